@@ -1,0 +1,48 @@
+# A thin door to CMake: set-up, build, tests. `make help` lists what it does; CMakePresets.json holds the builds.
+BUILD ?= release
+PREFIX ?= /usr/local
+DIR := build/$(BUILD)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test soak perf install format check clean
+
+help: ## list these commands
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10 | sed 's/^/  make /'
+
+setup: ## install what is missing to build (Debian packages); nothing to do: no network
+	@tools/setup
+
+build: setup ## build everything (BUILD=release, debug, asan, tsan, coverage)
+	@tools/build $(BUILD)
+
+demo: setup ## word count on real text, with a restart in the middle
+	@tools/build release
+	@tools/demo
+
+test: build ## unit, golden, contract, simulation and example tests
+	@tools/run-tests $(DIR)
+
+soak: build ## the long versions of the tests: hours
+	@SLUICE_SOAK=1 tools/run-tests --limit 14400 $(DIR)
+
+perf: setup ## build the benchmarks into build/release/perf
+	@tools/build release perf
+	@echo "benchmarks are in build/release/perf; perf/README.md tells how to run them"
+
+install: setup ## install to PREFIX (/usr/local), staged under DESTDIR
+	@tools/build release
+	@DESTDIR='$(DESTDIR)' cmake --install build/release --prefix '$(PREFIX)'
+	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
+
+format: ## rewrite the sources in the house format
+	@tools/check-format --fix
+
+check: ## layers, format, docs, and exported symbols of the release build
+	@tools/check-layers
+	@tools/check-format
+	@tools/check-docs
+	@tools/build release sluice_shared
+	@tools/check-symbols build/release/lib/libsluice.so
+
+clean: ## remove all builds
+	rm -rf build

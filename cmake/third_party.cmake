@@ -1,0 +1,20 @@
+# Libraries of others: from Debian through pkg-config, nanoarrow by tools/fetch-nanoarrow (pinned, checked by hash).
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(SIMDJSON REQUIRED IMPORTED_TARGET simdjson)
+pkg_check_modules(SQLITE3 REQUIRED IMPORTED_TARGET sqlite3)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
+pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
+option(SL_TESTS "Build the tests (needs cmocka)" ${CMOCKA_FOUND})
+if(SL_TESTS AND NOT CMOCKA_FOUND)
+    message(FATAL_ERROR "SL_TESTS needs cmocka: run tools/setup, or give -DSL_TESTS=OFF")
+endif()
+
+include(nanoarrow)
+
+add_library(sl_third_party INTERFACE)
+target_link_libraries(sl_third_party INTERFACE PkgConfig::SIMDJSON PkgConfig::SQLITE3 PkgConfig::XXHASH
+    PkgConfig::LZ4 Threads::Threads m ${CMAKE_DL_LIBS})
+target_include_directories(sl_third_party SYSTEM INTERFACE ${SL_NANOARROW_INCLUDES})
+target_compile_definitions(sl_third_party INTERFACE ${SL_NANOARROW_DEFINITIONS})
