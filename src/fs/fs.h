@@ -1,0 +1,84 @@
+/// fs.h — the filesystem contract: directories as sources, sinks and snapshots see them.
+///
+/// Implementations: local/ (over env, hence real or simulated) and later hdfs/. What a file system
+/// can't promise it says in `abilities`; the epoch log and write-ahead log need SLI_FS_SYNC and so
+/// stay local.
+#pragma once
+
+#include "conf/conf.h"
+#include "env/env.h"
+
+typedef struct sli_fs sli_fs;
+typedef struct sli_fs_file sli_fs_file;
+
+enum {
+    SLI_FS_SYNC = 1,         ///< bytes can be made durable before close
+    SLI_FS_RENAME_KEEPS = 2, ///< a rename that doesn't replace is atomic
+    SLI_FS_MAPS = 4,         ///< reads may be memory-mapped
+};
+
+typedef struct sli_fs_entry {
+    const char *name; ///< last part of the path; lives for the call
+    int64_t size_bytes, modified_us;
+    uint64_t identity; ///< 0 when the file system has none
+    bool is_dir;
+} sli_fs_entry;
+typedef sl_code (*sli_fs_list_fn)(void *ctx, const sli_fs_entry *entry, sl_error *err);
+
+typedef struct sli_fs_ops {
+    size_t struct_size;
+    const char *scheme; ///< "file", "hdfs"
+    uint32_t abilities;
+    const sl_option *options;
+    sl_code (*open)(sli_fs **out, const sl_conf *conf, sl_env *env, sl_error *err);
+    /// Files and directories of a directory in byte order of names; pipes, sockets and devices are
+    /// left out, and so is what vanishes meanwhile. Stops when `each` fails, and returns that.
+    /// SL_E_NOT_FOUND. Thread: any. Blocks: yes.
+    sl_code (*list)(sli_fs *self, const char *dir, sli_fs_list_fn each, void *ctx, sl_error *err);
+    /// The name in *out is NULL. SL_E_NOT_FOUND; SL_E_UNSUPPORTED for what is neither a file nor a
+    /// directory.
+    sl_code (*stat)(sli_fs *self, const char *path, sli_fs_entry *out, sl_error *err);
+    /// Reads up to `size` bytes at `offset`; fewer only at the end. Opens the file each time: a
+    /// path that means another file now is told by stat's identity, not here.
+    sl_code (*read)(sli_fs *self, const char *path, int64_t offset, void *out, size_t size,
+                    size_t *n, sl_error *err);
+    /// The directory and its parents; SL_OK when it is there. Names are not durable before sync_dir
+    /// of each parent.
+    sl_code (*mkdirs)(sli_fs *self, const char *dir, sl_error *err);
+    /// A new file (SL_E_EXISTS when there), written front to back. Parents must exist.
+    sl_code (*create)(sli_fs *self, const char *path, sli_fs_file **out, sl_error *err);
+    /// All or an error; after an error only discard (seal refuses: SL_E_STATE).
+    sl_code (*write)(sli_fs_file *file, const void *data, size_t size, sl_error *err);
+    /// Makes the content durable (not the name) and closes. *file becomes NULL, also on failure;
+    /// then the file is removed if that is possible.
+    sl_code (*seal)(sli_fs_file **file, sl_error *err);
+    /// Closes and removes; accepts NULL. Cannot fail.
+    void (*discard)(sli_fs_file **file);
+    /// Atomic, never replaces: SL_E_EXISTS, SL_E_NOT_FOUND. Files and directories. Durable after
+    /// sync_dir of the target's directory (and of the source's, when that is another).
+    sl_code (*rename)(sli_fs *self, const char *from, const char *to, sl_error *err);
+    /// Makes the names in a directory durable.
+    sl_code (*sync_dir)(sli_fs *self, const char *dir, sl_error *err);
+    /// A file or a whole tree, at most 64 directories deep (SL_E_INVALID); SL_OK when there is
+    /// nothing. A symbolic link is removed, never what it names. Not atomic: after a failure part
+    /// of a tree may be gone.
+    sl_code (*remove)(sli_fs *self, const char *path, sl_error *err);
+    void (*close)(SL_TAKES sli_fs *self);
+} sli_fs_ops;
+
+struct sli_fs {
+    const sli_fs_ops *ops; ///< first member of every implementation's struct
+};
+struct sli_fs_file {
+    sli_fs *fs;
+};
+
+extern const sli_fs_ops sli_fs_local;
+
+/// "a/b" from "a" and "b"; in the arena, NULL without memory. Slashes at the border become one; an
+/// empty `dir` gives `name`. The result is below `dir` even when `name` begins with a slash.
+char *sli_path_join(sl_arena *arena, const char *dir, const char *name);
+/// Everything before the last '/', "." when there is none, "/" for a name in the root; in the
+/// arena, NULL without memory.
+char *sli_path_dir(sl_arena *arena, const char *path);
+const char *sli_path_name(const char *path); ///< after the last '/'

@@ -1,0 +1,116 @@
+/// metrics.h — counters, gauges and histograms, and the event stream of epochs, stages and tasks.
+///
+/// Metrics are declared in tables and live in a registry per context. Events are a bounded ring
+/// that listeners drain on the driver; nothing in a result depends on either. Listeners: progress
+/// lines, Prometheus text, traces, later the UI.
+#pragma once
+
+#include "env/env.h"
+
+typedef struct sli_metrics sli_metrics;
+typedef struct sli_metric sli_metric; ///< one series: a metric with its label value
+
+typedef enum sli_metric_kind { SLI_COUNTER = 1, SLI_GAUGE, SLI_HISTOGRAM } sli_metric_kind;
+
+/// A declaration. A table ends with a zero entry and outlives the registry; two with one name are
+/// the same metric (asserted: same kind and label). Names as Prometheus wants:
+/// "sluice_epochs_total".
+typedef struct sli_metric_info {
+    const char *name;
+    sli_metric_kind kind;
+    const char *label; ///< the one label's name ("source", "sink", "uid"), or NULL
+    const char *unit; ///< "seconds": values are microseconds, shown divided by 10^6; anything else:
+                      ///< shown as they are
+    const char *text;
+} sli_metric_info;
+
+sl_code sli_metrics_new(sli_metrics **out, sl_env *env, sl_error *err);
+void sli_metrics_free(SL_TAKES sli_metrics *metrics);
+/// The series of `info` with this label value (NULL when the metric has none); made at the first
+/// call, at most 10,000 series. Never NULL: past the limit, a shared overflow series. Thread: any.
+/// Keep the pointer; it lives as long as `metrics`.
+sli_metric *sli_metrics_series(sli_metrics *metrics, const sli_metric_info *info,
+                               const char *label);
+void sli_metric_add(sli_metric *metric, int64_t n);     ///< counters and gauges. Thread: any
+void sli_metric_set(sli_metric *metric, int64_t value); ///< gauges
+void sli_metric_observe(sli_metric *metric,
+                        int64_t value_us); ///< histograms: log-linear buckets, 5 % relative error
+int64_t sli_metric_value(const sli_metric *metric); ///< of a histogram: how many values it has seen
+int64_t sli_metric_quantile(const sli_metric *metric, double q); ///< histograms; 0 when empty
+/// Prometheus text format 0.0.4 of everything, sorted by name then label.
+sl_code sli_metrics_prometheus(const sli_metrics *metrics, sli_str *out, sl_error *err);
+
+// ---------------------------------------------------------------- events
+
+typedef enum sli_event_kind {
+    SLI_EV_JOB_STARTED = 1,
+    SLI_EV_JOB_STOPPED,
+    SLI_EV_EPOCH_PLANNED,
+    SLI_EV_EPOCH_STARTED,
+    SLI_EV_EPOCH_COMPLETED,
+    SLI_EV_GROUP_SEALED,
+    SLI_EV_GROUP_COMMITTED,
+    SLI_EV_STAGE_STARTED,
+    SLI_EV_STAGE_COMPLETED,
+    SLI_EV_TASK_STARTED,
+    SLI_EV_TASK_COMPLETED,
+    SLI_EV_RECEIVER_STARTED,
+    SLI_EV_RECEIVER_ERROR,
+    SLI_EV_RECEIVER_STOPPED,
+    SLI_EV_SNAPSHOT,
+    SLI_EV_RECOVERED,
+} sli_event_kind;
+
+/// One event; plain values only. Fields that don't apply are 0, or -1 for numbers of things.
+typedef struct sli_event {
+    sli_event_kind kind;
+    int64_t mono_us;
+    int64_t epoch, batch_time_us, group;
+    int32_t stage, partition, attempt, worker;
+    int64_t rows, bytes, duration_us, delay_us;
+    sl_code code;
+    char text[96]; ///< uid, source or first words of the error
+} sli_event;
+
+typedef void (*sli_event_fn)(void *ctx, const sli_event *event);
+/// Adds a listener for every kind of event; called on the thread that drains. At most 16. Fails:
+/// SL_E_INVALID.
+sl_code sli_metrics_listen(sli_metrics *metrics, sli_event_fn fn, void *ctx, sl_error *err);
+/// As sli_metrics_listen, for some kinds only: `kinds` is a sum of SLI_EV_BIT(kind). Others cost
+/// this listener nothing.
+sl_code sli_metrics_listen_some(sli_metrics *metrics, uint32_t kinds, sli_event_fn fn, void *ctx,
+                                sl_error *err);
+#define SLI_EV_BIT(kind) (1U << (kind))
+#define SLI_EV_ALL UINT32_MAX
+#define SLI_EV_TASKS (SLI_EV_BIT(SLI_EV_TASK_STARTED) | SLI_EV_BIT(SLI_EV_TASK_COMPLETED))
+/// True when anybody listens for task-level events (so that the hot path can skip making them).
+bool sli_metrics_wants_tasks(const sli_metrics *metrics);
+/// Queues an event (ring of 65,536; the oldest go when it is full, and are counted). What nobody
+/// listens for is not queued. A `mono_us` of 0 is replaced by the time of the call. Thread: any.
+void sli_metrics_emit(sli_metrics *metrics, const sli_event *event);
+/// Hands the events queued so far to the listeners, in the order of emit; those that a listener
+/// emits wait for the next call. Thread: driver.
+void sli_metrics_drain(sli_metrics *metrics);
+
+/// Spark's progress object of one epoch, as one JSON line (batchId, timestamp, numInputRows,
+/// inputRowsPerSecond, processedRowsPerSecond, durationMs{...}, sources[...], sink...). Appended to
+/// `out`, with a line end.
+typedef struct sli_progress_source {
+    const char *uid, *description, *start,
+        *end; ///< start/end: the source's own JSON for its positions, or NULL
+    int64_t rows;
+} sli_progress_source;
+typedef struct sli_progress {
+    const char *job, *job_id;
+    int64_t epoch, batch_time_us, group, rows_in, rows_out;
+    int64_t plan_us, run_us, stage_us, seal_us, log_us, commit_us, trigger_us, scheduling_delay_us;
+    double input_rows_per_second, processed_rows_per_second;
+    const sli_progress_source *sources;
+    int32_t n_sources;
+    const char *const *sinks; ///< descriptions
+    int32_t n_sinks;
+    const char *error; ///< NULL when it went well
+} sli_progress;
+/// Keys, units and what is left out when unknown: README.md. `start` and `end` are taken as JSON
+/// when they are, else as text, so the line is valid JSON whatever a source gives.
+sl_code sli_progress_json(const sli_progress *progress, sli_str *out, sl_error *err);
