@@ -1,0 +1,106 @@
+/// env_int.h — what both worlds implement: the table behind env.h, and the heads of its objects.
+///
+/// Every object begins with a pointer to its env, so the dispatch in env.c needs nothing else. A
+/// world embeds the heads in structs of its own (`struct posix_file { sli_file head; ... }`) and
+/// casts.
+#pragma once
+
+#include <stdatomic.h>
+
+#include "env/env.h"
+
+struct sl_env {
+    const struct sli_env_ops *ops;
+    _Atomic uint64_t n_temps; ///< numbers temp names; relaxed, only uniqueness matters
+};
+struct sli_file {
+    sl_env *env;
+};
+struct sli_socket {
+    sl_env *env;
+};
+struct sli_strand {
+    sl_env *env;
+};
+struct sli_signal {
+    sl_env *env;
+};
+struct sli_loop {
+    sl_env *env;
+};
+
+enum {
+    SLI_STRAND_LIMIT = 65536, ///< works waiting in one strand
+    SLI_LOOP_LIMIT = 4096,    ///< sockets, and timers, of one loop
+};
+
+/// Each entry is the function of env.h with the same name; see there.
+struct sli_env_ops {
+    int64_t (*wall_us)(sl_env *env);
+    int64_t (*mono_us)(sl_env *env);
+    int64_t (*cpu_us)(sl_env *env);
+    sl_code (*random)(sl_env *env, void *out, size_t size, sl_error *err);
+
+    sl_code (*file_open)(sl_env *env, const char *path, sli_open_mode mode, sli_file **out,
+                         sl_error *err);
+    sl_code (*file_read_at)(sli_file *file, int64_t offset, void *out, size_t size, size_t *n_read,
+                            sl_error *err);
+    sl_code (*file_write)(sli_file *file, const void *data, size_t size, sl_error *err);
+    sl_code (*file_write_at)(sli_file *file, int64_t offset, const void *data, size_t size,
+                             sl_error *err);
+    sl_code (*file_sync)(sli_file *file, sl_error *err);
+    sl_code (*file_truncate)(sli_file *file, int64_t size, sl_error *err);
+    sl_code (*file_stat)(sli_file *file, sli_stat *out, sl_error *err);
+    void (*file_close)(sli_file *file); ///< never NULL
+
+    sl_code (*stat)(sl_env *env, const char *path, sli_stat *out, sl_error *err);
+    sl_code (*mkdirs)(sl_env *env, const char *path, sl_error *err);
+    sl_code (*rename)(sl_env *env, const char *from, const char *to, bool replace, sl_error *err);
+    sl_code (*remove)(sl_env *env, const char *path, sl_error *err);
+    sl_code (*remove_dir)(sl_env *env, const char *path, sl_error *err);
+    sl_code (*sync_dir)(sl_env *env, const char *path, sl_error *err);
+    sl_code (*list)(sl_env *env, const char *path, sli_list_fn each, void *ctx, sl_error *err);
+    sl_code (*lock_file)(sl_env *env, const char *path, const char *text, sli_file **out,
+                         sl_error *err);
+
+    sli_signal *(*signal_new)(sl_env *env);
+    void (*signal_free)(sli_signal *signal); ///< never NULL
+    void (*signal_set)(sli_signal *signal);
+    sl_code (*signal_wait)(sli_signal *signal, int64_t deadline_us, sl_error *err);
+    sli_strand *(*strand_new)(sl_env *env, const char *name);
+    bool (*strand_post)(sli_strand *strand, sli_work_fn work, void *ctx);
+    void (*strand_free)(sli_strand *strand); ///< never NULL
+    int32_t (*cpus)(sl_env *env);
+
+    sl_code (*socket_connect)(sl_env *env, const char *host, int32_t port, sli_socket **out,
+                              sl_error *err);
+    sl_code (*socket_listen)(sl_env *env, const char *host, int32_t port, sli_socket **out,
+                             sl_error *err);
+    sl_code (*socket_accept)(sli_socket *listener, sli_socket **out, sl_error *err);
+    int32_t (*socket_port)(const sli_socket *socket);
+    sl_code (*socket_stdin)(sl_env *env, sli_socket **out, sl_error *err);
+    sl_code (*socket_receive)(sli_socket *socket, void *out, size_t size, size_t *n, sl_error *err);
+    sl_code (*socket_send)(sli_socket *socket, const void *data, size_t size, size_t *n,
+                           sl_error *err);
+    sl_code (*socket_connected)(sli_socket *socket, sl_error *err);
+    void (*socket_close)(sli_socket *socket); ///< never NULL
+
+    sli_loop *(*loop_new)(sl_env *env);
+    void (*loop_free)(sli_loop *loop); ///< never NULL
+    sl_code (*loop_watch)(sli_loop *loop, sli_socket *socket, int32_t interest, sli_ready_fn fn,
+                          void *ctx, sl_error *err);
+    void (*loop_unwatch)(sli_loop *loop, sli_socket *socket);
+    sl_code (*loop_timer)(sli_loop *loop, int64_t at_us, sli_ready_fn fn, void *ctx, sl_error *err);
+    sl_code (*loop_run)(sli_loop *loop, int64_t deadline_us, sl_error *err);
+    void (*loop_wake)(sli_loop *loop);
+    int (*loop_fd)(sli_loop *loop);
+
+    int64_t (*pid)(sl_env *env);
+    sl_code (*print)(sl_env *env, int fd, const void *data, size_t size, sl_error *err);
+    bool (*is_terminal)(sl_env *env, int fd);
+    const char *(*variable)(sl_env *env, const char *name);
+    int64_t (*resident_bytes)(sl_env *env);
+    bool (*bug)(sl_env *env, const char *bug);
+    void (*phase)(sl_env *env, const char *phase);
+    void (*free)(sl_env *env); ///< never NULL
+};

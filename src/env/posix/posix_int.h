@@ -1,0 +1,134 @@
+/// posix_int.h — the real world's objects and functions; only env/posix/ and env/posix/posix.c's
+/// table see it.
+#pragma once
+
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include "env/env_int.h"
+#include "env/timers.h"
+
+/// What SLUICE_PHASE_FILE holds; the README specifies it byte by byte.
+typedef struct posix_phase_page posix_phase_page;
+
+typedef struct posix_env {
+    sl_env head;
+    posix_phase_page *phases; ///< mapped, or NULL
+} posix_env;
+
+/// An event that one thread waits for: 0 nothing, 1 set, 2 somebody sleeps. Setting is
+/// async-signal-safe.
+typedef struct posix_event {
+    _Atomic uint32_t word; ///< set (release) pairs with the wait's acquire: what was written before
+                           ///< is seen after
+} posix_event;
+
+void sli_posix_event_set(posix_event *event);
+/// SL_OK when set (and takes it), SL_E_TIMEOUT.
+sl_code sli_posix_event_wait(posix_event *event, int64_t deadline_us);
+/// Lets timers of the calling thread fire when they are due, not up to 50 µs later.
+void sli_posix_sharp_timers(void);
+
+typedef struct posix_loop posix_loop;
+
+enum { POSIX_ADDRESSES = 8 };
+typedef struct posix_address {
+    struct sockaddr_storage bytes;
+    socklen_t size;
+} posix_address;
+typedef struct posix_addresses {
+    int32_t n, next;
+    posix_address list[POSIX_ADDRESSES];
+} posix_addresses;
+
+typedef struct posix_socket {
+    sli_socket head;
+    int fd;
+    bool is_stdin;
+    bool always_ready;          ///< a file: epoll does not take it
+    posix_addresses *addresses; ///< of a connect that goes on, else NULL
+    char *name;                 ///< "host:port", for texts
+    posix_loop *loop;           ///< NULL when unwatched
+    int32_t interest;
+    sli_ready_fn fn;
+    void *ctx;
+} posix_socket;
+
+/// Puts a socket whose descriptor was replaced back into its loop.
+sl_code sli_posix_loop_rejoin(posix_socket *socket, sl_error *err);
+
+int64_t sli_posix_wall_us(sl_env *env);
+int64_t sli_posix_mono_us(sl_env *env);
+int64_t sli_posix_cpu_us(sl_env *env);
+sl_code sli_posix_random(sl_env *env, void *out, size_t size, sl_error *err);
+
+sl_code sli_posix_file_open(sl_env *env, const char *path, sli_open_mode mode, sli_file **out,
+                            sl_error *err);
+sl_code sli_posix_file_read_at(sli_file *file, int64_t offset, void *out, size_t size,
+                               size_t *n_read, sl_error *err);
+sl_code sli_posix_file_write(sli_file *file, const void *data, size_t size, sl_error *err);
+sl_code sli_posix_file_write_at(sli_file *file, int64_t offset, const void *data, size_t size,
+                                sl_error *err);
+sl_code sli_posix_file_sync(sli_file *file, sl_error *err);
+sl_code sli_posix_file_truncate(sli_file *file, int64_t size, sl_error *err);
+sl_code sli_posix_file_stat(sli_file *file, sli_stat *out, sl_error *err);
+void sli_posix_file_close(sli_file *file);
+sl_code sli_posix_lock_file(sl_env *env, const char *path, const char *text, sli_file **out,
+                            sl_error *err);
+
+sl_code sli_posix_stat(sl_env *env, const char *path, sli_stat *out, sl_error *err);
+sl_code sli_posix_mkdirs(sl_env *env, const char *path, sl_error *err);
+sl_code sli_posix_rename(sl_env *env, const char *from, const char *to, bool replace,
+                         sl_error *err);
+sl_code sli_posix_remove(sl_env *env, const char *path, sl_error *err);
+sl_code sli_posix_remove_dir(sl_env *env, const char *path, sl_error *err);
+sl_code sli_posix_sync_dir(sl_env *env, const char *path, sl_error *err);
+sl_code sli_posix_list(sl_env *env, const char *path, sli_list_fn each, void *ctx, sl_error *err);
+
+sli_signal *sli_posix_signal_new(sl_env *env);
+void sli_posix_signal_free(sli_signal *signal);
+void sli_posix_signal_set(sli_signal *signal);
+sl_code sli_posix_signal_wait(sli_signal *signal, int64_t deadline_us, sl_error *err);
+sli_strand *sli_posix_strand_new(sl_env *env, const char *name);
+bool sli_posix_strand_post(sli_strand *strand, sli_work_fn work, void *ctx);
+void sli_posix_strand_free(sli_strand *strand);
+int32_t sli_posix_cpus(sl_env *env);
+
+sl_code sli_posix_socket_connect(sl_env *env, const char *host, int32_t port, sli_socket **out,
+                                 sl_error *err);
+sl_code sli_posix_socket_listen(sl_env *env, const char *host, int32_t port, sli_socket **out,
+                                sl_error *err);
+sl_code sli_posix_socket_accept(sli_socket *listener, sli_socket **out, sl_error *err);
+int32_t sli_posix_socket_port(const sli_socket *socket);
+sl_code sli_posix_socket_stdin(sl_env *env, sli_socket **out, sl_error *err);
+sl_code sli_posix_socket_receive(sli_socket *socket, void *out, size_t size, size_t *n,
+                                 sl_error *err);
+sl_code sli_posix_socket_send(sli_socket *socket, const void *data, size_t size, size_t *n,
+                              sl_error *err);
+sl_code sli_posix_socket_connected(sli_socket *socket, sl_error *err);
+void sli_posix_socket_close(sli_socket *socket);
+
+/// resolve.c. Numbers and "localhost" without the network. Fails: SL_E_IO, SL_E_NOMEM.
+sl_code sli_posix_resolve(const char *host, int32_t port, bool passive, posix_addresses *out,
+                          sl_error *err);
+
+sli_loop *sli_posix_loop_new(sl_env *env);
+void sli_posix_loop_free(sli_loop *loop);
+sl_code sli_posix_loop_watch(sli_loop *loop, sli_socket *socket, int32_t interest, sli_ready_fn fn,
+                             void *ctx, sl_error *err);
+void sli_posix_loop_unwatch(sli_loop *loop, sli_socket *socket);
+sl_code sli_posix_loop_timer(sli_loop *loop, int64_t at_us, sli_ready_fn fn, void *ctx,
+                             sl_error *err);
+sl_code sli_posix_loop_run(sli_loop *loop, int64_t deadline_us, sl_error *err);
+void sli_posix_loop_wake(sli_loop *loop);
+int sli_posix_loop_fd(sli_loop *loop);
+
+int64_t sli_posix_pid(sl_env *env);
+sl_code sli_posix_print(sl_env *env, int fd, const void *data, size_t size, sl_error *err);
+bool sli_posix_is_terminal(sl_env *env, int fd);
+const char *sli_posix_variable(sl_env *env, const char *name);
+int64_t sli_posix_resident_bytes(sl_env *env);
+void sli_posix_phase(sl_env *env, const char *phase);
+sl_code sli_posix_phases_open(posix_env *env,
+                              sl_error *err); ///< maps SLUICE_PHASE_FILE when it is set
+void sli_posix_phases_close(posix_env *env);

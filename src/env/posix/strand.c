@@ -1,0 +1,158 @@
+/// strand.c — a strand of the real world: a thread that runs a queue of works in order.
+#include <sched.h>
+#include <signal.h>
+
+#include "base/lock.h"
+#include "base/str.h"
+#include "env/posix/posix_int.h"
+
+typedef struct posix_work {
+    sli_work_fn fn;
+    void *ctx;
+} posix_work;
+
+typedef struct posix_strand {
+    sli_strand head;
+    pthread_t thread;
+    posix_event wake;
+    sli_mutex mutex;  ///< SLI_RANK_ENV: all below
+    posix_work *ring; ///< `capacity` entries, a power of two
+    size_t first, n, capacity;
+    bool stopping;
+} posix_strand;
+
+/// Takes the next work. False when there is none; *end when none will come.
+static bool strand_take(posix_strand *strand, posix_work *out, bool *end)
+{
+    sli_mutex_lock(&strand->mutex);
+    bool some = strand->n > 0;
+    if (some) {
+        *out = strand->ring[strand->first];
+        strand->first = (strand->first + 1) & (strand->capacity - 1);
+        strand->n--;
+    }
+    *end = !some && strand->stopping;
+    sli_mutex_unlock(&strand->mutex);
+    return some;
+}
+
+static void *strand_main(void *arg)
+{
+    posix_strand *strand = arg;
+    for (;;) {
+        posix_work work;
+        bool end = false;
+        while (strand_take(strand, &work, &end)) {
+            work.fn(work.ctx);
+        }
+        if (end) {
+            return NULL;
+        }
+        (void)sli_posix_event_wait(&strand->wake, SLI_FOREVER); // can only return SL_OK
+    }
+}
+
+/// Our threads leave the application's signals to the application's threads.
+static int thread_start(posix_strand *strand)
+{
+    sigset_t ours, before;
+    sigfillset(&ours);
+    const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS, SIGPROF};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        sigdelset(&ours, own[i]); // raised by the thread itself, or by a profiler
+    }
+    pthread_sigmask(SIG_SETMASK, &ours, &before);
+    int rc = pthread_create(&strand->thread, NULL, strand_main, strand);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
+sli_strand *sli_posix_strand_new(sl_env *env, const char *name)
+{
+    enum { FIRST_CAPACITY = 16, NAME_BYTES = 15 };
+    posix_strand *strand = sl_alloc_zero(SLI_TAG_ENV, sizeof *strand);
+    if (strand == NULL) {
+        return NULL;
+    }
+    strand->head.env = env;
+    strand->capacity = FIRST_CAPACITY;
+    strand->ring = sl_alloc_array(SLI_TAG_ENV, strand->capacity, sizeof *strand->ring);
+    sli_mutex_init(&strand->mutex, SLI_RANK_ENV);
+    if (strand->ring == NULL || thread_start(strand) != 0) {
+        sli_mutex_reset(&strand->mutex);
+        sl_free(strand->ring);
+        sl_free(strand);
+        return NULL;
+    }
+    char shown[NAME_BYTES + 1] = {0};
+    memcpy(shown, name, strnlen(name, NAME_BYTES));
+    pthread_setname_np(strand->thread, shown); // for debuggers only: a failure changes nothing
+    return &strand->head;
+}
+
+/// Room for one more. Locks: strand->mutex.
+static bool strand_grow(posix_strand *strand)
+{
+    if (strand->n < strand->capacity) {
+        return true;
+    }
+    if (strand->capacity >= SLI_STRAND_LIMIT) {
+        return false;
+    }
+    posix_work *ring = sl_alloc_array(SLI_TAG_ENV, strand->capacity * 2, sizeof *ring);
+    if (ring == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < strand->n; i++) {
+        ring[i] = strand->ring[(strand->first + i) & (strand->capacity - 1)];
+    }
+    sl_free(strand->ring);
+    strand->ring = ring;
+    strand->first = 0;
+    strand->capacity *= 2;
+    return true;
+}
+
+bool sli_posix_strand_post(sli_strand *strand, sli_work_fn work, void *ctx)
+{
+    posix_strand *self = (posix_strand *)strand;
+    sli_mutex_lock(&self->mutex);
+    bool fits = strand_grow(self);
+    if (fits) {
+        self->ring[(self->first + self->n) & (self->capacity - 1)] = (posix_work){work, ctx};
+        self->n++;
+    }
+    sli_mutex_unlock(&self->mutex);
+    if (fits) {
+        sli_posix_event_set(&self->wake);
+    }
+    return fits;
+}
+
+void sli_posix_strand_free(sli_strand *strand)
+{
+    posix_strand *self = (posix_strand *)strand;
+    SL_ASSERT(!pthread_equal(self->thread, pthread_self()), "a strand can't free itself");
+    sli_mutex_lock(&self->mutex);
+    self->stopping = true;
+    sli_mutex_unlock(&self->mutex);
+    sli_posix_event_set(&self->wake);
+    int rc = pthread_join(self->thread, NULL);
+    SL_ASSERT(rc == 0, "the strand's thread can't be joined");
+    sli_mutex_reset(&self->mutex);
+    sl_free(self->ring);
+    sl_free(self);
+}
+
+int32_t sli_posix_cpus(sl_env *env)
+{
+    (void)env;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) != 0) {
+        return 1; // more than 1,024 processors: the set does not fit, and one worker is always
+                  // right
+    }
+    int n = CPU_COUNT(&set);
+    return n < 1 ? 1 : n;
+}
