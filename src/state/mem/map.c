@@ -1,0 +1,230 @@
+// The ordered map. Deleting from the index shifts later entries of the run back, so that no
+// tombstones are needed and lookups never get slower with age.
+#include "state/mem/map.h"
+
+#include <string.h>
+
+void sli_map_init(sli_map *map)
+{
+    *map = (sli_map){.free = -1};
+    memset(map->head, 0xff, sizeof map->head);
+    memset(map->tail, 0xff, sizeof map->tail);
+}
+
+void sli_map_reset(sli_map *map)
+{
+    for (int32_t i = 0; i < map->n; i++) {
+        sl_free(map->entries[i].blob);
+    }
+    sl_free(map->entries);
+    sl_free(map->index);
+    sli_map_init(map);
+}
+
+static bool is_key(const sli_entry *entry, uint64_t hash, sl_bytes key)
+{
+    return entry->hash == hash && entry->key_size == key.size &&
+           (key.size == 0 || memcmp(entry->blob, key.data, key.size) == 0);
+}
+
+int32_t sli_map_find(const sli_map *map, uint64_t hash, sl_bytes key)
+{
+    if (map->live == 0) {
+        return -1;
+    }
+    uint64_t mask = (uint64_t)map->index_size - 1;
+    for (uint64_t at = hash & mask; map->index[at] != 0; at = (at + 1) & mask) {
+        int32_t entry = map->index[at] - 1;
+        if (is_key(&map->entries[entry], hash, key)) {
+            return entry;
+        }
+    }
+    return -1;
+}
+
+static void index_put(sli_map *map, int32_t entry)
+{
+    uint64_t mask = (uint64_t)map->index_size - 1;
+    uint64_t at = map->entries[entry].hash & mask;
+    while (map->index[at] != 0) {
+        at = (at + 1) & mask;
+    }
+    map->index[at] = entry + 1;
+}
+
+static sl_code grow_index(sli_map *map, sl_error *err)
+{
+    if ((map->live + 1) * 10 < (int64_t)map->index_size * 7) {
+        return SL_OK;
+    }
+    if (map->index_size > INT32_MAX / 4) {
+        return sl_error_set(err, SL_E_NOMEM, "a state table holds at most %d keys in memory",
+                            INT32_MAX / 4);
+    }
+    int32_t size = map->index_size == 0 ? 64 : map->index_size * 2;
+    int32_t *index = sl_alloc_array(SLI_TAG_STATE, (size_t)size, sizeof *index);
+    if (index == NULL) {
+        return sl_error_nomem(err, (size_t)size * sizeof *index, "the index of a state table");
+    }
+    sl_free(map->index);
+    map->index = index;
+    map->index_size = size;
+    for (int32_t i = 0; i < map->n; i++) {
+        if (map->entries[i].blob != NULL) {
+            index_put(map, i);
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code take_entry(sli_map *map, int32_t *out, sl_error *err)
+{
+    if (map->free >= 0) {
+        *out = map->free;
+        return SL_OK;
+    }
+    if (map->n == map->capacity) {
+        int32_t capacity = map->capacity == 0 ? 64 : map->capacity * 2;
+        sli_entry *more = sl_realloc(SLI_TAG_STATE, map->entries, (size_t)capacity * sizeof *more);
+        if (more == NULL) {
+            return sl_error_nomem(err, (size_t)capacity * sizeof *more, "a state table");
+        }
+        map->entries = more;
+        map->capacity = capacity;
+    }
+    *out = map->n;
+    return SL_OK;
+}
+
+static void link_last(sli_map *map, int32_t entry)
+{
+    sli_entry *e = &map->entries[entry];
+    e->next = -1;
+    e->previous = map->tail[e->slot];
+    if (e->previous >= 0) {
+        map->entries[e->previous].next = entry;
+    } else {
+        map->head[e->slot] = entry;
+    }
+    map->tail[e->slot] = entry;
+}
+
+static void unlink_entry(sli_map *map, int32_t entry)
+{
+    const sli_entry *e = &map->entries[entry];
+    if (e->previous >= 0) {
+        map->entries[e->previous].next = e->next;
+    } else {
+        map->head[e->slot] = e->next;
+    }
+    if (e->next >= 0) {
+        map->entries[e->next].previous = e->previous;
+    } else {
+        map->tail[e->slot] = e->previous;
+    }
+}
+
+static char *make_blob(sl_bytes key, sl_bytes value)
+{
+    char *blob = sl_alloc(SLI_TAG_STATE, key.size + value.size);
+    if (blob != NULL && key.size > 0) {
+        memcpy(blob, key.data, key.size);
+    }
+    if (blob != NULL && value.size > 0) {
+        memcpy(blob + key.size, value.data, value.size);
+    }
+    return blob;
+}
+
+sl_code sli_map_add(sli_map *map, uint64_t hash, int32_t slot, sl_bytes key, sl_bytes value,
+                    sli_change change, sl_error *err)
+{
+    int32_t entry = 0;
+    if (key.size > INT32_MAX || value.size > INT32_MAX) {
+        return sl_error_set(err, SL_E_DATA, "a state key or value has more than 2^31 - 1 bytes");
+    }
+    SL_TRY(grow_index(map, err));
+    SL_TRY(take_entry(map, &entry, err));
+    char *blob = make_blob(key, value);
+    if (blob == NULL) {
+        return sl_error_nomem(err, key.size + value.size, "a state row");
+    }
+    if (entry == map->n) {
+        map->n++;
+    } else {
+        map->free = map->entries[entry].next;
+    }
+    map->entries[entry] = (sli_entry){.hash = hash,
+                                      .blob = blob,
+                                      .key_size = (uint32_t)key.size,
+                                      .value_size = (uint32_t)value.size,
+                                      .slot = slot,
+                                      .change = change};
+    link_last(map, entry);
+    index_put(map, entry);
+    map->live++;
+    map->bytes += (int64_t)(key.size + value.size);
+    return SL_OK;
+}
+
+sl_code sli_map_set_value(sli_map *map, int32_t entry, sl_bytes value, sl_error *err)
+{
+    sli_entry *e = &map->entries[entry];
+    if (value.size > INT32_MAX) {
+        return sl_error_set(err, SL_E_DATA, "a state value has more than 2^31 - 1 bytes");
+    }
+    if (value.size == e->value_size) {
+        if (value.size > 0) {
+            memcpy(e->blob + e->key_size, value.data, value.size);
+        }
+        return SL_OK;
+    }
+    char *blob = make_blob(sli_entry_key(e), value);
+    if (blob == NULL) {
+        return sl_error_nomem(err, value.size, "a state row");
+    }
+    map->bytes += (int64_t)value.size - (int64_t)e->value_size;
+    sl_free(e->blob);
+    e->blob = blob;
+    e->value_size = (uint32_t)value.size;
+    return SL_OK;
+}
+
+void sli_map_move_last(sli_map *map, int32_t entry)
+{
+    unlink_entry(map, entry);
+    link_last(map, entry);
+}
+
+/// Empties place `at` of the index and closes the gap: an entry further on in the run moves back
+/// when its own place does not lie behind the gap (Knuth, The Art of Computer Programming 3, 6.4,
+/// algorithm R).
+static void index_remove(sli_map *map, int32_t entry)
+{
+    uint64_t mask = (uint64_t)map->index_size - 1;
+    uint64_t gap = map->entries[entry].hash & mask;
+    while (map->index[gap] != entry + 1) {
+        gap = (gap + 1) & mask;
+    }
+    for (uint64_t at = (gap + 1) & mask; map->index[at] != 0; at = (at + 1) & mask) {
+        uint64_t home = map->entries[map->index[at] - 1].hash & mask;
+        if (((at - home) & mask) >= ((at - gap) & mask)) {
+            map->index[gap] = map->index[at];
+            gap = at;
+        }
+    }
+    map->index[gap] = 0;
+}
+
+void sli_map_remove(sli_map *map, int32_t entry)
+{
+    sli_entry *e = &map->entries[entry];
+    index_remove(map, entry);
+    unlink_entry(map, entry);
+    map->live--;
+    map->bytes -= (int64_t)e->key_size + (int64_t)e->value_size;
+    sl_free(e->blob);
+    e->blob = NULL;
+    e->next = map->free;
+    map->free = entry;
+}

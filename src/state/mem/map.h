@@ -1,0 +1,53 @@
+/// map.h — an ordered hash map from key bytes to value bytes, filed by slot: what base, views and
+/// pending deltas are made of.
+///
+/// Entries of a slot form a list in the order in which they were put there; `move_last` takes one
+/// to the end. Removing frees the entry. Keys are found by a hash of their bytes; the slot is the
+/// caller's.
+#pragma once
+
+#include "state/state.h"
+
+typedef enum sli_change { SLI_SET = 1, SLI_REMOVED = 2, SLI_MOVED = 3 } sli_change;
+
+typedef struct sli_entry {
+    uint64_t hash; ///< of the key's bytes
+    char *blob;    ///< key, then value
+    uint32_t key_size, value_size;
+    int32_t slot;
+    int32_t previous,
+        next;          ///< in the slot's list; -1 at its ends. Free entries are linked by `next`
+    sli_change change; ///< views and deltas: what happened to the key; base: SLI_SET
+} sli_entry;
+
+typedef struct sli_map {
+    sli_entry *entries;
+    int32_t n, capacity, free; ///< free: first free entry or -1
+    int32_t *index;            ///< entry numbers + 1 by hash, linear probing; 0 empty
+    int32_t index_size;        ///< power of two; 0 before the first key
+    int32_t head[SLI_SLOTS], tail[SLI_SLOTS];
+    int64_t live, bytes; ///< entries; bytes of blobs
+} sli_map;
+
+void sli_map_init(sli_map *map);
+void sli_map_reset(sli_map *map);
+/// Entry number or -1.
+int32_t sli_map_find(const sli_map *map, uint64_t hash, sl_bytes key);
+/// Adds a key that isn't there, at the end of its slot.
+sl_code sli_map_add(sli_map *map, uint64_t hash, int32_t slot, sl_bytes key, sl_bytes value,
+                    sli_change change, sl_error *err);
+sl_code sli_map_set_value(sli_map *map, int32_t entry, sl_bytes value, sl_error *err);
+void sli_map_move_last(sli_map *map, int32_t entry);
+void sli_map_remove(sli_map *map, int32_t entry);
+static inline sl_bytes sli_entry_key(const sli_entry *e)
+{
+    return (sl_bytes){e->blob, e->key_size};
+}
+static inline sl_bytes sli_entry_value(const sli_entry *e)
+{
+    return (sl_bytes){e->blob + e->key_size, e->value_size};
+}
+static inline uint64_t sli_key_hash(sl_bytes key)
+{
+    return sli_hash64(key.data, key.size);
+}

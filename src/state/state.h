@@ -1,0 +1,105 @@
+/// state.h — keyed state: the store contract.
+///
+/// A *table* belongs to one operator (uid). Keys and values are row bytes (col.h: sli_row_put); a
+/// key lives in the slot of its hash, and inside a slot keys keep the order in which they came (a
+/// key that was removed and comes again is last). So a partition, which owns a range of slots,
+/// iterates in an order that no restart and no other number of partitions changes: by slot, then by
+/// age.
+///
+/// Versions: the *base* is the state after the last completed epoch. During an epoch each task
+/// works on a private overlay (a view); a view that is done stands for its partition, a dropped one
+/// never was. Completing the epoch folds the views into the base and adds their changes to the
+/// group's *delta*; failing it drops them. Reads inside a view see base + own changes.
+#pragma once
+
+#include "col/col.h"
+#include "conf/conf.h"
+
+typedef struct sli_store sli_store;
+typedef struct sli_table sli_table;
+typedef struct sli_state_view sli_state_view;
+
+typedef struct sli_table_info {
+    const char *uid;
+    const char *kind; ///< "updateStateByKey"
+    const sl_schema *keys, *values;
+} sli_table_info;
+
+/// One change: value.data NULL = removed.
+typedef sl_code (*sli_state_fn)(void *ctx, int32_t slot, sl_bytes key, sl_bytes value,
+                                sl_error *err);
+
+typedef struct sli_store_ops {
+    size_t struct_size;
+    const char *name; ///< "memory"
+    const sl_option *options;
+    sl_code (*open)(sli_store **out, const sl_conf *conf, sli_budget *budget, sl_error *err);
+    /// Declares a table; before anything is restored. The store keeps references to the schemas.
+    sl_code (*table)(sli_store *self, const sli_table_info *info, sli_table **out, sl_error *err);
+
+    // ---- one task's view. Thread: task, one per (table, partition) at a time; any number of
+    // partitions at once
+    sl_code (*begin)(sli_store *self, sli_table *table, int64_t epoch, int32_t partition,
+                     int32_t n_partitions, sli_state_view **out, sl_error *err);
+    /// Bytes live until the next change of the view. *found false: no such key. `hash` is that of
+    /// the key's cells.
+    sl_code (*find)(sli_state_view *view, uint64_t hash, sl_bytes key, sl_bytes *value, bool *found,
+                    sl_error *err);
+    sl_code (*put)(sli_state_view *view, uint64_t hash, sl_bytes key, sl_bytes value,
+                   sl_error *err);
+    sl_code (*remove)(sli_state_view *view, uint64_t hash, sl_bytes key, sl_error *err);
+    /// All keys of the partition, base and own changes, in order. The view must not be changed
+    /// meanwhile.
+    sl_code (*each)(sli_state_view *view, sli_state_fn each, void *ctx, sl_error *err);
+    /// The view stands for its partition in this epoch (replacing an earlier one). Takes it.
+    sl_code (*done)(SL_TAKES sli_state_view *view, sl_error *err);
+    void (*drop)(SL_TAKES sli_state_view *view); ///< accepts NULL
+
+    // ---- epochs and groups. Thread: driver
+    sl_code (*complete)(sli_store *self, int64_t epoch, sl_error *err);
+    void (*fail)(sli_store *self, int64_t epoch);
+    /// All changes of the epochs completed since the last call, as bytes (format in README: per
+    /// table, per slot, in order), appended to `out`. Nothing is appended when nothing changed.
+    sl_code (*delta)(sli_store *self, sli_str *out, sl_error *err);
+    /// Applies such bytes to the base. Outside data: checked. Fails: SL_E_CORRUPT;
+    /// SL_E_INCOMPATIBLE for a table that is not declared or has other schemas, naming it.
+    sl_code (*apply)(sli_store *self, sl_bytes delta, sl_error *err);
+    /// All keys of a table's slots [from, to), in order.
+    sl_code (*dump)(sli_store *self, sli_table *table, int32_t from_slot, int32_t to_slot,
+                    sli_state_fn each, void *ctx, sl_error *err);
+    /// Adds one key to the base (restoring a snapshot, initial state).
+    sl_code (*load)(sli_store *self, sli_table *table, int32_t slot, sl_bytes key, sl_bytes value,
+                    sl_error *err);
+    int64_t (*keys)(const sli_store *self, const sli_table *table);
+    int64_t (*bytes)(const sli_store *self);
+    void (*close)(SL_TAKES sli_store *self);
+} sli_store_ops;
+
+struct sli_store {
+    const sli_store_ops *ops;
+};
+struct sli_state_view {
+    sli_store *store;
+};
+
+extern const sli_store_ops sli_store_memory;
+
+// ---------------------------------------------------------------- snapshots, over any store
+//
+// A snapshot of a table is Arrow IPC files, one a range of 64 slots ("part-00" .. "part-15"), with
+// columns "slot int32", the keys' columns, the values' columns; rows in the table's order. Any
+// Arrow reader opens them.
+
+enum { SLI_SNAPSHOT_PARTS = 16 };
+/// Part `part` of a table as Arrow IPC file bytes, appended to `out`.
+sl_code sli_state_snapshot_part(sli_store *store, sli_table *table, const sli_table_info *info,
+                                int32_t part, sli_str *out, sl_error *err);
+/// Loads such bytes. Outside data: checked. Fails: SL_E_CORRUPT, SL_E_INCOMPATIBLE.
+sl_code sli_state_restore_part(sli_store *store, sli_table *table, const sli_table_info *info,
+                               SL_SHARES sli_buffer *bytes, sl_error *err);
+/// A new snapshot part from an old one (NULL: none) and the deltas after it, without the live
+/// store: what the background compactor runs, one part at a time, so that its memory is a 16th of
+/// the state. Thread: any.
+sl_code sli_state_compact_part(const sli_table_info *info, sli_buffer *old_part,
+                               const sl_bytes *deltas, int32_t n_deltas, int32_t part, sli_str *out,
+                               sl_error *err);

@@ -1,0 +1,485 @@
+// The store's contract, against a naive model that keeps keys in a list in their order. Runs on
+// every store of the table below.
+#include "state/state.h"
+
+#include <stdio.h>
+
+#include "sl_test.h"
+
+enum { MOST = 4096 };
+
+typedef struct model_row {
+    int64_t key, value;
+    int32_t slot;
+} model_row;
+typedef struct model {
+    model_row rows[MOST];
+    int32_t n;
+} model;
+
+typedef struct fixture {
+    sli_store *store;
+    sli_table *table;
+    sli_table_info info;
+    sl_schema *keys, *values;
+} fixture;
+
+static void open_store(fixture *f, const sli_store_ops *ops, const char *uid)
+{
+    sl_error err = SL_ERROR_INIT;
+    assert_int_equal(sl_schema_parse(&f->keys, "k int64", &err), SL_OK);
+    assert_int_equal(sl_schema_parse(&f->values, "v int64", &err), SL_OK);
+    f->info = (sli_table_info){uid, "updateStateByKey", f->keys, f->values};
+    assert_int_equal(ops->open(&f->store, NULL, NULL, &err), SL_OK);
+    assert_int_equal(ops->table(f->store, &f->info, &f->table, &err), SL_OK);
+}
+
+static void close_store(fixture *f)
+{
+    f->store->ops->close(f->store);
+    sl_schema_unref(f->keys);
+    sl_schema_unref(f->values);
+}
+
+static sl_batch *batch_of(const sl_schema *schema, int64_t value)
+{
+    sl_builder *builder = NULL;
+    sl_batch *batch = NULL;
+    assert_int_equal(sl_builder_new(&builder, schema, NULL), SL_OK);
+    sl_builder_int64(builder, 0, value);
+    assert_int_equal(sl_builder_finish(builder, &batch, NULL), SL_OK);
+    sl_builder_free(builder);
+    return batch;
+}
+
+/// One int64 as row bytes, and its hash.
+static void row_bytes(const sl_schema *schema, int64_t value, sli_str *out, uint64_t *hash)
+{
+    int32_t column = 0;
+    sl_batch *batch = batch_of(schema, value);
+    sli_str_clear(out);
+    sli_row_put(out, batch, &column, 1, 0);
+    sli_batch_hash(batch, &column, 1, hash);
+    sl_batch_unref(batch);
+}
+
+static int64_t decode(const sl_schema *schema, sl_bytes row)
+{
+    sl_builder *builder = NULL;
+    sl_batch *batch = NULL;
+    assert_int_equal(sl_builder_new(&builder, schema, NULL), SL_OK);
+    assert_int_equal(sli_row_get(row, builder, 0, 1, NULL), SL_OK);
+    assert_int_equal(sl_builder_finish(builder, &batch, NULL), SL_OK);
+    int64_t value = sl_column_int64(sl_batch_column(batch, 0), 0);
+    sl_batch_unref(batch);
+    sl_builder_free(builder);
+    return value;
+}
+
+// ---------------------------------------------------------------- the model
+
+static void model_remove(model *m, int64_t key)
+{
+    for (int32_t i = 0; i < m->n; i++) {
+        if (m->rows[i].key == key) {
+            memmove(&m->rows[i], &m->rows[i + 1], (size_t)(m->n - i - 1) * sizeof m->rows[0]);
+            m->n--;
+            return;
+        }
+    }
+}
+
+static void model_put(model *m, int64_t key, int64_t value, int32_t slot)
+{
+    for (int32_t i = 0; i < m->n; i++) {
+        if (m->rows[i].key == key) {
+            m->rows[i].value = value;
+            return;
+        }
+    }
+    assert_true(m->n < MOST);
+    m->rows[m->n++] = (model_row){key, value, slot};
+}
+
+typedef struct compared {
+    const fixture *f;
+    model_row rows[MOST];
+    int32_t n;
+} compared;
+
+static sl_code collect(void *ctx, int32_t slot, sl_bytes key, sl_bytes value, sl_error *err)
+{
+    compared *c = ctx;
+    (void)err;
+    assert_true(c->n < MOST);
+    c->rows[c->n++] = (model_row){decode(c->f->keys, key), decode(c->f->values, value), slot};
+    return SL_OK;
+}
+
+/// The rows are the model's, slot by slot in the model's order.
+static void check_rows(const model *m, const compared *c)
+{
+    int32_t at = 0;
+    assert_int_equal(c->n, m->n);
+    for (int32_t slot = 0; slot < SLI_SLOTS; slot++) {
+        for (int32_t i = 0; i < m->n; i++) {
+            if (m->rows[i].slot == slot) {
+                assert_int_equal(c->rows[at].key, m->rows[i].key);
+                assert_int_equal(c->rows[at].value, m->rows[i].value);
+                assert_int_equal(c->rows[at].slot, slot);
+                at++;
+            }
+        }
+    }
+}
+
+static void check_store(const fixture *f, const model *m)
+{
+    compared c = {.f = f};
+    assert_int_equal(f->store->ops->dump(f->store, f->table, 0, SLI_SLOTS, collect, &c, NULL),
+                     SL_OK);
+    check_rows(m, &c);
+    assert_int_equal(f->store->ops->keys(f->store, f->table), m->n);
+}
+
+// ---------------------------------------------------------------- random epochs
+
+/// Random puts and removes in one partition's view; the same in the model. `lost`: the view is
+/// dropped afterwards.
+static void work_in_view(const fixture *f, sli_rng *rng, model *m, int64_t epoch, int32_t partition,
+                         int32_t n, bool lost)
+{
+    const sli_store_ops *ops = f->store->ops;
+    sli_state_view *view = NULL;
+    sli_str key = SLI_STR_INIT, value = SLI_STR_INIT;
+    model *before = sl_alloc(SLI_TAG_TEST, sizeof *before);
+    *before = *m;
+    assert_int_equal(ops->begin(f->store, f->table, epoch, partition, n, &view, NULL), SL_OK);
+    for (int i = 0; i < 40; i++) {
+        uint64_t hash = 0, ignored = 0;
+        int64_t k = (int64_t)sli_rng_below(rng, 60), v = (int64_t)sli_rng_below(rng, 5);
+        row_bytes(f->keys, k, &key, &hash);
+        row_bytes(f->values, v, &value, &ignored);
+        if (sli_partition_of(sli_slot_of(hash), n) != partition) {
+            continue;
+        }
+        sl_bytes key_bytes = {key.data, key.size}, value_bytes = {value.data, value.size};
+        if (sli_rng_below(rng, 3) == 0) {
+            assert_int_equal(ops->remove(view, hash, key_bytes, NULL), SL_OK);
+            model_remove(m, k);
+        } else {
+            assert_int_equal(ops->put(view, hash, key_bytes, value_bytes, NULL), SL_OK);
+            model_put(m, k, v, sli_slot_of(hash));
+        }
+        sl_bytes got = {NULL, 0};
+        bool found = false;
+        assert_int_equal(ops->find(view, hash, key_bytes, &got, &found, NULL), SL_OK);
+        bool expected = false;
+        for (int32_t r = 0; r < m->n; r++) {
+            if (m->rows[r].key == k) {
+                expected = true;
+                assert_true(found);
+                assert_int_equal(decode(f->values, got), m->rows[r].value);
+            }
+        }
+        assert_int_equal(found, expected);
+    }
+    compared c = {.f = f};
+    assert_int_equal(ops->each(view, collect, &c, NULL), SL_OK);
+    model *own = sl_alloc_zero(SLI_TAG_TEST, sizeof *own);
+    for (int32_t i = 0; i < m->n; i++) {
+        if (sli_partition_of(m->rows[i].slot, n) == partition) {
+            own->rows[own->n++] = m->rows[i];
+        }
+    }
+    check_rows(own, &c);
+    sl_free(own);
+    if (lost) {
+        ops->drop(view);
+        *m = *before;
+    } else {
+        assert_int_equal(ops->done(view, NULL), SL_OK);
+    }
+    sl_free(before);
+    sli_str_reset(&key);
+    sli_str_reset(&value);
+}
+
+/// An epoch over n partitions, worked off in a random order, some views dropped and done again.
+static void run_epoch(const fixture *f, sli_rng *rng, model *m, int64_t epoch, int32_t n,
+                      bool fails)
+{
+    model *before = sl_alloc(SLI_TAG_TEST, sizeof *before);
+    *before = *m;
+    int32_t first = (int32_t)sli_rng_below(rng, (uint64_t)n);
+    for (int32_t i = 0; i < n; i++) {
+        int32_t partition = (first + i) % n;
+        if (sli_rng_below(rng, 3) == 0) {
+            work_in_view(f, rng, m, epoch, partition, n, true);
+        }
+        work_in_view(f, rng, m, epoch, partition, n, false);
+    }
+    if (fails) {
+        (f->store->ops->fail)(f->store, epoch); // in brackets: cmocka has a macro of that name
+        *m = *before;
+    } else {
+        assert_int_equal(f->store->ops->complete(f->store, epoch, NULL), SL_OK);
+    }
+    sl_free(before);
+    check_store(f, m);
+}
+
+static void follow_by_delta(const fixture *f, const fixture *other, const model *m)
+{
+    sli_str delta = SLI_STR_INIT;
+    assert_int_equal(f->store->ops->delta(f->store, &delta, NULL), SL_OK);
+    assert_int_equal(
+        other->store->ops->apply(other->store, (sl_bytes){delta.data, delta.size}, NULL), SL_OK);
+    check_store(other, m);
+    sli_str_clear(&delta);
+    assert_int_equal(f->store->ops->delta(f->store, &delta, NULL), SL_OK);
+    assert_int_equal(delta.size, 0); // nothing has changed since
+    sli_str_reset(&delta);
+}
+
+static void random_epochs(const sli_store_ops *ops, uint64_t seed)
+{
+    static const int32_t partitions[] = {1, 7, 2, 3};
+    fixture f, other;
+    sli_rng rng = {seed};
+    model *m = sl_alloc_zero(SLI_TAG_TEST, sizeof *m);
+    open_store(&f, ops, "counts");
+    open_store(&other, ops, "counts");
+    for (int64_t epoch = 1; epoch <= 24; epoch++) {
+        run_epoch(&f, &rng, m, epoch, partitions[(epoch / 6) % 4], sli_rng_below(&rng, 6) == 0);
+        if (sli_rng_below(&rng, 2) == 0) {
+            follow_by_delta(&f, &other, m);
+        }
+    }
+    close_store(&f);
+    close_store(&other);
+    sl_free(m);
+}
+
+static const sli_store_ops *const stores[] = {&sli_store_memory};
+
+SL_TEST(state_equals_the_model_over_random_epochs_and_partitions, "")
+{
+    for (size_t s = 0; s < sizeof stores / sizeof stores[0]; s++) {
+        for (uint64_t seed = 1; seed <= 12; seed++) {
+            random_epochs(stores[s], seed);
+        }
+    }
+}
+
+// ---------------------------------------------------------------- snapshots
+
+static sli_buffer *buffer_of(const sli_str *bytes)
+{
+    sli_buffer *buffer = sli_buffer_new((int64_t)bytes->size);
+    assert_non_null(buffer);
+    memcpy(sli_buffer_data(buffer), bytes->data, bytes->size);
+    return buffer;
+}
+
+SL_TEST(a_snapshot_restores_the_table_and_compaction_equals_it, "")
+{
+    fixture f, restored;
+    sli_rng rng = {77};
+    model *m = sl_alloc_zero(SLI_TAG_TEST, sizeof *m);
+    sli_str parts[SLI_SNAPSHOT_PARTS] = {{0}}, deltas[5] = {{0}};
+    open_store(&f, &sli_store_memory, "counts");
+    open_store(&restored, &sli_store_memory, "counts");
+    for (int i = 0; i < 5; i++) {
+        run_epoch(&f, &rng, m, i + 1, 3, false);
+        assert_int_equal(f.store->ops->delta(f.store, &deltas[i], NULL), SL_OK);
+    }
+    for (int32_t p = 0; p < SLI_SNAPSHOT_PARTS; p++) {
+        // An old part from the first two deltas, then the other three on top of it.
+        sli_str live = SLI_STR_INIT, old = SLI_STR_INIT;
+        sl_bytes all[5];
+        for (int i = 0; i < 5; i++) {
+            all[i] = (sl_bytes){deltas[i].data, deltas[i].size};
+        }
+        assert_int_equal(sli_state_snapshot_part(f.store, f.table, &f.info, p, &live, NULL), SL_OK);
+        assert_int_equal(sli_state_compact_part(&f.info, NULL, all, 2, p, &old, NULL), SL_OK);
+        sli_buffer *old_part = old.size == 0 ? NULL : buffer_of(&old);
+        assert_int_equal(sli_state_compact_part(&f.info, old_part, all + 2, 3, p, &parts[p], NULL),
+                         SL_OK);
+        assert_int_equal(parts[p].size, live.size);
+        assert_true(live.size == 0 || memcmp(parts[p].data, live.data, live.size) == 0);
+        if (live.size > 0) {
+            sli_buffer *part = buffer_of(&live);
+            assert_int_equal(
+                sli_state_restore_part(restored.store, restored.table, &f.info, part, NULL), SL_OK);
+            sli_buffer_unref(part);
+        }
+        sli_buffer_unref(old_part);
+        sli_str_reset(&live);
+        sli_str_reset(&old);
+        sli_str_reset(&parts[p]);
+    }
+    check_store(&restored, m);
+    for (int i = 0; i < 5; i++) {
+        sli_str_reset(&deltas[i]);
+    }
+    close_store(&f);
+    close_store(&restored);
+    sl_free(m);
+}
+
+// ---------------------------------------------------------------- bad bytes
+
+static void make_delta(sli_str *delta)
+{
+    fixture f;
+    sli_rng rng = {5};
+    model *m = sl_alloc_zero(SLI_TAG_TEST, sizeof *m);
+    open_store(&f, &sli_store_memory, "counts");
+    run_epoch(&f, &rng, m, 1, 2, false);
+    assert_int_equal(f.store->ops->delta(f.store, delta, NULL), SL_OK);
+    close_store(&f);
+    sl_free(m);
+}
+
+SL_TEST(a_damaged_delta_is_an_error_or_harmless_never_a_crash, "")
+{
+    sli_str delta = SLI_STR_INIT;
+    make_delta(&delta);
+    for (size_t cut = 1; cut < delta.size; cut++) {
+        fixture f;
+        open_store(&f, &sli_store_memory, "counts");
+        assert_int_not_equal(f.store->ops->apply(f.store, (sl_bytes){delta.data, cut}, NULL),
+                             SL_OK);
+        close_store(&f);
+    }
+    for (size_t at = 0; at < delta.size; at++) {
+        fixture f;
+        sl_error err = SL_ERROR_INIT;
+        open_store(&f, &sli_store_memory, "counts");
+        delta.data[at] = (char)(delta.data[at] ^ 0x41);
+        sl_code rc = f.store->ops->apply(f.store, (sl_bytes){delta.data, delta.size}, &err);
+        assert_true(rc == SL_OK || rc == SL_E_CORRUPT || rc == SL_E_INCOMPATIBLE);
+        delta.data[at] = (char)(delta.data[at] ^ 0x41);
+        close_store(&f);
+    }
+    sli_str_reset(&delta);
+}
+
+SL_TEST(a_delta_of_an_unknown_table_or_other_columns_names_them, "")
+{
+    fixture f;
+    sl_error err = SL_ERROR_INIT;
+    sli_str delta = SLI_STR_INIT;
+    make_delta(&delta);
+    open_store(&f, &sli_store_memory, "other");
+    assert_int_equal(f.store->ops->apply(f.store, (sl_bytes){delta.data, delta.size}, &err),
+                     SL_E_INCOMPATIBLE);
+    assert_non_null(strstr(err.text, "counts"));
+    close_store(&f);
+    sli_str_reset(&delta);
+}
+
+SL_TEST(a_snapshot_row_in_the_wrong_slot_is_damage, "")
+{
+    fixture f, from;
+    sl_error err = SL_ERROR_INIT;
+    sli_str part = SLI_STR_INIT, key = SLI_STR_INIT;
+    uint64_t hash = 0;
+    open_store(&f, &sli_store_memory, "counts");
+    open_store(&from, &sli_store_memory, "counts");
+    row_bytes(from.keys, 1, &key, &hash);
+    int32_t wrong = (sli_slot_of(hash) + 1) % SLI_SLOTS;
+    sl_bytes bytes = {key.data, key.size};
+    assert_int_equal(from.store->ops->load(from.store, from.table, wrong, bytes, bytes, NULL),
+                     SL_OK);
+    assert_int_equal(
+        sli_state_snapshot_part(from.store, from.table, &from.info, wrong / 64, &part, NULL),
+        SL_OK);
+    sli_buffer *buffer = buffer_of(&part);
+    assert_int_equal(sli_state_restore_part(f.store, f.table, &f.info, buffer, &err), SL_E_CORRUPT);
+    sli_buffer_unref(buffer);
+    sli_str_reset(&part);
+    sli_str_reset(&key);
+    close_store(&f);
+    close_store(&from);
+}
+
+// ---------------------------------------------------------------- sizes and memory
+
+SL_TEST(unchanged_values_make_no_delta_and_large_keys_work, "")
+{
+    fixture f;
+    sli_state_view *view = NULL;
+    sli_str delta = SLI_STR_INIT;
+    open_store(&f, &sli_store_memory, "counts");
+    const sli_store_ops *ops = f.store->ops;
+    size_t size = 1000000;
+    char *large = sl_alloc_zero(SLI_TAG_TEST, size);
+    sl_bytes key = {large, size}, none = {NULL, 0};
+    for (int64_t epoch = 1; epoch <= 2; epoch++) {
+        assert_int_equal(ops->begin(f.store, f.table, epoch, 0, 1, &view, NULL), SL_OK);
+        assert_int_equal(ops->put(view, 0, key, none, NULL), SL_OK);
+        assert_int_equal(ops->put(view, 0, none, none, NULL), SL_OK); // an empty key is a key
+        assert_int_equal(ops->done(view, NULL), SL_OK);
+        assert_int_equal(ops->complete(f.store, epoch, NULL), SL_OK);
+        assert_int_equal(ops->keys(f.store, f.table), 2);
+        sli_str_clear(&delta);
+        assert_int_equal(ops->delta(f.store, &delta, NULL), SL_OK);
+        assert_true(epoch == 1 ? delta.size > size : delta.size == 0);
+    }
+    sl_free(large);
+    sli_str_reset(&delta);
+    close_store(&f);
+}
+
+SL_TEST(state_is_counted_in_the_budget, "")
+{
+    sl_error err = SL_ERROR_INIT;
+    sli_budget *budget = sli_budget_new(1024);
+    sli_store *store = NULL;
+    sli_table *table = NULL;
+    sli_state_view *view = NULL;
+    sl_schema *schema = NULL;
+    assert_int_equal(sl_schema_parse(&schema, "k int64", &err), SL_OK);
+    sli_table_info info = {"counts", "updateStateByKey", schema, schema};
+    assert_int_equal(sli_store_memory.open(&store, NULL, budget, &err), SL_OK);
+    assert_int_equal(sli_store_memory.table(store, &info, &table, &err), SL_OK);
+    assert_int_equal(sli_store_memory.begin(store, table, 1, 0, 1, &view, &err), SL_OK);
+    char bytes[4096] = {0};
+    assert_int_equal(
+        sli_store_memory.put(view, 0, (sl_bytes){"k", 1}, (sl_bytes){bytes, sizeof bytes}, &err),
+        SL_OK);
+    assert_int_equal(sli_store_memory.done(view, &err), SL_OK);
+    assert_int_equal(sli_store_memory.complete(store, 1, &err), SL_OK);
+    assert_true(sli_budget_used(budget) >= 4096);
+    assert_int_equal(sli_store_memory.bytes(store), sli_budget_used(budget));
+    sli_store_memory.close(store);
+    assert_int_equal(sli_budget_used(budget), 0);
+    sli_budget_free(budget);
+    sl_schema_unref(schema);
+}
+
+SL_TEST(a_refused_allocation_in_a_view_is_told_and_the_base_is_as_it_was, "")
+{
+    for (int64_t n = 1; n < 40; n++) {
+        fixture f;
+        sl_error err = SL_ERROR_INIT;
+        sli_state_view *view = NULL;
+        open_store(&f, &sli_store_memory, "counts");
+        sli_mem_fail_nth(n);
+        sl_code rc = f.store->ops->begin(f.store, f.table, 1, 0, 1, &view, &err);
+        for (int i = 0; i < 100 && rc == SL_OK; i++) {
+            char key[16];
+            int size = snprintf(key, sizeof key, "%d", i);
+            rc = f.store->ops->put(view, 0, (sl_bytes){key, (size_t)size},
+                                   (sl_bytes){key, (size_t)size}, &err);
+        }
+        sli_mem_fail_nth(0);
+        assert_int_equal(rc, SL_E_NOMEM);
+        f.store->ops->drop(view);
+        model empty = {.n = 0};
+        check_store(&f, &empty);
+        close_store(&f);
+    }
+}
