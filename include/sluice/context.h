@@ -1,0 +1,92 @@
+/// context.h — running: a session for RDDs, a context for a streaming job, and main for a program
+/// that is a job.
+///
+/// Several contexts may live in one process. A context has one driver thread: with sl_context_start
+/// Sluice's own, with sl_context_step the caller's (embedding in a foreign event loop).
+#pragma once
+
+#include "sluice/graph.h"
+
+SL_BEGIN_DECLS
+
+typedef struct sl_context sl_context;
+
+/// Spark's states of a context.
+typedef enum sl_context_state {
+    SL_INITIALIZED = 0,
+    SL_ACTIVE = 1,
+    SL_STOPPED = 2
+} sl_context_state;
+
+/// Settings are text pairs, as on the command line: "master" "local[4]", "interval" "1s",
+/// "checkpoint" "/dir". The array ends with a NULL. `sluice help options` lists them all;
+/// spark.streaming.* names are mapped or refused by name. Reads the environment SLUICE_LOG; nothing
+/// else. Fails: SL_E_CONFIG, and the graph's first mistake.
+SL_API SL_MUST_USE sl_code sl_context_new(sl_context **out, const char *name, sl_build_fn build,
+                                          const char *const *settings, sl_error *err);
+/// Recovers from the checkpoint directory when it has one, and starts. Fails: SL_E_STATE when
+/// started or stopped before; SL_E_INVALID without an output operation; SL_E_BUSY,
+/// SL_E_INCOMPATIBLE, SL_E_CORRUPT for the checkpoint.
+SL_API SL_MUST_USE sl_code sl_context_start(sl_context *context, sl_error *err);
+/// Waits until the job has ended or `timeout_us` passed (< 0: for ever). Fails: the job's first
+/// error; SL_E_TIMEOUT.
+SL_API SL_MUST_USE sl_code sl_context_await(sl_context *context, int64_t timeout_us, sl_error *err);
+/// Ends the job: gracefully (receivers stop, everything received is processed and committed) or
+/// after the running epoch. Thread: any, except inside a user function. Returns at once; wait with
+/// sl_context_await. Again: nothing happens.
+SL_API void sl_context_stop(sl_context *context, bool gracefully);
+SL_API sl_context_state sl_context_state_of(const sl_context *context);
+/// Stops without grace when needed, and frees. Accepts NULL.
+SL_API void sl_context_free(SL_TAKES sl_context *context);
+SL_API sl_graph *sl_context_graph(sl_context *context);
+
+// ---- driving it from one's own event loop, instead of sl_context_start
+
+/// Recovers and starts without a driver thread; from then on the caller steps.
+SL_API SL_MUST_USE sl_code sl_context_start_stepped(sl_context *context, sl_error *err);
+/// A descriptor that becomes readable when sl_context_step has something to do.
+SL_API int sl_context_fd(const sl_context *context);
+/// Does what is due and returns without waiting. SL_E_END once the job has ended well.
+SL_API SL_MUST_USE sl_code sl_context_step(sl_context *context, sl_error *err);
+/// Microseconds until something is due by time alone, for the loop's own timeout.
+SL_API int64_t sl_context_due_us(const sl_context *context);
+
+// ---- queues
+
+/// Puts rows into a queue stream, cut into `n_partitions` as sl_rdd_of_batches does. Thread: any.
+/// Fails: SL_E_NOT_FOUND (the nearest queue named), SL_E_INVALID for another schema.
+SL_API SL_MUST_USE sl_code sl_queue_push(sl_context *context, const char *queue,
+                                         const sl_batch *rows, int32_t n_partitions, sl_error *err);
+
+// ---- RDDs without streams
+
+/// Settings as for a context (master, memory, parallelism, ...).
+SL_API SL_MUST_USE sl_code sl_session_new(sl_session **out, const char *const *settings,
+                                          sl_error *err);
+SL_API void sl_session_free(
+    SL_TAKES sl_session *session); ///< accepts NULL; all its RDDs must have been given back
+
+// ---- a program that is a job
+
+/// Everything `sluice run` does, for a program whose main calls it: options from the command line,
+/// the job run until it ends or is told to (SIGTERM and SIGINT finish the epoch and commit), the
+/// exit code to return: 0 ok, 1 the job failed, 2 usage, 3 configuration, 4 checkpoint incompatible
+/// or damaged, 5 audit failed.
+SL_API int sl_main(int argc, char **argv, const char *name, sl_build_fn build);
+
+/// In a job built as a shared object: names the build function that `sluice run JOB.so` calls.
+#define SL_JOB(job_name, build_function)                                                           \
+    __attribute__((visibility("default")))                                                         \
+    const sl_job_entry sl_job = {sizeof(sl_job_entry), SL_JOB_ABI, job_name, build_function}
+enum { SL_JOB_ABI = 1 };
+typedef struct sl_job_entry {
+    size_t struct_size;
+    int32_t abi;
+    const char *name;
+    sl_build_fn build;
+} sl_job_entry;
+
+/// "0.1.0", and the commit's date when known; never NULL.
+SL_API const char *sl_version(void);
+
+SL_END_DECLS

@@ -1,0 +1,113 @@
+/// rdd.h — resilient distributed datasets: immutable rows in partitions, described by how they are
+/// computed.
+///
+/// An RDD is lazy: transformations make a new RDD, actions run a job. Lost or evicted parts are
+/// computed again from the lineage. Use them without any stream (sl_session), in
+/// sl_stream_transform and in sl_stream_foreach_rdd.
+///
+/// Transformations can't fail at the call: the first mistake sticks to the RDD and to all made from
+/// it, and the action returns it. Text arguments: keys "user, page"; expressions and aggregations
+/// as in docs/ref/expressions.md. Every function returning an sl_rdd gives the caller one
+/// reference. Thread: the one that owns the session or the driver.
+#pragma once
+
+#include "sluice/fn.h"
+
+SL_BEGIN_DECLS
+
+typedef struct sl_rdd sl_rdd;
+typedef struct sl_session
+    sl_session; ///< what RDDs live in: workers, blocks, memory budget (context.h)
+
+/// Where cached partitions are kept. Data in Sluice is columnar bytes in any case, so Spark's _SER
+/// levels are the same as the plain ones, and its _2 levels need a cluster.
+typedef enum sl_level {
+    SL_LEVEL_NONE = 0,
+    SL_MEMORY_ONLY,     ///< dropped when memory is short, and computed again from the lineage
+    SL_MEMORY_AND_DISK, ///< spilled when memory is short
+    SL_DISK_ONLY,
+} sl_level;
+
+// ---- making
+
+/// Rows of batches that are in memory, cut into `n_partitions` at positions i * rows / n as Spark's
+/// parallelize does.
+SL_API sl_rdd *sl_rdd_of_batches(sl_session *session, const sl_batch *const *batches,
+                                 int32_t n_batches, int32_t n_partitions);
+/// The rows of a file, or of all files of a directory (in byte order of names), e.g.
+/// "file:///data/ads.csv?format=csv& schema=ad_id string, campaign_id string". One partition a
+/// file.
+SL_API sl_rdd *sl_rdd_open(sl_session *session, const char *url);
+/// No rows, `n_partitions` partitions.
+SL_API sl_rdd *sl_rdd_empty(sl_session *session, const char *schema, int32_t n_partitions);
+SL_API sl_rdd *sl_rdd_ref(sl_rdd *rdd);
+SL_API void
+sl_rdd_unref(SL_TAKES sl_rdd *rdd); ///< accepts NULL; drops cached blocks with the last reference
+
+// ---- narrow transformations: order inside a partition is kept
+
+/// One row out for each row in. `args` is text for the function, or NULL.
+SL_API sl_rdd *sl_rdd_map(sl_rdd *rdd, const sl_fn *fn, const char *args);
+SL_API sl_rdd *sl_rdd_flat_map(sl_rdd *rdd, const sl_fn *fn, const char *args);
+SL_API sl_rdd *sl_rdd_map_partitions(sl_rdd *rdd, const sl_fn *fn, const char *args);
+/// Rows for which the function's one bool column is true.
+SL_API sl_rdd *sl_rdd_filter(sl_rdd *rdd, const sl_fn *fn, const char *args);
+/// "word, length(word) as n": expressions instead of a function.
+SL_API sl_rdd *sl_rdd_select(sl_rdd *rdd, const char *expressions);
+SL_API sl_rdd *sl_rdd_where(sl_rdd *rdd, const char *condition);
+/// Partitions of `a`, then of `b`. Equal types; names are a's.
+SL_API sl_rdd *sl_rdd_union(sl_rdd *a, sl_rdd *b);
+
+// ---- wide transformations: a shuffle by hash of the key
+
+/// Moves rows round robin, deterministic: row j of partition p goes to (p + j) mod n.
+SL_API sl_rdd *sl_rdd_repartition(sl_rdd *rdd, int32_t n_partitions);
+/// One row a key: the key columns, then the aggregations. Combined before the shuffle. n_partitions
+/// 0: the default parallelism.
+SL_API sl_rdd *sl_rdd_reduce_by_key(sl_rdd *rdd, const char *keys, const char *aggregations,
+                                    int32_t n_partitions);
+/// One row a key: the key columns, then a list column for each other column, in arrival order of
+/// rows.
+SL_API sl_rdd *sl_rdd_group_by_key(sl_rdd *rdd, const char *keys, int32_t n_partitions);
+/// Inner join on key columns of the same names and types: keys, the rest of `a`, the rest of `b`.
+/// Duplicates multiply. A column of `b` named as one of `a` gets the suffix "_2".
+SL_API sl_rdd *sl_rdd_join(sl_rdd *a, sl_rdd *b, const char *keys, int32_t n_partitions);
+/// As sl_rdd_join, without a shuffle of `rdd`: `table` is collected once, and each task probes it.
+/// For small tables.
+SL_API sl_rdd *sl_rdd_join_table(sl_rdd *rdd, sl_rdd *table, const char *keys);
+/// Each distinct row once.
+SL_API sl_rdd *sl_rdd_distinct(sl_rdd *rdd, int32_t n_partitions);
+/// Total order by the columns ("n desc, word"); a single partition when n_partitions is 1, else by
+/// ranges of a sample.
+SL_API sl_rdd *sl_rdd_sort_by(sl_rdd *rdd, const char *order, int32_t n_partitions);
+
+// ---- caching, questions
+
+/// Keeps computed partitions at `level`; to be called before the first action. Returns its
+/// argument.
+SL_API sl_rdd *sl_rdd_persist(sl_rdd *rdd, sl_level level);
+SL_API void sl_rdd_unpersist(sl_rdd *rdd);
+SL_API sl_rdd *sl_rdd_named(sl_rdd *rdd,
+                            const char *name); ///< for status and progress; returns its argument
+SL_API int32_t sl_rdd_partitions(const sl_rdd *rdd);
+SL_API const sl_schema *sl_rdd_schema(const sl_rdd *rdd); ///< NULL when a mistake sticks to it
+SL_API SL_MUST_USE sl_code sl_rdd_check(const sl_rdd *rdd,
+                                        sl_error *err); ///< the mistake that sticks to it
+
+// ---- actions: each runs one job and returns when it is done. Fails: as the tasks failed.
+
+/// All rows, in partition order, as one batch; the caller owns a reference.
+SL_API SL_MUST_USE sl_code sl_rdd_collect(sl_rdd *rdd, sl_batch **out, sl_error *err);
+/// As sl_rdd_collect, at most `n` rows, reading only as many partitions as needed.
+SL_API SL_MUST_USE sl_code sl_rdd_take(sl_rdd *rdd, int64_t n, sl_batch **out, sl_error *err);
+SL_API SL_MUST_USE sl_code sl_rdd_count(sl_rdd *rdd, int64_t *out, sl_error *err);
+/// Calls `each` for every batch, one partition after the other in order, on the calling thread.
+SL_API SL_MUST_USE sl_code sl_rdd_foreach(sl_rdd *rdd,
+                                          sl_code (*each)(void *ctx, int32_t partition,
+                                                          const sl_batch *batch, sl_error *err),
+                                          void *ctx, sl_error *err);
+/// Writes all rows to a sink, e.g. "file:///out?format=csv", as one group. The target must not
+/// exist.
+SL_API SL_MUST_USE sl_code sl_rdd_save(sl_rdd *rdd, const char *url, sl_error *err);
+
+SL_END_DECLS

@@ -1,0 +1,12 @@
+/// sluice.h — everything public.
+#pragma once
+
+#include "sluice/base.h"
+#include "sluice/batch.h"
+#include "sluice/context.h"
+#include "sluice/error.h"
+#include "sluice/fn.h"
+#include "sluice/graph.h"
+#include "sluice/rdd.h"
+#include "sluice/test.h"
+#include "sluice/tool.h"

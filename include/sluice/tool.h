@@ -1,0 +1,26 @@
+/// tool.h — what the sluice program is made of, for other front ends too: help, validation, looking
+/// at a checkpoint.
+///
+/// Every text that a function hands out belongs to the caller: give it back with sl_text_free.
+#pragma once
+
+#include "sluice/context.h"
+
+SL_BEGIN_DECLS
+
+SL_API void sl_text_free(SL_TAKES char *text); ///< accepts NULL
+
+/// Help on a topic, wrapped to `columns`: "options", "sources", "sinks", "formats". Fails:
+/// SL_E_NOT_FOUND with the topics.
+SL_API SL_MUST_USE sl_code sl_help_text(const char *topic, int32_t columns, char **out,
+                                        sl_error *err);
+/// Builds and checks a graph without running it; *out is the graph as text, a line an operator.
+/// Fails: the first mistake.
+SL_API SL_MUST_USE sl_code sl_validate(const char *name, sl_build_fn build,
+                                       const char *const *settings, char **out, sl_error *err);
+/// What a checkpoint directory says of its job, for people or (`json`) as one JSON object. Takes no
+/// lock, changes nothing. Fails: SL_E_NOT_FOUND, SL_E_CORRUPT, SL_E_INCOMPATIBLE.
+SL_API SL_MUST_USE sl_code sl_checkpoint_status(const char *dir, bool json, char **out,
+                                                sl_error *err);
+
+SL_END_DECLS

@@ -1,0 +1,177 @@
+/// col.h — the library's side of columns: shared buffers, kernels over batches, rows as bytes,
+/// batches as bytes.
+///
+/// include/sluice/batch.h is the public half; this door adds what operators, sources, blocks and
+/// state need. Everything is deterministic: hashes have a fixed seed, kernels keep row order.
+#pragma once
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/hash.h"
+#include "sluice/batch.h"
+
+// ---------------------------------------------------------------- buffers
+
+/// Shared bytes: written by one owner, then never again. Thread: any (the count is atomic).
+typedef struct sli_buffer sli_buffer;
+/// 64-byte aligned and padded with zeroes. NULL without memory.
+sli_buffer *sli_buffer_new(int64_t size_bytes);
+/// Wraps bytes that somebody else owns; `release(ctx)` is called with the last reference. At least
+/// SLI_BUFFER_PAD readable bytes must follow `data + size` when `padded` is true (kernels read
+/// whole vectors).
+sli_buffer *sli_buffer_wrap(const void *data, int64_t size_bytes, bool padded,
+                            void (*release)(void *ctx), void *ctx);
+sli_buffer *sli_buffer_ref(const sli_buffer *buffer);
+void sli_buffer_unref(SL_TAKES const sli_buffer *buffer); ///< accepts NULL
+char *sli_buffer_data(sli_buffer *buffer);
+const char *sli_buffer_bytes(const sli_buffer *buffer);
+int64_t sli_buffer_size(const sli_buffer *buffer);
+enum { SLI_BUFFER_PAD = 64 };
+
+// ---------------------------------------------------------------- making batches
+
+/// Rows a batch aims at; operators and sources cut at it, so that a batch stays in L2.
+enum { SLI_BATCH_ROWS = 4096 };
+
+/// A batch of one string column whose cells are the given pieces of one shared buffer. `views` is
+/// taken over (64-byte aligned, from sl_alloc_aligned) and points into buffer 0. Used by line
+/// readers: nothing is copied.
+sl_code sli_batch_of_views(const sl_schema *schema, SL_TAKES sl_view *views, int64_t n_rows,
+                           SL_SHARES sli_buffer *data, sl_batch **out, sl_error *err);
+/// Makes the view of data[offset, offset+size) of buffer number `buffer`.
+static inline sl_view sli_view_of(const char *data, int32_t buffer, int64_t offset, int64_t size)
+{
+    sl_view view = {.size = (int32_t)size};
+    const char *at = data + offset;
+    if (size <= SL_VIEW_INLINE) {
+        for (int64_t i = 0; i < size; i++) {
+            view.as.inlined[i] = at[i];
+        }
+        for (int64_t i = size; i < SL_VIEW_INLINE; i++) {
+            view.as.inlined[i] = 0;
+        }
+    } else {
+        view.as.ref.prefix[0] = at[0];
+        view.as.ref.prefix[1] = at[1];
+        view.as.ref.prefix[2] = at[2];
+        view.as.ref.prefix[3] = at[3];
+        view.as.ref.buffer = buffer;
+        view.as.ref.offset = (int32_t)offset;
+    }
+    return view;
+}
+sl_code sli_batch_empty(const sl_schema *schema, sl_batch **out, sl_error *err);
+/// Another batch with the same rows and a schema that differs in names or nullability only.
+sl_code sli_batch_rename(const sl_batch *batch, const sl_schema *schema, sl_batch **out,
+                         sl_error *err);
+/// Columns of several batches with equal numbers of rows, side by side. `from[i]`/`column[i]` say
+/// where column i is.
+sl_code sli_batch_project(const sl_schema *schema, const sl_batch *const *from,
+                          const int32_t *column, sl_batch **out, sl_error *err);
+/// One builder, kept for many batches: as sl_builder_finish but gives NULL when there are no rows.
+sl_code sli_builder_flush(sl_builder *builder, sl_batch **out, sl_error *err);
+/// The sticky failure so far.
+sl_code sli_builder_check(const sl_builder *builder, sl_error *err);
+/// Sets the sticky failure, when there is none.
+void sli_builder_fail(sl_builder *builder, sl_code code, const char *fmt, ...) SL_PRINTF(3, 4);
+/// Bytes the builder holds now.
+int64_t sli_builder_bytes(const sl_builder *builder);
+
+// ---------------------------------------------------------------- kernels
+
+/// Rows [from, from + n) without copying fixed-width values or text.
+sl_code sli_batch_slice(const sl_batch *batch, int64_t from, int64_t n, sl_batch **out,
+                        sl_error *err);
+/// Row i of the result is row rows[i]; text is shared, not copied. A negative index gives nulls
+/// (schema must allow).
+sl_code sli_batch_take(const sl_batch *batch, const int32_t *rows, int64_t n, sl_batch **out,
+                       sl_error *err);
+/// Rows whose bit is set in `keep` (n_rows bits); the same batch, referenced again, when all are.
+sl_code sli_batch_filter(const sl_batch *batch, const uint8_t *keep, sl_batch **out, sl_error *err);
+sl_code sli_batch_concat(const sl_batch *const *batches, int32_t n, sl_batch **out, sl_error *err);
+/// Copies every kept byte into buffers of its own, so that the batch no longer pins large shared
+/// ones.
+sl_code sli_batch_compact(const sl_batch *batch, sl_batch **out, sl_error *err);
+/// When sli_batch_compact would free at least half of what the batch keeps alive.
+bool sli_batch_is_loose(const sl_batch *batch);
+
+/// hashes[i] = hash of the cells of the named columns in row i. Equal cells hash equal in every
+/// batch and process; null is a value of its own; -0.0 hashes as 0.0, all NaNs alike.
+void sli_batch_hash(const sl_batch *batch, const int32_t *columns, int32_t n_columns,
+                    uint64_t *hashes);
+/// Whether two rows have equal cells in the paired columns (null equals null, NaN equals NaN, -0.0
+/// equals 0.0).
+bool sli_rows_equal(const sl_batch *a, const int32_t *columns_a, int64_t row_a, const sl_batch *b,
+                    const int32_t *columns_b, int64_t row_b, int32_t n_columns);
+/// -1, 0, 1: nulls first, then by value; strings by bytes; NaN last; lists element by element.
+int sli_cell_compare(const sl_column *a, int64_t row_a, const sl_column *b, int64_t row_b);
+
+/// Keys are filed under 1,024 slots by the top bits of their hash; partition p of n owns the slots
+/// with slot * n / 1024 == p, so the number of partitions may change at any restart.
+enum { SLI_SLOTS = 1024 };
+static inline int32_t sli_slot_of(uint64_t hash)
+{
+    return (int32_t)(hash >> 54);
+}
+static inline int32_t sli_partition_of(int32_t slot, int32_t n_partitions)
+{
+    return (int32_t)((int64_t)slot * n_partitions / SLI_SLOTS);
+}
+
+// ---------------------------------------------------------------- grouping: the hash table of keys
+//
+// Keys of many batches to dense group numbers, in first-seen order. Text of keys is copied into the
+// table, so it pins no input. Specialised inside for one string key and one integer key; general
+// for anything else.
+
+typedef struct sli_groups sli_groups;
+/// Columns `columns` of batches with this schema are the key. NULL `err` allowed.
+sl_code sli_groups_new(sli_groups **out, const sl_schema *schema, const int32_t *columns,
+                       int32_t n_columns, sl_error *err);
+void sli_groups_free(SL_TAKES sli_groups *groups);
+/// group[i] = number of row i's key; new keys get the next numbers. Hashes may be given
+/// (sli_batch_hash of the same columns) or NULL. After SL_E_NOMEM some keys may have been added;
+/// the same batch can be added again. Fails: SL_E_NOMEM (also for 2^31 groups), SL_E_INVALID for
+/// other key types.
+sl_code sli_groups_add(sli_groups *groups, const sl_batch *batch, const uint64_t *hashes,
+                       int32_t *group, sl_error *err);
+/// group[i] = number of row i's key or -1; adds nothing. `columns` of this other batch, same types.
+sl_code sli_groups_find(const sli_groups *groups, const sl_batch *batch, const int32_t *columns,
+                        int32_t *group, sl_error *err);
+int64_t sli_groups_count(const sli_groups *groups);
+const uint64_t *sli_groups_hashes(const sli_groups *groups); ///< one a group
+int64_t sli_groups_bytes(const sli_groups *groups);
+/// Appends the key cells of groups [from, from + n) to columns first_column... of `out`.
+sl_code sli_groups_keys(const sli_groups *groups, int64_t from, int64_t n, sl_builder *out,
+                        int32_t first_column, sl_error *err);
+void sli_groups_clear(sli_groups *groups); ///< keeps the memory
+
+// ---------------------------------------------------------------- rows as bytes (state, ids,
+// sorting of poison rows)
+
+/// Appends the cells of `columns` in row `row` as self-delimiting bytes; equal cells make equal
+/// bytes (see README).
+void sli_row_put(sli_str *out, const sl_batch *batch, const int32_t *columns, int32_t n_columns,
+                 int64_t row);
+/// Reads cells back into columns first_column... of the builder. Fails: SL_E_CORRUPT.
+sl_code sli_row_get(sl_bytes row, sl_builder *out, int32_t first_column, int32_t n_columns,
+                    sl_error *err);
+
+// ---------------------------------------------------------------- batches as bytes
+
+/// Appends a self-describing encapsulated Arrow IPC stream of the batches (all of one schema;
+/// schema message, record batches, end of stream). string views are written as utf8/binary. Through
+/// nanoarrow.
+sl_code sli_ipc_write(sli_str *out, const sl_schema *schema, const sl_batch *const *batches,
+                      int32_t n, sl_error *err);
+/// Reads such a stream (any writer's): calls `each` per batch; batches share the bytes. Outside
+/// data: everything is checked, UTF-8 too; a stream without its end mark is damaged, since a cut
+/// one looks the same. Fails: SL_E_CORRUPT with the offset; SL_E_UNSUPPORTED for compression,
+/// dictionaries, views and other types; what `each` returns.
+typedef sl_code (*sli_batch_fn)(void *ctx, SL_BORROWS const sl_batch *batch, sl_error *err);
+sl_code sli_ipc_read(SL_SHARES sli_buffer *bytes, sli_batch_fn each, void *ctx, sl_error *err);
+/// The Arrow IPC *file* format around the same messages (magic, footer), which every Arrow reader
+/// opens. Metadata: pairs of key and value texts, NULL-ended list, may be NULL.
+sl_code sli_ipc_write_file(sli_str *out, const sl_schema *schema, const sl_batch *const *batches,
+                           int32_t n, const char *const *metadata, sl_error *err);
+sl_code sli_ipc_read_file(SL_SHARES sli_buffer *bytes, sli_batch_fn each, void *ctx, sl_error *err);

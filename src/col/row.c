@@ -1,0 +1,209 @@
+/// row.c — rows as self-delimiting bytes, for state keys, ids and sorting; the format is in
+/// README.md. Equal cells make equal bytes: floats are written in their one canonical form. Reading
+/// checks everything before it appends anything.
+
+#include "col/col_int.h"
+
+#include <string.h>
+
+// ---------------------------------------------------------------- writing
+
+static uint64_t float64_bits(double value)
+{
+    uint64_t bits = 0x7ff8000000000000U; // every NaN
+    if (value == 0) {
+        bits = 0; // -0.0 too
+    } else if (value == value) {
+        memcpy(&bits, &value, sizeof bits);
+    }
+    return bits;
+}
+
+static uint32_t float32_bits(float value)
+{
+    uint32_t bits = 0x7fc00000U;
+    if (value == 0) {
+        bits = 0;
+    } else if (value == value) {
+        memcpy(&bits, &value, sizeof bits);
+    }
+    return bits;
+}
+
+static void put_fixed(sli_str *out, const void *value, int32_t width)
+{
+    char bytes[1 + 16] = {1};
+    memcpy(bytes + 1, value, (size_t)width);
+    sli_str_add(out, bytes, (size_t)width + 1);
+}
+
+static void put_cell(sli_str *out, const sl_column *column, int64_t row);
+
+static void put_list(sli_str *out, const sl_column *column, int64_t row)
+{
+    const int32_t *offsets = column->values;
+    sli_put_u8(out, 1);
+    sli_put_varint(out, (uint64_t)(offsets[row + 1] - offsets[row]));
+    for (int32_t i = offsets[row]; i < offsets[row + 1]; i++) {
+        put_cell(out, column->children, i);
+    }
+}
+
+static void put_cell(sli_str *out, const sl_column *column, int64_t row)
+{
+    if (sl_column_is_null(column, row)) {
+        sli_put_u8(out, 0);
+        return;
+    }
+    switch (column->type) {
+    case SL_BOOL: {
+        uint8_t value = sl_column_bool(column, row);
+        put_fixed(out, &value, 1);
+        break;
+    }
+    case SL_FLOAT32: {
+        uint32_t bits = float32_bits(((const float *)column->values)[row]);
+        put_fixed(out, &bits, 4);
+        break;
+    }
+    case SL_FLOAT64: {
+        uint64_t bits = float64_bits(sl_column_float64(column, row));
+        put_fixed(out, &bits, 8);
+        break;
+    }
+    case SL_STRING:
+    case SL_BINARY: {
+        sl_text text = sl_column_text(column, row);
+        sli_put_u8(out, 1);
+        sli_put_bytes(out, text.data, text.size);
+        break;
+    }
+    case SL_LIST:
+        put_list(out, column, row);
+        break;
+    case SL_STRUCT:
+        sli_put_u8(out, 1);
+        for (int32_t i = 0; i < column->n_children; i++) {
+            put_cell(out, &column->children[i], row);
+        }
+        break;
+    default: {
+        int32_t width = sli_type_width(column->type);
+        SL_ASSERT(column->type != SL_OPAQUE, "opaque values are never stored");
+        put_fixed(out, (const char *)column->values + row * width, width);
+        break;
+    }
+    }
+}
+
+void sli_row_put(sli_str *out, const sl_batch *batch, const int32_t *columns, int32_t n_columns,
+                 int64_t row)
+{
+    for (int32_t i = 0; i < n_columns; i++) {
+        put_cell(out, sl_batch_column(batch, columns[i]), row);
+    }
+}
+
+// ---------------------------------------------------------------- checking
+
+static const uint8_t *skip(sli_reader *r, size_t size)
+{
+    const uint8_t *at = r->at;
+    if (r->bad || (size_t)(r->end - r->at) < size) {
+        r->bad = true;
+        return NULL;
+    }
+    r->at += size;
+    return at;
+}
+
+static bool cell_is_good(sli_reader *r, const sl_field *field);
+
+static bool value_is_good(sli_reader *r, const sl_field *field)
+{
+    if (field->type == SL_BOOL) {
+        return sli_get_u8(r) <= 1;
+    }
+    if (sli_type_is_text(field->type)) {
+        sl_bytes text = sli_get_bytes(r);
+        return !r->bad && text.size <= INT32_MAX &&
+               (field->type == SL_BINARY || sli_utf8_check(text.data, text.size) == text.size);
+    }
+    if (field->type == SL_LIST) {
+        uint64_t n = sli_get_varint(r);
+        for (uint64_t i = 0; i < n && !r->bad;
+             i++) { // a cell has at least a byte, so this ends with the bytes
+            if (!cell_is_good(r, field->children)) {
+                return false;
+            }
+        }
+        return !r->bad && n <= INT32_MAX;
+    }
+    for (int32_t i = 0; i < field->n_children; i++) {
+        if (!cell_is_good(r, &field->children[i])) {
+            return false;
+        }
+    }
+    (void)skip(r, (size_t)sli_type_width(field->type));
+    return !r->bad && field->type != SL_OPAQUE;
+}
+
+static bool cell_is_good(sli_reader *r, const sl_field *field)
+{
+    uint8_t present = sli_get_u8(r);
+    if (r->bad || present > 1) {
+        return false;
+    }
+    return present == 0 ? field->nullable : value_is_good(r, field) && !r->bad;
+}
+
+// ---------------------------------------------------------------- reading what was checked
+
+static void read_cell(sli_reader *r, sli_cells *cells)
+{
+    const sl_field *field = cells->field;
+    if (sli_get_u8(r) == 0) {
+        sli_cells_null(cells);
+    } else if (field->type == SL_BOOL) {
+        sli_cells_bool(cells, sli_get_u8(r) != 0);
+    } else if (sli_type_is_text(field->type)) {
+        sl_bytes text = sli_get_bytes(r);
+        sli_cells_text(cells, text.data, (int64_t)text.size);
+    } else if (field->type == SL_LIST) {
+        uint64_t n = sli_get_varint(r);
+        for (uint64_t i = 0; i < n; i++) {
+            read_cell(r, &cells->children[0]);
+        }
+        sli_cells_close(cells);
+    } else if (field->type == SL_STRUCT) {
+        for (int32_t i = 0; i < field->n_children; i++) {
+            read_cell(r, &cells->children[i]);
+        }
+        sli_cells_close(cells);
+    } else {
+        sli_cells_fixed(cells, skip(r, (size_t)cells->width));
+    }
+}
+
+sl_code sli_row_get(sl_bytes row, sl_builder *out, int32_t first_column, int32_t n_columns,
+                    sl_error *err)
+{
+    SL_ASSERT(first_column >= 0 && n_columns <= out->n_columns - first_column,
+              "the builder has the row's columns");
+    SL_TRY(sli_builder_check(out, err));
+    sli_reader check = sli_reader_of(row);
+    for (int32_t i = 0; i < n_columns; i++) {
+        const sl_field *field = out->cells[first_column + i].field;
+        if (!cell_is_good(&check, field)) {
+            return sl_error_set(err, SL_E_CORRUPT,
+                                "row of %zu bytes: the cell of \"%s\" (%s) is damaged", row.size,
+                                field->name, sli_type_name(field->type));
+        }
+    }
+    SL_TRY(sli_reader_done(&check, "row", err));
+    sli_reader r = sli_reader_of(row);
+    for (int32_t i = 0; i < n_columns; i++) {
+        read_cell(&r, &out->cells[first_column + i]);
+    }
+    return sli_builder_check(out, err);
+}

@@ -1,0 +1,143 @@
+/// row_test.c — rows as bytes: there and back, canonical, and safe against any bytes.
+
+#include "col/fixture_test.h"
+
+#include <string.h>
+
+static sl_builder *builder_for(const sl_schema *schema)
+{
+    sl_builder *builder = NULL;
+    assert_int_equal(sl_builder_new(&builder, schema, NULL), SL_OK);
+    return builder;
+}
+
+SL_TEST(row_bytes_come_back, "")
+{
+    sli_rng rng = {31};
+    sl_schema *schema = slt_col_schema(slt_col_all_types);
+    sl_batch *batch = slt_col_random(schema, &rng, 200), *back = NULL;
+    int32_t columns[32], n_columns = sl_schema_columns(schema);
+    for (int32_t i = 0; i < n_columns; i++) {
+        columns[i] = i;
+    }
+    sl_builder *builder = builder_for(schema);
+    sli_str bytes = SLI_STR_INIT;
+    for (int64_t row = 0; row < 200; row++) {
+        sli_str_clear(&bytes);
+        sli_row_put(&bytes, batch, columns, n_columns, row);
+        assert_int_equal(
+            sli_row_get((sl_bytes){bytes.data, bytes.size}, builder, 0, n_columns, NULL), SL_OK);
+    }
+    assert_int_equal(sl_builder_finish(builder, &back, NULL), SL_OK);
+    slt_col_check_sound(back);
+    slt_col_check_equal(batch, back);
+    sli_str_reset(&bytes);
+    sl_batch_unref(batch);
+    sl_batch_unref(back);
+    sl_builder_free(builder);
+    sl_schema_unref(schema);
+}
+
+SL_TEST(row_bytes_are_equal_when_cells_are, "")
+{
+    sli_rng rng = {32};
+    sl_schema *schema = slt_col_schema(slt_col_all_types);
+    sl_batch *batch = slt_col_random(schema, &rng, 40);
+    for (int32_t c = 0; c < sl_schema_columns(schema); c++) {
+        for (int64_t i = 0; i < 40; i++) {
+            for (int64_t k = 0; k < 40; k++) {
+                sli_str x = SLI_STR_INIT, y = SLI_STR_INIT;
+                sli_row_put(&x, batch, &c, 1, i);
+                sli_row_put(&y, batch, &c, 1, k);
+                bool equal = x.size == y.size && memcmp(x.data, y.data, x.size) == 0;
+                assert_int_equal(equal, sli_rows_equal(batch, &c, i, batch, &c, k, 1));
+                sli_str_reset(&x);
+                sli_str_reset(&y);
+            }
+        }
+    }
+    sl_batch_unref(batch);
+    sl_schema_unref(schema);
+}
+
+SL_TEST(row_format_is_as_the_readme_says, "")
+{
+    sl_schema *schema = slt_col_schema("n int32, s string, l list<bool?>, x int64?");
+    sl_builder *builder = builder_for(schema);
+    sl_batch *batch = NULL;
+    sl_builder_int64(builder, 0, -2);
+    sl_builder_text(builder, 1, "hey", 3);
+    sl_builder_list_begin(builder, 2);
+    sl_builder_bool(builder, 2, true);
+    sl_builder_null(builder, 2);
+    sl_builder_list_end(builder, 2);
+    sl_builder_null(builder, 3);
+    assert_int_equal(sl_builder_finish(builder, &batch, NULL), SL_OK);
+    sli_str bytes = SLI_STR_INIT;
+    sli_row_put(&bytes, batch, (const int32_t[]){0, 1, 2, 3}, 4, 0);
+    static const unsigned char expected[] = {1,   0xfe, 0xff, 0xff, 0xff, 1, 3, 'h',
+                                             'e', 'y',  1,    2,    1,    1, 0, 0};
+    assert_int_equal(bytes.size, sizeof expected);
+    assert_memory_equal(bytes.data, expected, sizeof expected);
+    sli_str_reset(&bytes);
+    sl_batch_unref(batch);
+    sl_builder_free(builder);
+    sl_schema_unref(schema);
+}
+
+SL_TEST(row_get_survives_any_bytes, "")
+{
+    sli_rng rng = {33};
+    sl_schema *schema = slt_col_schema(
+        "b bool?, i int16, s string?, l list<struct<x string, y float64?>?>, d decimal(9,2)");
+    sl_batch *batch = slt_col_random(schema, &rng, 60);
+    sl_builder *builder = builder_for(schema);
+    static const int32_t columns[] = {0, 1, 2, 3, 4};
+    int64_t n_good = 0, n_bad = 0;
+    for (int round = 0; round < 60000; round++) {
+        sli_str bytes = SLI_STR_INIT;
+        sl_error err = SL_ERROR_INIT;
+        sli_row_put(&bytes, batch, columns, 5, round % 60);
+        size_t size =
+            sli_rng_below(&rng, 3) == 0 ? (size_t)sli_rng_below(&rng, bytes.size + 1) : bytes.size;
+        for (uint64_t n = sli_rng_below(&rng, 3); n > 0 && size > 0; n--) {
+            bytes.data[sli_rng_below(&rng, size)] = (char)sli_rng_next(&rng);
+        }
+        char *exact = sl_alloc(SLI_TAG_TEST, size); // so that ASan sees a read past the end
+        memcpy(exact, bytes.data, size);
+        sl_code rc = sli_row_get((sl_bytes){exact, size}, builder, 0, 5, &err);
+        assert_true(rc == SL_OK || rc == SL_E_CORRUPT);
+        n_good += rc == SL_OK;
+        n_bad += rc != SL_OK;
+        for (int32_t c = 0; c < 5; c++) { // a bad row leaves nothing behind
+            assert_int_equal(sl_builder_rows(builder, c), n_good);
+        }
+        sl_free(exact);
+        sli_str_reset(&bytes);
+    }
+    assert_true(n_good > 1000 && n_bad > 1000);
+    sl_batch *read = NULL;
+    assert_int_equal(sl_builder_finish(builder, &read, NULL), SL_OK);
+    slt_col_check_sound(read);
+    sl_batch_unref(read);
+    sl_batch_unref(batch);
+    sl_builder_free(builder);
+    sl_schema_unref(schema);
+}
+
+SL_TEST(row_get_names_the_damaged_column, "")
+{
+    sl_schema *schema = slt_col_schema("a int8, word string");
+    sl_builder *builder = builder_for(schema);
+    sl_error err = SL_ERROR_INIT;
+    assert_int_equal(sli_row_get((sl_bytes){"\1\5\1\2\xc3\x28", 6}, builder, 0, 2, &err),
+                     SL_E_CORRUPT);
+    SL_CHECK_TEXT(err.text, "row of 6 bytes: the cell of \"word\" (string) is damaged");
+    assert_int_equal(sli_row_get((sl_bytes){"\0", 1}, builder, 0, 1, &err),
+                     SL_E_CORRUPT); // null, not allowed
+    assert_int_equal(sli_row_get((sl_bytes){"\1\5\1", 3}, builder, 0, 1, &err),
+                     SL_E_CORRUPT); // a byte too many
+    assert_int_equal(sli_row_get((sl_bytes){NULL, 0}, builder, 0, 0, &err), SL_OK);
+    sl_builder_free(builder);
+    sl_schema_unref(schema);
+}

@@ -1,0 +1,154 @@
+/// agg_int.h — what the aggregations' files share: a kind of aggregation is a row of sli_agg_kinds.
+///
+/// A state set keeps, for each aggregation, one array of fixed-size states, one a group, and what
+/// they refer to (texts, lists) beside it. Input comes as vectors, partial states as columns of a
+/// batch.
+#pragma once
+
+#include "expr/expr_int.h"
+
+enum {
+    SLI_LIST_MAX = 1 << 28, ///< elements of all lists and sets of one aggregation in one state set
+};
+#define SLI_LIST_MAX_BYTES (INT64_C(1) << 40) ///< of their texts
+
+typedef struct sli_agg_state sli_agg_state;
+
+/// One kind of aggregation over one kind of values. `arg` is a letter as in the table of functions:
+/// 0 none, A anything (only nulls are looked at), b i f, x texts, n any of b i f d t by its int64
+/// bits. `partial`: a letter a column, T the argument's type, L a list of it, y binary; an
+/// upper-case N before makes it nullable.
+typedef struct sli_agg_kind {
+    const char *name;
+    char arg;
+    const char *partial; ///< "NTi": two columns, of the argument's type and nullable, and int64
+    const char *suffix;  ///< names of the second and later columns: ".rows"
+    const char *result;
+    bool invertible;
+    size_t state_bytes;
+    void (*init)(sli_agg_state *self, int64_t from, int64_t n);
+    /// Folds rows of `values` (NULL for kinds without an argument).
+    sl_code (*update)(sli_agg_state *self, const int32_t *group, const sli_vec *values, int64_t n,
+                      sl_error *err);
+    /// Folds rows [ev->base, + ev->n) of partial columns; NULL: update with the first one.
+    sl_code (*merge)(sli_agg_state *self, const int32_t *group, const sl_batch *in, sli_eval *ev);
+    sl_code (*inverse)(sli_agg_state *self, const int32_t *group, const sl_batch *in, sli_eval *ev);
+    void (*partial_out)(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                        int32_t column);
+    sl_code (*finish)(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                      int32_t column, sl_error *err);
+    void (*clear)(sli_agg_state *self, bool free_all); ///< NULL: nothing beside the array
+} sli_agg_kind;
+
+extern const sli_agg_kind sli_agg_kinds[]; ///< ends with a zero row
+
+/// One aggregation of a plan.
+typedef struct sli_agg {
+    const sli_agg_kind *kind;
+    const char *name;
+    const sli_node *arg; ///< NULL: none
+    sl_type type;        ///< of the argument, 0: none or one that is only counted
+    size_t state_bytes;
+    int32_t partial_column, n_partial, result_column;
+    const sl_agg_fn *user;     ///< NULL: built in
+    sli_projection *user_args; ///< its arguments as columns
+} sli_agg;
+
+struct sli_agg_plan {
+    sl_arena *arena;
+    int32_t n_keys, n_aggs, n_partial; ///< n_partial: columns, keys included
+    sli_agg *aggs;
+    sl_schema *partial, *result;
+    char *text;
+    bool invertible;
+};
+
+/// The elements of all groups' lists, in the order they came; each group's are chained.
+typedef struct sli_cell {
+    int64_t bits; ///< of the value, or the text's offset in `bytes`
+    int32_t size; ///< of a text
+    int32_t next; ///< -1: the group's last
+    int32_t group;
+    uint32_t hash; ///< sets only
+} sli_cell;
+
+typedef struct sli_cells {
+    sli_cell *cells;
+    int64_t n, capacity;
+    char *bytes;
+    int64_t n_bytes, bytes_capacity;
+    int32_t *slots; ///< sets: index of a cell + 1, 0 empty; power of two of them
+    int64_t n_slots;
+} sli_cells;
+
+struct sli_agg_state {
+    const sli_agg *agg;
+    const sl_args *args;
+    void *states;
+    int64_t n, capacity;
+    int64_t base;       ///< row of the batch that is row 0 of the vector, for errors
+    sli_cells cells;    ///< list, set
+    int64_t text_bytes; ///< min, max, first, last of texts: bytes of the groups' buffers
+};
+
+/// SL_E_DATA for row i of a vector handed to update.
+sl_code sli_agg_fail(const sli_agg_state *self, int64_t i, sl_error *err, const char *fmt, ...)
+    SL_PRINTF(4, 5);
+
+static inline bool sli_vec_is_null(const sli_vec *vec, int64_t i)
+{
+    return vec->nulls != NULL && vec->nulls[i] != 0;
+}
+/// A value of kind bool, int or float as 8 bytes, and back into a builder.
+int64_t sli_vec_bits(const sli_vec *vec, int64_t i);
+void sli_bits_store(sl_type type, int64_t bits, sl_builder *out, int32_t column);
+
+// agg_text.c
+typedef struct sli_agg_text {
+    char *data; ///< its own
+    int32_t size, capacity;
+    bool has;
+} sli_agg_text;
+void sli_agg_text_init(sli_agg_state *self, int64_t from, int64_t n);
+sl_code sli_agg_text_min(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                         int64_t n, sl_error *err);
+sl_code sli_agg_text_max(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                         int64_t n, sl_error *err);
+sl_code sli_agg_text_first(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                           int64_t n, sl_error *err);
+sl_code sli_agg_text_last(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                          int64_t n, sl_error *err);
+void sli_agg_text_out(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                      int32_t column);
+void sli_agg_text_clear(sli_agg_state *self, bool free_all);
+
+// agg_list.c
+typedef struct sli_list {
+    int32_t head, tail; ///< -1: empty
+} sli_list;
+void sli_agg_list_init(sli_agg_state *self, int64_t from, int64_t n);
+sl_code sli_agg_list_add(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                         int64_t n, sl_error *err);
+sl_code sli_agg_set_add(sli_agg_state *self, const int32_t *group, const sli_vec *values, int64_t n,
+                        sl_error *err);
+sl_code sli_agg_list_merge(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                           sli_eval *ev);
+void sli_agg_list_out(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                      int32_t column);
+void sli_agg_list_clear(sli_agg_state *self, bool free_all);
+int64_t sli_agg_list_bytes(const sli_agg_state *self);
+
+// agg_user.c
+/// Checks the table and compiles the arguments of the call.
+sl_code sli_agg_user_plan(sli_compiler *c, const sli_node *call, const sl_agg_fn *fn, sli_agg *agg);
+sl_code sli_agg_user_check(const sl_agg_fn *fn, sl_error *err);
+void sli_agg_user_init(sli_agg_state *self, int64_t from, int64_t n);
+sl_code sli_agg_user_update(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                            sl_error *err);
+/// Merge, or inverse when `back`.
+sl_code sli_agg_user_merge(sli_agg_state *self, const int32_t *group, const sl_batch *in, bool back,
+                           sl_error *err);
+void sli_agg_user_partial(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                          int32_t column);
+sl_code sli_agg_user_finish(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                            int32_t column, sl_error *err);

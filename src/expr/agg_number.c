@@ -1,0 +1,546 @@
+/// agg_number.c — the table of aggregations, and those over numbers: count, sum, avg, and min, max,
+/// first, last of fixed-size values.
+///
+/// Nulls are skipped; an aggregation of no values is null, a count 0. sum of int64 fails when it
+/// leaves int64; avg of int64 keeps 128 bits and is exact until its one division, so neither
+/// depends on how rows were spread over partitions. Sums of floats add in row order, partial ones
+/// in order of merging. They are not invertible: taking 1e20 out again does not bring back what it
+/// swallowed.
+#include "expr/agg_int.h"
+
+typedef struct sum_int {
+    int64_t sum, rows;
+} sum_int;
+
+typedef struct sum_float {
+    double sum;
+    int64_t rows;
+} sum_float;
+
+__extension__ typedef __int128 int128;
+__extension__ typedef unsigned __int128 uint128;
+
+typedef struct sum_wide {
+    uint64_t low;
+    int64_t high, rows;
+} sum_wide;
+
+// One value by its bits, or none.
+typedef struct single {
+    int64_t bits, has;
+} single;
+
+static void init_zero(sli_agg_state *self, int64_t from, int64_t n)
+{
+    size_t size = self->agg->state_bytes;
+    memset((char *)self->states + (size_t)from * size, 0, (size_t)n * size);
+}
+
+// The column of a partial batch as a vector.
+static sl_code load(const sli_agg_state *self, const sl_batch *in, int32_t k, sl_type type,
+                    sli_eval *ev, sli_vec *out)
+{
+    return sli_eval_load(ev, sl_batch_column(in, self->agg->partial_column + k), type, out);
+}
+
+static sl_code corrupt(const sli_agg_state *self, sl_error *err)
+{
+    return sl_error_set(err, SL_E_CORRUPT, "aggregation %s: a partial state that no rows can make",
+                        self->agg->name);
+}
+
+// ---------------------------------------------------------------- count
+
+static sl_code update_count(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                            int64_t n, sl_error *err)
+{
+    int64_t *counts = self->states;
+    (void)err; // 2^63 rows don't pass in anybody's life
+    if (values == NULL || values->nulls == NULL) {
+        for (int64_t i = 0; i < n; i++) {
+            counts[group[i]]++;
+        }
+        return SL_OK;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        counts[group[i]] += values->nulls[i] == 0;
+    }
+    return SL_OK;
+}
+
+static sl_code merge_count(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                           sli_eval *ev)
+{
+    sli_vec v;
+    int64_t *counts = self->states;
+    SL_TRY(load(self, in, 0, SL_INT64, ev, &v));
+    if (v.nulls != NULL) {
+        return corrupt(self, ev->err);
+    }
+    for (int64_t i = 0; i < ev->n; i++) {
+        if (v.v.i[i] < 0 || __builtin_add_overflow(counts[group[i]], v.v.i[i], &counts[group[i]])) {
+            return corrupt(self, ev->err);
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code inverse_count(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                             sli_eval *ev)
+{
+    sli_vec v;
+    int64_t *counts = self->states;
+    SL_TRY(load(self, in, 0, SL_INT64, ev, &v));
+    for (int64_t i = 0; i < ev->n; i++) {
+        if (sli_vec_is_null(&v, i) || v.v.i[i] < 0 || v.v.i[i] > counts[group[i]]) {
+            return corrupt(self, ev->err);
+        }
+        counts[group[i]] -= v.v.i[i];
+    }
+    return SL_OK;
+}
+
+static void out_count(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                      int32_t column)
+{
+    int64_t *to = sl_builder_reserve(out, column, n);
+    if (to != NULL && n > 0) {
+        memcpy(to, (const int64_t *)self->states + from, (size_t)n * sizeof *to);
+    }
+}
+
+static sl_code finish_count(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                            int32_t column, sl_error *err)
+{
+    (void)err; // the builder keeps its failure
+    out_count(self, from, n, out, column);
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- sum of integers
+
+static sl_code overflowed(const sli_agg_state *self, int64_t i, int64_t sum, int64_t value,
+                          sl_error *err)
+{
+    return sli_agg_fail(self, i, err, "%lld and %lld make a sum that does not fit int64",
+                        (long long)sum, (long long)value);
+}
+
+static sl_code update_sum_int(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                              int64_t n, sl_error *err)
+{
+    sum_int *states = self->states;
+    const int64_t *v = values->v.i;
+    const uint8_t *nulls = values->nulls;
+    for (int64_t i = 0; i < n; i++) {
+        sum_int *s = &states[group[i]];
+        int64_t sum;
+        if (nulls != NULL && nulls[i] != 0) {
+            continue;
+        }
+        if (__builtin_add_overflow(s->sum, v[i], &sum)) {
+            return overflowed(self, i, s->sum, v[i], err);
+        }
+        s->sum = sum;
+        s->rows++;
+    }
+    return SL_OK;
+}
+
+// Adds partial sums, or takes them away.
+static sl_code fold_sum_int(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                            sli_eval *ev, bool back)
+{
+    sli_vec sums, rows;
+    sum_int *states = self->states;
+    SL_TRY(load(self, in, 0, SL_INT64, ev, &sums));
+    SL_TRY(load(self, in, 1, SL_INT64, ev, &rows));
+    for (int64_t i = 0; i < ev->n; i++) {
+        sum_int *s = &states[group[i]];
+        int64_t n = rows.v.i[i];
+        if (sli_vec_is_null(&rows, i) || n < 0 || (n > 0) == sli_vec_is_null(&sums, i) ||
+            (back && n > s->rows)) {
+            return corrupt(self, ev->err);
+        }
+        if (n == 0) {
+            continue;
+        }
+        int64_t value = sums.v.i[i], sum;
+        if (back ? __builtin_sub_overflow(s->sum, value, &sum)
+                 : __builtin_add_overflow(s->sum, value, &sum)) {
+            return overflowed(self, i, s->sum, value, ev->err);
+        }
+        s->sum = sum;
+        s->rows += back ? -n : n;
+    }
+    return SL_OK;
+}
+
+static sl_code merge_sum_int(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                             sli_eval *ev)
+{
+    return fold_sum_int(self, group, in, ev, false);
+}
+
+static sl_code inverse_sum_int(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                               sli_eval *ev)
+{
+    return fold_sum_int(self, group, in, ev, true);
+}
+
+static sl_code finish_sum_int(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                              int32_t column, sl_error *err)
+{
+    const sum_int *states = (const sum_int *)self->states + from;
+    (void)err;
+    for (int64_t i = 0; i < n; i++) {
+        if (states[i].rows == 0) {
+            sl_builder_null(out, column);
+        } else {
+            sl_builder_int64(out, column, states[i].sum);
+        }
+    }
+    return SL_OK;
+}
+
+static void out_sum_int(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                        int32_t column)
+{
+    const sum_int *states = (const sum_int *)self->states + from;
+    (void)finish_sum_int(self, from, n, out, column, NULL);
+    for (int64_t i = 0; i < n; i++) {
+        sl_builder_int64(out, column + 1, states[i].rows);
+    }
+}
+
+// ---------------------------------------------------------------- sum and avg of floats
+
+static sl_code update_sum_float(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                                int64_t n, sl_error *err)
+{
+    sum_float *states = self->states;
+    (void)err;
+    for (int64_t i = 0; i < n; i++) {
+        if (!sli_vec_is_null(values, i)) {
+            states[group[i]].sum += values->v.f[i];
+            states[group[i]].rows++;
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code merge_sum_float(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                               sli_eval *ev)
+{
+    sli_vec sums, rows;
+    sum_float *states = self->states;
+    SL_TRY(load(self, in, 0, SL_FLOAT64, ev, &sums));
+    SL_TRY(load(self, in, 1, SL_INT64, ev, &rows));
+    for (int64_t i = 0; i < ev->n; i++) {
+        int64_t n = rows.v.i[i];
+        if (sli_vec_is_null(&rows, i) || n < 0 || (n > 0) == sli_vec_is_null(&sums, i)) {
+            return corrupt(self, ev->err);
+        }
+        if (n > 0) {
+            states[group[i]].sum += sums.v.f[i];
+            states[group[i]].rows += n;
+        }
+    }
+    return SL_OK;
+}
+
+static void out_float(const sli_agg_state *self, int64_t from, int64_t n, bool mean,
+                      sl_builder *out, int32_t column)
+{
+    const sum_float *states = (const sum_float *)self->states + from;
+    for (int64_t i = 0; i < n; i++) {
+        if (states[i].rows == 0) {
+            sl_builder_null(out, column);
+        } else {
+            sl_builder_float64(out, column,
+                               mean ? states[i].sum / (double)states[i].rows : states[i].sum);
+        }
+    }
+}
+
+static void out_sum_float(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                          int32_t column)
+{
+    const sum_float *states = (const sum_float *)self->states + from;
+    out_float(self, from, n, false, out, column);
+    for (int64_t i = 0; i < n; i++) {
+        sl_builder_int64(out, column + 1, states[i].rows);
+    }
+}
+
+static sl_code finish_sum_float(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                                int32_t column, sl_error *err)
+{
+    (void)err;
+    out_float(self, from, n, false, out, column);
+    return SL_OK;
+}
+
+static sl_code finish_avg_float(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                                int32_t column, sl_error *err)
+{
+    (void)err;
+    out_float(self, from, n, true, out, column);
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- avg of integers: 128 bits can't
+// overflow
+
+static int128 wide_of(const sum_wide *s)
+{
+    return (int128)(((uint128)(uint64_t)s->high << 64) | s->low);
+}
+
+static void wide_add(sum_wide *s, int128 value)
+{
+    uint128 sum = (uint128)wide_of(s) + (uint128)value;
+    s->low = (uint64_t)sum;
+    s->high = (int64_t)(uint64_t)(sum >> 64);
+}
+
+static sl_code update_avg_int(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                              int64_t n, sl_error *err)
+{
+    sum_wide *states = self->states;
+    (void)err;
+    for (int64_t i = 0; i < n; i++) {
+        if (!sli_vec_is_null(values, i)) {
+            wide_add(&states[group[i]], values->v.i[i]);
+            states[group[i]].rows++;
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code fold_avg_int(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                            sli_eval *ev, bool back)
+{
+    sli_vec low, high, rows;
+    sum_wide *states = self->states;
+    SL_TRY(load(self, in, 0, SL_INT64, ev, &low));
+    SL_TRY(load(self, in, 1, SL_INT64, ev, &high));
+    SL_TRY(load(self, in, 2, SL_INT64, ev, &rows));
+    for (int64_t i = 0; i < ev->n; i++) {
+        sum_wide *s = &states[group[i]];
+        int64_t n = rows.v.i[i];
+        if (low.nulls != NULL || high.nulls != NULL || rows.nulls != NULL || n < 0 ||
+            (back && n > s->rows)) {
+            return corrupt(self, ev->err);
+        }
+        sum_wide part = {.low = (uint64_t)low.v.i[i], .high = high.v.i[i]};
+        int128 value = wide_of(&part);
+        wide_add(s, back ? (int128)(0 - (uint128)value) : value);
+        s->rows += back ? -n : n;
+    }
+    return SL_OK;
+}
+
+static sl_code merge_avg_int(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                             sli_eval *ev)
+{
+    return fold_avg_int(self, group, in, ev, false);
+}
+
+static sl_code inverse_avg_int(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                               sli_eval *ev)
+{
+    return fold_avg_int(self, group, in, ev, true);
+}
+
+static void out_avg_int(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                        int32_t column)
+{
+    const sum_wide *states = (const sum_wide *)self->states + from;
+    for (int64_t i = 0; i < n; i++) {
+        sl_builder_int64(out, column, (int64_t)states[i].low);
+        sl_builder_int64(out, column + 1, states[i].high);
+        sl_builder_int64(out, column + 2, states[i].rows);
+    }
+}
+
+static sl_code finish_avg_int(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                              int32_t column, sl_error *err)
+{
+    const sum_wide *states = (const sum_wide *)self->states + from;
+    (void)err;
+    for (int64_t i = 0; i < n; i++) {
+        if (states[i].rows == 0) {
+            sl_builder_null(out, column);
+        } else {
+            sl_builder_float64(out, column, (double)wide_of(&states[i]) / (double)states[i].rows);
+        }
+    }
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- min, max, first, last of
+// fixed-size values
+
+int64_t sli_vec_bits(const sli_vec *vec, int64_t i)
+{
+    int64_t bits;
+    switch (sli_kind_of(vec->type)) {
+    case SLI_KIND_BOOL:
+        return vec->v.b[i];
+    case SLI_KIND_FLOAT:
+        memcpy(&bits, &vec->v.f[i], sizeof bits);
+        return bits;
+    default:
+        return vec->v.i[i];
+    }
+}
+
+static double float_of(int64_t bits)
+{
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+void sli_bits_store(sl_type type, int64_t bits, sl_builder *out, int32_t column)
+{
+    switch (sli_kind_of(type)) {
+    case SLI_KIND_BOOL:
+        sl_builder_bool(out, column, bits != 0);
+        break;
+    case SLI_KIND_FLOAT:
+        sl_builder_float64(out, column, float_of(bits));
+        break;
+    default:
+        sl_builder_int64(out, column, bits);
+        break;
+    }
+}
+
+static sl_code update_extreme(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                              int64_t n, bool least)
+{
+    single *states = self->states;
+    bool floats = values->type == SL_FLOAT64;
+    for (int64_t i = 0; i < n; i++) {
+        single *s = &states[group[i]];
+        if (sli_vec_is_null(values, i)) {
+            continue;
+        }
+        int64_t bits = sli_vec_bits(values, i);
+        int64_t a = least ? bits : s->bits, b = least ? s->bits : bits;
+        if (s->has == 0 || (floats ? sli_float_less(float_of(a), float_of(b)) : a < b)) {
+            *s = (single){bits, 1};
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code update_min(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                          int64_t n, sl_error *err)
+{
+    (void)err;
+    return update_extreme(self, group, values, n, true);
+}
+
+static sl_code update_max(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                          int64_t n, sl_error *err)
+{
+    (void)err;
+    return update_extreme(self, group, values, n, false);
+}
+
+static sl_code update_first(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                            int64_t n, sl_error *err)
+{
+    single *states = self->states;
+    (void)err;
+    for (int64_t i = 0; i < n; i++) {
+        if (states[group[i]].has == 0 && !sli_vec_is_null(values, i)) {
+            states[group[i]] = (single){sli_vec_bits(values, i), 1};
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code update_last(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                           int64_t n, sl_error *err)
+{
+    single *states = self->states;
+    (void)err;
+    for (int64_t i = 0; i < n; i++) {
+        if (!sli_vec_is_null(values, i)) {
+            states[group[i]] = (single){sli_vec_bits(values, i), 1};
+        }
+    }
+    return SL_OK;
+}
+
+static void out_single(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                       int32_t column)
+{
+    const single *states = (const single *)self->states + from;
+    for (int64_t i = 0; i < n; i++) {
+        if (states[i].has == 0) {
+            sl_builder_null(out, column);
+        } else {
+            sli_bits_store(self->agg->type, states[i].bits, out, column);
+        }
+    }
+}
+
+// ---------------------------------------------------------------- the table
+
+// The partial column is the result.
+static sl_code finish_single(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                             int32_t column, sl_error *err)
+{
+    (void)err;
+    self->agg->kind->partial_out(self, from, n, out, column);
+    return SL_OK;
+}
+
+#define SINGLE(name, update)                                                                       \
+    {                                                                                              \
+        name, 'n', "NT", "", "NT", false, sizeof(single), init_zero, update, NULL, NULL,           \
+            out_single, finish_single, NULL                                                        \
+    }
+#define TEXT(name, update)                                                                         \
+    {                                                                                              \
+        name, 'x', "NT", "", "NT", false, sizeof(sli_agg_text), sli_agg_text_init, update, NULL,   \
+            NULL, sli_agg_text_out, finish_single, sli_agg_text_clear                              \
+    }
+#define LIST(name, arg, update)                                                                    \
+    {                                                                                              \
+        name, arg, "L", "", "L", false, sizeof(sli_list), sli_agg_list_init, update,               \
+            sli_agg_list_merge, NULL, sli_agg_list_out, finish_single, sli_agg_list_clear          \
+    }
+
+const sli_agg_kind sli_agg_kinds[] = {
+    {"count", 0, "i", "", "i", true, sizeof(int64_t), init_zero, update_count, merge_count,
+     inverse_count, out_count, finish_count, NULL},
+    {"count", 'A', "i", "", "i", true, sizeof(int64_t), init_zero, update_count, merge_count,
+     inverse_count, out_count, finish_count, NULL},
+    {"sum", 'i', "Nii", ".rows", "Ni", true, sizeof(sum_int), init_zero, update_sum_int,
+     merge_sum_int, inverse_sum_int, out_sum_int, finish_sum_int, NULL},
+    {"sum", 'f', "Nfi", ".rows", "Nf", false, sizeof(sum_float), init_zero, update_sum_float,
+     merge_sum_float, NULL, out_sum_float, finish_sum_float, NULL},
+    {"avg", 'i', "iii", ".high .rows", "Nf", true, sizeof(sum_wide), init_zero, update_avg_int,
+     merge_avg_int, inverse_avg_int, out_avg_int, finish_avg_int, NULL},
+    {"avg", 'f', "Nfi", ".rows", "Nf", false, sizeof(sum_float), init_zero, update_sum_float,
+     merge_sum_float, NULL, out_sum_float, finish_avg_float, NULL},
+    SINGLE("min", update_min),
+    SINGLE("max", update_max),
+    SINGLE("first", update_first),
+    SINGLE("last", update_last),
+    TEXT("min", sli_agg_text_min),
+    TEXT("max", sli_agg_text_max),
+    TEXT("first", sli_agg_text_first),
+    TEXT("last", sli_agg_text_last),
+    LIST("list", 'n', sli_agg_list_add),
+    LIST("list", 'x', sli_agg_list_add),
+    LIST("set", 'n', sli_agg_set_add),
+    LIST("set", 'x', sli_agg_set_add),
+    {0},
+};

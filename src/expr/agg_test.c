@@ -1,0 +1,702 @@
+// agg_test.c — every aggregation: values, nulls, parts merged in order, taken out again; plans,
+// errors, faults.
+#include "expr/fixture_test.h"
+
+#include "col/col.h"
+
+#include <stdio.h>
+
+enum { GROUPS = 5, ROWS = 3000 };
+
+static const char all_kinds[] =
+    "count() as n, count(i) as ni, count(l) as nl, sum(i) as si, sum(f) as sf, avg(i) as ai, "
+    "avg(f) as af, min(i) as mi, "
+    "max(i) as xi, min(f) as mf, max(f) as xf, min(s) as ms, max(s) as xs, min(b) as mb, max(d) as "
+    "xd, first(i) as fi, "
+    "last(i) as li, first(s) as fs, last(s) as ls, first(b) as fb, last(t) as lt, list(i) as lsti, "
+    "list(s) as lsts, "
+    "list(b) as lstb, set(i) as seti, set(s) as sets, set(f) as setf, sum(i * 2 + 1) as e";
+
+// ---------------------------------------------------------------- helpers
+
+static sli_agg_plan *plan_of(const char *text, const sl_batch *in, int32_t n_keys,
+                             const sl_agg_fn *const *user)
+{
+    static const int32_t keys[] = {0, 1};
+    sli_agg_plan *plan;
+    sl_error err = SL_ERROR_INIT;
+    if (sli_agg_plan_new(&plan, text, sl_batch_schema(in), keys, n_keys, user, &err) != SL_OK) {
+        fail_msg("%s: %s", text, err.text);
+    }
+    return plan;
+}
+
+static sli_aggs *aggs_of(const sli_agg_plan *plan, int64_t n_groups)
+{
+    sli_aggs *aggs;
+    assert_int_equal(sli_aggs_new(&aggs, plan, NULL, NULL), SL_OK);
+    assert_int_equal(sli_aggs_grow(aggs, n_groups, NULL), SL_OK);
+    return aggs;
+}
+
+// Columns behind the keys, which must be none.
+static sl_batch *take_out(const sli_aggs *aggs, const sli_agg_plan *plan, bool partial,
+                          int64_t from, int64_t n)
+{
+    sl_builder *builder;
+    sl_batch *out = NULL;
+    sl_error err = SL_ERROR_INIT;
+    const sl_schema *schema = partial ? sli_agg_plan_partial(plan) : sli_agg_plan_result(plan);
+    assert_int_equal(sl_builder_new(&builder, schema, &err), SL_OK);
+    sl_code rc = partial ? sli_aggs_partial(aggs, from, n, builder, &err)
+                         : sli_aggs_finish(aggs, from, n, builder, &err);
+    if (rc != SL_OK || sl_builder_finish(builder, &out, &err) != SL_OK) {
+        fail_msg("%s", err.text);
+    }
+    sl_builder_free(builder);
+    return out;
+}
+
+static void check_result(const sli_aggs *aggs, const sli_agg_plan *plan, int64_t n,
+                         const char *expected)
+{
+    sl_batch *out = take_out(aggs, plan, false, 0, n);
+    SL_CHECK_TEXT(slt_batch_text(out), expected);
+    sl_batch_unref(out);
+}
+
+// Rows with few different values, many nulls, and doubles whose sums are exact.
+static sl_batch *random_rows(sli_rng *rng, int32_t *group, int n)
+{
+    sl_schema *schema;
+    sl_builder *b;
+    sl_batch *out;
+    assert_int_equal(
+        sl_schema_parse(
+            &schema,
+            "i int64?, f float64?, s string?, b bool?, d date, t timestamp?, l list<int64>?", NULL),
+        SL_OK);
+    assert_int_equal(sl_builder_new(&b, schema, NULL), SL_OK);
+    for (int row = 0; row < n; row++) {
+        char text[40];
+        int size = snprintf(text, sizeof text, "%s%d",
+                            sli_rng_below(rng, 2) == 0 ? "a rather long text " : "w",
+                            (int)sli_rng_below(rng, 9));
+        group[row] = (int32_t)sli_rng_below(rng, GROUPS - 1); // the last group stays empty
+        for (int32_t k = 0; k < 7; k++) {
+            if (k != 4 && sli_rng_below(rng, 3) == 0) {
+                sl_builder_null(b, k);
+                continue;
+            }
+            int64_t value = (int64_t)sli_rng_below(rng, 21) - 10;
+            switch (k) {
+            case 1:
+                sl_builder_float64(b, k, value == 7 ? __builtin_nan("") : (double)value / 4);
+                break;
+            case 2:
+                sl_builder_text(b, k, text, (size_t)size);
+                break;
+            case 3:
+                sl_builder_bool(b, k, value > 0);
+                break;
+            case 6:
+                sl_builder_list_begin(b, k);
+                sl_builder_list_end(b, k);
+                break;
+            default:
+                sl_builder_int64(b, k, value);
+                break;
+            }
+        }
+    }
+    assert_int_equal(sl_builder_finish(b, &out, NULL), SL_OK);
+    sl_builder_free(b);
+    sl_schema_unref(schema);
+    return out;
+}
+
+// ---------------------------------------------------------------- values
+
+SL_TEST(aggregations_of_a_few_rows, "")
+{
+    sl_batch *in = slt_expr_batch();
+    int32_t group[4] = {0, 1, 0, 0};
+    sli_agg_plan *plan = plan_of(
+        "count(), count(n), sum(m), avg(m), min(s), max(f), first(w), last(w), list(n), set(b)", in,
+        0, NULL);
+    SL_CHECK_TEXT(
+        sl_schema_text(sli_agg_plan_result(plan)),
+        "count int64, count_n int64, sum_m int64?, avg_m float64?, min_s string?, max_f float64?, "
+        "first_w string?, last_w string?, list_n list<int64>, set_b list<bool>");
+    sli_aggs *aggs = aggs_of(plan, 3);
+    assert_int_equal(sli_aggs_update(aggs, group, in, NULL), SL_OK);
+    check_result(
+        aggs, plan, 3,
+        "3,3,4,1.3333333333333333,,NaN,to,not to be at all,[7 -8 9223372036854775807],[true false];"
+        "1,0,0,0.0,null,null,be,be,[],[];"
+        "0,0,null,null,null,null,null,null,[],[]");
+    sli_aggs_free(aggs);
+    sli_agg_plan_free(plan);
+    sl_batch_unref(in);
+}
+
+SL_TEST(keys_come_first_in_both_schemas, "")
+{
+    sl_batch *in = slt_expr_batch();
+    sli_agg_plan *plan = plan_of("COUNT(*) as c, avg(f) a, avg(m) as i, sum(f)", in, 2, NULL);
+    SL_CHECK_TEXT(sl_schema_text(sli_agg_plan_partial(plan)),
+                  "n int64?, m int64, c int64, a float64?, a.rows int64, i int64, i.high int64, "
+                  "i.rows int64, "
+                  "sum_f float64?, sum_f.rows int64");
+    SL_CHECK_TEXT(sl_schema_text(sli_agg_plan_result(plan)),
+                  "n int64?, m int64, c int64, a float64?, i float64?, sum_f float64?");
+    SL_CHECK_TEXT(sli_agg_plan_text(plan),
+                  "count() as c, avg(f) as a, avg(m) as i, sum(f) as sum_f");
+    assert_false(sli_agg_plan_invertible(plan));
+    sli_agg_plan_free(plan);
+    plan = plan_of("count(), sum(m), avg(m), count(f)", in, 1, NULL);
+    assert_true(sli_agg_plan_invertible(plan));
+    sli_agg_plan_free(plan);
+    sl_batch_unref(in);
+}
+
+SL_TEST(avg_of_large_integers_is_exact_until_it_divides, "")
+{
+    sl_batch *in = slt_batch_of(
+        "v int64",
+        "9223372036854775807;9223372036854775807;9223372036854775805;-9223372036854775808;"
+        "-9223372036854775808;-9223372036854775809");
+    int32_t group[6] = {0, 0, 0, 0, 0, 0};
+    sli_agg_plan *plan = plan_of("avg(v) as a, sum(v / 1000) as s", in, 0, NULL);
+    sli_aggs *aggs = aggs_of(plan, 1);
+    assert_int_equal(sli_aggs_update(aggs, group, in, NULL), SL_OK);
+    check_result(aggs, plan, 1, "-0.8333333333333334,0");
+    sli_aggs_free(aggs);
+    sli_agg_plan_free(plan);
+    sl_batch_unref(in);
+}
+
+SL_TEST(sum_that_leaves_int64_is_an_error, "")
+{
+    sl_batch *in = slt_batch_of("v int64", "9223372036854775807;0;1");
+    int32_t group[3] = {0, 0, 0};
+    sl_error err = SL_ERROR_INIT;
+    sli_agg_plan *plan = plan_of("sum(v) as total", in, 0, NULL);
+    sli_aggs *aggs = aggs_of(plan, 1);
+    assert_int_equal(sli_aggs_update(aggs, group, in, &err), SL_E_DATA);
+    SL_CHECK_TEXT(
+        err.text,
+        "row 2: aggregation total: 9223372036854775807 and 1 make a sum that does not fit int64");
+    sli_aggs_free(aggs);
+    aggs = aggs_of(plan, 1);
+    sl_batch *first;
+    assert_int_equal(sli_batch_slice(in, 0, 2, &first, NULL), SL_OK);
+    assert_int_equal(sli_aggs_update(aggs, group, first, &err), SL_OK);
+    sl_batch *partial = take_out(aggs, plan, true, 0, 1);
+    assert_int_equal(sli_aggs_merge(aggs, group, partial, &err), SL_E_DATA); // twice the largest
+    sl_batch_unref(partial);
+    sl_batch_unref(first);
+    sli_aggs_free(aggs);
+    sli_agg_plan_free(plan);
+    sl_batch_unref(in);
+}
+
+// ---------------------------------------------------------------- parts
+
+SL_TEST(parts_merged_in_order_equal_one_pass, "")
+{
+    sli_rng rng = {21};
+    for (int round = 0; round < 20; round++) {
+        static int32_t group[ROWS];
+        int32_t every[GROUPS] = {0, 1, 2, 3, 4};
+        sl_batch *in = random_rows(&rng, group, ROWS);
+        sli_agg_plan *plan = plan_of(all_kinds, in, 0, NULL);
+        sli_aggs *whole = aggs_of(plan, GROUPS), *merged = aggs_of(plan, GROUPS);
+        assert_int_equal(sli_aggs_update(whole, group, in, NULL), SL_OK);
+        for (int64_t from = 0; from < ROWS;) {
+            int64_t n = 1 + (int64_t)sli_rng_below(&rng, 1500);
+            n = n > ROWS - from ? ROWS - from : n;
+            sl_batch *part;
+            assert_int_equal(sli_batch_slice(in, from, n, &part, NULL), SL_OK);
+            sli_aggs *aggs = aggs_of(plan, GROUPS);
+            assert_int_equal(sli_aggs_update(aggs, group + from, part, NULL), SL_OK);
+            sl_batch *partial = take_out(aggs, plan, true, 0, GROUPS);
+            assert_int_equal(sli_aggs_merge(merged, every, partial, NULL), SL_OK);
+            sl_batch_unref(partial);
+            sl_batch_unref(part);
+            sli_aggs_free(aggs);
+            from += n;
+        }
+        sl_batch *a = take_out(whole, plan, false, 0, GROUPS),
+                 *b = take_out(merged, plan, false, 0, GROUPS);
+        char *expected = sl_strdup(SLI_TAG_TEST, slt_batch_text(a));
+        SL_CHECK_TEXT(slt_batch_text(b), expected);
+        sl_free(expected);
+        sl_batch_unref(a);
+        sl_batch_unref(b);
+        assert_true(sli_aggs_bytes(whole) > ROWS); // lists hold them all
+        sli_aggs_free(whole);
+        sli_aggs_free(merged);
+        sli_agg_plan_free(plan);
+        sl_batch_unref(in);
+    }
+}
+
+SL_TEST(lists_longer_than_a_step_are_merged_whole, "")
+{
+    enum { LONG = 2500 };
+    static int32_t group[LONG]; // all of group 0
+    sl_batch *one = slt_batch_of("i int64", "5"), *in;
+    const sl_batch *copies[LONG];
+    for (int i = 0; i < LONG; i++) {
+        copies[i] = one;
+    }
+    assert_int_equal(sli_batch_concat(copies, LONG, &in, NULL), SL_OK);
+    sli_agg_plan *plan = plan_of("list(i) as l, set(i) as s, count() as n", in, 0, NULL);
+    sli_aggs *aggs = aggs_of(plan, 1), *merged = aggs_of(plan, 1);
+    assert_int_equal(sli_aggs_update(aggs, group, in, NULL), SL_OK);
+    sl_batch *partial = take_out(aggs, plan, true, 0, 1);
+    assert_int_equal(sli_aggs_merge(merged, group, partial, NULL), SL_OK);
+    assert_int_equal(sli_aggs_merge(merged, group, partial, NULL), SL_OK);
+    sl_batch *out = take_out(merged, plan, false, 0, 1);
+    const sl_column *list = sl_batch_column(out, 0), *set = sl_batch_column(out, 1);
+    assert_int_equal(((const int32_t *)list->values)[1], 2 * LONG);
+    assert_int_equal(((const int32_t *)set->values)[1], 1);
+    sl_batch_unref(out);
+    sl_batch_unref(partial);
+    sl_batch_unref(in);
+    sl_batch_unref(one);
+    sli_aggs_free(aggs);
+    sli_aggs_free(merged);
+    sli_agg_plan_free(plan);
+}
+
+SL_TEST(inverse_takes_out_what_was_put_in, "")
+{
+    sli_rng rng = {22};
+    static int32_t group[ROWS];
+    int32_t every[GROUPS] = {0, 1, 2, 3, 4};
+    sl_batch *in = random_rows(&rng, group, ROWS), *early, *late;
+    sli_agg_plan *plan =
+        plan_of("count() as n, count(i) as c, sum(i) as s, avg(i) as a", in, 0, NULL);
+    assert_int_equal(sli_batch_slice(in, 0, 1000, &early, NULL), SL_OK);
+    assert_int_equal(sli_batch_slice(in, 1000, 2000, &late, NULL), SL_OK);
+    sli_aggs *window = aggs_of(plan, GROUPS), *old = aggs_of(plan, GROUPS),
+             *fresh = aggs_of(plan, GROUPS);
+    assert_int_equal(sli_aggs_update(window, group, in, NULL), SL_OK);
+    assert_int_equal(sli_aggs_update(old, group, early, NULL), SL_OK);
+    assert_int_equal(sli_aggs_update(fresh, group + 1000, late, NULL), SL_OK);
+    sl_batch *partial = take_out(old, plan, true, 0, GROUPS);
+    assert_int_equal(sli_aggs_inverse(window, every, partial, NULL), SL_OK);
+    sl_batch *wanted = take_out(fresh, plan, false, 0, GROUPS);
+    char *expected = sl_strdup(SLI_TAG_TEST, slt_batch_text(wanted));
+    check_result(window, plan, GROUPS, expected);
+    sl_free(expected);
+    sl_batch_unref(wanted);
+    // All out: a sum of no rows is null again, not 0.
+    sl_batch *rest = take_out(fresh, plan, true, 0, GROUPS);
+    assert_int_equal(sli_aggs_inverse(window, every, rest, NULL), SL_OK);
+    check_result(window, plan, GROUPS,
+                 "0,0,null,null;0,0,null,null;0,0,null,null;0,0,null,null;0,0,null,null");
+    // More out than was in is a broken state, not a negative count.
+    sl_error err = SL_ERROR_INIT;
+    assert_int_equal(sli_aggs_inverse(window, every, rest, &err), SL_E_CORRUPT);
+    sl_batch_unref(rest);
+    sl_batch_unref(partial);
+    sl_batch_unref(early);
+    sl_batch_unref(late);
+    sli_aggs_free(window);
+    sli_aggs_free(old);
+    sli_aggs_free(fresh);
+    sli_agg_plan_free(plan);
+    plan = plan_of("min(i) as m", in, 0, NULL);
+    sli_aggs *aggs = aggs_of(plan, 1);
+    partial = take_out(aggs, plan, true, 0, 1);
+    assert_int_equal(sli_aggs_inverse(aggs, every, partial, &err), SL_E_UNSUPPORTED);
+    sl_batch_unref(partial);
+    sli_aggs_free(aggs);
+    sli_agg_plan_free(plan);
+    sl_batch_unref(in);
+}
+
+SL_TEST(groups_grow_are_cleared_and_handed_out_in_ranges, "")
+{
+    sl_batch *in = slt_batch_of("k int64, s string", "1,a;2,a text that is not inlined;3,c;4,d");
+    int32_t group[4] = {0, 1, 0, 1}, later[4] = {70, 71, 72, 70};
+    sli_agg_plan *plan = plan_of("count() as n, max(s) as m, set(s) as u", in, 0, NULL);
+    sli_aggs *aggs = aggs_of(plan, 2);
+    assert_int_equal(sli_aggs_update(aggs, group, in, NULL), SL_OK);
+    assert_int_equal(sli_aggs_grow(aggs, 73, NULL), SL_OK);
+    assert_int_equal(sli_aggs_grow(aggs, 10, NULL), SL_OK); // never shrinks
+    assert_int_equal(sli_aggs_update(aggs, later, in, NULL), SL_OK);
+    sl_batch *out = take_out(aggs, plan, false, 1, 1);
+    SL_CHECK_TEXT(slt_batch_text(out), "2,d,[a text that is not inlined d]");
+    sl_batch_unref(out);
+    out = take_out(aggs, plan, false, 69, 4);
+    SL_CHECK_TEXT(
+        slt_batch_text(out),
+        "0,null,[];2,d,[a d];1,a text that is not inlined,[a text that is not inlined];1,c,[c]");
+    sl_batch_unref(out);
+    sl_builder *builder;
+    assert_int_equal(sl_builder_new(&builder, sli_agg_plan_result(plan), NULL), SL_OK);
+    assert_int_equal(sli_aggs_finish(aggs, 70, 4, builder, NULL), SL_E_INVALID);
+    sl_builder_free(builder);
+    int64_t bytes = sli_aggs_bytes(aggs);
+    sli_aggs_clear(aggs);
+    assert_true(sli_aggs_bytes(aggs) <= bytes);
+    assert_int_equal(sli_aggs_grow(aggs, 2, NULL), SL_OK);
+    assert_int_equal(sli_aggs_update(aggs, group, in, NULL), SL_OK);
+    check_result(aggs, plan, 2, "2,c,[a c];2,d,[a text that is not inlined d]");
+    sli_aggs_free(aggs);
+    sli_agg_plan_free(plan);
+    sl_batch_unref(in);
+}
+
+// ---------------------------------------------------------------- the user's
+
+typedef struct spread {
+    int64_t low, high;
+} spread;
+
+static void spread_init(const sl_args *args, void *states, int64_t n)
+{
+    spread *s = states;
+    (void)args;
+    for (int64_t i = 0; i < n; i++) {
+        s[i] = (spread){INT64_MAX, INT64_MIN};
+    }
+}
+
+static void spread_fold(spread *s, int64_t low, int64_t high)
+{
+    s->low = low < s->low ? low : s->low;
+    s->high = high > s->high ? high : s->high;
+}
+
+static sl_code spread_update(const sl_args *args, void *states, const int32_t *group,
+                             const sl_column *const *in, int64_t n_rows, sl_error *err)
+{
+    (void)args;
+    for (int64_t i = 0; i < n_rows; i++) {
+        if (sl_column_is_null(in[0], i)) {
+            continue;
+        }
+        int64_t value = sl_column_int64(in[0], i);
+        if (value == 666) {
+            return sl_error_set(err, SL_E_USER, "beastly row %lld", (long long)i);
+        }
+        if (value == 667) {
+            return SL_E_USER;
+        }
+        spread_fold((spread *)states + group[i], value, value);
+    }
+    return SL_OK;
+}
+
+static sl_code spread_merge(const sl_args *args, void *states, const int32_t *group,
+                            const void *from, int64_t n, sl_error *err)
+{
+    const spread *parts = from;
+    (void)args;
+    (void)err;
+    for (int64_t i = 0; i < n; i++) {
+        spread_fold((spread *)states + group[i], parts[i].low, parts[i].high);
+    }
+    return SL_OK;
+}
+
+static sl_code spread_finish(const sl_args *args, const void *states, int64_t n, sl_builder *out,
+                             int32_t column, sl_error *err)
+{
+    const spread *s = states;
+    (void)args;
+    (void)err;
+    for (int64_t i = 0; i < n; i++) {
+        if (s[i].low > s[i].high) {
+            sl_builder_null(out, column);
+        } else {
+            sl_builder_int64(out, column, s[i].high - s[i].low);
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code bad_finish(const sl_args *args, const void *states, int64_t n, sl_builder *out,
+                          int32_t column, sl_error *err)
+{
+    (void)args;
+    (void)states;
+    (void)n;
+    (void)err;
+    sl_builder_int64(out, column, 1);
+    return SL_OK;
+}
+
+static const sl_agg_fn spread_fn = {.struct_size = sizeof(sl_agg_fn),
+                                    .name = "spread",
+                                    .in = "int64",
+                                    .out = "int64?",
+                                    .version = 3,
+                                    .state_bytes = sizeof(spread),
+                                    .init = spread_init,
+                                    .update = spread_update,
+                                    .merge = spread_merge,
+                                    .finish = spread_finish};
+
+SL_TEST(user_aggregation_is_a_row_like_any_other, "")
+{
+    const sl_agg_fn *const user[] = {&spread_fn, NULL};
+    sl_batch *in =
+        slt_batch_of("k int64, v int64?, w int32", "1,5,2;2,null,3;1,9,4;2,-1,-5;3,null,1");
+    int32_t group[5] = {0, 1, 0, 1, 2}, every[3] = {0, 1, 2};
+    sli_agg_plan *plan =
+        plan_of("Spread(v) as s, count() as n, spread(w * 2 + k) as t, spread(w)", in, 0, user);
+    SL_CHECK_TEXT(sli_agg_plan_text(plan),
+                  "spread{version=3 in=int64 out=int64? state=16}(v) as s, count() as n, "
+                  "spread{version=3 in=int64 out=int64? state=16}(((w * 2) + k)) as t, "
+                  "spread{version=3 in=int64 out=int64? state=16}(w) as spread_w");
+    SL_CHECK_TEXT(sl_schema_text(sli_agg_plan_partial(plan)),
+                  "s binary, n int64, t binary, spread_w binary");
+    sli_aggs *aggs = aggs_of(plan, 3), *merged = aggs_of(plan, 3);
+    assert_int_equal(sli_aggs_update(aggs, group, in, NULL), SL_OK);
+    check_result(aggs, plan, 3, "4,2,4,2;0,2,16,8;null,1,0,0");
+    sl_batch *partial = take_out(aggs, plan, true, 0, 3);
+    assert_int_equal(sli_aggs_merge(merged, every, partial, NULL), SL_OK);
+    assert_int_equal(sli_aggs_merge(merged, every, partial, NULL), SL_OK);
+    check_result(merged, plan, 3, "4,4,4,2;0,4,16,8;null,2,0,0");
+    assert_int_equal(sli_aggs_inverse(merged, every, partial, NULL), SL_E_UNSUPPORTED);
+    sl_batch_unref(partial);
+    partial = slt_batch_of("s binary, n int64, t binary, spread_w binary", "short,1,x,y");
+    sl_error err = SL_ERROR_INIT;
+    assert_int_equal(sli_aggs_merge(merged, every, partial, &err), SL_E_CORRUPT);
+    SL_CHECK_TEXT(err.text, "aggregation spread: a state of 5 bytes, not 16");
+    sl_batch_unref(partial);
+    sli_aggs_free(aggs);
+    sli_aggs_free(merged);
+    sli_agg_plan_free(plan);
+    sl_batch_unref(in);
+}
+
+SL_TEST(failing_user_aggregation_is_named, "")
+{
+    sl_agg_fn wrong = spread_fn;
+    const sl_agg_fn *const user[] = {&wrong, NULL};
+    sl_batch *in = slt_batch_of("v int64", "1;666"), *silent = slt_batch_of("v int64", "667");
+    int32_t group[2] = {0, 0};
+    sl_error err = SL_ERROR_INIT;
+    wrong.finish = bad_finish;
+    sli_agg_plan *plan = plan_of("spread(v) as s", in, 0, user);
+    sli_aggs *aggs = aggs_of(plan, 2);
+    assert_int_equal(sli_aggs_update(aggs, group, in, &err), SL_E_USER);
+    SL_CHECK_TEXT(err.text, "aggregation spread: beastly row 1");
+    assert_int_equal(sli_aggs_update(aggs, group, silent, &err), SL_E_USER);
+    SL_CHECK_TEXT(err.text, "aggregation spread failed without saying why");
+    assert_int_equal(sli_aggs_update(aggs, group, silent, NULL), SL_E_USER);
+    sl_builder *builder;
+    assert_int_equal(sl_builder_new(&builder, sli_agg_plan_result(plan), NULL), SL_OK);
+    assert_int_equal(sli_aggs_finish(aggs, 0, 2, builder, &err), SL_E_USER);
+    assert_non_null(strstr(err.text, "finish appended 1 results for 2 groups"));
+    sl_builder_free(builder);
+    sli_aggs_free(aggs);
+    sli_agg_plan_free(plan);
+    sl_batch_unref(in);
+    sl_batch_unref(silent);
+}
+
+SL_TEST(wrong_user_tables_are_refused, "")
+{
+    sl_batch *in = slt_batch_of("v int64, s string", "1,a");
+    static const struct {
+        size_t struct_size, state_bytes;
+        const char *name, *in, *out, *text, *expected;
+    } cases[] = {
+        {0, 8, "x", "int64", "int64", "x(v) as y", "without struct_size"},
+        {sizeof(sl_agg_fn), 0, "x", "int64", "int64", "x(v) as y", "state_bytes 0"},
+        {sizeof(sl_agg_fn), 12, "x", "int64", "int64", "x(v) as y", "state_bytes 12"},
+        {sizeof(sl_agg_fn), 264, "x", "int64", "int64", "x(v) as y", "state_bytes 264"},
+        {sizeof(sl_agg_fn), 8, "a-b", "int64", "int64", "x(v) as y", "a name that can be called"},
+        {sizeof(sl_agg_fn), 8, "Sum", "int64", "int64", "sum(v) as y",
+         "the name of a built-in one"},
+        {sizeof(sl_agg_fn), 8, "x", NULL, "int64", "x(v) as y", "needs in, out, init"},
+        {sizeof(sl_agg_fn), 8, "x", "decimal", "int64", "x(v) as y",
+         "a type that expressions don't know"},
+        {sizeof(sl_agg_fn), 8, "x", "int64", "int65", "x(v) as y", "unknown type \"int65\""},
+        {sizeof(sl_agg_fn), 8, "x", "int64", "int64, z int64", "x(v) as y",
+         "must have one result column"},
+        {sizeof(sl_agg_fn), 8, "x", "int64", "int64", "x(s) as y",
+         "the argument must be int64, this is string"},
+        {sizeof(sl_agg_fn), 8, "x", "int64", "int64", "x(v, v) as y", "x takes (int64)"},
+        {sizeof(sl_agg_fn), 8, "x", "string, int64", "int64", "x(s, v)",
+         "this aggregation needs a name"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        sl_agg_fn fn = spread_fn;
+        const sl_agg_fn *const user[] = {&fn, NULL};
+        sli_agg_plan *plan = NULL;
+        sl_error err = SL_ERROR_INIT;
+        fn.struct_size = cases[i].struct_size;
+        fn.state_bytes = cases[i].state_bytes;
+        fn.name = cases[i].name;
+        fn.in = cases[i].in;
+        fn.out = cases[i].out;
+        sl_code rc =
+            sli_agg_plan_new(&plan, cases[i].text, sl_batch_schema(in), NULL, 0, user, &err);
+        if (rc != SL_E_INVALID || plan != NULL || strstr(err.text, cases[i].expected) == NULL) {
+            fail_msg("case %zu: code %d, %s (expected: %s)", i, rc, err.text, cases[i].expected);
+        }
+    }
+    sl_batch_unref(in);
+}
+
+// ---------------------------------------------------------------- errors and faults
+
+SL_TEST(mistakes_in_aggregations_are_told, "")
+{
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        {"", "expected a value, found the end"},
+        {"summ(m)", "there is no aggregation \"summ\"; did you mean \"sum\"?"},
+        {"frobnicate(m)",
+         "there is no aggregation \"frobnicate\"; there are count sum min max avg"},
+        {"m", "an aggregation is wanted here"},
+        {"sum(m) / 2 as x", "an aggregation is wanted here"},
+        {"*", "an aggregation is wanted here"},
+        {"sum() as x", "sum takes one argument"},
+        {"sum(m, m) as x", "sum takes one argument"},
+        {"sum(w)", "sum can't be taken of string"},
+        {"avg(d)", "avg can't be taken of date"},
+        {"sum(*)", "`*` stands alone"},
+        {"sum(m + 1)", "this aggregation needs a name"},
+        {"sum(mm)", "there is no column \"mm\"; did you mean \"m\"?"},
+        {"count(mm)", "there is no column \"mm\"; did you mean \"m\"?"},
+        {"sum(m), sum(m)", "\"sum_m\""},
+        {"sum(f) as x, count() as \"x.rows\"", "\"x.rows\""},
+        {"min(null) as x", "null without a type"},
+        {"sum(sum(m)) as x", "there is no function \"sum\""},
+    };
+    sl_batch *in = slt_expr_batch();
+    int32_t key = 0;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        sli_agg_plan *plan = NULL;
+        sl_error err = SL_ERROR_INIT;
+        sl_code rc =
+            sli_agg_plan_new(&plan, cases[i].text, sl_batch_schema(in), &key, 1, NULL, &err);
+        if (rc != SL_E_INVALID || plan != NULL || strstr(err.text, cases[i].expected) == NULL) {
+            fail_msg("%s: code %d, %s (expected: %s)", cases[i].text, rc, err.text,
+                     cases[i].expected);
+        }
+    }
+    sli_agg_plan *plan = NULL;
+    sl_error err = SL_ERROR_INIT;
+    assert_int_equal(
+        sli_agg_plan_new(&plan, "max(l) as x", sl_batch_schema(in), NULL, 0, NULL, &err),
+        SL_E_UNSUPPORTED);
+    assert_int_equal(sli_agg_plan_new(&plan, "count()", sl_batch_schema(in), NULL, 65, NULL, &err),
+                     SL_E_INVALID);
+    assert_int_equal(
+        sli_agg_plan_new(&plan, "count() as n", sl_batch_schema(in), &key, 1, NULL, &err),
+        SL_E_INVALID);
+    assert_non_null(strstr(err.text, "two fields are named \"n\""));
+    sl_batch_unref(in);
+}
+
+SL_TEST(partial_states_of_others_are_refused, "")
+{
+    sl_batch *in = slt_batch_of("v int64", "1");
+    int32_t group[2] = {0, 0};
+    sl_error err = SL_ERROR_INIT;
+    sli_agg_plan *plan =
+        plan_of("sum(v) as s, avg(v) as a, count() as n, list(v) as l", in, 0, NULL);
+    static const struct {
+        const char *schema, *rows;
+        sl_code code;
+    } cases[] = {
+        {"s int64", "1", SL_E_INVALID},
+        {"s float64?, s.rows int64, a int64, a.high int64, a.rows int64, n int64, l list<int64>",
+         "1,1,1,1,1,1,1", SL_E_INVALID},
+        {"s int64?, s.rows int64, a int64, a.high int64, a.rows int64, n int64, l list<string>",
+         "1,1,1,1,1,1,1", SL_E_INVALID},
+        {"s int64?, s.rows int64, a int64, a.high int64, a.rows int64, n int64, l list<int64>",
+         "null,1,1,1,1,1,1", SL_E_CORRUPT},
+        {"s int64?, s.rows int64, a int64, a.high int64, a.rows int64, n int64, l list<int64>",
+         "4,0,1,1,1,1,1", SL_E_CORRUPT},
+        {"s int64?, s.rows int64, a int64, a.high int64, a.rows int64, n int64, l list<int64>",
+         "4,-1,1,1,1,1,1", SL_E_CORRUPT},
+        {"s int64?, s.rows int64, a int64, a.high int64, a.rows int64, n int64, l list<int64>",
+         "4,1,1,1,-1,1,1", SL_E_CORRUPT},
+        {"s int64?, s.rows int64, a int64, a.high int64, a.rows int64, n int64, l list<int64>",
+         "4,1,1,1,1,-1,1", SL_E_CORRUPT},
+        {"x int64?, y int64, z int64, u int64, v int64, w int64, t list<int64>", "4,1,1,0,1,1,1",
+         SL_OK},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        sli_aggs *aggs = aggs_of(plan, 1);
+        sl_batch *partial = slt_batch_of(cases[i].schema, cases[i].rows);
+        assert_int_equal(sli_aggs_merge(aggs, group, partial, &err), cases[i].code);
+        sl_batch_unref(partial);
+        sli_aggs_free(aggs);
+    }
+    sli_agg_plan_free(plan);
+    sl_batch_unref(in);
+}
+
+// One plan, fed, handed out, merged; the n-th allocation fails.
+static sl_code run_all(const sl_batch *in, const int32_t *group, sl_error *err)
+{
+    const sl_agg_fn *const user[] = {&spread_fn, NULL};
+    sli_agg_plan *plan = NULL;
+    sli_aggs *aggs = NULL;
+    sl_builder *builder = NULL;
+    sl_batch *partial = NULL;
+    sl_code rc = sli_agg_plan_new(
+        &plan, "spread(i) as u, sum(i * 2) as e, min(s) as m, list(s) as l, set(f) as t",
+        sl_batch_schema(in), NULL, 0, user, err);
+    rc = rc != SL_OK ? rc : sli_aggs_new(&aggs, plan, NULL, err);
+    rc = rc != SL_OK ? rc : sli_aggs_grow(aggs, GROUPS, err);
+    rc = rc != SL_OK ? rc : sli_aggs_update(aggs, group, in, err);
+    rc = rc != SL_OK ? rc : sl_builder_new(&builder, sli_agg_plan_partial(plan), err);
+    rc = rc != SL_OK ? rc : sli_aggs_partial(aggs, 0, GROUPS, builder, err);
+    rc = rc != SL_OK ? rc : sl_builder_finish(builder, &partial, err);
+    rc = rc != SL_OK ? rc : sli_aggs_merge(aggs, group, partial, err);
+    sl_batch_unref(partial);
+    sl_builder_free(builder);
+    sli_aggs_free(aggs);
+    sli_agg_plan_free(plan);
+    return rc;
+}
+
+SL_TEST(aggregations_survive_refused_memory, "")
+{
+    sli_rng rng = {23};
+    int32_t group[200];
+    sl_batch *in = random_rows(&rng, group, 200);
+    int64_t before = sli_mem_used(SLI_TAG_EXPR);
+    sl_code rc = SL_E_NOMEM;
+    for (int64_t n = 1; rc == SL_E_NOMEM; n++) {
+        sl_error err = SL_ERROR_INIT;
+        assert_true(n < 10000);
+        sli_mem_fail_nth(n);
+        rc = run_all(in, group, &err);
+        sli_mem_fail_nth(0);
+        assert_true(rc == SL_OK || err.code == SL_E_NOMEM);
+        assert_int_equal(sli_mem_used(SLI_TAG_EXPR), before);
+    }
+    assert_int_equal(rc, SL_OK);
+    sl_batch_unref(in);
+}
+
+SL_TEST(random_texts_of_aggregations_are_planned_or_refused, "")
+{
+    sl_batch *in = slt_expr_batch();
+    sli_rng rng = {24};
+    for (int i = 0; i < 20000; i++) {
+        char text[300] = "count() as n0, ";
+        sli_agg_plan *plan = NULL;
+        slt_random_text(&rng, text + strlen(text), 200);
+        sl_code rc = sli_agg_plan_new(&plan, text, sl_batch_schema(in), NULL, 0, NULL, NULL);
+        assert_true(rc == SL_OK || rc == SL_E_INVALID || rc == SL_E_UNSUPPORTED);
+        sli_agg_plan_free(plan);
+    }
+    sl_batch_unref(in);
+}

@@ -1,0 +1,19 @@
+/// fixture_test.h — a small batch of every type, and cells as text, for the tests of this folder.
+#pragma once
+
+#include "sl_test.h"
+
+#include "expr/expr_int.h"
+
+/// Four rows; see fixture_test.c. The caller unrefs it.
+sl_batch *slt_expr_batch(void);
+/// A batch of the schema from text: rows parted by ';', cells by ',', "null" for null, lists as "1
+/// 2 3".
+sl_batch *slt_batch_of(const char *schema, const char *rows);
+/// The cells of a column, parted by '|': strings as they are, null as "null", lists in [], binary
+/// as text.
+void slt_column_text(const sl_batch *batch, int32_t column, sli_str *out);
+/// All rows, parted by ';', cells by ','. Lasts until the next call.
+const char *slt_batch_text(const sl_batch *batch);
+/// A random text of expression-like words.
+void slt_random_text(sli_rng *rng, char *out, size_t size);
