@@ -1,0 +1,108 @@
+/// format.h — bytes to rows and back: text, CSV, JSON lines.
+///
+/// A decoder is told bytes in shared buffers and hands out batches whose text cells point into
+/// those buffers: nothing is copied. It only consumes whole records, at most `max_record` bytes
+/// each; `sli_records` carries the rest over to the next piece. Everything here reads outside
+/// bytes: garbage is an error with the place, or counted, never a crash.
+///
+/// What happens to a bad record is the option `malformed`: `fail` (default) ends the task with
+/// SL_E_DATA, source and offset; `skip` drops it and counts it. Text that is not UTF-8 follows
+/// `invalid_utf8`: `replace` (default, as Spark: U+FFFD for each bad byte sequence, counted),
+/// `fail`, `skip`. Every format has the options malformed, invalid_utf8 and max_record; README.md
+/// lists the others and the dialects.
+#pragma once
+
+#include "col/col.h"
+#include "conf/conf.h"
+
+/// What a decoder counted since it was made; the caller adds it up into metrics. `records` became
+/// rows, `skipped` were dropped, `replaced` bad byte sequences became U+FFFD, `bytes` were
+/// consumed.
+typedef struct sli_decode_stats {
+    int64_t records, bytes, skipped, replaced;
+} sli_decode_stats;
+
+/// Takes a decoded batch. Returning a failure ends the decoding with it.
+typedef sl_code (*sli_emit_fn)(void *ctx, SL_BORROWS sl_batch *batch, sl_error *err);
+
+typedef struct sli_decoder sli_decoder; ///< one stream of bytes; Thread: one at a time
+typedef struct sli_encoder sli_encoder;
+
+/// Where bytes come from, for error texts: "in/a.csv at byte 17 (line 3)". `offset` is that of
+/// `data[from]`.
+typedef struct sli_piece {
+    sli_buffer *data; ///< at least SLI_BUFFER_PAD readable bytes after `to` (buffers from
+                      ///< sli_buffer_new have them)
+    int64_t from, to; ///< bytes [from, to) of the buffer
+    int64_t offset;   ///< position of `from` in the source
+    const char *name; ///< the source, for messages
+    bool last;        ///< nothing follows: an unended last record counts as one
+} sli_piece;
+
+typedef struct sli_format_ops {
+    size_t struct_size;
+    const char *name;         ///< "text", "csv", "json"
+    const sl_option *options; ///< includes schema where the format needs one
+    /// The rows' schema for these options. The caller owns a reference. text: "line string" (the
+    /// column's name is an option), csv and json: option `schema`, which only reading needs, so
+    /// that it isn't marked as required.
+    sl_code (*schema)(const sl_conf *conf, sl_schema **out, sl_error *err);
+    /// The conf may be freed afterwards.
+    sl_code (*decoder_new)(sli_decoder **out, const sl_conf *conf, const sl_schema *schema,
+                           sl_error *err);
+    /// Decodes whole records from the piece; *consumed bytes were used (0 when no record is
+    /// complete). Emits batches of about SLI_BATCH_ROWS rows; cut rows depend only on the bytes
+    /// since the decoder's start, never on piece borders... except that a batch ends with its
+    /// piece; batch borders carry no meaning. Bytes that are not consumed come again, at the start
+    /// of the next piece. With `last` all bytes are consumed. Nothing but decoder_free is allowed
+    /// after a failure. Fails: SL_E_DATA with the place; SL_E_INVALID when `to` > 2 GiB (views
+    /// can't reach it); SL_E_NOMEM; what emit returns.
+    sl_code (*decode)(sli_decoder *self, const sli_piece *piece, int64_t *consumed,
+                      sli_emit_fn emit, void *ctx, sl_error *err);
+    const sli_decode_stats *(*stats)(const sli_decoder *self);
+    void (*decoder_free)(SL_TAKES sli_decoder *self);
+    /// The conf may be freed afterwards. Fails: SL_E_INVALID when the schema can't be written (a
+    /// list in CSV, several columns in text); SL_E_CONFIG for a dialect that contradicts itself.
+    sl_code (*encoder_new)(sli_encoder **out, const sl_conf *conf, const sl_schema *schema,
+                           sl_error *err);
+    /// Bytes that open a file (CSV header with header=true); may add nothing.
+    sl_code (*begin)(sli_encoder *self, sli_str *out, sl_error *err);
+    sl_code (*encode)(sli_encoder *self, const sl_batch *batch, sli_str *out, sl_error *err);
+    void (*encoder_free)(SL_TAKES sli_encoder *self);
+} sli_format_ops;
+
+extern const sli_format_ops sli_format_text; ///< a record a line: \n, \r\n and lone \r end one
+extern const sli_format_ops
+    sli_format_csv; ///< RFC 4180; options schema header delimiter quote null malformed ...
+extern const sli_format_ops
+    sli_format_json; ///< JSON lines through simdjson; fields by name; absent or null = null
+
+/// NULL when unknown.
+const sli_format_ops *sli_format_find(sl_text name);
+/// NULL-ended names, for messages.
+const char *const *sli_format_names(void);
+
+// ---------------------------------------------------------------- pieces to records
+
+/// Feeds a decoder with pieces of any size: keeps what a piece left over and puts it before the
+/// next one. Bounded: what is kept is at most max_record (default 8 MiB) and 1 MiB, rounded up to a
+/// power of two; longer records are malformed, and with malformed=skip they are dropped up to their
+/// end without being kept.
+typedef struct sli_records sli_records;
+sl_code sli_records_new(sli_records **out, const sli_format_ops *format, const sl_conf *conf,
+                        const sl_schema *schema, sl_error *err);
+void sli_records_free(SL_TAKES sli_records *records);
+/// `name` and `offset` as in sli_piece. `last` ends the stream; `data` may be NULL when `from` ==
+/// `to`.
+sl_code sli_records_feed(sli_records *records, sli_buffer *data, int64_t from, int64_t to,
+                         int64_t offset, const char *name, bool last, sli_emit_fn emit, void *ctx,
+                         sl_error *err);
+const sli_decode_stats *sli_records_stats(const sli_records *records);
+
+/// The end of the last whole record in data[0, size), or 0: how receivers cut their stream into
+/// blocks. text and json: after the last '\n' (text also lone '\r' followed by another byte).
+int64_t sli_text_last_end(const char *data, int64_t size);
+
+/// Appends one cell as README.md's "cells as text" has it; nothing for null. Not for lists and
+/// structs (asserted).
+void sli_print_cell(sli_str *out, const sl_field *field, const sl_column *column, int64_t row);

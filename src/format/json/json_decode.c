@@ -1,0 +1,284 @@
+// json_decode.c — JSON lines to rows: a stretch of whole lines at a time.
+//
+// simdjson finds the tokens of a stretch of some ten thousand bytes in one go; each line is then
+// read from its share of them. When a stretch has an error that only shows as a whole (bad UTF-8, a
+// string that runs over a line end), its lines are taken one by one, so that exactly the lines that
+// would be refused alone are refused. A good line reads the same either way, so where stretches and
+// pieces are cut never shows.
+#include "format/json/json_int.h"
+
+enum { STRETCH_BYTES = 96 << 10 };
+
+struct sli_decoder {
+    sli_stream_state stream;
+    sli_tokens *tokens;
+    sl_schema *schema;
+    sli_str scratch; ///< a repaired line
+    sli_json_reader reader;
+};
+
+sl_code sli_json_decoder_new(sli_decoder **out, const sl_conf *conf, const sl_schema *schema,
+                             sl_error *err)
+{
+    SL_TRY(sli_schema_allowed(schema, true, "json", err));
+    sli_decoder *self = sl_alloc_zero(SLI_TAG_FORMAT, sizeof *self);
+    if (self == NULL) {
+        return sl_error_nomem(err, sizeof *self, "json decoder");
+    }
+    sli_json_reader *reader = &self->reader;
+    sli_stream_init(&self->stream, conf);
+    self->schema = sl_schema_ref(schema);
+    self->scratch.tag = reader->scratch.tag = SLI_TAG_FORMAT;
+    reader->schema = self->schema;
+    reader->n_columns = sl_schema_columns(schema);
+    reader->time = (sli_time_form)sl_conf_choice(conf, "timestamp");
+    reader->seen = sl_alloc_zero(SLI_TAG_FORMAT, (size_t)reader->n_columns + 1);
+    self->tokens = sli_tokens_new();
+    sl_code rc = SL_OK;
+    if (reader->seen == NULL || self->tokens == NULL) {
+        rc = sl_error_nomem(err, sizeof *self, "json decoder");
+    }
+    if (rc == SL_OK) {
+        rc = sli_rows_new(&reader->rows, schema, err);
+    }
+    if (rc != SL_OK) {
+        sli_json_decoder_free(self);
+        return rc;
+    }
+    *out = self;
+    return SL_OK;
+}
+
+void sli_json_decoder_free(sli_decoder *self)
+{
+    if (self != NULL) {
+        sli_tokens_free(self->tokens);
+        sli_rows_free(self->reader.rows);
+        sl_free(self->reader.seen);
+        sli_str_reset(&self->reader.scratch);
+        sli_str_reset(&self->scratch);
+        sl_schema_unref(self->schema);
+        sl_free(self);
+    }
+}
+
+const sli_decode_stats *sli_json_stats(const sli_decoder *self)
+{
+    return &self->stream.stats;
+}
+
+// One call of decode.
+typedef struct call {
+    const sli_piece *piece;
+    const char *data;
+    sli_emit_fn emit;
+    void *ctx;
+} call;
+
+// ---------------------------------------------------------------- one line
+
+// Reads the record whose tokens `walk` has and which starts at `at` of the piece's buffer.
+static sl_code take_record(sli_decoder *self, const call *pass, sli_json_walk *walk, int64_t at,
+                           sl_error *err)
+{
+    sli_stream_state *stream = &self->stream;
+    sl_code rc = sli_json_record(&self->reader, walk, sli_stream_why(stream, err));
+    if (rc != SL_OK) {
+        return sli_stream_verdict(stream, pass->piece, at, rc, err);
+    }
+    stream->stats.records++;
+    return sli_rows_commit(self->reader.rows, pass->emit, pass->ctx, err);
+}
+
+// A line that is not UTF-8 and may be repaired: a repaired copy, in memory of the rows, is read in
+// its place.
+static sl_code repair_line(sli_decoder *self, int64_t at, int64_t end, sli_json_walk *walk,
+                           const call *pass, sl_error *err)
+{
+    sli_str *text = &self->scratch;
+    sli_str_clear(text);
+    self->stream.stats.replaced += sli_utf8_repair(pass->data + at, (size_t)(end - at), text);
+    SL_TRY(sli_str_check(text, "repaired line", err));
+    int32_t buffer;
+    int64_t offset;
+    char *own = text->size > INT32_MAX
+                    ? NULL
+                    : sli_rows_own(self->reader.rows, (int64_t)text->size, &buffer, &offset);
+    if (own == NULL) {
+        return sl_error_nomem(err, text->size, "repaired line");
+    }
+    memcpy(own, text->data, text->size);
+    *walk =
+        (sli_json_walk){.data = own, .end = (uint32_t)text->size, .buffer = buffer, .base = offset};
+    return SL_OK;
+}
+
+static sl_code line_wrong(sli_decoder *self, const call *pass, int64_t at, sli_tokens_rc found,
+                          sl_error *err)
+{
+    sli_stream_state *stream = &self->stream;
+    const char *what = found == SLI_TOKENS_UNCLOSED ? "a string that does not end"
+                                                    : "a string with a bare control character";
+    sl_code rc = sl_error_set(sli_stream_why(stream, err), SL_E_DATA, "%s", what);
+    return sli_stream_verdict(stream, pass->piece, at, rc, err);
+}
+
+// Reads the line data[at, end) for itself.
+static sl_code take_line(sli_decoder *self, const call *pass, int64_t at, int64_t end,
+                         sl_error *err)
+{
+    sli_stream_state *stream = &self->stream;
+    size_t size = (size_t)(end - at);
+    sli_json_walk walk = {.data = pass->data + at, .end = (uint32_t)size, .base = at};
+    size_t good = sli_utf8_check(walk.data, size);
+    if (good < size) {
+        if (stream->utf8 != SLI_BAD_REPLACE) {
+            return sli_stream_not_utf8(stream, pass->piece, at, at + (int64_t)good, err);
+        }
+        SL_TRY(repair_line(self, at, end, &walk, pass, err));
+    }
+    size_t n;
+    sli_tokens_rc found = sli_tokens_find(self->tokens, walk.data, walk.end, &walk.token, &n);
+    if (found == SLI_TOKENS_NOMEM) {
+        return sl_error_nomem(err, size, "tokens");
+    }
+    if (found == SLI_TOKENS_EMPTY) {
+        return SL_OK;
+    }
+    return found == SLI_TOKENS_OK ? take_record(self, pass, &walk, at, err)
+                                  : line_wrong(self, pass, at, found, err);
+}
+
+// ---------------------------------------------------------------- a stretch of lines
+
+static int64_t line_end(const char *data, int64_t at, int64_t to)
+{
+    const char *end = memchr(data + at, '\n', (size_t)(to - at));
+    return end == NULL ? to : end - data;
+}
+
+static sl_code take_lines(sli_decoder *self, const call *pass, int64_t at, int64_t to,
+                          const uint32_t *token, sl_error *err)
+{
+    sli_stream_state *stream = &self->stream;
+    const int64_t start = at;
+    sl_code rc = SL_OK;
+    while (at < to && rc == SL_OK) {
+        int64_t end = line_end(pass->data, at, to);
+        if (end - at > stream->max_record) {
+            rc = sli_stream_too_long(stream, pass->piece, at, true, err);
+        } else if (token == NULL) {
+            rc = end > at ? take_line(self, pass, at, end, err) : SL_OK;
+        } else if (start + *token < end) {
+            sli_json_walk walk = {.data = pass->data + start,
+                                  .token = token,
+                                  .from = (uint32_t)(at - start),
+                                  .end = (uint32_t)(end - start),
+                                  .base = start};
+            rc = take_record(self, pass, &walk, at, err);
+            token = walk.token;
+        }
+        while (token != NULL && start + *token < end) {
+            token++; // of a line that was left early
+        }
+        stream->line += end < to;
+        at = end + 1;
+    }
+    return rc;
+}
+
+static sl_code take_stretch(sli_decoder *self, const call *pass, int64_t at, int64_t to,
+                            sl_error *err)
+{
+    const uint32_t *token = NULL;
+    size_t n = 0;
+    switch (sli_tokens_find(self->tokens, pass->data + at, (size_t)(to - at), &token, &n)) {
+    case SLI_TOKENS_NOMEM:
+        return sl_error_nomem(err, (size_t)(to - at), "tokens");
+    case SLI_TOKENS_OK:
+        return take_lines(self, pass, at, to, token, err);
+    default: // blank lines too: they are counted
+        return take_lines(self, pass, at, to, NULL, err);
+    }
+}
+
+// Where a stretch from `at` on ends: behind the last line end within STRETCH_BYTES, or the first
+// one at all; at `to` when the last line of the stream has none; -1 when no line is whole.
+static int64_t stretch_end(const call *pass, int64_t at)
+{
+    int64_t to = pass->piece->to;
+    int64_t near = to - at > STRETCH_BYTES ? at + STRETCH_BYTES : to;
+    const char *last = memrchr(pass->data + at, '\n', (size_t)(near - at));
+    if (pass->piece->last && near == to) {
+        return to;
+    }
+    if (last != NULL) {
+        return last - pass->data + 1;
+    }
+    int64_t end = line_end(pass->data, near, to);
+    return end < to ? end + 1 : pass->piece->last ? to : -1;
+}
+
+static sl_code decode_lines(sli_decoder *self, const call *pass, int64_t *at, sl_error *err)
+{
+    sli_stream_state *stream = &self->stream;
+    while (*at < pass->piece->to) {
+        int64_t end = stretch_end(pass, *at);
+        if (end < 0) {
+            return SL_OK;
+        }
+        if (end - *at > STRETCH_BYTES &&
+            end - *at - 1 > stream->max_record) { // one line: not worth finding its tokens
+            SL_TRY(take_lines(self, pass, *at, end, NULL, err));
+        } else {
+            SL_TRY(take_stretch(self, pass, *at, end, err));
+        }
+        *at = end;
+    }
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- pieces
+
+static sl_code leave_rest(sli_decoder *self, const sli_piece *piece, int64_t at, int64_t *consumed,
+                          sl_error *err)
+{
+    sli_stream_state *stream = &self->stream;
+    if (!stream->skipping && piece->to - at > stream->max_record) {
+        SL_TRY(sli_stream_too_long(stream, piece, at, false, err));
+    }
+    at = stream->skipping ? piece->to : at;
+    sli_stream_stop(stream, piece, at, piece->to - at, consumed);
+    stream->stats.replaced += self->reader.replaced;
+    self->reader.replaced = 0;
+    return SL_OK;
+}
+
+sl_code sli_json_decode(sli_decoder *self, const sli_piece *piece, int64_t *consumed,
+                        sli_emit_fn emit, void *ctx, sl_error *err)
+{
+    sli_stream_state *stream = &self->stream;
+    call pass = {.piece = piece, .data = sli_buffer_bytes(piece->data), .emit = emit, .ctx = ctx};
+    int64_t scanned;
+    SL_TRY(sli_stream_resume(stream, piece, &scanned, err));
+    int64_t at = sli_stream_bom(stream, piece);
+    if (at < 0) {
+        sli_stream_stop(stream, piece, piece->from, 0, consumed);
+        return SL_OK;
+    }
+    if (!piece->last || stream->skipping) {
+        int64_t end = line_end(pass.data, piece->from + scanned, piece->to);
+        if (end == piece->to && !piece->last) {
+            return leave_rest(self, piece, at, consumed, err);
+        }
+        if (stream->skipping) {
+            stream->skipping = false;
+            stream->line += end < piece->to;
+            at = end < piece->to ? end + 1 : end;
+        }
+    }
+    SL_TRY(sli_rows_begin(self->reader.rows, piece->data, err));
+    SL_TRY(decode_lines(self, &pass, &at, err));
+    SL_TRY(sli_rows_end(self->reader.rows, emit, ctx, err));
+    return leave_rest(self, piece, at, consumed, err);
+}

@@ -1,0 +1,21 @@
+// registry.c — the formats by name.
+#include "format/format.h"
+
+static const sli_format_ops *const formats[] = {&sli_format_text, &sli_format_csv,
+                                                &sli_format_json};
+static const char *const names[] = {"text", "csv", "json", NULL};
+
+const sli_format_ops *sli_format_find(sl_text name)
+{
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        if (sli_text_is(name, formats[i]->name)) {
+            return formats[i];
+        }
+    }
+    return NULL;
+}
+
+const char *const *sli_format_names(void)
+{
+    return names;
+}

@@ -1,0 +1,40 @@
+// schema.c — which schemas a format can read and write.
+#include "format/format_int.h"
+
+sl_code sli_schema_option(const sl_conf *conf, const char *format, sl_schema **out, sl_error *err)
+{
+    const char *text = sl_conf_text(conf, "schema");
+    if (text == NULL || *text == '\0') {
+        return sl_error_set(err, SL_E_CONFIG,
+                            "%s needs the option schema, as in schema='word string, n int64?'",
+                            format);
+    }
+    sl_code rc = sl_schema_parse(out, text, err);
+    return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "option schema");
+}
+
+static bool field_allowed(const sl_field *field, bool nested)
+{
+    if (field->type == SL_OPAQUE || (!nested && field->n_children > 0)) {
+        return false;
+    }
+    for (int32_t i = 0; i < field->n_children; i++) {
+        if (!field_allowed(&field->children[i], nested)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+sl_code sli_schema_allowed(const sl_schema *schema, bool nested, const char *format, sl_error *err)
+{
+    for (int32_t i = 0; i < sl_schema_columns(schema); i++) {
+        const sl_field *field = sl_schema_field(schema, i);
+        if (!field_allowed(field, nested)) {
+            return sl_error_set(err, SL_E_INVALID,
+                                "%s can't hold column '%s' of \"%s\": use json, or leave it out",
+                                format, field->name, sl_schema_text(schema));
+        }
+    }
+    return SL_OK;
+}

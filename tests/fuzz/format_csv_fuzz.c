@@ -1,0 +1,9 @@
+// format_csv_fuzz.c — any bytes as CSV.
+#include "format/fuzz_test.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    return slt_fuzz_csv(data, size);
+}
