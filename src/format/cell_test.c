@@ -152,11 +152,11 @@ SL_TEST(printed_times_are_read_back, "")
                 back;
         int32_t days = (int32_t)us, day_back;
         sli_str text = SLI_STR_INIT;
-        sli_print_timestamp(&text, us);
+        sli_format_print_timestamp(&text, us);
         assert_true(sli_read_timestamp(text.data, text.size, &back));
         assert_int_equal(back, us);
         sli_str_clear(&text);
-        sli_print_date(&text, i == 10 ? INT32_MIN : i == 11 ? INT32_MAX : days);
+        sli_format_print_date(&text, i == 10 ? INT32_MIN : i == 11 ? INT32_MAX : days);
         assert_true(sli_read_date(text.data, text.size, &day_back));
         assert_int_equal(day_back, i == 10 ? INT32_MIN : i == 11 ? INT32_MAX : days);
         sli_str_reset(&text);

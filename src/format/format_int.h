@@ -148,8 +148,8 @@ bool sli_read_decimal(const char *at, size_t size, int precision, int scale, sli
 const char *sli_type_expected(sl_type type);
 
 void sli_print_int64(sli_str *out, int64_t value);
-void sli_print_date(sli_str *out, int32_t days);
-void sli_print_timestamp(sli_str *out, int64_t us); ///< 2026-01-02T03:04:05[.123[456]]Z
+void sli_format_print_date(sli_str *out, int32_t days);
+void sli_format_print_timestamp(sli_str *out, int64_t us); ///< 2026-01-02T03:04:05[.123[456]]Z
 /// Appends the cell of any type but list and struct as plain text; null appends nothing.
 void sli_print_cell(sli_str *out, const sl_field *field, const sl_column *column, int64_t row);
 // ---------------------------------------------------------------- rows in the making

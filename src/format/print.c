@@ -64,12 +64,12 @@ static void print_days(sli_str *out, int64_t days)
     print_padded(out, (uint64_t)day, 2);
 }
 
-void sli_print_date(sli_str *out, int32_t days)
+void sli_format_print_date(sli_str *out, int32_t days)
 {
     print_days(out, days);
 }
 
-void sli_print_timestamp(sli_str *out, int64_t us)
+void sli_format_print_timestamp(sli_str *out, int64_t us)
 {
     const int64_t day_us = INT64_C(86400000000);
     int64_t days = us / day_us - (us % day_us < 0);
@@ -164,7 +164,7 @@ void sli_print_cell(sli_str *out, const sl_field *field, const sl_column *column
         print_days(out, ((const int32_t *)values)[row]);
         break;
     case SL_TIMESTAMP:
-        sli_print_timestamp(out, ((const int64_t *)values)[row]);
+        sli_format_print_timestamp(out, ((const int64_t *)values)[row]);
         break;
     case SL_STRING:
     case SL_BINARY:

@@ -211,6 +211,11 @@ void sli_world_advance(sli_world *world, int64_t us)
     sli_sim_world_move_to(world, world->mono_us + us);
 }
 
+void sli_world_disk_limit(sli_world *world, int64_t bytes)
+{
+    world->disk.limit_bytes = bytes;
+}
+
 void sli_world_jump_wall(sli_world *world, int64_t us)
 {
     world->wall_offset_us += us;

@@ -1,0 +1,390 @@
+// Receivers in the simulated world: a fake source hands over bytes as the test says; with a checkpoint the blocks survive
+// crashes, and what no plan named comes first afterwards.
+#include <stdio.h>
+
+#include "env/sim.h"
+#include "ingest/ingest_int.h"
+
+#include "sl_test.h"
+
+// ---------------------------------------------------------------- a source that delivers what the test hands it
+
+typedef struct fake {
+    sli_source base;
+    sl_schema *schema;
+    sl_conf *conf;
+    sli_receive_fn take;
+    void *ctx;
+    int32_t resumed;
+    bool ended;
+} fake;
+
+static const sl_schema *fake_schema(const sli_source *self)
+{
+    return ((const fake *)self)->schema;
+}
+static sl_code fake_start(sli_source *self, sli_loop *loop, sli_receive_fn take, void *ctx, sl_error *err)
+{
+    (void)loop;
+    (void)err;
+    ((fake *)self)->take = take;
+    ((fake *)self)->ctx = ctx;
+    return SL_OK;
+}
+static void fake_resume(sli_source *self)
+{
+    ((fake *)self)->resumed++;
+}
+static void fake_stop(sli_source *self)
+{
+    (void)self;
+}
+static bool fake_ended(const sli_source *self)
+{
+    return ((const fake *)self)->ended;
+}
+static const sli_format_ops *fake_format(const sli_source *self, const sl_conf **conf)
+{
+    *conf = ((const fake *)self)->conf;
+    return &sli_format_text;
+}
+static void fake_close(sli_source *self)
+{
+    fake *f = (fake *)self;
+    sl_schema_unref(f->schema);
+    sl_conf_free(f->conf);
+    sl_free(f);
+}
+static const sli_source_ops fake_ops = {
+    .struct_size = sizeof(sli_source_ops), .scheme = "fake", .kind = SLI_SOURCE_RECEIVER, .schema = fake_schema,
+    .start = fake_start, .resume = fake_resume, .stop = fake_stop, .ended = fake_ended, .format = fake_format,
+    .close = fake_close,
+};
+
+// ---------------------------------------------------------------- one life of an ingest
+
+typedef struct life {
+    sl_env *env;
+    sl_conf *conf;
+    sli_budget *budget;
+    sli_metrics *metrics;
+    sli_loop *loop;
+    sli_ckpt *ckpt;
+    sli_ingest *ingest;
+    fake *source;
+    sli_source *input;
+    sl_arena *arena;
+    sl_code rc;
+    sl_error error;
+} life;
+
+static fake *new_fake(void)
+{
+    static const sl_option *tables[2];
+    fake *f = sl_alloc_zero(SLI_TAG_TEST, sizeof *f);
+    tables[0] = sli_format_text.options;
+    f->base.ops = &fake_ops;
+    assert_int_equal(sl_conf_new(&f->conf, "fake", tables, NULL), SL_OK);
+    assert_int_equal(sli_format_text.schema(f->conf, &f->schema, NULL), SL_OK);
+    return f;
+}
+
+static sl_code open_life(life *l, bool checkpoint)
+{
+    sl_error *err = &l->error;
+    sli_ckpt_job job = {"test", "graph", 1};
+    if (checkpoint) {
+        SL_TRY(sli_ckpt_open(&l->ckpt, l->env, "ck", &job, l->metrics, NULL, err));
+        SL_TRY(sli_ckpt_begin(l->ckpt, err));
+    }
+    sli_ingest_env env = {.env = l->env, .metrics = l->metrics, .budget = l->budget, .ckpt = l->ckpt, .loop = l->loop,
+                          .interval_us = 1000000};
+    SL_TRY(sli_ingest_new(&l->ingest, &env, l->conf, err));
+    l->source = new_fake();
+    SL_TRY(sli_ingest_add(l->ingest, &l->source->base, "lines", &l->input, err));
+    SL_TRY(l->input->ops->restore(l->input, (sl_bytes){NULL, 0}, err));
+    return sli_ingest_start(l->ingest, err);
+}
+
+static life begin_life(sli_world *world, const sli_fault *fault, bool checkpoint, const char *settings)
+{
+    static const sl_option *tables[2];
+    life l = {0};
+    tables[0] = sli_ingest_options;
+    assert_int_equal(sli_world_boot(world, fault, &l.env, NULL), SL_OK);
+    assert_int_equal(sl_conf_new(&l.conf, "test", tables, NULL), SL_OK);
+    assert_int_equal(sl_conf_parse(l.conf, settings, NULL), SL_OK);
+    l.budget = sli_budget_new(1 << 20);
+    assert_int_equal(sli_metrics_new(&l.metrics, l.env, NULL), SL_OK);
+    l.loop = sli_loop_new(l.env);
+    l.arena = sl_arena_new(SLI_TAG_TEST);
+    l.rc = open_life(&l, checkpoint);
+    return l;
+}
+
+static void end_life(life *l)
+{
+    sli_ingest_free(l->ingest);
+    sli_ckpt_close(l->ckpt);
+    sli_loop_free(l->loop);
+    sli_metrics_free(l->metrics);
+    sli_budget_free(l->budget);
+    sl_conf_free(l->conf);
+    sl_arena_free(l->arena);
+    sli_env_free(l->env);
+    *l = (life){0};
+}
+
+static bool give(life *l, const char *text, bool cut)
+{
+    return l->source->take(l->source->ctx, text, strlen(text), cut);
+}
+
+/// Lets io and the wal strand work for a while of virtual time.
+static void work(life *l)
+{
+    for (int i = 0; i < 20 && l->rc == SL_OK; i++) {
+        l->rc = sli_loop_run(l->loop, sli_env_mono_us(l->env) + 100000, &l->error);
+        l->rc = l->rc == SL_E_TIMEOUT ? SL_OK : l->rc;
+        sli_ingest_turn(l->ingest);
+    }
+}
+
+static sl_code add_rows(void *ctx, sl_batch *batch, sl_error *err)
+{
+    sli_str *out = ctx;
+    (void)err;
+    for (int64_t i = 0; i < sl_batch_rows(batch); i++) {
+        sl_text text = sl_column_text(sl_batch_column(batch, 0), i);
+        sli_str_add(out, text.data, text.size);
+        sli_str_char(out, ';');
+    }
+    return SL_OK;
+}
+
+/// The next epoch's range (copied into the arena) and its rows, split by split.
+static sl_bytes offer_and_read(life *l, int64_t max_rows, sli_str *rows)
+{
+    sli_ask ask = {.epoch = 1, .batch_time_us = 1000000, .max_rows = max_rows};
+    sli_offer offer = {0};
+    sli_decode_stats stats = {0};
+    l->rc = l->input->ops->offer(l->input, &ask, l->arena, &offer, &l->error);
+    for (int32_t s = 0; l->rc == SL_OK && s < offer.n_splits; s++) {
+        l->rc = l->input->ops->read(l->input, offer.range, s, add_rows, rows, &stats, &l->error);
+    }
+    return offer.range;
+}
+
+static sli_world *new_world(void)
+{
+    sli_world_conf conf = {.seed = 11};
+    sli_world *world = sli_world_new(&conf);
+    assert_non_null(world);
+    return world;
+}
+
+// ---------------------------------------------------------------- tests
+
+SL_TEST(whole_records_are_offered_and_half_ones_wait, "")
+{
+    sli_world *world = new_world();
+    life l = begin_life(world, &(sli_fault){0}, false, "");
+    sli_str rows = SLI_STR_INIT;
+    assert_int_equal(l.rc, SL_OK);
+    assert_true(give(&l, "one\ntwo\nthr", false));
+    sl_bytes range = offer_and_read(&l, INT64_MAX, &rows);
+    SL_CHECK_TEXT(rows.data, "one;two;");
+    assert_true(give(&l, "ee\n", false));
+    sli_str_clear(&rows);
+    (void)offer_and_read(&l, INT64_MAX, &rows);
+    SL_CHECK_TEXT(rows.data, "three;");
+    assert_true(give(&l, "last", true)); // the stream ended: the rest is a record
+    sli_str_clear(&rows);
+    (void)offer_and_read(&l, INT64_MAX, &rows);
+    SL_CHECK_TEXT(rows.data, "last;");
+    l.input->ops->forget(l.input, range);
+    sli_str_reset(&rows);
+    end_life(&l);
+    sli_world_free(world);
+}
+
+SL_TEST(an_empty_offer_has_no_range, "")
+{
+    sli_world *world = new_world();
+    life l = begin_life(world, &(sli_fault){0}, false, "");
+    sli_str rows = SLI_STR_INIT;
+    sl_bytes range = offer_and_read(&l, INT64_MAX, &rows);
+    assert_int_equal(range.size, 0);
+    assert_int_equal(rows.size, 0);
+    sli_str_reset(&rows);
+    end_life(&l);
+    sli_world_free(world);
+}
+
+SL_TEST(a_full_receiver_stops_reading_and_goes_on_when_there_is_room, "BOUNDED-1")
+{
+    sli_world *world = new_world();
+    life l = begin_life(world, &(sli_fault){0}, false, "receiver.max_pending=4KiB");
+    sli_str rows = SLI_STR_INIT;
+    char line[1025];
+    memset(line, 'x', 1023);
+    line[1023] = '\n';
+    line[1024] = '\0';
+    assert_true(give(&l, line, false));
+    assert_true(give(&l, line, false));
+    assert_true(give(&l, line, false));
+    assert_false(give(&l, line, false)); // taken all the same
+    sl_bytes range = offer_and_read(&l, INT64_MAX, &rows);
+    assert_int_equal(rows.size, 4 * 1024);
+    sli_ingest_turn(l.ingest);
+    assert_int_equal(l.source->resumed, 0); // offered is not committed
+    l.input->ops->forget(l.input, range);
+    sli_ingest_turn(l.ingest);
+    assert_int_equal(l.source->resumed, 1);
+    assert_int_equal(sli_budget_used(l.budget), 0);
+    sli_str_reset(&rows);
+    end_life(&l);
+    sli_world_free(world);
+}
+
+SL_TEST(a_row_limit_leaves_the_rest_for_the_next_epoch, "")
+{
+    sli_world *world = new_world();
+    life l = begin_life(world, &(sli_fault){0}, true, "");
+    sli_str rows = SLI_STR_INIT;
+    for (int i = 0; i < 3; i++) {
+        assert_true(give(&l, "a\nb\n", false));
+        work(&l); // a block each
+    }
+    (void)offer_and_read(&l, 4, &rows);
+    SL_CHECK_TEXT(rows.data, "a;b;a;b;");
+    sli_str_clear(&rows);
+    (void)offer_and_read(&l, 1, &rows); // at least one block, or it would never move on
+    SL_CHECK_TEXT(rows.data, "a;b;");
+    sli_str_reset(&rows);
+    end_life(&l);
+    sli_world_free(world);
+}
+
+SL_TEST(with_a_checkpoint_only_synced_blocks_are_offered_and_they_survive_a_power_loss, "DURABLE-1")
+{
+    sli_world *world = new_world();
+    life l = begin_life(world, &(sli_fault){0}, true, "");
+    sli_str rows = SLI_STR_INIT;
+    assert_int_equal(l.rc, SL_OK);
+    assert_true(give(&l, "one\ntwo\n", false));
+    sl_bytes range = offer_and_read(&l, INT64_MAX, &rows);
+    assert_int_equal(range.size, 0); // not in the log yet
+    work(&l);
+    range = offer_and_read(&l, INT64_MAX, &rows);
+    assert_true(range.size > 0);
+    SL_CHECK_TEXT(rows.data, "one;two;");
+    sli_world_kill(l.env);
+    end_life(&l);
+    sli_world_power_loss(world, true);
+    l = begin_life(world, &(sli_fault){0}, true, "");
+    assert_int_equal(l.rc, SL_OK);
+    sli_str_clear(&rows);
+    assert_true(give(&l, "three\n", false));
+    work(&l);
+    (void)offer_and_read(&l, INT64_MAX, &rows); // no plan named the old ones: they come first
+    SL_CHECK_TEXT(rows.data, "one;two;three;");
+    sli_str_reset(&rows);
+    end_life(&l);
+    sli_world_free(world);
+}
+
+SL_TEST(what_a_plan_named_is_not_offered_again, "")
+{
+    sli_world *world = new_world();
+    life l = begin_life(world, &(sli_fault){0}, true, "");
+    sli_str rows = SLI_STR_INIT;
+    char copy[64];
+    assert_true(give(&l, "one\n", false));
+    work(&l);
+    sl_bytes range = offer_and_read(&l, INT64_MAX, &rows);
+    assert_true(range.size > 0 && range.size < sizeof copy);
+    memcpy(copy, range.data, range.size);
+    range.data = copy;
+    assert_true(give(&l, "two\n", false));
+    work(&l);
+    end_life(&l);
+    l = begin_life(world, &(sli_fault){0}, true, "");
+    assert_int_equal(l.input->ops->accept(l.input, range, &l.error), SL_OK);
+    sli_str_clear(&rows);
+    (void)offer_and_read(&l, INT64_MAX, &rows);
+    SL_CHECK_TEXT(rows.data, "two;");
+    sli_decode_stats stats = {0};
+    sli_str_clear(&rows);
+    assert_int_equal(l.input->ops->read(l.input, range, 0, add_rows, &rows, &stats, &l.error), SL_OK);
+    SL_CHECK_TEXT(rows.data, "one;"); // and can still be read
+    sli_str_reset(&rows);
+    end_life(&l);
+    sli_world_free(world);
+}
+
+/// Gives three lines, with work in between, in a process that dies at call `n`; then a second life takes what the log has.
+static bool crash_at(int64_t n)
+{
+    sli_world *world = new_world();
+    sli_fault fault = {.crash_at_call = n};
+    life l = begin_life(world, &fault, true, "");
+    int64_t promised = 0;
+    for (int i = 0; i < 3 && l.rc == SL_OK; i++) {
+        char line[16];
+        (void)snprintf(line, sizeof line, "line%d\n", i);
+        (void)give(&l, line, false);
+        work(&l);
+        sli_str rows = SLI_STR_INIT;
+        sl_bytes range = l.rc == SL_OK ? offer_and_read(&l, INT64_MAX, &rows) : (sl_bytes){NULL, 0};
+        promised += range.size > 0 && l.rc == SL_OK ? 1 : 0; // offered: then it was durable
+        sli_str_reset(&rows);
+    }
+    bool reached = sli_world_fault_reached(l.env);
+    end_life(&l);
+    sli_world_power_loss(world, true);
+    l = begin_life(world, &(sli_fault){0}, true, "");
+    assert_int_equal(l.rc, SL_OK);
+    sli_str rows = SLI_STR_INIT, expected = SLI_STR_INIT;
+    (void)offer_and_read(&l, INT64_MAX, &rows);
+    for (int64_t i = 0; i < promised; i++) {
+        sli_str_printf(&expected, "line%d;", (int)i);
+    }
+    assert_true(rows.size >= expected.size);
+    assert_true(expected.size == 0 || memcmp(rows.data, expected.data, expected.size) == 0);
+    assert_true(rows.size <= strlen("line0;") * 3);
+    sli_str_reset(&rows);
+    sli_str_reset(&expected);
+    end_life(&l);
+    sli_world_free(world);
+    return reached;
+}
+
+SL_TEST(nothing_offered_is_lost_and_nothing_comes_twice_wherever_the_process_dies, "DURABLE-1")
+{
+    int64_t n = 1;
+    while (crash_at(n)) {
+        n++;
+    }
+    assert_true(n > 10);
+}
+
+SL_TEST(a_full_disk_stops_the_reading_and_loses_nothing, "")
+{
+    sli_world *world = new_world();
+    life l = begin_life(world, &(sli_fault){0}, true, "");
+    sli_str rows = SLI_STR_INIT;
+    sli_world_disk_limit(world, 1);
+    (void)give(&l, "one\n", false);
+    work(&l);
+    assert_int_equal(l.rc, SL_OK);
+    (void)offer_and_read(&l, INT64_MAX, &rows);
+    assert_int_equal(rows.size, 0);
+    sli_world_disk_limit(world, 0);
+    work(&l);
+    (void)offer_and_read(&l, INT64_MAX, &rows);
+    SL_CHECK_TEXT(rows.data, "one;");
+    sli_str_reset(&rows);
+    end_life(&l);
+    sli_world_free(world);
+}

@@ -1,0 +1,274 @@
+/// dataset.h — the door of rdd/: how an RDD says what it is computed from.
+///
+/// An RDD is a node of a lineage: a table of functions, parents with a kind of dependency, a number
+/// of partitions. Narrow chains are fused by construction: computing a partition pushes batches
+/// from the source through every operator in one pass, no RDD in between is materialised unless it
+/// is cached. Wide dependencies go through a *shuffle*: its map side (compute a parent's partition,
+/// combine, cut by target partition, put blocks) and its reduce side (read blocks in order of map
+/// partition) run as tasks of different stages; sched/ cuts and runs them.
+///
+/// Nothing here knows of epochs, except that tasks carry their number and time for user functions.
+///
+/// What a definition resolves to (schemas, compiled expressions, aggregation plans) is kept in the
+/// runtime and shared by the RDDs of all epochs, so that an epoch's RDD costs one small allocation.
+#pragma once
+
+#include "block/block.h"
+#include "exec/exec.h"
+#include "expr/expr.h"
+#include "metrics/metrics.h"
+#include "sluice/rdd.h"
+#include "source/source.h"
+
+typedef struct sli_runtime sli_runtime;
+typedef struct sli_task sli_task;
+typedef struct sli_shuffle sli_shuffle;
+typedef struct sli_op sli_op; ///< a compiled operator (rdd_int.h)
+typedef struct sli_op_cache sli_op_cache;
+
+enum {
+    SLI_MAX_PARTITIONS = 65536,     ///< of an RDD
+    SLI_MAX_HASH_PARTITIONS = 1024, ///< of a shuffle by hash: there are no more slots
+    SLI_MAX_NARROW = 1000 ///< narrow operators in a row: a chain runs in one call each deep
+};
+
+/// Takes a batch of a finished partition. Thread: driver.
+typedef sl_code (*sli_rows_fn)(void *ctx, int32_t partition, SL_BORROWS const sl_batch *batch,
+                               sl_error *err);
+
+// ---------------------------------------------------------------- the runtime: what all RDDs of a
+// session share
+
+/// Filled by api/; the table of actions keeps rdd/ free of sched/.
+struct sli_runtime {
+    sl_env *env;
+    sli_log *log;
+    sli_metrics *metrics;
+    sli_budget *budget;
+    sli_blocks *blocks;
+    int32_t parallelism; ///< default partitions of a shuffle
+    uint64_t seed; ///< of the job: random numbers are seeded by (seed, epoch, partition, operator)
+    bool compat_spark;
+    const sli_source_env *source_env;
+    void *(*attached)(const void *ctx, const char *name);
+    const void *attached_ctx;
+    const sl_agg_fn *const *aggregations; ///< user's, NULL-ended; may be NULL
+    int64_t next_id;                      ///< RDD and shuffle ids. Thread: driver
+    /// Runs a job: computes `partitions` (NULL: all) of `rdd`, handing each partition's batches to
+    /// `done` on the driver, in the order of `partitions`. `done` may run other jobs. Set by
+    /// sched/.
+    sl_code (*run)(sli_runtime *runtime, sl_rdd *rdd, const int32_t *partitions,
+                   int32_t n_partitions, sli_rows_fn done, void *ctx, sl_error *err);
+    void *sched; ///< the scheduler behind `run`
+    // ---- rdd's own; zero at first, given back by sli_runtime_reset
+    sli_op_cache *ops;
+    _Atomic int32_t next_chunk; ///< names the chunks of cached partitions
+};
+/// Frees what rdd/ keeps in a runtime; RDDs that are still there keep what they need.
+/// sli_sched_free calls it.
+void sli_runtime_reset(sli_runtime *runtime);
+/// The runtime of a session. The default (a weak symbol) takes the session's first member for it;
+/// api/ may define its own.
+sli_runtime *sli_session_runtime(sl_session *session);
+
+// ---------------------------------------------------------------- a task attempt
+
+/// What one attempt at one partition of one stage runs with. Thread: task.
+struct sli_task {
+    sli_runtime *runtime;
+    int64_t generation, epoch, time_us;
+    int32_t stage, partition, attempt, worker;
+    int32_t index;                 ///< place of the partition in the job's list of partitions
+    sl_arena *arena;               ///< gone when the attempt ends
+    const _Atomic bool *cancelled; ///< checked between batches
+    sli_decode_stats read;         ///< rows and bytes read from sources
+    int64_t rows_out;
+    /// Where an error happened, for messages: uid of the operator whose user function runs; may be
+    /// NULL.
+    const char *operator_uid;
+    /// Rows that the partition's source gave before the batch in work, and that batch's: where a
+    /// bad record is. -1: unknown.
+    int64_t source_from, source_rows;
+    /// Set with SL_E_NOT_FOUND and SL_ACT_REPLAY_EPOCH: the output of this map partition is lost.
+    sli_shuffle *lost_shuffle;
+    int32_t lost_map;
+};
+/// SL_E_CANCELLED when the job is to end. Called by whoever makes batches, between them.
+sl_code sli_task_check(const sli_task *task, sl_error *err);
+
+// A list of batches.
+
+/// Batches that somebody holds on to. Zero it.
+typedef struct sli_rows {
+    sl_batch **batches;
+    int32_t n, capacity;
+    int64_t n_rows, bytes;
+} sli_rows;
+/// Takes a reference.
+sl_code sli_rows_add(sli_rows *rows, const sl_batch *batch, sl_error *err);
+void sli_rows_reset(sli_rows *rows);
+/// One batch of them all (the caller's reference); an empty one of `schema` when there are none.
+sl_code sli_rows_concat(const sli_rows *rows, const sl_schema *schema, sl_batch **out,
+                        sl_error *err);
+
+/// Takes one batch. Thread: task.
+typedef sl_code (*sli_push_fn)(void *ctx, SL_BORROWS sl_batch *batch, sl_error *err);
+
+// ---------------------------------------------------------------- lineage
+
+typedef enum sli_dep_kind {
+    SLI_DEP_NARROW =
+        1, ///< partition p of the child reads some partitions of the parent: ops->parents
+    SLI_DEP_SHUFFLE = 2,  ///< every partition reads its share of all map outputs
+    SLI_DEP_BROADCAST = 3 ///< every partition reads the whole parent, collected once and kept,
+                          ///< indexed, with the parent
+} sli_dep_kind;
+
+typedef struct sli_dep {
+    sli_dep_kind kind;
+    sl_rdd *parent;       ///< one reference
+    sli_shuffle *shuffle; ///< SLI_DEP_SHUFFLE
+} sli_dep;
+
+typedef struct sli_rdd_ops {
+    const char *name; ///< "map", "reduceByKey": for toDebugString and stage names
+    /// Computes a partition: pushes its batches, in order. Calls sli_rdd_each for parents.
+    sl_code (*compute)(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push, void *ctx,
+                       sl_error *err);
+    /// Narrow deps: which partition of parent `dep` the child partition reads (-1: none). NULL: the
+    /// same number.
+    int32_t (*parent_of)(const sl_rdd *rdd, int32_t dep, int32_t partition);
+    void (*free)(sl_rdd *rdd); ///< frees `body`
+} sli_rdd_ops;
+
+struct sl_rdd {
+    _Atomic int32_t refs;
+    int64_t id;
+    const sli_rdd_ops *ops;
+    sli_runtime *runtime;
+    sl_schema *schema; ///< NULL when `mistake` is set
+    int32_t n_partitions;
+    sli_dep *deps;
+    int32_t n_deps;
+    sl_level level;
+    char *name;        ///< may be NULL
+    const char *uid;   ///< of the stream operator, lives as long as the graph; NULL outside streams
+    bool pinned;       ///< tasks must run at home (state lives there)
+    void *body;        ///< the operator's own
+    sl_error *mistake; ///< sticks; NULL when fine
+    // ---- rdd's own
+    int32_t depth;             ///< narrow operators below it since the last shuffle
+    struct sli_index *indexes; ///< of a broadcast parent: made by sli_broadcast_prepare
+    sl_rdd *link;              ///< list of RDDs that are being freed
+    // ---- sched's own. Thread: driver
+    int64_t seen; ///< the last walk that met it
+};
+
+/// A new RDD with one reference. Takes references of the parents in `deps` over (also when it
+/// fails: then the RDD returned carries the mistake; only without memory for even that NULL).
+/// `schema` is shared.
+sl_rdd *sli_rdd_new(sli_runtime *runtime, const sli_rdd_ops *ops, const sl_schema *schema,
+                    int32_t n_partitions, const sli_dep *deps, int32_t n_deps, void *body);
+/// An RDD that only carries a mistake.
+sl_rdd *sli_rdd_mistake(sli_runtime *runtime, sl_code code, const char *fmt, ...) SL_PRINTF(3, 4);
+
+/// Pushes the batches of a partition: from the cache when it is cached there, else computed (and
+/// cached on the way, when the RDD has a level). Thread: task.
+sl_code sli_rdd_each(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push, void *ctx,
+                     sl_error *err);
+
+/// Whether every row of a broadcast parent is there for the RDD's tasks; and gets them there, by a
+/// job of its own. Thread: driver.
+bool sli_broadcast_ready(const sl_rdd *rdd, int32_t dep);
+sl_code sli_broadcast_prepare(sl_rdd *rdd, int32_t dep, sl_error *err);
+
+/// sl_args for a user function's call in this task; `state_bytes` zeroed bytes from the task's
+/// arena. `operator_id` is stable per operator (hash of the uid).
+sl_code sli_task_args(sli_task *task, const char *text, uint64_t operator_id, size_t state_bytes,
+                      sl_args *out, sl_error *err);
+
+// ---------------------------------------------------------------- shuffles
+
+typedef enum sli_cut { SLI_CUT_HASH = 1, SLI_CUT_ROUND_ROBIN, SLI_CUT_RANGE, SLI_CUT_ONE } sli_cut;
+
+/// What one map task left: block (piece, reduce partition) exists when rows[piece * n_out + reduce]
+/// > 0.
+typedef struct sli_map_output {
+    int32_t n_pieces;
+    int64_t *rows;
+    int32_t capacity; ///< pieces
+} sli_map_output;
+
+/// What happens between two stages. Blocks are SHUFFLE (id, map partition, piece * n_out + reduce
+/// partition): a map task puts what it has whenever that gets large, each time a *piece*. At most
+/// SLI_MAX_PIECES of a map task.
+struct sli_shuffle {
+    int64_t id;
+    sl_rdd *parent; ///< the reduce side's dep holds the reference
+    sli_cut cut;
+    int32_t *keys, n_keys;   ///< SLI_CUT_HASH: columns of the parent
+    sli_agg_plan *combine;   ///< map-side combining; NULL: rows go as they are
+    const sl_schema *schema; ///< of what goes over: the parent's, or combine's partial schema
+    int32_t n_out;
+    sl_batch *
+        bounds; ///< SLI_CUT_RANGE: n_out - 1 rows, set by the sampling job before the map side runs
+    const char *order; ///< SLI_CUT_RANGE
+    bool *written; ///< per map partition: its output exists (skipped stages). Set by the driver,
+                   ///< read by tasks
+    // ---- rdd's own
+    sli_map_output
+        *outputs; ///< per map partition; written by its one running attempt, read by later stages
+    bool unique;  ///< only the first row of a key needs to go over (distinct)
+    sli_agg_plan *owned;       ///< `combine`, when it belongs to the shuffle
+    struct sli_order *ordered; ///< `order`, parsed
+    sli_op *op;                ///< what keeps combine and schema alive; may be NULL
+    int64_t seen;              ///< sched's
+};
+enum { SLI_MAX_PIECES = 16384 };
+/// SLI_CUT_RANGE: finds `bounds` by a sampling job, when that was not done yet. Thread: driver.
+bool sli_shuffle_ready(const sli_shuffle *shuffle);
+sl_code sli_shuffle_prepare(sli_shuffle *shuffle, sl_error *err);
+sli_shuffle *sli_shuffle_new(sli_runtime *runtime, sl_rdd *parent, sli_cut cut, const int32_t *keys,
+                             int32_t n_keys, SL_TAKES sli_agg_plan *combine, int32_t n_out,
+                             sl_error *err);
+void sli_shuffle_free(SL_TAKES sli_shuffle *shuffle); ///< and its blocks
+
+/// The map side of one parent partition: computes it and puts its blocks. Thread: task.
+sl_code sli_shuffle_write(sli_shuffle *shuffle, int32_t map_partition, sli_task *task,
+                          sl_error *err);
+/// The reduce side: all rows for one reduce partition, in order of map partition. Thread: task.
+/// Fails: SL_E_NOT_FOUND with SL_ACT_REPLAY_EPOCH, task->lost_shuffle and task->lost_map when an
+/// output is lost (sched writes it again).
+sl_code sli_shuffle_each(sli_shuffle *shuffle, int32_t reduce_partition, sli_task *task,
+                         sli_push_fn push, void *ctx, sl_error *err);
+
+// ---------------------------------------------------------------- RDDs that only streams make
+
+/// All rows to one row in one partition; no row when there are none.
+sl_rdd *sli_rdd_reduce(sl_rdd *rdd, const char *aggregations);
+/// One row "count int64" in one partition, 0 when there are no rows.
+sl_rdd *sli_rdd_count_rows(sl_rdd *rdd);
+
+/// Reads the splits of a recorded range of a source. `range` is copied.
+sl_rdd *sli_rdd_of_source(sli_runtime *runtime, sli_source *source, sl_bytes range,
+                          int32_t n_splits);
+/// Partitions given as lists of batches (queue streams); references are taken.
+sl_rdd *sli_rdd_of_partitions(sli_runtime *runtime, const sl_schema *schema,
+                              sl_batch *const *const *batches, const int32_t *n_batches,
+                              int32_t n_partitions);
+/// Sets the stream operator's uid (texts of errors, seeds) on an RDD just made; returns its
+/// argument.
+sl_rdd *sli_rdd_uid(sl_rdd *rdd, const char *uid);
+/// Lineage as Spark's toDebugString, appended to `out`.
+void sli_rdd_debug(const sl_rdd *rdd, sli_str *out);
+
+// ---------------------------------------------------------------- schemas made of others'
+
+/// The type of a column as in the canonical text: "list<int64?>?".
+sl_text sli_column_type_text(const sl_schema *schema, int32_t column);
+/// Of sl_rdd_union, sl_rdd_group_by_key and sl_rdd_join. Fails: SL_E_INVALID.
+sl_code sli_schema_union(const sl_schema *a, const sl_schema *b, sl_schema **out, sl_error *err);
+sl_code sli_schema_grouped(const sl_schema *in, const int32_t *keys, int32_t n_keys,
+                           sl_schema **out, sl_error *err);
+sl_code sli_schema_joined(const sl_schema *a, const int32_t *keys_a, const sl_schema *b,
+                          const int32_t *keys_b, int32_t n_keys, sl_schema **out, sl_error *err);

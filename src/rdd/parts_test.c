@@ -1,0 +1,230 @@
+// The pieces operators are made of: schemas of results, orders, indexes, sources that are read,
+// tasks that are cancelled.
+#include "rdd/bench_test.h"
+
+// ---------------------------------------------------------------- schemas
+
+SL_TEST(column_types_are_cut_out_of_the_canonical_text, "")
+{
+    sl_schema *s =
+        schema_of("a string, l list<struct<x int64, y list<string?>>>?, d decimal(10,2), z bool?");
+    const char *const expected[] = {"string", "list<struct<x int64, y list<string?>>>?",
+                                    "decimal(10,2)", "bool?"};
+    for (int32_t i = 0; i < 4; i++) {
+        sl_text type = sli_column_type_text(s, i);
+        char text[64];
+        memcpy(text, type.data, type.size);
+        text[type.size] = '\0';
+        SL_CHECK_TEXT(text, expected[i]);
+    }
+    sl_schema_unref(s);
+}
+
+SL_TEST(joined_and_grouped_schemas_put_keys_first, "")
+{
+    sl_schema *a = schema_of("x int64, k string, y bool"),
+              *b = schema_of("y float64?, k string, w int64");
+    sl_schema *out = NULL;
+    int32_t ka[] = {1}, kb[] = {1};
+    assert_int_equal(sli_schema_joined(a, ka, b, kb, 1, &out, NULL), SL_OK);
+    SL_CHECK_TEXT(sl_schema_text(out), "k string, x int64, y bool, y_2 float64?, w int64");
+    sl_schema_unref(out);
+    assert_int_equal(sli_schema_grouped(b, kb, 1, &out, NULL), SL_OK);
+    SL_CHECK_TEXT(sl_schema_text(out), "k string, y list<float64?>, w list<int64>");
+    sl_schema_unref(out);
+    sl_schema *c = schema_of("k string, y int64, y_2 int64"), *d = schema_of("k string, y int64");
+    int32_t first[] = {0};
+    sl_error err = SL_ERROR_INIT;
+    assert_int_equal(sli_schema_joined(c, first, d, first, 1, &out, &err),
+                     SL_E_INVALID); // y_2 twice
+    assert_non_null(strstr(err.text, "y_2"));
+    sl_schema_unref(a);
+    sl_schema_unref(b);
+    sl_schema_unref(c);
+    sl_schema_unref(d);
+}
+
+// ---------------------------------------------------------------- orders
+
+static void check_sort(const char *text, int64_t n, uint64_t range)
+{
+    sl_schema *schema = schema_of("a int64, b int64");
+    sl_builder *builder = NULL;
+    sl_batch *batch = NULL;
+    sli_order *order = NULL;
+    sli_rng rng = {(uint64_t)n};
+    assert_int_equal(sl_builder_new(&builder, schema, NULL), SL_OK);
+    for (int64_t i = 0; i < n; i++) {
+        sl_builder_int64(builder, 0, (int64_t)sli_rng_below(&rng, range));
+        sl_builder_int64(builder, 1, i);
+    }
+    assert_int_equal(sl_builder_finish(builder, &batch, NULL), SL_OK);
+    assert_int_equal(sli_order_parse(&order, text, schema, NULL), SL_OK);
+    int32_t *rows = sl_alloc(SLI_TAG_TEST, (size_t)(2 * n + 1) * sizeof *rows);
+    sli_order_sort(order, batch, rows, rows + n);
+    for (int64_t i = 1; i < n; i++) {
+        int way = sli_order_compare(order, batch, rows[i - 1], batch, rows[i]);
+        assert_true(way < 0 || (way == 0 && rows[i - 1] < rows[i])); // stable
+    }
+    sl_free(rows);
+    sli_order_free(order);
+    sl_batch_unref(batch);
+    sl_builder_free(builder);
+    sl_schema_unref(schema);
+}
+
+SL_TEST(sorts_of_every_small_length_are_total_and_stable, "")
+{
+    for (int64_t n = 0; n < 70; n++) {
+        check_sort("a", n, 5);
+        check_sort("a desc", n, 3);
+        check_sort("a desc, b desc", n, 4);
+    }
+    check_sort("a", 5000, 100);
+}
+
+SL_TEST(orders_are_refused_with_the_word_that_is_wrong, "")
+{
+    sl_schema *schema = schema_of("a int64, b int64");
+    const char *const wrong[] = {"", "c", "a,", "a down", ",", "a desc desc", "a b"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        sli_order *order = NULL;
+        sl_error err = SL_ERROR_INIT;
+        assert_int_equal(sli_order_parse(&order, wrong[i], schema, &err), SL_E_INVALID);
+        assert_null(order);
+        assert_int_not_equal(err.text[0], '\0');
+    }
+    sl_schema_unref(schema);
+}
+
+// ---------------------------------------------------------------- sources
+
+/// Three splits of numbers; split 1 fails when asked to.
+typedef struct fake {
+    sli_source head;
+    sl_schema *schema;
+    bool fails;
+    int32_t closed;
+} fake;
+
+static const sl_schema *fake_schema(const sli_source *self)
+{
+    return ((const fake *)self)->schema;
+}
+
+static sl_code fake_read(sli_source *self, sl_bytes range, int32_t split, sli_emit_fn emit,
+                         void *ctx, sli_decode_stats *stats, sl_error *err)
+{
+    assert_int_equal(range.size, 3);
+    if (((fake *)self)->fails) {
+        return sl_error_set(err, SL_E_NOT_FOUND, "the file went away");
+    }
+    sl_batch *batch = numbers(1000 * split, 1000 * split + 9000);
+    stats->records += 9000;
+    sl_code rc = emit(ctx, batch, err);
+    sl_batch_unref(batch);
+    return rc;
+}
+
+static const sli_source_ops fake_ops = {.struct_size = sizeof(sli_source_ops),
+                                        .scheme = "fake",
+                                        .schema = fake_schema,
+                                        .read = fake_read};
+
+typedef struct taken {
+    int64_t rows, batches, stop_after;
+    const sli_task *task;
+    int64_t place;
+} taken;
+
+static sl_code take(void *ctx, sl_batch *batch, sl_error *err)
+{
+    taken *t = ctx;
+    t->place = t->task->source_from;
+    assert_int_equal(t->task->source_rows, sl_batch_rows(batch));
+    assert_int_equal(sl_column_int64(sl_batch_column(batch, 0), 0), t->rows + 2000);
+    t->rows += sl_batch_rows(batch);
+    t->batches++;
+    return t->batches == t->stop_after ? sl_error_set(err, SL_E_END, "enough") : SL_OK;
+}
+
+SL_TEST(a_source_is_read_in_batches_that_know_their_place, "")
+{
+    bench b;
+    bench_open(&b);
+    fake source = {.head = {.ops = &fake_ops}, .schema = schema_of("n int64")};
+    sl_rdd *rdd = sli_rdd_of_source(b.runtime, &source.head, (sl_bytes){"abc", 3}, 3);
+    taken t = {.task = &b.task};
+    assert_int_equal(sli_rdd_each(rdd, 2, &b.task, take, &t, NULL), SL_OK);
+    assert_int_equal(t.rows, 9000);
+    assert_int_equal(t.batches, 3); // of at most SLI_BATCH_ROWS
+    assert_int_equal(t.place, 2 * SLI_BATCH_ROWS);
+    assert_int_equal(b.task.read.records, 9000);
+    t = (taken){.task = &b.task, .stop_after = 2};
+    sl_error err = SL_ERROR_INIT;
+    assert_int_equal(sli_rdd_each(rdd, 2, &b.task, take, &t, &err), SL_E_END);
+    assert_int_equal(t.batches, 2);
+    _Atomic bool cancelled = true;
+    b.task.cancelled = &cancelled;
+    t = (taken){.task = &b.task};
+    assert_int_equal(sli_rdd_each(rdd, 2, &b.task, take, &t, &err), SL_E_CANCELLED);
+    assert_int_equal(t.batches, 0);
+    b.task.cancelled = NULL;
+    source.fails = true;
+    assert_int_equal(sli_rdd_each(rdd, 1, &b.task, take, &t, &err), SL_E_NOT_FOUND);
+    sl_rdd_unref(rdd);
+    sl_schema_unref(source.schema);
+    bench_close(&b);
+}
+
+// ---------------------------------------------------------------- indexes
+
+SL_TEST(an_index_chains_rows_of_a_key_in_order_of_arrival, "")
+{
+    sl_schema *schema = schema_of("n int64");
+    sl_batch *a = numbers(0, 3), *b = numbers(1, 4);
+    sli_rows rows = {0};
+    assert_int_equal(sli_rows_add(&rows, a, NULL), SL_OK);
+    assert_int_equal(sli_rows_add(&rows, b, NULL), SL_OK);
+    sli_index *index = NULL;
+    int32_t keys[] = {0}, group[3];
+    assert_int_equal(sli_index_new(&index, schema, keys, 1, &rows, NULL), SL_OK);
+    assert_int_equal(sli_groups_find(index->groups, b, keys, group, NULL), SL_OK);
+    assert_int_equal(index->first[group[0]], 1); // key 1: rows 1 and 3
+    assert_int_equal(index->following[1], 3);
+    assert_int_equal(index->following[3], -1);
+    sli_index_free(index);
+    sli_rows_reset(&rows);
+    index = NULL;
+    assert_int_equal(sli_index_new(&index, schema, keys, 1, &rows, NULL), SL_OK); // of no rows
+    assert_int_equal(sl_batch_rows(index->rows), 0);
+    sli_index_free(index);
+    sl_batch_unref(a);
+    sl_batch_unref(b);
+    sl_schema_unref(schema);
+}
+
+// ---------------------------------------------------------------- arguments
+
+SL_TEST(arguments_carry_epoch_partition_state_and_a_seed_of_their_own, "")
+{
+    bench b;
+    bench_open(&b);
+    b.own.seed = 9;
+    b.task.epoch = 5;
+    b.task.time_us = 77;
+    b.task.partition = 2;
+    sl_args args, other, again;
+    assert_int_equal(sli_task_args(&b.task, "by=','", 1, 16, &args, NULL), SL_OK);
+    assert_int_equal(sli_task_args(&b.task, NULL, 2, 0, &other, NULL), SL_OK);
+    assert_int_equal(sli_task_args(&b.task, NULL, 1, 0, &again, NULL), SL_OK);
+    assert_int_equal(sl_args_epoch(&args), 5);
+    assert_int_equal(sl_args_time_us(&args), 77);
+    assert_int_equal(sl_args_partition(&args), 2);
+    assert_int_equal(((const int64_t *)sl_args_state(&args))[1], 0);
+    assert_null(sl_args_state(&other));
+    uint64_t drawn = sl_args_random(&args);
+    assert_true(drawn == sl_args_random(&again));
+    assert_true(drawn != sl_args_random(&other));
+    bench_close(&b);
+}

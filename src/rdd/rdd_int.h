@@ -1,0 +1,138 @@
+/// rdd_int.h — what the operators share: compiled operators, schemas made of others', narrow and
+/// batched computing.
+#pragma once
+
+#include <stdatomic.h>
+
+#include "rdd/dataset.h"
+
+// ---------------------------------------------------------------- compiled operators (op.c)
+
+/// A definition resolved: schemas, compiled texts, plans. Never changed after it was made; shared
+/// by the RDDs of all epochs and by all threads. Found again by what defines it, so the second
+/// epoch compiles nothing.
+struct sli_op {
+    _Atomic int32_t refs;
+    sli_op *next; ///< in its chain of the cache
+    // ---- what it is found by
+    const char *kind; ///< the operator's name: a constant
+    const void *code; ///< sl_fn, or NULL
+    char *text;       ///< arguments; may be NULL
+    const sl_schema *in, *in2;
+    // ---- what it resolved to
+    sl_schema *out, *made; ///< of the RDD; of what a user function makes, when that is another
+    sli_projection *projection;
+    sli_condition *condition;
+    sli_agg_plan *plan;
+    int32_t n_keys;
+    int32_t *keys, *keys2; ///< columns of `in` and of `in2`
+    int32_t *rest2;        ///< join: the columns of `in2` that are no keys
+    int32_t n_rest2;
+    struct sli_order *order;
+};
+
+typedef struct sli_op_key {
+    const char *kind;
+    const void *code;
+    const char *text;
+    const sl_schema *in, *in2;
+} sli_op_key;
+
+/// Fills the lower half of *op. What it made before a failure is freed by the caller.
+typedef sl_code (*sli_compile_fn)(sli_runtime *runtime, sli_op *op, sl_error *err);
+/// *out has one reference for the caller. Thread: driver.
+sl_code sli_op_find(sli_runtime *runtime, const sli_op_key *key, sli_compile_fn compile,
+                    sli_op **out, sl_error *err);
+sli_op *sli_op_ref(sli_op *op);
+void sli_op_unref(SL_TAKES sli_op *op); ///< accepts NULL. Thread: any
+/// "a, b" to op->keys; "" and NULL are no columns.
+sl_code sli_op_keys(sli_op *op, const char *text, const sl_schema *schema, int32_t **keys,
+                    sl_error *err);
+/// As ops->free for RDDs whose body is a sli_op and nothing else.
+void sli_op_free_body(sl_rdd *rdd);
+
+// ---------------------------------------------------------------- definition (lineage.c)
+
+/// A child that only carries what is wrong with its parent; takes no reference over. NULL when the
+/// parent is fine.
+sl_rdd *sli_rdd_inherit(const sl_rdd *a, const sl_rdd *b);
+/// An RDD that carries *error with "operator: " before it.
+sl_rdd *sli_rdd_wrong(sli_runtime *runtime, const char *operator_name, const sl_error *error);
+/// A narrow child with `op` (taken) as its body.
+sl_rdd *sli_rdd_narrow(sl_rdd *parent, const sli_rdd_ops *ops, SL_TAKES sli_op *op);
+/// A child behind a shuffle (taken). `schema` is shared, `op` taken.
+sl_rdd *sli_rdd_wide(sl_rdd *parent, const sli_rdd_ops *ops, const sl_schema *schema,
+                     SL_TAKES sli_shuffle *shuffle, SL_TAKES sli_op *op);
+/// A shuffle whose keys, plan and schema are those of `op` (shared).
+sl_code sli_shuffle_make(sli_runtime *runtime, sl_rdd *parent, sli_cut cut, sli_op *op,
+                         int32_t n_out, sli_shuffle **out, sl_error *err);
+/// Partitions asked for, 0 standing for the default. Fails: SL_E_INVALID.
+sl_code sli_partitions_check(const sli_runtime *runtime, int32_t asked, int32_t most, int32_t *out,
+                             sl_error *err);
+/// Rows of each partition, "count int64": no row for an empty one.
+sl_rdd *sli_rdd_count_parts(sl_rdd *rdd);
+/// Hash of what an operator is, equal in every process and epoch: seeds its random numbers.
+uint64_t sli_operator_id(const sl_rdd *rdd);
+
+// ---------------------------------------------------------------- schemas made of others'
+// (schemas.c)
+
+/// The type of a column as in the canonical text: "list<int64?>?".
+sl_text sli_column_type_text(const sl_schema *schema, int32_t column);
+/// Equal types in the same order; nullability and names may differ.
+bool sli_schemas_same_types(const sl_schema *a, const sl_schema *b);
+sl_code sli_schema_union(const sl_schema *a, const sl_schema *b, sl_schema **out, sl_error *err);
+sl_code sli_schema_grouped(const sl_schema *in, const int32_t *keys, int32_t n_keys,
+                           sl_schema **out, sl_error *err);
+/// Keys, the rest of a, the rest of b with "_2" behind names that are taken.
+sl_code sli_schema_joined(const sl_schema *a, const int32_t *keys_a, const sl_schema *b,
+                          const int32_t *keys_b, int32_t n_keys, sl_schema **out, sl_error *err);
+bool sli_is_key(int32_t column, const int32_t *keys, int32_t n_keys);
+
+// ---------------------------------------------------------------- lists of batches (rows.c)
+
+/// A sli_push_fn: ctx is a sli_rows.
+sl_code sli_rows_push(void *ctx, sl_batch *batch, sl_error *err);
+/// Pushes rows[0..n) of `from` in batches of SLI_BATCH_ROWS.
+sl_code sli_push_rows(const sl_batch *from, const int32_t *rows, int64_t n, const sli_task *task,
+                      sli_push_fn push, void *ctx, sl_error *err);
+/// Pushes [from, from + n) of a batch, cut so that batches end where partition row numbers are
+/// multiples of SLI_BATCH_ROWS counted from the batch's start.
+sl_code sli_push_range(sl_batch *batch, int64_t from, int64_t n, sli_task *task, sli_push_fn push,
+                       void *ctx, sl_error *err);
+
+/// Memory of a table that must grow whatever the budget says: it is counted, so that blocks make
+/// room.
+typedef struct sli_weight {
+    sli_budget *budget;
+    int64_t bytes;
+} sli_weight;
+void sli_weight_set(sli_weight *weight, int64_t bytes);
+
+// ---------------------------------------------------------------- order (order.c)
+
+typedef struct sli_order sli_order;
+/// "n desc, word". Fails: SL_E_INVALID, nearest name.
+sl_code sli_order_parse(sli_order **out, const char *text, const sl_schema *schema, sl_error *err);
+void sli_order_free(SL_TAKES sli_order *order);
+int sli_order_compare(const sli_order *order, const sl_batch *a, int64_t row_a, const sl_batch *b,
+                      int64_t row_b);
+/// rows[i] = the row that comes i-th; equal rows keep their order. `rows` and `spare` have room for
+/// all.
+void sli_order_sort(const sli_order *order, const sl_batch *batch, int32_t *rows, int32_t *spare);
+
+// ---------------------------------------------------------------- joins (index.c)
+
+/// The rows of one side by key. Never changed after it was made.
+typedef struct sli_index {
+    struct sli_index *next; ///< of the same broadcast parent
+    int32_t n_keys;
+    int32_t *keys;
+    sli_groups *groups;
+    sl_batch *rows;
+    int32_t *first, *following; ///< a group's first row; the next row of the same key or -1
+} sli_index;
+sl_code sli_index_new(sli_index **out, const sl_schema *schema, const int32_t *keys, int32_t n_keys,
+                      const sli_rows *rows, sl_error *err);
+void sli_index_free(SL_TAKES sli_index *index); ///< accepts NULL; and those after it
+int64_t sli_index_bytes(const sli_index *index);

@@ -1,0 +1,394 @@
+// reduce.c — reduceByKey, reduce, distinct, count, repartition: what reads a shuffle and makes one
+// row a key (or none).
+//
+// Partial states come in the order of map partitions and are merged in that order; results leave in
+// the order in which keys were first seen. So neither the number of workers nor their speed reaches
+// a result.
+#include "rdd/rdd_int.h"
+
+// ---------------------------------------------------------------- reduceByKey: the reduce side
+
+typedef struct merger {
+    const sli_op *op;
+    sli_task *task;
+    sli_groups *groups; ///< NULL until the first batch
+    sli_aggs *aggs;
+    sl_args args;
+    int32_t *group;
+    int64_t capacity;
+    sli_weight weight;
+} merger;
+
+static sl_code grow_group(int32_t **group, int64_t *capacity, int64_t n, sl_error *err)
+{
+    if (n <= *capacity) {
+        return SL_OK;
+    }
+    int64_t size = n < SLI_BATCH_ROWS ? SLI_BATCH_ROWS : n + n / 4;
+    sl_free(*group);
+    *capacity = 0;
+    *group = sl_alloc(SLI_TAG_RDD, (size_t)size * sizeof **group);
+    if (*group == NULL) {
+        return sl_error_nomem(err, (size_t)size * sizeof **group, "group numbers");
+    }
+    *capacity = size;
+    return SL_OK;
+}
+
+static sl_code start_merger(merger *m, sl_error *err)
+{
+    int32_t keys[64];
+    for (int32_t i = 0; i < m->op->n_keys; i++) {
+        keys[i] = i; // partial rows begin with the keys
+    }
+    SL_TRY(sli_groups_new(&m->groups, sli_agg_plan_partial(m->op->plan), keys, m->op->n_keys, err));
+    SL_TRY(sli_task_args(m->task, NULL, 0, 0, &m->args, err));
+    return sli_aggs_new(&m->aggs, m->op->plan, &m->args, err);
+}
+
+static sl_code push_merge(void *ctx, sl_batch *batch, sl_error *err)
+{
+    merger *m = ctx;
+    if (m->groups == NULL) {
+        SL_TRY(start_merger(m, err));
+    }
+    SL_TRY(grow_group(&m->group, &m->capacity, sl_batch_rows(batch), err));
+    SL_TRY(sli_groups_add(m->groups, batch, NULL, m->group, err));
+    SL_TRY(sli_aggs_grow(m->aggs, sli_groups_count(m->groups), err));
+    SL_TRY(sli_aggs_merge(m->aggs, m->group, batch, err));
+    sli_weight_set(&m->weight, sli_groups_bytes(m->groups) + sli_aggs_bytes(m->aggs));
+    return SL_OK;
+}
+
+static sl_code emit_results(merger *m, sli_push_fn push, void *ctx, sl_error *err)
+{
+    sl_builder *builder = NULL;
+    SL_TRY(sl_builder_new(&builder, m->op->out, err));
+    sl_code rc = SL_OK;
+    int64_t n = sli_groups_count(m->groups);
+    for (int64_t from = 0; rc == SL_OK && from < n; from += SLI_BATCH_ROWS) {
+        int64_t rows = n - from < SLI_BATCH_ROWS ? n - from : SLI_BATCH_ROWS;
+        sl_batch *batch = NULL;
+        rc = sli_task_check(m->task, err);
+        rc = rc != SL_OK ? rc : sli_groups_keys(m->groups, from, rows, builder, 0, err);
+        rc = rc != SL_OK ? rc : sli_aggs_finish(m->aggs, from, rows, builder, err);
+        rc = rc != SL_OK ? rc : sl_builder_finish(builder, &batch, err);
+        rc = rc != SL_OK ? rc : push(ctx, batch, err);
+        sl_batch_unref(batch);
+    }
+    sl_builder_free(builder);
+    return rc;
+}
+
+static sl_code compute_reduce(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
+                              void *ctx, sl_error *err)
+{
+    merger m = {.op = rdd->body, .task = task, .weight = {.budget = task->runtime->budget}};
+    sl_code rc = sli_shuffle_each(rdd->deps[0].shuffle, partition, task, push_merge, &m, err);
+    if (rc == SL_OK && m.groups != NULL) {
+        rc = emit_results(&m, push, ctx, err);
+    }
+    if (m.groups != NULL) {
+        sli_groups_free(m.groups);
+    }
+    if (m.aggs != NULL) {
+        sli_aggs_free(m.aggs);
+    }
+    sl_free(m.group);
+    sli_weight_set(&m.weight, 0);
+    return rc;
+}
+
+static const sli_rdd_ops by_key_ops = {
+    .name = "reduceByKey", .compute = compute_reduce, .free = sli_op_free_body};
+static const sli_rdd_ops reduce_ops = {
+    .name = "reduce", .compute = compute_reduce, .free = sli_op_free_body};
+
+/// The text of such an operator is "keys", a line end, "aggregations".
+static sl_code compile_reduce(sli_runtime *runtime, sli_op *op, sl_error *err)
+{
+    const char *end = strchr(op->text, '\n');
+    char *keys = sl_strndup(SLI_TAG_RDD, op->text, (size_t)(end - op->text));
+    if (keys == NULL) {
+        return sl_error_nomem(err, (size_t)(end - op->text), "key columns");
+    }
+    sl_code rc = sli_op_keys(op, keys, op->in, &op->keys, err);
+    sl_free(keys);
+    SL_TRY(rc);
+    SL_TRY(sli_agg_plan_new(&op->plan, end + 1, op->in, op->keys, op->n_keys, runtime->aggregations,
+                            err));
+    op->out = sl_schema_ref(sli_agg_plan_result(op->plan));
+    return SL_OK;
+}
+
+static sl_rdd *behind_shuffle(sl_rdd *rdd, const sli_rdd_ops *ops, sli_cut cut, sli_op *op,
+                              int32_t n_out, bool unique)
+{
+    sl_error error = SL_ERROR_INIT;
+    sli_shuffle *shuffle = NULL;
+    if (sli_shuffle_make(rdd->runtime, rdd, cut, op, n_out, &shuffle, &error) != SL_OK) {
+        sli_op_unref(op);
+        return sli_rdd_wrong(rdd->runtime, ops->name, &error);
+    }
+    shuffle->unique = unique;
+    return sli_rdd_wide(rdd, ops, op->out, shuffle, op);
+}
+
+static sl_rdd *define_reduce(sl_rdd *rdd, const sli_rdd_ops *ops, const char *keys,
+                             const char *aggregations, int32_t n_partitions)
+{
+    if (rdd == NULL || rdd->mistake != NULL) {
+        return sli_rdd_inherit(rdd, NULL);
+    }
+    char small[512];
+    sli_str text = {.tag = SLI_TAG_RDD};
+    size_t n_keys = keys == NULL ? 0 : strlen(keys),
+           n_aggs = aggregations == NULL ? 0 : strlen(aggregations);
+    const char *joined = small;
+    if (n_keys + n_aggs + 2 <= sizeof small &&
+        (n_keys == 0 || memchr(keys, '\n', n_keys) == NULL)) {
+        memcpy(small, keys == NULL ? "" : keys, n_keys);
+        small[n_keys] = '\n';
+        memcpy(small + n_keys + 1, aggregations == NULL ? "" : aggregations,
+               n_aggs + (aggregations != NULL));
+        small[n_keys + 1 + n_aggs] = '\0';
+    } else { // long, or with line ends among the keys
+        for (size_t i = 0; i < n_keys; i++) {
+            sli_str_char(&text, keys[i] == '\n' ? ' ' : keys[i]);
+        }
+        sli_str_char(&text, '\n');
+        sli_str_text(&text, aggregations == NULL ? "" : aggregations);
+        joined = text.data;
+    }
+    sl_error error = SL_ERROR_INIT;
+    sli_op *op = NULL;
+    int32_t n = 0;
+    sl_code rc = sli_str_check(&text, "a definition", &error);
+    rc = rc != SL_OK ? rc
+                     : sli_partitions_check(rdd->runtime, n_partitions, SLI_MAX_HASH_PARTITIONS, &n,
+                                            &error);
+    sli_op_key key = {.kind = ops->name, .text = joined, .in = rdd->schema};
+    rc = rc != SL_OK ? rc : sli_op_find(rdd->runtime, &key, compile_reduce, &op, &error);
+    sli_str_reset(&text);
+    if (rc != SL_OK) {
+        return sli_rdd_wrong(rdd->runtime, ops->name, &error);
+    }
+    return op->n_keys == 0 ? behind_shuffle(rdd, ops, SLI_CUT_ONE, op, 1, false)
+                           : behind_shuffle(rdd, ops, SLI_CUT_HASH, op, n, false);
+}
+
+sl_rdd *sl_rdd_reduce_by_key(sl_rdd *rdd, const char *keys, const char *aggregations,
+                             int32_t n_partitions)
+{
+    return define_reduce(rdd, &by_key_ops, keys, aggregations, n_partitions);
+}
+
+sl_rdd *sli_rdd_reduce(sl_rdd *rdd, const char *aggregations)
+{
+    return define_reduce(rdd, &reduce_ops, "", aggregations, 1);
+}
+
+// ---------------------------------------------------------------- distinct: the reduce side
+
+typedef struct sieve {
+    const sli_op *op;
+    sli_task *task;
+    sli_push_fn push;
+    void *ctx;
+    sli_groups *groups;
+    int32_t *group;
+    int64_t capacity;
+    sli_weight weight;
+} sieve;
+
+static sl_code push_sieve(void *ctx, sl_batch *batch, sl_error *err)
+{
+    sieve *s = ctx;
+    if (s->groups == NULL) {
+        SL_TRY(sli_groups_new(&s->groups, s->op->in, s->op->keys, s->op->n_keys, err));
+    }
+    int64_t n = sl_batch_rows(batch), fresh = 0;
+    SL_TRY(grow_group(&s->group, &s->capacity, n, err));
+    int32_t known = (int32_t)sli_groups_count(s->groups);
+    SL_TRY(sli_groups_add(s->groups, batch, NULL, s->group, err));
+    sli_weight_set(&s->weight, sli_groups_bytes(s->groups));
+    for (int64_t i = 0; i < n; i++) {
+        if (s->group[i] == known) {
+            s->group[fresh++] = (int32_t)i; // never ahead of what is read
+            known++;
+        }
+    }
+    if (fresh == n) {
+        return s->push(s->ctx, batch, err);
+    }
+    return fresh == 0 ? SL_OK
+                      : sli_push_rows(batch, s->group, fresh, s->task, s->push, s->ctx, err);
+}
+
+static sl_code compute_distinct(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
+                                void *ctx, sl_error *err)
+{
+    sieve s = {.op = rdd->body,
+               .task = task,
+               .push = push,
+               .ctx = ctx,
+               .weight = {.budget = task->runtime->budget}};
+    sl_code rc = sli_shuffle_each(rdd->deps[0].shuffle, partition, task, push_sieve, &s, err);
+    if (s.groups != NULL) {
+        sli_groups_free(s.groups);
+    }
+    sl_free(s.group);
+    sli_weight_set(&s.weight, 0);
+    return rc;
+}
+
+static const sli_rdd_ops distinct_ops = {
+    .name = "distinct", .compute = compute_distinct, .free = sli_op_free_body};
+
+static sl_code compile_distinct(sli_runtime *runtime, sli_op *op, sl_error *err)
+{
+    (void)runtime;
+    op->n_keys = sl_schema_columns(op->in);
+    op->keys = sl_alloc(SLI_TAG_RDD, (size_t)(op->n_keys + 1) * sizeof *op->keys);
+    if (op->keys == NULL) {
+        return sl_error_nomem(err, (size_t)op->n_keys * sizeof *op->keys, "key columns");
+    }
+    for (int32_t i = 0; i < op->n_keys; i++) {
+        op->keys[i] = i;
+    }
+    op->out = sl_schema_ref(op->in);
+    return SL_OK;
+}
+
+sl_rdd *sl_rdd_distinct(sl_rdd *rdd, int32_t n_partitions)
+{
+    if (rdd == NULL || rdd->mistake != NULL) {
+        return sli_rdd_inherit(rdd, NULL);
+    }
+    sl_error error = SL_ERROR_INIT;
+    sli_op *op = NULL;
+    int32_t n = 0;
+    sli_op_key key = {.kind = distinct_ops.name, .in = rdd->schema};
+    sl_code rc =
+        sli_partitions_check(rdd->runtime, n_partitions, SLI_MAX_HASH_PARTITIONS, &n, &error);
+    rc = rc != SL_OK ? rc : sli_op_find(rdd->runtime, &key, compile_distinct, &op, &error);
+    return rc == SL_OK ? behind_shuffle(rdd, &distinct_ops, SLI_CUT_HASH, op, n, true)
+                       : sli_rdd_wrong(rdd->runtime, distinct_ops.name, &error);
+}
+
+// ---------------------------------------------------------------- repartition
+
+static sl_code compute_repartition(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
+                                   void *ctx, sl_error *err)
+{
+    return sli_shuffle_each(rdd->deps[0].shuffle, partition, task, push, ctx, err);
+}
+
+static const sli_rdd_ops repartition_ops = {
+    .name = "repartition", .compute = compute_repartition, .free = sli_op_free_body};
+
+static sl_code compile_same(sli_runtime *runtime, sli_op *op, sl_error *err)
+{
+    (void)runtime, (void)err;
+    op->out = sl_schema_ref(op->in);
+    return SL_OK;
+}
+
+sl_rdd *sl_rdd_repartition(sl_rdd *rdd, int32_t n_partitions)
+{
+    if (rdd == NULL || rdd->mistake != NULL) {
+        return sli_rdd_inherit(rdd, NULL);
+    }
+    sl_error error = SL_ERROR_INIT;
+    sli_op *op = NULL;
+    int32_t n = 0;
+    sli_op_key key = {.kind = repartition_ops.name, .in = rdd->schema};
+    sl_code rc = sli_partitions_check(rdd->runtime, n_partitions, SLI_MAX_PARTITIONS, &n, &error);
+    rc = rc != SL_OK ? rc : sli_op_find(rdd->runtime, &key, compile_same, &op, &error);
+    return rc == SL_OK ? behind_shuffle(rdd, &repartition_ops, SLI_CUT_ROUND_ROBIN, op, n, false)
+                       : sli_rdd_wrong(rdd->runtime, repartition_ops.name, &error);
+}
+
+// ---------------------------------------------------------------- count
+
+static sl_code push_one_count(const sl_schema *schema, int64_t rows, sli_push_fn push, void *ctx,
+                              sl_error *err)
+{
+    sl_builder *builder = NULL;
+    sl_batch *batch = NULL;
+    SL_TRY(sl_builder_new(&builder, schema, err));
+    sl_builder_int64(builder, 0, rows);
+    sl_code rc = sl_builder_finish(builder, &batch, err);
+    sl_builder_free(builder);
+    rc = rc != SL_OK ? rc : push(ctx, batch, err);
+    sl_batch_unref(batch);
+    return rc;
+}
+
+static sl_code push_rows_counted(void *ctx, sl_batch *batch, sl_error *err)
+{
+    (void)err;
+    *(int64_t *)ctx += sl_batch_rows(batch);
+    return SL_OK;
+}
+
+static sl_code push_counts_added(void *ctx, sl_batch *batch, sl_error *err)
+{
+    (void)err;
+    for (int64_t i = 0; i < sl_batch_rows(batch); i++) {
+        *(int64_t *)ctx += sl_column_int64(sl_batch_column(batch, 0), i);
+    }
+    return SL_OK;
+}
+
+static sl_code compute_rows(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
+                            void *ctx, sl_error *err)
+{
+    int64_t rows = 0;
+    SL_TRY(sli_rdd_each(rdd->deps[0].parent, partition, task, push_rows_counted, &rows, err));
+    return rows == 0 ? SL_OK : push_one_count(rdd->schema, rows, push, ctx, err);
+}
+
+static sl_code compute_count(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
+                             void *ctx, sl_error *err)
+{
+    int64_t rows = 0;
+    SL_TRY(sli_shuffle_each(rdd->deps[0].shuffle, partition, task, push_counts_added, &rows, err));
+    return push_one_count(rdd->schema, rows, push, ctx, err);
+}
+
+static const sli_rdd_ops rows_ops = {
+    .name = "countRows", .compute = compute_rows, .free = sli_op_free_body};
+static const sli_rdd_ops count_ops = {
+    .name = "count", .compute = compute_count, .free = sli_op_free_body};
+
+static sl_code compile_count(sli_runtime *runtime, sli_op *op, sl_error *err)
+{
+    (void)runtime;
+    return sl_schema_parse(&op->out, "count int64", err);
+}
+
+sl_rdd *sli_rdd_count_parts(sl_rdd *rdd)
+{
+    if (rdd == NULL || rdd->mistake != NULL) {
+        return sli_rdd_inherit(rdd, NULL);
+    }
+    sl_error error = SL_ERROR_INIT;
+    sli_op *op = NULL;
+    sli_op_key key = {.kind = count_ops.name};
+    sl_code rc = sli_op_find(rdd->runtime, &key, compile_count, &op, &error);
+    return rc == SL_OK ? sli_rdd_narrow(rdd, &rows_ops, op)
+                       : sli_rdd_wrong(rdd->runtime, count_ops.name, &error);
+}
+
+sl_rdd *sli_rdd_count_rows(sl_rdd *rdd)
+{
+    sl_rdd *parts = sli_rdd_count_parts(rdd);
+    if (parts == NULL || parts->mistake != NULL) {
+        return parts;
+    }
+    sl_rdd *count =
+        behind_shuffle(parts, &count_ops, SLI_CUT_ONE, sli_op_ref(parts->body), 1, false);
+    sl_rdd_unref(parts);
+    return count;
+}

@@ -1,0 +1,132 @@
+// schemas.c — schemas of results that are made of others' columns. They are written as text and
+// read back, so that there is one way to make a schema.
+#include "rdd/rdd_int.h"
+
+sl_text sli_column_type_text(const sl_schema *schema, int32_t column)
+{
+    const char *at = sl_schema_text(schema);
+    int32_t depth = 0;
+    for (int32_t i = 0; i < column; at++) {
+        depth += *at == '<' || *at == '(';
+        depth -= *at == '>' || *at == ')';
+        i += *at == ',' && depth == 0;
+    }
+    at += strspn(at, " ");
+    at += strcspn(at, " ") + 1; // behind the name
+    size_t size = 0;
+    for (depth = 0; at[size] != '\0' && (at[size] != ',' || depth > 0); size++) {
+        depth += at[size] == '<' || at[size] == '(';
+        depth -= at[size] == '>' || at[size] == ')';
+    }
+    return (sl_text){at, size};
+}
+
+static bool same_type(const sl_field *a, const sl_field *b)
+{
+    if (a->type != b->type || a->n_children != b->n_children || a->precision != b->precision ||
+        a->scale != b->scale) {
+        return false;
+    }
+    for (int32_t i = 0; i < a->n_children; i++) {
+        // What lies inside a list or struct is shared between batches as it is: there nullability
+        // must agree too.
+        if (!same_type(&a->children[i], &b->children[i]) ||
+            a->children[i].nullable != b->children[i].nullable) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool sli_schemas_same_types(const sl_schema *a, const sl_schema *b)
+{
+    bool same = sl_schema_columns(a) == sl_schema_columns(b);
+    for (int32_t i = 0; same && i < sl_schema_columns(a); i++) {
+        same = same_type(sl_schema_field(a, i), sl_schema_field(b, i));
+    }
+    return same;
+}
+
+static void put_column(sli_str *out, const char *name, const char *suffix, sl_text type)
+{
+    sli_str_text(out, out->size > 0 ? ", " : "");
+    sli_str_text(out, name);
+    sli_str_text(out, suffix);
+    sli_str_char(out, ' ');
+    sli_str_add(out, type.data, type.size);
+}
+
+static sl_code finish(sli_str *text, sl_schema **out, sl_error *err)
+{
+    sl_code rc = sli_str_check(text, "schema", err);
+    if (rc == SL_OK) {
+        rc = sl_schema_parse(out, text->data == NULL ? "" : text->data, err);
+    }
+    sli_str_reset(text);
+    return rc;
+}
+
+sl_code sli_schema_union(const sl_schema *a, const sl_schema *b, sl_schema **out, sl_error *err)
+{
+    if (!sli_schemas_same_types(a, b)) {
+        return sl_error_set(err, SL_E_INVALID, "the types differ: \"%.150s\" and \"%.150s\"",
+                            sl_schema_text(a), sl_schema_text(b));
+    }
+    sli_str text = {.tag = SLI_TAG_RDD};
+    for (int32_t i = 0; i < sl_schema_columns(a); i++) {
+        bool add = sl_schema_field(b, i)->nullable && !sl_schema_field(a, i)->nullable;
+        put_column(&text, sl_schema_field(a, i)->name, "", sli_column_type_text(a, i));
+        sli_str_text(&text, add ? "?" : "");
+    }
+    return finish(&text, out, err);
+}
+
+bool sli_is_key(int32_t column, const int32_t *keys, int32_t n_keys)
+{
+    for (int32_t i = 0; i < n_keys; i++) {
+        if (keys[i] == column) {
+            return true;
+        }
+    }
+    return false;
+}
+
+sl_code sli_schema_grouped(const sl_schema *in, const int32_t *keys, int32_t n_keys,
+                           sl_schema **out, sl_error *err)
+{
+    sli_str text = {.tag = SLI_TAG_RDD};
+    for (int32_t i = 0; i < n_keys; i++) {
+        put_column(&text, sl_schema_field(in, keys[i])->name, "",
+                   sli_column_type_text(in, keys[i]));
+    }
+    for (int32_t i = 0; i < sl_schema_columns(in); i++) {
+        if (!sli_is_key(i, keys, n_keys)) {
+            put_column(&text, sl_schema_field(in, i)->name, " list<", sli_column_type_text(in, i));
+            sli_str_char(&text, '>');
+        }
+    }
+    return finish(&text, out, err);
+}
+
+sl_code sli_schema_joined(const sl_schema *a, const int32_t *keys_a, const sl_schema *b,
+                          const int32_t *keys_b, int32_t n_keys, sl_schema **out, sl_error *err)
+{
+    sli_str text = {.tag = SLI_TAG_RDD};
+    for (int32_t i = 0; i < n_keys; i++) {
+        put_column(&text, sl_schema_field(a, keys_a[i])->name, "",
+                   sli_column_type_text(a, keys_a[i]));
+    }
+    for (int32_t i = 0; i < sl_schema_columns(a); i++) {
+        if (!sli_is_key(i, keys_a, n_keys)) {
+            put_column(&text, sl_schema_field(a, i)->name, "", sli_column_type_text(a, i));
+        }
+    }
+    for (int32_t i = 0; i < sl_schema_columns(b); i++) {
+        if (!sli_is_key(i, keys_b, n_keys)) {
+            const char *name = sl_schema_field(b, i)->name;
+            put_column(&text, name, sl_schema_find(a, name) >= 0 ? "_2" : "",
+                       sli_column_type_text(b, i));
+        }
+    }
+    return finish(&text, out, err);
+}

@@ -1,0 +1,59 @@
+/// sched.h — lineage to stages to tasks: the scheduler.
+///
+/// A job computes partitions of one RDD. Stages are cut at shuffle dependencies; a stage whose
+/// shuffle output is there already is skipped; narrow chains run fused in one task. A task that
+/// fails is acted on by its error's action: tried again (up to `task.max_failures`, 4, in all),
+/// lost shuffle output written again (4 stage attempts), the epoch replayed or the job stopped by
+/// the caller. A job never leaves tasks running when it returns.
+///
+/// Small jobs (few rows expected, see `inline_rows`) run on the driver's own thread: waking a
+/// worker costs more. Callbacks of a job and user functions must not run jobs; what takes an
+/// action's rows may. Thread: driver, unless said otherwise.
+#pragma once
+
+#include "rdd/dataset.h"
+
+typedef struct sli_sched sli_sched;
+
+extern const sl_option sli_sched_options[]; ///< task.max_failures, stage.max_attempts, inline_rows
+
+sl_code sli_sched_new(sli_sched **out, sli_runtime *runtime, sli_exec *exec, const sl_conf *conf,
+                      sl_error *err);
+/// Accepts NULL. Also sli_runtime_reset. RDDs may be given back afterwards, as long as the
+/// runtime's blocks are there.
+void sli_sched_free(SL_TAKES sli_sched *sched);
+
+/// What a job does with the batches of each partition, on the worker, and what it learns of
+/// winners.
+typedef struct sli_job {
+    sl_rdd *rdd;
+    const int32_t *partitions; ///< NULL: all
+    int32_t n_partitions;
+    int64_t generation, epoch, time_us;
+    int64_t rows_expected; ///< for the choice of inline; -1 unknown
+    /// Takes a batch of an attempt, and counts in task->rows_out what it keeps. NULL: rows are only
+    /// computed and counted. Thread: task.
+    sl_code (*push)(void *ctx, sli_task *task, SL_BORROWS sl_batch *batch, sl_error *err);
+    /// The attempt has pushed all its batches. May be NULL. Thread: task.
+    sl_code (*end)(void *ctx, sli_task *task, sl_error *err);
+    /// The attempt has failed, or another one won: what it pushed must not count. May be NULL.
+    /// Thread: driver.
+    void (*lost)(void *ctx, const sli_task *task);
+    /// The attempt won its partition. May be NULL. Thread: driver, in any order of partitions.
+    void (*won)(void *ctx, const sli_task *task);
+    void *ctx;
+    // ---- filled in
+    int64_t rows_in, bytes_in, rows_out;
+    sli_decode_stats read;
+    int32_t n_stages, n_tasks, n_failures;
+} sli_job;
+
+/// Runs it to its end. Fails: the first task's error after its last attempt, wrapped with stage,
+/// partition, attempt and uid; SL_E_CANCELLED.
+sl_code sli_sched_run(sli_sched *sched, sli_job *job, sl_error *err);
+/// What user functions in the jobs of actions (sl_rdd_collect and so on) see from now on as their
+/// epoch and its time.
+void sli_sched_epoch(sli_sched *sched, int64_t generation, int64_t epoch, int64_t time_us);
+/// Ends a running job soon, between batches: it fails with SL_E_CANCELLED. Without one nothing
+/// happens. Thread: any.
+void sli_sched_cancel(sli_sched *sched);
