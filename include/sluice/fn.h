@@ -34,8 +34,9 @@ typedef struct sl_fn {
 ///
 /// Row i of `keys` is a key. Its new values are rows values_from[i] .. values_from[i + 1] of
 /// `values` (in arrival order, maybe none); its old state is row i of `states`, where `had[i]` says
-/// whether there is one. Append one row to `out` for each key; set `keep[i]` to false to remove the
-/// key (the appended row is then ignored).
+/// whether there is one (null where not). `values` has the stream's columns that are no keys, or
+/// all of them when every one is a key. Append one row to `out` for each key; set `keep[i]` to
+/// false to remove the key (the appended row is then ignored).
 typedef struct sl_update_call {
     const sl_batch *keys, *values, *states;
     const int64_t *values_from; ///< rows of keys + 1 entries

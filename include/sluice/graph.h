@@ -22,16 +22,21 @@ typedef void (*sl_build_fn)(sl_graph *graph);
 // ---- sources
 
 /// A stream from a URL: "socket://localhost:9999", "file:///in?format=csv&schema=...", "stdin:",
-/// "rate:?rows_per_second= 1000", or a plain directory. `sluice help sources` lists them with their
+/// "rate:?rows_per_second=1000", or a plain directory. `sluice help sources` lists them with their
 /// options.
 SL_API sl_stream *sl_stream_open(sl_graph *graph, const char *url);
 /// A queue of RDDs under a name; filled with sl_queue_push (context.h) by the program that embeds
 /// Sluice, or by a test. one_at_a_time: one RDD an epoch, else all that are there. An empty queue
-/// gives an empty RDD of one partition.
+/// gives an empty RDD of one partition. Rows that were pushed are gone with the process: a job with
+/// a checkpoint directory refuses queues.
 SL_API sl_stream *sl_stream_queue(sl_graph *graph, const char *name, const char *schema,
                                   bool one_at_a_time);
 
 // ---- transformations; see rdd.h for the words, each works on the RDD of every epoch
+//
+// Tables of functions (sl_fn and the others) are not copied and must outlive the graph; their names
+// are unique among the functions of the job; texts are copied. Every call takes a NULL stream, as
+// it comes after a mistake, and returns NULL.
 
 SL_API sl_stream *sl_stream_map(sl_stream *stream, const sl_fn *fn, const char *args);
 SL_API sl_stream *sl_stream_flat_map(sl_stream *stream, const sl_fn *fn, const char *args);
@@ -51,7 +56,8 @@ SL_API sl_stream *sl_stream_count(sl_stream *stream);
 SL_API sl_stream *sl_stream_group_by_key(sl_stream *stream, const char *keys);
 /// RDDs of the same epoch; both streams must have the same slide.
 SL_API sl_stream *sl_stream_join(sl_stream *a, sl_stream *b, const char *keys);
-/// A static table, e.g. "ads.csv?format=csv&schema=...": read once when the job starts.
+/// A static table, e.g. "ads.csv?format=csv&schema=...": read whole, once a run, in its
+/// first epoch, and kept in memory.
 SL_API sl_stream *sl_stream_join_table(sl_stream *stream, const char *table_url, const char *keys);
 
 /// RDD to RDD, run on the driver for every epoch.
@@ -61,7 +67,8 @@ typedef struct sl_transform_fn {
     const char *out; ///< schema of the RDDs it returns; NULL: the input's
     uint32_t version;
     bool impure;
-    /// *out gets one reference. Thread: driver.
+    /// *out gets one reference; none (NULL) is a failure, as are other columns than `out`. Thread:
+    /// driver.
     sl_code (*run)(const sl_args *args, sl_rdd *in, sl_rdd **out, sl_error *err);
 } sl_transform_fn;
 SL_API sl_stream *sl_stream_transform(sl_stream *stream, const sl_transform_fn *fn,
@@ -69,20 +76,26 @@ SL_API sl_stream *sl_stream_transform(sl_stream *stream, const sl_transform_fn *
 
 /// State per key, kept across epochs and restarts. The function runs for every known key in every
 /// epoch, also when it has no new values (Spark's rule; its cost is proportional to all keys).
-/// Output: keys, then the state's columns, a row for every key that has state afterwards.
+/// Output: keys, then the state's columns, a row for every key that has state afterwards: known
+/// keys in the state's order, then new ones as they were first seen. The RDD of an epoch can be
+/// computed in that epoch only; it is kept at SL_MEMORY_AND_DISK unless sl_stream_persist says
+/// otherwise.
 SL_API sl_stream *sl_stream_update_state_by_key(sl_stream *stream, const char *keys,
                                                 const sl_update_fn *fn, const char *args);
 
 // ---- settings of one stream; each returns its argument
 
-/// The stable name under which state, sinks and log entries are filed; [A-Za-z0-9_.-]+, unique.
-/// Without it one is derived from the operator's place in the graph, which a changed graph may
-/// change.
+/// The stable name under which state, sinks and log entries are filed: 1 to 100 of [A-Za-z0-9_.-],
+/// not beginning with a dot, unique. Without it one is derived from the kind and the number among
+/// the operators of that kind ("flatMap-2"): adding, removing or reordering operators of the same
+/// kind changes it. Outputs are named after their stream ("counts.print-1"), so a stream's uid
+/// settles theirs as well.
 SL_API sl_stream *sl_stream_uid(sl_stream *stream, const char *uid);
 SL_API sl_stream *sl_stream_persist(sl_stream *stream, sl_level level);
 /// Partitions of this operator's shuffle; default: `parallelism` of the job.
 SL_API sl_stream *sl_stream_partitions(sl_stream *stream, int32_t n_partitions);
-/// updateStateByKey only: rows "keys, state" that are there before the first epoch.
+/// updateStateByKey only: rows "keys, state", each key once, that are there before the first epoch.
+/// The table must have the stream's schema.
 SL_API sl_stream *sl_stream_initial_state(sl_stream *stream, const char *table_url);
 SL_API const sl_schema *sl_stream_schema(const sl_stream *stream); ///< NULL after a mistake
 
@@ -116,9 +129,11 @@ SL_API void sl_graph_attach(sl_graph *graph, const char *name, void *pointer);
 SL_API void sl_graph_set(sl_graph *graph, const char *option, const char *value);
 /// The first mistake, or SL_OK.
 SL_API SL_MUST_USE sl_code sl_graph_check(const sl_graph *graph, sl_error *err);
-/// The graph as text, a line an operator: uid, kind, inputs, arguments, schema. Lives as long as
-/// the graph.
+/// The graph as text, a line an operator: uid, kind, inputs, arguments, schema. Values of secret
+/// options are left out. Lives as long as the graph; "" when there is no memory, which then is the
+/// graph's mistake.
 SL_API const char *sl_graph_text(sl_graph *graph);
+/// Hash of that text: equal in every process that runs the same build function.
 SL_API uint64_t sl_graph_hash(sl_graph *graph);
 
 SL_END_DECLS

@@ -30,6 +30,9 @@ typedef struct sl_test_conf {
     void (*prepare)(sl_graph *graph,
                     void *ctx); ///< called before `build`, e.g. for sl_graph_attach; may be NULL
     void *ctx;
+    /// Files that are there before the job starts, e.g. tables that it joins with: pairs of path and
+    /// text, NULL-ended; may be NULL. Read when the test is made only.
+    const char *const *files;
 } sl_test_conf;
 
 SL_API sl_test *sl_test_new(sl_build_fn build, sl_test_conf conf);

@@ -17,6 +17,7 @@ typedef enum sli_rank {
     SLI_RANK_BLOCK = 40,    ///< the block table
     SLI_RANK_STATE = 50,    ///< a state store's list of versions
     SLI_RANK_SINK = 60,     ///< a sink's attempts
+    SLI_RANK_CKPT = 65,     ///< a write-ahead log's list of segments
     SLI_RANK_METRICS = 70,
     SLI_RANK_ENV = 80, ///< a strand's or loop's queue
     SLI_RANK_LOG = 90,

@@ -2,34 +2,78 @@
 #include "ingest/ingest_int.h"
 
 const sl_option sli_ingest_options[] = {
-    {.name = "block.interval", .type = SL_OPT_DURATION, .fallback = "0ms", .low = "0ms", .high = "1h",
-     .text = "Shortest time between two syncs of received data to the write-ahead log; 0: a fourth of the batch interval, at "
+    {.name = "block.interval",
+     .type = SL_OPT_DURATION,
+     .fallback = "0ms",
+     .low = "0ms",
+     .high = "1h",
+     .text = "Shortest time between two syncs of received data to the write-ahead log; 0: a fourth "
+             "of the batch interval, at "
              "most 200 ms."},
-    {.name = "receiver.max_pending", .type = SL_OPT_SIZE, .fallback = "64MiB", .low = "4KiB",
-     .text = "Bytes received and not yet committed, per receiver, at which it stops reading; at most a quarter of `memory`."},
-    {.name = "receiver.max_rate", .type = SL_OPT_INT, .fallback = "0", .low = "0",
+    {.name = "receiver.max_pending",
+     .type = SL_OPT_SIZE,
+     .fallback = "64MiB",
+     .low = "4KiB",
+     .text = "Bytes received and not yet committed, per receiver, at which it stops reading; at "
+             "most a quarter of `memory`."},
+    {.name = "receiver.max_rate",
+     .type = SL_OPT_INT,
+     .fallback = "0",
+     .low = "0",
      .text = "Rows per second that an epoch takes from a receiver; 0: no limit."},
-    {.name = "receiver.splits", .type = SL_OPT_INT, .fallback = "4", .low = "1", .high = "1024", .flags = SL_OPT_RESULT,
+    {.name = "receiver.splits",
+     .type = SL_OPT_INT,
+     .fallback = "4",
+     .low = "1",
+     .high = "1024",
+     .flags = SL_OPT_RESULT,
      .text = "Most partitions that an epoch's received data is spread over."},
-    {.name = "backpressure", .type = SL_OPT_BOOL, .fallback = "false",
-     .text = "Limit what an epoch takes from receivers to what earlier epochs could process (Spark's PID estimator)."},
-    {.name = "backpressure.initial_rate", .type = SL_OPT_INT, .fallback = "0", .low = "0",
+    {.name = "backpressure",
+     .type = SL_OPT_BOOL,
+     .fallback = "false",
+     .text = "Limit what an epoch takes from receivers to what earlier epochs could process "
+             "(Spark's PID estimator)."},
+    {.name = "backpressure.initial_rate",
+     .type = SL_OPT_INT,
+     .fallback = "0",
+     .low = "0",
      .text = "Rows per second until the first estimate; 0: receiver.max_rate."},
-    {.name = "backpressure.proportional", .type = SL_OPT_FLOAT, .fallback = "1.0", .low = "0", .text = "PID: weight of the error."},
-    {.name = "backpressure.integral", .type = SL_OPT_FLOAT, .fallback = "0.2", .low = "0", .text = "PID: weight of the backlog."},
-    {.name = "backpressure.derived", .type = SL_OPT_FLOAT, .fallback = "0.0", .low = "0", .text = "PID: weight of the change."},
-    {.name = "backpressure.min_rate", .type = SL_OPT_FLOAT, .fallback = "100", .low = "0.001",
+    {.name = "backpressure.proportional",
+     .type = SL_OPT_FLOAT,
+     .fallback = "1.0",
+     .low = "0",
+     .text = "PID: weight of the error."},
+    {.name = "backpressure.integral",
+     .type = SL_OPT_FLOAT,
+     .fallback = "0.2",
+     .low = "0",
+     .text = "PID: weight of the backlog."},
+    {.name = "backpressure.derived",
+     .type = SL_OPT_FLOAT,
+     .fallback = "0.0",
+     .low = "0",
+     .text = "PID: weight of the change."},
+    {.name = "backpressure.min_rate",
+     .type = SL_OPT_FLOAT,
+     .fallback = "100",
+     .low = "0.001",
      .text = "PID: lowest rate, rows per second."},
     {0},
 };
 
 const sli_metric_info sli_ingest_metrics[] = {
-    [SLI_INGEST_BLOCKS] = {"sluice_received_blocks_total", SLI_COUNTER, "source", "blocks", "Blocks cut from received data."},
-    [SLI_INGEST_BYTES] = {"sluice_received_bytes_total", SLI_COUNTER, "source", "bytes", "Bytes received."},
-    [SLI_INGEST_PENDING] = {"sluice_received_pending_bytes", SLI_GAUGE, "source", "bytes", "Received, not yet committed."},
-    [SLI_INGEST_PAUSES] = {"sluice_receiver_pauses_total", SLI_COUNTER, "source", "times", "Times a receiver stopped reading for lack of room."},
-    [SLI_INGEST_SYNCS] = {"sluice_wal_syncs_total", SLI_COUNTER, "source", "syncs", "Syncs of the write-ahead log."},
-    [SLI_INGEST_FULL] = {"sluice_wal_full_total", SLI_COUNTER, "source", "times", "Times the write-ahead log found no room."},
+    [SLI_INGEST_BLOCKS] = {"sluice_received_blocks_total", SLI_COUNTER, "source", "blocks",
+                           "Blocks cut from received data."},
+    [SLI_INGEST_BYTES] = {"sluice_received_bytes_total", SLI_COUNTER, "source", "bytes",
+                          "Bytes received."},
+    [SLI_INGEST_PENDING] = {"sluice_received_pending_bytes", SLI_GAUGE, "source", "bytes",
+                            "Received, not yet committed."},
+    [SLI_INGEST_PAUSES] = {"sluice_receiver_pauses_total", SLI_COUNTER, "source", "times",
+                           "Times a receiver stopped reading for lack of room."},
+    [SLI_INGEST_SYNCS] = {"sluice_wal_syncs_total", SLI_COUNTER, "source", "syncs",
+                          "Syncs of the write-ahead log."},
+    [SLI_INGEST_FULL] = {"sluice_wal_full_total", SLI_COUNTER, "source", "times",
+                         "Times the write-ahead log found no room."},
     {0},
 };
 
@@ -51,7 +95,8 @@ static void read_options(sli_ingest *ingest, const sl_conf *conf)
     };
 }
 
-sl_code sli_ingest_new(sli_ingest **out, const sli_ingest_env *env, const sl_conf *conf, sl_error *err)
+sl_code sli_ingest_new(sli_ingest **out, const sli_ingest_env *env, const sl_conf *conf,
+                       sl_error *err)
 {
     sli_ingest *ingest = sl_alloc_zero(SLI_TAG_INGEST, sizeof *ingest);
     if (ingest == NULL) {
@@ -78,7 +123,8 @@ static sl_code add_input(sli_ingest *ingest, sli_ingest_input input, sl_error *e
 {
     if (ingest->n_inputs == ingest->capacity) {
         int32_t capacity = ingest->capacity == 0 ? 8 : ingest->capacity * 2;
-        sli_ingest_input *more = sl_realloc(SLI_TAG_INGEST, ingest->inputs, (size_t)capacity * sizeof *more);
+        sli_ingest_input *more =
+            sl_realloc(SLI_TAG_INGEST, ingest->inputs, (size_t)capacity * sizeof *more);
         if (more == NULL) {
             return sl_error_nomem(err, (size_t)capacity * sizeof *more, "inputs");
         }
@@ -89,7 +135,8 @@ static sl_code add_input(sli_ingest *ingest, sli_ingest_input input, sl_error *e
     return SL_OK;
 }
 
-sl_code sli_ingest_add(sli_ingest *ingest, sli_source *source, const char *uid, sli_source **out, sl_error *err)
+sl_code sli_ingest_add(sli_ingest *ingest, sli_source *source, const char *uid, sli_source **out,
+                       sl_error *err)
 {
     sli_ingest_input input = {.source = source};
     if (source->ops->kind == SLI_SOURCE_RECEIVER) {
@@ -144,8 +191,9 @@ bool sli_ingest_drained(const sli_ingest *ingest)
 {
     for (int32_t i = 0; i < ingest->n_inputs; i++) {
         const sli_source *source = ingest->inputs[i].source;
-        bool ends = ingest->inputs[i].receiver != NULL ? sli_receiver_drained(ingest->inputs[i].receiver)
-                                                       : source->ops->ended != NULL && source->ops->ended(source);
+        bool ends = ingest->inputs[i].receiver != NULL
+                        ? sli_receiver_drained(ingest->inputs[i].receiver)
+                        : source->ops->ended != NULL && source->ops->ended(source);
         if (!ends) {
             return false;
         }

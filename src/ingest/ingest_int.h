@@ -1,7 +1,8 @@
 /// ingest_int.h — a receiver's blocks; for files of ingest/ only.
 ///
-/// Threads: *io* adds bytes (sli_blocks_take), the *wal* strand appends and syncs, the *driver* offers, reads on tasks and
-/// forgets. All of it meets in `mutex`; no outside call is made under it.
+/// Threads: *io* adds bytes (sli_blocks_take), the *wal* strand appends and syncs, the *driver*
+/// offers, reads on tasks and forgets. All of it meets in `mutex`; no outside call is made under
+/// it.
 #pragma once
 
 #include <stdatomic.h>
@@ -11,41 +12,41 @@
 
 /// One block: whole records.
 typedef struct sli_rblock {
-    sli_buffer *data;     ///< NULL: only in the write-ahead log (an older life's)
-    int64_t size, rows;   ///< rows are ends of records; -1 unknown
+    sli_buffer *data;   ///< NULL: only in the write-ahead log (an older life's)
+    int64_t size, rows; ///< rows are ends of records; -1 unknown
 } sli_rblock;
 
 typedef struct sli_receiver {
-    sli_source base;          ///< what the engine reads from
+    sli_source base; ///< what the engine reads from
     sli_ingest *ingest;
     sli_source *inner;
     char *uid;
     const sli_format_ops *format;
     const sl_conf *format_conf;
-    sli_wal *wal;             ///< NULL without a checkpoint
+    sli_wal *wal; ///< NULL without a checkpoint
     sli_mutex mutex;
     // under the mutex
-    sli_str pending;          ///< bytes not yet in a block; whole records first
-    bool cut;                 ///< the pending bytes end a record for sure
-    sli_rblock *blocks;       ///< numbers first .. next - 1
+    sli_str pending;    ///< bytes not yet in a block; whole records first
+    bool cut;           ///< the pending bytes end a record for sure
+    sli_rblock *blocks; ///< numbers first .. next - 1
     int64_t first, next, capacity;
-    int64_t synced;           ///< blocks below it may be offered
-    int64_t bytes;            ///< pending and blocks: what max_pending limits
+    int64_t synced; ///< blocks below it may be offered
+    int64_t bytes;  ///< pending and blocks: what max_pending limits
     bool paused, syncing, failed;
-    sl_error error;           ///< the write-ahead log's final failure
+    sl_error error; ///< the write-ahead log's final failure
     // io
     int64_t last_flush_us;
     bool timer_set, stopped;
     // driver
-    int64_t offered;          ///< the next number to offer
-    double rate;              ///< rows/s by backpressure; 0 none
+    int64_t offered; ///< the next number to offer
+    double rate;     ///< rows/s by backpressure; 0 none
     sli_pid pid;
     _Atomic int32_t wants_turn; ///< set by any thread; io looks at it in its turn
 } sli_receiver;
 
 typedef struct sli_ingest_input {
-    sli_source *source;       ///< what the engine has
-    sli_receiver *receiver;   ///< NULL for replayable sources
+    sli_source *source;     ///< what the engine has
+    sli_receiver *receiver; ///< NULL for replayable sources
 } sli_ingest_input;
 
 struct sli_ingest {
@@ -57,12 +58,12 @@ struct sli_ingest {
     int64_t block_interval_us, max_pending, max_rate, initial_rate;
     int32_t splits;
     bool backpressure;
-    sli_pid pid;              ///< settings, copied into each receiver
+    sli_pid pid; ///< settings, copied into each receiver
 };
 
 extern const sli_source_ops sli_receiver_ops;
-sl_code sli_receiver_new(sli_receiver **out, sli_ingest *ingest, SL_TAKES sli_source *inner, const char *uid,
-                         sl_error *err);
+sl_code sli_receiver_new(sli_receiver **out, sli_ingest *ingest, SL_TAKES sli_source *inner,
+                         const char *uid, sl_error *err);
 void sli_receiver_free(SL_TAKES sli_receiver *receiver);
 sl_code sli_receiver_start(sli_receiver *receiver, sl_error *err);
 void sli_receiver_turn(sli_receiver *receiver);
@@ -70,7 +71,15 @@ sl_code sli_receiver_stop(sli_receiver *receiver, sl_error *err);
 bool sli_receiver_drained(sli_receiver *receiver);
 
 // blocks.c: what is received
-/// Cuts pending bytes into a block at the last record end (all of them when `all`). Called under the mutex.
+/// Cuts pending bytes into a block at the last record end (all of them when `all`). Called under
+/// the mutex.
 sl_code sli_receiver_cut(sli_receiver *receiver, bool all, sl_error *err);
 extern const sli_metric_info sli_ingest_metrics[];
-enum { SLI_INGEST_BLOCKS, SLI_INGEST_BYTES, SLI_INGEST_PENDING, SLI_INGEST_PAUSES, SLI_INGEST_SYNCS, SLI_INGEST_FULL };
+enum {
+    SLI_INGEST_BLOCKS,
+    SLI_INGEST_BYTES,
+    SLI_INGEST_PENDING,
+    SLI_INGEST_PAUSES,
+    SLI_INGEST_SYNCS,
+    SLI_INGEST_FULL
+};

@@ -1,7 +1,8 @@
 // Spark's PID rate estimator, formula for formula, and the limits that it and the settings make.
 #include "ingest/ingest_int.h"
 
-bool sli_pid_update(sli_pid *pid, int64_t time_us, int64_t rows, int64_t processing_us, int64_t scheduling_us, double *rate)
+bool sli_pid_update(sli_pid *pid, int64_t time_us, int64_t rows, int64_t processing_us,
+                    int64_t scheduling_us, double *rate)
 {
     if (time_us <= pid->latest_time_us || rows <= 0 || processing_us <= 0) {
         return false;
@@ -12,7 +13,8 @@ bool sli_pid_update(sli_pid *pid, int64_t time_us, int64_t rows, int64_t process
     // The rows that waited, spread over an interval: what the integral term stands for in Spark.
     double historical = (double)scheduling_us * processing_rate / (double)pid->interval_us;
     double derivative = (error - pid->latest_error) / since;
-    double wanted = pid->latest_rate - pid->proportional * error - pid->integral * historical - pid->derived * derivative;
+    double wanted = pid->latest_rate - pid->proportional * error - pid->integral * historical -
+                    pid->derived * derivative;
     pid->latest_time_us = time_us;
     if (!pid->first_done) {
         pid->first_done = true;
@@ -56,8 +58,8 @@ int64_t sli_ingest_limit(sli_ingest *ingest, const sli_source *source, int64_t i
     return rows < 1 ? 1 : rows > 9e18 ? INT64_MAX : (int64_t)rows;
 }
 
-void sli_ingest_epoch_done(sli_ingest *ingest, const sli_source *source, int64_t time_us, int64_t rows,
-                           int64_t processing_us, int64_t scheduling_us)
+void sli_ingest_epoch_done(sli_ingest *ingest, const sli_source *source, int64_t time_us,
+                           int64_t rows, int64_t processing_us, int64_t scheduling_us)
 {
     sli_ingest_input *input = input_of(ingest, source);
     if (input == NULL || input->receiver == NULL || !ingest->backpressure) {

@@ -5,7 +5,11 @@
 
 static sli_pid spark_defaults(void)
 {
-    return (sli_pid){.proportional = 1.0, .integral = 0.2, .derived = 0.0, .min_rate = 100, .interval_us = 1000000};
+    return (sli_pid){.proportional = 1.0,
+                     .integral = 0.2,
+                     .derived = 0.0,
+                     .min_rate = 100,
+                     .interval_us = 1000000};
 }
 
 SL_TEST(the_first_estimate_only_sets_the_rate, "")
@@ -33,7 +37,8 @@ SL_TEST(the_rate_never_falls_below_the_floor, "")
     sli_pid pid = spark_defaults();
     double rate = 0;
     (void)sli_pid_update(&pid, 1000000, 1000, 500000, 0, &rate);
-    assert_true(sli_pid_update(&pid, 2000000, 10, 1000000, 9000000, &rate)); // 10/s with a long delay
+    assert_true(
+        sli_pid_update(&pid, 2000000, 10, 1000000, 9000000, &rate)); // 10/s with a long delay
     assert_float_equal(rate, 100.0, 1e-9);
 }
 

@@ -1,10 +1,13 @@
-// A receiver as a replayable source: bytes become blocks, blocks become ranges, ranges are read and forgotten.
+// A receiver as a replayable source: bytes become blocks, blocks become ranges, ranges are read and
+// forgotten.
 //
-// With a checkpoint a block exists only once it is in the write-ahead log: the wal strand cuts what is pending, appends it,
-// syncs once, and only then the block may be offered; so a PLAN never names bytes that a power loss could take. After a
-// restart the blocks of older lives that no PLAN names are offered first, in the log's order.
+// With a checkpoint a block exists only once it is in the write-ahead log: the wal strand cuts what
+// is pending, appends it, syncs once, and only then the block may be offered; so a PLAN never names
+// bytes that a power loss could take. After a restart the blocks of older lives that no PLAN names
+// are offered first, in the log's order.
 //
-// Range: varint first block, varint blocks, varint splits, i64 rows (-1 unknown). Position: varint next block.
+// Range: varint first block, varint blocks, varint splits, i64 rows (-1 unknown). Position: varint
+// next block.
 #include "ingest/ingest_int.h"
 
 #include <stdio.h>
@@ -28,7 +31,8 @@ static sl_code add_block(sli_receiver *r, sli_rblock block, sl_error *err)
         int64_t capacity = r->capacity == 0 ? 64 : r->capacity * 2;
         sli_rblock *more = sl_realloc(SLI_TAG_INGEST, r->blocks, (size_t)capacity * sizeof *more);
         if (more == NULL) {
-            return sl_error_nomem(err, (size_t)capacity * sizeof *more, "the list of received blocks");
+            return sl_error_nomem(err, (size_t)capacity * sizeof *more,
+                                  "the list of received blocks");
         }
         r->blocks = more;
         r->capacity = capacity;
@@ -59,7 +63,8 @@ sl_code sli_receiver_cut(sli_receiver *r, bool all, sl_error *err)
         return sl_error_nomem(err, (size_t)end, "a received block");
     }
     memcpy(sli_buffer_data(data), r->pending.data, (size_t)end);
-    sl_code rc = add_block(r, (sli_rblock){data, end, count_ends(r->pending.data, end, all || r->cut)}, err);
+    sl_code rc =
+        add_block(r, (sli_rblock){data, end, count_ends(r->pending.data, end, all || r->cut)}, err);
     if (rc != SL_OK) {
         sli_buffer_unref(data);
         return rc;
@@ -146,7 +151,8 @@ static sl_code flush(sli_receiver *r, sl_error *err)
     return rc == SL_OK ? synced : rc;
 }
 
-/// A full disk stops the reading, not the job: the bytes stay pending and are tried again. Anything else is final.
+/// A full disk stops the reading, not the job: the bytes stay pending and are tried again. Anything
+/// else is final.
 static void note_outcome(sli_receiver *r, sl_code rc, const sl_error *error)
 {
     sli_mutex_lock(&r->mutex);
@@ -158,8 +164,8 @@ static void note_outcome(sli_receiver *r, sl_code rc, const sl_error *error)
     sli_mutex_unlock(&r->mutex);
     if (rc == SL_E_NO_SPACE) {
         sli_metric_add(metric(r, SLI_INGEST_FULL), 1);
-        SLI_LOG(r->ingest->env.log, SLI_WARN, "ingest", "%s: no room for the write-ahead log, reading stops: %s", r->uid,
-                error->text);
+        SLI_LOG(r->ingest->env.log, SLI_WARN, "ingest",
+                "%s: no room for the write-ahead log, reading stops: %s", r->uid, error->text);
     }
     atomic_store_explicit(&r->wants_turn, 1, memory_order_release);
     sli_loop_wake(r->ingest->env.loop);
@@ -185,7 +191,8 @@ static void schedule_flush(sli_receiver *r)
     if (r->wal == NULL || r->timer_set || r->stopped) {
         return;
     }
-    r->timer_set = sli_loop_timer(r->ingest->env.loop, at > now ? at : now, on_timer, r, NULL) == SL_OK;
+    r->timer_set =
+        sli_loop_timer(r->ingest->env.loop, at > now ? at : now, on_timer, r, NULL) == SL_OK;
 }
 
 static void start_flush(sli_receiver *r)
@@ -214,7 +221,9 @@ static void on_timer(void *ctx, int32_t ready)
 static bool has_unlogged(sli_receiver *r)
 {
     sli_mutex_lock(&r->mutex);
-    bool more = r->synced < r->next || r->cut || (r->pending.size > 0 && sli_text_last_end(r->pending.data, (int64_t)r->pending.size) > 0);
+    bool more =
+        r->synced < r->next || r->cut ||
+        (r->pending.size > 0 && sli_text_last_end(r->pending.data, (int64_t)r->pending.size) > 0);
     sli_mutex_unlock(&r->mutex);
     return more;
 }
@@ -279,9 +288,10 @@ sl_code sli_receiver_stop(sli_receiver *r, sl_error *err)
     }
     r->inner->ops->stop(r->inner); // may hand over its last bytes
     r->stopped = true;
-    (void)!sli_loop_timer(r->ingest->env.loop, SLI_FOREVER, on_timer, r, NULL); // removing can't fail
-    // What no record end closes is no record yet: a socket's half line is dropped, as when the sender dies; a stream that
-    // has ended had it cut already.
+    (void)!sli_loop_timer(r->ingest->env.loop, SLI_FOREVER, on_timer, r,
+                          NULL); // removing can't fail
+    // What no record end closes is no record yet: a socket's half line is dropped, as when the
+    // sender dies; a stream that has ended had it cut already.
     sl_code rc = r->wal == NULL ? SL_OK : flush(r, err);
     return rc;
 }
@@ -297,10 +307,11 @@ bool sli_receiver_drained(sli_receiver *r)
     return drained;
 }
 
-// ---------------------------------------------------------------- the engine's side: a replayable source
+// ---------------------------------------------------------------- the engine's side: a replayable
+// source
 
-static sl_code source_open(sli_source **out, const sli_url *url, const sl_conf *conf, const sli_source_env *env,
-                           sl_error *err)
+static sl_code source_open(sli_source **out, const sli_url *url, const sl_conf *conf,
+                           const sli_source_env *env, sl_error *err)
 {
     (void)out;
     (void)url;
@@ -379,7 +390,8 @@ static range choose(sli_receiver *r, int64_t max_rows, int64_t *bytes)
     return chosen;
 }
 
-static sl_code choose_blocks(sli_receiver *r, int64_t max_rows, range *out, int64_t *bytes, bool *more, sl_error *err)
+static sl_code choose_blocks(sli_receiver *r, int64_t max_rows, range *out, int64_t *bytes,
+                             bool *more, sl_error *err)
 {
     sl_code rc = SL_OK;
     sli_mutex_lock(&r->mutex);
@@ -398,14 +410,16 @@ static sl_code choose_blocks(sli_receiver *r, int64_t max_rows, range *out, int6
     return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "receiver %s", r->uid);
 }
 
-static sl_code source_offer(sli_source *self, const sli_ask *ask, sl_arena *arena, sli_offer *out, sl_error *err)
+static sl_code source_offer(sli_source *self, const sli_ask *ask, sl_arena *arena, sli_offer *out,
+                            sl_error *err)
 {
     sli_receiver *r = (sli_receiver *)self;
     range chosen;
     int64_t bytes = 0;
     bool more = false;
     SL_TRY(choose_blocks(r, ask->max_rows, &chosen, &bytes, &more, err));
-    *out = (sli_offer){.rows = chosen.rows, .bytes = bytes, .n_splits = chosen.splits, .more = more};
+    *out =
+        (sli_offer){.rows = chosen.rows, .bytes = bytes, .n_splits = chosen.splits, .more = more};
     if (chosen.n == 0) {
         return SL_OK;
     }
@@ -459,8 +473,8 @@ static sl_code block_data(sli_receiver *r, int64_t number, sli_buffer **out, sl_
     return sli_wal_read(r->wal, number, out, err);
 }
 
-static sl_code read_block(sli_receiver *r, int64_t number, sli_emit_fn emit, void *ctx, sli_decode_stats *stats,
-                          sl_error *err)
+static sl_code read_block(sli_receiver *r, int64_t number, sli_emit_fn emit, void *ctx,
+                          sli_decode_stats *stats, sl_error *err)
 {
     sli_buffer *data = NULL;
     sli_records *records = NULL;
@@ -469,7 +483,8 @@ static sl_code read_block(sli_receiver *r, int64_t number, sli_emit_fn emit, voi
     (void)snprintf(name, sizeof name, "%s, received block %lld", r->uid, (long long)number);
     sl_code rc = sli_records_new(&records, r->format, r->format_conf, source_schema(&r->base), err);
     if (rc == SL_OK) {
-        rc = sli_records_feed(records, data, 0, sli_buffer_size(data), 0, name, true, emit, ctx, err);
+        rc = sli_records_feed(records, data, 0, sli_buffer_size(data), 0, name, true, emit, ctx,
+                              err);
         const sli_decode_stats *did = sli_records_stats(records);
         stats->records += did->records;
         stats->bytes += did->bytes;
@@ -481,8 +496,8 @@ static sl_code read_block(sli_receiver *r, int64_t number, sli_emit_fn emit, voi
     return rc;
 }
 
-static sl_code source_read(sli_source *self, sl_bytes bytes, int32_t split, sli_emit_fn emit, void *ctx,
-                           sli_decode_stats *stats, sl_error *err)
+static sl_code source_read(sli_source *self, sl_bytes bytes, int32_t split, sli_emit_fn emit,
+                           void *ctx, sli_decode_stats *stats, sl_error *err)
 {
     sli_receiver *r = (sli_receiver *)self;
     range recorded;
@@ -490,7 +505,8 @@ static sl_code source_read(sli_source *self, sl_bytes bytes, int32_t split, sli_
     if (split < 0 || split >= recorded.splits) {
         return sl_error_set(err, SL_E_INVALID, "split %d of %d", split, recorded.splits);
     }
-    int64_t from = recorded.n * split / recorded.splits, to = recorded.n * (split + 1) / recorded.splits;
+    int64_t from = recorded.n * split / recorded.splits,
+            to = recorded.n * (split + 1) / recorded.splits;
     for (int64_t i = from; i < to; i++) {
         SL_TRY(read_block(r, recorded.first + i, emit, ctx, stats, err));
     }
@@ -580,7 +596,8 @@ static sl_code adopt_log(sli_receiver *r, sl_error *err)
     return SL_OK;
 }
 
-sl_code sli_receiver_new(sli_receiver **out, sli_ingest *ingest, sli_source *inner, const char *uid, sl_error *err)
+sl_code sli_receiver_new(sli_receiver **out, sli_ingest *ingest, sli_source *inner, const char *uid,
+                         sl_error *err)
 {
     sli_receiver *r = sl_alloc_zero(SLI_TAG_INGEST, sizeof *r);
     if (r == NULL) {
@@ -612,7 +629,8 @@ void sli_receiver_free(sli_receiver *r)
 {
     if (!r->stopped && r->ingest->started) {
         r->inner->ops->stop(r->inner);
-        (void)!sli_loop_timer(r->ingest->env.loop, SLI_FOREVER, on_timer, r, NULL); // removing can't fail
+        (void)!sli_loop_timer(r->ingest->env.loop, SLI_FOREVER, on_timer, r,
+                              NULL); // removing can't fail
     }
     for (int64_t i = 0; i < r->next - r->first; i++) {
         sli_buffer_unref(r->blocks[i].data);

@@ -1,5 +1,5 @@
-// Receivers in the simulated world: a fake source hands over bytes as the test says; with a checkpoint the blocks survive
-// crashes, and what no plan named comes first afterwards.
+// Receivers in the simulated world: a fake source hands over bytes as the test says; with a
+// checkpoint the blocks survive crashes, and what no plan named comes first afterwards.
 #include <stdio.h>
 
 #include "env/sim.h"
@@ -7,7 +7,8 @@
 
 #include "sl_test.h"
 
-// ---------------------------------------------------------------- a source that delivers what the test hands it
+// ---------------------------------------------------------------- a source that delivers what the
+// test hands it
 
 typedef struct fake {
     sli_source base;
@@ -23,7 +24,8 @@ static const sl_schema *fake_schema(const sli_source *self)
 {
     return ((const fake *)self)->schema;
 }
-static sl_code fake_start(sli_source *self, sli_loop *loop, sli_receive_fn take, void *ctx, sl_error *err)
+static sl_code fake_start(sli_source *self, sli_loop *loop, sli_receive_fn take, void *ctx,
+                          sl_error *err)
 {
     (void)loop;
     (void)err;
@@ -56,8 +58,15 @@ static void fake_close(sli_source *self)
     sl_free(f);
 }
 static const sli_source_ops fake_ops = {
-    .struct_size = sizeof(sli_source_ops), .scheme = "fake", .kind = SLI_SOURCE_RECEIVER, .schema = fake_schema,
-    .start = fake_start, .resume = fake_resume, .stop = fake_stop, .ended = fake_ended, .format = fake_format,
+    .struct_size = sizeof(sli_source_ops),
+    .scheme = "fake",
+    .kind = SLI_SOURCE_RECEIVER,
+    .schema = fake_schema,
+    .start = fake_start,
+    .resume = fake_resume,
+    .stop = fake_stop,
+    .ended = fake_ended,
+    .format = fake_format,
     .close = fake_close,
 };
 
@@ -97,7 +106,11 @@ static sl_code open_life(life *l, bool checkpoint)
         SL_TRY(sli_ckpt_open(&l->ckpt, l->env, "ck", &job, l->metrics, NULL, err));
         SL_TRY(sli_ckpt_begin(l->ckpt, err));
     }
-    sli_ingest_env env = {.env = l->env, .metrics = l->metrics, .budget = l->budget, .ckpt = l->ckpt, .loop = l->loop,
+    sli_ingest_env env = {.env = l->env,
+                          .metrics = l->metrics,
+                          .budget = l->budget,
+                          .ckpt = l->ckpt,
+                          .loop = l->loop,
                           .interval_us = 1000000};
     SL_TRY(sli_ingest_new(&l->ingest, &env, l->conf, err));
     l->source = new_fake();
@@ -106,7 +119,8 @@ static sl_code open_life(life *l, bool checkpoint)
     return sli_ingest_start(l->ingest, err);
 }
 
-static life begin_life(sli_world *world, const sli_fault *fault, bool checkpoint, const char *settings)
+static life begin_life(sli_world *world, const sli_fault *fault, bool checkpoint,
+                       const char *settings)
 {
     static const sl_option *tables[2];
     life l = {0};
@@ -316,14 +330,16 @@ SL_TEST(what_a_plan_named_is_not_offered_again, "")
     SL_CHECK_TEXT(rows.data, "two;");
     sli_decode_stats stats = {0};
     sli_str_clear(&rows);
-    assert_int_equal(l.input->ops->read(l.input, range, 0, add_rows, &rows, &stats, &l.error), SL_OK);
+    assert_int_equal(l.input->ops->read(l.input, range, 0, add_rows, &rows, &stats, &l.error),
+                     SL_OK);
     SL_CHECK_TEXT(rows.data, "one;"); // and can still be read
     sli_str_reset(&rows);
     end_life(&l);
     sli_world_free(world);
 }
 
-/// Gives three lines, with work in between, in a process that dies at call `n`; then a second life takes what the log has.
+/// Gives three lines, with work in between, in a process that dies at call `n`; then a second life
+/// takes what the log has.
 static bool crash_at(int64_t n)
 {
     sli_world *world = new_world();

@@ -1,0 +1,21 @@
+/// cli.h — the sluice program: a table of subcommands, a file each. Sees include/sluice/ only.
+#pragma once
+
+#include "sluice/sluice.h"
+
+enum { EXIT_JOB = 1, EXIT_USAGE = 2, EXIT_CONFIG = 3, EXIT_CHECKPOINT = 4 };
+
+/// `argv[0]` is the subcommand's name. Returns the exit code.
+int cli_run(int argc, char **argv);
+int cli_validate(int argc, char **argv);
+int cli_status(int argc, char **argv);
+int cli_new(int argc, char **argv);
+int cli_help(int argc, char **argv);
+int cli_version(int argc, char **argv);
+
+/// Prints "sluice NAME: text" and gives the exit code of the error.
+int cli_fail(const char *name, const sl_error *err);
+/// Prints "sluice NAME: what" with a hint at the help; EXIT_USAGE.
+int cli_usage(const char *name, const char *what);
+/// Opens a job built as a shared object. *entry lives as long as the process. Prints nothing.
+sl_code cli_load(const char *path, const sl_job_entry **entry, sl_error *err);

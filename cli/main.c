@@ -1,0 +1,100 @@
+// sluice COMMAND ...: finds the subcommand.
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *text;
+} commands[] = {
+    {"run", cli_run,
+     "JOB.so [--master local[N]] [--interval 1s] [--checkpoint DIR] ...   run a job until it ends "
+     "or is told to"},
+    {"new", cli_new,
+     "NAME                    a new job in directory NAME: source, test, build file"},
+    {"validate", cli_validate, "JOB.so                  build the job's graph, check it, show it"},
+    {"status", cli_status, "DIR [--json]             what a checkpoint directory says of its job"},
+    {"help", cli_help, "[options|sources|sinks|formats]"},
+    {"version", cli_version, ""},
+};
+
+static int usage(FILE *to)
+{
+    fputs("usage: sluice COMMAND ...\n\n", to);
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].text);
+    }
+    fputs("\n'sluice run JOB.so --help' lists every setting of a job. Exit codes: 0 ok, 1 the job "
+          "failed, 2 usage,\n"
+          "3 configuration, 4 checkpoint incompatible or damaged.\n",
+          to);
+    return to == stdout ? 0 : EXIT_USAGE;
+}
+
+int cli_help(int argc, char **argv)
+{
+    char *text = NULL;
+    sl_error err = SL_ERROR_INIT;
+    if (argc < 2) {
+        return usage(stdout);
+    }
+    if (sl_help_text(argv[1], 100, &text, &err) != SL_OK) {
+        fprintf(stderr, "sluice help: %s\n", err.text);
+        return EXIT_USAGE;
+    }
+    fputs(text, stdout);
+    sl_text_free(text);
+    return 0;
+}
+
+int cli_version(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    printf("sluice %s\n", sl_version());
+    return 0;
+}
+
+int cli_fail(const char *name, const sl_error *err)
+{
+    fprintf(stderr, "sluice %s: %s\n", name, err->text);
+    switch (err->code) {
+    case SL_E_CONFIG:
+    case SL_E_INVALID:
+        return EXIT_CONFIG;
+    case SL_E_INCOMPATIBLE:
+    case SL_E_CORRUPT:
+        return EXIT_CHECKPOINT;
+    default:
+        return EXIT_JOB;
+    }
+}
+
+int cli_usage(const char *name, const char *what)
+{
+    fprintf(stderr, "sluice %s: %s\nTry 'sluice help'.\n", name, what);
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        return usage(stderr);
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        return usage(stdout);
+    }
+    if (strcmp(name, "--version") == 0) {
+        return cli_version(0, NULL);
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return commands[i].run(argc - 1, argv + 1);
+        }
+    }
+    fprintf(stderr, "sluice: unknown command '%s'\n", name);
+    return usage(stderr);
+}

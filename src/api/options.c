@@ -1,0 +1,147 @@
+// What can be set, and by which names. Spark's names are mapped where the meaning is the same, and
+// refused by name where it is not: a setting that is silently ignored would be a lie.
+#include "api/test_int.h"
+
+#include <stdio.h>
+
+const sl_option sli_host_options[] = {
+    {.name = "master",
+     .type = SL_OPT_TEXT,
+     .fallback = "local[*]",
+     .text = "Where tasks run: local (one worker), local[N], local[*] (a worker a processor)."},
+    {.name = "name",
+     .type = SL_OPT_TEXT,
+     .text = "The job's name, in progress and in its checkpoint."},
+    {.name = "parallelism",
+     .type = SL_OPT_INT,
+     .fallback = "0",
+     .low = "0",
+     .high = "1024",
+     .flags = SL_OPT_RESULT,
+     .text = "Partitions of a shuffle; 0: as many as workers. Fixed by the checkpoint for planned "
+             "epochs."},
+    {.name = "memory",
+     .type = SL_OPT_SIZE,
+     .fallback = "1GiB",
+     .low = "64KiB",
+     .text = "Budget for cached, received and shuffled blocks, outboxes and state; over it blocks "
+             "are evicted or spilled."},
+    {.name = "spill_dir",
+     .type = SL_OPT_TEXT,
+     .text = "Directory for spilled blocks; default: spill/ in the checkpoint, else a directory of "
+             "its own in TMPDIR."},
+    {.name = "compat",
+     .type = SL_OPT_CHOICE,
+     .fallback = "sluice",
+     .choices = "sluice|spark",
+     .flags = SL_OPT_RESULT,
+     .text = "spark: Spark's behaviour where Sluice cures one of its traps."},
+    {.name = "backend",
+     .type = SL_OPT_CHOICE,
+     .fallback = "auto",
+     .choices = "auto|inline|pool",
+     .text =
+         "inline: tasks run on the driver, in an order drawn from seed; pool: a thread a worker."},
+    {.name = "seed",
+     .type = SL_OPT_INT,
+     .fallback = "0",
+     .text = "Order of tasks of the inline backend; never reaches a result."},
+    {.name = "progress",
+     .type = SL_OPT_TEXT,
+     .fallback = "auto",
+     .text = "auto: a line on a terminal; json: a JSON line an epoch on standard error; none; or a "
+             "file for JSON lines."},
+    {.name = "metrics",
+     .type = SL_OPT_TEXT,
+     .text = "File for metrics in Prometheus text format, written anew every 5 s."},
+    {.name = "log",
+     .type = SL_OPT_TEXT,
+     .text = "Log levels, as in SLUICE_LOG: \"info\" or \"sched=debug,ckpt=trace\"."},
+    {0},
+};
+
+const sl_option *const sli_all_options[] = {
+    sli_engine_options, sli_host_options, sli_ingest_options, sli_sched_options, NULL,
+};
+
+const sli_source_ops *const sli_all_sources[] = {
+    &sli_source_file, &sli_source_socket, &sli_source_stdin, &sli_source_rate, NULL,
+};
+
+const sli_sink_ops *const sli_all_sinks[] = {
+    &sli_sink_console, &sli_sink_file, &sli_sink_sqlite, &sli_sink_collect, NULL,
+};
+
+/// A Spark key: Sluice's name for the same thing, or what to do instead.
+typedef struct spark_key {
+    const char *spark, *ours, *instead;
+    const char *unit; ///< appended to a bare number, which in Spark's key has this unit
+} spark_key;
+
+static const spark_key spark_keys[] = {
+    {"spark.app.name", "name", NULL, NULL},
+    {"spark.master", "master", NULL, NULL},
+    {"spark.default.parallelism", "parallelism", NULL, NULL},
+    {"spark.task.maxFailures", "task.max_failures", NULL, NULL},
+    {"spark.streaming.blockInterval", "block.interval", NULL, "ms"},
+    {"spark.streaming.receiver.maxRate", "receiver.max_rate", NULL, NULL},
+    {"spark.streaming.backpressure.enabled", "backpressure", NULL, NULL},
+    {"spark.streaming.backpressure.initialRate", "backpressure.initial_rate", NULL, NULL},
+    {"spark.streaming.backpressure.pid.proportional", "backpressure.proportional", NULL, NULL},
+    {"spark.streaming.backpressure.pid.integral", "backpressure.integral", NULL, NULL},
+    {"spark.streaming.backpressure.pid.derived", "backpressure.derived", NULL, NULL},
+    {"spark.streaming.backpressure.pid.minRate", "backpressure.min_rate", NULL, NULL},
+    {"spark.streaming.checkpoint.directory", "checkpoint", NULL, NULL},
+    {"spark.streaming.receiver.writeAheadLog.enable", NULL,
+     "received data is always logged when the job has a checkpoint directory: leave the key out",
+     NULL},
+    {"spark.streaming.stopGracefullyOnShutdown", NULL,
+     "SIGTERM always finishes the epoch and commits: leave the key out", NULL},
+    {"spark.streaming.unpersist", NULL, "old epochs' blocks are always dropped: leave the key out",
+     NULL},
+    {"spark.streaming.concurrentJobs", NULL, "outputs of an epoch run in order: leave the key out",
+     NULL},
+};
+
+static sl_code put_spark(sl_conf *conf, const char *name, sl_text value, sl_error *err)
+{
+    for (size_t i = 0; i < sizeof spark_keys / sizeof spark_keys[0]; i++) {
+        const spark_key *key = &spark_keys[i];
+        if (strcmp(key->spark, name) != 0) {
+            continue;
+        }
+        if (key->ours == NULL) {
+            return sl_error_set(err, SL_E_CONFIG, "%s is not a setting of Sluice: %s", name,
+                                key->instead);
+        }
+        int64_t number = 0;
+        char text[64];
+        if (key->unit != NULL && sli_scan_int64(value, &number, NULL) == SL_OK) {
+            (void)snprintf(text, sizeof text, "%lld%s", (long long)number, key->unit);
+            value = sli_text_of(text);
+        }
+        sl_code rc = sl_conf_set(conf, key->ours, value, err);
+        return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "%s", name);
+    }
+    return sl_error_set(err, SL_E_CONFIG,
+                        "%s is not known to Sluice: 'sluice help options' lists the settings, "
+                        "docs/PORTING.md maps Spark's",
+                        name);
+}
+
+sl_code sli_setting_put(sl_conf *conf, const char *name, sl_text value, sl_error *err)
+{
+    return strncmp(name, "spark.", 6) == 0 ? put_spark(conf, name, value, err)
+                                           : sl_conf_set(conf, name, value, err);
+}
+
+sl_code sli_settings_put(sl_conf *conf, const char *const *pairs, sl_error *err)
+{
+    for (int32_t i = 0; pairs != NULL && pairs[i] != NULL; i += 2) {
+        if (pairs[i + 1] == NULL) {
+            return sl_error_set(err, SL_E_CONFIG, "setting '%s' has no value", pairs[i]);
+        }
+        SL_TRY(sli_setting_put(conf, pairs[i], sli_text_of(pairs[i + 1]), err));
+    }
+    return SL_OK;
+}

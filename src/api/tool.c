@@ -1,0 +1,170 @@
+// Help, validation and status: read-only views that the sluice program prints.
+#include <stdio.h>
+
+#include "api/host.h"
+#include "sluice/tool.h"
+
+void sl_text_free(char *text)
+{
+    sl_free(text);
+}
+
+const char *sl_version(void)
+{
+    return SL_VERSION_TEXT;
+}
+
+static sl_code hand_out(sli_str *text, char **out, sl_error *err)
+{
+    char *bytes = sli_str_take(text);
+    if (bytes == NULL) {
+        return sl_error_nomem(err, 256, "a text");
+    }
+    *out = bytes;
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- help
+
+static void help_options(int32_t columns, sli_str *out)
+{
+    sli_str_text(out, "Settings of a job: --NAME VALUE, --conf NAME=VALUE, or sl_graph_set in the "
+                      "build function.\n\n");
+    sl_conf_help(sli_all_options, columns, out);
+}
+
+static void help_one(const char *scheme, const char *text, const sl_option *options,
+                     int32_t columns, sli_str *out)
+{
+    const sl_option *tables[] = {options, NULL};
+    sli_str_printf(out, "%s: %s\n", scheme, text);
+    if (options != NULL && options[0].name != NULL) {
+        sl_conf_help(tables, columns, out);
+    }
+    sli_str_char(out, '\n');
+}
+
+static void help_sources(int32_t columns, sli_str *out)
+{
+    const sl_option *common[] = {sli_source_options, NULL};
+    sli_str_text(out, "Sources, as URLs: scheme://host:port/path?option=value&...\n\n");
+    for (int32_t i = 0; sli_all_sources[i] != NULL; i++) {
+        const sli_source_ops *ops = sli_all_sources[i];
+        help_one(ops->scheme, ops->text, ops->options, columns, out);
+    }
+    sli_str_text(out, "Every source also takes:\n");
+    sl_conf_help(common, columns, out);
+}
+
+static void help_sinks(int32_t columns, sli_str *out)
+{
+    sli_str_text(out, "Sinks, as URLs: scheme:path?option=value&...\n\n");
+    for (int32_t i = 0; sli_all_sinks[i] != NULL; i++) {
+        const sli_sink_ops *ops = sli_all_sinks[i];
+        help_one(ops->scheme, ops->text, ops->options, columns, out);
+    }
+}
+
+static void help_formats(int32_t columns, sli_str *out)
+{
+    for (const char *const *name = sli_format_names(); *name != NULL; name++) {
+        const sli_format_ops *ops = sli_format_find(sli_text_of(*name));
+        help_one(ops->name, "options of the format", ops->options, columns, out);
+    }
+}
+
+sl_code sl_help_text(const char *topic, int32_t columns, char **out, sl_error *err)
+{
+    static const struct {
+        const char *name;
+        void (*help)(int32_t columns, sli_str *out);
+    } topics[] = {{"options", help_options},
+                  {"sources", help_sources},
+                  {"sinks", help_sinks},
+                  {"formats", help_formats}};
+    for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
+        if (strcmp(topics[i].name, topic) == 0) {
+            sli_str text = {.tag = SLI_TAG_API};
+            topics[i].help(columns, &text);
+            return hand_out(&text, out, err);
+        }
+    }
+    return sl_error_set(err, SL_E_NOT_FOUND,
+                        "no help on '%s': topics are options, sources, sinks, formats", topic);
+}
+
+// ---------------------------------------------------------------- validation
+
+sl_code sl_validate(const char *name, sl_build_fn build, const char *const *settings, char **out,
+                    sl_error *err)
+{
+    sl_context *context = NULL;
+    SL_TRY(sl_context_new(&context, name, build, settings, err));
+    sl_code rc = sli_graph_seal(sl_context_graph(context), err);
+    if (rc == SL_OK) {
+        sli_str text = {.tag = SLI_TAG_API};
+        sli_str_text(&text, sl_graph_text(sl_context_graph(context)));
+        rc = hand_out(&text, out, err);
+    }
+    sl_context_free(context);
+    return rc;
+}
+
+// ---------------------------------------------------------------- status
+
+static void status_json(const sli_ckpt_info *info, const char *dir, sli_str *out)
+{
+    sli_str_text(out, "{\"directory\":");
+    sli_str_json(out, dir, strlen(dir));
+    sli_str_text(out, ",\"name\":");
+    sli_str_json(out, info->name, strlen(info->name));
+    sli_str_printf(
+        out,
+        ",\"jobId\":\"%s\",\"format\":%d,\"generation\":%lld,\"lastEpoch\":%lld,"
+        "\"lastBatchTimeMs\":%lld,"
+        "\"lastSealed\":%lld,\"lastCommitted\":%lld,\"newestSnapshot\":%lld,\"logBytes\":%lld,"
+        "\"walBytes\":%lld,\"snapshotBytes\":%lld,\"holderPid\":%lld,\"graphHash\":\"%016llx\"}\n",
+        info->job_id, info->format, (long long)info->generation, (long long)info->last_epoch,
+        (long long)(info->last_batch_time_us / 1000), (long long)info->last_sealed,
+        (long long)info->last_committed, (long long)info->newest_snapshot,
+        (long long)info->log_bytes, (long long)info->wal_bytes, (long long)info->snapshot_bytes,
+        (long long)info->holder_pid, (unsigned long long)info->graph_hash);
+}
+
+static void status_text(const sli_ckpt_info *info, const char *dir, sli_str *out)
+{
+    sli_str_printf(out, "%s: job '%s', id %s\n", dir, info->name, info->job_id);
+    if (info->holder_pid > 0) {
+        sli_str_printf(out, "  running      process %lld, generation %lld\n",
+                       (long long)info->holder_pid, (long long)info->generation);
+    } else {
+        sli_str_printf(out, "  not running  last generation %lld\n", (long long)info->generation);
+    }
+    sli_str_printf(out, "  planned      epoch %lld, batch time %lld ms\n",
+                   (long long)info->last_epoch, (long long)(info->last_batch_time_us / 1000));
+    sli_str_printf(out, "  sealed       group %lld, committed on record up to group %lld%s\n",
+                   (long long)info->last_sealed, (long long)info->last_committed,
+                   info->last_sealed > info->last_committed ? " (the next start finishes the rest)"
+                                                            : "");
+    sli_str_printf(out, "  snapshot     group %lld, %lld bytes\n", (long long)info->newest_snapshot,
+                   (long long)info->snapshot_bytes);
+    sli_str_printf(out, "  log          %lld bytes, write-ahead log %lld bytes, format %d\n",
+                   (long long)info->log_bytes, (long long)info->wal_bytes, info->format);
+}
+
+sl_code sl_checkpoint_status(const char *dir, bool json, char **out, sl_error *err)
+{
+    sl_env *env = NULL;
+    sli_ckpt_info info = {0};
+    SL_TRY(sli_env_posix(&env, err));
+    sl_code rc = sli_ckpt_inspect(env, dir, &info, err);
+    sli_env_free(env);
+    SL_TRY(rc);
+    sli_str text = {.tag = SLI_TAG_API};
+    if (json) {
+        status_json(&info, dir, &text);
+    } else {
+        status_text(&info, dir, &text);
+    }
+    return hand_out(&text, out, err);
+}

@@ -1,0 +1,306 @@
+/// fixture_test.c — see fixture_test.h.
+#include "sink/fixture_test.h"
+
+#include <inttypes.h>
+
+#include "sink/sqlite/sqlite_int.h"
+
+static const char job_id[] = "00112233445566778899aabbccddeeff";
+
+const slt_kind slt_file = {"file", "file:/data/out?format=csv", false};
+const slt_kind slt_directory = {"directory", "file:/data/out?format=csv&layout=directory", true};
+const slt_kind slt_sqlite = {"sqlite", "sqlite:/data/db.sqlite?table=counts", false};
+
+static const sli_sink_ops *const sinks[] = {&sli_sink_file, &sli_sink_sqlite, &sli_sink_console,
+                                            NULL};
+
+sli_world *slt_world(uint64_t seed, const char *bug)
+{
+    sli_world *world = sli_world_new(&(sli_world_conf){.seed = seed});
+    assert_non_null(world);
+    if (bug != NULL) {
+        sli_world_plant(world, bug);
+    }
+    return world;
+}
+
+sl_env *slt_boot(sli_world *world, const sli_fault *fault)
+{
+    sl_env *env = NULL;
+    assert_int_equal(sli_world_boot(world, fault, &env, NULL), SL_OK);
+    return env;
+}
+
+static void put_row(sli_str *out, const char *variant, int64_t epoch, int32_t partition,
+                    int32_t row)
+{
+    sli_str_printf(out, "%se%" PRId64 "p%" PRId32 "r%" PRId32, variant, epoch, partition, row);
+}
+
+static int64_t number_of(int64_t epoch, int32_t partition, int32_t row)
+{
+    return epoch * 100 + partition * 10 + row;
+}
+
+sl_batch *slt_rows(const sl_schema *schema, const char *variant, int64_t epoch, int32_t partition)
+{
+    sl_builder *builder = NULL;
+    sl_batch *batch = NULL;
+    assert_int_equal(sl_builder_new(&builder, schema, NULL), SL_OK);
+    for (int32_t row = 0; row < SLT_ROWS; row++) {
+        sli_str word = SLI_STR_INIT;
+        put_row(&word, variant, epoch, partition, row);
+        sl_builder_text(builder, 0, word.data, word.size);
+        sl_builder_int64(builder, 1, number_of(epoch, partition, row));
+        sli_str_reset(&word);
+    }
+    assert_int_equal(sl_builder_finish(builder, &batch, NULL), SL_OK);
+    sl_builder_free(builder);
+    return batch;
+}
+
+// ---------------------------------------------------------------- the job
+
+void slt_job_init(slt_job *job, const slt_kind *kind, sl_env *env, slt_log *log, int64_t generation)
+{
+    *job = (slt_job){.kind = kind, .env = env, .log = log, .generation = generation, .variant = ""};
+    assert_int_equal(sl_schema_parse(&job->schema, "word string, n int64", NULL), SL_OK);
+}
+
+void slt_job_reset(slt_job *job)
+{
+    sli_sink_close(job->sink);
+    sl_schema_unref(job->schema);
+    *job = (slt_job){0};
+}
+
+sl_code slt_open(slt_job *job, sl_error *err)
+{
+    sli_sink *sink = NULL;
+    sli_sink_env env = {.env = job->env,
+                        .uid = "save/1",
+                        .job_id = job_id,
+                        .generation = job->generation,
+                        .schema = job->schema};
+    SL_TRY(sli_sink_open(&sink, job->kind->url, sinks, &env, err));
+    sl_code rc = sink->ops->recover(sink, &job->said, err);
+    if (rc != SL_OK) {
+        sli_sink_close(sink);
+        return rc;
+    }
+    job->sink = sink;
+    return SL_OK;
+}
+
+static sl_bytes receipt_of(const slt_job *job, int64_t group)
+{
+    return (sl_bytes){job->log->receipt[group], job->log->receipt_size[group]};
+}
+
+sl_code slt_sweep(slt_job *job, sl_error *err)
+{
+    sl_bytes named[SLT_GROUPS];
+    for (int64_t g = 1; g <= job->log->sealed; g++) {
+        named[g - 1] = receipt_of(job, g);
+    }
+    return job->sink->ops->sweep == NULL
+               ? SL_OK
+               : job->sink->ops->sweep(job->sink, named, (int32_t)job->log->sealed, err);
+}
+
+/// A group is two epochs; the first attempt of each partition loses after its first rows.
+static sl_code stage(slt_job *job, sli_attempt at, sl_error *err)
+{
+    const sli_sink_ops *ops = job->sink->ops;
+    sl_batch *rows = slt_rows(job->schema, job->variant, at.epoch, at.partition);
+    sli_attempt loser = at;
+    loser.attempt = at.attempt + 1000;
+    sl_code rc = ops->stage(job->sink, loser, rows, err);
+    rc = rc == SL_OK ? ops->stage(job->sink, at, rows, err) : rc;
+    rc = rc == SL_OK ? ops->stage(job->sink, at, NULL, err) : rc;
+    ops->drop(job->sink, loser);
+    sl_batch_unref(rows);
+    return rc;
+}
+
+sl_code slt_seal(slt_job *job, int64_t group, sl_error *err)
+{
+    const sli_sink_ops *ops = job->sink->ops;
+    sl_bytes receipt = {NULL, 0};
+    sli_attempt winners[2 * SLT_PARTITIONS];
+    int32_t n = 0;
+    sl_arena *arena = sl_arena_new(SLI_TAG_TEST);
+    sl_code rc = SL_OK;
+    for (int64_t epoch = 2 * group - 1; ops->stage != NULL && epoch <= 2 * group; epoch++) {
+        for (int32_t p = 0; rc == SL_OK && p < SLT_PARTITIONS; p++) {
+            winners[n] = (sli_attempt){job->generation, epoch, 0, p, job->attempt++};
+            rc = stage(job, winners[n++], err);
+        }
+    }
+    if (rc == SL_OK && ops->stage != NULL) {
+        rc = ops->seal(job->sink, group, winners, n, arena, &receipt, err);
+    }
+    if (rc == SL_OK && !sli_world_is_dead(job->env)) {
+        assert_true(receipt.size < sizeof job->log->receipt[0]);
+        if (receipt.size > 0) {
+            memcpy(job->log->receipt[group], receipt.data, receipt.size);
+        }
+        job->log->receipt_size[group] = receipt.size;
+        job->log->sealed = group;
+    }
+    for (int32_t i = 0; rc != SL_OK && i < n; i++) {
+        ops->drop(job->sink, winners[i]);
+    }
+    sl_arena_free(arena);
+    return rc;
+}
+
+typedef struct test_outbox {
+    sli_outbox base;
+    slt_job *job;
+    int64_t group;
+} test_outbox;
+
+static sl_code outbox_each(sli_outbox *self, sli_outbox_fn each, void *ctx, sl_error *err)
+{
+    test_outbox *o = (test_outbox *)self;
+    sl_code rc = SL_OK;
+    for (int64_t epoch = 2 * o->group - 1; epoch <= 2 * o->group; epoch++) {
+        for (int32_t p = 0; rc == SL_OK && p < SLT_PARTITIONS; p++) {
+            sl_batch *rows = slt_rows(o->job->schema, o->job->variant, epoch, p);
+            rc = each(ctx, epoch, epoch * 1000000, rows, err);
+            sl_batch_unref(rows);
+        }
+    }
+    return rc;
+}
+
+sl_code slt_commit(slt_job *job, int64_t group, sl_error *err)
+{
+    test_outbox outbox = {{outbox_each}, job, group};
+    bool stages = job->sink->ops->stage != NULL;
+    return job->sink->ops->commit(job->sink, group, receipt_of(job, group),
+                                  stages ? NULL : &outbox.base, err);
+}
+
+sl_code slt_run(slt_job *job, int64_t groups, sl_error *err)
+{
+    SL_TRY(slt_open(job, err));
+    if (job->said > job->log->sealed) {
+        return sl_error_set(err, SL_E_STATE, "the sink shows group %" PRId64 ", sealed is %" PRId64,
+                            job->said, job->log->sealed);
+    }
+    SL_TRY(slt_sweep(job, err));
+    for (int64_t g = 1; g <= job->log->sealed; g++) {
+        if (job->sink->ops->stage != NULL || g > job->said) {
+            SL_TRY(slt_commit(job, g, err));
+        }
+    }
+    for (int64_t g = job->log->sealed + 1; g <= groups; g++) {
+        SL_TRY(slt_seal(job, g, err));
+        SL_TRY(slt_commit(job, g, err));
+    }
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- what a reader sees
+
+typedef struct reading {
+    sli_world *world;
+    const char *dir;
+    sli_str *out;
+} reading;
+
+static sl_code read_entry(void *ctx, const char *name, sl_error *err)
+{
+    reading *r = ctx;
+    if (name[0] == '.') {
+        return SL_OK;
+    }
+    sli_str path = SLI_STR_INIT;
+    char *data = NULL;
+    size_t size = 0;
+    sli_str_printf(&path, "%s/%s", r->dir, name);
+    if (sli_world_read(r->world, path.data, &data, &size, NULL) == SL_OK) {
+        sli_str_add(r->out, data, size);
+        sl_free(data);
+    } else {
+        reading inner = {r->world, path.data, r->out};
+        assert_int_equal(sli_world_list(r->world, path.data, read_entry, &inner, err), SL_OK);
+    }
+    sli_str_reset(&path);
+    return SL_OK;
+}
+
+/// As another process: SQLite finishes what a dead writer left.
+static void read_database(sli_world *world, sli_str *out)
+{
+    sl_env *env = slt_boot(world, NULL);
+    sli_stat stat;
+    if (sli_env_stat(env, "/data/db.sqlite", &stat, NULL) == SL_OK) {
+        sli_db db = {0};
+        sqlite3_stmt *rows = NULL;
+        sli_db_conf conf = {.env = env, .path = "/data/db.sqlite"};
+        sl_error err = SL_ERROR_INIT;
+        assert_int_equal(sli_db_open(&db, &conf, &err), SL_OK);
+        if (sli_db_prepare(&db, "SELECT word || ',' || n || char(10) FROM counts ORDER BY rowid",
+                           &rows, NULL) == SL_OK) { // else there is no table yet
+            for (bool row = true; row;) {
+                assert_int_equal(sli_db_step(&db, rows, &row, &err), SL_OK);
+                sli_str_text(out, row ? (const char *)sqlite3_column_text(rows, 0) : "");
+            }
+        }
+        sqlite3_finalize(rows);
+        sli_db_close(&db);
+    }
+    sli_env_free(env);
+}
+
+char *slt_shown(const slt_kind *kind, sli_world *world)
+{
+    sli_str out = SLI_STR_INIT;
+    sli_str_text(&out, "");
+    if (kind == &slt_sqlite) {
+        read_database(world, &out);
+    } else {
+        reading r = {world, "/data/out", &out};
+        sl_code rc = sli_world_list(world, r.dir, read_entry, &r, NULL);
+        assert_true(rc == SL_OK || rc == SL_E_NOT_FOUND);
+    }
+    return sli_str_take(&out);
+}
+
+static void expect_part(sli_str *out, const char *variant, int64_t epoch, int32_t partition)
+{
+    for (int32_t row = 0; row < SLT_ROWS; row++) {
+        put_row(out, variant, epoch, partition, row);
+        sli_str_printf(out, ",%" PRId64 "\n", number_of(epoch, partition, row));
+    }
+}
+
+char *slt_expected(const slt_kind *kind, const char *variant, int64_t groups)
+{
+    sli_str out = SLI_STR_INIT;
+    sli_str_text(&out, "");
+    for (int64_t g = 1; g <= groups; g++) {
+        for (int32_t i = 0; i < 2 * SLT_PARTITIONS; i++) {
+            int64_t second = kind->by_partition ? i % 2 : i / SLT_PARTITIONS;
+            int32_t partition = kind->by_partition ? i / 2 : i % SLT_PARTITIONS;
+            expect_part(&out, variant, 2 * g - 1 + second, partition);
+        }
+    }
+    return sli_str_take(&out);
+}
+
+int64_t slt_prefix(const slt_kind *kind, const char *shown)
+{
+    for (int64_t k = 0; k <= SLT_GROUPS; k++) {
+        char *expected = slt_expected(kind, "", k);
+        bool same = strcmp(expected, shown) == 0;
+        sl_free(expected);
+        if (same) {
+            return k;
+        }
+    }
+    return -1;
+}

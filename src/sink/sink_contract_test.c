@@ -1,0 +1,380 @@
+/// sink_contract_test.c — what every exactly-once sink promises, tried with a crash at every call
+/// to the outside, every kind of power loss, a full disk at every call, and a late older driver;
+/// and that the suite finds each planted mistake.
+#include "sink/fixture_test.h"
+
+#include <stdio.h>
+
+static const slt_kind *const kinds[] = {&slt_file, &slt_directory, &slt_sqlite};
+enum { KINDS = 3, FATES = 6 };
+
+// ---------------------------------------------------------------- crashes
+
+/// 0: the process died, nothing else. 1: all that was not synced is lost. Others: by the seed.
+static void fate(sli_world *world, int32_t which)
+{
+    if (which > 0) {
+        sli_world_power_loss(world, which == 1);
+    }
+}
+
+typedef struct trial {
+    const slt_kind *kind;
+    const char *bug;
+    int64_t crash, again; ///< calls at which the first and the second process die; 0: not
+    int32_t fate;
+    bool reached, reached_again;
+    char wrong[256]; ///< "" when all is well
+} trial;
+
+static void see(trial *t, sli_world *world, int64_t at_least, const char *when)
+{
+    char *shown = slt_shown(t->kind, world);
+    if (t->wrong[0] == '\0' && slt_prefix(t->kind, shown) < at_least) {
+        (void)snprintf(t->wrong, sizeof t->wrong, "%s: wrong rows are shown, not %d groups or more",
+                       when, (int)at_least);
+    }
+    sl_free(shown);
+}
+
+static bool run_process(trial *t, sli_world *world, slt_log *log, int64_t generation, int64_t crash)
+{
+    sl_error err = SL_ERROR_INIT;
+    sl_env *env = slt_boot(world, &(sli_fault){.crash_at_call = crash});
+    slt_job job;
+    slt_job_init(&job, t->kind, env, log, generation);
+    sl_code rc = slt_run(&job, SLT_GROUPS, &err);
+    bool died = sli_world_is_dead(env);
+    if (rc != SL_OK && !died && t->wrong[0] == '\0') {
+        (void)snprintf(t->wrong, sizeof t->wrong, "generation %d stopped: %.200s", (int)generation,
+                       err.text);
+    }
+    slt_job_reset(&job);
+    sli_env_free(env);
+    return died;
+}
+
+static void try_crash(trial *t)
+{
+    sli_world *world = slt_world((uint64_t)(t->crash * 7 + t->again * 131 + t->fate), t->bug);
+    slt_log log = {0};
+    t->wrong[0] = '\0';
+    t->reached = run_process(t, world, &log, 1, t->crash);
+    fate(world, t->fate);
+    see(t, world, 0, "after the first crash");
+    t->reached_again = t->again > 0 && run_process(t, world, &log, 2, t->again);
+    if (t->reached_again) {
+        fate(world, t->fate == 1 ? 0 : t->fate);
+        see(t, world, 0, "after the second crash");
+    }
+    if (t->wrong[0] == '\0') {
+        (void)run_process(t, world, &log, 3, 0);
+        see(t, world, SLT_GROUPS, "at the end");
+        sli_world_power_loss(world, true);
+        see(t, world, SLT_GROUPS, "after a power loss at the end");
+    }
+    sli_world_free(world);
+}
+
+/// The first wrong trial, if any: crashes of one process, then also of the one after it.
+static bool find_wrong(const slt_kind *kind, const char *bug, trial *t)
+{
+    *t = (trial){.kind = kind, .bug = bug, .reached = true};
+    for (t->crash = 1; t->reached; t->crash++) {
+        for (t->fate = 0; t->fate < FATES; t->fate++) {
+            try_crash(t);
+            if (t->wrong[0] != '\0') {
+                return true;
+            }
+        }
+    }
+    assert_true(t->crash > 20); // the script makes more calls than that
+    int64_t last = t->crash;
+    int64_t step = slt_is_soak() ? 1 : 3;
+    for (t->crash = 2; t->crash < last; t->crash += step) {
+        t->reached_again = true;
+        for (t->again = 1; t->reached_again; t->again += step) {
+            t->fate = (int32_t)((t->crash + t->again) % 3);
+            try_crash(t);
+            if (t->wrong[0] != '\0') {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void survives(const slt_kind *kind)
+{
+    trial t;
+    if (find_wrong(kind, NULL, &t)) {
+        fail_msg("%s: crash at call %lld, then %lld, fate %d: %s", kind->name, (long long)t.crash,
+                 (long long)t.again, t.fate, t.wrong);
+    }
+}
+
+SL_TEST(sink_file_survives_crashes_at_every_call, "")
+{
+    survives(&slt_file);
+}
+
+SL_TEST(sink_directory_survives_crashes_at_every_call, "")
+{
+    survives(&slt_directory);
+}
+
+SL_TEST(sink_sqlite_survives_crashes_at_every_call, "")
+{
+    survives(&slt_sqlite);
+}
+
+SL_TEST(sink_crashes_find_the_planted_mistakes, "")
+{
+    static const struct {
+        const slt_kind *kind;
+        const char *bug;
+    } planted[] = {
+        {&slt_file, "no-dirsync-publish"},
+        {&slt_file, "no-dirsync-on-repeat"},
+        {&slt_file, "no-dirsync-stage"},
+        {&slt_file, "abort-removes-sealed"},
+        {&slt_directory, "no-dirsync-publish"},
+        {&slt_directory, "no-dirsync-stage"},
+        {&slt_sqlite, "marker-not-in-transaction"},
+        {&slt_sqlite, "marker-of-wrong-group"},
+        {&slt_sqlite, "group-in-two-transactions"},
+    };
+    for (size_t i = 0; i < sizeof planted / sizeof planted[0]; i++) {
+        trial t;
+        if (!find_wrong(planted[i].kind, planted[i].bug, &t)) {
+            fail_msg("%s: the planted %s was not found", planted[i].kind->name, planted[i].bug);
+        }
+    }
+}
+
+// ---------------------------------------------------------------- one process
+
+typedef struct place {
+    sli_world *world;
+    sl_env *env;
+    slt_log log;
+    slt_job job;
+} place;
+
+static void place_init(place *p, const slt_kind *kind, const char *bug)
+{
+    *p = (place){.world = slt_world(3, bug)};
+    p->env = slt_boot(p->world, NULL);
+    slt_job_init(&p->job, kind, p->env, &p->log, 1);
+    assert_int_equal(slt_open(&p->job, NULL), SL_OK);
+    assert_int_equal(p->job.said, 0);
+}
+
+static void place_reset(place *p)
+{
+    slt_job_reset(&p->job);
+    sli_env_free(p->env);
+    sli_world_free(p->world);
+}
+
+static void shows(const slt_kind *kind, sli_world *world, const char *variant, int64_t groups)
+{
+    char *expected = slt_expected(kind, variant, groups);
+    char *shown = slt_shown(kind, world);
+    SL_CHECK_TEXT(shown, expected);
+    sl_free(shown);
+    sl_free(expected);
+}
+
+SL_TEST(sink_shows_a_group_from_commit_on_and_once, "")
+{
+    for (int32_t k = 0; k < KINDS; k++) {
+        place p;
+        place_init(&p, kinds[k], NULL);
+        assert_int_equal(slt_seal(&p.job, 1, NULL), SL_OK);
+        shows(kinds[k], p.world, "", 0);
+        assert_int_equal(slt_commit(&p.job, 1, NULL), SL_OK);
+        shows(kinds[k], p.world, "", 1);
+        assert_int_equal(slt_commit(&p.job, 1, NULL), SL_OK);
+        assert_int_equal(slt_seal(&p.job, 2, NULL), SL_OK);
+        assert_int_equal(slt_commit(&p.job, 2, NULL), SL_OK);
+        shows(kinds[k], p.world, "", 2);
+        place_reset(&p);
+    }
+}
+
+SL_TEST(sink_abort_drops_what_is_staged_and_nothing_sealed, "")
+{
+    for (int32_t k = 0; k < KINDS; k++) {
+        place p;
+        place_init(&p, kinds[k], NULL);
+        assert_int_equal(slt_seal(&p.job, 1, NULL), SL_OK);
+        if (p.job.sink->ops->stage != NULL) {
+            sl_batch *rows = slt_rows(p.job.schema, "x", 3, 0);
+            sli_attempt at = {1, 3, 0, 0, 7};
+            sl_arena *arena = sl_arena_new(SLI_TAG_TEST);
+            sl_bytes receipt;
+            sl_error err = SL_ERROR_INIT;
+            assert_int_equal(p.job.sink->ops->stage(p.job.sink, at, rows, NULL), SL_OK);
+            p.job.sink->ops->abort(p.job.sink);
+            assert_int_equal(p.job.sink->ops->seal(p.job.sink, 2, &at, 1, arena, &receipt, &err),
+                             SL_E_INVALID);
+            assert_non_null(strstr(err.text, "epoch 3"));
+            sl_arena_free(arena);
+            sl_batch_unref(rows);
+        }
+        assert_int_equal(slt_commit(&p.job, 1, NULL), SL_OK);
+        shows(kinds[k], p.world, "", 1);
+        place_reset(&p);
+    }
+}
+
+// ---------------------------------------------------------------- full disks
+
+/// Each step is tried again, as the engine does, until it works; one failure at most is planted.
+static void insist(slt_job *job, sl_code (*step)(slt_job *, int64_t, sl_error *), int64_t group)
+{
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = step(job, group, &err);
+    if (rc != SL_OK) {
+        assert_int_equal(rc, SL_E_NO_SPACE);
+        assert_int_equal(err.code, SL_E_NO_SPACE);
+        rc = step(job, group, &err);
+    }
+    if (rc != SL_OK) {
+        fail_msg("%s: group %d, second try: %s", job->kind->name, (int)group, err.text);
+    }
+}
+
+static sl_code open_step(slt_job *job, int64_t group, sl_error *err)
+{
+    (void)group;
+    return slt_open(job, err);
+}
+
+SL_TEST(sink_full_disk_at_any_call_is_told_and_a_retry_works, "")
+{
+    for (int32_t k = 0; k < KINDS; k++) {
+        bool reached = true;
+        for (int64_t n = 1; reached; n++) {
+            sli_world *world = slt_world((uint64_t)n, NULL);
+            sl_env *env =
+                slt_boot(world, &(sli_fault){.fail_at_call = n, .fail_code = SL_E_NO_SPACE});
+            slt_log log = {0};
+            slt_job job;
+            slt_job_init(&job, kinds[k], env, &log, 1);
+            insist(&job, open_step, 0);
+            for (int64_t g = 1; g <= 2; g++) {
+                insist(&job, slt_seal, g);
+                insist(&job, slt_commit, g);
+            }
+            reached = sli_world_fault_reached(env);
+            slt_job_reset(&job);
+            shows(kinds[k], world, "", 2);
+            sli_env_free(env);
+            sli_world_free(world);
+        }
+    }
+}
+
+SL_TEST(sink_waits_for_a_disk_that_is_really_full, "")
+{
+    for (int32_t k = 0; k < KINDS; k++) {
+        place p;
+        place_init(&p, kinds[k], NULL);
+        sl_error err = SL_ERROR_INIT;
+        sli_world_disk_limit(p.world, 1);
+        sl_code rc = slt_seal(&p.job, 1, &err);
+        rc = rc == SL_OK ? slt_commit(&p.job, 1, &err) : rc;
+        assert_int_equal(rc, SL_E_NO_SPACE);
+        sli_world_disk_limit(p.world, 0);
+        shows(kinds[k], p.world, "", 0);
+        assert_int_equal(slt_seal(&p.job, 1, NULL), SL_OK);
+        assert_int_equal(slt_commit(&p.job, 1, NULL), SL_OK);
+        shows(kinds[k], p.world, "", 1);
+        place_reset(&p);
+    }
+}
+
+// ---------------------------------------------------------------- late drivers
+
+/// An older driver seals and commits other rows of group 1 after a newer one has sealed it; true
+/// when only the newer one's rows are shown.
+static bool late_driver_is_harmless(const slt_kind *kind, const char *bug)
+{
+    place p;
+    place_init(&p, kind, bug);
+    p.job.variant = "old";
+    sl_env *env = slt_boot(p.world, NULL);
+    slt_log log = {0};
+    slt_job newer;
+    slt_job_init(&newer, kind, env, &log, 2);
+    assert_int_equal(slt_open(&newer, NULL), SL_OK);
+    assert_int_equal(slt_sweep(&newer, NULL), SL_OK);
+    assert_int_equal(slt_seal(&newer, 1, NULL), SL_OK);
+    // The older one's log is not the job's any more; what it seals is in no log that counts.
+    assert_int_equal(slt_seal(&p.job, 1, NULL), SL_OK);
+    sl_code rc = kind == &slt_sqlite ? slt_commit(&p.job, 1, NULL) : SL_E_SUPERSEDED;
+    sl_error err = SL_ERROR_INIT;
+    bool fine = rc == SL_E_SUPERSEDED && slt_commit(&newer, 1, &err) == SL_OK;
+    char *shown = slt_shown(kind, p.world);
+    fine = fine && slt_prefix(kind, shown) == 1;
+    sl_free(shown);
+    slt_job_reset(&newer);
+    sli_env_free(env);
+    place_reset(&p);
+    return fine;
+}
+
+SL_TEST(sink_late_driver_is_refused_or_harmless, "")
+{
+    for (int32_t k = 0; k < KINDS; k++) {
+        assert_true(late_driver_is_harmless(kinds[k], NULL));
+    }
+    assert_false(late_driver_is_harmless(&slt_file, "stage-without-generation"));
+    assert_false(late_driver_is_harmless(&slt_directory, "stage-without-generation"));
+    assert_false(late_driver_is_harmless(&slt_sqlite, "no-fence"));
+}
+
+SL_TEST(sink_two_drivers_commit_one_sealed_group_once, "")
+{
+    for (int32_t k = 0; k < KINDS; k++) {
+        place p;
+        place_init(&p, kinds[k], NULL);
+        assert_int_equal(slt_seal(&p.job, 1, NULL), SL_OK);
+        sl_env *env = slt_boot(p.world, NULL);
+        slt_job newer;
+        slt_job_init(&newer, kinds[k], env, &p.log, 2); // has read the same log
+        assert_int_equal(slt_run(&newer, 1, NULL), SL_OK);
+        sl_code rc = slt_commit(&p.job, 1, NULL);
+        assert_int_equal(rc, kinds[k] == &slt_sqlite ? SL_E_SUPERSEDED : SL_OK);
+        shows(kinds[k], p.world, "", 1);
+        slt_job_reset(&newer);
+        sli_env_free(env);
+        place_reset(&p);
+    }
+}
+
+SL_TEST(sink_lost_staged_object_is_an_error, "")
+{
+    for (int32_t with_bug = 0; with_bug < 2; with_bug++) {
+        place p;
+        place_init(&p, &slt_file, with_bug ? "rename-result-ignored" : NULL);
+        assert_int_equal(slt_seal(&p.job, 1, NULL), SL_OK);
+        assert_int_equal(
+            sli_world_remove(
+                p.world, "/data/out/.sluice/00112233445566778899aabbccddeeff/save%2F1/stage/1-1",
+                NULL),
+            SL_OK);
+        sl_error err = SL_ERROR_INIT;
+        sl_code rc = slt_commit(&p.job, 1, &err);
+        if (with_bug) {
+            assert_int_equal(rc, SL_OK); // and the group is lost
+        } else {
+            assert_int_equal(rc, SL_E_NOT_FOUND);
+            assert_non_null(strstr(err.text, "staged object of group 1 is missing"));
+            assert_int_equal(sl_error_action(&err), SL_ACT_STOP_JOB);
+        }
+        place_reset(&p);
+    }
+}

@@ -1,0 +1,605 @@
+// The driver: opens a job, steps it when something is due, and ends it.
+//
+// The engine never sleeps by itself: sli_engine_step does what is due and says when it wants to be
+// called next; sli_engine_wait waits for that time or an event. So the same engine runs on a thread
+// of its own, inside a foreign event loop, and in simulation.
+#include "stream/engine_int.h"
+
+const sl_option sli_engine_options[] = {
+    {.name = "interval",
+     .type = SL_OPT_DURATION,
+     .fallback = "1s",
+     .low = "1ms",
+     .high = "365d",
+     .text = "Batch interval: an epoch's batch time is a multiple of it."},
+    {.name = "commit_interval",
+     .type = SL_OPT_DURATION,
+     .fallback = "20ms",
+     .low = "0ms",
+     .high = "1h",
+     .text = "Shortest time between two commit groups; epochs in between become durable and "
+             "visible together."},
+    {.name = "checkpoint",
+     .type = SL_OPT_TEXT,
+     .text = "Directory of the epoch log, write-ahead log and snapshots; without one nothing "
+             "survives the process."},
+    {.name = "max_epochs",
+     .type = SL_OPT_INT,
+     .fallback = "0",
+     .low = "0",
+     .text = "End the job after so many epochs of this run; 0: never."},
+    {.name = "catch_up",
+     .type = SL_OPT_BOOL,
+     .fallback = "false",
+     .flags = SL_OPT_RESULT,
+     .text = "After an outage run one epoch per missed interval, as Spark does, in place of one "
+             "for all."},
+    {.name = "commit.max_pending",
+     .type = SL_OPT_INT,
+     .fallback = "8",
+     .low = "1",
+     .high = "1000",
+     .text = "Groups that may wait for a slow sink before no further epoch is started."},
+    {.name = "snapshot.bytes",
+     .type = SL_OPT_SIZE,
+     .fallback = "8MiB",
+     .low = "1",
+     .text = "Least size of state deltas after which a snapshot is made (or half the last "
+             "snapshot, if larger)."},
+    {.name = "snapshot.groups",
+     .type = SL_OPT_INT,
+     .fallback = "2000",
+     .low = "1",
+     .text = "Commit groups after which a snapshot is made in any case."},
+    {.name = "state.store",
+     .type = SL_OPT_CHOICE,
+     .fallback = "memory",
+     .choices = "memory",
+     .text = "Where keyed state lives."},
+    {0},
+};
+
+// ---------------------------------------------------------------- opening
+
+static sl_code open_sinks(sli_engine *engine, sl_error *err)
+{
+    for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
+        sli_output *output = &engine->graph->outputs[i];
+        if (output->kind == SLI_OUT_FOREACH) {
+            engine->plan_first = engine->ckpt != NULL;
+            continue;
+        }
+        sli_sink_env env = {
+            .env = engine->world,
+            .metrics = engine->env.runtime->metrics,
+            .log = engine->log,
+            .uid = output->uid,
+            .job_id = engine->job_id,
+            .generation = engine->generation,
+            .schema = output->input->schema,
+        };
+        sl_code rc = sli_sink_open(&output->sink, output->url, engine->graph->sinks, &env, err);
+        if (rc != SL_OK) {
+            return sl_error_wrap(err, rc, "open output %s (%s)", output->uid, output->url);
+        }
+        engine->inline_commit = engine->inline_commit && output->sink->ops == &sli_sink_console;
+    }
+    return SL_OK;
+}
+
+static sl_code check_recoverable(const sli_engine *engine, const sl_stream *node,
+                                 const sli_source *source, sl_error *err)
+{
+    const char *why = NULL;
+    if (engine->ckpt == NULL || source->ops->recoverable == NULL ||
+        source->ops->recoverable(source, &why)) {
+        return SL_OK;
+    }
+    return sl_error_set(err, SL_E_INVALID,
+                        "source %s can't be used with a checkpoint directory: %s", node->uid,
+                        why == NULL ? "its rows can't be read again" : why);
+}
+
+static sl_code open_input(sli_engine *engine, sl_stream *node, sl_error *err)
+{
+    sli_input *input = &engine->inputs[engine->n_inputs];
+    const char *url = sli_node_url(node);
+    if (url != NULL) {
+        sli_source_env env = *engine->env.runtime->source_env;
+        env.uid = node->uid;
+        env.interval_us = engine->clock.interval_us;
+        sli_source *source = NULL;
+        sl_code rc = sli_source_open(&source, url, engine->graph->sources, &env, err);
+        if (rc == SL_OK) {
+            rc = sli_ingest_add(engine->ingest, source, node->uid, &node->source, err);
+        }
+        if (rc != SL_OK) {
+            return sl_error_wrap(err, rc, "open source %s (%s)", node->uid, url);
+        }
+    }
+    *input = (sli_input){.node = node, .source = node->source};
+    engine->n_inputs++;
+    return check_recoverable(engine, node, node->source, err);
+}
+
+static sl_code open_inputs(sli_engine *engine, sl_error *err)
+{
+    sli_ingest_env env = {
+        .env = engine->world,
+        .log = engine->log,
+        .metrics = engine->env.runtime->metrics,
+        .blocks = engine->env.runtime->blocks,
+        .budget = engine->env.runtime->budget,
+        .ckpt = engine->ckpt,
+        .loop = engine->env.loop,
+        .interval_us = engine->clock.interval_us,
+    };
+    SL_TRY(sli_ingest_new(&engine->ingest, &env, engine->env.conf, err));
+    engine->inputs = sl_arena_alloc_zero(engine->job_arena,
+                                         (size_t)(engine->graph->n_nodes + 1) * sizeof(sli_input));
+    if (engine->inputs == NULL) {
+        return sl_error_nomem(err, sizeof(sli_input), "inputs");
+    }
+    for (int32_t i = 0; i < engine->graph->n_nodes; i++) {
+        sl_stream *node = engine->graph->nodes[i];
+        if (sli_node_url(node) != NULL || sli_node_queue(node) != NULL) {
+            SL_TRY(open_input(engine, node, err));
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code open_state(sli_engine *engine, sl_error *err)
+{
+    for (int32_t i = 0; i < engine->graph->n_nodes; i++) {
+        sl_stream *node = engine->graph->nodes[i];
+        const sli_table_info *info = sli_node_state(node);
+        if (info == NULL) {
+            continue;
+        }
+        if (engine->store == NULL) {
+            SL_TRY(sli_store_memory.open(&engine->store, engine->env.conf,
+                                         engine->env.runtime->budget, err));
+        }
+        SL_TRY(engine->store->ops->table(engine->store, info, &node->table, err));
+        node->store = engine->store;
+    }
+    return SL_OK;
+}
+
+static sl_code open_checkpoint(sli_engine *engine, sl_error *err)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *dir = sl_conf_text(engine->env.conf, "checkpoint");
+    engine->generation = 1;
+    if (dir == NULL || dir[0] == '\0') {
+        uint8_t id[16];
+        SL_TRY(sli_env_random(engine->world, id, sizeof id, err));
+        for (size_t i = 0; i < sizeof id; i++) {
+            engine->job_id[2 * i] = digits[id[i] >> 4];
+            engine->job_id[2 * i + 1] = digits[id[i] & 15];
+        }
+        return SL_OK;
+    }
+    sli_ckpt_job job = {
+        .name = engine->env.job_name,
+        .graph_text = sl_graph_text(engine->graph),
+        .graph_hash = sl_graph_hash(engine->graph),
+    };
+    SL_TRY(sli_ckpt_open(&engine->ckpt, engine->world, dir, &job, engine->env.runtime->metrics,
+                         engine->log, err));
+    memcpy(engine->job_id, sli_ckpt_job_id(engine->ckpt), sizeof engine->job_id);
+    engine->generation = sli_ckpt_generation(engine->ckpt);
+    engine->inline_commit = false;
+    return SL_OK;
+}
+
+static sl_code open_strands(sli_engine *engine, sl_error *err)
+{
+    if (!engine->inline_commit) {
+        engine->writer = sli_strand_new(engine->world, "sl-writer");
+        engine->committer = sli_strand_new(engine->world, "sl-committer");
+    }
+    if (engine->ckpt != NULL) {
+        engine->compactor = sli_strand_new(engine->world, "sl-compactor");
+    }
+    bool missing =
+        (!engine->inline_commit && (engine->writer == NULL || engine->committer == NULL)) ||
+        (engine->ckpt != NULL && engine->compactor == NULL);
+    return missing
+               ? sl_error_set(err, SL_E_NOMEM, "no threads for the log writer and the committer")
+               : SL_OK;
+}
+
+static void read_options(sli_engine *engine)
+{
+    const sl_conf *conf = engine->env.conf;
+    engine->clock.interval_us = sl_conf_int64(conf, "interval");
+    engine->commit_interval_us = sl_conf_int64(conf, "commit_interval");
+    engine->max_epochs = sl_conf_int64(conf, "max_epochs");
+    engine->max_pending = sl_conf_int64(conf, "commit.max_pending");
+    engine->snapshot_every_bytes = sl_conf_int64(conf, "snapshot.bytes");
+    engine->snapshot_every_groups = sl_conf_int64(conf, "snapshot.groups");
+    engine->options_hash = sl_conf_result_hash(conf);
+}
+
+/// The job's seed comes from its id, so that it is the same in every life and differs between jobs.
+static void seed_from_id(sli_engine *engine)
+{
+    engine->env.runtime->seed = sli_hash64(engine->job_id, strlen(engine->job_id));
+}
+
+static sl_code open_all(sli_engine *engine, sl_error *err)
+{
+    read_options(engine);
+    engine->signal = sli_signal_new(engine->world);
+    engine->epoch_arena = sl_arena_new(SLI_TAG_STREAM);
+    engine->job_arena = sl_arena_new(SLI_TAG_STREAM);
+    if (engine->signal == NULL || engine->epoch_arena == NULL || engine->job_arena == NULL) {
+        return sl_error_nomem(err, 65536, "the engine");
+    }
+    SL_TRY(open_checkpoint(engine, err));
+    seed_from_id(engine);
+    SL_TRY(open_inputs(engine, err));
+    SL_TRY(open_state(engine, err));
+    SL_TRY(open_sinks(engine, err));
+    SL_TRY(open_strands(engine, err));
+    SL_TRY(sli_engine_recover(engine, err));
+    sli_clock_init(&engine->clock, engine->world, engine->clock.interval_us, engine->last_time_us,
+                   sl_conf_bool(engine->env.conf, "catch_up"));
+    engine->max_epochs = engine->max_epochs == 0 ? INT64_MAX : engine->epoch + engine->max_epochs;
+    return sli_ingest_start(engine->ingest, err);
+}
+
+sl_code sli_engine_open(sli_engine **out, const sli_engine_env *env, sl_error *err)
+{
+    sli_engine *engine = sl_alloc_zero(SLI_TAG_STREAM, sizeof *engine);
+    if (engine == NULL) {
+        return sl_error_nomem(err, sizeof *engine, "the engine");
+    }
+    engine->env = *env;
+    engine->world = env->runtime->env;
+    engine->log = env->runtime->log;
+    engine->graph = env->graph;
+    engine->pending_tail = &engine->pending;
+    engine->next_group = 1;
+    engine->inline_commit = true;
+    sl_code rc = open_all(engine, err);
+    if (rc != SL_OK) {
+        sli_engine_close(engine);
+        return rc;
+    }
+    *out = engine;
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- stepping
+
+sl_code sli_engine_fail(sli_engine *engine, sl_code rc, const sl_error *err)
+{
+    if (engine->failure.code == SL_OK) {
+        engine->failure = *err;
+        engine->failure.code = rc;
+    }
+    return rc;
+}
+
+/// An epoch may begin now: it is due, and no slow sink holds too many groups.
+static bool epoch_is_due(const sli_engine *engine, int64_t now_us)
+{
+    return engine->n_pending < engine->max_pending && engine->epoch < engine->max_epochs &&
+           sli_clock_due_us(&engine->clock) <= now_us;
+}
+
+static bool is_sealing(const sli_engine *engine)
+{
+    for (const sli_group *group = engine->pending; group != NULL; group = group->next) {
+        if (atomic_load_explicit(&group->stage, memory_order_relaxed) == SLI_GROUP_SEALING) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool group_is_due(const sli_engine *engine, int64_t now_us)
+{
+    return engine->open != NULL && engine->open->first_epoch > 0 &&
+           engine->n_pending < engine->max_pending && !is_sealing(engine) &&
+           (engine->inline_commit || now_us >= engine->last_close_us + engine->commit_interval_us);
+}
+
+/// The last epochs of a graceful stop: until no input has anything more. `*done` when that is so.
+static sl_code run_out(sli_engine *engine, bool *done, sl_error *err)
+{
+    *done = false;
+    if (!engine->received_all) {
+        if (engine->env.stop_io != NULL) {
+            engine->env.stop_io(engine->env.stop_io_ctx);
+        }
+        SL_TRY(sli_ingest_stop(engine->ingest, err));
+        engine->received_all = true;
+    }
+    if (engine->epoch >= engine->max_epochs) {
+        *done = true;
+        return SL_OK;
+    }
+    SL_TRY(sli_epoch_run(engine, NULL, err));
+    *done = true;
+    for (int32_t i = 0; i < engine->n_inputs; i++) {
+        *done = *done && !engine->inputs[i].more;
+    }
+    return SL_OK;
+}
+
+static sl_code run_epochs(sli_engine *engine, int64_t now_us, sl_error *err)
+{
+    int32_t stopping = atomic_load_explicit(&engine->stopping, memory_order_acquire);
+    if (stopping == 1 && engine->n_pending < engine->max_pending) {
+        bool done = false;
+        SL_TRY(run_out(engine, &done, err));
+        if (done) {
+            atomic_store_explicit(&engine->stopping, 2, memory_order_release);
+        }
+        return SL_OK;
+    }
+    if (stopping == 0 && epoch_is_due(engine, now_us)) {
+        SL_TRY(sli_epoch_run(engine, NULL, err));
+        if (engine->epoch >= engine->max_epochs) {
+            atomic_store_explicit(&engine->stopping, 2, memory_order_release);
+        } else if (sli_ingest_drained(engine->ingest)) {
+            atomic_store_explicit(&engine->stopping, 1, memory_order_release);
+        }
+    }
+    return SL_OK;
+}
+
+/// Everything committed is on record, so that the next start has nothing to finish.
+static sl_code finish(sli_engine *engine, sl_error *err)
+{
+    SL_TRY(sli_compaction_join(engine, err));
+    if (engine->ckpt != NULL && engine->committed_logged < engine->committed) {
+        sli_strand_free(engine->writer);
+        engine->writer = NULL;
+        SL_TRY(sli_committed_append(engine, engine->committed, err));
+        SL_TRY(sli_ckpt_sync(engine->ckpt, err));
+    }
+    return SL_OK;
+}
+
+static sl_code end(sli_engine *engine, sl_error *err)
+{
+    engine->over = true;
+    if (engine->failure.code == SL_OK) {
+        sl_error error = SL_ERROR_INIT;
+        sl_code rc = finish(engine, &error);
+        if (rc != SL_OK) {
+            (void)sli_engine_fail(engine, rc, &error);
+        }
+    }
+    const sl_error *first = engine->failure.code != SL_OK ? &engine->failure : &engine->kept_error;
+    if (first->code != SL_OK) {
+        if (err != NULL) {
+            *err = *first;
+        }
+        return first->code;
+    }
+    return SL_E_END;
+}
+
+/// Groups first (they free room), then epochs, then the close of what they filled.
+static sl_code step(sli_engine *engine, sl_error *err)
+{
+    bool moved = false;
+    SL_TRY(sli_compaction_step(engine, err));
+    SL_TRY(sli_groups_step(engine, &moved, err));
+    SL_TRY(run_epochs(engine, sli_env_mono_us(engine->world), err));
+    bool last = atomic_load_explicit(&engine->stopping, memory_order_relaxed) == 2;
+    if (group_is_due(engine, sli_env_mono_us(engine->world)) ||
+        (last && engine->n_pending < engine->max_pending)) {
+        SL_TRY(sli_group_close(engine, err));
+    }
+    return sli_groups_step(engine, &moved, err);
+}
+
+static int64_t due(const sli_engine *engine)
+{
+    int64_t at = SLI_FOREVER;
+    if (atomic_load_explicit(&engine->stopping, memory_order_relaxed) != 0) {
+        // Waits for strands only, unless it can go on at once.
+        return engine->n_pending < engine->max_pending && engine->pending == NULL ? 0 : SLI_FOREVER;
+    }
+    if (engine->n_pending < engine->max_pending && engine->epoch < engine->max_epochs) {
+        at = sli_clock_due_us(&engine->clock);
+    }
+    if (engine->open != NULL && engine->open->first_epoch > 0 && !is_sealing(engine)) {
+        int64_t close = engine->last_close_us + engine->commit_interval_us;
+        at = close < at ? close : at;
+    }
+    return at;
+}
+
+/// After a failure: what is on its way is finished or given up, nothing new begins.
+static bool is_at_rest(const sli_engine *engine)
+{
+    for (const sli_group *group = engine->pending; group != NULL; group = group->next) {
+        int32_t stage = atomic_load_explicit(&group->stage, memory_order_acquire);
+        if (stage == SLI_GROUP_SEALING || stage == SLI_GROUP_COMMITTING) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static sl_code step_failed(sli_engine *engine, int64_t *due_us, sl_error *err)
+{
+    *due_us = SLI_FOREVER;
+    return is_at_rest(engine) ? end(engine, err) : SL_OK;
+}
+
+/// An epoch failed: the good ones before it are still sealed and committed, then the job ends.
+static void end_after_failure(sli_engine *engine, sl_code rc, const sl_error *error)
+{
+    (void)sli_engine_fail(engine, rc, error);
+    sl_error ignored = SL_ERROR_INIT; // the first failure is the one that is told
+    bool moved = false;
+    if (rc != SL_E_CRASHED && rc != SL_E_SUPERSEDED && sli_group_close(engine, &ignored) == SL_OK) {
+        (void)!sli_groups_step(engine, &moved, &ignored);
+    }
+}
+
+sl_code sli_engine_step(sli_engine *engine, int64_t *due_us, sl_error *err)
+{
+    if (engine->over) {
+        return end(engine, err);
+    }
+    if (engine->failure.code != SL_OK) {
+        bool moved = false;
+        sl_error ignored = SL_ERROR_INIT;
+        (void)!sli_groups_step(engine, &moved,
+                               &ignored); // commits what is sealed; the first failure is told
+        return step_failed(engine, due_us, err);
+    }
+    sl_error error = SL_ERROR_INIT;
+    sl_code rc = step(engine, &error);
+    sli_metrics_drain(engine->env.runtime->metrics);
+    if (rc != SL_OK) {
+        end_after_failure(engine, rc, &error);
+        return step_failed(engine, due_us, err);
+    }
+    bool last = atomic_load_explicit(&engine->stopping, memory_order_relaxed) == 2;
+    if (last && engine->pending == NULL &&
+        (engine->open == NULL || engine->open->first_epoch == 0)) {
+        return end(engine, err);
+    }
+    *due_us = due(engine);
+    return SL_OK;
+}
+
+sl_code sli_engine_wait(sli_engine *engine, int64_t until_us, sl_error *err)
+{
+    sl_code rc = engine->env.io_on_driver ? sli_engine_io(engine, until_us, err)
+                                          : sli_signal_wait(engine->signal, until_us, err);
+    return rc == SL_E_TIMEOUT ? SL_OK : rc;
+}
+
+sl_code sli_engine_io(sli_engine *engine, int64_t until_us, sl_error *err)
+{
+    sl_code rc = sli_loop_run(engine->env.loop, until_us, err);
+    sli_ingest_turn(engine->ingest);
+    return rc == SL_E_TIMEOUT ? SL_OK : rc;
+}
+
+void sli_engine_wake(sli_engine *engine)
+{
+    if (engine->env.io_on_driver) {
+        sli_loop_wake(engine->env.loop);
+    } else {
+        sli_signal_set(engine->signal);
+    }
+}
+
+void sli_engine_stop(sli_engine *engine, bool gracefully)
+{
+    int32_t wanted = gracefully ? 1 : 2, now = atomic_load(&engine->stopping);
+    while (now < wanted && !atomic_compare_exchange_weak(&engine->stopping, &now, wanted)) {
+    }
+    sli_engine_wake(engine);
+}
+
+int64_t sli_engine_epoch(const sli_engine *engine)
+{
+    return engine->epoch;
+}
+
+int64_t sli_engine_next_epoch_us(const sli_engine *engine)
+{
+    return sli_clock_due_us(&engine->clock);
+}
+
+bool sli_engine_rests(const sli_engine *engine)
+{
+    bool may_close =
+        engine->open != NULL && engine->open->first_epoch > 0 &&
+        engine->last_close_us + engine->commit_interval_us < sli_clock_due_us(&engine->clock);
+    return engine->pending == NULL && engine->compaction == NULL && !may_close;
+}
+
+int64_t sli_engine_committed(const sli_engine *engine)
+{
+    return engine->committed;
+}
+
+// ---------------------------------------------------------------- closing
+
+static void close_sinks(sli_engine *engine)
+{
+    for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
+        sli_output *output = &engine->graph->outputs[i];
+        if (output->sink != NULL) {
+            if (output->sink->ops->abort != NULL) {
+                output->sink->ops->abort(output->sink);
+            }
+            sli_sink_close(output->sink);
+            output->sink = NULL;
+        }
+    }
+}
+
+static void close_nodes(sli_engine *engine)
+{
+    for (int32_t i = 0; i < engine->graph->n_nodes; i++) {
+        sl_stream *node = engine->graph->nodes[i];
+        node->table = NULL;
+        node->store = NULL;
+        if (sli_node_url(node) != NULL) {
+            node->source = NULL; // the ingest's
+        }
+        sl_rdd_unref(node->static_rdd);
+        node->static_rdd = NULL;
+    }
+}
+
+static void free_groups(sli_group *group)
+{
+    while (group != NULL) {
+        sli_group *next = group->next;
+        sli_group_free(group);
+        group = next;
+    }
+}
+
+void sli_engine_close(sli_engine *engine)
+{
+    if (engine == NULL) {
+        return;
+    }
+    sl_error ignored = SL_ERROR_INIT; // the next life does again what this one leaves
+    if (engine->writer != NULL) {
+        sli_strand_free(engine->writer);
+    }
+    if (engine->committer != NULL) {
+        sli_strand_free(engine->committer);
+    }
+    engine->writer = engine->committer = NULL;
+    (void)!sli_compaction_join(engine, &ignored);
+    sli_group_free(engine->open);
+    free_groups(engine->pending);
+    free_groups(engine->retired);
+    close_sinks(engine);
+    close_nodes(engine);
+    sli_ingest_free(engine->ingest);
+    if (engine->store != NULL) {
+        engine->store->ops->close(engine->store);
+    }
+    for (int32_t i = 0; i < engine->n_deltas; i++) {
+        sl_free(engine->deltas[i].path);
+    }
+    sl_free(engine->deltas);
+    sli_ckpt_close(engine->ckpt);
+    if (engine->signal != NULL) {
+        sli_signal_free(engine->signal);
+    }
+    sl_arena_free(engine->epoch_arena);
+    sl_arena_free(engine->job_arena);
+    sl_free(engine);
+}

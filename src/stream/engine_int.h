@@ -1,0 +1,206 @@
+/// engine_int.h — one driver's life; for the engine's files of stream/ only.
+///
+/// Threads: the *driver* owns everything here. Two strands work for it, each on a group at a time:
+/// the *writer* makes a group durable (deltas, outboxes, seals, log, one sync), the *committer*
+/// makes it visible. A third, the *compactor*, turns deltas into snapshots from files alone. A
+/// group is handed from one to the next by its `stage` word; whoever does not own it touches
+/// nothing else of it.
+///
+/// Files: engine.c open, step, wait, close · recover.c the order of recovery · epoch.c one epoch ·
+/// output.c outputs and outboxes · group.c seal and commit · snapshot.c compaction · progress.c
+/// what is told about it.
+#pragma once
+
+#include <stdatomic.h>
+
+#include "stream/clock.h"
+#include "stream/graph_int.h"
+#include "stream/plan.h"
+
+enum { SLI_MOST_PENDING_GROUPS = 16, SLI_BUSY_POLL_US = 1000000 };
+
+/// Rows that wait for the commit of their group in an outbox sink: kept as OUTPUT blocks, so that
+/// they spill.
+typedef struct sli_kept {
+    int64_t epoch, time_us;
+    int64_t owner; ///< block owner: one a (output, epoch)
+    int32_t n_partitions;
+    bool *has_rows; ///< by partition; in the group's arena
+} sli_kept;
+
+/// What one output has in a group.
+typedef struct sli_share {
+    sli_attempt *winners; ///< sinks that stage: sorted by (epoch, partition)
+    int32_t n_winners, winner_capacity;
+    sli_kept *kept; ///< outbox sinks: one an epoch
+    int32_t n_kept, kept_capacity;
+    sl_bytes receipt;   ///< after the seal
+    const char *outbox; ///< path after the seal, "" when there is none
+} sli_share;
+
+typedef enum sli_group_stage {
+    SLI_GROUP_OPEN = 0,   ///< the driver adds epochs
+    SLI_GROUP_SEALING,    ///< the writer's
+    SLI_GROUP_SEALED,     ///< the driver's again
+    SLI_GROUP_COMMITTING, ///< the committer's
+    SLI_GROUP_COMMITTED,  ///< the driver's, to be forgotten
+} sli_group_stage;
+
+typedef struct sli_group {
+    struct sli_group *next;
+    struct sli_engine *engine;
+    _Atomic int32_t stage; ///< release by who hands it on, acquire by who takes it
+    int64_t number;        ///< 0: idle, nothing to log
+    int64_t first_epoch, last_epoch, last_time_us;
+    int64_t rows_in, rows_out;
+    int64_t opened_us; ///< mono time of its first epoch's end
+    bool has_effect;   ///< rows, state or input: must be logged
+    sli_str plans;     ///< PLAN bodies not yet appended: epoch (i64), batch time (i64), bytes, each
+    sli_str delta;     ///< state delta
+    sli_share *shares; ///< one an output
+    sl_bytes *last_ranges; ///< one an input: the newest range in the group; size 0 none
+    sl_arena *arena;
+    const char *delta_path;
+    int64_t seal_us, log_us, commit_us; ///< durations
+    sl_code rc;                         ///< of the writer or committer
+    sl_error error;
+    int64_t committed_before; ///< groups up to it were committed when this one was closed: their
+                              ///< COMMITTED go with it
+    bool snapshot_due;        ///< positions were taken for a snapshot after it
+    sli_str positions;        ///< pairs of uid and position bytes
+} sli_group;
+
+/// An input of the job: a source or queue node's replayable source.
+typedef struct sli_input {
+    sl_stream *node;
+    sli_source *source; ///< owned by the ingest (sources) or by the node (queues)
+    sl_bytes range;     ///< of the running epoch
+    int32_t n_splits;
+    int64_t rows;
+    bool more;
+} sli_input;
+
+/// A group on record whose delta no snapshot covers yet.
+typedef struct sli_delta_ref {
+    int64_t group;
+    char *path; ///< "" when its state did not change
+    int64_t bytes;
+} sli_delta_ref;
+
+typedef struct sli_compaction sli_compaction;
+
+struct sli_engine {
+    sli_engine_env env;
+    sl_env *world;
+    sli_log *log;
+    sl_graph *graph;
+    sli_clock clock;
+    sli_signal *signal; ///< wakes the driver when io runs elsewhere
+    sl_arena *epoch_arena;
+    sl_arena *job_arena;
+
+    sli_ckpt *ckpt; ///< NULL without a checkpoint directory
+    char job_id[33];
+    int64_t generation;
+    uint64_t options_hash;
+    sli_ingest *ingest;
+    sli_input *inputs;
+    int32_t n_inputs;
+    sli_store *store;
+    bool has_state;
+
+    int64_t epoch; ///< the last one run
+    int64_t last_time_us;
+    int64_t next_group;
+    int64_t committed;
+    sli_group *open;                    ///< collects epochs; NULL when none since the last close
+    sli_group *pending, **pending_tail; ///< closed, in order, until committed
+    int32_t n_pending;
+    sli_group *retired;       ///< committed, but no durable COMMITTED yet: their outboxes stay
+    int64_t committed_logged; ///< writer: COMMITTED frames appended up to this group
+    int64_t last_close_us;
+    int64_t commit_interval_us, max_epochs, max_pending;
+    bool inline_commit; ///< no checkpoint and nothing slow to commit: the driver does it itself
+    bool plan_first;    ///< an output acts before SEALED: PLAN is synced alone
+
+    sli_strand *writer, *committer, *compactor;
+    sli_compaction *compaction; ///< running, or NULL
+    _Atomic int32_t compaction_done;
+    sli_delta_ref *deltas;
+    int32_t n_deltas, delta_capacity;
+    int64_t delta_bytes, snapshot_group, snapshot_bytes, snapshot_every_bytes,
+        snapshot_every_groups;
+
+    _Atomic int32_t stopping; ///< 0 no, 1 gracefully, 2 now
+    bool received_all;        ///< graceful stop: receivers have been stopped
+    sl_error failure;         ///< first failure; the job ends with it
+    sl_error kept_error;      ///< without a checkpoint: first failed epoch, told at the end
+    bool over;
+
+    int64_t block_owner; ///< next OUTPUT block owner
+    int64_t last_seal_us, last_log_us, last_commit_us;
+    int64_t rows_total;
+};
+
+// engine.c
+sl_code sli_engine_fail(sli_engine *engine, sl_code rc, const sl_error *err);
+
+// recover.c
+sl_code sli_engine_recover(sli_engine *engine, sl_error *err);
+
+// epoch.c
+/// Runs the next epoch: plans it (or takes `recorded`), runs the outputs, completes the state.
+sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *err);
+
+// output.c
+sl_code sli_outputs_run(sli_engine *engine, sli_epoch *epoch, sli_group *group,
+                        int64_t rows_expected, int64_t *rows_out, sl_error *err);
+/// Takes back what a failed epoch left in the group's shares.
+void sli_outputs_forget(sli_engine *engine, sli_group *group, int64_t epoch);
+/// The rows of a share as an outbox over OUTPUT blocks.
+typedef struct sli_kept_outbox {
+    sli_outbox base;
+    sli_engine *engine;
+    const sli_share *share;
+} sli_kept_outbox;
+sli_kept_outbox sli_outbox_of_share(sli_engine *engine, const sli_share *share);
+/// An outbox file's content; and an outbox that reads one.
+sl_code sli_outbox_put(sli_engine *engine, const sli_share *share, const sl_schema *schema,
+                       sli_str *out, sl_error *err);
+typedef struct sli_file_outbox {
+    sli_outbox base;
+    sli_buffer *bytes;
+} sli_file_outbox;
+sli_file_outbox sli_outbox_of_file(sli_buffer *bytes);
+void sli_share_reset(sli_engine *engine, sli_share *share);
+
+// group.c
+/// Appends the kept PLANs to the log. Thread: writer.
+sl_code sli_plans_append(sli_engine *engine, const sli_str *plans, sl_error *err);
+/// Appends COMMITTED frames up to a group. Thread: writer, or the driver once the writer has ended.
+sl_code sli_committed_append(sli_engine *engine, int64_t upto, sl_error *err);
+sl_code sli_group_open(sli_engine *engine, sli_group **out, sl_error *err);
+void sli_group_free(SL_TAKES sli_group *group);
+/// Closes the open group and sends it on its way.
+sl_code sli_group_close(sli_engine *engine, sl_error *err);
+/// Moves groups on that a strand has finished with. *moved when anything changed.
+sl_code sli_groups_step(sli_engine *engine, bool *moved, sl_error *err);
+/// Commits a sealed group from its record in every sink; recovery.
+sl_code sli_group_finish(sli_engine *engine, const sli_sealed *sealed, sl_error *err);
+
+// snapshot.c
+bool sli_snapshot_is_due(const sli_engine *engine);
+sl_code sli_positions_put(sli_engine *engine, sli_str *out, sl_error *err);
+sl_code sli_compaction_start(sli_engine *engine, sli_group *group, sl_error *err);
+sl_code sli_compaction_step(sli_engine *engine, sl_error *err);
+sl_code sli_delta_remember(sli_engine *engine, int64_t group, const char *path, int64_t bytes,
+                           sl_error *err);
+sl_code sli_snapshot_load(sli_engine *engine, int64_t *group, int64_t *epoch, int64_t *time_us,
+                          sl_error *err);
+sl_code sli_compaction_join(sli_engine *engine, sl_error *err);
+
+// progress.c
+void sli_progress_tell(sli_engine *engine, const sli_group *group, int64_t rows_in,
+                       int64_t rows_out, int64_t plan_us, int64_t run_us, int64_t late_us,
+                       const sl_error *error);
+extern const sli_metric_info sli_engine_metrics[];

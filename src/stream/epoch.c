@@ -1,0 +1,331 @@
+// One epoch: its input is fixed, the graph gives its RDDs, the outputs run, the state moves on.
+//
+// Without a checkpoint a failed epoch is dropped and the job goes on (Spark's behaviour); with one
+// the job stops before the next epoch has effects, and the next life runs the same input again.
+#include "stream/engine_int.h"
+
+typedef struct timing {
+    int64_t begun_us, planned_us, done_us;
+} timing;
+
+static sl_bytes range_of(void *ctx, const sl_stream *node, int32_t *n_splits)
+{
+    const sli_engine *engine = ctx;
+    for (int32_t i = 0; i < engine->n_inputs; i++) {
+        if (engine->inputs[i].node == node) {
+            *n_splits = engine->inputs[i].n_splits;
+            return engine->inputs[i].range;
+        }
+    }
+    *n_splits = 0;
+    return (sl_bytes){NULL, 0};
+}
+
+/// Asks every input for this epoch's range.
+static sl_code offer_all(sli_engine *engine, int64_t time_us, sl_error *err)
+{
+    for (int32_t i = 0; i < engine->n_inputs; i++) {
+        sli_input *input = &engine->inputs[i];
+        sli_ask ask = {
+            .epoch = engine->epoch + 1,
+            .batch_time_us = time_us,
+            .max_rows = sli_ingest_limit(engine->ingest, input->source, engine->clock.interval_us),
+        };
+        sli_offer offer = {0};
+        sl_code rc =
+            input->source->ops->offer(input->source, &ask, engine->epoch_arena, &offer, err);
+        if (rc != SL_OK) {
+            return sl_error_wrap(err, rc, "plan of epoch %lld, source %s", (long long)ask.epoch,
+                                 input->node->uid);
+        }
+        input->range = offer.range;
+        input->n_splits = offer.n_splits;
+        input->rows = offer.rows;
+        input->more = offer.more;
+    }
+    return SL_OK;
+}
+
+/// Takes the ranges on record. The sources count them as offered.
+static sl_code accept_all(sli_engine *engine, const sli_plan *plan, sl_error *err)
+{
+    for (int32_t i = 0; i < engine->n_inputs; i++) {
+        sli_input *input = &engine->inputs[i];
+        const sli_plan_input *recorded = sli_plan_find(plan, input->node->uid);
+        input->range = recorded == NULL ? (sl_bytes){NULL, 0} : recorded->range;
+        input->n_splits = recorded == NULL ? 0 : recorded->n_splits;
+        input->rows = recorded == NULL ? 0 : recorded->rows;
+        input->more = false;
+        if (input->range.size > 0) {
+            sl_code rc = input->source->ops->accept(input->source, input->range, err);
+            if (rc != SL_OK) {
+                return sl_error_wrap(err, rc, "planned epoch %lld, source %s",
+                                     (long long)plan->epoch, input->node->uid);
+            }
+        }
+    }
+    return SL_OK;
+}
+
+static void put_plan(sli_engine *engine, int64_t time_us, sli_str *out)
+{
+    sli_plan_input *inputs =
+        sl_arena_alloc_zero(engine->epoch_arena, (size_t)(engine->n_inputs + 1) * sizeof *inputs);
+    if (inputs == NULL) {
+        out->failed = true;
+        return;
+    }
+    for (int32_t i = 0; i < engine->n_inputs; i++) {
+        const sli_input *input = &engine->inputs[i];
+        inputs[i] = (sli_plan_input){input->node->uid, input->range, input->n_splits, input->rows};
+    }
+    sli_plan plan = {
+        .epoch = engine->epoch + 1,
+        .time_us = time_us,
+        .seed = engine->env.runtime->seed,
+        .options_hash = engine->options_hash,
+        .graph_hash = sl_graph_hash(engine->graph),
+        .parallelism = engine->env.runtime->parallelism,
+        .inputs = inputs,
+        .n_inputs = engine->n_inputs,
+    };
+    sli_plan_put(out, &plan);
+}
+
+/// Keeps the PLAN for the group's one sync.
+static sl_code record_plan(sli_engine *engine, sli_group *group, int64_t time_us, sl_error *err)
+{
+    if (engine->ckpt == NULL) {
+        return SL_OK;
+    }
+    sli_str body = {.tag = SLI_TAG_STREAM};
+    put_plan(engine, time_us, &body);
+    sl_code rc = sli_str_check(&body, "PLAN", err);
+    if (rc == SL_OK) {
+        sli_put_i64(&group->plans, engine->epoch + 1);
+        sli_put_i64(&group->plans, time_us);
+        sli_put_bytes(&group->plans, body.data, body.size);
+        rc = sli_str_check(&group->plans, "PLANs of a group", err);
+    }
+    sli_str_reset(&body);
+    return rc;
+}
+
+typedef struct plan_sync {
+    sli_engine *engine;
+    sli_group *group;
+    sli_signal *done;
+    sl_code rc;
+    sl_error error;
+} plan_sync;
+
+static void sync_plans_on_writer(void *ctx)
+{
+    plan_sync *sync = ctx;
+    sync->rc = sli_plans_append(sync->engine, &sync->group->plans, &sync->error);
+    sli_str_clear(&sync->group->plans);
+    if (sync->rc == SL_OK) {
+        sync->rc = sli_ckpt_sync(sync->engine->ckpt, &sync->error);
+    }
+    sli_signal_set(sync->done);
+}
+
+/// An output acts before SEALED: what it will see must be on record first. The writer owns the log,
+/// so it does it.
+static sl_code sync_plans(sli_engine *engine, sli_group *group, sl_error *err)
+{
+    plan_sync sync = {.engine = engine, .group = group, .done = sli_signal_new(engine->world)};
+    if (sync.done == NULL) {
+        return sl_error_nomem(err, 64, "the signal of a PLAN");
+    }
+    sl_code rc = SL_OK;
+    if (!sli_strand_post(engine->writer, sync_plans_on_writer, &sync)) {
+        rc = sl_error_set(err, SL_E_NOMEM, "the log writer's queue is full");
+    } else {
+        // `sync` lives on this stack: it must have been used before this returns, whatever the wait
+        // says.
+        rc = sli_signal_wait(sync.done, SLI_FOREVER, err);
+        if (rc == SL_OK && sync.rc != SL_OK) {
+            rc = sync.rc;
+            *err = sync.error;
+        }
+        if (rc == SL_E_CRASHED) {
+            sli_strand_free(engine->writer);
+            engine->writer = NULL;
+        }
+    }
+    sli_signal_free(sync.done);
+    return rc;
+}
+
+/// Copies what the group must remember of the inputs' ranges: they are forgotten when the group is
+/// committed.
+static sl_code remember_ranges(sli_engine *engine, sli_group *group, sl_error *err)
+{
+    for (int32_t i = 0; i < engine->n_inputs; i++) {
+        const sli_input *input = &engine->inputs[i];
+        if (input->range.size == 0) {
+            continue;
+        }
+        void *copy = sl_arena_copy(group->arena, input->range.data, input->range.size);
+        if (copy == NULL) {
+            return sl_error_nomem(err, input->range.size, "a range");
+        }
+        group->last_ranges[i] = (sl_bytes){copy, input->range.size};
+        group->has_effect = true;
+    }
+    return SL_OK;
+}
+
+static int64_t rows_offered(const sli_engine *engine)
+{
+    int64_t rows = 0;
+    for (int32_t i = 0; i < engine->n_inputs; i++) {
+        if (engine->inputs[i].range.size > 0 && engine->inputs[i].rows < 0) {
+            return -1;
+        }
+        rows += engine->inputs[i].range.size > 0 ? engine->inputs[i].rows : 0;
+    }
+    return rows;
+}
+
+/// The graph's RDDs and outputs for the planned ranges.
+static sl_code run_outputs(sli_engine *engine, sli_group *group, int64_t time_us, int64_t *rows_out,
+                           sl_error *err)
+{
+    sli_epoch epoch = {
+        .number = engine->epoch + 1,
+        .time_us = time_us,
+        .generation = engine->generation,
+        .runtime = engine->env.runtime,
+        .arena = engine->epoch_arena,
+        .range = range_of,
+        .ctx = engine,
+    };
+    epoch.made =
+        sl_arena_alloc_zero(engine->epoch_arena, (size_t)engine->graph->n_nodes * sizeof(sl_rdd *));
+    if (epoch.made == NULL) {
+        return sl_error_nomem(err, (size_t)engine->graph->n_nodes * sizeof(sl_rdd *),
+                              "the epoch's RDDs");
+    }
+    sli_sched_epoch(engine->env.sched, epoch.generation, epoch.number, epoch.time_us);
+    sl_code rc = sli_outputs_run(engine, &epoch, group, rows_offered(engine), rows_out, err);
+    if (rc == SL_OK) {
+        rc = sli_epoch_settle(&epoch, err);
+    }
+    sli_epoch_release(&epoch);
+    return rc;
+}
+
+static sl_code plan_epoch(sli_engine *engine, sli_group *group, const sli_plan *recorded,
+                          int64_t time_us, sl_error *err)
+{
+    sli_env_phase(engine->world, "fetch");
+    if (recorded != NULL) {
+        SL_TRY(accept_all(engine, recorded, err));
+    } else {
+        SL_TRY(offer_all(engine, time_us, err));
+        SL_TRY(record_plan(engine, group, time_us, err));
+    }
+    SL_TRY(remember_ranges(engine, group, err));
+    if (engine->plan_first && recorded == NULL &&
+        !sli_env_bug(engine->world, "plan-after-effect")) {
+        return sync_plans(engine, group, err);
+    }
+    return SL_OK;
+}
+
+/// What a finished epoch leaves in the group and the engine.
+static void count_epoch(sli_engine *engine, sli_group *group, int64_t time_us, int64_t rows_in,
+                        int64_t rows_out)
+{
+    engine->epoch++;
+    engine->last_time_us = time_us;
+    if (group->first_epoch == 0) {
+        group->first_epoch = engine->epoch;
+        group->opened_us = sli_env_mono_us(engine->world);
+    }
+    group->last_epoch = engine->epoch;
+    group->last_time_us = time_us;
+    group->rows_in += rows_in;
+    group->rows_out += rows_out;
+    group->has_effect = group->has_effect || rows_out > 0;
+    engine->rows_total += rows_in;
+}
+
+/// Without a checkpoint: the epoch's error is kept for the end, its input is gone, later epochs go
+/// on.
+static sl_code drop_epoch(sli_engine *engine, sli_group *group, int64_t time_us, sl_code rc,
+                          sl_error *err)
+{
+    sl_action action = sl_error_action(err);
+    if (engine->ckpt != NULL || rc == SL_E_CRASHED || rc == SL_E_CANCELLED ||
+        action == SL_ACT_STOP_JOB) {
+        return rc;
+    }
+    SLI_LOG(engine->log, SLI_ERROR, "stream", "epoch %lld failed and is dropped: %s",
+            (long long)(engine->epoch + 1), err->text);
+    if (engine->kept_error.code == SL_OK) {
+        engine->kept_error = *err;
+    }
+    count_epoch(engine, group, time_us, 0, 0);
+    return SL_OK;
+}
+
+static void tell(sli_engine *engine, const sli_group *group, const timing *at, int64_t rows_in,
+                 int64_t rows_out, const sl_error *error)
+{
+    int64_t due_us = engine->last_time_us - engine->clock.offset_us;
+    int64_t late_us = at->begun_us > due_us ? at->begun_us - due_us : 0;
+    for (int32_t i = 0; i < engine->n_inputs; i++) {
+        sli_ingest_epoch_done(engine->ingest, engine->inputs[i].source, engine->last_time_us,
+                              engine->inputs[i].rows < 0 ? rows_in : engine->inputs[i].rows,
+                              at->done_us - at->begun_us, late_us);
+    }
+    sli_progress_tell(engine, group, rows_in, rows_out, at->planned_us - at->begun_us,
+                      at->done_us - at->planned_us, late_us, error);
+}
+
+sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *err)
+{
+    if (engine->open == NULL) {
+        SL_TRY(sli_group_open(engine, &engine->open, err));
+    }
+    sli_group *group = engine->open;
+    int64_t time_us = recorded != NULL ? recorded->time_us : engine->clock.next_time_us;
+    int64_t number = engine->epoch + 1, rows_out = 0;
+    sl_error failure = SL_ERROR_INIT;
+    timing at = {.begun_us = sli_env_mono_us(engine->world)};
+    if (recorded == NULL) {
+        sli_clock_tick(&engine->clock);
+    }
+    sl_code rc = plan_epoch(engine, group, recorded, time_us, &failure);
+    at.planned_us = sli_env_mono_us(engine->world);
+    if (rc == SL_OK) {
+        sli_env_phase(engine->world, "stage");
+        rc = run_outputs(engine, group, time_us, &rows_out, &failure);
+    }
+    if (rc == SL_OK && engine->store != NULL) {
+        rc = engine->store->ops->complete(engine->store, number, &failure);
+    }
+    at.done_us = sli_env_mono_us(engine->world);
+    if (rc != SL_OK) {
+        if (engine->store != NULL) {
+            engine->store->ops->fail(engine->store, number);
+        }
+        sli_outputs_forget(engine, group, number);
+        rc = drop_epoch(engine, group, time_us, rc, &failure);
+        if (rc == SL_OK) {
+            tell(engine, group, &at, 0, 0, &failure);
+        } else if (err != NULL) {
+            *err = failure;
+        }
+    } else {
+        int64_t rows_in = rows_offered(engine);
+        rows_in = rows_in < 0 ? 0 : rows_in;
+        count_epoch(engine, group, time_us, rows_in, rows_out);
+        tell(engine, group, &at, rows_in, rows_out, NULL);
+    }
+    sl_arena_reset(engine->epoch_arena);
+    return rc;
+}

@@ -1,0 +1,106 @@
+/// graph_def.h — what the definition calls share: making nodes, mistakes, checks.
+///
+/// A definition call is always the same three steps:
+///
+///     node = sli_node_begin(&ops, label, a, b);          // NULL: a mistake sticks already, or
+///     sticks now rc = resolve(node, ..., &err);                     // body, schema, args return
+///     sli_node_end(node, rc, &err);               // into the graph, or the mistake sticks with
+///     its place
+#pragma once
+
+#include "stream/graph_int.h"
+
+extern const sli_node_ops sli_node_source_ops, sli_node_queue_ops, sli_node_update_ops;
+
+// ---------------------------------------------------------------- graph.c
+
+/// Whether the graph can still be defined: no mistake yet and not sealed (a call after the seal is
+/// a mistake itself). `graph` may be NULL: false.
+bool sli_graph_is_open(sl_graph *graph);
+/// Sticks *err to the graph, unless one sticks already.
+void sli_graph_stick(sl_graph *graph, sl_code rc, const sl_error *err);
+/// Sticks SL_E_NOMEM.
+void sli_graph_stick_nomem(sl_graph *graph, size_t size, const char *what);
+/// `items` with room for one more; NULL when memory is refused (`items` stays good).
+void *sli_grown(void *items, int32_t n, int32_t *capacity, size_t size);
+
+/// A node that is not in the graph yet, with index, derived uid and inputs. `b` NULL: one input.
+sl_stream *sli_node_begin(const sli_node_ops *ops, const char *label, sl_stream *a, sl_stream *b);
+/// As sli_node_begin for an operator that needs both: of one graph and with the same slide.
+sl_stream *sli_node_begin_two(const sli_node_ops *ops, sl_stream *a, sl_stream *b);
+/// As sli_node_begin for an operator without inputs.
+sl_stream *sli_node_begin_source(sl_graph *graph, const sli_node_ops *ops, const char *label);
+/// Puts the node into the graph and returns it; when `rc` tells of a failure, frees it, makes *err
+/// the graph's mistake with the operator's place before it, and returns NULL.
+sl_stream *sli_node_end(sl_stream *node, sl_code rc, sl_error *err);
+/// Makes *err the graph's mistake, with the operator's place.
+void sli_node_mistake(const sl_stream *node, sl_code rc, sl_error *err);
+/// A zeroed body in the arena; also sets node->body.
+sl_code sli_node_body(sl_stream *node, size_t size, void **out, sl_error *err);
+/// "reduceByKey after flatMap 'split'".
+void sli_node_put_place(const sl_stream *node, sli_str *out);
+/// "flatMap 'split'".
+void sli_node_put_name(const sl_stream *node, sli_str *out);
+/// A copy in the graph's arena; NULL for NULL.
+sl_code sli_graph_copy(sl_graph *graph, const char *text, const char **out, sl_error *err);
+
+// ---------------------------------------------------------------- graph_uid.c
+
+/// [A-Za-z0-9_.-]+, at most SLI_MAX_UID, not beginning with a dot.
+bool sli_is_uid(const char *text);
+/// Fails: SL_E_INVALID when another node has the uid.
+sl_code sli_uid_check_unique(const sl_stream *node, const char *uid, sl_error *err);
+/// Gives the outputs their uids. Fails: SL_E_INVALID, two of the same; SL_E_NOMEM.
+sl_code sli_outputs_name(sl_graph *graph, sl_error *err);
+
+// ---------------------------------------------------------------- graph_fn.c
+
+/// What every table of a user function has.
+typedef struct sli_fn_head {
+    size_t struct_size, least_size; ///< as set, and sizeof the table
+    const char *type;               ///< "sl_fn"
+    const char *name;
+    sli_code_fn run;
+    uint32_t version;
+} sli_fn_head;
+/// Name, size, code and arguments; and that no other function of the job has the name.
+sl_code sli_fn_check(const sl_graph *graph, const sli_fn_head *head, const char *args,
+                     sl_error *err);
+/// The schema a function declares, or `otherwise`'s when it declares none. *out one reference.
+sl_code sli_fn_schema(const char *out_text, const sl_schema *otherwise, sl_schema **out,
+                      sl_error *err);
+
+// ---------------------------------------------------------------- text.c
+
+/// Appends ` key="value"`, as JSON text; nothing for a NULL value.
+void sli_put_pair(sli_str *out, const char *key, const char *value);
+/// As sli_put_pair for the columns named: "user, page".
+void sli_put_columns(sli_str *out, const char *key, const sl_schema *schema, const int32_t *columns,
+                     int32_t n_columns);
+/// Ends `text` and makes it the node's args.
+sl_code sli_node_set_args(sl_stream *node, sli_str *text, sl_error *err);
+/// Appends the URL with the values of options that are secret, by the tables of the graph's sources
+/// and sinks, replaced by "***".
+void sli_put_url(sli_str *out, const sl_graph *graph, const char *url);
+/// The URL without its query, for messages; in the arena. NULL without memory.
+const char *sli_url_label(sl_graph *graph, const char *url);
+
+// ---------------------------------------------------------------- node_source.c
+
+/// The schema of what a URL names, without touching it. *out one reference.
+sl_code sli_url_schema(const sl_graph *graph, const char *url, const char *uid, bool is_table,
+                       sl_schema **out, sl_error *err);
+/// All rows of a static table, now, in order.
+sl_code sli_table_each(sli_runtime *runtime, const char *url, sli_emit_fn each, void *ctx,
+                       sl_error *err);
+
+// ---------------------------------------------------------------- node_wide.c
+
+enum { SLI_MAX_KEYS = 64 }; ///< columns that sli_columns_parse gives at most
+
+/// sli_columns_parse that refuses no keys at all.
+sl_code sli_keys_parse(const char *keys, const sl_schema *schema, int32_t *columns, int32_t *n,
+                       sl_error *err);
+/// The schema of a join, and ` keys="..."`, appended to `args`.
+sl_code sli_join_resolve(const sl_schema *a, const sl_schema *b, const char *keys, sl_schema **out,
+                         sli_str *args, sl_error *err);

@@ -1,0 +1,75 @@
+// The RDDs of one epoch: made from the outputs backwards, each node's once.
+#include "stream/node_state.h"
+
+static sl_code check_made(const sl_stream *node, const sl_rdd *rdd, sl_error *err)
+{
+    SL_TRY(sl_rdd_check(rdd, err));
+    return sl_schema_equal(sl_rdd_schema(rdd), node->schema)
+               ? SL_OK
+               : sl_error_set(err, SL_E_INVALID, "its RDD has \"%.150s\", defined was \"%.150s\"",
+                              sl_schema_text(sl_rdd_schema(rdd)), sl_schema_text(node->schema));
+}
+
+static sl_code make(sli_epoch *epoch, sl_stream *node, sl_rdd *const *inputs, sl_error *err)
+{
+    sl_rdd *rdd = NULL;
+    sl_code rc = node->ops->rdd(node, epoch, inputs, &rdd, err);
+    if (rc == SL_OK) {
+        rc = check_made(node, rdd, err);
+    }
+    if (rc != SL_OK) {
+        sl_rdd_unref(rdd);
+        return sl_error_wrap(err, rc, "operator %s", node->uid);
+    }
+    // What a transform gives back may be the program's own RDD, or its input: that has a name
+    // already.
+    if (rdd->uid == NULL) {
+        sli_rdd_uid(rdd, node->uid);
+    }
+    if (node->level != SL_LEVEL_NONE) {
+        sl_rdd_persist(rdd, node->level);
+    }
+    epoch->made[node->index] = rdd;
+    epoch->n_made = node->index >= epoch->n_made ? node->index + 1 : epoch->n_made;
+    return SL_OK;
+}
+
+// Recursion is as deep as the graph, which SLI_MAX_NODES bounds.
+sl_code sli_epoch_rdd(sli_epoch *epoch, sl_stream *node, sl_rdd **out, sl_error *err)
+{
+    if (epoch->made[node->index] == NULL) {
+        sl_rdd *inputs[2] = {NULL, NULL};
+        for (int32_t i = 0; i < node->n_inputs; i++) {
+            SL_TRY(sli_epoch_rdd(epoch, node->inputs[i], &inputs[i], err));
+        }
+        SL_TRY(make(epoch, node, inputs, err));
+    }
+    *out = epoch->made[node->index];
+    return SL_OK;
+}
+
+sl_code sli_epoch_settle(sli_epoch *epoch, sl_error *err)
+{
+    for (int32_t i = 0; i < epoch->n_made; i++) {
+        sl_rdd *rdd = epoch->made[i];
+        if (rdd != NULL && sli_is_update_rdd(rdd)) {
+            sl_code rc = sli_update_settle(rdd, err);
+            if (rc != SL_OK) {
+                return sl_error_wrap(err, rc, "operator %s", rdd->uid);
+            }
+        }
+    }
+    return SL_OK;
+}
+
+void sli_epoch_release(sli_epoch *epoch)
+{
+    for (int32_t i = epoch->n_made; i-- > 0;) {
+        if (epoch->made[i] != NULL && sli_is_update_rdd(epoch->made[i])) {
+            sli_update_end(epoch->made[i]);
+        }
+        sl_rdd_unref(epoch->made[i]);
+        epoch->made[i] = NULL;
+    }
+    epoch->n_made = 0;
+}

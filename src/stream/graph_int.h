@@ -1,0 +1,143 @@
+/// graph_int.h — nodes of the graph; for files of stream/ only.
+///
+/// A node is an operator: a static table, text arguments, inputs. The line an operator of all
+/// nodes, in order, is the graph's canonical form; its hash is the graph hash. Resolution (schemas,
+/// keys, aggregations) happens at definition, once; at run time a node only makes its RDD for each
+/// epoch.
+///
+/// Uids. A node without a given uid is called by its kind and its number among the nodes of that
+/// kind, in order of definition: "flatMap-1". So adding, removing or reordering operators of one
+/// kind renames later ones of that kind, and nothing else does. An output is called by its stream's
+/// uid, its kind and its number among those: "flatMap-1.print-1"; whoever gives a stream a uid
+/// gives its outputs lasting names as well.
+///
+/// Files: graph.c nodes and mistakes · graph_uid.c settings of one stream · graph_output.c outputs
+/// · graph_fn.c checks of user functions · text.c canonical form · graph_epoch.c RDDs of an epoch ·
+/// node_*.c and queue.c the operators. What they share is in graph_def.h.
+#pragma once
+
+#include "stream/stream.h"
+
+enum {
+    SLI_MAX_NODES = 2048, ///< operators of a graph; also bounds how deep its RDDs are asked for
+    SLI_MAX_OUTPUTS = 1024,
+    SLI_MAX_NAMES = 1024,  ///< of aggregations, attachments, settings: of each
+    SLI_MAX_UID = 100,     ///< characters of a given uid: they are names of files
+    SLI_MAX_QUEUED = 65536 ///< RDDs that wait in one queue stream, or were taken and not committed
+};
+
+/// What making one epoch's RDDs needs. Lives for the epoch.
+typedef struct sli_epoch {
+    int64_t number, time_us, generation;
+    sli_runtime *runtime;
+    sl_arena *arena;
+    /// The range that PLAN has for a source node, and its splits. Set by the engine.
+    sl_bytes (*range)(void *ctx, const sl_stream *node, int32_t *n_splits);
+    void *ctx;
+    sl_rdd **made;  ///< by node index: the RDD of this epoch, NULL until asked; one reference each
+    int32_t n_made; ///< graph_epoch.c's: one past the highest index made; 0 at first
+} sli_epoch;
+
+/// A user's code, for telling two functions of one name apart.
+typedef void (*sli_code_fn)(void);
+
+typedef struct sli_node_ops {
+    const char *kind; ///< "flatMap", as in texts and the UI
+    /// The node's RDD for this epoch from its inputs' RDDs (borrowed). *out one reference, NULL
+    /// only without memory. Mistakes may stick to it; the caller looks.
+    sl_code (*rdd)(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inputs, sl_rdd **out,
+                   sl_error *err);
+    void (*free)(sl_stream *node); ///< what lies outside the arena; may be NULL. Also half defined
+    int32_t most_partitions;       ///< of its shuffle; 0: it has none that may be set
+} sli_node_ops;
+
+struct sl_stream {
+    const sli_node_ops *ops;
+    sl_graph *graph;
+    int32_t index; ///< place in the graph
+    sl_stream *inputs[2];
+    int32_t n_inputs;
+    char *uid; ///< given, or derived: see above
+    bool uid_given;
+    const char *label; ///< for messages: the function's, queue's or source's name; may be NULL
+    sli_code_fn code;  ///< the user's function, NULL without
+    uint32_t code_version;
+    sl_schema *schema;
+    int32_t n_partitions; ///< 0: the job's default
+    sl_level level;
+    int64_t slide_epochs; ///< 1 unless windows say otherwise
+    char *args;           ///< canonical text of everything but inputs and settings
+    void *body;           ///< the operator's own, in the arena
+    // run time, set by the engine
+    sli_source *source; ///< source and queue nodes: the replayable input
+    sli_store *store;   ///< stateful nodes
+    sli_table *table;   ///< stateful nodes
+    sl_rdd *static_rdd; ///< table joins: made once, cached
+};
+
+typedef enum sli_output_kind { SLI_OUT_SINK = 1, SLI_OUT_FOREACH } sli_output_kind;
+typedef struct sli_output {
+    sli_output_kind kind;
+    const char *verb; ///< "print", "save", "foreachRDD"
+    sl_stream *input;
+    char *uid; ///< set by sli_graph_seal (and sl_graph_text)
+    char *url; ///< SLI_OUT_SINK: "console:?rows=10" for print
+    const sl_foreach_fn *foreach;
+    char *args;
+    sli_sink *sink;         ///< run time
+    int64_t last_committed; ///< run time: what the sink said at recovery
+} sli_output;
+
+struct sl_graph {
+    sl_error mistake;
+    bool sealed;
+    sl_arena *arena;
+    sl_stream **nodes;
+    int32_t n_nodes, capacity;
+    sli_output *outputs;
+    int32_t n_outputs, output_capacity;
+    const sl_agg_fn **aggregations; ///< NULL-ended when there are any
+    int32_t n_aggregations, aggregation_capacity;
+    struct sli_attachment {
+        const char *name;
+        void *pointer;
+    } * attachments;
+    int32_t n_attachments, attachment_capacity;
+    struct sli_setting {
+        const char *name, *value;
+    } * settings;
+    int32_t n_settings, setting_capacity;
+    const sli_source_ops *const *sources;
+    const sli_sink_ops *const *sinks;
+    sl_env *env;
+    bool compat_spark;
+    char *text;    ///< in the arena; NULL when a call has changed the graph since
+    uint64_t hash; ///< of `text`
+};
+
+/// Source nodes: the URL; queue nodes: the queue's name (NULL for others).
+const char *sli_node_url(const sl_stream *node);
+const char *sli_node_queue(const sl_stream *node);
+bool sli_node_queue_one_at_a_time(const sl_stream *node);
+/// Stateful nodes: what the store needs; NULL for others. Lives as long as the graph.
+const sli_table_info *sli_node_state(const sl_stream *node);
+/// Stateful nodes: URL of the initial state, or NULL.
+const char *sli_node_initial(const sl_stream *node);
+/// Puts rows into the queue of that name. Thread: any. Fails: SL_E_NOT_FOUND (the nearest named),
+/// SL_E_INVALID (schema, partitions), SL_E_NO_SPACE (SLI_MAX_QUEUED RDDs are waiting).
+sl_code sli_graph_push(sl_graph *graph, const char *queue, const sl_batch *rows,
+                       int32_t n_partitions, sl_error *err);
+/// The node's RDD for the epoch, made with its ancestors' when asked for the first time. Borrowed
+/// from epoch->made. Fails: what is wrong with the RDD, with the operator's uid.
+sl_code sli_epoch_rdd(sli_epoch *epoch, sl_stream *node, sl_rdd **out, sl_error *err);
+/// Computes the partitions of stateful operators that no output of this epoch asked for (a
+/// foreachRDD that takes one row, a transform that drops its input): without it their new values
+/// would be lost. To be called after the outputs ran and before the store completes the epoch.
+/// Costs nothing when nothing is missing. Thread: driver.
+sl_code sli_epoch_settle(sli_epoch *epoch, sl_error *err);
+void sli_epoch_release(sli_epoch *epoch); ///< drops epoch->made
+/// Reads the initial state of every stateful node that has one into its table, as changes of epoch
+/// 0, and completes that epoch, so that the initial state is part of the first delta. For a job
+/// that has never sealed anything, once node->store and node->table are set. Thread: driver.
+/// Blocks: yes. Fails: as reading the table; SL_E_DATA for a key that is there twice.
+sl_code sli_state_load_initial(sl_graph *graph, sli_runtime *runtime, sl_error *err);

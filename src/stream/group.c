@@ -1,0 +1,502 @@
+// Commit groups: closed by the driver, made durable by the writer, made visible by the committer,
+// forgotten by the driver.
+//
+//     OPEN ─close─► SEALING ─writer─► SEALED ─► COMMITTING ─committer─► COMMITTED ─► retired
+//     ─COMMITTED durable─► freed
+//
+// The writer makes all that SEALED names durable (delta, outboxes, staged objects), then appends
+// PLANs, SEALED and the COMMITTED frames of earlier groups, with one sync. Only then the committer
+// starts. A group whose epochs had no input, no rows and no change of state is *idle*: it has
+// nothing to recover, is not logged, and only shows the console's banners.
+#include "stream/engine_int.h"
+
+// ---------------------------------------------------------------- making and freeing
+
+sl_code sli_group_open(sli_engine *engine, sli_group **out, sl_error *err)
+{
+    sl_arena *arena = sl_arena_new(SLI_TAG_STREAM);
+    sli_group *group = sl_alloc_zero(SLI_TAG_STREAM, sizeof *group);
+    if (group != NULL && arena != NULL) {
+        group->shares =
+            sl_arena_alloc_zero(arena, (size_t)(engine->graph->n_outputs + 1) * sizeof(sli_share));
+        group->last_ranges =
+            sl_arena_alloc_zero(arena, (size_t)(engine->n_inputs + 1) * sizeof(sl_bytes));
+    }
+    if (group == NULL || group->shares == NULL || group->last_ranges == NULL) {
+        sl_arena_free(arena);
+        sl_free(group);
+        return sl_error_nomem(err, sizeof *group, "a commit group");
+    }
+    group->arena = arena;
+    group->engine = engine;
+    group->plans.tag = group->delta.tag = group->positions.tag = SLI_TAG_STREAM;
+    group->delta_path = "";
+    *out = group;
+    return SL_OK;
+}
+
+void sli_group_free(sli_group *group)
+{
+    if (group == NULL) {
+        return;
+    }
+    for (int32_t i = 0; i < group->engine->graph->n_outputs; i++) {
+        sli_share_reset(group->engine, &group->shares[i]);
+    }
+    sli_str_reset(&group->plans);
+    sli_str_reset(&group->delta);
+    sli_str_reset(&group->positions);
+    sl_arena_free(group->arena);
+    sl_free(group);
+}
+
+// ---------------------------------------------------------------- the writer
+
+static sl_code seal_sink(sli_group *group, sli_output *output, sli_share *share, sl_error *err)
+{
+    sli_engine *engine = group->engine;
+    share->outbox = "";
+    if (output->sink->ops->stage != NULL) {
+        return output->sink->ops->seal(output->sink, group->number, share->winners,
+                                       share->n_winners, group->arena, &share->receipt, err);
+    }
+    if (engine->ckpt == NULL) {
+        return SL_OK; // committed from memory by this process, or never
+    }
+    sli_str rows = {.tag = SLI_TAG_STREAM};
+    sl_code rc = sli_outbox_put(engine, share, output->input->schema, &rows, err);
+    if (rc == SL_OK) {
+        rc = sli_ckpt_put(engine->ckpt, SLI_OUTBOX, group->number, output->uid,
+                          (sl_bytes){rows.data, rows.size}, group->arena, &share->outbox, err);
+    }
+    sli_str_reset(&rows);
+    return rc;
+}
+
+static sl_code seal_all(sli_group *group, sl_error *err)
+{
+    sli_engine *engine = group->engine;
+    if (engine->ckpt != NULL && group->delta.size > 0) {
+        sl_bytes delta = {group->delta.data, group->delta.size};
+        SL_TRY(sli_ckpt_put(engine->ckpt, SLI_DELTA, group->number, "", delta, group->arena,
+                            &group->delta_path, err));
+    }
+    for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
+        sli_output *output = &engine->graph->outputs[i];
+        if (output->kind == SLI_OUT_SINK) {
+            sl_code rc = seal_sink(group, output, &group->shares[i], err);
+            if (rc != SL_OK) {
+                return sl_error_wrap(err, rc, "seal group %lld of output %s",
+                                     (long long)group->number, output->uid);
+            }
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code append_sealed(sli_group *group, sl_error *err)
+{
+    sli_engine *engine = group->engine;
+    sli_sealed sealed = {
+        .group = group->number,
+        .first_epoch = group->first_epoch,
+        .last_epoch = group->last_epoch,
+        .last_time_us = group->last_time_us,
+        .rows_in = group->rows_in,
+        .rows_out = group->rows_out,
+        .delta = group->delta_path,
+    };
+    sealed.sinks = sl_arena_alloc_zero(group->arena, (size_t)(engine->graph->n_outputs + 1) *
+                                                         sizeof *sealed.sinks);
+    if (sealed.sinks == NULL) {
+        return sl_error_nomem(err, (size_t)engine->graph->n_outputs * sizeof *sealed.sinks,
+                              "a SEALED frame");
+    }
+    bool forget = sli_env_bug(engine->world, "receipts-forgotten");
+    for (int32_t i = 0; i < engine->graph->n_outputs && !forget; i++) {
+        if (engine->graph->outputs[i].kind == SLI_OUT_SINK) {
+            const sli_share *share = &group->shares[i];
+            sealed.sinks[sealed.n_sinks++] =
+                (sli_sealed_sink){engine->graph->outputs[i].uid, share->receipt, share->outbox};
+        }
+    }
+    sli_str body = {.tag = SLI_TAG_STREAM};
+    sli_sealed_put(&body, &sealed);
+    sl_code rc = sli_str_check(&body, "SEALED", err);
+    if (rc == SL_OK) {
+        rc = sli_ckpt_append_about(engine->ckpt, SLI_SEALED, group->number, group->last_epoch,
+                                   (sl_bytes){body.data, body.size}, err);
+    }
+    sli_str_reset(&body);
+    return rc;
+}
+
+sl_code sli_plans_append(sli_engine *engine, const sli_str *plans, sl_error *err)
+{
+    sli_reader r = sli_reader_of((sl_bytes){plans->data, plans->size});
+    while (r.at != r.end && !r.bad) {
+        int64_t epoch = sli_get_i64(&r), time_us = sli_get_i64(&r);
+        sl_bytes body = sli_get_bytes(&r);
+        SL_TRY(sli_ckpt_append_about(engine->ckpt, SLI_PLAN, epoch, time_us, body, err));
+    }
+    return SL_OK;
+}
+
+sl_code sli_committed_append(sli_engine *engine, int64_t upto, sl_error *err)
+{
+    while (engine->committed_logged < upto) {
+        SL_TRY(sli_ckpt_append(engine->ckpt, SLI_COMMITTED, engine->committed_logged + 1,
+                               (sl_bytes){NULL, 0}, err));
+        engine->committed_logged++;
+    }
+    return SL_OK;
+}
+
+static sl_code commit_sinks(sli_group *group, sl_error *err);
+
+static sl_code write_log(sli_group *group, sl_error *err)
+{
+    sli_engine *engine = group->engine;
+    bool early = sli_env_bug(engine->world, "committed-too-early");
+    SL_TRY(sli_committed_append(engine, group->committed_before, err));
+    SL_TRY(sli_plans_append(engine, &group->plans, err));
+    SL_TRY(append_sealed(group, err));
+    if (early) {
+        SL_TRY(sli_committed_append(engine, group->number, err));
+    }
+    if (sli_env_bug(engine->world, "commit-before-seal-sync")) {
+        SL_TRY(commit_sinks(group, err));
+    }
+    return sli_ckpt_sync(engine->ckpt, err);
+}
+
+static sl_code seal_group(sli_group *group)
+{
+    sli_engine *engine = group->engine;
+    int64_t begun = sli_env_mono_us(engine->world);
+    sli_env_phase(engine->world, "seal");
+    sl_code rc = seal_all(group, &group->error);
+    int64_t sealed = sli_env_mono_us(engine->world);
+    group->seal_us = sealed - begun;
+    if (rc == SL_OK && engine->ckpt != NULL) {
+        sli_env_phase(engine->world, "log");
+        rc = write_log(group, &group->error);
+        group->log_us = sli_env_mono_us(engine->world) - sealed;
+        if (rc != SL_OK) {
+            rc = sl_error_wrap(&group->error, rc, "log group %lld", (long long)group->number);
+        }
+    }
+    return rc;
+}
+
+static void hand_back(sli_group *group, sl_code rc, sli_group_stage stage)
+{
+    sli_engine *engine = group->engine;
+    group->rc = rc;
+    // Release: pairs with the driver's acquire load in sli_groups_step, which then owns the group
+    // again.
+    atomic_store_explicit(&group->stage, stage, memory_order_release);
+    sli_engine_wake(engine);
+}
+
+static void seal_on_writer(void *ctx)
+{
+    sli_group *group = ctx;
+    hand_back(group, seal_group(group), SLI_GROUP_SEALED);
+}
+
+// ---------------------------------------------------------------- the committer
+
+static sl_code commit_sink(sli_group *group, sli_output *output, sli_share *share, sl_error *err)
+{
+    if (output->sink->ops->stage != NULL) {
+        return output->sink->ops->commit(output->sink, group->number, share->receipt, NULL, err);
+    }
+    sli_kept_outbox outbox = sli_outbox_of_share(group->engine, share);
+    return output->sink->ops->commit(output->sink, group->number, (sl_bytes){NULL, 0}, &outbox.base,
+                                     err);
+}
+
+static bool shows_idle_epochs(const sli_output *output)
+{
+    return output->sink->ops == &sli_sink_console;
+}
+
+static sl_code commit_sinks(sli_group *group, sl_error *err)
+{
+    sli_engine *engine = group->engine;
+    for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
+        sli_output *output = &engine->graph->outputs[i];
+        if (output->kind != SLI_OUT_SINK || (group->number == 0 && !shows_idle_epochs(output))) {
+            continue;
+        }
+        sl_code rc = commit_sink(group, output, &group->shares[i], err);
+        if (rc != SL_OK) {
+            return sl_error_wrap(err, rc, "commit group %lld of output %s",
+                                 (long long)group->number, output->uid);
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code commit_group(sli_group *group)
+{
+    sl_env *world = group->engine->world;
+    int64_t begun = sli_env_mono_us(world);
+    sli_env_phase(world, "commit");
+    sl_code rc = commit_sinks(group, &group->error);
+    group->commit_us = sli_env_mono_us(world) - begun;
+    return rc;
+}
+
+static void commit_on_committer(void *ctx)
+{
+    sli_group *group = ctx;
+    hand_back(group, commit_group(group), SLI_GROUP_COMMITTED);
+}
+
+// ---------------------------------------------------------------- the driver
+
+static sl_code post(sli_strand *strand, sli_work_fn work, sli_group *group, sl_error *err)
+{
+    if (!sli_strand_post(strand, work, group)) {
+        return sl_error_set(err, SL_E_NOMEM, "no room to hand group %lld on",
+                            (long long)group->number);
+    }
+    return SL_OK;
+}
+
+/// What the group needs before it may leave the driver.
+static sl_code complete_group(sli_engine *engine, sli_group *group, sl_error *err)
+{
+    if (engine->store != NULL) {
+        SL_TRY(engine->store->ops->delta(engine->store, &group->delta, err));
+    }
+    group->has_effect = group->has_effect || group->delta.size > 0;
+    group->committed_before = engine->committed;
+    if (!group->has_effect) {
+        return SL_OK;
+    }
+    group->number = engine->next_group++;
+    if (engine->ckpt != NULL && sli_snapshot_is_due(engine)) {
+        SL_TRY(sli_positions_put(engine, &group->positions, err));
+        group->snapshot_due = true;
+    }
+    return SL_OK;
+}
+
+static void append_pending(sli_engine *engine, sli_group *group)
+{
+    *engine->pending_tail = group;
+    engine->pending_tail = &group->next;
+    engine->n_pending++;
+}
+
+sl_code sli_group_close(sli_engine *engine, sl_error *err)
+{
+    sli_group *group = engine->open;
+    if (group == NULL || group->first_epoch == 0) {
+        return SL_OK;
+    }
+    SL_TRY(complete_group(engine, group, err));
+    engine->open = NULL;
+    engine->last_close_us = sli_env_mono_us(engine->world);
+    append_pending(engine, group);
+    if (group->number == 0) {
+        atomic_store_explicit(&group->stage, SLI_GROUP_SEALED,
+                              memory_order_relaxed); // stays with the driver
+        return SL_OK;
+    }
+    atomic_store_explicit(&group->stage, SLI_GROUP_SEALING,
+                          memory_order_relaxed); // the post publishes it
+    if (engine->inline_commit) {
+        seal_on_writer(group);
+        return SL_OK;
+    }
+    return post(engine->writer, seal_on_writer, group, err);
+}
+
+/// Outboxes of groups whose COMMITTED frame is durable now.
+static void free_retired(sli_engine *engine, int64_t upto)
+{
+    sli_group **at = &engine->retired;
+    while (*at != NULL) {
+        sli_group *group = *at;
+        if (group->number > upto) {
+            at = &group->next;
+            continue;
+        }
+        *at = group->next;
+        for (int32_t i = 0; i < engine->graph->n_outputs && engine->ckpt != NULL; i++) {
+            const char *outbox = group->shares[i].outbox;
+            if (outbox != NULL && outbox[0] != '\0') {
+                sli_ckpt_drop(engine->ckpt, outbox);
+            }
+        }
+        sli_group_free(group);
+    }
+}
+
+/// The group is durable: its delta is on record, and the COMMITTED frames that went with it are
+/// too.
+static sl_code after_seal(sli_engine *engine, sli_group *group, sl_error *err)
+{
+    if (group->rc != SL_OK) {
+        *err = group->error;
+        return group->rc;
+    }
+    if (group->number > 0) {
+        engine->last_seal_us = group->seal_us;
+        engine->last_log_us = group->log_us;
+        if (engine->ckpt != NULL) {
+            SL_TRY(sli_delta_remember(engine, group->number, group->delta_path,
+                                      (int64_t)group->delta.size, err));
+        }
+        free_retired(engine, group->committed_before);
+    }
+    atomic_store_explicit(&group->stage, SLI_GROUP_COMMITTING,
+                          memory_order_relaxed); // the post publishes it
+    if (engine->inline_commit) {
+        commit_on_committer(group);
+        return SL_OK;
+    }
+    return post(engine->committer, commit_on_committer, group, err);
+}
+
+static void forget_inputs(sli_engine *engine, const sli_group *group)
+{
+    sli_env_phase(engine->world, "forget");
+    for (int32_t i = 0; i < engine->n_inputs; i++) {
+        sli_source *source = engine->inputs[i].source;
+        if (group->last_ranges[i].size > 0 && source->ops->forget != NULL) {
+            source->ops->forget(source, group->last_ranges[i]);
+        }
+    }
+}
+
+static sl_code after_commit(sli_engine *engine, sli_group *group, sl_error *err)
+{
+    if (group->rc != SL_OK) {
+        sl_code rc = group->rc;
+        *err = group->error;
+        sli_group_free(group);
+        return rc;
+    }
+    if (group->number == 0) {
+        sli_group_free(group);
+        return SL_OK;
+    }
+    engine->committed = group->number;
+    engine->last_commit_us = group->commit_us;
+    forget_inputs(engine, group);
+    sl_code rc = group->snapshot_due ? sli_compaction_start(engine, group, err) : SL_OK;
+    if (engine->ckpt == NULL) {
+        sli_group_free(group);
+        return rc;
+    }
+    group->next = engine->retired;
+    engine->retired = group;
+    return rc;
+}
+
+sl_code sli_groups_step(sli_engine *engine, bool *moved, sl_error *err)
+{
+    *moved = false;
+    // Acquire: pairs with hand_back; what the strand wrote into the group is ours again. Groups are
+    // sealed in order and committed in order, so a later one is never ahead of an earlier one.
+    for (sli_group *group = engine->pending; group != NULL; group = group->next) {
+        if (atomic_load_explicit(&group->stage, memory_order_acquire) == SLI_GROUP_SEALED) {
+            *moved = true;
+            SL_TRY(after_seal(engine, group, err));
+        }
+    }
+    while (engine->pending != NULL) {
+        sli_group *group = engine->pending;
+        if (atomic_load_explicit(&group->stage, memory_order_acquire) != SLI_GROUP_COMMITTED) {
+            return SL_OK;
+        }
+        engine->pending = group->next;
+        if (engine->pending == NULL) {
+            engine->pending_tail = &engine->pending;
+        }
+        engine->n_pending--;
+        *moved = true;
+        group->next = NULL;
+        sl_code rc = after_commit(engine, group, err);
+        if (rc != SL_OK) {
+            return rc;
+        }
+    }
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- from the record: recovery
+
+static const sli_sealed_sink *sealed_sink(const sli_sealed *sealed, const char *uid)
+{
+    for (int32_t i = 0; i < sealed->n_sinks; i++) {
+        if (strcmp(sealed->sinks[i].uid, uid) == 0) {
+            return &sealed->sinks[i];
+        }
+    }
+    return NULL;
+}
+
+static sl_code finish_outbox(sli_engine *engine, sli_output *output, int64_t group,
+                             const char *path, sl_error *err)
+{
+    sli_buffer *bytes = NULL;
+    if (path[0] == '\0') {
+        return SL_OK;
+    }
+    SL_TRY(sli_ckpt_get(engine->ckpt, path, &bytes, err));
+    sli_file_outbox outbox = sli_outbox_of_file(bytes);
+    sl_code rc =
+        output->sink->ops->commit(output->sink, group, (sl_bytes){NULL, 0}, &outbox.base, err);
+    sli_buffer_unref(bytes);
+    return rc;
+}
+
+/// A sealed group is finished in every sink it names; a graph that has lost one of them can't.
+static sl_code check_sinks(const sli_engine *engine, const sli_sealed *sealed, sl_error *err)
+{
+    for (int32_t i = 0; i < sealed->n_sinks; i++) {
+        bool found = false;
+        for (int32_t o = 0; o < engine->graph->n_outputs && !found; o++) {
+            found = strcmp(engine->graph->outputs[o].uid, sealed->sinks[i].uid) == 0;
+        }
+        if (!found) {
+            return sl_error_set(err, SL_E_INCOMPATIBLE,
+                                "sealed group %lld must still be committed to output %s, which the "
+                                "job no longer has: "
+                                "start the job once with that output, then change it",
+                                (long long)sealed->group, sealed->sinks[i].uid);
+        }
+    }
+    return SL_OK;
+}
+
+sl_code sli_group_finish(sli_engine *engine, const sli_sealed *sealed, sl_error *err)
+{
+    SL_TRY(check_sinks(engine, sealed, err));
+    sli_env_phase(engine->world, "commit");
+    for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
+        sli_output *output = &engine->graph->outputs[i];
+        const sli_sealed_sink *record =
+            output->kind == SLI_OUT_SINK ? sealed_sink(sealed, output->uid) : NULL;
+        bool is_shown = output->sink != NULL && output->sink->ops->stage == NULL &&
+                        output->last_committed >= sealed->group;
+        if (record == NULL || is_shown) {
+            continue;
+        }
+        sl_code rc =
+            output->sink->ops->stage != NULL
+                ? output->sink->ops->commit(output->sink, sealed->group, record->receipt, NULL, err)
+                : finish_outbox(engine, output, sealed->group, record->outbox, err);
+        if (rc != SL_OK) {
+            return sl_error_wrap(err, rc, "finish group %lld of output %s",
+                                 (long long)sealed->group, output->uid);
+        }
+    }
+    return SL_OK;
+}

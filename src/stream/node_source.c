@@ -1,0 +1,123 @@
+// Source nodes: a stream from a URL. And what only needs a URL: schemas at definition, static
+// tables.
+#include "stream/graph_def.h"
+
+typedef struct source_body {
+    const char *url;
+} source_body;
+
+// ---------------------------------------------------------------- URLs
+
+static sl_code open_url(const sli_source_ops *const *sources, const char *url,
+                        const sli_source_env *env, bool is_table, sli_source **out, sl_error *err)
+{
+    return is_table ? sli_table_open(out, url, env, err)
+                    : sli_source_open(out, url, sources, env, err);
+}
+
+sl_code sli_url_schema(const sl_graph *graph, const char *url, const char *uid, bool is_table,
+                       sl_schema **out, sl_error *err)
+{
+    if (url == NULL) {
+        return sl_error_set(err, SL_E_INVALID, "the URL is NULL");
+    }
+    if (graph->env == NULL || graph->sources == NULL) {
+        return sl_error_set(err, SL_E_STATE, "this graph was made without sources");
+    }
+    // What the source counts while it is only asked for its schema concerns nobody.
+    sli_metrics *metrics = NULL;
+    SL_TRY(sli_metrics_new(&metrics, graph->env, err));
+    sli_source_env env = {
+        .env = graph->env,
+        .metrics = metrics,
+        .uid = uid,
+        .interval_us = 1000000,
+        .compat_spark = graph->compat_spark,
+    };
+    sli_source *source = NULL;
+    sl_code rc = open_url(graph->sources, url, &env, is_table, &source, err);
+    if (rc == SL_OK) {
+        *out = sl_schema_ref(source->ops->schema(source));
+        sli_source_close(source);
+    }
+    sli_metrics_free(metrics);
+    return rc;
+}
+
+static sl_code read_table(sli_source *source, sl_arena *arena, sli_emit_fn each, void *ctx,
+                          sl_error *err)
+{
+    sli_ask ask = {.max_rows = INT64_MAX};
+    sli_offer offer = {0};
+    sli_decode_stats stats = {0};
+    SL_TRY(source->ops->restore(source, (sl_bytes){NULL, 0}, err));
+    SL_TRY(source->ops->offer(source, &ask, arena, &offer, err));
+    for (int32_t split = 0; split < offer.n_splits; split++) {
+        SL_TRY(source->ops->read(source, offer.range, split, each, ctx, &stats, err));
+    }
+    return SL_OK;
+}
+
+sl_code sli_table_each(sli_runtime *runtime, const char *url, sli_emit_fn each, void *ctx,
+                       sl_error *err)
+{
+    sli_source *source = NULL;
+    sl_arena *arena = sl_arena_new(SLI_TAG_STREAM);
+    sl_code rc = arena == NULL ? sl_error_nomem(err, 4096, "a table")
+                               : sli_table_open(&source, url, runtime->source_env, err);
+    if (rc == SL_OK) {
+        rc = read_table(source, arena, each, ctx, err);
+        sli_source_close(source);
+    }
+    sl_arena_free(arena);
+    return rc;
+}
+
+// ---------------------------------------------------------------- the node
+
+static sl_code source_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inputs, sl_rdd **out,
+                          sl_error *err)
+{
+    (void)inputs;
+    (void)err;
+    int32_t n_splits = 0;
+    sl_bytes range = epoch->range(epoch->ctx, node, &n_splits);
+    *out = sli_rdd_of_source(epoch->runtime, node->source, range, n_splits);
+    return SL_OK;
+}
+
+const sli_node_ops sli_node_source_ops = {.kind = "source", .rdd = source_rdd};
+
+static sl_code resolve(sl_stream *node, const char *url, sl_error *err)
+{
+    source_body *body = NULL;
+    SL_TRY(sli_url_schema(node->graph, url, node->uid, false, &node->schema, err));
+    SL_TRY(sli_node_body(node, sizeof *body, (void **)&body, err));
+    SL_TRY(sli_graph_copy(node->graph, url, &body->url, err));
+    sli_str shown = {.tag = SLI_TAG_STREAM}, args = {.tag = SLI_TAG_STREAM};
+    sli_put_url(&shown, node->graph, url);
+    sli_put_pair(&args, "url", shown.data);
+    args.failed = args.failed || shown.failed;
+    sli_str_reset(&shown);
+    return sli_node_set_args(node, &args, err);
+}
+
+sl_stream *sl_stream_open(sl_graph *graph, const char *url)
+{
+    if (!sli_graph_is_open(graph)) {
+        return NULL;
+    }
+    const char *label = url == NULL ? NULL : sli_url_label(graph, url);
+    sl_stream *node = sli_node_begin_source(graph, &sli_node_source_ops, label);
+    if (node == NULL) {
+        return NULL;
+    }
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = resolve(node, url, &err);
+    return sli_node_end(node, rc, &err);
+}
+
+const char *sli_node_url(const sl_stream *node)
+{
+    return node->ops == &sli_node_source_ops ? ((const source_body *)node->body)->url : NULL;
+}

@@ -1,0 +1,319 @@
+// updateStateByKey: its definition, and the state that is there before the first epoch.
+#include "stream/node_state.h"
+
+// ---------------------------------------------------------------- definition
+
+static void update_free(sl_stream *node)
+{
+    sli_update_body *body = node->body;
+    if (body != NULL) {
+        sl_schema_unref(body->key_schema);
+        sl_schema_unref(body->value_schema);
+        sl_schema_unref(body->state_schema);
+        sl_schema_unref(body->old_schema);
+        node->body = NULL;
+    }
+}
+
+const sli_node_ops sli_node_update_ops = {
+    .kind = "updateStateByKey",
+    .rdd = sli_update_rdd,
+    .free = update_free,
+    .most_partitions = SLI_MAX_HASH_PARTITIONS,
+};
+
+static void put_column(sli_str *out, const sl_schema *schema, int32_t column, bool nullable)
+{
+    sl_text type = sli_column_type_text(schema, column);
+    bool add = nullable && type.data[type.size - 1] != '?';
+    sli_str_printf(out, "%s%s %.*s%s", out->size > 0 ? ", " : "",
+                   sl_schema_field(schema, column)->name, (int)type.size, type.data,
+                   add ? "?" : "");
+}
+
+static sl_code parse_text(sli_str *text, sl_schema **out, sl_error *err)
+{
+    sl_code rc = sli_str_check(text, "a schema", err);
+    if (rc == SL_OK) {
+        rc = sl_schema_parse(out, text->data, err);
+    }
+    sli_str_reset(text);
+    return rc;
+}
+
+static sl_code pick(const sl_schema *schema, const int32_t *columns, int32_t n, sl_schema **out,
+                    sl_error *err)
+{
+    sli_str text = {.tag = SLI_TAG_STREAM};
+    for (int32_t i = 0; i < n; i++) {
+        put_column(&text, schema, columns[i], false);
+    }
+    return parse_text(&text, out, err);
+}
+
+static sl_code all_nullable(const sl_schema *schema, sl_schema **out, sl_error *err)
+{
+    sli_str text = {.tag = SLI_TAG_STREAM};
+    for (int32_t i = 0; i < sl_schema_columns(schema); i++) {
+        put_column(&text, schema, i, true);
+    }
+    return parse_text(&text, out, err);
+}
+
+/// Keys, then the state's columns.
+static sl_code result_schema(const sli_update_body *body, sl_schema **out, sl_error *err)
+{
+    sli_str text = {.tag = SLI_TAG_STREAM};
+    for (int32_t i = 0; i < body->n_keys; i++) {
+        put_column(&text, body->key_schema, i, false);
+    }
+    for (int32_t i = 0; i < sl_schema_columns(body->state_schema); i++) {
+        const char *name = sl_schema_field(body->state_schema, i)->name;
+        if (sl_schema_find(body->key_schema, name) >= 0) {
+            sli_str_reset(&text);
+            return sl_error_set(err, SL_E_INVALID, "'%.100s' is a key and a column of the state",
+                                name);
+        }
+        put_column(&text, body->state_schema, i, false);
+    }
+    return parse_text(&text, out, err);
+}
+
+/// Which columns are keys, and which are values.
+static sl_code split_columns(sl_stream *node, sli_update_body *body, const char *keys,
+                             sl_error *err)
+{
+    const sl_schema *in = node->inputs[0]->schema;
+    int32_t found[SLI_MAX_KEYS], n = 0, n_columns = sl_schema_columns(in);
+    SL_TRY(sli_keys_parse(keys, in, found, &n, err));
+    size_t bytes = (size_t)n_columns * sizeof(int32_t);
+    body->keys = sl_arena_copy(node->graph->arena, found, (size_t)n * sizeof(int32_t));
+    body->values = sl_arena_alloc_zero(node->graph->arena, bytes);
+    if (body->keys == NULL || body->values == NULL) {
+        return sl_error_nomem(err, bytes, "columns");
+    }
+    body->n_keys = n;
+    for (int32_t c = 0; c < n_columns; c++) {
+        bool is_key = false;
+        for (int32_t k = 0; k < n; k++) {
+            is_key = is_key || found[k] == c;
+        }
+        if (!is_key || n == n_columns) { // there is no batch without columns
+            body->values[body->n_values++] = c;
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code make_schemas(sl_stream *node, sli_update_body *body, sl_error *err)
+{
+    const sl_schema *in = node->inputs[0]->schema;
+    if (body->fn->out == NULL) {
+        return sl_error_set(err, SL_E_INVALID, "function '%s' has no `out`: the state's columns",
+                            body->fn->name);
+    }
+    SL_TRY(sl_schema_parse(&body->state_schema, body->fn->out, err));
+    SL_TRY(pick(in, body->keys, body->n_keys, &body->key_schema, err));
+    SL_TRY(pick(in, body->values, body->n_values, &body->value_schema, err));
+    SL_TRY(all_nullable(body->state_schema, &body->old_schema, err));
+    SL_TRY(result_schema(body, &node->schema, err));
+    int32_t n = sl_schema_columns(node->schema);
+    body->places = sl_arena_alloc(node->graph->arena, (size_t)n * sizeof(int32_t));
+    if (body->places == NULL) {
+        return sl_error_nomem(err, (size_t)n * sizeof(int32_t), "columns");
+    }
+    for (int32_t i = 0; i < n; i++) {
+        body->places[i] = i;
+    }
+    body->info = (sli_table_info){node->uid, node->ops->kind, body->key_schema, body->state_schema};
+    return SL_OK;
+}
+
+static sl_code put_args(sl_stream *node, const sli_update_body *body, sl_error *err)
+{
+    sli_str text = {.tag = SLI_TAG_STREAM};
+    sli_put_columns(&text, "keys", node->inputs[0]->schema, body->keys, body->n_keys);
+    sli_put_pair(&text, "fn", body->fn->name);
+    sli_str_printf(&text, " version=%u%s", (unsigned)body->fn->version,
+                   body->fn->impure ? " impure" : "");
+    sli_put_pair(&text, "args", body->args);
+    return sli_node_set_args(node, &text, err);
+}
+
+static sl_code resolve(sl_stream *node, const char *keys, const sl_update_fn *fn, const char *args,
+                       sl_error *err)
+{
+    sli_update_body *body = NULL;
+    sli_fn_head head = {0};
+    if (fn != NULL) {
+        head = (sli_fn_head){fn->struct_size, sizeof *fn,           "sl_update_fn",
+                             fn->name,        (sli_code_fn)fn->run, fn->version};
+    }
+    SL_TRY(sli_fn_check(node->graph, &head, args, err));
+    SL_TRY(sli_node_body(node, sizeof *body, (void **)&body, err));
+    body->fn = fn;
+    node->code = (sli_code_fn)fn->run;
+    node->code_version = fn->version;
+    node->level = SL_MEMORY_AND_DISK; // every output of the epoch reads it; Spark persists it too
+    SL_TRY(sli_graph_copy(node->graph, args, &body->args, err));
+    SL_TRY(split_columns(node, body, keys, err));
+    SL_TRY(make_schemas(node, body, err));
+    return put_args(node, body, err);
+}
+
+sl_stream *sl_stream_update_state_by_key(sl_stream *stream, const char *keys,
+                                         const sl_update_fn *fn, const char *args)
+{
+    sl_stream *node =
+        sli_node_begin(&sli_node_update_ops, fn == NULL ? NULL : fn->name, stream, NULL);
+    if (node == NULL) {
+        return NULL;
+    }
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = resolve(node, keys, fn, args, &err);
+    return sli_node_end(node, rc, &err);
+}
+
+static sli_update_body *body_of(const sl_stream *node)
+{
+    return node->ops == &sli_node_update_ops ? node->body : NULL;
+}
+
+const sli_table_info *sli_node_state(const sl_stream *node)
+{
+    sli_update_body *body = body_of(node);
+    if (body == NULL) {
+        return NULL;
+    }
+    body->info.uid = node->uid; // may have been given after the operator was defined
+    return &body->info;
+}
+
+const char *sli_node_initial(const sl_stream *node)
+{
+    const sli_update_body *body = body_of(node);
+    return body == NULL ? NULL : body->initial;
+}
+
+// ---------------------------------------------------------------- initial state
+
+static sl_code check_initial(sl_stream *stream, const char *url, sl_error *err)
+{
+    sli_update_body *body = body_of(stream);
+    sl_schema *schema = NULL;
+    if (body == NULL) {
+        return sl_error_set(err, SL_E_INVALID,
+                            "it keeps no state: only updateStateByKey has an "
+                            "initial one");
+    }
+    SL_TRY(sl_error_wrap(err, sli_url_schema(stream->graph, url, stream->uid, true, &schema, err),
+                         "initial state"));
+    sl_code rc = SL_OK;
+    if (!sl_schema_equal(schema, stream->schema)) {
+        rc = sl_error_set(err, SL_E_INVALID,
+                          "the initial state has \"%.150s\", the stream has \"%.150s\"",
+                          sl_schema_text(schema), sl_schema_text(stream->schema));
+    }
+    sl_schema_unref(schema);
+    return rc == SL_OK ? sli_graph_copy(stream->graph, url, &body->initial, err) : rc;
+}
+
+sl_stream *sl_stream_initial_state(sl_stream *stream, const char *table_url)
+{
+    if (stream == NULL || !sli_graph_is_open(stream->graph)) {
+        return NULL;
+    }
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = check_initial(stream, table_url, &err);
+    if (rc != SL_OK) {
+        sli_node_mistake(stream, rc, &err);
+        return NULL;
+    }
+    return stream;
+}
+
+/// A table being read into a view.
+typedef struct loading {
+    const sl_stream *node;
+    const sli_update_body *body;
+    sli_state_view *view;
+    int64_t rows;
+    sli_str key, value;
+} loading;
+
+static sl_code load_row(loading *l, const sl_batch *batch, uint64_t hash, int64_t row,
+                        const int32_t *state_columns, sl_error *err)
+{
+    const sli_store_ops *ops = l->node->store->ops;
+    sli_str_clear(&l->key);
+    sli_str_clear(&l->value);
+    sli_row_put(&l->key, batch, l->body->places, l->body->n_keys, row);
+    sli_row_put(&l->value, batch, state_columns, sl_schema_columns(l->body->state_schema), row);
+    SL_TRY(sli_str_check(&l->key, "a key", err));
+    SL_TRY(sli_str_check(&l->value, "a state", err));
+    sl_bytes key = {l->key.data, l->key.size}, value = {l->value.data, l->value.size}, old = {0};
+    bool found = false;
+    SL_TRY(ops->find(l->view, hash, key, &old, &found, err));
+    if (found) {
+        return sl_error_set(err, SL_E_DATA, "row %lld has a key that an earlier row has",
+                            (long long)(l->rows + row + 1));
+    }
+    return ops->put(l->view, hash, key, value, err);
+}
+
+static sl_code load_batch(void *ctx, sl_batch *batch, sl_error *err)
+{
+    loading *l = ctx;
+    int64_t n = sl_batch_rows(batch);
+    uint64_t *hashes = sl_alloc(SLI_TAG_STREAM, (size_t)n * sizeof *hashes);
+    if (hashes == NULL) {
+        return sl_error_nomem(err, (size_t)n * sizeof *hashes, "hashes of keys");
+    }
+    sli_batch_hash(batch, l->body->places, l->body->n_keys, hashes);
+    sl_code rc = SL_OK;
+    for (int64_t row = 0; row < n && rc == SL_OK; row++) {
+        rc = load_row(l, batch, hashes[row], row, l->body->places + l->body->n_keys, err);
+    }
+    sl_free(hashes);
+    l->rows += n;
+    return rc;
+}
+
+static sl_code load_node(const sl_stream *node, sli_runtime *runtime, sl_error *err)
+{
+    const sli_store_ops *ops = node->store->ops;
+    loading l = {.node = node,
+                 .body = body_of(node),
+                 .key = {.tag = SLI_TAG_STREAM},
+                 .value = {.tag = SLI_TAG_STREAM}};
+    SL_TRY(ops->begin(node->store, node->table, 0, 0, 1, &l.view, err));
+    sl_code rc = sli_table_each(runtime, l.body->initial, load_batch, &l, err);
+    sli_str_reset(&l.key);
+    sli_str_reset(&l.value);
+    if (rc != SL_OK) {
+        ops->drop(l.view);
+        return rc;
+    }
+    return ops->done(l.view, err);
+}
+
+sl_code sli_state_load_initial(sl_graph *graph, sli_runtime *runtime, sl_error *err)
+{
+    sli_store *store = NULL;
+    for (int32_t i = 0; i < graph->n_nodes; i++) {
+        const sl_stream *node = graph->nodes[i];
+        if (sli_node_initial(node) == NULL) {
+            continue;
+        }
+        sl_code rc = load_node(node, runtime, err);
+        if (rc != SL_OK) {
+            if (store != NULL) {
+                store->ops->fail(store, 0);
+            }
+            return sl_error_wrap(err, rc, "initial state of %s (%s)", node->uid,
+                                 sli_node_initial(node));
+        }
+        store = node->store;
+    }
+    return store == NULL ? SL_OK : store->ops->complete(store, 0, err);
+}

@@ -1,0 +1,472 @@
+// Outputs of an epoch, in order of definition, and the outboxes that hold rows until their group is
+// committed.
+//
+// A sink that stages gets its rows on the tasks' threads. For an outbox sink every partition's rows
+// are kept as an OUTPUT block (counted against the budget, spilled when it is short) until the
+// commit; which attempt's rows count is decided by the scheduler, so a retried task can't show rows
+// twice.
+#include "stream/engine_int.h"
+
+// ---------------------------------------------------------------- shares
+
+static sl_code add_winner(sli_share *share, sli_attempt at, sl_error *err)
+{
+    if (share->n_winners == share->winner_capacity) {
+        int32_t capacity = share->winner_capacity == 0 ? 8 : share->winner_capacity * 2;
+        sli_attempt *more =
+            sl_realloc(SLI_TAG_STREAM, share->winners, (size_t)capacity * sizeof *more);
+        if (more == NULL) {
+            return sl_error_nomem(err, (size_t)capacity * sizeof *more, "the winners of a group");
+        }
+        share->winners = more;
+        share->winner_capacity = capacity;
+    }
+    // Winners arrive in any order; they are kept sorted by (epoch, partition), the order of rows.
+    int32_t i = share->n_winners++;
+    while (i > 0 && (share->winners[i - 1].epoch > at.epoch ||
+                     (share->winners[i - 1].epoch == at.epoch &&
+                      share->winners[i - 1].partition > at.partition))) {
+        share->winners[i] = share->winners[i - 1];
+        i--;
+    }
+    share->winners[i] = at;
+    return SL_OK;
+}
+
+static sl_code add_kept(sli_share *share, sli_kept kept, sl_error *err)
+{
+    if (share->n_kept == share->kept_capacity) {
+        int32_t capacity = share->kept_capacity == 0 ? 8 : share->kept_capacity * 2;
+        sli_kept *more = sl_realloc(SLI_TAG_STREAM, share->kept, (size_t)capacity * sizeof *more);
+        if (more == NULL) {
+            return sl_error_nomem(err, (size_t)capacity * sizeof *more, "the outbox of a group");
+        }
+        share->kept = more;
+        share->kept_capacity = capacity;
+    }
+    share->kept[share->n_kept++] = kept;
+    return SL_OK;
+}
+
+void sli_share_reset(sli_engine *engine, sli_share *share)
+{
+    for (int32_t i = 0; i < share->n_kept; i++) {
+        sli_blocks_remove_owner(engine->env.runtime->blocks, SLI_BLOCK_OUTPUT,
+                                share->kept[i].owner);
+    }
+    sl_free(share->kept);
+    sl_free(share->winners);
+    *share = (sli_share){0};
+}
+
+// ---------------------------------------------------------------- running one output
+
+/// Batches that attempts of one partition have pushed so far; the last attempt to begin owns the
+/// list.
+typedef struct part {
+    int32_t attempt;
+    sl_batch **batches;
+    int32_t n, capacity;
+    int64_t rows;
+} part;
+
+/// One output's job in one epoch.
+typedef struct delivery {
+    sli_engine *engine;
+    sli_output *output;
+    sli_share *share;
+    sli_kept kept;
+    int64_t row_limit; ///< console: rows past it will never be shown
+    part *parts;
+    sl_error error; ///< of a callback that can't fail
+} delivery;
+
+static sli_attempt attempt_of(const sli_task *task)
+{
+    return (sli_attempt){task->generation, task->epoch, task->stage, task->partition,
+                         task->attempt};
+}
+
+static sl_code push_to_sink(void *ctx, sli_task *task, sl_batch *batch, sl_error *err)
+{
+    delivery *d = ctx;
+    task->rows_out += sl_batch_rows(batch);
+    return d->output->sink->ops->stage(d->output->sink, attempt_of(task), batch, err);
+}
+
+static sl_code end_of_sink(void *ctx, sli_task *task, sl_error *err)
+{
+    delivery *d = ctx;
+    return d->output->sink->ops->stage(d->output->sink, attempt_of(task), NULL, err);
+}
+
+static void lost_by_sink(void *ctx, const sli_task *task)
+{
+    delivery *d = ctx;
+    if (d->output->sink->ops->drop != NULL) {
+        d->output->sink->ops->drop(d->output->sink, attempt_of(task));
+    }
+}
+
+static void won_by_sink(void *ctx, const sli_task *task)
+{
+    delivery *d = ctx;
+    if (d->error.code == SL_OK) {
+        (void)!add_winner(d->share, attempt_of(task),
+                          &d->error); // the code is in the error, looked at after the job
+    }
+}
+
+static void part_reset(part *p)
+{
+    for (int32_t i = 0; i < p->n; i++) {
+        sl_batch_unref(p->batches[i]);
+    }
+    sl_free(p->batches);
+    *p = (part){0};
+}
+
+static sl_code push_to_part(void *ctx, sli_task *task, sl_batch *batch, sl_error *err)
+{
+    delivery *d = ctx;
+    part *p = &d->parts[task->partition];
+    task->rows_out += sl_batch_rows(batch);
+    if (p->attempt != task->attempt) {
+        part_reset(p);
+        p->attempt = task->attempt;
+    }
+    if (p->rows >= d->row_limit) {
+        return SL_OK;
+    }
+    if (p->n == p->capacity) {
+        int32_t capacity = p->capacity == 0 ? 4 : p->capacity * 2;
+        sl_batch **more =
+            sl_realloc(SLI_TAG_STREAM, p->batches, (size_t)capacity * sizeof(sl_batch *));
+        if (more == NULL) {
+            return sl_error_nomem(err, (size_t)capacity * sizeof(sl_batch *), "rows of an output");
+        }
+        p->batches = more;
+        p->capacity = capacity;
+    }
+    sl_batch *kept = NULL;
+    if (p->rows + sl_batch_rows(batch) > d->row_limit) {
+        SL_TRY(sli_batch_slice(batch, 0, d->row_limit - p->rows, &kept, err));
+    } else {
+        kept = sl_batch_ref(batch);
+    }
+    p->rows += sl_batch_rows(kept);
+    p->batches[p->n++] = kept;
+    return SL_OK;
+}
+
+/// The attempt pushed everything: its rows become a block.
+static sl_code end_of_part(void *ctx, sli_task *task, sl_error *err)
+{
+    delivery *d = ctx;
+    part *p = &d->parts[task->partition];
+    if (p->attempt != task->attempt) {
+        part_reset(p);
+    }
+    if (p->n == 0) {
+        return SL_OK;
+    }
+    sli_block_id id = {SLI_BLOCK_OUTPUT, d->kept.owner, task->partition, 0};
+    sl_code rc =
+        sli_blocks_put(task->runtime->blocks, id, SL_MEMORY_AND_DISK, p->batches, p->n, err);
+    part_reset(p);
+    return rc;
+}
+
+static sl_code run_job(delivery *d, sli_epoch *epoch, sl_rdd *rdd, int64_t rows_expected,
+                       int64_t *rows_out, sl_error *err)
+{
+    bool stages = d->output->sink->ops->stage != NULL;
+    sli_job job = {
+        .rdd = rdd,
+        .generation = epoch->generation,
+        .epoch = epoch->number,
+        .time_us = epoch->time_us,
+        .rows_expected = rows_expected,
+        .push = stages ? push_to_sink : push_to_part,
+        .end = stages ? end_of_sink : end_of_part,
+        .lost = stages ? lost_by_sink : NULL,
+        .won = stages ? won_by_sink : NULL,
+        .ctx = d,
+    };
+    sl_code rc = sli_sched_run(d->engine->env.sched, &job, err);
+    if (rc == SL_OK && d->error.code != SL_OK) {
+        rc = d->error.code;
+        *err = d->error;
+    }
+    if (rc == SL_OK) {
+        *rows_out += job.rows_out;
+    }
+    return rc;
+}
+
+/// Console outputs show the first rows of the epoch only; more than that need not be kept.
+static int64_t row_limit_of(const sli_output *output)
+{
+    const char *rows =
+        strncmp(output->url, "console:", 8) == 0 ? strstr(output->url, "rows=") : NULL;
+    int64_t n = 0;
+    if (rows == NULL) {
+        return INT64_MAX;
+    }
+    rows += strlen("rows=");
+    sl_text digits = {rows, strspn(rows, "0123456789")};
+    return sli_scan_int64(digits, &n, NULL) == SL_OK ? n + 1 : INT64_MAX;
+}
+
+static sl_code run_sink(sli_engine *engine, sli_output *output, sli_epoch *epoch, sli_share *share,
+                        sl_arena *arena, int64_t rows_expected, int64_t *rows_out, sl_error *err)
+{
+    sl_rdd *rdd = NULL;
+    SL_TRY(sli_epoch_rdd(epoch, output->input, &rdd, err));
+    delivery d = {
+        .engine = engine, .output = output, .share = share, .row_limit = row_limit_of(output)};
+    if (output->sink->ops->stage == NULL) {
+        d.kept = (sli_kept){epoch->number, epoch->time_us, ++engine->block_owner,
+                            sl_rdd_partitions(rdd), NULL};
+        d.kept.has_rows = sl_arena_alloc_zero(arena, (size_t)d.kept.n_partitions + 1);
+        if (d.kept.has_rows == NULL) {
+            return sl_error_nomem(err, (size_t)d.kept.n_partitions, "the outbox of a group");
+        }
+        SL_TRY(add_kept(share, d.kept, err));
+        d.parts =
+            sl_arena_alloc_zero(epoch->arena, (size_t)(d.kept.n_partitions + 1) * sizeof(part));
+        if (d.parts == NULL) {
+            return sl_error_nomem(err, (size_t)d.kept.n_partitions * sizeof(part),
+                                  "the partitions of an output");
+        }
+    }
+    sl_code rc = run_job(&d, epoch, rdd, rows_expected, rows_out, err);
+    for (int32_t i = 0; d.parts != NULL && i < d.kept.n_partitions; i++) {
+        part_reset(&d.parts[i]);
+    }
+    return rc;
+}
+
+static sl_code run_foreach(sli_output *output, sli_epoch *epoch, sl_error *err)
+{
+    sl_rdd *rdd = NULL;
+    SL_TRY(sli_epoch_rdd(epoch, output->input, &rdd, err));
+    sli_runtime *runtime = epoch->runtime;
+    sli_rng rng = {runtime->seed ^ sli_mix64((uint64_t)epoch->number) ^
+                   sli_hash64(output->uid, strlen(output->uid))};
+    sl_args args = {
+        .text = output->args == NULL ? "" : output->args,
+        .epoch = epoch->number,
+        .time_us = epoch->time_us,
+        .partition = -1,
+        .rng = &rng,
+        .arena = epoch->arena,
+        .attached = runtime->attached,
+        .attached_ctx = runtime->attached_ctx,
+    };
+    sl_code rc = output->foreach->run(&args, rdd, err);
+    if (rc != SL_OK && (err->code == SL_OK || err->text[0] == '\0')) {
+        rc = sl_error_set(err, rc, "foreachRDD function '%s' failed without a text",
+                          output->foreach->name);
+    }
+    return rc;
+}
+
+sl_code sli_outputs_run(sli_engine *engine, sli_epoch *epoch, sli_group *group,
+                        int64_t rows_expected, int64_t *rows_out, sl_error *err)
+{
+    for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
+        sli_output *output = &engine->graph->outputs[i];
+        sl_code rc = output->kind == SLI_OUT_FOREACH
+                         ? run_foreach(output, epoch, err)
+                         : run_sink(engine, output, epoch, &group->shares[i], group->arena,
+                                    rows_expected, rows_out, err);
+        if (rc != SL_OK) {
+            return sl_error_wrap(err, rc, "epoch %lld (batch time %lld ms), output %s",
+                                 (long long)epoch->number, (long long)(epoch->time_us / 1000),
+                                 output->uid);
+        }
+    }
+    return SL_OK;
+}
+
+void sli_outputs_forget(sli_engine *engine, sli_group *group, int64_t epoch)
+{
+    for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
+        sli_share *share = &group->shares[i];
+        sli_sink *sink = engine->graph->outputs[i].sink;
+        int32_t kept = 0;
+        for (int32_t w = 0; w < share->n_winners; w++) {
+            if (share->winners[w].epoch != epoch) {
+                share->winners[kept++] = share->winners[w];
+            } else if (sink != NULL && sink->ops->drop != NULL) {
+                sink->ops->drop(sink, share->winners[w]);
+            }
+        }
+        share->n_winners = kept;
+        while (share->n_kept > 0 && share->kept[share->n_kept - 1].epoch == epoch) {
+            share->n_kept--;
+            sli_blocks_remove_owner(engine->env.runtime->blocks, SLI_BLOCK_OUTPUT,
+                                    share->kept[share->n_kept].owner);
+        }
+    }
+}
+
+// ---------------------------------------------------------------- outboxes over blocks
+
+typedef struct shown {
+    sli_outbox_fn each;
+    void *ctx;
+    int64_t epoch, time_us;
+    bool any;
+} shown;
+
+static sl_code show_batch(void *ctx, const sl_batch *batch, sl_error *err)
+{
+    shown *s = ctx;
+    s->any = true;
+    return s->each(s->ctx, s->epoch, s->time_us, batch, err);
+}
+
+/// Rows of one partition; a block that is gone is an error, never "no rows".
+static sl_code kept_rows(sli_engine *engine, const sli_kept *kept, int32_t partition,
+                         sli_batch_fn each, void *ctx, sl_error *err)
+{
+    bool found = false;
+    sli_block_id id = {SLI_BLOCK_OUTPUT, kept->owner, partition, 0};
+    if (!kept->has_rows[partition]) {
+        return SL_OK;
+    }
+    SL_TRY(sli_blocks_each(engine->env.runtime->blocks, id, each, ctx, &found, err));
+    return found ? SL_OK
+                 : sl_error_set(err, SL_E_NOT_FOUND,
+                                "rows of partition %d of epoch %lld are gone from the outbox",
+                                partition, (long long)kept->epoch);
+}
+
+static sl_code each_kept(sli_outbox *self, sli_outbox_fn each, void *ctx, sl_error *err)
+{
+    const sli_kept_outbox *box = (const sli_kept_outbox *)self;
+    for (int32_t i = 0; i < box->share->n_kept; i++) {
+        const sli_kept *kept = &box->share->kept[i];
+        shown s = {each, ctx, kept->epoch, kept->time_us, false};
+        for (int32_t p = 0; p < kept->n_partitions; p++) {
+            SL_TRY(kept_rows(box->engine, kept, p, show_batch, &s, err));
+        }
+        if (!s.any) {
+            SL_TRY(each(ctx, kept->epoch, kept->time_us, NULL, err));
+        }
+    }
+    return SL_OK;
+}
+
+sli_kept_outbox sli_outbox_of_share(sli_engine *engine, const sli_share *share)
+{
+    return (sli_kept_outbox){{each_kept}, engine, share};
+}
+
+// ---------------------------------------------------------------- outbox files
+//
+// A sequence of epochs: i64 epoch, i64 batch time, then length-prefixed Arrow IPC stream bytes
+// (empty without rows).
+
+typedef struct gathered {
+    const sl_batch **batches;
+    int32_t n, capacity;
+} gathered;
+
+static sl_code gather(void *ctx, const sl_batch *batch, sl_error *err)
+{
+    gathered *g = ctx;
+    if (g->n == g->capacity) {
+        int32_t capacity = g->capacity == 0 ? 16 : g->capacity * 2;
+        const sl_batch **more =
+            sl_realloc(SLI_TAG_STREAM, g->batches, (size_t)capacity * sizeof(sl_batch *));
+        if (more == NULL) {
+            return sl_error_nomem(err, (size_t)capacity * sizeof(sl_batch *), "an outbox");
+        }
+        g->batches = more;
+        g->capacity = capacity;
+    }
+    g->batches[g->n++] = sl_batch_ref(batch);
+    return SL_OK;
+}
+
+static void gathered_reset(gathered *g)
+{
+    for (int32_t i = 0; i < g->n; i++) {
+        sl_batch_unref(g->batches[i]);
+    }
+    sl_free(g->batches);
+    *g = (gathered){0};
+}
+
+static sl_code put_kept(sli_engine *engine, const sli_kept *kept, const sl_schema *schema,
+                        sli_str *out, sl_error *err)
+{
+    gathered g = {0};
+    sl_code rc = SL_OK;
+    for (int32_t p = 0; p < kept->n_partitions && rc == SL_OK; p++) {
+        rc = kept_rows(engine, kept, p, gather, &g, err);
+    }
+    sli_str ipc = {.tag = SLI_TAG_STREAM};
+    if (rc == SL_OK && g.n > 0) {
+        rc = sli_ipc_write(&ipc, schema, g.batches, g.n, err);
+    }
+    if (rc == SL_OK) {
+        sli_put_i64(out, kept->epoch);
+        sli_put_i64(out, kept->time_us);
+        sli_put_bytes(out, ipc.data, ipc.size);
+        rc = sli_str_check(out, "an outbox", err);
+    }
+    sli_str_reset(&ipc);
+    gathered_reset(&g);
+    return rc;
+}
+
+sl_code sli_outbox_put(sli_engine *engine, const sli_share *share, const sl_schema *schema,
+                       sli_str *out, sl_error *err)
+{
+    for (int32_t i = 0; i < share->n_kept; i++) {
+        SL_TRY(put_kept(engine, &share->kept[i], schema, out, err));
+    }
+    return SL_OK;
+}
+
+static sl_code show_epoch(const sli_file_outbox *box, sl_bytes ipc, shown *s, sl_error *err)
+{
+    if (ipc.size == 0) {
+        return s->each(s->ctx, s->epoch, s->time_us, NULL, err);
+    }
+    int64_t at = (const char *)ipc.data - sli_buffer_bytes(box->bytes);
+    sli_buffer *rows = sli_buffer_new((int64_t)ipc.size);
+    if (rows == NULL) {
+        return sl_error_nomem(err, ipc.size, "rows of an outbox");
+    }
+    memcpy(sli_buffer_data(rows), ipc.data, ipc.size);
+    sl_code rc = sli_ipc_read(rows, show_batch, s, err);
+    sli_buffer_unref(rows);
+    return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "outbox at byte %lld", (long long)at);
+}
+
+static sl_code each_in_file(sli_outbox *self, sli_outbox_fn each, void *ctx, sl_error *err)
+{
+    const sli_file_outbox *box = (const sli_file_outbox *)self;
+    sli_reader r = sli_reader_of(
+        (sl_bytes){sli_buffer_bytes(box->bytes), (size_t)sli_buffer_size(box->bytes)});
+    while (r.at != r.end && !r.bad) {
+        shown s = {.each = each, .ctx = ctx};
+        s.epoch = sli_get_i64(&r);
+        s.time_us = sli_get_i64(&r);
+        sl_bytes ipc = sli_get_bytes(&r);
+        if (!r.bad) {
+            SL_TRY(show_epoch(box, ipc, &s, err));
+        }
+    }
+    return sli_reader_done(&r, "outbox", err);
+}
+
+sli_file_outbox sli_outbox_of_file(sli_buffer *bytes)
+{
+    return (sli_file_outbox){{each_in_file}, bytes};
+}

@@ -1,0 +1,142 @@
+// PLAN and SEALED as bytes. Both begin with a format number, so that a later version can tell an
+// older one.
+#include "stream/plan.h"
+
+enum { PLAN_FORMAT = 1, SEALED_FORMAT = 1, MOST_INPUTS = 65536 };
+
+void sli_plan_put(sli_str *out, const sli_plan *plan)
+{
+    sli_put_u8(out, PLAN_FORMAT);
+    sli_put_i64(out, plan->epoch);
+    sli_put_i64(out, plan->time_us);
+    sli_put_u64(out, plan->seed);
+    sli_put_u64(out, plan->options_hash);
+    sli_put_u64(out, plan->graph_hash);
+    sli_put_u32(out, (uint32_t)plan->parallelism);
+    sli_put_varint(out, (uint64_t)plan->n_inputs);
+    for (int32_t i = 0; i < plan->n_inputs; i++) {
+        const sli_plan_input *input = &plan->inputs[i];
+        sli_put_text(out, input->uid);
+        sli_put_bytes(out, input->range.data, input->range.size);
+        sli_put_varint(out, (uint64_t)input->n_splits);
+        sli_put_i64(out, input->rows);
+    }
+}
+
+static sl_code bad_format(const char *what, uint8_t format, sl_error *err)
+{
+    return sl_error_set(err, SL_E_INCOMPATIBLE,
+                        "%s frame of format %u, this Sluice reads format 1: use the Sluice that "
+                        "wrote it, or a newer one",
+                        what, format);
+}
+
+static sl_code get_inputs(sli_reader *r, sl_arena *arena, sli_plan *plan, sl_error *err)
+{
+    uint64_t n = sli_get_varint(r);
+    if (r->bad || n > MOST_INPUTS) {
+        return sl_error_set(err, SL_E_CORRUPT, "PLAN names %llu inputs", (unsigned long long)n);
+    }
+    plan->inputs = sl_arena_alloc_zero(arena, (size_t)(n + 1) * sizeof *plan->inputs);
+    if (plan->inputs == NULL) {
+        return sl_error_nomem(err, (size_t)n * sizeof *plan->inputs, "inputs of a PLAN");
+    }
+    plan->n_inputs = (int32_t)n;
+    for (int32_t i = 0; i < plan->n_inputs; i++) {
+        sli_plan_input *input = &plan->inputs[i];
+        input->uid = sli_get_text(r, arena);
+        input->range = sli_get_bytes(r);
+        uint64_t splits = sli_get_varint(r);
+        input->rows = sli_get_i64(r);
+        if (r->bad || input->uid == NULL || splits > INT32_MAX) {
+            return sl_error_set(err, SL_E_CORRUPT, "PLAN of epoch %lld is damaged at input %d",
+                                (long long)plan->epoch, i);
+        }
+        input->n_splits = (int32_t)splits;
+    }
+    return SL_OK;
+}
+
+sl_code sli_plan_get(sl_bytes body, sl_arena *arena, sli_plan *out, sl_error *err)
+{
+    sli_reader r = sli_reader_of(body);
+    uint8_t format = sli_get_u8(&r);
+    if (format != PLAN_FORMAT) {
+        return bad_format("PLAN", format, err);
+    }
+    sli_plan plan = {0};
+    plan.epoch = sli_get_i64(&r);
+    plan.time_us = sli_get_i64(&r);
+    plan.seed = sli_get_u64(&r);
+    plan.options_hash = sli_get_u64(&r);
+    plan.graph_hash = sli_get_u64(&r);
+    plan.parallelism = (int32_t)sli_get_u32(&r);
+    SL_TRY(get_inputs(&r, arena, &plan, err));
+    SL_TRY(sli_reader_done(&r, "PLAN", err));
+    *out = plan;
+    return SL_OK;
+}
+
+const sli_plan_input *sli_plan_find(const sli_plan *plan, const char *uid)
+{
+    for (int32_t i = 0; i < plan->n_inputs; i++) {
+        if (strcmp(plan->inputs[i].uid, uid) == 0) {
+            return &plan->inputs[i];
+        }
+    }
+    return NULL;
+}
+
+void sli_sealed_put(sli_str *out, const sli_sealed *sealed)
+{
+    sli_put_u8(out, SEALED_FORMAT);
+    sli_put_i64(out, sealed->group);
+    sli_put_i64(out, sealed->first_epoch);
+    sli_put_i64(out, sealed->last_epoch);
+    sli_put_i64(out, sealed->last_time_us);
+    sli_put_i64(out, sealed->rows_in);
+    sli_put_i64(out, sealed->rows_out);
+    sli_put_text(out, sealed->delta);
+    sli_put_varint(out, (uint64_t)sealed->n_sinks);
+    for (int32_t i = 0; i < sealed->n_sinks; i++) {
+        const sli_sealed_sink *sink = &sealed->sinks[i];
+        sli_put_text(out, sink->uid);
+        sli_put_bytes(out, sink->receipt.data, sink->receipt.size);
+        sli_put_text(out, sink->outbox);
+    }
+}
+
+sl_code sli_sealed_get(sl_bytes body, sl_arena *arena, sli_sealed *out, sl_error *err)
+{
+    sli_reader r = sli_reader_of(body);
+    uint8_t format = sli_get_u8(&r);
+    if (format != SEALED_FORMAT) {
+        return bad_format("SEALED", format, err);
+    }
+    sli_sealed sealed = {0};
+    sealed.group = sli_get_i64(&r);
+    sealed.first_epoch = sli_get_i64(&r);
+    sealed.last_epoch = sli_get_i64(&r);
+    sealed.last_time_us = sli_get_i64(&r);
+    sealed.rows_in = sli_get_i64(&r);
+    sealed.rows_out = sli_get_i64(&r);
+    sealed.delta = sli_get_text(&r, arena);
+    uint64_t n = sli_get_varint(&r);
+    if (r.bad || sealed.delta == NULL || n > MOST_INPUTS) {
+        return sl_error_set(err, SL_E_CORRUPT, "SEALED of group %lld is damaged",
+                            (long long)sealed.group);
+    }
+    sealed.sinks = sl_arena_alloc_zero(arena, (size_t)(n + 1) * sizeof *sealed.sinks);
+    if (sealed.sinks == NULL) {
+        return sl_error_nomem(err, (size_t)n * sizeof *sealed.sinks, "sinks of a SEALED frame");
+    }
+    sealed.n_sinks = (int32_t)n;
+    for (int32_t i = 0; i < sealed.n_sinks && !r.bad; i++) {
+        sealed.sinks[i].uid = sli_get_text(&r, arena);
+        sealed.sinks[i].receipt = sli_get_bytes(&r);
+        sealed.sinks[i].outbox = sli_get_text(&r, arena);
+    }
+    SL_TRY(sli_reader_done(&r, "SEALED", err));
+    *out = sealed;
+    return SL_OK;
+}

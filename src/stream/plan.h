@@ -1,0 +1,46 @@
+/// plan.h — what PLAN and SEALED frames hold, byte for byte (README.md has the layouts).
+///
+/// PLAN fixes an epoch before it runs: its input ranges and everything else that reaches results.
+/// SEALED names all that is needed to finish a group without computing anything again.
+#pragma once
+
+#include "stream/stream.h"
+
+typedef struct sli_plan_input {
+    const char *uid;
+    sl_bytes range;
+    int32_t n_splits;
+    int64_t rows; ///< -1 unknown
+} sli_plan_input;
+
+typedef struct sli_plan {
+    int64_t epoch, time_us;
+    uint64_t seed, options_hash, graph_hash;
+    int32_t parallelism;
+    sli_plan_input *inputs;
+    int32_t n_inputs;
+} sli_plan;
+
+void sli_plan_put(sli_str *out, const sli_plan *plan);
+/// Texts and arrays are made in the arena; ranges point into `body`. Fails: SL_E_CORRUPT,
+/// SL_E_NOMEM.
+sl_code sli_plan_get(sl_bytes body, sl_arena *arena, sli_plan *out, sl_error *err);
+/// The input of a uid, or NULL.
+const sli_plan_input *sli_plan_find(const sli_plan *plan, const char *uid);
+
+typedef struct sli_sealed_sink {
+    const char *uid;
+    sl_bytes receipt;   ///< resumable sinks
+    const char *outbox; ///< path of the outbox, or ""
+} sli_sealed_sink;
+
+typedef struct sli_sealed {
+    int64_t group, first_epoch, last_epoch, last_time_us;
+    int64_t rows_in, rows_out;
+    const char *delta; ///< path of the state delta, or "" when no state changed
+    sli_sealed_sink *sinks;
+    int32_t n_sinks;
+} sli_sealed;
+
+void sli_sealed_put(sli_str *out, const sli_sealed *sealed);
+sl_code sli_sealed_get(sl_bytes body, sl_arena *arena, sli_sealed *out, sl_error *err);

@@ -1,0 +1,150 @@
+// What is told about an epoch: metrics, events, and Spark's progress object.
+#include "stream/engine_int.h"
+
+enum {
+    EPOCHS,
+    FAILED,
+    ROWS_IN,
+    ROWS_OUT,
+    RUN_US,
+    DELAY_US,
+    SEAL_US,
+    LOG_US,
+    COMMIT_US,
+    PENDING,
+    BATCH_TIME
+};
+
+const sli_metric_info sli_engine_metrics[] = {
+    [EPOCHS] = {"sluice_epochs_total", SLI_COUNTER, NULL, "epochs", "Epochs completed."},
+    [FAILED] = {"sluice_epochs_failed_total", SLI_COUNTER, NULL, "epochs",
+                "Epochs whose output failed."},
+    [ROWS_IN] = {"sluice_rows_in_total", SLI_COUNTER, NULL, "rows", "Rows taken from sources."},
+    [ROWS_OUT] = {"sluice_rows_out_total", SLI_COUNTER, NULL, "rows", "Rows handed to sinks."},
+    [RUN_US] = {"sluice_epoch_run_microseconds", SLI_HISTOGRAM, NULL, "us",
+                "Time from an epoch's plan to its end."},
+    [DELAY_US] = {"sluice_epoch_delay_microseconds", SLI_HISTOGRAM, NULL, "us",
+                  "How late epochs began (scheduling delay)."},
+    [SEAL_US] = {"sluice_seal_microseconds", SLI_HISTOGRAM, NULL, "us",
+                 "Time to make a group's output and delta durable."},
+    [LOG_US] = {"sluice_log_microseconds", SLI_HISTOGRAM, NULL, "us",
+                "Time to append and sync a group's log frames."},
+    [COMMIT_US] = {"sluice_commit_microseconds", SLI_HISTOGRAM, NULL, "us",
+                   "Time to make a group visible in every sink."},
+    [PENDING] = {"sluice_groups_pending", SLI_GAUGE, NULL, "groups",
+                 "Groups closed and not yet committed."},
+    [BATCH_TIME] = {"sluice_batch_time_milliseconds", SLI_GAUGE, NULL, "ms",
+                    "Batch time of the last epoch."},
+    {0},
+};
+
+static void count(sli_engine *engine, int64_t rows_in, int64_t rows_out, int64_t run_us,
+                  int64_t late_us, bool failed)
+{
+    sli_metrics *metrics = engine->env.runtime->metrics;
+    const sli_metric_info *info = sli_engine_metrics;
+    sli_metric_add(sli_metrics_series(metrics, &info[failed ? FAILED : EPOCHS], NULL), 1);
+    sli_metric_add(sli_metrics_series(metrics, &info[ROWS_IN], NULL), rows_in);
+    sli_metric_add(sli_metrics_series(metrics, &info[ROWS_OUT], NULL), rows_out);
+    sli_metric_observe(sli_metrics_series(metrics, &info[RUN_US], NULL), run_us);
+    sli_metric_observe(sli_metrics_series(metrics, &info[DELAY_US], NULL), late_us);
+    sli_metric_set(sli_metrics_series(metrics, &info[PENDING], NULL), engine->n_pending);
+    sli_metric_set(sli_metrics_series(metrics, &info[BATCH_TIME], NULL),
+                   engine->last_time_us / 1000);
+    if (engine->last_seal_us > 0) {
+        sli_metric_observe(sli_metrics_series(metrics, &info[SEAL_US], NULL), engine->last_seal_us);
+        sli_metric_observe(sli_metrics_series(metrics, &info[LOG_US], NULL), engine->last_log_us);
+        sli_metric_observe(sli_metrics_series(metrics, &info[COMMIT_US], NULL),
+                           engine->last_commit_us);
+    }
+}
+
+static void describe_source(sli_engine *engine, sli_input *input, sli_progress_source *out)
+{
+    sli_str start = {.tag = SLI_TAG_STREAM}, end = {.tag = SLI_TAG_STREAM};
+    const sli_source_ops *ops = input->source->ops;
+    if (ops->describe != NULL && input->range.size > 0) {
+        ops->describe(input->source, input->range, &start, &end);
+    }
+    *out = (sli_progress_source){
+        .uid = input->node->uid,
+        .description = sli_node_url(input->node) != NULL ? sli_node_url(input->node)
+                                                         : sli_node_queue(input->node),
+        .start = start.size > 0 ? sl_arena_strdup(engine->epoch_arena, start.data) : NULL,
+        .end = end.size > 0 ? sl_arena_strdup(engine->epoch_arena, end.data) : NULL,
+        .rows = input->range.size == 0 ? 0 : input->rows,
+    };
+    sli_str_reset(&start);
+    sli_str_reset(&end);
+}
+
+static double per_second(int64_t rows, int64_t us)
+{
+    return us <= 0 ? 0.0 : (double)rows * 1e6 / (double)us;
+}
+
+static void tell_listener(sli_engine *engine, sli_progress *progress)
+{
+    int32_t n_sinks = 0;
+    sli_progress_source *sources =
+        sl_arena_alloc_zero(engine->epoch_arena, (size_t)(engine->n_inputs + 1) * sizeof *sources);
+    const char **sinks = sl_arena_alloc_zero(
+        engine->epoch_arena, (size_t)(engine->graph->n_outputs + 1) * sizeof *sinks);
+    if (sources == NULL || sinks == NULL) {
+        return; // progress is information; an epoch does not fail for it
+    }
+    for (int32_t i = 0; i < engine->n_inputs; i++) {
+        describe_source(engine, &engine->inputs[i], &sources[i]);
+    }
+    for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
+        const sli_output *output = &engine->graph->outputs[i];
+        sinks[n_sinks++] = output->kind == SLI_OUT_SINK ? output->url : output->foreach->name;
+    }
+    progress->sources = sources;
+    progress->n_sources = engine->n_inputs;
+    progress->sinks = sinks;
+    progress->n_sinks = n_sinks;
+    engine->env.progress(engine->env.progress_ctx, progress);
+}
+
+void sli_progress_tell(sli_engine *engine, const sli_group *group, int64_t rows_in,
+                       int64_t rows_out, int64_t plan_us, int64_t run_us, int64_t late_us,
+                       const sl_error *error)
+{
+    count(engine, rows_in, rows_out, plan_us + run_us, late_us, error != NULL);
+    sli_event event = {
+        .kind = SLI_EV_EPOCH_COMPLETED,
+        .mono_us = sli_env_mono_us(engine->world),
+        .epoch = engine->epoch,
+        .batch_time_us = engine->last_time_us,
+        .group = group->number,
+        .rows = rows_in,
+        .duration_us = plan_us + run_us,
+        .delay_us = late_us,
+        .code = error == NULL ? SL_OK : error->code,
+    };
+    sli_metrics_emit(engine->env.runtime->metrics, &event);
+    if (engine->env.progress == NULL) {
+        return;
+    }
+    sli_progress progress = {
+        .job = engine->env.job_name,
+        .job_id = engine->job_id,
+        .epoch = engine->epoch,
+        .batch_time_us = engine->last_time_us,
+        .group = engine->next_group,
+        .rows_in = rows_in,
+        .rows_out = rows_out,
+        .plan_us = plan_us,
+        .run_us = run_us,
+        .seal_us = engine->last_seal_us,
+        .log_us = engine->last_log_us,
+        .commit_us = engine->last_commit_us,
+        .trigger_us = plan_us + run_us,
+        .scheduling_delay_us = late_us,
+        .input_rows_per_second = per_second(rows_in, engine->clock.interval_us),
+        .processed_rows_per_second = per_second(rows_in, plan_us + run_us),
+        .error = error == NULL ? NULL : error->text,
+    };
+    tell_listener(engine, &progress);
+}

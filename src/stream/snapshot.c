@@ -1,0 +1,438 @@
+// Snapshots: the state after a group, made in the background from files alone.
+//
+// The compactor reads the newest snapshot and the deltas after it, and writes the next snapshot, a
+// 16th of each table at a time; it never looks at the live state, so nothing is copied or locked.
+// Source positions are taken by the driver when the group is closed, because only then they are
+// those of that group.
+//
+// Sections: "meta" (group, epoch, batch time) · "sources" (uid, position)* · "UID/part-NN.arrow"
+// per table.
+#include "stream/engine_int.h"
+
+#include <stdio.h>
+
+struct sli_compaction {
+    sli_engine *engine;
+    sli_snapshot *snapshot;
+    int64_t group, epoch, time_us, previous;
+    sli_str positions;
+    char **paths; ///< deltas after `previous`, up to `group`
+    int32_t n_paths;
+    int64_t bytes; ///< of all sections
+    sl_code rc;
+    sl_error error;
+};
+
+// ---------------------------------------------------------------- deltas that no snapshot covers
+
+sl_code sli_delta_remember(sli_engine *engine, int64_t group, const char *path, int64_t bytes,
+                           sl_error *err)
+{
+    if (engine->n_deltas == engine->delta_capacity) {
+        int32_t capacity = engine->delta_capacity == 0 ? 64 : engine->delta_capacity * 2;
+        sli_delta_ref *more =
+            sl_realloc(SLI_TAG_STREAM, engine->deltas, (size_t)capacity * sizeof *more);
+        if (more == NULL) {
+            return sl_error_nomem(err, (size_t)capacity * sizeof *more, "the list of deltas");
+        }
+        engine->deltas = more;
+        engine->delta_capacity = capacity;
+    }
+    char *copy = sl_strdup(SLI_TAG_STREAM, path);
+    if (copy == NULL) {
+        return sl_error_nomem(err, strlen(path), "a delta's path");
+    }
+    engine->deltas[engine->n_deltas++] = (sli_delta_ref){group, copy, bytes};
+    engine->delta_bytes += bytes;
+    return SL_OK;
+}
+
+bool sli_snapshot_is_due(const sli_engine *engine)
+{
+    if (engine->compaction != NULL || engine->n_deltas == 0) {
+        return false;
+    }
+    int64_t enough = engine->snapshot_bytes / 2 > engine->snapshot_every_bytes
+                         ? engine->snapshot_bytes / 2
+                         : engine->snapshot_every_bytes;
+    return engine->delta_bytes >= enough || engine->n_deltas >= engine->snapshot_every_groups;
+}
+
+sl_code sli_positions_put(sli_engine *engine, sli_str *out, sl_error *err)
+{
+    for (int32_t i = 0; i < engine->n_inputs; i++) {
+        sli_source *source = engine->inputs[i].source;
+        sli_str position = {.tag = SLI_TAG_STREAM};
+        sl_code rc = source->ops->position(source, &position, err);
+        if (rc == SL_OK) {
+            sli_put_text(out, engine->inputs[i].node->uid);
+            sli_put_bytes(out, position.data, position.size);
+        }
+        sli_str_reset(&position);
+        if (rc != SL_OK) {
+            return sl_error_wrap(err, rc, "position of source %s", engine->inputs[i].node->uid);
+        }
+    }
+    return sli_str_check(out, "positions", err);
+}
+
+// ---------------------------------------------------------------- the compactor
+
+static void unref_all(sli_buffer **buffers, int32_t n)
+{
+    for (int32_t i = 0; i < n && buffers != NULL; i++) {
+        sli_buffer_unref(buffers[i]);
+    }
+    sl_free(buffers);
+}
+
+static sl_code read_deltas(sli_compaction *c, sli_buffer **buffers, sl_bytes *deltas, sl_error *err)
+{
+    for (int32_t i = 0; i < c->n_paths; i++) {
+        SL_TRY(sli_ckpt_get(c->engine->ckpt, c->paths[i], &buffers[i], err));
+        deltas[i] = (sl_bytes){sli_buffer_bytes(buffers[i]), (size_t)sli_buffer_size(buffers[i])};
+    }
+    return SL_OK;
+}
+
+static sl_code compact_part(sli_compaction *c, const sli_table_info *info, const sl_bytes *deltas,
+                            int32_t part, sl_error *err)
+{
+    char name[256];
+    sli_buffer *old = NULL;
+    (void)snprintf(name, sizeof name, "%s/part-%02d.arrow", info->uid, part);
+    if (c->previous > 0) {
+        sl_code rc = sli_snapshot_read(c->engine->ckpt, c->previous, name, &old, err);
+        if (rc != SL_OK && rc != SL_E_NOT_FOUND) {
+            return rc;
+        }
+    }
+    sli_str bytes = {.tag = SLI_TAG_STREAM};
+    sl_code rc = sli_state_compact_part(info, old, deltas, c->n_paths, part, &bytes, err);
+    if (rc == SL_OK && bytes.size > 0) {
+        c->bytes += (int64_t)bytes.size;
+        rc = sli_snapshot_add(c->snapshot, name, (sl_bytes){bytes.data, bytes.size}, err);
+    }
+    sli_str_reset(&bytes);
+    sli_buffer_unref(old);
+    return rc;
+}
+
+static sl_code compact_tables(sli_compaction *c, const sl_bytes *deltas, sl_error *err)
+{
+    for (int32_t i = 0; i < c->engine->graph->n_nodes; i++) {
+        const sli_table_info *info = sli_node_state(c->engine->graph->nodes[i]);
+        for (int32_t part = 0; info != NULL && part < SLI_SNAPSHOT_PARTS; part++) {
+            sl_code rc = compact_part(c, info, deltas, part, err);
+            if (rc != SL_OK) {
+                return sl_error_wrap(err, rc, "snapshot of %s", info->uid);
+            }
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code add_meta(sli_compaction *c, sl_error *err)
+{
+    sli_str meta = {.tag = SLI_TAG_STREAM};
+    sli_put_u8(&meta, 1);
+    sli_put_i64(&meta, c->group);
+    sli_put_i64(&meta, c->epoch);
+    sli_put_i64(&meta, c->time_us);
+    sl_code rc = sli_str_check(&meta, "a snapshot's meta section", err);
+    if (rc == SL_OK) {
+        rc = sli_snapshot_add(c->snapshot, "meta", (sl_bytes){meta.data, meta.size}, err);
+    }
+    if (rc == SL_OK) {
+        rc = sli_snapshot_add(c->snapshot, "sources",
+                              (sl_bytes){c->positions.data, c->positions.size}, err);
+    }
+    sli_str_reset(&meta);
+    return rc;
+}
+
+static sl_code compact(sli_compaction *c, sl_error *err)
+{
+    sli_buffer **buffers = sl_alloc_array(SLI_TAG_STREAM, (size_t)c->n_paths + 1, sizeof *buffers);
+    sl_bytes *deltas = sl_alloc_array(SLI_TAG_STREAM, (size_t)c->n_paths + 1, sizeof *deltas);
+    sl_code rc =
+        buffers == NULL || deltas == NULL
+            ? sl_error_nomem(err, (size_t)c->n_paths * sizeof *deltas, "a snapshot's deltas")
+            : add_meta(c, err);
+    if (rc == SL_OK) {
+        rc = read_deltas(c, buffers, deltas, err);
+    }
+    if (rc == SL_OK) {
+        rc = compact_tables(c, deltas, err);
+    }
+    unref_all(buffers, c->n_paths);
+    sl_free(deltas);
+    return rc;
+}
+
+static void compact_on_strand(void *ctx)
+{
+    sli_compaction *c = ctx;
+    c->rc = compact(c, &c->error);
+    // Release: pairs with the acquire load in sli_compaction_step; the driver owns `c` again.
+    atomic_store_explicit(&c->engine->compaction_done, 1, memory_order_release);
+    sli_engine_wake(c->engine);
+}
+
+static void compaction_free(sli_compaction *c)
+{
+    for (int32_t i = 0; i < c->n_paths; i++) {
+        sl_free(c->paths[i]);
+    }
+    sl_free(c->paths);
+    sli_str_reset(&c->positions);
+    sli_snapshot_discard(c->snapshot);
+    sl_free(c);
+}
+
+static sl_code take_paths(sli_compaction *c, sl_error *err)
+{
+    sli_engine *engine = c->engine;
+    c->paths = sl_alloc_array(SLI_TAG_STREAM, (size_t)engine->n_deltas + 1, sizeof *c->paths);
+    if (c->paths == NULL) {
+        return sl_error_nomem(err, (size_t)engine->n_deltas * sizeof *c->paths,
+                              "a snapshot's deltas");
+    }
+    for (int32_t i = 0; i < engine->n_deltas && engine->deltas[i].group <= c->group; i++) {
+        if (engine->deltas[i].path[0] == '\0') {
+            continue;
+        }
+        char *copy = sl_strdup(SLI_TAG_STREAM, engine->deltas[i].path);
+        if (copy == NULL) {
+            return sl_error_nomem(err, strlen(engine->deltas[i].path), "a delta's path");
+        }
+        c->paths[c->n_paths++] = copy;
+    }
+    return SL_OK;
+}
+
+sl_code sli_compaction_start(sli_engine *engine, sli_group *group, sl_error *err)
+{
+    if (engine->compaction != NULL) {
+        return SL_OK; // the one that runs covers less; the next group asks again
+    }
+    sli_compaction *c = sl_alloc_zero(SLI_TAG_STREAM, sizeof *c);
+    if (c == NULL) {
+        return sl_error_nomem(err, sizeof *c, "a snapshot");
+    }
+    c->engine = engine;
+    c->group = group->number;
+    c->epoch = group->last_epoch;
+    c->time_us = group->last_time_us;
+    c->previous = engine->snapshot_group;
+    c->positions = group->positions;
+    group->positions = (sli_str){.tag = SLI_TAG_STREAM};
+    sl_code rc = take_paths(c, err);
+    if (rc == SL_OK) {
+        rc = sli_snapshot_create(&c->snapshot, engine->ckpt, c->group, err);
+    }
+    if (rc != SL_OK) {
+        compaction_free(c);
+        return rc;
+    }
+    atomic_store_explicit(&engine->compaction_done, 0,
+                          memory_order_relaxed); // the post publishes it
+    if (!sli_strand_post(engine->compactor, compact_on_strand, c)) {
+        compaction_free(c);
+        return sl_error_set(err, SL_E_NOMEM, "no room to start a snapshot");
+    }
+    engine->compaction = c;
+    return SL_OK;
+}
+
+/// Deltas that the published snapshot covers may go.
+static void drop_deltas(sli_engine *engine, int64_t group)
+{
+    int32_t n = 0;
+    while (n < engine->n_deltas && engine->deltas[n].group <= group) {
+        if (engine->deltas[n].path[0] != '\0') {
+            sli_ckpt_drop(engine->ckpt, engine->deltas[n].path);
+        }
+        engine->delta_bytes -= engine->deltas[n].bytes;
+        sl_free(engine->deltas[n].path);
+        n++;
+    }
+    memmove(engine->deltas, engine->deltas + n,
+            (size_t)(engine->n_deltas - n) * sizeof *engine->deltas);
+    engine->n_deltas -= n;
+}
+
+/// A snapshot that could not be written for lack of room is no reason to stop: the deltas stay, and
+/// it is tried again.
+static bool may_wait(sl_code rc)
+{
+    return rc == SL_E_NO_SPACE || rc == SL_E_NOMEM;
+}
+
+static sl_code publish(sli_engine *engine, sli_compaction *c, sl_error *err)
+{
+    sli_snapshot *snapshot = c->snapshot;
+    c->snapshot = NULL;
+    if (sli_env_bug(engine->world, "deltas-removed-early")) {
+        drop_deltas(engine, c->group);
+    }
+    SL_TRY(sli_snapshot_publish(snapshot, err));
+    drop_deltas(engine, c->group);
+    engine->snapshot_group = c->group;
+    engine->snapshot_bytes = c->bytes;
+    sli_event event = {.kind = SLI_EV_SNAPSHOT,
+                       .mono_us = sli_env_mono_us(engine->world),
+                       .group = c->group,
+                       .bytes = c->bytes};
+    sli_metrics_emit(engine->env.runtime->metrics, &event);
+    return SL_OK;
+}
+
+sl_code sli_compaction_step(sli_engine *engine, sl_error *err)
+{
+    sli_compaction *c = engine->compaction;
+    if (c == NULL || atomic_load_explicit(&engine->compaction_done, memory_order_acquire) == 0) {
+        return SL_OK;
+    }
+    engine->compaction = NULL;
+    sl_code rc = c->rc == SL_OK ? publish(engine, c, &c->error) : c->rc;
+    if (rc != SL_OK && may_wait(rc)) {
+        SLI_LOG(engine->log, SLI_WARN, "stream", "snapshot of group %lld is put off: %s",
+                (long long)c->group, c->error.text);
+        rc = SL_OK;
+    } else if (rc != SL_OK) {
+        *err = c->error;
+        rc = sl_error_wrap(err, rc, "snapshot of group %lld", (long long)c->group);
+    }
+    compaction_free(c);
+    return rc;
+}
+
+sl_code sli_compaction_join(sli_engine *engine, sl_error *err)
+{
+    if (engine->compactor != NULL) {
+        sli_strand_free(engine->compactor); // runs what was posted
+        engine->compactor = NULL;
+    }
+    return sli_compaction_step(engine, err);
+}
+
+// ---------------------------------------------------------------- loading
+
+static sl_code load_part(sli_engine *engine, sl_stream *node, int64_t group, int32_t part,
+                         sl_error *err)
+{
+    char name[256];
+    sli_buffer *bytes = NULL;
+    const sli_table_info *info = sli_node_state(node);
+    (void)snprintf(name, sizeof name, "%s/part-%02d.arrow", info->uid, part);
+    sl_code rc = sli_snapshot_read(engine->ckpt, group, name, &bytes, err);
+    if (rc == SL_E_NOT_FOUND) {
+        return SL_OK; // a part without keys, or an operator that is new
+    }
+    if (rc == SL_OK) {
+        engine->snapshot_bytes += sli_buffer_size(bytes);
+        rc = sli_state_restore_part(engine->store, node->table, info, bytes, err);
+    }
+    sli_buffer_unref(bytes);
+    return rc == SL_OK ? SL_OK
+                       : sl_error_wrap(err, rc, "snapshot of group %lld, section %s",
+                                       (long long)group, name);
+}
+
+static sl_code load_tables(sli_engine *engine, int64_t group, sl_error *err)
+{
+    for (int32_t i = 0; i < engine->graph->n_nodes; i++) {
+        sl_stream *node = engine->graph->nodes[i];
+        for (int32_t part = 0; sli_node_state(node) != NULL && part < SLI_SNAPSHOT_PARTS; part++) {
+            SL_TRY(load_part(engine, node, group, part, err));
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code load_meta(sli_engine *engine, int64_t group, int64_t *epoch, int64_t *time_us,
+                         sl_error *err)
+{
+    sli_buffer *bytes = NULL;
+    SL_TRY(sli_snapshot_read(engine->ckpt, group, "meta", &bytes, err));
+    sli_reader r =
+        sli_reader_of((sl_bytes){sli_buffer_bytes(bytes), (size_t)sli_buffer_size(bytes)});
+    uint8_t format = sli_get_u8(&r);
+    int64_t of = sli_get_i64(&r);
+    *epoch = sli_get_i64(&r);
+    *time_us = sli_get_i64(&r);
+    sl_code rc = sli_reader_done(&r, "snapshot section meta", err);
+    if (rc == SL_OK && (format != 1 || of != group)) {
+        rc = sl_error_set(err, SL_E_INCOMPATIBLE,
+                          "snapshot of group %lld has a meta section of format %u for group %lld",
+                          (long long)group, format, (long long)of);
+    }
+    sli_buffer_unref(bytes);
+    return rc;
+}
+
+static sli_source *input_of(sli_engine *engine, sl_bytes uid)
+{
+    for (int32_t i = 0; i < engine->n_inputs; i++) {
+        if (sli_text_is((sl_text){uid.data, uid.size}, engine->inputs[i].node->uid)) {
+            return engine->inputs[i].source;
+        }
+    }
+    return NULL;
+}
+
+static sl_code load_positions(sli_engine *engine, sl_bytes section, bool *restored, sl_error *err)
+{
+    sli_reader r = sli_reader_of(section);
+    while (r.at != r.end && !r.bad) {
+        sl_bytes uid = sli_get_bytes(&r);
+        sl_bytes position = sli_get_bytes(&r);
+        sli_source *source = r.bad ? NULL : input_of(engine, uid);
+        if (source != NULL) {
+            SL_TRY(source->ops->restore(source, position, err));
+            for (int32_t i = 0; i < engine->n_inputs; i++) {
+                restored[i] = restored[i] || engine->inputs[i].source == source;
+            }
+        }
+    }
+    return sli_reader_done(&r, "snapshot section sources", err);
+}
+
+static sl_code restore_sources(sli_engine *engine, int64_t group, sl_error *err)
+{
+    bool *restored = sl_arena_alloc_zero(engine->job_arena, (size_t)engine->n_inputs + 1);
+    if (restored == NULL) {
+        return sl_error_nomem(err, (size_t)engine->n_inputs, "positions");
+    }
+    if (group > 0) {
+        sli_buffer *bytes = NULL;
+        SL_TRY(sli_snapshot_read(engine->ckpt, group, "sources", &bytes, err));
+        sl_bytes section = {sli_buffer_bytes(bytes), (size_t)sli_buffer_size(bytes)};
+        sl_code rc = load_positions(engine, section, restored, err);
+        sli_buffer_unref(bytes);
+        SL_TRY(rc);
+    }
+    for (int32_t i = 0; i < engine->n_inputs; i++) {
+        sli_source *source = engine->inputs[i].source;
+        if (!restored[i]) {
+            SL_TRY(source->ops->restore(source, (sl_bytes){NULL, 0}, err));
+        }
+    }
+    return SL_OK;
+}
+
+sl_code sli_snapshot_load(sli_engine *engine, int64_t *group, int64_t *epoch, int64_t *time_us,
+                          sl_error *err)
+{
+    *group = *epoch = *time_us = 0;
+    if (engine->ckpt != NULL) {
+        SL_TRY(sli_snapshot_newest(engine->ckpt, group, err));
+    }
+    if (*group > 0) {
+        SL_TRY(load_meta(engine, *group, epoch, time_us, err));
+        SL_TRY(load_tables(engine, *group, err));
+    }
+    engine->snapshot_group = *group;
+    return restore_sources(engine, *group, err);
+}

@@ -1,0 +1,88 @@
+/// stream.h — the door of stream/: the DStream graph as data, the epoch clock, and the engine that
+/// runs a job.
+///
+/// Reading order: graph_int.h (nodes) · clock.h · plan.h (what PLAN and SEALED hold) · engine.h
+/// (one driver's life).
+#pragma once
+
+#include "ingest/ingest.h"
+#include "sched/sched.h"
+#include "sink/sink.h"
+#include "sluice/graph.h"
+#include "state/state.h"
+
+// ---------------------------------------------------------------- the graph, for those who run it
+
+sl_code sli_graph_new(sl_graph **out, sl_error *err);
+void sli_graph_free(SL_TAKES sl_graph *graph);
+/// Ends definition: later calls are mistakes. Fails: the first mistake; SL_E_INVALID without an
+/// output operation.
+sl_code sli_graph_seal(sl_graph *graph, sl_error *err);
+/// Settings made by sl_graph_set, in order. Calls `each`.
+sl_code sli_graph_settings(const sl_graph *graph, sli_pair_fn each, void *ctx, sl_error *err);
+void *sli_graph_attached(const void *graph, const char *name); ///< as sli_runtime.attached
+const sl_agg_fn *const *sli_graph_aggregations(const sl_graph *graph);
+/// The schema of a queue, or NULL. Lives as long as the graph.
+const sl_schema *sli_graph_queue_schema(const sl_graph *graph, const char *queue);
+/// Calls `each` with (uid, URL) of every source, in order.
+sl_code sli_graph_sources(const sl_graph *graph, sli_pair_fn each, void *ctx, sl_error *err);
+/// Puts rows into the queue of that name. Thread: any. Fails: SL_E_NOT_FOUND (the nearest named),
+/// SL_E_INVALID (schema).
+sl_code sli_graph_push(sl_graph *graph, const char *queue, const sl_batch *rows,
+                       int32_t n_partitions, sl_error *err);
+/// What definition needs to resolve schemas of URLs: sources and sinks known, compat flag. Set
+/// right after sli_graph_new, before the build function runs. The lists are NULL-ended and outlive
+/// the graph.
+void sli_graph_environment(sl_graph *graph, const sli_source_ops *const *sources,
+                           const sli_sink_ops *const *sinks, sl_env *env, bool compat_spark);
+
+// ---------------------------------------------------------------- the engine: one life of a job's
+// driver
+
+typedef struct sli_engine sli_engine;
+
+extern const sl_option
+    sli_engine_options[]; ///< interval, commit_interval, checkpoint, state.*, snapshot.*, ...
+
+typedef struct sli_engine_env {
+    sli_runtime *runtime;
+    sli_sched *sched;
+    const sl_conf *conf;
+    sl_graph *graph; ///< sealed; the engine does not own it
+    const char *job_name;
+    sli_loop *loop; ///< receivers' loop; the engine runs it when `io_on_driver`
+    bool io_on_driver;
+    void (*stop_io)(void *ctx); ///< ends the thread that runs the loop, before receivers are
+                                ///< stopped; NULL when io_on_driver
+    void *stop_io_ctx;
+    /// One JSON line an epoch, when not NULL. Thread: driver.
+    void (*progress)(void *ctx, const sli_progress *progress);
+    void *progress_ctx;
+} sli_engine_env;
+
+/// Opens sources and sinks, the state store and the checkpoint, and recovers, in the protocol's
+/// order. Afterwards the job is ready for its first live epoch. Thread: driver. Blocks: yes.
+sl_code sli_engine_open(sli_engine **out, const sli_engine_env *env, sl_error *err);
+/// Does what is due now: an epoch, a seal, what strands finished. Never waits for a time or a
+/// source; *due_us (mono) is when it wants to be called next. SL_E_END: the job has ended well
+/// (stopped, or its sources ended).
+sl_code sli_engine_step(sli_engine *engine, int64_t *due_us, sl_error *err);
+/// Waits until something may be due (or `until_us`).
+sl_code sli_engine_wait(sli_engine *engine, int64_t until_us, sl_error *err);
+/// One round of the receivers' loop, waiting until `until_us` at most. Thread: the one that runs
+/// the loop.
+sl_code sli_engine_io(sli_engine *engine, int64_t until_us, sl_error *err);
+/// Makes a waiting engine look again. Thread: any.
+void sli_engine_wake(sli_engine *engine);
+/// Asks for the end: graceful = take everything received, run it, commit; else after the running
+/// epoch and its commit. Thread: any.
+void sli_engine_stop(sli_engine *engine, bool gracefully);
+/// Ends strands, closes everything. What is not committed will be finished by the next life.
+void sli_engine_close(SL_TAKES sli_engine *engine);
+int64_t sli_engine_epoch(const sli_engine *engine); ///< the last completed epoch
+/// Nothing is on its way: every closed group is committed, and the open one (if any) may only close
+/// after the next epoch.
+bool sli_engine_rests(const sli_engine *engine);
+/// Mono time of the next epoch.
+int64_t sli_engine_next_epoch_us(const sli_engine *engine);
+int64_t sli_engine_committed(const sli_engine *engine); ///< the last group committed in every sink
