@@ -22,7 +22,8 @@ typedef struct sl_test sl_test;
 typedef struct sl_test_conf {
     size_t struct_size;
     const char *interval;        ///< default "1s"
-    const char *const *settings; ///< further pairs as for sl_context_new, NULL-ended; may be NULL
+    const char *const *settings; ///< further pairs as for sl_context_new, NULL-ended; may be NULL.
+                                 ///< The texts must live as long as the test: it boots with them.
     uint64_t seed;
     int64_t
         start_us; ///< wall clock at the start, microseconds since 1970; 0: 2020-01-01 00:00:00 UTC
@@ -30,8 +31,8 @@ typedef struct sl_test_conf {
     void (*prepare)(sl_graph *graph,
                     void *ctx); ///< called before `build`, e.g. for sl_graph_attach; may be NULL
     void *ctx;
-    /// Files that are there before the job starts, e.g. tables that it joins with: pairs of path and
-    /// text, NULL-ended; may be NULL. Read when the test is made only.
+    /// Files that are there before the job starts, e.g. tables that it joins with: pairs of path
+    /// and text, NULL-ended; may be NULL. Read when the test is made only.
     const char *const *files;
 } sl_test_conf;
 

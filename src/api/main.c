@@ -3,6 +3,7 @@
 // this file.
 #include <stdio.h>
 
+#include "api/crash.h"
 #include "api/host.h"
 #include "sluice/tool.h"
 
@@ -249,6 +250,11 @@ static sl_code run(command *cmd, sl_env *env, const char *name, sl_build_fn buil
         sli_context_on_progress(context, report, &r);
         rc = sli_terminate_watch(&terminate, on_signal, context, err); // before any thread is made
     }
+    bool watched = false;
+    if (rc == SL_OK) {
+        rc = sli_crash_record_begin(sli_context_host(context), err);
+        watched = rc == SL_OK;
+    }
     if (rc == SL_OK) {
         rc = sl_context_start(context, err);
     }
@@ -256,6 +262,9 @@ static sl_code run(command *cmd, sl_env *env, const char *name, sl_build_fn buil
         rc = sl_context_await(context, -1, err);
     }
     sli_terminate_end(terminate);
+    if (watched) {
+        sli_crash_record_end(sli_context_host(context));
+    }
     sl_context_free(context);
     sli_file_close(&r.file);
     return rc;

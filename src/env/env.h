@@ -207,6 +207,16 @@ sl_code sli_terminate_watch(sli_terminate **out, void (*fn)(void *ctx, int32_t c
 void sli_terminate_end(
     SL_TAKES sli_terminate *watch); ///< accepts NULL; the signals act as before again
 
+/// A crash of this process (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT): `fill` writes one line of at
+/// most `size` bytes that says where it happened; it is called in the signal handler, on the thread
+/// that crashed, and may do nothing but look at memory. The line goes to standard error and, when
+/// `path` isn't NULL, into that file (made at once, so that the handler needs no name look-up).
+/// Then the process ends by the same signal. One at a time.
+typedef size_t (*sli_crash_fn)(int signal_number, char *out, size_t size);
+sl_code sli_crash_watch(sl_env *env, const char *path, sli_crash_fn fill, sl_error *err);
+/// Signals act as before; the file is removed when nothing was written.
+void sli_crash_end(sl_env *env, const char *path);
+
 // ---------------------------------------------------------------- which world
 
 /// The real world. One a process is enough; several are allowed.

@@ -111,6 +111,11 @@ void sli_rows_reset(sli_rows *rows);
 sl_code sli_rows_concat(const sli_rows *rows, const sl_schema *schema, sl_batch **out,
                         sl_error *err);
 
+/// The attempt that this thread runs now, or NULL: so that a crash inside user code can say where
+/// it happened. Set by sched/ around an attempt, read by a signal handler on the same thread;
+/// nothing else may rest on it.
+extern _Thread_local const sli_task *volatile sli_task_running;
+
 /// Takes one batch. Thread: task.
 typedef sl_code (*sli_push_fn)(void *ctx, SL_BORROWS sl_batch *batch, sl_error *err);
 

@@ -1,6 +1,8 @@
 // task.c — what a task attempt gives to user functions, and when it is to end.
 #include "rdd/rdd_int.h"
 
+_Thread_local const sli_task *volatile sli_task_running;
+
 sl_code sli_task_check(const sli_task *task, sl_error *err)
 {
     // Relaxed: the flag orders nothing, it only has to be seen some time.

@@ -53,7 +53,9 @@ static void run_unit(sli_work *work, int32_t worker)
         unit->rc = sl_error_nomem(&unit->error, 4096, "the memory of a task");
         return;
     }
+    sli_task_running = &unit->task;
     unit->rc = run_task(unit, &unit->error);
+    sli_task_running = NULL;
     sl_arena_reset(unit->task.arena);
     unit->task.arena = NULL;
 }

@@ -40,6 +40,13 @@ const sl_option sli_engine_options[] = {
      .low = "1",
      .high = "1000",
      .text = "Groups that may wait for a slow sink before no further epoch is started."},
+    {.name = "commit.retry_timeout",
+     .type = SL_OPT_DURATION,
+     .fallback = "1m",
+     .low = "0ms",
+     .high = "365d",
+     .text =
+         "How long the commit to a sink that is busy or down is tried again before the job ends."},
     {.name = "snapshot.bytes",
      .type = SL_OPT_SIZE,
      .fallback = "8MiB",
@@ -149,8 +156,17 @@ static sl_code open_inputs(sli_engine *engine, sl_error *err)
     return SL_OK;
 }
 
-static sl_code open_state(sli_engine *engine, sl_error *err)
+sl_code sli_engine_open_state(sli_engine *engine, sl_error *err)
 {
+    if (engine->store != NULL) {
+        engine->store->ops->close(engine->store);
+        engine->store = NULL;
+    }
+    for (int32_t i = 0; i < engine->n_deltas; i++) {
+        sl_free(engine->deltas[i].path);
+    }
+    engine->n_deltas = 0;
+    engine->delta_bytes = 0;
     for (int32_t i = 0; i < engine->graph->n_nodes; i++) {
         sl_stream *node = engine->graph->nodes[i];
         const sli_table_info *info = sli_node_state(node);
@@ -217,6 +233,7 @@ static void read_options(sli_engine *engine)
     engine->clock.interval_us = sl_conf_int64(conf, "interval");
     engine->commit_interval_us = sl_conf_int64(conf, "commit_interval");
     engine->max_epochs = sl_conf_int64(conf, "max_epochs");
+    engine->retry_us = sl_conf_int64(conf, "commit.retry_timeout");
     engine->max_pending = sl_conf_int64(conf, "commit.max_pending");
     engine->snapshot_every_bytes = sl_conf_int64(conf, "snapshot.bytes");
     engine->snapshot_every_groups = sl_conf_int64(conf, "snapshot.groups");
@@ -233,16 +250,18 @@ static sl_code open_all(sli_engine *engine, sl_error *err)
 {
     read_options(engine);
     engine->signal = sli_signal_new(engine->world);
+    engine->give_up = sli_signal_new(engine->world);
     engine->epoch_arena = sl_arena_new(SLI_TAG_STREAM);
     engine->job_arena = sl_arena_new(SLI_TAG_STREAM);
-    if (engine->signal == NULL || engine->epoch_arena == NULL || engine->job_arena == NULL) {
+    if (engine->signal == NULL || engine->give_up == NULL || engine->epoch_arena == NULL ||
+        engine->job_arena == NULL) {
         return sl_error_nomem(err, 65536, "the engine");
     }
     SL_TRY(open_checkpoint(engine, err));
     seed_from_id(engine);
-    SL_TRY(open_inputs(engine, err));
-    SL_TRY(open_state(engine, err));
     SL_TRY(open_sinks(engine, err));
+    SL_TRY(sli_engine_begin(engine, err));
+    SL_TRY(open_inputs(engine, err));
     SL_TRY(open_strands(engine, err));
     SL_TRY(sli_engine_recover(engine, err));
     sli_clock_init(&engine->clock, engine->world, engine->clock.interval_us, engine->last_time_us,
@@ -503,6 +522,9 @@ void sli_engine_stop(sli_engine *engine, bool gracefully)
     int32_t wanted = gracefully ? 1 : 2, now = atomic_load(&engine->stopping);
     while (now < wanted && !atomic_compare_exchange_weak(&engine->stopping, &now, wanted)) {
     }
+    if (!gracefully) {
+        sli_signal_set(engine->give_up);
+    }
     sli_engine_wake(engine);
 }
 
@@ -574,6 +596,9 @@ void sli_engine_close(sli_engine *engine)
         return;
     }
     sl_error ignored = SL_ERROR_INIT; // the next life does again what this one leaves
+    if (engine->give_up != NULL) {
+        sli_signal_set(engine->give_up);
+    }
     if (engine->writer != NULL) {
         sli_strand_free(engine->writer);
     }
@@ -598,6 +623,9 @@ void sli_engine_close(sli_engine *engine)
     sli_ckpt_close(engine->ckpt);
     if (engine->signal != NULL) {
         sli_signal_free(engine->signal);
+    }
+    if (engine->give_up != NULL) {
+        sli_signal_free(engine->give_up);
     }
     sl_arena_free(engine->epoch_arena);
     sl_arena_free(engine->job_arena);

@@ -98,6 +98,7 @@ struct sli_engine {
     sli_signal *signal; ///< wakes the driver when io runs elsewhere
     sl_arena *epoch_arena;
     sl_arena *job_arena;
+    struct sli_record *record; ///< what the log says; recovery only, in the job arena
 
     sli_ckpt *ckpt; ///< NULL without a checkpoint directory
     char job_id[33];
@@ -119,9 +120,10 @@ struct sli_engine {
     sli_group *retired;       ///< committed, but no durable COMMITTED yet: their outboxes stay
     int64_t committed_logged; ///< writer: COMMITTED frames appended up to this group
     int64_t last_close_us;
-    int64_t commit_interval_us, max_epochs, max_pending;
-    bool inline_commit; ///< no checkpoint and nothing slow to commit: the driver does it itself
-    bool plan_first;    ///< an output acts before SEALED: PLAN is synced alone
+    int64_t commit_interval_us, max_epochs, max_pending, retry_us;
+    sli_signal *give_up; ///< ends the committer's wait for a sink that is down
+    bool inline_commit;  ///< no checkpoint and nothing slow to commit: the driver does it itself
+    bool plan_first;     ///< an output acts before SEALED: PLAN is synced alone
 
     sli_strand *writer, *committer, *compactor;
     sli_compaction *compaction; ///< running, or NULL
@@ -140,12 +142,18 @@ struct sli_engine {
     int64_t block_owner; ///< next OUTPUT block owner
     int64_t last_seal_us, last_log_us, last_commit_us;
     int64_t rows_total;
+    int64_t rows_read; ///< by the running epoch's outputs: the most of any of them
 };
 
 // engine.c
+/// (Re)opens the state store, empty, with the tables of all stateful nodes.
+sl_code sli_engine_open_state(sli_engine *engine, sl_error *err);
 sl_code sli_engine_fail(sli_engine *engine, sl_code rc, const sl_error *err);
 
 // recover.c
+/// Steps 1 to 3: after it the generation is on record, and inputs may open their write-ahead logs.
+sl_code sli_engine_begin(sli_engine *engine, sl_error *err);
+/// Steps 4 to 7.
 sl_code sli_engine_recover(sli_engine *engine, sl_error *err);
 
 // epoch.c
@@ -195,6 +203,7 @@ sl_code sli_compaction_start(sli_engine *engine, sli_group *group, sl_error *err
 sl_code sli_compaction_step(sli_engine *engine, sl_error *err);
 sl_code sli_delta_remember(sli_engine *engine, int64_t group, const char *path, int64_t bytes,
                            sl_error *err);
+sl_code sli_positions_load(sli_engine *engine, int64_t group, sl_error *err);
 sl_code sli_snapshot_load(sli_engine *engine, int64_t *group, int64_t *epoch, int64_t *time_us,
                           sl_error *err);
 sl_code sli_compaction_join(sli_engine *engine, sl_error *err);

@@ -295,6 +295,7 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
     int64_t time_us = recorded != NULL ? recorded->time_us : engine->clock.next_time_us;
     int64_t number = engine->epoch + 1, rows_out = 0;
     sl_error failure = SL_ERROR_INIT;
+    engine->rows_read = 0;
     timing at = {.begun_us = sli_env_mono_us(engine->world)};
     if (recorded == NULL) {
         sli_clock_tick(&engine->clock);
@@ -322,7 +323,7 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
         }
     } else {
         int64_t rows_in = rows_offered(engine);
-        rows_in = rows_in < 0 ? 0 : rows_in;
+        rows_in = rows_in < 0 ? engine->rows_read : rows_in;
         count_epoch(engine, group, time_us, rows_in, rows_out);
         tell(engine, group, &at, rows_in, rows_out, NULL);
     }

@@ -239,13 +239,38 @@ static sl_code commit_sinks(sli_group *group, sl_error *err)
     return SL_OK;
 }
 
+/// Waits a little longer each time, up to a second. False: it was told to give up.
+static bool wait_for_sink(sli_engine *engine, int32_t attempt, int64_t deadline_us)
+{
+    int64_t pause_us = attempt < 7 ? (int64_t)10000 << attempt : 1000000;
+    int64_t until = sli_env_mono_us(engine->world) + pause_us;
+    if (until > deadline_us) {
+        return false;
+    }
+    return sli_signal_wait(engine->give_up, until, NULL) == SL_E_TIMEOUT;
+}
+
+/// A commit may be repeated at will, so a sink that is busy or down is asked again; readers wait,
+/// nothing is lost.
 static sl_code commit_group(sli_group *group)
 {
-    sl_env *world = group->engine->world;
-    int64_t begun = sli_env_mono_us(world);
-    sli_env_phase(world, "commit");
-    sl_code rc = commit_sinks(group, &group->error);
-    group->commit_us = sli_env_mono_us(world) - begun;
+    sli_engine *engine = group->engine;
+    int64_t begun = sli_env_mono_us(engine->world);
+    sl_code rc = SL_OK;
+    sli_env_phase(engine->world, "commit");
+    for (int32_t attempt = 0;; attempt++) {
+        group->error = SL_ERROR_INIT;
+        rc = commit_sinks(group, &group->error);
+        bool again = rc != SL_OK && sl_error_action(&group->error) == SL_ACT_RETRY_TASK;
+        if (!again || engine->inline_commit) {
+            break;
+        }
+        SLI_LOG(engine->log, SLI_WARN, "stream", "waiting for a sink: %s", group->error.text);
+        if (!wait_for_sink(engine, attempt, begun + engine->retry_us)) {
+            break;
+        }
+    }
+    group->commit_us = sli_env_mono_us(engine->world) - begun;
     return rc;
 }
 
@@ -350,7 +375,7 @@ static sl_code after_seal(sli_engine *engine, sli_group *group, sl_error *err)
         engine->last_log_us = group->log_us;
         if (engine->ckpt != NULL) {
             SL_TRY(sli_delta_remember(engine, group->number, group->delta_path,
-                                      (int64_t)group->delta.size, err));
+                                      (int64_t)(group->delta.size + group->plans.size), err));
         }
         free_retired(engine, group->committed_before);
     }

@@ -174,6 +174,7 @@ static sl_code end_of_part(void *ctx, sli_task *task, sl_error *err)
     sl_code rc =
         sli_blocks_put(task->runtime->blocks, id, SL_MEMORY_AND_DISK, p->batches, p->n, err);
     part_reset(p);
+    d->kept.has_rows[task->partition] = rc == SL_OK; // the partition's own byte, read after the job
     return rc;
 }
 
@@ -200,6 +201,10 @@ static sl_code run_job(delivery *d, sli_epoch *epoch, sl_rdd *rdd, int64_t rows_
     }
     if (rc == SL_OK) {
         *rows_out += job.rows_out;
+        sli_engine *engine =
+            d->engine; // outputs that share a source read it each: the most is what came in
+        engine->rows_read =
+            job.read.records > engine->rows_read ? job.read.records : engine->rows_read;
     }
     return rc;
 }

@@ -72,7 +72,9 @@ static void describe_source(sli_engine *engine, sli_input *input, sli_progress_s
                                                          : sli_node_queue(input->node),
         .start = start.size > 0 ? sl_arena_strdup(engine->epoch_arena, start.data) : NULL,
         .end = end.size > 0 ? sl_arena_strdup(engine->epoch_arena, end.data) : NULL,
-        .rows = input->range.size == 0 ? 0 : input->rows,
+        .rows = input->range.size == 0 ? 0
+                : input->rows < 0      ? engine->rows_read
+                                       : input->rows,
     };
     sli_str_reset(&start);
     sli_str_reset(&end);

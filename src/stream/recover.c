@@ -11,7 +11,7 @@
 #include "stream/engine_int.h"
 
 /// What the log says, decoded.
-typedef struct record {
+typedef struct sli_record {
     sli_sealed *sealed;
     int32_t n_sealed;
     sli_plan *plans;
@@ -202,24 +202,49 @@ static bool delta_applies(const sli_engine *engine, int64_t group, int64_t snaps
            (group == snapshot && sli_env_bug(engine->world, "delta-applied-twice"));
 }
 
-static sl_code restore(sli_engine *engine, const record *log, sl_error *err)
+/// State: the newest snapshot and the deltas after it, into an empty store.
+static sl_code restore_state(sli_engine *engine, const record *log, int64_t *snapshot,
+                             int64_t *epoch, int64_t *time_us, sl_error *err)
 {
-    int64_t snapshot = 0, epoch = 0, time_us = 0;
-    SL_TRY(sli_snapshot_load(engine, &snapshot, &epoch, &time_us, err));
+    SL_TRY(sli_engine_open_state(engine, err));
+    SL_TRY(sli_snapshot_load(engine, snapshot, epoch, time_us, err));
     for (int32_t g = 0; g < log->n_sealed; g++) {
-        if (delta_applies(engine, log->sealed[g].group, snapshot)) {
+        if (delta_applies(engine, log->sealed[g].group, *snapshot)) {
             SL_TRY(apply_delta(engine, &log->sealed[g], err));
         }
     }
+    if (*snapshot == 0 && log->n_sealed == 0) {
+        // Becomes part of the first group's delta, so that later lives don't depend on the table.
+        SL_TRY(sli_state_load_initial(engine->graph, engine->env.runtime, err));
+    }
+    return SL_OK;
+}
+
+static sl_code restore_positions(sli_engine *engine, const record *log, int64_t snapshot,
+                                 int64_t epoch, sl_error *err)
+{
+    SL_TRY(sli_positions_load(engine, snapshot, err));
     for (int32_t p = 0; p < log->n_plans; p++) {
         if (log->plans[p].epoch > epoch && log->plans[p].epoch <= log->sealed_epoch) {
             SL_TRY(accept_ranges(engine, &log->plans[p], err));
         }
     }
-    if (snapshot == 0 && log->n_sealed == 0) {
-        // Becomes part of the first group's delta, so that later lives don't depend on the table.
-        SL_TRY(sli_state_load_initial(engine->graph, engine->env.runtime, err));
+    return SL_OK;
+}
+
+static sl_code restore(sli_engine *engine, const record *log, sl_error *err)
+{
+    int64_t snapshot = 0, epoch = 0, time_us = 0;
+    sl_code rc = SL_E_NOT_FOUND;
+    // A delta that is gone means that an older driver has finished a newer snapshot meanwhile: look
+    // again.
+    for (int attempt = 0; attempt < 3 && rc == SL_E_NOT_FOUND; attempt++) {
+        rc = restore_state(engine, log, &snapshot, &epoch, &time_us, err);
     }
+    if (rc != SL_OK) {
+        return sl_error_wrap(err, rc, "restore state");
+    }
+    SL_TRY(restore_positions(engine, log, snapshot, epoch, err));
     engine->epoch = log->sealed_epoch > epoch ? log->sealed_epoch : epoch;
     engine->last_time_us = log->last_time_us > time_us ? log->last_time_us : time_us;
     int64_t group = last_sealed(log) > snapshot ? last_sealed(log) : snapshot;
@@ -257,36 +282,33 @@ static sl_code run_planned(sli_engine *engine, const record *log, sl_error *err)
     return sli_group_close(engine, err);
 }
 
+sl_code sli_engine_begin(sli_engine *engine, sl_error *err)
+{
+    engine->record = sl_arena_alloc_zero(engine->job_arena, sizeof *engine->record);
+    if (engine->record == NULL) {
+        return sl_error_nomem(err, sizeof *engine->record, "the log's record");
+    }
+    if (engine->ckpt == NULL) {
+        return ask_sinks(engine, INT64_MAX, err);
+    }
+    SL_TRY(decode_log(engine, engine->record, err));
+    SL_TRY(ask_sinks(engine, last_sealed(engine->record), err));
+    return sli_ckpt_begin(engine->ckpt, err);
+}
+
 sl_code sli_engine_recover(sli_engine *engine, sl_error *err)
 {
-    record log = {0};
-    if (engine->ckpt != NULL) {
-        SL_TRY(decode_log(engine, &log, err));
-    }
-    int64_t sealed = last_sealed(&log);
-    if (engine->ckpt != NULL && sealed == 0) {
-        SL_TRY(sli_snapshot_newest(engine->ckpt, &sealed, err));
-    }
-    SL_TRY(ask_sinks(engine, engine->ckpt == NULL ? INT64_MAX : sealed, err));
+    const record *log = engine->record;
     if (engine->ckpt == NULL) {
-        return restore(engine, &log, err);
+        return restore(engine, log, err);
     }
-    SL_TRY(sli_ckpt_begin(engine->ckpt, err));
-    SL_TRY(sweep(engine, &log, err));
-    // A delta that is gone means that an older driver has finished a newer snapshot meanwhile: look
-    // again.
-    sl_code rc = SL_E_NOT_FOUND;
-    for (int attempt = 0; attempt < 3 && rc == SL_E_NOT_FOUND; attempt++) {
-        rc = restore(engine, &log, err);
-    }
-    if (rc != SL_OK) {
-        return sl_error_wrap(err, rc, "restore state");
-    }
-    SL_TRY(finish_sealed(engine, &log, err));
-    if (log.n_sealed > 0 || log.n_plans > 0) {
+    SL_TRY(sweep(engine, log, err));
+    SL_TRY(restore(engine, log, err));
+    SL_TRY(finish_sealed(engine, log, err));
+    if (log->n_sealed > 0 || log->n_plans > 0) {
         SLI_LOG(engine->log, SLI_INFO, "stream",
                 "recovered to epoch %lld, group %lld, generation %lld", (long long)engine->epoch,
                 (long long)engine->committed, (long long)engine->generation);
     }
-    return run_planned(engine, &log, err);
+    return run_planned(engine, log, err);
 }

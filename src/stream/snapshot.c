@@ -167,6 +167,11 @@ static sl_code compact(sli_compaction *c, sl_error *err)
     }
     unref_all(buffers, c->n_paths);
     sl_free(deltas);
+    if (rc == SL_OK) {
+        sli_snapshot *snapshot = c->snapshot;
+        c->snapshot = NULL;
+        rc = sli_snapshot_publish(snapshot, err);
+    }
     return rc;
 }
 
@@ -245,14 +250,12 @@ sl_code sli_compaction_start(sli_engine *engine, sli_group *group, sl_error *err
     return SL_OK;
 }
 
-/// Deltas that the published snapshot covers may go.
-static void drop_deltas(sli_engine *engine, int64_t group)
+/// Deltas that the published snapshot covers are no longer the engine's; ckpt/ removes them when no
+/// kept snapshot needs them.
+static void forget_deltas(sli_engine *engine, int64_t group)
 {
     int32_t n = 0;
     while (n < engine->n_deltas && engine->deltas[n].group <= group) {
-        if (engine->deltas[n].path[0] != '\0') {
-            sli_ckpt_drop(engine->ckpt, engine->deltas[n].path);
-        }
         engine->delta_bytes -= engine->deltas[n].bytes;
         sl_free(engine->deltas[n].path);
         n++;
@@ -269,15 +272,9 @@ static bool may_wait(sl_code rc)
     return rc == SL_E_NO_SPACE || rc == SL_E_NOMEM;
 }
 
-static sl_code publish(sli_engine *engine, sli_compaction *c, sl_error *err)
+static void note_snapshot(sli_engine *engine, const sli_compaction *c)
 {
-    sli_snapshot *snapshot = c->snapshot;
-    c->snapshot = NULL;
-    if (sli_env_bug(engine->world, "deltas-removed-early")) {
-        drop_deltas(engine, c->group);
-    }
-    SL_TRY(sli_snapshot_publish(snapshot, err));
-    drop_deltas(engine, c->group);
+    forget_deltas(engine, c->group);
     engine->snapshot_group = c->group;
     engine->snapshot_bytes = c->bytes;
     sli_event event = {.kind = SLI_EV_SNAPSHOT,
@@ -285,7 +282,6 @@ static sl_code publish(sli_engine *engine, sli_compaction *c, sl_error *err)
                        .group = c->group,
                        .bytes = c->bytes};
     sli_metrics_emit(engine->env.runtime->metrics, &event);
-    return SL_OK;
 }
 
 sl_code sli_compaction_step(sli_engine *engine, sl_error *err)
@@ -295,7 +291,10 @@ sl_code sli_compaction_step(sli_engine *engine, sl_error *err)
         return SL_OK;
     }
     engine->compaction = NULL;
-    sl_code rc = c->rc == SL_OK ? publish(engine, c, &c->error) : c->rc;
+    sl_code rc = c->rc;
+    if (rc == SL_OK) {
+        note_snapshot(engine, c);
+    }
     if (rc != SL_OK && may_wait(rc)) {
         SLI_LOG(engine->log, SLI_WARN, "stream", "snapshot of group %lld is put off: %s",
                 (long long)c->group, c->error.text);
@@ -399,7 +398,7 @@ static sl_code load_positions(sli_engine *engine, sl_bytes section, bool *restor
     return sli_reader_done(&r, "snapshot section sources", err);
 }
 
-static sl_code restore_sources(sli_engine *engine, int64_t group, sl_error *err)
+sl_code sli_positions_load(sli_engine *engine, int64_t group, sl_error *err)
 {
     bool *restored = sl_arena_alloc_zero(engine->job_arena, (size_t)engine->n_inputs + 1);
     if (restored == NULL) {
@@ -426,6 +425,7 @@ sl_code sli_snapshot_load(sli_engine *engine, int64_t *group, int64_t *epoch, in
                           sl_error *err)
 {
     *group = *epoch = *time_us = 0;
+    engine->snapshot_bytes = 0;
     if (engine->ckpt != NULL) {
         SL_TRY(sli_snapshot_newest(engine->ckpt, group, err));
     }
@@ -434,5 +434,5 @@ sl_code sli_snapshot_load(sli_engine *engine, int64_t *group, int64_t *epoch, in
         SL_TRY(load_tables(engine, *group, err));
     }
     engine->snapshot_group = *group;
-    return restore_sources(engine, *group, err);
+    return SL_OK;
 }

@@ -1,0 +1,298 @@
+/// ckpt_int.h — what the files of ckpt/ share: names, frames, the log's chain, the checkpoint
+/// itself.
+///
+/// Reading order: frame.c (bytes) · names.c · segment.c · chain.c (reading the log) · ckpt.c
+/// · open.c · log.c (writing it) · wal_past.c and wal.c · group_file.c · snapshot.c and
+/// snapshot_read.c · manifest.c · inspect.c.
+#pragma once
+
+#include <inttypes.h>
+#include <stdatomic.h>
+
+#include "ckpt/ckpt.h"
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/hash.h"
+#include "base/lock.h"
+
+enum {
+    SLI_CKPT_FORMAT = 1,
+    SLI_HEAD_BYTES = 64, ///< in front of every binary file
+    SLI_FRAME_HEAD_BYTES = 64,
+    SLI_FRAME_EXTRA_BYTES = 80,      ///< of a frame: head and hash
+    SLI_FRAME_MOST_BYTES = 64 << 20, ///< of a frame's body
+    SLI_PREWRITE_BYTES = 32 << 10,   ///< zeroes behind the last frame
+    SLI_LOG_ROLL_BYTES = 8 << 20,    ///< the epoch log is compacted beyond
+    SLI_LOG_MOST_BYTES = 128 << 20,  ///< of one log segment
+    SLI_LOG_CHAIN = 32,           ///< segments in a chain; then BEGIN carries all frames that count
+    SLI_WAL_PART_BYTES = 8 << 20, ///< a write-ahead segment is cut over beyond
+    SLI_WAL_MOST_RECORDS = 1 << 22,  ///< not forgotten records of one receiver
+    SLI_FILE_MOST_BYTES = 256 << 20, ///< of a segment or a list that is read whole
+    SLI_UID_BYTES = 128,
+    SLI_CKPT_DIR_BYTES = 3500,
+    SLI_CKPT_NAMES = 1 << 20, ///< entries of one directory
+    SLI_SECTIONS_MOST = 65536,
+};
+
+// ---------------------------------------------------------------- names (names.c)
+
+typedef struct sli_ckpt_path {
+    char text[4096];
+} sli_ckpt_path;
+/// DIR and a name below it; returns out->text. DIR was checked to be short enough.
+const char *sli_ckpt_path_of(sli_ckpt_path *out, const char *dir, const char *fmt, ...)
+    SL_PRINTF(3, 4);
+
+typedef struct sli_names {
+    char **names; ///< byte order; in the arena
+    int64_t n;
+} sli_names;
+/// Names in a directory; a missing one has none. At most SLI_CKPT_NAMES.
+sl_code sli_names_list(sl_env *env, const char *path, sl_arena *arena, sli_names *out,
+                       sl_error *err);
+
+/// "000001-0001.log"; ".tmp" for `tmp`.
+bool sli_name_is_log(const char *name, int64_t *generation, int64_t *part, bool *tmp);
+/// "000001-0001-UID.wal"; *uid points into `name`, *uid_size leaves ".wal" out.
+bool sli_name_is_wal(const char *name, int64_t *generation, int64_t *part, sl_text *uid, bool *tmp);
+/// "000001-000000042" and what follows.
+bool sli_name_is_group(const char *name, int64_t *generation, int64_t *group, const char **rest);
+/// "000001"
+bool sli_name_is_generation(const char *name, int64_t *generation);
+/// "MANIFEST.json.000001.tmp"
+bool sli_name_is_manifest_temp(const char *name, int64_t *generation);
+/// "000000040"
+bool sli_name_is_snapshot(const char *name, int64_t *group);
+/// "tmp-000001-000000040", "gone-..." or "bad-...": a directory on its way in or out.
+bool sli_name_is_passing(const char *name, int64_t *generation);
+/// [A-Za-z0-9_.-]+, at most SLI_UID_BYTES - 1, not "." or "..".
+bool sli_uid_is_good(const char *uid);
+
+// ---------------------------------------------------------------- frames (frame.c)
+
+typedef struct sli_head {
+    char magic[9]; ///< "SLUICElg", "SLUICEwa", "SLUICEgf"
+    uint32_t kind; ///< group files: sli_group_file; else 0
+    int64_t generation, number, base;
+    uint64_t owner; ///< hash of the job id, for write-ahead segments of job id and uid
+} sli_head;
+uint64_t sli_owner_of(const char *job_id, const char *uid);
+sli_hash128 sli_head_put(sli_str *out, const sli_head *head);
+/// Fails: SL_E_CORRUPT, SL_E_INCOMPATIBLE; texts name `path`.
+sl_code sli_head_get(sl_bytes file, const char *path, const char *magic, sli_head *out,
+                     sli_hash128 *hash, sl_error *err);
+
+enum { SLI_RECORD = 5 }; ///< a frame kind beside sli_frame_kind: a record of a write-ahead segment
+
+typedef struct sli_raw_frame {
+    uint32_t kind;
+    uint32_t generation; ///< that logged it first; a carried frame keeps it
+    int64_t number, about;
+    int64_t offset;  ///< its place in the file; also written in it, so that nothing inside a body
+                     ///< passes for a frame
+    int64_t durable; ///< bytes of the file that were known to be durable when it was written
+    sli_hash128 previous, hash;
+    sl_bytes body; ///< points into the file's bytes
+} sli_raw_frame;
+int64_t sli_frame_bytes(size_t body_size); ///< whole size of a frame
+/// Appends the frame and sets frame->hash.
+void sli_frame_put(sli_str *out, sli_raw_frame *frame);
+/// Reads the frame that `here` begins with and that says it lies at `offset` of its file. False:
+/// there is none, whole and undamaged.
+bool sli_frame_at(sl_bytes here, int64_t offset, sli_raw_frame *out);
+/// The same, of a whole file in memory.
+bool sli_frame_get(sl_bytes file, int64_t offset, sli_raw_frame *out);
+
+/// What a segment holds: frames up to the first one that does not fit.
+typedef struct sli_scan {
+    sli_raw_frame *frames; ///< in the arena
+    int64_t n;
+    int64_t end;      ///< where the good frames end
+    bool torn;        ///< something follows that is no frame
+    bool damaged;     ///< and what follows had been durable: no crash explains it
+    sli_hash128 last; ///< hash of the last good frame, or of the head
+} sli_scan;
+sl_code sli_scan_frames(sl_bytes file, sli_hash128 head, sl_arena *arena, sli_scan *out,
+                        sl_error *err);
+
+// ---------------------------------------------------------------- reading the log (chain.c)
+
+typedef struct sli_wal_cut {
+    const char *uid;
+    int64_t generation, end; ///< records of that generation end at this number
+} sli_wal_cut;
+
+typedef struct sli_begin {
+    char job_id[33];
+    uint64_t graph_hash;
+    int64_t parent_generation, parent_part, cut;
+    sli_hash128 parent_hash;
+    bool whole;      ///< carries all older frames that are needed: no older segment is read
+    int64_t carried; ///< frames after BEGIN that became durable with it
+    int64_t floor;   ///< state up to this group is in snapshots only
+    int64_t free_to; ///< SEALED up to this group were said to be needed by nobody
+    sli_wal_cut *cuts;
+    int64_t n_cuts;
+} sli_begin;
+void sli_begin_put(sli_str *out, const sli_begin *begin);
+sl_code sli_begin_get(sl_bytes body, sl_arena *arena, sli_begin *out, sl_error *err);
+
+typedef struct sli_link {
+    int64_t generation, part;
+    char *bytes; ///< sl_free
+    size_t size;
+    sli_scan scan;
+    sli_begin begin;
+} sli_link;
+
+/// The log as it counts: the newest segment and its parents.
+typedef struct sli_chain {
+    sl_arena *arena;
+    sli_link *links; ///< newest first; in the arena
+    int64_t n_links;
+    sli_frame *frames; ///< that count, oldest first, no BEGIN
+    int64_t n_frames;
+    int64_t floor, free_to;
+    int64_t bytes; ///< of all its segments
+    int64_t last_plan, last_time_us, last_sealed, last_committed;
+} sli_chain;
+/// `cut_ignored`: the planted mistake. Takes nothing; reset in any case. Fails: SL_E_CORRUPT,
+/// SL_E_INCOMPATIBLE, SL_E_IO.
+sl_code sli_chain_read(sli_chain *chain, sl_env *env, const char *dir, const char *job_id,
+                       int64_t below, bool cut_ignored, sl_error *err);
+void sli_chain_reset(sli_chain *chain);
+/// The totals of a list of frames: the fields last_*.
+void sli_chain_total(sli_chain *chain);
+
+// ---------------------------------------------------------------- write-ahead segments on disk
+// (wal_past.c)
+
+typedef struct sli_wal_part {
+    int64_t generation, part, base, n;
+    int64_t *offsets; ///< of its records; sl_free
+    int64_t capacity, bytes;
+} sli_wal_part;
+
+/// The segments of one receiver that count.
+typedef struct sli_wal_past {
+    char *uid; ///< sl_free; NULL once a sli_wal has taken it
+    sli_wal_part *parts;
+    int64_t n, capacity;
+    int64_t next; ///< number after the last record
+} sli_wal_past;
+
+typedef struct sli_wal_pasts {
+    sli_wal_past *items;
+    int64_t n;
+} sli_wal_pasts;
+/// Which segments count is in the newest BEGIN of `chain`. `forgets_cuts`: the planted mistake.
+sl_code sli_wal_pasts_read(sli_wal_pasts *out, sl_env *env, sli_log *log, const char *dir,
+                           const char *job_id, const sli_chain *chain, int64_t below,
+                           bool forgets_cuts, sl_error *err);
+void sli_wal_pasts_reset(sli_wal_pasts *pasts);
+void sli_wal_past_reset(sli_wal_past *past);
+sl_code sli_wal_part_add(sli_wal_past *past, int64_t generation, int64_t part, int64_t base,
+                         sl_error *err);
+sl_code sli_wal_part_note(sli_wal_part *part, int64_t offset, sl_error *err); ///< one more record
+
+// ---------------------------------------------------------------- MANIFEST.json and other checked
+// texts (manifest.c)
+
+typedef struct sli_manifest {
+    int32_t format;
+    char job_id[33];
+    char *name; ///< in the arena, unescaped
+    uint64_t graph_hash;
+} sli_manifest;
+/// SL_E_NOT_FOUND without one.
+sl_code sli_manifest_read(sl_env *env, const char *dir, sl_arena *arena, sli_manifest *out,
+                          sl_error *err);
+void sli_manifest_put(sli_str *out, const char *job_id, const sli_ckpt_job *job);
+
+/// Ends a checked JSON text: `  "check": "HASH"` and the brace.
+void sli_checked_end(sli_str *out);
+/// Checks that end, then the format number in the first line; *body gets what is between. Fails:
+/// SL_E_CORRUPT, SL_E_INCOMPATIBLE.
+sl_code sli_checked_open(sl_bytes file, const char *path, const char *kind, sl_text *body,
+                         sl_error *err);
+/// Steps over `word` in the text; false when something else is there.
+bool sli_text_skip(sl_text *at, const char *word);
+/// Takes what stands before the next `stop`, and steps over that.
+bool sli_text_until(sl_text *at, const char *stop, sl_text *out);
+void sli_hash_text(sli_hash128 hash, char out[33]);
+
+// ---------------------------------------------------------------- the checkpoint (ckpt.c)
+
+struct sli_ckpt {
+    sl_env *env;
+    sli_log *log;
+    sli_metric *n_syncs, *sync_us, *n_damaged, *n_torn, *log_bytes,
+        *n_cleanup_failed; ///< NULL without metrics
+    char *dir, *name, *graph_text;
+    uint64_t graph_hash;
+    char job_id[33];
+    bool has_manifest;
+    uint64_t manifest_graph; ///< graph hash that MANIFEST.json shows
+    sli_file *lock;
+    int64_t generation;
+    sli_ckpt_path next_generation; ///< its file: what check_generation looks for
+    sli_chain chain;
+    char *tail; ///< "FILE at offset N"
+    sli_wal_pasts wals;
+    sl_arena *arena;   ///< for cuts
+    sli_wal_cut *cuts; ///< BEGIN's list of older write-ahead segments
+    int64_t n_cuts;
+    _Atomic bool dead;       ///< a sync failed; relaxed: it only ends things
+    _Atomic int64_t floor;   ///< deltas up to this group are not needed; grows
+    _Atomic int64_t free_to; ///< see sli_ckpt_forget; grows
+    // this generation's log segment
+    bool begun, dirty;
+    bool whole; ///< it carries what counts of older segments: none of them is needed
+    sli_file *file;
+    sli_str scratch;
+    int64_t part, end, durable, prewritten, n_frames;
+    int64_t roll_bytes, roll_at; ///< compaction is due when the segment is larger than roll_at
+    int64_t rolled_at;           ///< what was covered at the last compaction
+    sli_hash128 last;
+    int64_t wal_part_bytes;
+};
+
+/// SL_E_IO when a sync failed before.
+sl_code sli_ckpt_alive(sli_ckpt *ckpt, sl_error *err);
+/// A failure's last word: a superseded driver's errors are not errors of the job.
+sl_code sli_ckpt_verdict(sli_ckpt *ckpt, sl_code rc, sl_error *err);
+/// Syncs that are never retried: after a failure the checkpoint is dead.
+sl_code sli_ckpt_sync_file(sli_ckpt *ckpt, sli_file *file, sl_error *err);
+sl_code sli_ckpt_sync_dir(sli_ckpt *ckpt, const char *name, sl_error *err); ///< "" for DIR itself
+/// Removal that may fail: logged and counted; only SL_E_CRASHED comes back.
+sl_code sli_ckpt_clean(sli_ckpt *ckpt, const char *path, bool tree);
+/// The same for one file, and tells whether it is gone.
+bool sli_ckpt_remove(sli_ckpt *ckpt, const char *path);
+/// For tests: smaller limits.
+void sli_ckpt_limits(sli_ckpt *ckpt, int64_t roll_bytes, int64_t wal_part_bytes);
+
+/// A new segment under its temporary name, synced, then renamed, then the directory synced: a
+/// segment that has its name has its beginning. *file stays open for updates. (segment.c)
+sl_code sli_segment_create(sli_ckpt *ckpt, const char *folder, const char *name, sl_bytes image,
+                           sli_file **file, sl_error *err);
+/// Writes one frame at `end`, and zeroes behind it when it ends past *prewritten. After a failure
+/// the file ends at `end`.
+sl_code sli_segment_write(sli_ckpt *ckpt, sli_file *file, int64_t end, sli_str *frame,
+                          int64_t *prewritten, sl_error *err);
+/// Reads a file into a shared buffer.
+sl_code sli_buffer_read(sl_env *env, const char *path, sli_buffer **out, sl_error *err);
+
+/// MANIFEST.json shows the graph of the last run. Its job id never changes, so whoever replaces it
+/// last does no harm. (ckpt.c)
+sl_code sli_manifest_refresh(sli_ckpt *ckpt, sl_error *err);
+/// Removes log segments that no chain needs: all but those of `chain` below this driver's first
+/// one. (log.c)
+sl_code sli_log_prune(sli_ckpt *ckpt, sl_error *err);
+/// Snapshots at their final names, newest first. (snapshot_read.c)
+sl_code sli_snapshot_list(sl_env *env, const char *dir, sl_arena *arena, int64_t **groups,
+                          int64_t *n, sl_error *err);
+sl_code sli_snapshot_check(sl_env *env, const char *dir, const char *job_id, int64_t group,
+                           int64_t *bytes, sl_error *err);
+/// Removes deltas of groups up to `group`. (group_file.c)
+sl_code sli_deltas_remove(sli_ckpt *ckpt, int64_t group);

@@ -1,0 +1,216 @@
+// Crashes at every call, failed syncs, zombies: the promises hold, and each planted mistake is
+// found.
+#include "ckpt/fixture_int.h"
+
+typedef enum fate { PROCESS_DIES, POWER_FAILS, ALL_UNSYNCED_LOST, N_FATES } fate;
+
+static void suffer(sli_world *world, fate what)
+{
+    if (what != PROCESS_DIES) {
+        sli_world_power_loss(world, what == ALL_UNSYNCED_LOST);
+    }
+}
+
+/// Adds what went wrong to *wrong and says whether anything did.
+static bool is_wrong(const fx_ghost *ghost, sl_code rc, const sl_error *err, char wrong[512])
+{
+    if (ghost->wrong[0] != '\0') {
+        (void)snprintf(wrong, 512, "%s", ghost->wrong);
+    } else if (rc != SL_OK) {
+        (void)snprintf(wrong, 512, "stopped for no reason: %.400s", err->text);
+    }
+    return wrong[0] != '\0';
+}
+
+/// Crash at call n, then (when m > 0) at call m of the next boot, then a boot that ends well.
+/// False: n lies past the end.
+static bool twice(uint64_t seed, const char *bug, int64_t n, fate one, int64_t m, fate two,
+                  char wrong[512])
+{
+    sli_world *world = fx_world(seed, bug);
+    fx_ghost ghost = {0};
+    sl_error err = SL_ERROR_INIT;
+    bool reached = false;
+    sl_code rc =
+        fx_boot(world, &ghost, &(sli_fault){.crash_at_call = n}, FX_GROUPS, &err, &reached);
+    bool alive = !reached;
+    if (reached && rc == SL_E_CRASHED) {
+        suffer(world, one);
+        if (m > 0) {
+            rc =
+                fx_boot(world, &ghost, &(sli_fault){.crash_at_call = m}, FX_GROUPS, &err, &reached);
+            if (rc == SL_E_CRASHED) {
+                suffer(world, two);
+            }
+        }
+    }
+    if (rc == SL_E_CRASHED || rc == SL_OK) {
+        rc = fx_boot(world, &ghost, NULL, FX_GROUPS, &err, NULL);
+    }
+    (void)is_wrong(&ghost, rc, &err, wrong);
+    sli_world_free(world);
+    return !alive;
+}
+
+/// Every first crash with every fate; second crashes spread over the boot. Stops at the first wrong
+/// run.
+static int64_t crash_everywhere(const char *bug, int64_t second_steps, char wrong[512])
+{
+    int64_t n_runs = 0;
+    bool more = true;
+    for (int64_t n = 1; more && wrong[0] == '\0'; n++) {
+        for (int one = 0; one < N_FATES && wrong[0] == '\0'; one++) {
+            more = twice((uint64_t)n, bug, n, (fate)one, 0, PROCESS_DIES, wrong);
+            for (int64_t k = 0; k < second_steps && more && wrong[0] == '\0'; k++) {
+                sli_rng rng = {(uint64_t)(n * 1000 + one * 100 + k)};
+                int64_t m = 1 + (int64_t)sli_rng_below(&rng, 120);
+                (void)twice((uint64_t)(n + k), bug, n, (fate)one, m,
+                            (fate)sli_rng_below(&rng, N_FATES), wrong);
+                n_runs++;
+            }
+            n_runs++;
+        }
+    }
+    return n_runs;
+}
+
+/// Each call fails once (a sync that fails is never retried: the driver ends), then the power
+/// fails, then a boot.
+static void fail_everywhere(const char *bug, char wrong[512])
+{
+    bool more = true;
+    for (int64_t n = 1; more && wrong[0] == '\0'; n++) {
+        for (int what = 0; what < N_FATES && wrong[0] == '\0'; what++) {
+            sli_world *world = fx_world((uint64_t)n, bug);
+            fx_ghost ghost = {0};
+            sl_error err = SL_ERROR_INIT;
+            (void)fx_boot(world, &ghost, &(sli_fault){.fail_at_call = n}, FX_GROUPS, &err, &more);
+            suffer(world, (fate)what);
+            sl_code rc = fx_boot(world, &ghost, NULL, FX_GROUPS, &err, NULL);
+            (void)is_wrong(&ghost, rc, &err, wrong);
+            sli_world_free(world);
+        }
+    }
+}
+
+/// Whoever meets the other's lock or generation has ended as it should.
+static bool gave_way(sl_code rc)
+{
+    return rc == SL_E_SUPERSEDED || rc == SL_E_BUSY || rc == SL_E_CRASHED;
+}
+
+/// Driver 1 pauses after i calls; 2 boots and makes j calls; 1 makes m more; 2 ends, or dies; 1
+/// ends; 3 must find all promises.
+static bool zombie(const char *bug, int64_t i, int64_t j, int64_t m, bool kill, char wrong[512])
+{
+    sli_world *world = fx_world((uint64_t)(i * 31 + j), bug);
+    fx_ghost ghost = {0};
+    sl_error err = SL_ERROR_INIT;
+    fx_run one = {.ghost = &ghost, .groups = FX_GROUPS - 1},
+           two = one; // no snapshot covers the last group
+    sli_process *first = sli_process_new(world, NULL, fx_main, &one);
+    bool paused = sli_process_resume(first, i);
+    sli_world_break_locks(world);
+    sli_process *second = sli_process_new(world, NULL, fx_main, &two);
+    if (sli_process_resume(second, j)) {
+        (void)sli_process_resume(first, m);
+        if (kill) {
+            sli_world_kill(sli_process_env(second));
+        }
+        while (sli_process_resume(second, SLI_FOREVER)) {
+        }
+    }
+    while (sli_process_resume(first, SLI_FOREVER)) {
+    }
+    sli_process_free(second);
+    sli_process_free(first);
+    sl_code rc = SL_OK;
+    if (one.rc != SL_OK && !gave_way(one.rc)) {
+        (void)is_wrong(&ghost, one.rc, &one.err, wrong);
+    } else if (two.rc != SL_OK && !gave_way(two.rc)) {
+        (void)is_wrong(&ghost, two.rc, &two.err, wrong);
+    } else {
+        sli_world_break_locks(world);
+        rc = fx_boot(world, &ghost, NULL, FX_GROUPS, &err, NULL);
+        (void)is_wrong(&ghost, rc, &err, wrong);
+    }
+    sli_world_free(world);
+    return paused;
+}
+
+static int64_t zombies(const char *bug, int64_t step, char wrong[512])
+{
+    int64_t n_runs = 0;
+    bool more = true;
+    for (int64_t i = 1; more && wrong[0] == '\0'; i += step) {
+        sli_rng rng = {(uint64_t)i};
+        for (int k = 0; k < 10 && more && wrong[0] == '\0'; k++) {
+            int64_t j = 1 + (int64_t)sli_rng_below(&rng, 150),
+                    m = 1 + (int64_t)sli_rng_below(&rng, 40);
+            more = zombie(bug, i, j, m, k % 2 == 0, wrong);
+            n_runs++;
+        }
+    }
+    return n_runs;
+}
+
+SL_TEST(ckpt_keeps_its_promises_through_crashes_at_every_call, "")
+{
+    char wrong[512] = "";
+    int64_t n_runs = crash_everywhere(NULL, slt_is_soak() ? 60 : 3, wrong);
+    SL_CHECK_TEXT(wrong, "");
+    assert_true(n_runs > 500);
+}
+
+SL_TEST(ckpt_keeps_its_promises_when_any_call_fails, "")
+{
+    char wrong[512] = "";
+    fail_everywhere(NULL, wrong);
+    SL_CHECK_TEXT(wrong, "");
+}
+
+SL_TEST(ckpt_keeps_its_promises_beside_zombies, "")
+{
+    char wrong[512] = "";
+    int64_t n_runs = zombies(NULL, slt_is_soak() ? 1 : 2, wrong);
+    SL_CHECK_TEXT(wrong, "");
+    assert_true(n_runs > 100);
+}
+
+typedef enum trial { CRASHES, FAILURES, ZOMBIES } trial;
+
+static void find(const char *bug, trial kind)
+{
+    char wrong[512] = "";
+    if (kind == CRASHES) {
+        (void)crash_everywhere(bug, 12, wrong);
+    } else if (kind == FAILURES) {
+        fail_everywhere(bug, wrong);
+    } else {
+        (void)zombies(bug, 1, wrong);
+    }
+    if (wrong[0] == '\0') {
+        fail_msg("the planted mistake %s was not found", bug);
+    }
+    printf("# %-28s %s\n", bug, wrong);
+}
+
+SL_TEST(ckpt_tests_find_mistakes_that_crashes_show, "")
+{
+    find("recovery-believes-unsynced", CRASHES);
+    find("deltas-removed-early", CRASHES);
+    find("snapshot-unsynced", CRASHES);
+    find("no-dirsync-stage", CRASHES);
+    find("plan-names-unsynced-wal", CRASHES);
+    find("failed-sync-retried", FAILURES);
+}
+
+SL_TEST(ckpt_tests_find_mistakes_that_zombies_show, "")
+{
+    find("log-read-before-generation", ZOMBIES);
+    find("zombie-unchecked", ZOMBIES);
+    find("stage-without-generation", ZOMBIES);
+    find("cut-ignored", ZOMBIES);
+    find("wal-cut-forgotten", ZOMBIES);
+    find("rename-result-ignored", ZOMBIES);
+}

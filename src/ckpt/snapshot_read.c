@@ -1,0 +1,311 @@
+/// snapshot_read.c — finding the newest snapshot that checks out, and reading its sections.
+#include "ckpt/ckpt_int.h"
+
+#include <stdlib.h>
+
+typedef struct section {
+    sl_text name;
+    int64_t size;
+    sl_text hash;
+} section;
+
+/// SECTIONS.json in memory.
+typedef struct sections {
+    char *bytes;    ///< sl_free
+    section *items; ///< in the arena
+    int64_t n;
+} sections;
+
+// ---------------------------------------------------------------- which are there
+
+static int newest_first(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x < y) - (x > y);
+}
+
+sl_code sli_snapshot_list(sl_env *env, const char *dir, sl_arena *arena, int64_t **groups,
+                          int64_t *n, sl_error *err)
+{
+    sli_ckpt_path path;
+    sli_names names;
+    SL_TRY(sli_names_list(env, sli_ckpt_path_of(&path, dir, "snap"), arena, &names, err));
+    int64_t *found = sl_arena_alloc(arena, (size_t)(names.n + 1) * sizeof *found);
+    if (found == NULL) {
+        return sl_error_nomem(err, (size_t)names.n * sizeof *found, "snapshots");
+    }
+    *n = 0;
+    for (int64_t i = 0; i < names.n; i++) {
+        if (sli_name_is_snapshot(names.names[i], &found[*n])) {
+            (*n)++;
+        }
+    }
+    qsort(found, (size_t)*n, sizeof *found, newest_first);
+    *groups = found;
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- SECTIONS.json
+
+static bool parse_head(sl_text *at, const char *job_id, int64_t group)
+{
+    sl_text id, number, generation;
+    int64_t said = 0;
+    return sli_text_skip(at, "  \"job_id\": \"") && sli_text_until(at, "\",\n  \"group\": ", &id) &&
+           sli_text_is(id, job_id) && sli_text_until(at, ",\n  \"generation\": ", &number) &&
+           sli_scan_int64(number, &said, NULL) == SL_OK && said == group &&
+           sli_text_until(at, ",\n  \"sections\": [", &generation);
+}
+
+static bool parse_section(sl_text *at, section *out)
+{
+    sl_text size;
+    return sli_text_skip(at, "\n    {\"name\": \"") &&
+           sli_text_until(at, "\", \"size\": ", &out->name) &&
+           sli_text_until(at, ", \"hash\": \"", &size) &&
+           sli_scan_int64(size, &out->size, NULL) == SL_OK && out->size >= 0 &&
+           sli_text_until(at, "\"}", &out->hash);
+}
+
+static sl_code parse(sl_text at, const char *path, const char *job_id, int64_t group,
+                     sl_arena *arena, sections *out, sl_error *err)
+{
+    int64_t most = 1;
+    for (size_t i = 0; i < at.size; i++) {
+        most += at.data[i] == '\n';
+    }
+    out->items = sl_arena_alloc(arena, (size_t)most * sizeof *out->items);
+    if (out->items == NULL) {
+        return sl_error_nomem(err, (size_t)most * sizeof *out->items, "a snapshot's sections");
+    }
+    bool good = parse_head(&at, job_id, group);
+    while (good && !sli_text_skip(&at, "\n  ],\n")) {
+        good = parse_section(&at, &out->items[out->n++]);
+        (void)(good && sli_text_skip(&at, ","));
+    }
+    return good ? SL_OK
+                : sl_error_set(err, SL_E_CORRUPT,
+                               "%s: is no list of snapshot %" PRId64 " of this job (offset 0)",
+                               path, group);
+}
+
+static sl_code sections_read(sections *out, sl_env *env, const char *dir, const char *job_id,
+                             int64_t group, sl_arena *arena, sl_error *err)
+{
+    sli_ckpt_path path;
+    sli_ckpt_path_of(&path, dir, "snap/%09" PRId64 "/SECTIONS.json", group);
+    sections list = {0};
+    size_t size = 0;
+    SL_TRY(sli_env_read_file(env, path.text, SLI_FILE_MOST_BYTES, &list.bytes, &size, err));
+    sl_text body;
+    sl_code rc =
+        sli_checked_open((sl_bytes){list.bytes, size}, path.text, "sluice_snapshot", &body, err);
+    if (rc == SL_OK) {
+        rc = parse(body, path.text, job_id, group, arena, &list, err);
+    }
+    if (rc != SL_OK) {
+        sl_free(list.bytes);
+        return rc;
+    }
+    *out = list;
+    return SL_OK;
+}
+
+static sl_code section_read(sl_env *env, const char *dir, int64_t group, const section *s,
+                            sli_buffer **out, sl_error *err)
+{
+    sli_ckpt_path path;
+    sli_ckpt_path_of(&path, dir, "snap/%09" PRId64 "/%.*s", group, (int)s->name.size, s->name.data);
+    sli_buffer *buffer = NULL;
+    SL_TRY(sli_buffer_read(env, path.text, &buffer, err));
+    char hash[33];
+    sl_code rc = SL_OK;
+    if (sli_buffer_size(buffer) != s->size) {
+        rc = sl_error_set(err, SL_E_CORRUPT,
+                          "%s: ends at offset %" PRId64 ", it had %" PRId64 " bytes", path.text,
+                          sli_buffer_size(buffer), s->size);
+    } else {
+        sli_hash_text(sli_hash128_of(sli_buffer_bytes(buffer), (size_t)s->size), hash);
+        if (!sli_text_is(s->hash, hash)) {
+            rc = sl_error_set(err, SL_E_CORRUPT,
+                              "%s: offsets 0 to %" PRId64 " do not fit their hash", path.text,
+                              s->size);
+        }
+    }
+    if (rc != SL_OK) {
+        sli_buffer_unref(buffer);
+        return rc;
+    }
+    *out = buffer;
+    return SL_OK;
+}
+
+sl_code sli_snapshot_check(sl_env *env, const char *dir, const char *job_id, int64_t group,
+                           int64_t *bytes, sl_error *err)
+{
+    sl_arena *arena = sl_arena_new(SLI_TAG_CKPT);
+    if (arena == NULL) {
+        return sl_error_nomem(err, 4096, "a snapshot's sections");
+    }
+    sections list = {0};
+    sl_code rc = sections_read(&list, env, dir, job_id, group, arena, err);
+    int64_t total = 0;
+    for (int64_t i = 0; rc == SL_OK && i < list.n; i++) {
+        sli_buffer *buffer = NULL;
+        rc = section_read(env, dir, group, &list.items[i], &buffer, err);
+        total += list.items[i].size;
+        if (rc == SL_OK) {
+            sli_buffer_unref(buffer);
+        }
+    }
+    sl_free(list.bytes);
+    sl_arena_free(arena);
+    if (rc == SL_OK) {
+        *bytes = total;
+    }
+    return rc;
+}
+
+// ---------------------------------------------------------------- the newest that is whole
+
+/// Whether the log has SEALED for every group after `group`, so that nothing is missing between.
+static bool log_reaches_back(const sli_ckpt *ckpt, int64_t group)
+{
+    const sli_chain *chain = &ckpt->chain;
+    int64_t n = 0, from = group > chain->free_to ? group : chain->free_to;
+    for (int64_t i = 0; i < chain->n_frames; i++) {
+        n += chain->frames[i].kind == SLI_SEALED && chain->frames[i].number > from;
+    }
+    return n >= chain->last_sealed - from;
+}
+
+static sl_code newest_that_fits(sli_ckpt *ckpt, const int64_t *groups, int64_t n, int64_t *chosen,
+                                sl_error *err)
+{
+    for (*chosen = 0; *chosen < n; (*chosen)++) {
+        int64_t bytes, group = groups[*chosen];
+        if (sli_env_bug(ckpt->env, "snapshot-unsynced")) {
+            return SL_OK; // believes what it finds
+        }
+        sl_error why = SL_ERROR_INIT;
+        sl_code rc = sli_snapshot_check(ckpt->env, ckpt->dir, ckpt->job_id, group, &bytes, &why);
+        if (rc == SL_OK) {
+            return SL_OK;
+        }
+        if (*chosen == 0 && err != NULL) {
+            *err = why; // the newest one's damage is what to tell when nothing else helps
+        }
+        if (rc != SL_E_CORRUPT && rc != SL_E_NOT_FOUND) {
+            if (err != NULL) {
+                *err = why;
+            }
+            return rc;
+        }
+        SLI_LOG(ckpt->log, SLI_ERROR, "ckpt", "snapshot %" PRId64 " is passed over: %s", group,
+                why.text);
+    }
+    return SL_OK;
+}
+
+/// A snapshot that was passed over must not be counted among the two that are kept: it is put
+/// aside, for people to look at until the next start.
+static sl_code put_aside(sli_ckpt *ckpt, int64_t group, sl_error *err)
+{
+    sli_ckpt_path path, aside;
+    sli_ckpt_path_of(&path, ckpt->dir, "snap/%09" PRId64, group);
+    sli_ckpt_path_of(&aside, ckpt->dir, "snap/bad-%06" PRId64 "-%09" PRId64, ckpt->generation,
+                     group);
+    if (ckpt->n_damaged != NULL) {
+        sli_metric_add(ckpt->n_damaged, 1);
+    }
+    sl_code rc = sli_env_rename(ckpt->env, path.text, aside.text, false, err);
+    return rc == SL_E_NOT_FOUND ? SL_OK : rc;
+}
+
+static sl_code newest(sli_ckpt *ckpt, sl_arena *arena, int64_t *group, sl_error *err)
+{
+    int64_t *groups, n, chosen;
+    SL_TRY(sli_snapshot_list(ckpt->env, ckpt->dir, arena, &groups, &n, err));
+    SL_TRY(newest_that_fits(ckpt, groups, n, &chosen, err));
+    int64_t found = chosen < n ? groups[chosen] : 0;
+    if (!log_reaches_back(ckpt, found) || found < ckpt->chain.floor) {
+        if (chosen > 0) {
+            return sl_error_wrap(
+                err, SL_E_CORRUPT,
+                "snapshot %" PRId64 ", and the log does not reach back to an older one", groups[0]);
+        }
+        return sl_error_set(err, SL_E_CORRUPT,
+                            "%s/snap: the snapshot of group %" PRId64
+                            " or a later one is missing, the epoch log (%s) rests on it",
+                            ckpt->dir, ckpt->chain.floor, ckpt->tail);
+    }
+    for (int64_t i = 0; i < chosen; i++) {
+        SL_TRY(put_aside(ckpt, groups[i], err));
+    }
+    if (chosen > 0) {
+        SL_TRY(sli_ckpt_sync_dir(ckpt, "snap", err));
+    }
+    *group = found;
+    return SL_OK;
+}
+
+sl_code sli_snapshot_newest(sli_ckpt *ckpt, int64_t *group, sl_error *err)
+{
+    SL_TRY(sli_ckpt_alive(ckpt, err));
+    sl_arena *arena = sl_arena_new(SLI_TAG_CKPT);
+    if (arena == NULL) {
+        return sl_error_nomem(err, 4096, "snapshots");
+    }
+    sl_code rc = sli_ckpt_check_generation(ckpt, err);
+    if (rc == SL_OK) {
+        rc = newest(ckpt, arena, group, err);
+    }
+    sl_arena_free(arena);
+    return sl_error_wrap(err, sli_ckpt_verdict(ckpt, rc, err), "reading the newest snapshot");
+}
+
+// ---------------------------------------------------------------- sections
+
+sl_code sli_snapshot_read(sli_ckpt *ckpt, int64_t group, const char *name, sli_buffer **out,
+                          sl_error *err)
+{
+    sl_arena *arena = sl_arena_new(SLI_TAG_CKPT);
+    if (arena == NULL) {
+        return sl_error_nomem(err, 4096, "a snapshot's sections");
+    }
+    sections list = {0};
+    sl_code rc = sections_read(&list, ckpt->env, ckpt->dir, ckpt->job_id, group, arena, err);
+    const section *found = NULL;
+    for (int64_t i = 0; rc == SL_OK && i < list.n && found == NULL; i++) {
+        found = sli_text_is(list.items[i].name, name) ? &list.items[i] : NULL;
+    }
+    if (rc == SL_OK) {
+        rc = found != NULL
+                 ? section_read(ckpt->env, ckpt->dir, group, found, out, err)
+                 : sl_error_set(err, SL_E_NOT_FOUND, "snapshot %" PRId64 " has no section \"%s\"",
+                                group, name);
+    }
+    sl_free(list.bytes);
+    sl_arena_free(arena);
+    return sli_ckpt_verdict(ckpt, rc, err);
+}
+
+sl_code sli_snapshot_sections(sli_ckpt *ckpt, int64_t group, sli_list_fn each, void *ctx,
+                              sl_error *err)
+{
+    sl_arena *arena = sl_arena_new(SLI_TAG_CKPT);
+    if (arena == NULL) {
+        return sl_error_nomem(err, 4096, "a snapshot's sections");
+    }
+    sections list = {0};
+    sl_code rc = sections_read(&list, ckpt->env, ckpt->dir, ckpt->job_id, group, arena, err);
+    for (int64_t i = 0; rc == SL_OK && i < list.n; i++) {
+        const char *name =
+            sl_arena_printf(arena, "%.*s", (int)list.items[i].name.size, list.items[i].name.data);
+        rc = name != NULL ? each(ctx, name, err)
+                          : sl_error_nomem(err, list.items[i].name.size, "a section's name");
+    }
+    sl_free(list.bytes);
+    sl_arena_free(arena);
+    return rc;
+}

@@ -1,0 +1,134 @@
+/// file_int.h — files as input: what the directory source and static tables share.
+///
+/// A *range* names files with what they looked like; whoever reads it later sees whether they still
+/// look so. Its bytes are laid out for a look at one split without reading the others: README.md.
+#pragma once
+
+#include "source/source_int.h"
+
+/// A file as it was listed. `name` is relative to the directory; "" is the path of the URL itself
+/// (a table of one file).
+typedef struct sli_file_item {
+    const char *name;
+    int64_t size_bytes, modified_us;
+    uint64_t identity;
+    bool ignored; ///< in a range: known, but never read
+} sli_file_item;
+
+// ---------------------------------------------------------------- a listing
+
+enum { SLI_FILE_DEPTH = 16, SLI_FILE_MAX_ITEMS = 10000000 };
+
+/// What is listed and how. `glob` NULL: all names.
+typedef struct sli_file_filter {
+    const char *glob;
+    bool recursive;
+    bool shows_underscore; ///< names that begin with '_' are files like others (Spark's filter)
+} sli_file_filter;
+
+/// Files in byte order of their names; texts and items live until the next listing.
+typedef struct sli_file_list {
+    sl_arena *arena;
+    sli_file_item *items;
+    int64_t n, capacity;
+} sli_file_list;
+void sli_file_list_reset(sli_file_list *list);
+/// Lists the regular files of a directory. Fails: what the file system says; SL_E_INVALID beyond 16
+/// directories below each other or 10,000,000 files.
+sl_code sli_file_list_read(sli_file_list *list, sli_fs *fs, const char *dir,
+                           const sli_file_filter *filter, sl_error *err);
+/// '*' any bytes, '?' any one byte, all others themselves. Never looks at more than size(pattern) *
+/// size(name) places.
+bool sli_file_glob(const char *pattern, const char *name);
+
+// ---------------------------------------------------------------- ranges
+
+enum { SLI_FILE_MAX_SPLITS = 1000000 };
+
+/// A checked range; texts lie in its bytes.
+typedef struct sli_file_range {
+    const char *bytes;
+    size_t size;
+    int64_t n;
+    int64_t time_us;  ///< batch time of the epoch
+    int64_t start_us; ///< first start of the stream
+    int64_t split_bytes;
+} sli_file_range;
+
+/// How many splits a file has: at least one.
+int64_t sli_file_splits(int64_t size_bytes, int64_t split_bytes);
+/// Writes a range into the arena. `like` gives time, start and split size. Items in the order of
+/// their splits.
+sl_code sli_file_range_put(const sli_file_range *like, const sli_file_item *const *items, int64_t n,
+                           sl_arena *arena, sl_bytes *out, sl_error *err);
+/// Reads the head; with `whole` checks every item. Fails: SL_E_CORRUPT.
+sl_code sli_file_range_get(sl_bytes range, bool whole, sli_file_range *out, sl_error *err);
+sl_code sli_file_range_item(const sli_file_range *range, int64_t i, sli_file_item *out,
+                            sl_error *err);
+sl_code sli_file_range_splits(const sli_file_range *range, int32_t *out, sl_error *err);
+/// The file that split belongs to, and which of its splits it is.
+sl_code sli_file_range_find(const sli_file_range *range, int32_t split, sli_file_item *out,
+                            int64_t *part, sl_error *err);
+
+// ---------------------------------------------------------------- reading
+
+/// The first member of sources that read files.
+typedef struct sli_files {
+    sli_source_common common;
+    sli_fs *fs;
+    char *dir; ///< the URL's path
+    sli_file_filter filter;
+} sli_files;
+
+/// A zeroed source of `size` bytes; takes the directory from the URL's path and the filter from
+/// options glob, recursive.
+sl_code sli_files_alloc(sli_files **out, size_t size, const sli_source_ops *ops, const sli_url *url,
+                        const sl_conf *conf, const sli_source_env *env, sl_error *err);
+void sli_files_free(SL_TAKES sli_files *files); ///< frees the source too
+/// True when a file of this format can be read from any line end on.
+bool sli_files_cuttable(const sli_files *files);
+// Entries of sli_source_ops.
+sl_code sli_files_read(sli_source *self, sl_bytes range, int32_t split, sli_emit_fn emit, void *ctx,
+                       sli_decode_stats *stats, sl_error *err);
+sl_code sli_files_splits(sli_source *self, sl_bytes range, int32_t *out, sl_error *err);
+void sli_files_describe(sli_source *self, sl_bytes range, sli_str *start, sli_str *end);
+
+#define SLI_FILES_OPTIONS                                                                          \
+    {.name = "glob",                                                                               \
+     .type = SL_OPT_TEXT,                                                                          \
+     .flags = SL_OPT_RESULT,                                                                       \
+     .text = "Only files whose name matches: * stands for any text, ? for one byte."},             \
+    {                                                                                              \
+        .name = "recursive", .type = SL_OPT_BOOL, .fallback = "false", .flags = SL_OPT_RESULT,     \
+        .text = "Also the files of sub-directories."                                               \
+    }
+
+// ---------------------------------------------------------------- what was taken
+
+/// A file that an epoch took (or that was there before the stream and is left alone).
+typedef struct sli_seen_file {
+    char *name;
+    int64_t size_bytes, modified_us;
+    uint64_t identity;
+    int64_t time_us; ///< batch time of the epoch that took it
+    bool older;      ///< taken in an earlier life of the job: a new identity alone doesn't make it
+                     ///< another file
+    bool changed;    ///< it was told that this file has changed since
+    bool absent;     ///< not in the latest listing
+} sli_seen_file;
+
+/// In byte order of names.
+typedef struct sli_seen {
+    sli_seen_file *files;
+    int64_t n, capacity;
+} sli_seen;
+void sli_seen_reset(sli_seen *seen);
+/// Adds files in any order; one whose name is there takes its place. All or nothing.
+sl_code sli_seen_add(sli_seen *seen, const sli_file_item *const *items, int64_t n, int64_t time_us,
+                     bool older, sl_error *err);
+/// Removes those for which `gone` is true; keeps the order.
+void sli_seen_remove(sli_seen *seen, bool (*gone)(const sli_seen_file *file, int64_t than),
+                     int64_t than);
+void sli_seen_put(const sli_seen *seen, sli_str *out);
+/// Reads what sli_seen_put wrote, as of an older life. The caller checks the reader.
+sl_code sli_seen_get(sli_seen *seen, sli_reader *in, sl_error *err);

@@ -1,0 +1,267 @@
+// read.c — one split of one file as rows, after a look whether the file is still the one on record.
+//
+// A file is cut only where every '\n' ends a record (text, JSON lines). Split k of size S has the
+// records that begin behind the first '\n' at or after byte kS - 1 and not behind the first '\n' at
+// or after byte (k+1)S - 1, so every record is in one split, whoever reads which.
+#include "source/file/file_int.h"
+
+enum { STEP = 1 << 20, LOOK = 64 << 10 };
+
+typedef struct reading {
+    sli_files *files;
+    const char *path, *name; ///< `name` is for messages
+    int64_t at, limit, size; ///< next byte; where the last record may begin; the file's end
+    sli_records *records;
+    sli_emit_fn emit;
+    void *ctx;
+} reading;
+
+bool sli_files_cuttable(const sli_files *files)
+{
+    return files->common.format == &sli_format_text || files->common.format == &sli_format_json;
+}
+
+// ---------------------------------------------------------------- is it the one?
+
+static sl_code changed(const char *path, const sli_file_item *item, const sli_fs_entry *now,
+                       sl_error *err)
+{
+    sl_code rc = sl_error_set(
+        err, SL_E_IO,
+        "%s: changed since an epoch took it (%lld bytes then, %lld now); put the file back as it "
+        "was and start again; new content belongs into a new file",
+        path, (long long)item->size_bytes, (long long)now->size_bytes);
+    (void)sl_error_act(err, SL_ACT_STOP_JOB); // another try can't bring it back
+    return rc;
+}
+
+/// The file still starts with the bytes on record. A device's number may be another after a reboot,
+/// so size and time together outweigh the identity; growth is told where the directory is listed.
+static sl_code check_file(sli_files *files, const char *path, const sli_file_item *item,
+                          sl_error *err)
+{
+    sli_fs_entry now = {0};
+    sl_code rc = files->fs->ops->stat(files->fs, path, &now, err);
+    if (rc == SL_E_NOT_FOUND) {
+        rc = sl_error_set(err, SL_E_NOT_FOUND,
+                          "%s: gone since an epoch took it (%lld bytes); put it back as it was and "
+                          "start again; files may go once their epoch is committed",
+                          path, (long long)item->size_bytes);
+        (void)sl_error_act(err, SL_ACT_STOP_JOB);
+        return rc;
+    }
+    SL_TRY(rc);
+    bool same = now.size_bytes == item->size_bytes && now.modified_us == item->modified_us;
+    bool grown = now.size_bytes > item->size_bytes && now.identity == item->identity &&
+                 now.modified_us >= item->modified_us;
+    return !now.is_dir && (same || grown) ? SL_OK : changed(path, item, &now, err);
+}
+
+// ---------------------------------------------------------------- bytes
+
+/// Reads all of [at, at + n) into a new buffer.
+static sl_code read_piece(reading *r, int64_t at, int64_t n, sli_buffer **out, sl_error *err)
+{
+    sli_buffer *buffer = sli_buffer_new(n);
+    if (buffer == NULL) {
+        return sl_error_nomem(err, (size_t)n, "a piece of a file");
+    }
+    int64_t done = 0;
+    sl_code rc = SL_OK;
+    while (rc == SL_OK && done < n) {
+        size_t got = 0;
+        rc = r->files->fs->ops->read(r->files->fs, r->path, at + done,
+                                     sli_buffer_data(buffer) + done, (size_t)(n - done), &got, err);
+        if (rc == SL_OK && got == 0) {
+            rc = sl_error_set(err, SL_E_IO,
+                              "%s: ends at byte %lld while it is read; %lld are on record", r->path,
+                              (long long)(at + done), (long long)r->size);
+        }
+        done += (int64_t)got;
+    }
+    if (rc != SL_OK) {
+        sli_buffer_unref(buffer);
+        return rc;
+    }
+    *out = buffer;
+    return SL_OK;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/// The place behind the first '\n' in [at, to); -1 when there is none.
+static sl_code find_line(reading *r, int64_t at, int64_t to, int64_t *out, sl_error *err)
+{
+    *out = -1;
+    while (*out < 0 && at < to) {
+        int64_t n = least(LOOK, to - at);
+        sli_buffer *buffer = NULL;
+        SL_TRY(read_piece(r, at, n, &buffer, err));
+        const char *data = sli_buffer_bytes(buffer);
+        const char *end = memchr(data, '\n', (size_t)n);
+        *out = end == NULL ? -1 : at + (end - data) + 1;
+        sli_buffer_unref(buffer);
+        at += n;
+    }
+    return SL_OK;
+}
+
+static sl_code feed(reading *r, sli_buffer *data, int64_t n, bool last, sl_error *err)
+{
+    return sli_records_feed(r->records, data, 0, n, r->at, r->name, last, r->emit, r->ctx, err);
+}
+
+/// Feeds up to the end of the record that begins at or before `limit`.
+static sl_code feed_all(reading *r, sl_error *err)
+{
+    bool done = false;
+    while (!done && r->at < r->size) {
+        bool tail = r->at >= r->limit; // only the end of a record is wanted any more
+        int64_t n = tail ? least(LOOK, r->size - r->at) : least(STEP, r->limit - r->at);
+        sli_buffer *buffer = NULL;
+        SL_TRY(read_piece(r, r->at, n, &buffer, err));
+        const char *data = sli_buffer_bytes(buffer);
+        const char *end = tail ? memchr(data, '\n', (size_t)n) : NULL;
+        n = end == NULL ? n : end - data + 1;
+        done = end != NULL;
+        sl_code rc = feed(r, buffer, n, false, err);
+        sli_buffer_unref(buffer);
+        SL_TRY(rc);
+        r->at += n;
+    }
+    return feed(r, NULL, 0, true, err);
+}
+
+/// Sets where the split begins and may end. False: no record begins in it.
+static sl_code place(reading *r, const sli_file_range *range, int64_t part, bool *any,
+                     sl_error *err)
+{
+    int64_t parts = sli_file_splits(r->size, range->split_bytes);
+    r->limit = part + 1 == parts ? r->size : (part + 1) * range->split_bytes - 1;
+    *any = r->size > 0;
+    if (part > 0) {
+        SL_TRY(find_line(r, part * range->split_bytes - 1, r->limit, &r->at, err));
+        *any = r->at >= 0 && r->at < r->size;
+    }
+    return SL_OK;
+}
+
+static sl_code read_part(reading *r, const sli_file_range *range, int64_t part,
+                         sli_decode_stats *stats, sl_error *err)
+{
+    sli_source_common *common = &r->files->common;
+    bool any = false;
+    SL_TRY(place(r, range, part, &any, err));
+    if (!any) {
+        return SL_OK;
+    }
+    SL_TRY(sli_records_new(&r->records, common->format, common->conf, common->schema, err));
+    sl_code rc = feed_all(r, err);
+    sli_source_count_stats(common, sli_records_stats(r->records), stats);
+    sli_records_free(r->records);
+    return rc;
+}
+
+// ---------------------------------------------------------------- entries of the table
+
+sl_code sli_files_read(sli_source *self, sl_bytes range, int32_t split, sli_emit_fn emit, void *ctx,
+                       sli_decode_stats *stats, sl_error *err)
+{
+    sli_files *files = (sli_files *)self;
+    sli_file_range r;
+    sli_file_item item;
+    int64_t part = 0;
+    SL_TRY(sli_file_range_get(range, false, &r, err));
+    SL_TRY(sli_file_range_find(&r, split, &item, &part, err));
+    sl_arena *arena = sl_arena_new(SLI_TAG_SOURCE);
+    if (arena == NULL) {
+        return sl_error_nomem(err, 0, "a file's path");
+    }
+    const char *path =
+        item.name[0] == '\0' ? files->dir : sli_path_join(arena, files->dir, item.name);
+    const char *name = part == 0 || path == NULL
+                           ? path
+                           : sl_arena_printf(arena, "%s (split %lld)", path, (long long)part + 1);
+    sl_code rc = name == NULL ? sl_error_nomem(err, strlen(item.name), "a file's path") : SL_OK;
+    if (rc == SL_OK) {
+        reading reader = {.files = files,
+                          .path = path,
+                          .name = name,
+                          .size = item.size_bytes,
+                          .emit = emit,
+                          .ctx = ctx};
+        rc = check_file(files, path, &item, err);
+        rc = rc == SL_OK ? read_part(&reader, &r, part, stats, err) : rc;
+        rc =
+            rc == SL_OK ? check_file(files, path, &item, err) : rc; // it may have changed meanwhile
+    }
+    sl_arena_free(arena);
+    return rc;
+}
+
+sl_code sli_files_splits(sli_source *self, sl_bytes range, int32_t *out, sl_error *err)
+{
+    sli_file_range r;
+    (void)self;
+    SL_TRY(sli_file_range_get(range, true, &r, err));
+    return sli_file_range_splits(&r, out, err);
+}
+
+void sli_files_describe(sli_source *self, sl_bytes range, sli_str *start, sli_str *end)
+{
+    sli_file_range r;
+    sli_file_item first = {0}, last = {0};
+    (void)self;
+    bool fine = sli_file_range_get(range, false, &r, NULL) == SL_OK && r.n > 0 &&
+                sli_file_range_item(&r, 0, &first, NULL) == SL_OK &&
+                sli_file_range_item(&r, r.n - 1, &last, NULL) == SL_OK;
+    if (!fine) {
+        sli_str_text(start, "null");
+        sli_str_text(end, "null");
+        return;
+    }
+    sli_str_printf(start, "{\"files\":%lld,\"file\":", (long long)r.n);
+    sli_str_json(start, first.name, strlen(first.name));
+    sli_str_char(start, '}');
+    sli_str_text(end, "{\"file\":");
+    sli_str_json(end, last.name, strlen(last.name));
+    sli_str_char(end, '}');
+}
+
+sl_code sli_files_alloc(sli_files **out, size_t size, const sli_source_ops *ops, const sli_url *url,
+                        const sl_conf *conf, const sli_source_env *env, sl_error *err)
+{
+    if (url->host.size > 0 || url->port >= 0 || url->path.size == 0) {
+        return sl_error_set(err, SL_E_CONFIG,
+                            "a path is expected: file:///data/in, file:in or just in%s",
+                            url->host.size > 0 ? " (what follows // is a host)" : "");
+    }
+    sli_source_common *common = NULL;
+    SL_TRY(sli_source_alloc(&common, size, ops, conf, env, NULL, err));
+    sli_files *files = (sli_files *)common;
+    files->dir = sli_source_text(url->path);
+    sl_code rc = files->dir == NULL ? sl_error_nomem(err, url->path.size, "a path")
+                                    : sli_fs_local.open(&files->fs, NULL, env->env, err);
+    if (rc != SL_OK) {
+        sli_files_free(files);
+        return rc;
+    }
+    files->filter.glob = sl_conf_text(conf, "glob");
+    files->filter.recursive = sl_conf_bool(conf, "recursive");
+    *out = files;
+    return SL_OK;
+}
+
+void sli_files_free(sli_files *files)
+{
+    if (files != NULL) {
+        if (files->fs != NULL) {
+            files->fs->ops->close(files->fs);
+        }
+        sl_free(files->dir);
+        sli_source_common_free(&files->common);
+    }
+}

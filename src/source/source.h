@@ -1,0 +1,141 @@
+/// source.h — where rows come from: the source contract.
+///
+/// Two kinds. A *replayable* source offers, per epoch, a **range**: bytes that PLAN records and
+/// that read the same rows again, whoever reads them and whenever, until the engine says it may
+/// forget. A *receiver* delivers bytes as they arrive; ingest puts them into blocks (and the
+/// write-ahead log) and is itself the replayable source of what came in.
+///
+///     open  restore | accept*  { offer -> PLAN -> read (tasks, any number of times) -> forget }
+///     close
+///
+/// Every source has an option table, which starts with SLI_SOURCE_OPTIONS (format, name...). Bad
+/// input (missing directory, vanished file, refused connection) is told as the option tables say,
+/// never silently dropped.
+#pragma once
+
+#include "format/format.h"
+#include "fs/fs.h"
+#include "metrics/metrics.h"
+
+typedef struct sli_source sli_source;
+
+typedef enum sli_source_kind { SLI_SOURCE_REPLAYABLE = 1, SLI_SOURCE_RECEIVER = 2 } sli_source_kind;
+
+/// What a source is given when it is opened. The struct is copied; what it points to lives as long
+/// as the source.
+typedef struct sli_source_env {
+    sl_env *env;
+    sli_metrics *metrics;
+    sli_log *log;
+    const char *uid;     ///< of the stream
+    int64_t interval_us; ///< the epoch clock's
+    bool compat_spark;   ///< Spark's behaviour where Sluice cures a trap
+} sli_source_env;
+
+/// How much an epoch may take.
+typedef struct sli_ask {
+    int64_t epoch, batch_time_us;
+    int64_t max_rows; ///< rate limit for this epoch; INT64_MAX: none
+} sli_ask;
+
+/// What an epoch takes. `range` lies in the arena given to `offer`. An empty range (size 0) has no
+/// rows and 0 splits.
+typedef struct sli_offer {
+    sl_bytes range;
+    int32_t n_splits;    ///< partitions of the epoch's RDD
+    int64_t rows, bytes; ///< known or estimated; -1 unknown
+    bool more;           ///< a backlog remains: the next epoch needn't wait for anything new
+} sli_offer;
+
+/// Takes received bytes. Returns false when the receiver must stop reading until `resume` is called
+/// (the bytes of this call were taken all the same). `cut` true: the bytes end a record for sure
+/// (end of stream): cut a block. Thread: io.
+typedef bool (*sli_receive_fn)(void *ctx, const void *data, size_t size, bool cut);
+
+typedef struct sli_source_ops {
+    size_t struct_size;
+    const char *scheme; ///< "file", "socket", "stdin", "rate"
+    const char *text;   ///< one sentence for `sluice help sources`
+    sli_source_kind kind;
+    const sl_option *options;
+    /// Checks settings that need no outside contact. `conf` lives as long as the source, `url` for
+    /// the call. Thread: driver. Fails: SL_E_CONFIG.
+    sl_code (*open)(sli_source **out, const sli_url *url, const sl_conf *conf,
+                    const sli_source_env *env, sl_error *err);
+    /// The rows' schema; lives as long as the source.
+    const sl_schema *(*schema)(const sli_source *self);
+
+    // ---- replayable: all on the driver, except read
+    /// Continues from a position that `position` gave (size 0: a fresh start). Called once, first.
+    sl_code (*restore)(sli_source *self, sl_bytes position, sl_error *err);
+    /// A range on record from an earlier life, after the restored position: it counts as offered.
+    /// In order.
+    sl_code (*accept)(sli_source *self, sl_bytes range, sl_error *err);
+    sl_code (*offer)(sli_source *self, const sli_ask *ask, sl_arena *arena, sli_offer *out,
+                     sl_error *err);
+    /// What restore needs, as of the last range offered or accepted.
+    sl_code (*position)(sli_source *self, sli_str *out, sl_error *err);
+    /// How many splits a recorded range has (as offer said).
+    sl_code (*splits)(sli_source *self, sl_bytes range, int32_t *out, sl_error *err);
+    /// Emits the rows of one split, in order. Equal bytes in, equal rows out. `stats` is added to.
+    /// Thread: task, many at once. Blocks: yes. Fails: SL_E_NOT_FOUND or SL_E_IO when the range
+    /// can't be read (file vanished), SL_E_DATA.
+    sl_code (*read)(sli_source *self, sl_bytes range, int32_t split, sli_emit_fn emit, void *ctx,
+                    sli_decode_stats *stats, sl_error *err);
+    /// A durable state covers everything up to this range: what only served to read it may go. May
+    /// be NULL.
+    void (*forget)(sli_source *self, sl_bytes range);
+    /// The range for people, as JSON values: start and end position. May be NULL.
+    void (*describe)(sli_source *self, sl_bytes range, sli_str *start, sli_str *end);
+    /// Recoverable from a checkpoint; false: a job with a checkpoint directory refuses it with
+    /// `text` why.
+    bool (*recoverable)(const sli_source *self, const char **text);
+
+    // ---- receivers: all on the io thread, state machines on its loop
+    /// Begins to receive (connects, reads). Reconnects by itself. Bytes go to `take`.
+    sl_code (*start)(sli_source *self, sli_loop *loop, sli_receive_fn take, void *ctx,
+                     sl_error *err);
+    void (*resume)(sli_source *self);
+    /// No more calls of `take` after it.
+    void (*stop)(sli_source *self);
+    /// Its stream has ended for good (standard input closed, finite rate source): epochs may end
+    /// when all is processed.
+    bool (*ended)(const sli_source *self);
+    /// The format in which received bytes are written and its settings; replayable sources leave it
+    /// NULL.
+    const sli_format_ops *(*format)(const sli_source *self, const sl_conf **conf);
+
+    /// Called by sli_source_close only. Stops a receiver that was not stopped; its loop must still
+    /// be there then.
+    void (*close)(SL_TAKES sli_source *self);
+    /// Its bytes are records of a format: the URL may set `format` and that format's options.
+    bool formatted;
+} sli_source_ops;
+
+struct sli_source {
+    const sli_source_ops *ops; ///< first member of every implementation's struct
+    sl_conf *conf; ///< what `open` was given; set by sli_source_open, freed by sli_source_close
+};
+
+/// Options of every source: format (text), and the options of the format named.
+extern const sl_option sli_source_options[];
+
+extern const sli_source_ops
+    sli_source_file; ///< a directory: rules and cured traps in file/README.md
+extern const sli_source_ops sli_source_socket; ///< TCP client, lines
+extern const sli_source_ops sli_source_stdin;
+extern const sli_source_ops sli_source_rate;  ///< "value int64, ts timestamp", deterministic
+extern const sli_source_ops sli_source_table; ///< what sli_table_open opens; not for streams
+
+/// Reads the URL, finds the source among `sources` (NULL-ended), builds its conf from source,
+/// common and format tables, checks it, opens it. Fails: SL_E_CONFIG, naming the nearest scheme or
+/// option.
+sl_code sli_source_open(sli_source **out, const char *url, const sli_source_ops *const *sources,
+                        const sli_source_env *env, sl_error *err);
+void sli_source_close(SL_TAKES sli_source *source); ///< accepts NULL
+
+/// All rows of a file or directory now, as a static table: one split a file, in byte order of
+/// names. What sl_rdd_open and table joins read: `offer` lists what is there now, `read` reads it,
+/// with or without `restore` before. Fails: SL_E_CONFIG; a file or directory that isn't there is
+/// told by `offer` (SL_E_NOT_FOUND).
+sl_code sli_table_open(sli_source **out, const char *url, const sli_source_env *env, sl_error *err);

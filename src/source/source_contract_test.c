@@ -1,0 +1,195 @@
+// What every replayable source promises: a recorded range reads the same rows again, by anybody, in
+// any life; after a restore nothing is offered twice and nothing is left out.
+#include "source/fixture_test.h"
+
+#include <stdio.h>
+
+enum { MAX_EPOCHS = 400 };
+
+/// A life's record as the engine keeps it: ranges in order, and a position taken after some of
+/// them.
+typedef struct record {
+    sl_bytes ranges[MAX_EPOCHS];
+    const char *rows[MAX_EPOCHS];
+    int32_t n, n_covered; ///< ranges below n_covered are in `position`
+    sl_bytes position;
+} record;
+
+static sli_source *reopen(slt_place *p, const char *query, const record *r)
+{
+    sli_source *source = slt_open(p, query, r->position);
+    for (int32_t i = r->n_covered; i < r->n; i++) {
+        if (r->ranges[i].size > 0) {
+            assert_int_equal(source->ops->accept(source, r->ranges[i], &p->err), SL_OK);
+        }
+    }
+    return source;
+}
+
+static void epoch(slt_place *p, sli_source *source, record *r)
+{
+    assert_true(r->n < MAX_EPOCHS);
+    r->rows[r->n] = slt_take(p, source);
+    r->ranges[r->n++] = p->offer.range;
+}
+
+static void check_recorded(slt_place *p, sli_source *source, const record *r)
+{
+    for (int32_t i = 0; i < r->n; i++) {
+        const char *rows = NULL;
+        assert_int_equal(slt_read(p, source, r->ranges[i], &rows), SL_OK);
+        assert_string_equal(rows, r->rows[i]);
+    }
+}
+
+// Random arrivals, restarts from the latest position or an older one, each range read again by
+// later lives.
+static void check_lives(slt_place *p, const char *query, bool feeds_files, uint64_t seed)
+{
+    sli_rng rng = {seed};
+    record r = {0};
+    sli_str expected = SLI_STR_INIT;
+    int32_t n_files = 0;
+    sli_source *source = slt_open(p, query, (sl_bytes){NULL, 0});
+    for (int32_t step = 0; step < 60; step++) {
+        int32_t arrivals = feeds_files ? (int32_t)sli_rng_below(&rng, 4) : 0;
+        for (int32_t i = 0; i < arrivals; i++) {
+            char name[32], text[64];
+            snprintf(name, sizeof name, "f%03d", (int)(sli_rng_below(&rng, 900)));
+            sli_stat ignored;
+            if (sli_env_stat(p->env, slt_at(p, name), &ignored, NULL) == SL_OK) {
+                continue;
+            }
+            snprintf(text, sizeof text, "row%d\n", ++n_files);
+            slt_put(p, name, text);
+            slt_touch(p, name, 1000000 * (int64_t)sli_rng_below(&rng, 5)); // times say nothing
+        }
+        epoch(p, source, &r);
+        if (sli_rng_below(&rng, 4) == 0) {
+            r.position = slt_position(p, source);
+            r.n_covered = r.n;
+        }
+        if (sli_rng_below(&rng, 5) == 0) {
+            sl_bytes before = slt_position(p, source);
+            sli_source_close(source);
+            source = reopen(p, query, &r);
+            sl_bytes after = slt_position(p, source);
+            assert_int_equal(before.size, after.size);
+            check_recorded(p, source, &r);
+        }
+    }
+    while (p->offer.more) {
+        epoch(p, source, &r);
+    }
+    // Every row once: row1 ... rowN in any order.
+    for (int32_t i = 1; feeds_files && i <= n_files; i++) {
+        char row[32];
+        int32_t times = 0;
+        snprintf(row, sizeof row, "row%d;", i);
+        for (int32_t e = 0; e < r.n; e++) {
+            for (const char *at = r.rows[e]; (at = strstr(at, row)) != NULL; at++) {
+                times++;
+            }
+        }
+        assert_int_equal(times, 1);
+    }
+    check_recorded(p, source, &r);
+    sli_source_close(source);
+    sli_str_reset(&expected);
+}
+
+PLACE_TEST(files_count_once_over_lives)
+{
+    check_lives(p, "max_files=2", true, 5);
+}
+
+PLACE_TEST(files_count_once_over_lives_without_limit)
+{
+    check_lives(p, "split=16", true, 6);
+}
+
+SL_TEST(files_count_once_over_lives_many_seeds, "")
+{
+    for (uint64_t seed = 100; seed < (slt_is_soak() ? 400U : 115U); seed++) {
+        slt_place p;
+        slt_place_open(&p, true);
+        check_lives(&p, seed % 2 == 0 ? "max_files=1" : "", true, seed);
+        slt_place_close(&p);
+    }
+}
+
+SL_TEST(rate_counts_once_over_lives, "")
+{
+    slt_place p;
+    slt_place_open(&p, true);
+    check_lives(&p, "rate:?rows_per_second=7&partitions=3", false, 9);
+    slt_place_close(&p);
+}
+
+static sl_code no_rows(void *ctx, sl_batch *batch, sl_error *err)
+{
+    (void)err;
+    *(int64_t *)ctx += sl_batch_rows(batch);
+    return SL_OK;
+}
+
+// Damaged records are told or read as something else; they never crash or ask for absurd memory.
+static void check_damage(slt_place *p, const char *query)
+{
+    sli_source *source = slt_open(p, query, (sl_bytes){NULL, 0});
+    const char *rows = slt_take(p, source);
+    assert_true(strlen(rows) > 0);
+    sl_bytes range = p->offer.range, position = slt_position(p, source);
+    for (size_t i = 0; i <= range.size; i++) {
+        for (int bit = 0; bit < 9; bit++) { // 8: cut there instead
+            size_t size = bit == 8 ? i : range.size;
+            char *bytes =
+                sl_alloc(SLI_TAG_TEST, size + 1); // exactly as long: sanitizers see overruns
+            memcpy(bytes, range.data, size);
+            if (bit < 8 && i < size) {
+                bytes[i] = (char)(bytes[i] ^ 1 << bit);
+            }
+            int32_t n = 0;
+            int64_t count = 0;
+            sli_decode_stats stats = {0};
+            sl_bytes bad = {bytes, size};
+            if (size == 0 || i == range.size) {
+                sl_free(bytes);
+                continue;
+            }
+            sl_code rc = source->ops->splits(source, bad, &n, &p->err);
+            assert_true(rc == SL_OK || rc == SL_E_CORRUPT);
+            if (rc == SL_OK && n > 0 && n < 100 && count == 0 && strncmp(query, "rate", 4) != 0) {
+                rc = source->ops->read(source, bad, n - 1, no_rows, &count, &stats, &p->err);
+                assert_true(rc == SL_OK || rc == SL_E_CORRUPT || rc == SL_E_IO ||
+                            rc == SL_E_NOT_FOUND);
+            }
+            sl_free(bytes);
+        }
+    }
+    sli_source_close(source);
+    for (size_t size = 1; size < position.size; size++) { // every prefix is found out
+        sli_source *other = slt_open(p, query, (sl_bytes){NULL, 0});
+        char *bytes = sl_alloc(SLI_TAG_TEST, size);
+        memcpy(bytes, position.data, size);
+        assert_int_equal(other->ops->restore(other, (sl_bytes){bytes, size}, &p->err),
+                         SL_E_CORRUPT);
+        sl_free(bytes);
+        sli_source_close(other);
+    }
+}
+
+PLACE_TEST(damaged_file_records_are_found)
+{
+    slt_put(p, "a", "one\ntwo\nthree\n");
+    slt_put(p, "b", "four\n");
+    check_damage(p, "split=16");
+}
+
+SL_TEST(damaged_rate_records_are_found, "")
+{
+    slt_place p;
+    slt_place_open(&p, true);
+    check_damage(&p, "rate:?rows_per_second=3&partitions=2");
+    slt_place_close(&p);
+}

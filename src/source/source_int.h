@@ -1,0 +1,63 @@
+/// source_int.h — what the sources share: the format's settings, the schema, their metrics, and
+/// reading a socket.
+#pragma once
+
+#include "source/source.h"
+
+/// Series of every source; sli_source_metrics[] declares them in this order.
+typedef enum sli_source_series {
+    SLI_SOURCE_RECORDS = 0, ///< rows read; an attempt that is repeated counts again
+    SLI_SOURCE_BYTES,       ///< bytes read or received
+    SLI_SOURCE_SKIPPED,     ///< malformed records dropped (malformed=skip)
+    SLI_SOURCE_REPLACED,    ///< bad UTF-8 sequences that became U+FFFD
+    SLI_SOURCE_RECONNECTS,  ///< connections refused or lost, each tried again
+    SLI_SOURCE_FILES,       ///< files taken by epochs
+    SLI_SOURCE_CHANGED, ///< files that changed after an epoch took them; what was added is not read
+    SLI_SOURCE_UNREADABLE, ///< listings that failed
+    SLI_SOURCE_N_SERIES,
+} sli_source_series;
+extern const sli_metric_info sli_source_metrics[];
+
+/// The first member of Sluice's own sources.
+typedef struct sli_source_common {
+    sli_source base;
+    sli_source_env env;
+    const sl_conf *conf;          ///< the one of sli_source_open
+    const sli_format_ops *format; ///< NULL when the source makes its rows itself
+    sl_schema *schema;
+    sli_metric *series[SLI_SOURCE_N_SERIES];
+} sli_source_common;
+
+/// A zeroed source of `size` bytes with its common part filled. `schema` NULL: the format's. Fails:
+/// SL_E_CONFIG for a schema that the format refuses.
+sl_code sli_source_alloc(sli_source_common **out, size_t size, const sli_source_ops *ops,
+                         const sl_conf *conf, const sli_source_env *env, const char *schema,
+                         sl_error *err);
+void sli_source_common_free(SL_TAKES sli_source_common *common); ///< frees the source too
+void sli_source_count(sli_source_common *common, sli_source_series series, int64_t n);
+/// Adds a decoder's counts to the metrics and to `stats`.
+void sli_source_count_stats(sli_source_common *common, const sli_decode_stats *read,
+                            sli_decode_stats *stats);
+const sl_schema *sli_source_common_schema(const sli_source *self);
+const sli_format_ops *sli_source_common_format(const sli_source *self, const sl_conf **conf);
+/// A receiver's event: started, error (with what is in `error`), stopped.
+void sli_source_event(sli_source_common *common, sli_event_kind kind, const sl_error *error);
+
+enum { SLI_RECEIVE_BYTES = 64 << 10, SLI_RECEIVE_ROUNDS = 16 };
+
+/// The reading end of a receiver. io thread.
+typedef struct sli_intake {
+    sli_source_common *common;
+    sli_receive_fn take;
+    void *ctx;
+    bool paused; ///< `take` said stop; nothing is read until resume
+    char buffer[SLI_RECEIVE_BYTES];
+} sli_intake;
+/// Hands over what has arrived, at most SLI_RECEIVE_ROUNDS buffers of it, so that other receivers
+/// get their turn. SL_OK: the connection goes on; SL_E_END or a failure: it has ended.
+sl_code sli_intake_read(sli_intake *intake, sli_socket *socket, sl_error *err);
+/// The connection has ended: what was received so far ends a record.
+void sli_intake_cut(sli_intake *intake);
+
+/// A copy of a part of the URL, ended by a zero; NULL without memory.
+char *sli_source_text(sl_text text) SL_MUST_USE;

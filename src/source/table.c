@@ -1,0 +1,112 @@
+// table.c — a file, or the files of a directory, as they are now: a static table, one split a file.
+#include "source/file/file_int.h"
+
+typedef struct table {
+    sli_files files;
+    sli_file_list list;
+} table;
+
+static const sl_option options[] = {SLI_FILES_OPTIONS, {0}};
+
+static void table_close(sli_source *source)
+{
+    table *self = (table *)source;
+    sli_file_list_reset(&self->list);
+    sli_files_free(&self->files);
+}
+
+static sl_code table_open(sli_source **out, const sli_url *url, const sl_conf *conf,
+                          const sli_source_env *env, sl_error *err)
+{
+    sli_files *files = NULL;
+    SL_TRY(sli_files_alloc(&files, sizeof(table), &sli_source_table, url, conf, env, err));
+    *out = &files->common.base;
+    return SL_OK;
+}
+
+static sl_code table_restore(sli_source *source, sl_bytes position, sl_error *err)
+{
+    (void)source;
+    return position.size == 0
+               ? SL_OK
+               : sl_error_set(err, SL_E_INVALID, "a static table has no position to go on from");
+}
+
+static sl_code table_accept(sli_source *source, sl_bytes range, sl_error *err)
+{
+    int32_t splits = 0;
+    return sli_files_splits(source, range, &splits, err); // nothing to remember; damage is told
+}
+
+static sl_code table_position(sli_source *source, sli_str *out, sl_error *err)
+{
+    (void)source;
+    return sli_str_check(out, "a table's position", err);
+}
+
+/// The file itself, or what is in the directory.
+static sl_code look(table *self, sli_file_item *itself, bool *is_dir, sl_error *err)
+{
+    sli_fs_entry entry = {0};
+    sli_files *files = &self->files;
+    SL_TRY(files->fs->ops->stat(files->fs, files->dir, &entry, err));
+    *is_dir = entry.is_dir;
+    *itself = (sli_file_item){.name = "",
+                              .size_bytes = entry.size_bytes,
+                              .modified_us = entry.modified_us,
+                              .identity = entry.identity};
+    return entry.is_dir
+               ? sli_file_list_read(&self->list, files->fs, files->dir, &files->filter, err)
+               : SL_OK;
+}
+
+static sl_code table_offer(sli_source *source, const sli_ask *ask, sl_arena *arena, sli_offer *out,
+                           sl_error *err)
+{
+    table *self = (table *)source;
+    sli_file_item itself;
+    bool is_dir = false;
+    sl_code rc = look(self, &itself, &is_dir, err);
+    if (rc != SL_OK) {
+        return sl_error_wrap(err, rc, "table %s", self->files.dir);
+    }
+    int64_t n = is_dir ? self->list.n : 1;
+    if (n > SLI_FILE_MAX_SPLITS) {
+        return sl_error_set(err, SL_E_INVALID, "table %s: %lld files; at most %d", self->files.dir,
+                            (long long)n, SLI_FILE_MAX_SPLITS);
+    }
+    const sli_file_item **items = sl_arena_alloc(arena, (size_t)n * sizeof *items);
+    if (items == NULL) {
+        return sl_error_nomem(err, (size_t)n * sizeof *items, "a table's files");
+    }
+    sli_offer offer = {.n_splits = (int32_t)n, .rows = -1};
+    for (int64_t i = 0; i < n; i++) {
+        items[i] = is_dir ? &self->list.items[i] : &itself;
+        offer.bytes += items[i]->size_bytes;
+    }
+    if (n > 0) {
+        sli_file_range like = {.time_us = ask->batch_time_us};
+        SL_TRY(sli_file_range_put(&like, items, n, arena, &offer.range, err));
+    }
+    *out = offer;
+    return SL_OK;
+}
+
+const sli_source_ops sli_source_table = {
+    .struct_size = sizeof(sli_source_ops),
+    .scheme = "file",
+    .text = "A file or the files of a directory, as they are now",
+    .kind = SLI_SOURCE_REPLAYABLE,
+    .options = options,
+    .formatted = true,
+    .open = table_open,
+    .schema = sli_source_common_schema,
+    .restore = table_restore,
+    .accept = table_accept,
+    .offer = table_offer,
+    .position = table_position,
+    .splits = sli_files_splits,
+    .read = sli_files_read,
+    .describe = sli_files_describe,
+    .close = table_close,
+};
