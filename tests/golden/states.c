@@ -1,0 +1,315 @@
+// The words of reduce, reduceByKey and updateStateByKey.
+#include "golden/vocabulary.h"
+
+#include <string.h>
+
+// ---------------------------------------------------------------- aggregations
+//
+// Spark's reduce has no neutral element: nothing comes out of nothing. An accumulator therefore
+// knows whether it has seen a value.
+
+typedef struct number {
+    int64_t has;
+    uint64_t value;
+} number;
+
+typedef uint64_t (*combine_fn)(uint64_t a, uint64_t b);
+
+static void init(const sl_args *args, void *states, int64_t n)
+{
+    (void)args;
+    memset(states, 0, (size_t)n * sizeof(number));
+}
+
+static void fold(number *to, uint64_t value, combine_fn combine)
+{
+    to->value = to->has != 0 ? combine(to->value, value) : value;
+    to->has = 1;
+}
+
+static sl_code update(number *states, const int32_t *group, const sl_column *in, int64_t n,
+                      combine_fn combine)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (!sl_column_is_null(in, i)) {
+            fold(&states[group[i]], (uint64_t)sl_column_int64(in, i), combine);
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code merge(number *states, const int32_t *group, const number *from, int64_t n,
+                     combine_fn combine)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (from[i].has != 0) {
+            fold(&states[group[i]], from[i].value, combine);
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code finish(const sl_args *args, const void *states, int64_t n, sl_builder *out,
+                      int32_t column, sl_error *err)
+{
+    const number *from = states;
+    (void)args;
+    (void)err;
+    for (int64_t i = 0; i < n; i++) {
+        if (from[i].has != 0) {
+            sl_builder_int64(out, column, (int64_t)from[i].value);
+        } else {
+            sl_builder_null(out, column);
+        }
+    }
+    return SL_OK;
+}
+
+static uint64_t add(uint64_t a, uint64_t b)
+{
+    return a + b;
+}
+
+static uint64_t multiply(uint64_t a, uint64_t b)
+{
+    return a * b;
+}
+
+static uint64_t exclusive_or(uint64_t a, uint64_t b)
+{
+    return a ^ b;
+}
+
+/// An aggregation `word` of int64 whose two values become one by `combine`, which wraps.
+#define AGGREGATION(word, combine)                                                                 \
+    static sl_code update_##word(const sl_args *args, void *states, const int32_t *group,          \
+                                 const sl_column *const *in, int64_t n_rows, sl_error *err)        \
+    {                                                                                              \
+        (void)args;                                                                                \
+        (void)err;                                                                                 \
+        return update(states, group, in[0], n_rows, combine);                                      \
+    }                                                                                              \
+    static sl_code merge_##word(const sl_args *args, void *states, const int32_t *group,           \
+                                const void *from, int64_t n, sl_error *err)                        \
+    {                                                                                              \
+        (void)args;                                                                                \
+        (void)err;                                                                                 \
+        return merge(states, group, from, n, combine);                                             \
+    }                                                                                              \
+    static const sl_agg_fn word = {.struct_size = sizeof(sl_agg_fn),                               \
+                                   .name = #word,                                                  \
+                                   .in = "int64",                                                  \
+                                   .out = "int64",                                                 \
+                                   .state_bytes = sizeof(number),                                  \
+                                   .init = init,                                                   \
+                                   .update = update_##word,                                        \
+                                   .merge = merge_##word,                                          \
+                                   .finish = finish}
+
+AGGREGATION(wrapping_sum, add);
+AGGREGATION(product, multiply);
+AGGREGATION(xor, exclusive_or);
+
+void slt_add_aggregations(sl_graph *graph)
+{
+    sl_graph_aggregation(graph, &wrapping_sum);
+    sl_graph_aggregation(graph, &product);
+    sl_graph_aggregation(graph, &xor);
+}
+
+// ---------------------------------------------------------------- texts, appended
+//
+// A sum of texts has no bound, so it is not an accumulator: the texts are listed, in the order of
+// their arrival, and put together afterwards.
+
+static sl_code append_list(const sl_args *args, const sl_column *list, sl_builder *out,
+                           int32_t column, sl_error *err)
+{
+    const int32_t *offsets = list->values;
+    for (int64_t i = 0; i < list->n_rows; i++) {
+        size_t size = 0, at = 0;
+        for (int32_t j = offsets[i]; j < offsets[i + 1]; j++) {
+            size += sl_column_text(list->children, j).size;
+        }
+        char *text = sl_args_alloc(args, size + 1);
+        if (text == NULL) {
+            return sl_error_set(err, SL_E_NOMEM, "a text of %zu bytes", size);
+        }
+        for (int32_t j = offsets[i]; j < offsets[i + 1]; j++) {
+            sl_text part = sl_column_text(list->children, j);
+            memcpy(text + at, part.data, part.size);
+            at += part.size;
+        }
+        sl_builder_text(out, column, text, size);
+    }
+    return SL_OK;
+}
+
+static sl_code run_join_texts(const sl_args *args, const sl_batch *in, sl_builder *out,
+                              sl_error *err)
+{
+    return append_list(args, sl_batch_column(in, 0), out, 0, err);
+}
+
+static sl_code run_join_texts_by_key(const sl_args *args, const sl_batch *in, sl_builder *out,
+                                     sl_error *err)
+{
+    for (int64_t i = 0; i < sl_batch_rows(in); i++) {
+        sl_builder_cell(out, 0, sl_batch_column(in, 0), i);
+    }
+    return append_list(args, sl_batch_column(in, 1), out, 1, err);
+}
+
+static const sl_fn join_texts = {
+    .struct_size = sizeof(sl_fn), .name = "join-texts", .out = "x string", .run = run_join_texts};
+static const sl_fn join_by_string = {.struct_size = sizeof(sl_fn),
+                                     .name = "join-texts-by-string",
+                                     .out = "k string, v string",
+                                     .run = run_join_texts_by_key};
+static const sl_fn join_by_int64 = {.struct_size = sizeof(sl_fn),
+                                    .name = "join-texts-by-int64",
+                                    .out = "k int64, v string",
+                                    .run = run_join_texts_by_key};
+
+static const slt_reduce_word reductions[] = {
+    {"a+b", SLT_INT64, "sum(%s) as %s", NULL, NULL, NULL},
+    {"a+b wrapping", SLT_INT64, "wrapping_sum(%s) as %s", NULL, NULL, NULL},
+    {"a+b", SLT_FLOAT64, "sum(%s) as %s", NULL, NULL, NULL},
+    {"a+b", SLT_STRING, "list(%s) as %s", &join_texts, &join_by_string, &join_by_int64},
+    {"a+str(b)", SLT_STRING, "list(%s) as %s", &join_texts, &join_by_string, &join_by_int64},
+    {"a*b", SLT_INT64, "product(%s) as %s", NULL, NULL, NULL},
+    {"a^b", SLT_INT64, "xor(%s) as %s", NULL, NULL, NULL},
+    {"max(a,b)", 0, "max(%s) as %s", NULL, NULL, NULL},
+    {"min(a,b)", 0, "min(%s) as %s", NULL, NULL, NULL},
+};
+
+const slt_reduce_word *slt_reduction(const char *word, slt_shape shape)
+{
+    for (size_t i = 0; i < sizeof reductions / sizeof reductions[0]; i++) {
+        if (strcmp(reductions[i].word, word) == 0 &&
+            (reductions[i].shape == 0 || reductions[i].shape == shape)) {
+            return &reductions[i];
+        }
+    }
+    return NULL;
+}
+
+// ---------------------------------------------------------------- updateStateByKey
+
+/// The sum of the new values of key i.
+static int64_t new_sum(const sl_update_call *call, int64_t i)
+{
+    const sl_column *values = sl_batch_column(call->values, 0);
+    uint64_t sum = 0;
+    for (int64_t j = call->values_from[i]; j < call->values_from[i + 1]; j++) {
+        sum += (uint64_t)sl_column_int64(values, j);
+    }
+    return (int64_t)sum;
+}
+
+static int64_t old_number(const sl_update_call *call, int64_t i, int32_t column)
+{
+    return call->had[i] ? sl_column_int64(sl_batch_column(call->states, column), i) : 0;
+}
+
+static int64_t total(const sl_update_call *call, int64_t i)
+{
+    return (int64_t)((uint64_t)old_number(call, i, 0) + (uint64_t)new_sum(call, i));
+}
+
+static sl_code run_sum(const sl_args *args, const sl_update_call *call, sl_error *err)
+{
+    (void)args;
+    (void)err;
+    for (int64_t i = 0; i < sl_batch_rows(call->keys); i++) {
+        sl_builder_int64(call->out, 0, total(call, i));
+    }
+    return SL_OK;
+}
+
+static sl_code run_append(const sl_args *args, const sl_update_call *call, sl_error *err)
+{
+    const sl_column *values = sl_batch_column(call->values, 0);
+    const sl_column *old = sl_batch_column(call->states, 0);
+    const int32_t *offsets = old->values;
+    (void)args;
+    (void)err;
+    for (int64_t i = 0; i < sl_batch_rows(call->keys); i++) {
+        sl_builder_list_begin(call->out, 0);
+        for (int32_t j = call->had[i] ? offsets[i] : 0; call->had[i] && j < offsets[i + 1]; j++) {
+            sl_builder_int64(call->out, 0, sl_column_int64(old->children, j));
+        }
+        for (int64_t j = call->values_from[i]; j < call->values_from[i + 1]; j++) {
+            sl_builder_int64(call->out, 0, sl_column_int64(values, j));
+        }
+        sl_builder_list_end(call->out, 0);
+    }
+    return SL_OK;
+}
+
+static sl_code run_tick(const sl_args *args, const sl_update_call *call, sl_error *err)
+{
+    (void)args;
+    (void)err;
+    for (int64_t i = 0; i < sl_batch_rows(call->keys); i++) {
+        int64_t n = call->values_from[i + 1] - call->values_from[i];
+        sl_builder_int64(call->out, 0, old_number(call, i, 0) + 1);
+        sl_builder_int64(call->out, 1, old_number(call, i, 1) + n);
+    }
+    return SL_OK;
+}
+
+static sl_code run_remove_when_idle(const sl_args *args, const sl_update_call *call, sl_error *err)
+{
+    (void)args;
+    (void)err;
+    for (int64_t i = 0; i < sl_batch_rows(call->keys); i++) {
+        call->keep[i] = call->values_from[i] < call->values_from[i + 1];
+        sl_builder_int64(call->out, 0, total(call, i));
+    }
+    return SL_OK;
+}
+
+static sl_code run_remove_if_negative(const sl_args *args, const sl_update_call *call,
+                                      sl_error *err)
+{
+    (void)args;
+    (void)err;
+    for (int64_t i = 0; i < sl_batch_rows(call->keys); i++) {
+        call->keep[i] = total(call, i) >= 0;
+        sl_builder_int64(call->out, 0, total(call, i));
+    }
+    return SL_OK;
+}
+
+/// Not of the recorded vocabulary: fails at a negative new value.
+static sl_code run_refuse(const sl_args *args, const sl_update_call *call, sl_error *err)
+{
+    (void)args;
+    for (int64_t i = 0; i < sl_batch_rows(call->keys); i++) {
+        if (new_sum(call, i) < 0) {
+            return sl_error_set(err, SL_E_USER, "a sum of %lld", (long long)new_sum(call, i));
+        }
+        sl_builder_int64(call->out, 0, total(call, i));
+    }
+    return SL_OK;
+}
+
+static const sl_update_fn updates[] = {
+    {sizeof(sl_update_fn), "sum", "v int64", 1, false, run_sum},
+    {sizeof(sl_update_fn), "append", "v list<int64>", 1, false, run_append},
+    {sizeof(sl_update_fn), "tick", "calls int64, values int64", 1, false, run_tick},
+    {sizeof(sl_update_fn), "remove-when-idle", "v int64", 1, false, run_remove_when_idle},
+    {sizeof(sl_update_fn), "remove-if-negative", "v int64", 1, false, run_remove_if_negative},
+    {sizeof(sl_update_fn), "refuse", "v int64", 1, false, run_refuse},
+};
+
+const sl_update_fn *slt_update(const char *word)
+{
+    for (size_t i = 0; i < sizeof updates / sizeof updates[0]; i++) {
+        if (strcmp(updates[i].name, word) == 0) {
+            return &updates[i];
+        }
+    }
+    return NULL;
+}

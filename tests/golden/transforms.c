@@ -1,0 +1,244 @@
+// The words of transform and foreachRDD: what a driver does with the RDD of an epoch.
+//
+// Positions over a whole RDD (head2, zipWithIndex) are found in one partition, which keeps the
+// order of the partitions before it.
+#include "golden/vocabulary.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// ---------------------------------------------------------------- functions that transforms use
+
+static sl_code run_first2(const sl_args *args, const sl_batch *in, sl_builder *out, sl_error *err)
+{
+    int64_t *taken = sl_args_state(args);
+    (void)err;
+    for (int64_t i = 0; i < sl_batch_rows(in) && *taken < 2; i++, (*taken)++) {
+        for (int32_t c = 0; c < sl_schema_columns(sl_batch_schema(in)); c++) {
+            sl_builder_cell(out, c, sl_batch_column(in, c), i);
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code run_number(const sl_args *args, const sl_batch *in, sl_builder *out, sl_error *err)
+{
+    int64_t *next = sl_args_state(args);
+    (void)err;
+    for (int64_t i = 0; i < sl_batch_rows(in); i++) {
+        sl_builder_cell(out, 0, sl_batch_column(in, 0), i);
+        sl_builder_int64(out, 1, (*next)++);
+    }
+    return SL_OK;
+}
+
+static sl_code run_with_time(const sl_args *args, const sl_batch *in, sl_builder *out,
+                             sl_error *err)
+{
+    (void)err;
+    for (int64_t i = 0; i < sl_batch_rows(in); i++) {
+        sl_builder_cell(out, 0, sl_batch_column(in, 0), i);
+        sl_builder_int64(out, 1, sl_args_time_us(args) / 1000);
+    }
+    return SL_OK;
+}
+
+static sl_code run_ignore(const sl_args *args, const sl_batch *in, sl_builder *out, sl_error *err)
+{
+    (void)args;
+    (void)in;
+    (void)out;
+    (void)err;
+    return SL_OK;
+}
+
+static sl_code end_42(const sl_args *args, sl_builder *out, sl_error *err)
+{
+    (void)args;
+    (void)err;
+    sl_builder_int64(out, 0, 42);
+    return SL_OK;
+}
+
+/// The rows of the argument `rows`: "a:1 b:2".
+static sl_code end_static(const sl_args *args, sl_builder *out, sl_error *err)
+{
+    const char *at = sl_args_text(args, "rows", "");
+    (void)err;
+    while (*at != '\0') {
+        const char *colon = strchr(at, ':');
+        char *end = NULL;
+        if (colon == NULL) {
+            return sl_error_set(err, SL_E_USER, "'%s' is not KEY:NUMBER", at);
+        }
+        sl_builder_text(out, 0, at, (size_t)(colon - at));
+        sl_builder_int64(out, 1, strtoll(colon + 1, &end, 10));
+        at = end + strspn(end, " ");
+    }
+    return SL_OK;
+}
+
+#define NUMBER_FN(type, out_schema)                                                                \
+    {                                                                                              \
+        .struct_size = sizeof(sl_fn), .name = "number-" type, .out = out_schema,                   \
+        .run = run_number, .state_bytes = sizeof(int64_t)                                          \
+    }
+#define TIME_FN(type, out_schema)                                                                  \
+    {                                                                                              \
+        .struct_size = sizeof(sl_fn), .name = "with-time-" type, .out = out_schema,                \
+        .run = run_with_time                                                                       \
+    }
+static const sl_fn first2 = {.struct_size = sizeof(sl_fn),
+                             .name = "first2",
+                             .run = run_first2,
+                             .state_bytes = sizeof(int64_t)};
+static const sl_fn number_int64 = NUMBER_FN("int64", "k int64, v int64");
+static const sl_fn number_string = NUMBER_FN("string", "k string, v int64");
+static const sl_fn time_int64 = TIME_FN("int64", "k int64, v int64");
+static const sl_fn time_string = TIME_FN("string", "k string, v int64");
+static const sl_fn only_42 = {.struct_size = sizeof(sl_fn),
+                              .name = "only-42",
+                              .out = "x int64",
+                              .run = run_ignore,
+                              .end = end_42};
+static const sl_fn only_static = {.struct_size = sizeof(sl_fn),
+                                  .name = "only-static",
+                                  .out = "k string, v int64",
+                                  .run = run_ignore,
+                                  .end = end_static};
+
+// ---------------------------------------------------------------- transform
+
+/// One step behind one partition; `narrow` keeps the partitions.
+static sl_rdd *in_one_partition(sl_rdd *in, const sl_fn *fn, const char *args)
+{
+    sl_rdd *one = sl_rdd_repartition(in, 1);
+    sl_rdd *made = sl_rdd_map_partitions(one, fn, args);
+    sl_rdd_unref(one);
+    return made;
+}
+
+#define TRANSFORM(function, expression)                                                            \
+    static sl_code function(const sl_args *args, sl_rdd *in, sl_rdd **out, sl_error *err)          \
+    {                                                                                              \
+        (void)args;                                                                                \
+        (void)err; /* a mistake sticks to the RDD */                                               \
+        *out = (expression);                                                                       \
+        return SL_OK;                                                                              \
+    }
+
+TRANSFORM(sort_by_x, sl_rdd_sort_by(in, "x", 0))
+TRANSFORM(sort_by_x_desc, sl_rdd_sort_by(in, "x desc", 0))
+TRANSFORM(sort_by_k, sl_rdd_sort_by(in, "k", 0))
+TRANSFORM(distinct, sl_rdd_distinct(in, 0))
+TRANSFORM(head2, in_one_partition(in, &first2, NULL))
+TRANSFORM(index_int64, in_one_partition(in, &number_int64, NULL))
+TRANSFORM(index_string, in_one_partition(in, &number_string, NULL))
+TRANSFORM(add_time_int64, sl_rdd_map(in, &time_int64, NULL))
+TRANSFORM(add_time_string, sl_rdd_map(in, &time_string, NULL))
+
+static sl_code union_42(const sl_args *args, sl_rdd *in, sl_rdd **out, sl_error *err)
+{
+    (void)args;
+    (void)err;
+    sl_rdd *constant = in_one_partition(in, &only_42, NULL);
+    *out = sl_rdd_union(in, constant);
+    sl_rdd_unref(constant);
+    return SL_OK;
+}
+
+static sl_code join_static(const sl_args *args, sl_rdd *in, sl_rdd **out, sl_error *err)
+{
+    char text[256];
+    (void)err;
+    (void)snprintf(text, sizeof text, "rows='%s'", sl_args_text(args, "rows", "a:10 b:20"));
+    sl_rdd *table = in_one_partition(in, &only_static, text);
+    *out = sl_rdd_join(in, table, "k", 0);
+    sl_rdd_unref(table);
+    return SL_OK;
+}
+
+/// Not of the recorded vocabulary: the three ways a transform goes wrong.
+static sl_code null_result(const sl_args *args, sl_rdd *in, sl_rdd **out, sl_error *err)
+{
+    (void)args;
+    (void)in;
+    (void)out;
+    (void)err;
+    return SL_OK; // and *out stays NULL
+}
+
+TRANSFORM(other_schema, sl_rdd_select(in, "x as y"))
+TRANSFORM(unknown_column, sl_rdd_sort_by(in, "nowhere", 1))
+
+typedef struct transform_word {
+    const char *word;
+    slt_shape shape; ///< 0: every shape
+    sl_transform_fn fn;
+} transform_word;
+
+#define WORD(word, shape, fn_name, out_schema, function)                                           \
+    {                                                                                              \
+        word, shape,                                                                               \
+        {                                                                                          \
+            sizeof(sl_transform_fn), fn_name, out_schema, 1, false, function                       \
+        }                                                                                          \
+    }
+static const transform_word words[] = {
+    WORD("sortBy(x)", 0, "sort-by-x", NULL, sort_by_x),
+    WORD("sortByDesc(x)", 0, "sort-by-x-desc", NULL, sort_by_x_desc),
+    WORD("sortByKey", SLT_PAIR, "sort-by-key", NULL, sort_by_k),
+    WORD("distinct", 0, "distinct", NULL, distinct),
+    WORD("head2", 0, "head2", NULL, head2),
+    WORD("zipWithIndex", SLT_INT64, "index-int64", "k int64, v int64", index_int64),
+    WORD("zipWithIndex", SLT_STRING, "index-string", "k string, v int64", index_string),
+    WORD("map(x,time)", SLT_INT64, "time-int64", "k int64, v int64", add_time_int64),
+    WORD("map(x,time)", SLT_STRING, "time-string", "k string, v int64", add_time_string),
+    WORD("union(const 42)", SLT_INT64, "union-42", NULL, union_42),
+    WORD("join(static)", SLT_PAIR, "join-static", "k string, v int64, v_2 int64", join_static),
+    WORD("null", 0, "null-result", NULL, null_result),
+    WORD("other-schema", SLT_INT64, "other-schema", NULL, other_schema),
+    WORD("unknown-column", 0, "unknown-column", NULL, unknown_column),
+};
+
+const sl_transform_fn *slt_transform(const char *word, slt_shape shape)
+{
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(words[i].word, word) == 0 && (words[i].shape == 0 || words[i].shape == shape)) {
+            return &words[i].fn;
+        }
+    }
+    return NULL;
+}
+
+// ---------------------------------------------------------------- foreachRDD
+
+static sl_code run_foreach_count(const sl_args *args, sl_rdd *rdd, sl_error *err)
+{
+    slt_seen *seen = sl_args_attached(args, "seen");
+    int64_t n = 0;
+    SL_TRY(sl_rdd_count(rdd, &n, err));
+    if (seen == NULL) {
+        return sl_error_set(err, SL_E_USER, "nothing is attached as 'seen'");
+    }
+    int size = snprintf(seen->text + seen->size, sizeof seen->text - seen->size,
+                        "epoch %lld at %lld ms: %lld rows\n", (long long)sl_args_epoch(args),
+                        (long long)(sl_args_time_us(args) / 1000), (long long)n);
+    if (size < 0 || (size_t)size >= sizeof seen->text - seen->size) {
+        return sl_error_set(err, SL_E_USER, "the text of what was seen is full");
+    }
+    seen->size += (size_t)size;
+    return SL_OK;
+}
+
+static sl_code run_foreach_fail(const sl_args *args, sl_rdd *rdd, sl_error *err)
+{
+    (void)rdd;
+    return sl_args_epoch(args) < sl_args_int64(args, "at", 2)
+               ? SL_OK
+               : sl_error_set(err, SL_E_USER, "the driver's function gave up");
+}
+
+const sl_foreach_fn slt_foreach_count = {sizeof(sl_foreach_fn), "count", 1, run_foreach_count};
+const sl_foreach_fn slt_foreach_fail = {sizeof(sl_foreach_fn), "give-up", 1, run_foreach_fail};
