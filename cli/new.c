@@ -8,7 +8,7 @@
 #include "cli.h"
 
 static const char job_text[] =
-    "// @: counts words as they arrive, and keeps the counts across restarts.\n"
+    "// @: counts the words that arrive, every second.\n"
     "//\n"
     "//     make && sluice run @.so --checkpoint state\n"
     "//     nc -lk 9999     # in another terminal: type lines\n"

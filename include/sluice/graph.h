@@ -1,8 +1,8 @@
 /// graph.h — DStreams: what a job computes, as data.
 ///
 /// A job is a *build function* that makes the graph. Every process of the job (first run, restart,
-/// replay, simulation) runs it and must get the same graph; its hash is checked. Streams are nodes
-/// of the graph, live as long as it, and are never freed by the caller.
+/// replay, simulation) runs it and must get the same graph; its hash is on record, and a change is
+/// told. Streams are nodes of the graph, live as long as it, and are never freed by the caller.
 ///
 /// Calls that define the graph can't fail: the first mistake sticks to the graph, with its place
 /// and the nearest right name, later calls do nothing, and sl_graph_check, `sluice validate` or the
@@ -27,10 +27,16 @@ typedef void (*sl_build_fn)(sl_graph *graph);
 SL_API sl_stream *sl_stream_open(sl_graph *graph, const char *url);
 /// A queue of RDDs under a name; filled with sl_queue_push (context.h) by the program that embeds
 /// Sluice, or by a test. one_at_a_time: one RDD an epoch, else all that are there. An empty queue
-/// gives an empty RDD of one partition. Rows that were pushed are gone with the process: a job with
-/// a checkpoint directory refuses queues.
+/// gives an empty RDD of one partition, or its default. Rows that were pushed are gone with the
+/// process: a job with a checkpoint directory refuses queues.
 SL_API sl_stream *sl_stream_queue(sl_graph *graph, const char *name, const char *schema,
                                   bool one_at_a_time);
+/// The RDD of every epoch that finds the queue empty (Spark's default RDD): JSON lines with the
+/// queue's schema, at most 64 KiB, cut into `n_partitions` at positions i * rows / n. Once a queue;
+/// they are part of the graph's text. An RDD without rows that was pushed is no empty queue.
+/// Returns `queue`.
+SL_API sl_stream *sl_stream_queue_default(sl_stream *queue, const char *json_lines,
+                                          int32_t n_partitions);
 
 // ---- transformations; see rdd.h for the words, each works on the RDD of every epoch
 //

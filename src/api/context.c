@@ -231,6 +231,12 @@ static void run_io(void *ctx)
     }
     if (rc != SL_OK) {
         SLI_LOG(context->host.log, SLI_ERROR, "api", "the receivers' loop ended: %s", error.text);
+        sli_mutex_lock(&context->mutex);
+        if (!context->failed) {
+            context->failed = true;
+            context->error = error;
+        }
+        sli_mutex_unlock(&context->mutex);
         sli_engine_stop(context->engine, false);
     }
 }

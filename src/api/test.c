@@ -8,15 +8,17 @@
 
 #include "api/test_int.h"
 
+enum { MOST_SETTINGS = 256 };
+
 struct sl_test {
     sl_build_fn build;
     sl_test_conf conf;
     sli_world *world;
     sl_env *env;
     sl_context *context;
-    const char *settings[64];
+    const char *settings[MOST_SETTINGS];
     sli_fault next_fault;
-    bool has_fault, crashed, fault_reached, stopped, power_loss_next;
+    bool has_fault, crashed, fault_reached, stopped, stopping, power_loss_next;
     int64_t calls;   ///< of processes that have ended
     int64_t printed; ///< bytes of the console already handed out
     sl_error error;
@@ -110,7 +112,13 @@ static void fill_settings(sl_test *test)
         test->settings[n++] = "checkpoint";
         test->settings[n++] = "checkpoint";
     }
-    for (int32_t i = 0; more != NULL && more[i] != NULL && more[i + 1] != NULL && n < 61; i += 2) {
+    for (int32_t i = 0; more != NULL && more[i] != NULL && more[i + 1] != NULL; i += 2) {
+        if (n >= MOST_SETTINGS - 2) {
+            sl_error error = SL_ERROR_INIT;
+            (void)keep_error(
+                test, sl_error_set(&error, SL_E_INVALID, "too many settings for a test"), &error);
+            break;
+        }
         test->settings[n++] = more[i];
         test->settings[n++] = more[i + 1];
     }
@@ -398,6 +406,7 @@ static sl_code run_epochs(sl_test *test, int64_t epochs)
             int64_t now = rc == SL_OK ? sli_engine_epoch(sli_context_engine(test->context)) : 0;
             epochs = from + epochs > now ? from + epochs - now : 0;
             from = now;
+            done = test->stopping; // the new life must be told to stop, too
         }
     }
     test->stopped = test->stopped || rc == SL_E_END;
@@ -419,10 +428,12 @@ void sl_test_advance(sl_test *test, int32_t epochs)
 
 void sl_test_stop(sl_test *test)
 {
+    test->stopping = true;
     while (is_running(test)) {
         sl_context_stop(test->context, true);
         (void)run_epochs(test, INT32_MAX);
     }
+    test->stopping = false;
 }
 
 // ---------------------------------------------------------------- output

@@ -372,10 +372,12 @@ static range choose(sli_receiver *r, int64_t max_rows, int64_t *bytes)
         limit = r->next;
     }
     range chosen = {.first = r->offered};
+    bool unknown = false;
     *bytes = 0;
     for (int64_t i = r->offered; i < limit; i++) {
         const sli_rblock *block = &r->blocks[i - r->first];
-        int64_t rows = block->rows < 0 ? 0 : block->rows;
+        int64_t rows = block->rows < 0 ? 1 : block->rows; // at least
+        unknown = unknown || block->rows < 0;
         if (chosen.n > 0 && chosen.rows + rows > max_rows) {
             break;
         }
@@ -387,6 +389,7 @@ static range choose(sli_receiver *r, int64_t max_rows, int64_t *bytes)
     splits = splits > r->ingest->splits ? r->ingest->splits : splits;
     splits = splits > chosen.n ? chosen.n : splits;
     chosen.splits = (int32_t)(splits < 1 && chosen.n > 0 ? 1 : splits);
+    chosen.rows = unknown ? -1 : chosen.rows;
     return chosen;
 }
 

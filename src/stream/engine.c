@@ -270,6 +270,21 @@ static sl_code open_all(sli_engine *engine, sl_error *err)
     return sli_ingest_start(engine->ingest, err);
 }
 
+/// What a superseded driver meets is no error of the job: a newer one publishes, removes and
+/// forgets under its feet.
+static sl_code verdict(sli_engine *engine, sl_code rc, sl_error *err)
+{
+    sl_error newer = SL_ERROR_INIT;
+    if (engine->ckpt == NULL || rc == SL_E_CRASHED || rc == SL_E_SUPERSEDED ||
+        sli_ckpt_check_generation(engine->ckpt, &newer) != SL_E_SUPERSEDED) {
+        return rc;
+    }
+    if (err != NULL) {
+        *err = newer;
+    }
+    return SL_E_SUPERSEDED;
+}
+
 sl_code sli_engine_open(sli_engine **out, const sli_engine_env *env, sl_error *err)
 {
     sli_engine *engine = sl_alloc_zero(SLI_TAG_STREAM, sizeof *engine);
@@ -285,6 +300,7 @@ sl_code sli_engine_open(sli_engine **out, const sli_engine_env *env, sl_error *e
     engine->inline_commit = true;
     sl_code rc = open_all(engine, err);
     if (rc != SL_OK) {
+        rc = verdict(engine, rc, err);
         sli_engine_close(engine);
         return rc;
     }
@@ -298,9 +314,9 @@ sl_code sli_engine_fail(sli_engine *engine, sl_code rc, const sl_error *err)
 {
     if (engine->failure.code == SL_OK) {
         engine->failure = *err;
-        engine->failure.code = rc;
+        engine->failure.code = verdict(engine, rc, &engine->failure);
     }
-    return rc;
+    return engine->failure.code;
 }
 
 /// An epoch may begin now: it is due, and no slow sink holds too many groups.
@@ -458,7 +474,7 @@ static sl_code step_failed(sli_engine *engine, int64_t *due_us, sl_error *err)
 /// An epoch failed: the good ones before it are still sealed and committed, then the job ends.
 static void end_after_failure(sli_engine *engine, sl_code rc, const sl_error *error)
 {
-    (void)sli_engine_fail(engine, rc, error);
+    rc = sli_engine_fail(engine, rc, error);
     sl_error ignored = SL_ERROR_INIT; // the first failure is the one that is told
     bool moved = false;
     if (rc != SL_E_CRASHED && rc != SL_E_SUPERSEDED && sli_group_close(engine, &ignored) == SL_OK) {

@@ -17,8 +17,6 @@
 #include "stream/graph_int.h"
 #include "stream/plan.h"
 
-enum { SLI_MOST_PENDING_GROUPS = 16, SLI_BUSY_POLL_US = 1000000 };
-
 /// Rows that wait for the commit of their group in an outbox sink: kept as OUTPUT blocks, so that
 /// they spill.
 typedef struct sli_kept {
@@ -126,6 +124,8 @@ struct sli_engine {
     bool plan_first;     ///< an output acts before SEALED: PLAN is synced alone
 
     sli_strand *writer, *committer, *compactor;
+    bool seal_broken;   ///< writer: a group could not be sealed, so no later one may be
+    bool commit_broken; ///< committer: a group could not be shown, so no later one may be
     sli_compaction *compaction; ///< running, or NULL
     _Atomic int32_t compaction_done;
     sli_delta_ref *deltas;
@@ -212,4 +212,6 @@ sl_code sli_compaction_join(sli_engine *engine, sl_error *err);
 void sli_progress_tell(sli_engine *engine, const sli_group *group, int64_t rows_in,
                        int64_t rows_out, int64_t plan_us, int64_t run_us, int64_t late_us,
                        const sl_error *error);
+/// Counts the failed epoch that ends the job; its error is told by the job's end.
+void sli_progress_failed(sli_engine *engine);
 extern const sli_metric_info sli_engine_metrics[];

@@ -21,6 +21,18 @@ static sl_bytes range_of(void *ctx, const sl_stream *node, int32_t *n_splits)
     return (sl_bytes){NULL, 0};
 }
 
+static int64_t rows_of(void *ctx, const sl_stream *node)
+{
+    const sli_engine *engine = ctx;
+    for (int32_t i = 0; i < engine->n_inputs; i++) {
+        const sli_input *input = &engine->inputs[i];
+        if (input->node == node) {
+            return input->range.size > 0 ? input->rows : 0;
+        }
+    }
+    return -1;
+}
+
 /// Asks every input for this epoch's range.
 static sl_code offer_all(sli_engine *engine, int64_t time_us, sl_error *err)
 {
@@ -200,6 +212,7 @@ static sl_code run_outputs(sli_engine *engine, sli_group *group, int64_t time_us
         .runtime = engine->env.runtime,
         .arena = engine->epoch_arena,
         .range = range_of,
+        .rows = rows_of,
         .ctx = engine,
     };
     epoch.made =
@@ -318,8 +331,11 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
         rc = drop_epoch(engine, group, time_us, rc, &failure);
         if (rc == SL_OK) {
             tell(engine, group, &at, 0, 0, &failure);
-        } else if (err != NULL) {
-            *err = failure;
+        } else {
+            sli_progress_failed(engine);
+            if (err != NULL) {
+                *err = failure;
+            }
         }
     } else {
         int64_t rows_in = rows_offered(engine);

@@ -94,6 +94,22 @@ sl_code sli_url_schema(const sl_graph *graph, const char *url, const char *uid, 
 sl_code sli_table_each(sli_runtime *runtime, const char *url, sli_emit_fn each, void *ctx,
                        sl_error *err);
 
+// ---------------------------------------------------------------- queue.c, queue_default.c
+
+enum { SLI_MAX_DEFAULT_BYTES = 65536 }; ///< of the JSON lines of a queue's default rows
+
+/// What a queue gives in an epoch that finds it empty.
+typedef struct sli_queue_default {
+    sl_batch *rows; ///< NULL without a default: no rows, one partition. One reference
+    int32_t n_partitions;
+} sli_queue_default;
+
+/// The queue's own, to be read and set; NULL for other nodes.
+sli_queue_default *sli_node_queue_default(const sl_stream *node);
+/// The RDD of an epoch that finds the queue empty. *out one reference, NULL only without memory.
+sl_code sli_queue_default_rdd(const sl_stream *node, const sli_queue_default *given,
+                              sli_epoch *epoch, sl_rdd **out, sl_error *err);
+
 // ---------------------------------------------------------------- node_wide.c
 
 enum { SLI_MAX_KEYS = 64 }; ///< columns that sli_columns_parse gives at most

@@ -26,6 +26,9 @@ static sl_code make(sli_epoch *epoch, sl_stream *node, sl_rdd *const *inputs, sl
     if (rdd->uid == NULL) {
         sli_rdd_uid(rdd, node->uid);
     }
+    if (node->source != NULL && epoch->rows != NULL) {
+        rdd->rows_expected = epoch->rows(epoch->ctx, node);
+    }
     if (node->level != SL_LEVEL_NONE) {
         sl_rdd_persist(rdd, node->level);
     }

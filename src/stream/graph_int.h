@@ -13,7 +13,7 @@
 ///
 /// Files: graph.c nodes and mistakes · graph_uid.c settings of one stream · graph_output.c outputs
 /// · graph_fn.c checks of user functions · text.c canonical form · graph_epoch.c RDDs of an epoch ·
-/// node_*.c and queue.c the operators. What they share is in graph_def.h.
+/// node_*.c, queue.c and queue_default.c the operators. What they share is in graph_def.h.
 #pragma once
 
 #include "stream/stream.h"
@@ -33,6 +33,9 @@ typedef struct sli_epoch {
     sl_arena *arena;
     /// The range that PLAN has for a source node, and its splits. Set by the engine.
     sl_bytes (*range)(void *ctx, const sl_stream *node, int32_t *n_splits);
+    /// Rows of that range as far as they are known, for the choice of where tasks run; -1: unknown.
+    /// NULL: of no node.
+    int64_t (*rows)(void *ctx, const sl_stream *node);
     void *ctx;
     sl_rdd **made;  ///< by node index: the RDD of this epoch, NULL until asked; one reference each
     int32_t n_made; ///< graph_epoch.c's: one past the highest index made; 0 at first

@@ -199,10 +199,22 @@ static void hand_back(sli_group *group, sl_code rc, sli_group_stage stage)
     sli_engine_wake(engine);
 }
 
+/// Groups count in order: one that follows a failed one would leave a hole in the log, or show
+/// readers a group whose forerunner is not there. The next life does both.
+static sl_code refuse(sli_group *group, const char *what)
+{
+    return sl_error_set(&group->error, SL_E_CANCELLED,
+                        "group %lld follows one that could not be %s", (long long)group->number,
+                        what);
+}
+
 static void seal_on_writer(void *ctx)
 {
     sli_group *group = ctx;
-    hand_back(group, seal_group(group), SLI_GROUP_SEALED);
+    sli_engine *engine = group->engine;
+    sl_code rc = engine->seal_broken ? refuse(group, "sealed") : seal_group(group);
+    engine->seal_broken = rc != SL_OK;
+    hand_back(group, rc, SLI_GROUP_SEALED);
 }
 
 // ---------------------------------------------------------------- the committer
@@ -277,7 +289,10 @@ static sl_code commit_group(sli_group *group)
 static void commit_on_committer(void *ctx)
 {
     sli_group *group = ctx;
-    hand_back(group, commit_group(group), SLI_GROUP_COMMITTED);
+    sli_engine *engine = group->engine;
+    sl_code rc = engine->commit_broken ? refuse(group, "committed") : commit_group(group);
+    engine->commit_broken = rc != SL_OK;
+    hand_back(group, rc, SLI_GROUP_COMMITTED);
 }
 
 // ---------------------------------------------------------------- the driver

@@ -31,6 +31,14 @@ static sl_code bad_format(const char *what, uint8_t format, sl_error *err)
                         what, format);
 }
 
+/// A text in the arena; NULL when it is damaged, which the caller finds in `r`. Fails: SL_E_NOMEM
+/// only, because a record that is fine must not be called damaged.
+static sl_code get_text(sli_reader *r, sl_arena *arena, const char **out, sl_error *err)
+{
+    *out = sli_get_text(r, arena);
+    return *out == NULL && !r->bad ? sl_error_nomem(err, 256, "a text of the epoch log") : SL_OK;
+}
+
 static sl_code get_inputs(sli_reader *r, sl_arena *arena, sli_plan *plan, sl_error *err)
 {
     uint64_t n = sli_get_varint(r);
@@ -44,11 +52,11 @@ static sl_code get_inputs(sli_reader *r, sl_arena *arena, sli_plan *plan, sl_err
     plan->n_inputs = (int32_t)n;
     for (int32_t i = 0; i < plan->n_inputs; i++) {
         sli_plan_input *input = &plan->inputs[i];
-        input->uid = sli_get_text(r, arena);
+        SL_TRY(get_text(r, arena, &input->uid, err));
         input->range = sli_get_bytes(r);
         uint64_t splits = sli_get_varint(r);
         input->rows = sli_get_i64(r);
-        if (r->bad || input->uid == NULL || splits > INT32_MAX) {
+        if (r->bad || splits > INT32_MAX) {
             return sl_error_set(err, SL_E_CORRUPT, "PLAN of epoch %lld is damaged at input %d",
                                 (long long)plan->epoch, i);
         }
@@ -120,9 +128,9 @@ sl_code sli_sealed_get(sl_bytes body, sl_arena *arena, sli_sealed *out, sl_error
     sealed.last_time_us = sli_get_i64(&r);
     sealed.rows_in = sli_get_i64(&r);
     sealed.rows_out = sli_get_i64(&r);
-    sealed.delta = sli_get_text(&r, arena);
+    SL_TRY(get_text(&r, arena, &sealed.delta, err));
     uint64_t n = sli_get_varint(&r);
-    if (r.bad || sealed.delta == NULL || n > MOST_INPUTS) {
+    if (r.bad || n > MOST_INPUTS) {
         return sl_error_set(err, SL_E_CORRUPT, "SEALED of group %lld is damaged",
                             (long long)sealed.group);
     }
@@ -132,9 +140,9 @@ sl_code sli_sealed_get(sl_bytes body, sl_arena *arena, sli_sealed *out, sl_error
     }
     sealed.n_sinks = (int32_t)n;
     for (int32_t i = 0; i < sealed.n_sinks && !r.bad; i++) {
-        sealed.sinks[i].uid = sli_get_text(&r, arena);
+        SL_TRY(get_text(&r, arena, &sealed.sinks[i].uid, err));
         sealed.sinks[i].receipt = sli_get_bytes(&r);
-        sealed.sinks[i].outbox = sli_get_text(&r, arena);
+        SL_TRY(get_text(&r, arena, &sealed.sinks[i].outbox, err));
     }
     SL_TRY(sli_reader_done(&r, "SEALED", err));
     *out = sealed;

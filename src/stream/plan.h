@@ -23,7 +23,7 @@ typedef struct sli_plan {
 
 void sli_plan_put(sli_str *out, const sli_plan *plan);
 /// Texts and arrays are made in the arena; ranges point into `body`. Fails: SL_E_CORRUPT,
-/// SL_E_NOMEM.
+/// SL_E_INCOMPATIBLE (another format), SL_E_NOMEM.
 sl_code sli_plan_get(sl_bytes body, sl_arena *arena, sli_plan *out, sl_error *err);
 /// The input of a uid, or NULL.
 const sli_plan_input *sli_plan_find(const sli_plan *plan, const char *uid);

@@ -59,6 +59,12 @@ static void count(sli_engine *engine, int64_t rows_in, int64_t rows_out, int64_t
     }
 }
 
+void sli_progress_failed(sli_engine *engine)
+{
+    sli_metrics *metrics = engine->env.runtime->metrics;
+    sli_metric_add(sli_metrics_series(metrics, &sli_engine_metrics[FAILED], NULL), 1);
+}
+
 static void describe_source(sli_engine *engine, sli_input *input, sli_progress_source *out)
 {
     sli_str start = {.tag = SLI_TAG_STREAM}, end = {.tag = SLI_TAG_STREAM};

@@ -33,6 +33,7 @@ typedef struct queue {
 typedef struct queue_body {
     const char *name;
     queue *queue;
+    sli_queue_default given; ///< rows of epochs that find the queue empty
 } queue_body;
 
 enum { RANGE_BYTES = 16 };
@@ -298,17 +299,13 @@ static sl_code queue_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *input
                          sl_error *err)
 {
     (void)inputs;
-    (void)err;
     int32_t n_splits = 0;
     sl_bytes range = epoch->range(epoch->ctx, node, &n_splits);
     if (range.size > 0) {
         *out = sli_rdd_of_source(epoch->runtime, node->source, range, n_splits);
         return SL_OK;
     }
-    // Spark's default for an empty queue: no rows, one partition.
-    sl_batch *const *const none[1] = {NULL};
-    *out = sli_rdd_of_partitions(epoch->runtime, node->schema, none, (int32_t[]){0}, 1);
-    return SL_OK;
+    return sli_queue_default_rdd(node, sli_node_queue_default(node), epoch, out, err);
 }
 
 static void queue_free(sl_stream *node)
@@ -316,7 +313,9 @@ static void queue_free(sl_stream *node)
     queue_body *body = node->body;
     if (body != NULL && body->queue != NULL) {
         queue_close(&body->queue->base);
+        sl_batch_unref(body->given.rows);
         body->queue = NULL;
+        body->given.rows = NULL;
         node->source = NULL;
     }
 }
@@ -394,6 +393,11 @@ bool sli_node_queue_one_at_a_time(const sl_stream *node)
 {
     return node->ops == &sli_node_queue_ops &&
            ((const queue_body *)node->body)->queue->one_at_a_time;
+}
+
+sli_queue_default *sli_node_queue_default(const sl_stream *node)
+{
+    return node->ops == &sli_node_queue_ops ? &((queue_body *)node->body)->given : NULL;
 }
 
 // ---------------------------------------------------------------- pushing

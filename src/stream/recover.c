@@ -276,7 +276,14 @@ static sl_code run_planned(sli_engine *engine, const record *log, sl_error *err)
     for (int32_t p = 0; p < log->n_plans; p++) {
         if (log->plans[p].epoch > log->sealed_epoch && log->plans[p].epoch > engine->epoch) {
             engine->epoch = log->plans[p].epoch - 1; // idle epochs between logged ones have no PLAN
-            SL_TRY(sli_epoch_run(engine, &log->plans[p], err));
+            // The number of partitions reaches the order of rows, so the plan's counts, not this
+            // life's.
+            int32_t parallelism = engine->env.runtime->parallelism;
+            engine->env.runtime->parallelism =
+                log->plans[p].parallelism > 0 ? log->plans[p].parallelism : parallelism;
+            sl_code rc = sli_epoch_run(engine, &log->plans[p], err);
+            engine->env.runtime->parallelism = parallelism;
+            SL_TRY(rc);
         }
     }
     return sli_group_close(engine, err);
@@ -290,6 +297,14 @@ sl_code sli_engine_begin(sli_engine *engine, sl_error *err)
     }
     if (engine->ckpt == NULL) {
         return ask_sinks(engine, INT64_MAX, err);
+    }
+    uint64_t before = sli_ckpt_last_graph_hash(engine->ckpt), now = sl_graph_hash(engine->graph);
+    if (before != 0 && before != now) {
+        SLI_LOG(engine->log, SLI_WARN, "stream",
+                "the job's graph has changed since the last run (%016llx, now %016llx): state is "
+                "kept by uid, planned epochs "
+                "run with the new graph",
+                (unsigned long long)before, (unsigned long long)now);
     }
     SL_TRY(decode_log(engine, engine->record, err));
     SL_TRY(ask_sinks(engine, last_sealed(engine->record), err));

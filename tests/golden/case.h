@@ -61,6 +61,7 @@ void slt_golden_free(SL_TAKES slt_golden *golden); ///< accepts NULL
 /// One run of a job: what the graph's definition needs and leaves. The context of slt_job_define.
 typedef struct slt_job {
     const slt_golden *golden;
+    int32_t slices; ///< partitions of default rows, as of pushed ones
     slt_seen seen;
     bool refused;   ///< the definition was a mistake (which the case may expect)
     char text[512]; ///< the case itself is wrong: an unknown word; else ""

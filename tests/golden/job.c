@@ -158,6 +158,19 @@ static void open_queue(definition *d, const char *name, size_t size, const char 
     d->stream = sl_stream_queue(d->graph, size == 0 ? "in" : text, schema, !all);
 }
 
+/// `default ROW ROW ...`: JSON objects with a blank between them, which become lines.
+static void queue_default(definition *d, const char *rows)
+{
+    char *lines = sl_arena_strdup(d->job->golden->arena, rows);
+    if (lines == NULL) {
+        return; // the case fails for want of its rows
+    }
+    for (char *at = lines; (at = strstr(at, "} {")) != NULL;) {
+        at[1] = '\n';
+    }
+    d->stream = sl_stream_queue_default(d->stream, lines, d->job->slices);
+}
+
 /// Steps that make an output. False: it is none of them.
 static bool output(definition *d, const char *verb, const char *arg)
 {
@@ -188,6 +201,8 @@ static bool setting(definition *d, const char *verb, const char *arg)
         d->stream = sl_stream_partitions(d->stream, (int32_t)strtol(arg, NULL, 10));
     } else if (strcmp(verb, "initial") == 0) {
         d->stream = sl_stream_initial_state(d->stream, arg);
+    } else if (strcmp(verb, "default") == 0) {
+        queue_default(d, arg);
     } else if (strcmp(verb, "persist") == 0) {
         d->stream = sl_stream_persist(d->stream, SL_MEMORY_AND_DISK);
     } else if (strcmp(verb, "set") == 0) {

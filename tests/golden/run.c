@@ -245,6 +245,7 @@ static bool run_once(run *r, sl_arena *arena, const char **seen)
     r->arena = sl_arena_new(SLI_TAG_TEST);
     r->seen.tag = SLI_TAG_TEST;
     r->job.golden = r->golden;
+    r->job.slices = r->slices;
     open_test(r);
     bool passed = play(r);
     *seen = sl_arena_strdup(arena, r->seen.data == NULL ? "" : r->seen.data);

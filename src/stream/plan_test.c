@@ -1,0 +1,320 @@
+// PLAN and SEALED as bytes: written byte by byte, read back, and refused when cut or damaged.
+#include "sl_test.h"
+
+#include "stream/plan.h"
+
+// What is read twice must give the same bytes again, or an error: damage never reads as something
+// that was not written. The copies are exactly as long as their bytes, so that ASan sees a read
+// past the end.
+
+/// Decodes and encodes again into *out.
+typedef sl_code (*again_fn)(sl_bytes body, sli_str *out, sl_error *err);
+
+static sl_code plan_again(sl_bytes body, sli_str *out, sl_error *err)
+{
+    sl_arena *arena = sl_arena_new(SLI_TAG_TEST);
+    sli_plan plan = {0};
+    sl_code rc = sli_plan_get(body, arena, &plan, err);
+    if (rc == SL_OK) {
+        sli_plan_put(out, &plan);
+    }
+    sl_arena_free(arena);
+    return rc;
+}
+
+static sl_code sealed_again(sl_bytes body, sli_str *out, sl_error *err)
+{
+    sl_arena *arena = sl_arena_new(SLI_TAG_TEST);
+    sli_sealed sealed = {0};
+    sl_code rc = sli_sealed_get(body, arena, &sealed, err);
+    if (rc == SL_OK) {
+        sli_sealed_put(out, &sealed);
+    }
+    sl_arena_free(arena);
+    return rc;
+}
+
+static sl_code decode_copy(const char *data, size_t size, again_fn again, sli_str *out,
+                           sl_error *err)
+{
+    char *copy = sl_alloc(SLI_TAG_TEST, size == 0 ? 1 : size);
+    assert_non_null(copy);
+    memcpy(copy, data, size);
+    *err = SL_ERROR_INIT;
+    sli_str_clear(out);
+    sl_code rc = again((sl_bytes){copy, size}, out, err);
+    sl_free(copy);
+    assert_true(rc == SL_OK || (err->code == rc && err->text[0] != '\0'));
+    return rc;
+}
+
+static void check_error_or_equal(const char *data, size_t size, again_fn again, sli_str *out)
+{
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = decode_copy(data, size, again, out, &err);
+    if (rc == SL_OK) {
+        assert_int_equal(out->size, size);
+        assert_memory_equal(out->data, data, size);
+    } else {
+        assert_true(rc == SL_E_CORRUPT || rc == SL_E_INCOMPATIBLE);
+    }
+}
+
+/// The bytes come back whole; every cut is an error; every flipped bit and every changed byte is an
+/// error or reads as what it says.
+static void check_bytes(const sli_str *bytes, again_fn again)
+{
+    sli_str out = {.tag = SLI_TAG_TEST};
+    sl_error err = SL_ERROR_INIT;
+    assert_int_equal(decode_copy(bytes->data, bytes->size, again, &out, &err), SL_OK);
+    assert_int_equal(out.size, bytes->size);
+    assert_memory_equal(out.data, bytes->data, bytes->size);
+    for (size_t size = 0; size < bytes->size; size++) {
+        sl_code rc = decode_copy(bytes->data, size, again, &out, &err);
+        assert_int_equal(rc, size == 0 ? SL_E_INCOMPATIBLE : SL_E_CORRUPT);
+    }
+    char *damaged = sl_alloc(SLI_TAG_TEST, bytes->size + 1);
+    memcpy(damaged, bytes->data, bytes->size);
+    for (size_t at = 0; at < bytes->size; at++) {
+        for (int value = 0; value < 256; value++) {
+            damaged[at] = (char)value;
+            check_error_or_equal(damaged, bytes->size, again, &out);
+        }
+        damaged[at] = bytes->data[at];
+    }
+    damaged[bytes->size] = 0; // a byte too many
+    assert_int_equal(decode_copy(damaged, bytes->size + 1, again, &out, &err), SL_E_CORRUPT);
+    sl_free(damaged);
+    sli_str_reset(&out);
+}
+
+static sli_plan_input inputs[] = {
+    {"source-1", {"\x00\x7f\xff range", 9}, 4, 1000},
+    {"logs", {NULL, 0}, 0, 0},
+    {"a.b_c-d", {"", 0}, 200, -1},
+};
+
+static sli_plan sample_plan(void)
+{
+    return (sli_plan){
+        .epoch = 42,
+        .time_us = INT64_C(1577836800000000),
+        .seed = UINT64_C(0xfedcba9876543210),
+        .options_hash = 1,
+        .graph_hash = UINT64_MAX,
+        .parallelism = 7,
+        .inputs = inputs,
+        .n_inputs = 3,
+    };
+}
+
+static sli_sealed_sink sinks[] = {
+    {"counts.save-1", {"receipt\x00\x01", 9}, ""},
+    {"counts.print-1", {NULL, 0}, "outbox/000002-000000009-counts.print-1"},
+};
+
+static sli_sealed sample_sealed(void)
+{
+    return (sli_sealed){
+        .group = 9,
+        .first_epoch = 40,
+        .last_epoch = 42,
+        .last_time_us = INT64_C(1577836800000000),
+        .rows_in = 12345,
+        .rows_out = 0,
+        .delta = "delta/000002-000000009",
+        .sinks = sinks,
+        .n_sinks = 2,
+    };
+}
+
+SL_TEST(plan_is_written_byte_by_byte_as_the_readme_says, "")
+{
+    static const uint8_t expected[] = {
+        1,                                              // format
+        2,    0,    0,    0,    0,    0,    0,    0,    // epoch
+        0x40, 0x42, 0x0f, 0,    0,    0,    0,    0,    // batch time: 1000000
+        3,    0,    0,    0,    0,    0,    0,    0,    // seed
+        4,    0,    0,    0,    0,    0,    0,    0,    // options
+        5,    0,    0,    0,    0,    0,    0,    0,    // graph
+        6,    0,    0,    0,                            // parallelism
+        1,                                              // inputs
+        2,    'i',  'n',  3,    'x',  'y',  'z',        // uid, range
+        0xac, 2,                                        // 300 splits
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, // rows: unknown
+    };
+    sli_plan_input input = {"in", {"xyz", 3}, 300, -1};
+    sli_plan plan = {2, 1000000, 3, 4, 5, 6, &input, 1};
+    sli_str bytes = {.tag = SLI_TAG_TEST};
+    sli_plan_put(&bytes, &plan);
+    assert_int_equal(bytes.size, sizeof expected);
+    assert_memory_equal(bytes.data, expected, sizeof expected);
+    sli_str_reset(&bytes);
+}
+
+SL_TEST(sealed_is_written_byte_by_byte_as_the_readme_says, "")
+{
+    static const uint8_t expected[] = {
+        1,                                     // format
+        9,    0,    0,    0,   0,   0, 0,   0, // group
+        7,    0,    0,    0,   0,   0, 0,   0, // first epoch
+        8,    0,    0,    0,   0,   0, 0,   0, // last epoch
+        0x40, 0x42, 0x0f, 0,   0,   0, 0,   0, // its batch time
+        5,    0,    0,    0,   0,   0, 0,   0, // rows in
+        4,    0,    0,    0,   0,   0, 0,   0, // rows out
+        1,    'd',                             // delta
+        1,                                     // sinks
+        1,    'u',  2,    'r', 'c', 1, 'o',    // uid, receipt, outbox
+    };
+    sli_sealed_sink sink = {"u", {"rc", 2}, "o"};
+    sli_sealed sealed = {9, 7, 8, 1000000, 5, 4, "d", &sink, 1};
+    sli_str bytes = {.tag = SLI_TAG_TEST};
+    sli_sealed_put(&bytes, &sealed);
+    assert_int_equal(bytes.size, sizeof expected);
+    assert_memory_equal(bytes.data, expected, sizeof expected);
+    sli_str_reset(&bytes);
+}
+
+SL_TEST(plan_comes_back_as_it_was, "")
+{
+    sli_str bytes = {.tag = SLI_TAG_TEST};
+    sl_arena *arena = sl_arena_new(SLI_TAG_TEST);
+    sli_plan plan = sample_plan(), back = {0};
+    sli_plan_put(&bytes, &plan);
+    assert_int_equal(sli_plan_get((sl_bytes){bytes.data, bytes.size}, arena, &back, NULL), SL_OK);
+    assert_int_equal(back.epoch, plan.epoch);
+    assert_int_equal(back.time_us, plan.time_us);
+    assert_true(back.seed == plan.seed && back.options_hash == plan.options_hash);
+    assert_true(back.graph_hash == plan.graph_hash);
+    assert_int_equal(back.parallelism, plan.parallelism);
+    assert_int_equal(back.n_inputs, 3);
+    for (int32_t i = 0; i < 3; i++) {
+        assert_string_equal(back.inputs[i].uid, inputs[i].uid);
+        assert_int_equal(back.inputs[i].range.size, inputs[i].range.size);
+        assert_int_equal(back.inputs[i].n_splits, inputs[i].n_splits);
+        assert_int_equal(back.inputs[i].rows, inputs[i].rows);
+    }
+    assert_memory_equal(back.inputs[0].range.data, inputs[0].range.data, 9);
+    assert_ptr_equal(sli_plan_find(&back, "logs"), &back.inputs[1]);
+    assert_null(sli_plan_find(&back, "log"));
+    assert_null(sli_plan_find(&back, ""));
+    sl_arena_free(arena);
+    sli_str_reset(&bytes);
+}
+
+SL_TEST(sealed_comes_back_as_it_was, "")
+{
+    sli_str bytes = {.tag = SLI_TAG_TEST};
+    sl_arena *arena = sl_arena_new(SLI_TAG_TEST);
+    sli_sealed sealed = sample_sealed(), back = {0};
+    sli_sealed_put(&bytes, &sealed);
+    assert_int_equal(sli_sealed_get((sl_bytes){bytes.data, bytes.size}, arena, &back, NULL), SL_OK);
+    assert_int_equal(back.group, 9);
+    assert_int_equal(back.first_epoch, 40);
+    assert_int_equal(back.last_epoch, 42);
+    assert_int_equal(back.last_time_us, sealed.last_time_us);
+    assert_int_equal(back.rows_in, 12345);
+    assert_int_equal(back.rows_out, 0);
+    assert_string_equal(back.delta, sealed.delta);
+    assert_int_equal(back.n_sinks, 2);
+    for (int32_t i = 0; i < 2; i++) {
+        assert_string_equal(back.sinks[i].uid, sinks[i].uid);
+        assert_string_equal(back.sinks[i].outbox, sinks[i].outbox);
+        assert_int_equal(back.sinks[i].receipt.size, sinks[i].receipt.size);
+    }
+    assert_memory_equal(back.sinks[0].receipt.data, sinks[0].receipt.data, 9);
+    sl_arena_free(arena);
+    sli_str_reset(&bytes);
+}
+
+SL_TEST(plan_that_is_cut_or_damaged_is_an_error_or_what_it_says, "")
+{
+    sli_str bytes = {.tag = SLI_TAG_TEST};
+    sli_plan plan = sample_plan();
+    sli_plan_put(&bytes, &plan);
+    check_bytes(&bytes, plan_again);
+    sli_str_clear(&bytes);
+    plan.n_inputs = 0;
+    sli_plan_put(&bytes, &plan);
+    check_bytes(&bytes, plan_again);
+    sli_str_reset(&bytes);
+}
+
+SL_TEST(sealed_that_is_cut_or_damaged_is_an_error_or_what_it_says, "")
+{
+    sli_str bytes = {.tag = SLI_TAG_TEST};
+    sli_sealed sealed = sample_sealed();
+    sli_sealed_put(&bytes, &sealed);
+    check_bytes(&bytes, sealed_again);
+    sli_str_clear(&bytes);
+    sealed.n_sinks = 0;
+    sealed.delta = "";
+    sli_sealed_put(&bytes, &sealed);
+    check_bytes(&bytes, sealed_again);
+    sli_str_reset(&bytes);
+}
+
+SL_TEST(plan_of_a_later_format_says_what_to_do, "")
+{
+    sl_arena *arena = sl_arena_new(SLI_TAG_TEST);
+    sl_error err = SL_ERROR_INIT;
+    sli_plan plan;
+    sli_sealed sealed;
+    assert_int_equal(sli_plan_get((sl_bytes){"\2", 1}, arena, &plan, &err), SL_E_INCOMPATIBLE);
+    SL_CHECK_TEXT(err.text, "PLAN frame of format 2, this Sluice reads format 1: use the Sluice "
+                            "that wrote it, or a newer one");
+    assert_int_equal(sli_sealed_get((sl_bytes){"\3", 1}, arena, &sealed, &err), SL_E_INCOMPATIBLE);
+    SL_CHECK_TEXT(err.text, "SEALED frame of format 3, this Sluice reads format 1: use the Sluice "
+                            "that wrote it, or a newer one");
+    sl_arena_free(arena);
+}
+
+SL_TEST(plan_with_more_than_can_be_is_refused_before_memory_is_taken, "")
+{
+    sl_arena *arena = sl_arena_new(SLI_TAG_TEST);
+    sl_error err = SL_ERROR_INIT;
+    sli_str bytes = {.tag = SLI_TAG_TEST};
+    sli_plan plan = sample_plan();
+    plan.n_inputs = 0;
+    sli_plan_put(&bytes, &plan);
+    bytes.size--; // the number of inputs
+    sli_put_varint(&bytes, UINT64_C(1) << 40);
+    assert_int_equal(sli_plan_get((sl_bytes){bytes.data, bytes.size}, arena, &plan, &err),
+                     SL_E_CORRUPT);
+    SL_CHECK_TEXT(err.text, "PLAN names 1099511627776 inputs");
+    sli_str_reset(&bytes);
+    sl_arena_free(arena);
+}
+
+// Whichever allocation fails, it is told as such: a record that is fine is never called damaged.
+SL_TEST(plan_and_sealed_survive_each_failed_allocation, "")
+{
+    sli_str a = {.tag = SLI_TAG_TEST}, b = {.tag = SLI_TAG_TEST};
+    sli_plan plan = sample_plan(), plan_back;
+    sli_sealed sealed = sample_sealed(), sealed_back;
+    sli_plan_put(&a, &plan);
+    sli_sealed_put(&b, &sealed);
+    char *large = sl_alloc(SLI_TAG_TEST, 100000); // so that the arena needs chunks of its own
+    memset(large, 'x', 99999);
+    large[99999] = '\0';
+    sinks[1].outbox = large;
+    sli_str_clear(&b);
+    sli_sealed_put(&b, &sealed);
+    sinks[1].outbox = "outbox/000002-000000009-counts.print-1";
+    bool failed = true;
+    for (int64_t n = 1; failed; n++) {
+        sl_arena *arena = sl_arena_new(SLI_TAG_TEST);
+        sli_mem_fail_nth(n);
+        sl_code first = sli_plan_get((sl_bytes){a.data, a.size}, arena, &plan_back, NULL);
+        sl_code second = sli_sealed_get((sl_bytes){b.data, b.size}, arena, &sealed_back, NULL);
+        failed = sli_mem_count() >= n;
+        sli_mem_fail_nth(0);
+        assert_true(first == SL_OK || first == SL_E_NOMEM);
+        assert_true(second == SL_OK || second == SL_E_NOMEM);
+        assert_true(failed == (first != SL_OK || second != SL_OK));
+        sl_arena_free(arena);
+    }
+    sl_free(large);
+    sli_str_reset(&a);
+    sli_str_reset(&b);
+}

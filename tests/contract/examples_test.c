@@ -1,0 +1,334 @@
+// Every example, run for real from the build, with what it prints or leaves checked.
+#include <arpa/inet.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "contract/program.h"
+#include "sluice/test.h"
+
+// ---------------------------------------------------------------- network word count
+
+enum { EXAMPLE_PORT = 9999 };
+
+/// The port that the example connects to, as its text says. Another test run may have it: waits.
+static int listen_at(uint16_t port)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
+    assert_true(fd >= 0);
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes), 0);
+    struct sockaddr_in at = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int rc = -1;
+    for (int i = 0; i < SLT_DEADLINE_S * 10 && rc != 0; i++) {
+        rc = bind(fd, (struct sockaddr *)&at, sizeof at);
+        if (rc != 0) {
+            (void)poll(NULL, 0, 100); // nobody tells when a port becomes free
+        }
+    }
+    if (rc != 0) {
+        fail_msg("port %d stays in use: the example connects to it", (int)port);
+    }
+    assert_int_equal(listen(fd, 1), 0);
+    return fd;
+}
+
+static int accept_one(int listener)
+{
+    struct pollfd ready = {.fd = listener, .events = POLLIN};
+    assert_int_equal(poll(&ready, 1, SLT_DEADLINE_S * 1000), 1);
+    int fd = accept(listener, NULL, NULL);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+SL_TEST(network_wordcount_prints_the_words_of_each_second, "")
+{
+    static const char lines[] = "to be or not to be\n";
+    const char *dir = slt_temp_dir();
+    int listener = listen_at(EXAMPLE_PORT);
+    const char *const argv[] = {slt_built("examples/network_wordcount"),
+                                "--interval",
+                                "50ms",
+                                "--master",
+                                "local[2]",
+                                NULL};
+    slt_program p = slt_start(dir, argv);
+    int client = accept_one(listener);
+    assert_int_equal(send(client, lines, strlen(lines), MSG_NOSIGNAL), strlen(lines));
+    slt_await_text(&p, dir, strrchr(p.out, '/') + 1, "(be,2)");
+    slt_signal(&p, SIGTERM);
+    int code = slt_wait(&p);
+    (void)close(client);
+    (void)close(listener);
+    assert_int_equal(code, 0);
+    SL_CHECK_HAS(slt_out(&p), "-------------------------------------------\nTime: ");
+    SL_CHECK_HAS(slt_out(&p), "(to,2)");
+    SL_CHECK_HAS(slt_out(&p), "(or,1)");
+    SL_CHECK_HAS(slt_out(&p), "(not,1)");
+    assert_string_equal(slt_err(&p), "");
+}
+
+SL_TEST(the_smallest_example_is_under_25_lines, "")
+{
+    int n_lines = 0;
+    const char *text =
+        slt_content(SLT_SOURCE_DIR "/examples/network_wordcount/network_wordcount.c");
+    for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++) {
+        n_lines++;
+    }
+    assert_in_range(n_lines, 5, 24);
+}
+
+// ---------------------------------------------------------------- running count
+
+typedef struct wanted_sum {
+    const char *path;
+    int64_t sum;
+} wanted_sum;
+
+static bool sum_is_there(void *ctx)
+{
+    const wanted_sum *wanted = ctx;
+    int64_t sum = slt_ask(wanted->path, "select coalesce(sum(n), 0) from counts");
+    assert_true(sum <= wanted->sum); // never too much, at any time
+    return sum == wanted->sum;
+}
+
+// The state goes on over kill -9 and a graceful end; every word counts once; a reader sees no sum
+// that was never true.
+SL_TEST(running_count_goes_on_through_kills, "EXACTLY-ONCE-1")
+{
+    enum { N_LIVES = 6, WORDS = 6 };
+    const char *dir = slt_temp_dir();
+    char db[400], in[400], program[512], name[32], text[128];
+    (void)snprintf(db, sizeof db, "%s/counts.db", dir);
+    (void)snprintf(in, sizeof in, "%s/in", dir);
+    (void)snprintf(program, sizeof program, "%s", slt_built("examples/running_count"));
+    assert_int_equal(mkdir(in, 0700), 0);
+    const char *const argv[] = {program, "--interval", "20ms", "--checkpoint", "state", NULL};
+    wanted_sum wanted = {db, 0};
+    for (int life = 0; life < N_LIVES; life++) {
+        slt_program p = slt_start(dir, argv);
+        for (int i = 0; i < 3; i++) {
+            (void)snprintf(name, sizeof name, "%d-%d.txt", life, i);
+            (void)snprintf(text, sizeof text, "to be or not to be\nlife%d\n", life);
+            slt_put(in, name, text);
+            wanted.sum += WORDS + 1;
+            if (i < 2) { // the third file of a life may or may not be counted when it is killed
+                slt_await(&p, dir, sum_is_there, &wanted);
+            }
+        }
+        slt_signal(&p, life == N_LIVES - 1 ? SIGTERM : SIGKILL);
+        assert_int_equal(slt_wait(&p), life == N_LIVES - 1 ? 0 : 128 + SIGKILL);
+    }
+    assert_int_equal(slt_ask(db, "select sum(n) from counts"), wanted.sum);
+    assert_int_equal(slt_ask(db, "select n from counts where word = 'be'"), 2 * 3 * N_LIVES);
+    assert_int_equal(slt_ask(db, "select n from counts where word = 'not'"), 3 * N_LIVES);
+    assert_int_equal(slt_ask(db, "select count(*) from counts"), 4 + N_LIVES);
+}
+
+// ---------------------------------------------------------------- lines joined with a table
+
+static void put_log(const char *dir)
+{
+    char line[64];
+    static char text[64 * 600];
+    text[0] = '\0';
+    size_t size = 0;
+    assert_int_equal(mkdir(slt_path(dir, "in"), 0700), 0);
+    slt_put(dir, "countries.csv",
+            "ip,country\n10.0.0.0,de\n10.0.0.1,fr\n10.0.0.2,de\n10.0.0.3,\"it\"\n");
+    for (int i = 0; i < 500; i++) { // 10.0.0.4 has no country; every 5th line is a health check
+        (void)snprintf(line, sizeof line, "10.0.0.%d,%s,%d\n", i % 5,
+                       i % 7 == 0 ? "/health" : "/index", i);
+        memcpy(text + size, line, strlen(line) + 1);
+        size += strlen(line);
+    }
+    slt_put(slt_path(dir, "in"), "a.csv", text);
+}
+
+/// What the example leaves for the log above, run with these settings.
+static const char *joined(const char *name, const char *master, const char *memory)
+{
+    slt_program p;
+    char dir[400];
+    (void)snprintf(dir, sizeof dir, "%s", slt_path(slt_temp_dir(), name));
+    assert_int_equal(mkdir(dir, 0700), 0);
+    put_log(dir);
+    const char *const argv[] = {slt_built("examples/join_table"),
+                                "--interval",
+                                "20ms",
+                                "--max-epochs",
+                                "2",
+                                "--checkpoint",
+                                "state",
+                                "--parallelism",
+                                "3",
+                                "--master",
+                                master,
+                                "--memory",
+                                memory,
+                                NULL};
+    int code = slt_run(&p, dir, argv);
+    assert_string_equal(slt_err(&p), "");
+    assert_int_equal(code, 0);
+    const char *const read[] = {"sh", "-c", "cat out/*.csv", NULL};
+    assert_int_equal(slt_run(&p, dir, read), 0);
+    return slt_out(&p);
+}
+
+/// Requests and bytes of a country, by the plainest loop.
+static void expect_country(const char *csv, const char *country, bool (*is_in)(int host))
+{
+    long requests = 0, bytes = 0;
+    char line[64];
+    for (int i = 0; i < 500; i++) {
+        if (i % 7 != 0 && is_in(i % 5)) {
+            requests++;
+            bytes += i;
+        }
+    }
+    (void)snprintf(line, sizeof line, "%s,%ld,%ld\n", country, requests, bytes);
+    SL_CHECK_HAS(csv, line);
+}
+
+static bool is_de(int host)
+{
+    return host == 0 || host == 2;
+}
+static bool is_fr(int host)
+{
+    return host == 1;
+}
+static bool is_it(int host)
+{
+    return host == 3;
+}
+
+SL_TEST(join_table_counts_requests_by_country, "")
+{
+    const char *csv = joined("run", "local[2]", "64MiB");
+    int n_lines = 0;
+    expect_country(csv, "de", is_de);
+    expect_country(csv, "fr", is_fr);
+    expect_country(csv, "it", is_it);
+    for (const char *at = csv; (at = strchr(at, '\n')) != NULL; at++) {
+        n_lines++;
+    }
+    assert_int_equal(n_lines, 3);
+}
+
+SL_TEST(the_number_of_workers_and_the_memory_change_no_byte, "DETERMINISM-1")
+{
+    const char *one = joined("one", "local[1]", "64MiB");
+    SL_CHECK_TEXT(joined("two", "local[2]", "64MiB"), one);
+    SL_CHECK_TEXT(joined("four", "local[4]", "64MiB"), one);
+    SL_CHECK_TEXT(joined("small", "local[4]", "64KiB"), one);
+}
+
+// ---------------------------------------------------------------- RDDs, and a foreign loop
+
+SL_TEST(rdd_program_prints_the_most_frequent_words, "")
+{
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    slt_put(dir, "a.txt", "b a  b\nc b a\n");
+    const char *const argv[] = {slt_built("examples/rdd_program"), "a.txt", NULL};
+    assert_int_equal(slt_run(&p, dir, argv), 0);
+    SL_CHECK_TEXT(slt_out(&p), "       3 b\n       2 a\n       1 c\n");
+    const char *const missing[] = {slt_built("examples/rdd_program"), "missing.txt", NULL};
+    assert_int_equal(slt_run(&p, dir, missing), 1);
+    SL_CHECK_HAS(slt_err(&p), "missing.txt");
+    const char *const none[] = {slt_built("examples/rdd_program"), NULL};
+    assert_int_equal(slt_run(&p, dir, none), 1);
+    SL_CHECK_HAS(slt_err(&p), "usage");
+}
+
+SL_TEST(foreign_loop_counts_what_its_program_feeds, "")
+{
+    slt_program p;
+    const char *const argv[] = {slt_built("examples/foreign_loop"), NULL};
+    assert_int_equal(slt_run(&p, slt_temp_dir(), argv), 0);
+    int n_epochs = 0;
+    long evens = 0;
+    for (const char *at = slt_out(&p); (at = strstr(at, "\nTime: ")) != NULL; n_epochs++) {
+        at = strstr(at, "----\n");
+        assert_non_null(at);
+        long n = strtol(at + strlen("----\n"), NULL, 10);
+        assert_int_equal(n % 50, 0); // whole pushes only
+        evens += n;
+    }
+    assert_int_equal(n_epochs, 10);
+    assert_in_range(evens, 50, 500);
+    assert_string_equal(slt_err(&p), "");
+}
+
+// ---------------------------------------------------------------- the same, in a simulated world
+
+static sl_code add(const sl_args *args, const sl_update_call *call, sl_error *err)
+{
+    (void)args;
+    (void)err;
+    const sl_column *old = sl_batch_column(call->states, 0);
+    for (int64_t i = 0; i < sl_batch_rows(call->keys); i++) {
+        int64_t seen = call->values_from[i + 1] - call->values_from[i];
+        sl_builder_int64(call->out, 0, (call->had[i] ? sl_column_int64(old, i) : 0) + seen);
+    }
+    return SL_OK;
+}
+
+static const sl_update_fn add_fn = {sizeof(sl_update_fn), "add", "n int64", 1, false, add};
+
+/// The running count with a file a group in place of the database: every group's rows can be read.
+static void count_to_files(sl_graph *graph)
+{
+    sl_stream *lines = sl_stream_open(graph, "file:in");
+    sl_stream *words = sl_stream_flat_map(lines, &sl_split, "by=' ' skip_empty=true");
+    sl_stream *counts = sl_stream_update_state_by_key(words, "word", &add_fn, NULL);
+    sl_stream_save(counts, "file:out?format=csv");
+}
+
+static void count_twice(sl_test *test, void *ctx)
+{
+    (void)ctx;
+    sl_test_put(test, "in/a.txt", "to be or not to be\n");
+    sl_test_advance(test, 1);
+    sl_test_put(test, "in/b.txt", "to be\n");
+    sl_test_advance(test, 2);
+    sl_test_stop(test);
+}
+
+/// The last group's counts stand at the end, and no group shows a count that was never true.
+static sl_code check_counts(sl_test *test, void *ctx, sl_error *err)
+{
+    (void)ctx;
+    const char *out = sl_test_read(test, "out");
+    bool last = strstr(out, "be,3\n") != NULL && strstr(out, "to,3\n") != NULL &&
+                strstr(out, "or,1\n") != NULL;
+    bool wrong = strstr(out, "be,4\n") != NULL || strstr(out, "be,1\n") != NULL ||
+                 strstr(out, "not,2\n") != NULL;
+    return last && !wrong ? SL_OK : sl_error_set(err, SL_E_DATA, "wrong counts:\n%.400s", out);
+}
+
+SL_TEST(counts_are_right_wherever_the_job_is_crashed, "EXACTLY-ONCE-1")
+{
+    static const char *const settings[] = {"parallelism", "2", "master", "local",
+                                           "max_epochs",  "8", NULL};
+    sl_test_conf conf = {
+        .struct_size = sizeof conf, .settings = settings, .checkpoint = true, .seed = 7};
+    sl_error err = SL_ERROR_INIT;
+    int64_t n_calls = 0;
+    sl_code rc = sl_test_crash_everywhere(count_to_files, conf, count_twice, check_counts, NULL,
+                                          &n_calls, &err);
+    if (rc != SL_OK) {
+        print_error("%s\n", err.text);
+    }
+    assert_int_equal(rc, SL_OK);
+    assert_true(n_calls > 100);
+}
