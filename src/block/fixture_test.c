@@ -101,7 +101,7 @@ sl_code slt_block_put(sli_blocks *blocks, sli_block_id id, sl_level level, int64
                       int32_t n, int64_t n_rows, sl_error *err)
 {
     enum { MAX = 64 };
-    sl_batch *batches[MAX];
+    sl_batch *batches[MAX] = {NULL};
     SL_ASSERT(n <= MAX, "the fixture makes 64 batches at most");
     for (int32_t i = 0; i < n; i++) {
         batches[i] = slt_block_batch(number * MAX + i, n_rows);

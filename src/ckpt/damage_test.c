@@ -52,7 +52,7 @@ static bool is_found(sli_world *world, fx_ghost *ghost, const char *path, bool m
 {
     sl_error err = SL_ERROR_INIT;
     sl_code rc = fx_boot(world, ghost, NULL, FX_GROUPS, &err, NULL);
-    (void)snprintf(why, room, "%s | %s", ghost->wrong, err.text);
+    (void)snprintf(why, room, "%.250s | %.250s", ghost->wrong, err.text);
     if (ghost->wrong[0] != '\0') {
         bool lost =
             strstr(ghost->wrong, " is lost") != NULL && strstr(ghost->wrong, "found \"\"") != NULL;

@@ -332,10 +332,10 @@ static sl_code all_frames(const sli_ckpt *ckpt, const sli_link *own, sl_arena *a
 static sl_code roll_with(sli_ckpt *ckpt, sli_link *own, sl_arena *arena, sl_error *err)
 {
     SL_TRY(own_frames(ckpt, own, arena, err));
-    sli_frame *frames;
-    int64_t n;
+    sli_frame *frames = NULL;
+    int64_t n = 0;
     SL_TRY(all_frames(ckpt, own, arena, &frames, &n, err));
-    needs need;
+    needs need = {0};
     SL_TRY(needs_find(ckpt, frames, n, &need, err));
     sli_begin begin = {.parent_generation = ckpt->generation,
                        .parent_part = ckpt->part,

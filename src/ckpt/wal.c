@@ -324,7 +324,7 @@ static sl_code record_read(sli_wal *wal, int64_t number, const place *at, sli_bu
     if (bytes == NULL) {
         return sl_error_nomem(err, room, "a write-ahead record");
     }
-    sl_bytes body;
+    sl_bytes body = {NULL, 0};
     memset(bytes + at->size, 0, SLI_BUFFER_PAD);
     sl_code rc = frame_read(wal, path.text, at, bytes, &n, err);
     if (rc == SL_OK && !frame_fits(bytes, n, at, number, &body)) {
