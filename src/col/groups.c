@@ -14,8 +14,11 @@
 #include "col/col_int.h"
 
 #include <string.h>
+#ifdef __SSE4_1__
+#include <smmintrin.h>
+#endif
 
-enum { CHUNK = 64, SLOTS = 3, FIRST_BUCKETS = 64, FIRST_GROUPS = 64 };
+enum { CHUNK = 256, SLOTS = 3, FIRST_BUCKETS = 64, LARGE_BUCKETS = 16384, FIRST_GROUPS = 64 };
 
 /// What no view has: sizes below zero.
 #define EMPTY_LOW 0xffffffffU
@@ -205,8 +208,8 @@ static void insert(bucket *buckets, uint64_t mask, group_key key, uint64_t hash,
 static sl_code grow_buckets(sli_groups *groups, int64_t n_groups, sl_error *err)
 {
     int64_t n = groups->n_buckets < FIRST_BUCKETS ? FIRST_BUCKETS : groups->n_buckets;
-    while (n * 2 < n_groups) { // at most two of three slots are used
-        n *= 2;
+    while (n * 2 < n_groups) {          // at most two of three slots are used
+        n *= n < LARGE_BUCKETS ? 4 : 2; // small tables grow fast: each growth moves every key
     }
     size_t size = (size_t)n * sizeof(bucket);
     bucket *buckets = sl_alloc_aligned(SLI_TAG_BATCH, size);
@@ -274,10 +277,13 @@ static sl_code make_room(sli_groups *groups, int64_t n, sl_error *err)
 // ---------------------------------------------------------------- keys of rows
 
 /// Keys of text and, unless they were given, hashes; one pass, since both look at the same 16
-/// bytes.
-static void keys_of_texts(const sl_column *column, int64_t from, int64_t n, bool hashed, chunk *out)
+/// bytes; home buckets of short texts are prefetched in the same one.
+static void keys_of_texts(const sli_groups *groups, const sl_column *column, int64_t from,
+                          int64_t n, bool hashed, chunk *out)
 {
     const sl_view *views = (const sl_view *)column->values + from;
+    const bucket *buckets = groups->buckets;
+    uint64_t mask = (uint64_t)groups->n_buckets - 1;
     for (int64_t i = 0; i < n; i++) {
         group_key key;
         memcpy(&key, &views[i], sizeof key);
@@ -286,7 +292,9 @@ static void keys_of_texts(const sl_column *column, int64_t from, int64_t n, bool
             key.high = hashed ? out->hashes[i] : sli_hash64(out->text[i], (size_t)views[i].size);
             out->hashes[i] = key.high;
         } else if (!hashed) {
-            out->hashes[i] = sli_pair_hash(key.low, key.high);
+            uint64_t hash = sli_pair_hash(key.low, key.high);
+            out->hashes[i] = hash;
+            __builtin_prefetch(&buckets[hash & mask]);
         }
         out->keys[i] = key;
     }
@@ -351,14 +359,15 @@ static sl_code make_keys(const sli_groups *groups, const sl_batch *batch, const 
     } else {
         const sl_column *column = sl_batch_column(batch, columns[0]);
         if (groups->kind == KEY_TEXT) {
-            keys_of_texts(column, from, n, hashes != NULL, out);
+            keys_of_texts(groups, column, from, n, hashes != NULL, out);
         } else {
             keys_of_integers(column, from, n, out);
         }
         keys_of_nulls(column, from, n, out);
     }
     uint64_t mask = (uint64_t)groups->n_buckets - 1;
-    for (int64_t i = 0; i < n; i++) {
+    bool fetched = hashes == NULL && groups->kind == KEY_TEXT;
+    for (int64_t i = 0; i < n && !fetched; i++) {
         __builtin_prefetch(&groups->buckets[out->hashes[i] & mask]);
     }
     return SL_OK;
@@ -366,7 +375,23 @@ static sl_code make_keys(const sli_groups *groups, const sl_batch *batch, const 
 
 // ---------------------------------------------------------------- probing
 
-/// Bit i is set when key i of the bucket has the same 16 bytes.
+/// Bit i is set when key i of the bucket has the same 16 bytes. Only the keys are loaded: a load of
+/// the whole line would wait for the group number that an insertion has just stored.
+#ifdef __SSE4_1__
+static inline uint32_t match(const bucket *b, group_key key)
+{
+    const __m128i *keys = (const __m128i *)(const void *)b->keys;
+    __m128i wanted = _mm_set_epi64x((long long)key.high, (long long)key.low);
+    __m128i first = _mm_cmpeq_epi64(_mm_load_si128(keys), wanted);
+    __m128i second = _mm_cmpeq_epi64(_mm_load_si128(keys + 1), wanted);
+    __m128i third = _mm_cmpeq_epi64(_mm_load_si128(keys + 2), wanted);
+    __m128i pairs = _mm_packs_epi32(first, second),
+            rest = _mm_packs_epi32(third, _mm_setzero_si128());
+    uint32_t halves = (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(pairs, rest)); // 4 bits a key
+    uint32_t both = halves & (halves >> 2);
+    return (both & 1) | (both >> 3 & 2) | (both >> 6 & 4);
+}
+#else
 static inline uint32_t match(const bucket *b, group_key key)
 {
     uint32_t bits = 0;
@@ -376,6 +401,7 @@ static inline uint32_t match(const bucket *b, group_key key)
     }
     return bits;
 }
+#endif
 
 static const char *text_of(const sli_groups *groups, int32_t group)
 {

@@ -144,6 +144,7 @@ typedef struct sli_rdd_ops {
     /// same number.
     int32_t (*parent_of)(const sl_rdd *rdd, int32_t dep, int32_t partition);
     void (*free)(sl_rdd *rdd); ///< frees `body`
+    bool keeps_empty;          ///< no rows in, no rows out, and nothing else happens
 } sli_rdd_ops;
 
 struct sl_rdd {
@@ -162,7 +163,13 @@ struct sl_rdd {
     void *body;        ///< the operator's own
     sl_error *mistake; ///< sticks; NULL when fine
     // ---- rdd's own
-    int32_t depth;             ///< narrow operators below it since the last shuffle
+    int32_t depth; ///< narrow operators below it since the last shuffle
+    /// No partition has a row, and that was known when it was made: its partitions and its map
+    /// tasks need not run. What most epochs of a job with a short interval are.
+    bool is_empty;
+    /// Rows that its sources give it, as far as that is known before they are read; -1: unknown.
+    /// Of a source: set by whoever makes it. Only where tasks run may rest on it, never a result.
+    int64_t rows_expected;
     struct sli_index *indexes; ///< of a broadcast parent: made by sli_broadcast_prepare
     sl_rdd *link;              ///< list of RDDs that are being freed
     // ---- sched's own. Thread: driver

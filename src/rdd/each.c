@@ -244,6 +244,9 @@ static sl_code each_cached(sl_rdd *rdd, int32_t partition, sli_task *task, sli_p
 sl_code sli_rdd_each(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push, void *ctx,
                      sl_error *err)
 {
+    if (rdd->is_empty) {
+        return SL_OK;
+    }
     if (rdd->level != SL_LEVEL_NONE) {
         return each_cached(rdd, partition, task, push, ctx, err);
     }

@@ -120,6 +120,15 @@ static sl_code check_batches(const sl_batch *const *batches, int32_t n_batches, 
     return SL_OK;
 }
 
+static sl_rdd *of_rows(sl_rdd *rdd, int64_t rows)
+{
+    if (rdd != NULL) {
+        rdd->rows_expected = rows;
+        rdd->is_empty = rows == 0 && rdd->mistake == NULL;
+    }
+    return rdd;
+}
+
 sl_rdd *sl_rdd_of_batches(sl_session *session, const sl_batch *const *batches, int32_t n_batches,
                           int32_t n_partitions)
 {
@@ -139,14 +148,15 @@ sl_rdd *sl_rdd_of_batches(sl_session *session, const sl_batch *const *batches, i
         return no_memory(runtime, batches_ops.name);
     }
     cut(g, batches, n_batches, rows);
-    return sli_rdd_new(runtime, &batches_ops, sl_batch_schema(batches[0]), n, NULL, 0, g);
+    return of_rows(sli_rdd_new(runtime, &batches_ops, sl_batch_schema(batches[0]), n, NULL, 0, g),
+                   rows);
 }
 
 sl_rdd *sli_rdd_of_partitions(sli_runtime *runtime, const sl_schema *schema,
                               sl_batch *const *const *batches, const int32_t *n_batches,
                               int32_t n_partitions)
 {
-    int64_t parts = 0;
+    int64_t parts = 0, rows = 0;
     for (int32_t p = 0; p < n_partitions; p++) {
         parts += n_batches[p];
     }
@@ -158,10 +168,11 @@ sl_rdd *sli_rdd_of_partitions(sli_runtime *runtime, const sl_schema *schema,
         g->first[p] = g->n_parts;
         for (int32_t i = 0; i < n_batches[p]; i++) {
             add_part(g, batches[p][i], 0, sl_batch_rows(batches[p][i]));
+            rows += sl_batch_rows(batches[p][i]);
         }
     }
     g->first[n_partitions] = g->n_parts;
-    return sli_rdd_new(runtime, &queue_ops, schema, n_partitions, NULL, 0, g);
+    return of_rows(sli_rdd_new(runtime, &queue_ops, schema, n_partitions, NULL, 0, g), rows);
 }
 
 static sl_code compute_empty(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
@@ -181,7 +192,7 @@ sl_rdd *sl_rdd_empty(sl_session *session, const char *schema, int32_t n_partitio
     if (sl_schema_parse(&parsed, schema, &error) != SL_OK) {
         return sli_rdd_wrong(runtime, empty_ops.name, &error);
     }
-    sl_rdd *rdd = sli_rdd_new(runtime, &empty_ops, parsed, n_partitions, NULL, 0, NULL);
+    sl_rdd *rdd = of_rows(sli_rdd_new(runtime, &empty_ops, parsed, n_partitions, NULL, 0, NULL), 0);
     sl_schema_unref(parsed);
     return rdd;
 }

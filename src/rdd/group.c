@@ -123,7 +123,7 @@ static sl_code compute_group(sl_rdd *rdd, int32_t partition, sli_task *task, sli
 }
 
 static const sli_rdd_ops group_ops = {
-    .name = "groupByKey", .compute = compute_group, .free = sli_op_free_body};
+    .name = "groupByKey", .compute = compute_group, .free = sli_op_free_body, .keeps_empty = true};
 
 static sl_code compile_group(sli_runtime *runtime, sli_op *op, sl_error *err)
 {

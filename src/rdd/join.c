@@ -143,7 +143,7 @@ static sl_code compute_join(sl_rdd *rdd, int32_t partition, sli_task *task, sli_
 }
 
 static const sli_rdd_ops join_ops = {
-    .name = "join", .compute = compute_join, .free = sli_op_free_body};
+    .name = "join", .compute = compute_join, .free = sli_op_free_body, .keeps_empty = true};
 
 static sl_code check_types(const sli_op *op, sl_error *err)
 {

@@ -37,6 +37,26 @@ static sl_rdd *new_node(sli_runtime *runtime, const sli_rdd_ops *ops, int32_t n_
     return rdd;
 }
 
+/// What the parents expect together. Tables to be joined are read once and kept: they don't count.
+static int64_t expected_of(const sli_dep *deps, int32_t n_deps)
+{
+    int64_t sum = n_deps == 0 ? -1 : 0;
+    for (int32_t i = 0; i < n_deps && sum >= 0; i++) {
+        int64_t rows = deps[i].kind == SLI_DEP_BROADCAST ? 0 : deps[i].parent->rows_expected;
+        sum = rows < 0 || __builtin_add_overflow(sum, rows, &sum) ? -1 : sum;
+    }
+    return sum;
+}
+
+static bool all_empty(const sli_dep *deps, int32_t n_deps)
+{
+    bool empty = n_deps > 0;
+    for (int32_t i = 0; i < n_deps; i++) {
+        empty = empty && deps[i].parent->is_empty;
+    }
+    return empty;
+}
+
 sl_rdd *sli_rdd_new(sli_runtime *runtime, const sli_rdd_ops *ops, const sl_schema *schema,
                     int32_t n_partitions, const sli_dep *deps, int32_t n_deps, void *body)
 {
@@ -73,6 +93,8 @@ sl_rdd *sli_rdd_new(sli_runtime *runtime, const sli_rdd_ops *ops, const sl_schem
     rdd->schema = sl_schema_ref(schema);
     rdd->body = body;
     rdd->depth = depth;
+    rdd->rows_expected = expected_of(deps, n_deps);
+    rdd->is_empty = ops->keeps_empty && all_empty(deps, n_deps);
     return rdd;
 }
 

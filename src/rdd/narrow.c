@@ -44,7 +44,7 @@ static sl_code compute_select(sl_rdd *rdd, int32_t partition, sli_task *task, sl
 }
 
 static const sli_rdd_ops select_ops = {
-    .name = "select", .compute = compute_select, .free = sli_op_free_body};
+    .name = "select", .compute = compute_select, .free = sli_op_free_body, .keeps_empty = true};
 
 static sl_code compile_select(sli_runtime *runtime, sli_op *op, sl_error *err)
 {
@@ -72,7 +72,7 @@ static sl_code compute_where(sl_rdd *rdd, int32_t partition, sli_task *task, sli
 }
 
 static const sli_rdd_ops where_ops = {
-    .name = "where", .compute = compute_where, .free = sli_op_free_body};
+    .name = "where", .compute = compute_where, .free = sli_op_free_body, .keeps_empty = true};
 
 static sl_code compile_where(sli_runtime *runtime, sli_op *op, sl_error *err)
 {
@@ -141,6 +141,7 @@ static sl_code compute_union(sl_rdd *rdd, int32_t partition, sli_task *task, sli
 static const sli_rdd_ops union_ops = {.name = "union",
                                       .compute = compute_union,
                                       .parent_of = parent_of_union,
+                                      .keeps_empty = true,
                                       .free = sli_op_free_body};
 
 static sl_code compile_union(sli_runtime *runtime, sli_op *op, sl_error *err)

@@ -99,10 +99,12 @@ static sl_code compute_reduce(sl_rdd *rdd, int32_t partition, sli_task *task, sl
     return rc;
 }
 
-static const sli_rdd_ops by_key_ops = {
-    .name = "reduceByKey", .compute = compute_reduce, .free = sli_op_free_body};
+static const sli_rdd_ops by_key_ops = {.name = "reduceByKey",
+                                       .compute = compute_reduce,
+                                       .free = sli_op_free_body,
+                                       .keeps_empty = true};
 static const sli_rdd_ops reduce_ops = {
-    .name = "reduce", .compute = compute_reduce, .free = sli_op_free_body};
+    .name = "reduce", .compute = compute_reduce, .free = sli_op_free_body, .keeps_empty = true};
 
 /// The text of such an operator is "keys", a line end, "aggregations".
 static sl_code compile_reduce(sli_runtime *runtime, sli_op *op, sl_error *err)
@@ -243,7 +245,7 @@ static sl_code compute_distinct(sl_rdd *rdd, int32_t partition, sli_task *task, 
 }
 
 static const sli_rdd_ops distinct_ops = {
-    .name = "distinct", .compute = compute_distinct, .free = sli_op_free_body};
+    .name = "distinct", .compute = compute_distinct, .free = sli_op_free_body, .keeps_empty = true};
 
 static sl_code compile_distinct(sli_runtime *runtime, sli_op *op, sl_error *err)
 {
@@ -284,8 +286,10 @@ static sl_code compute_repartition(sl_rdd *rdd, int32_t partition, sli_task *tas
     return sli_shuffle_each(rdd->deps[0].shuffle, partition, task, push, ctx, err);
 }
 
-static const sli_rdd_ops repartition_ops = {
-    .name = "repartition", .compute = compute_repartition, .free = sli_op_free_body};
+static const sli_rdd_ops repartition_ops = {.name = "repartition",
+                                            .compute = compute_repartition,
+                                            .free = sli_op_free_body,
+                                            .keeps_empty = true};
 
 static sl_code compile_same(sli_runtime *runtime, sli_op *op, sl_error *err)
 {

@@ -53,7 +53,7 @@ sl_code sli_sched_collect(sli_runtime *runtime, sl_rdd *rdd, const int32_t *part
         sli_job job = {.rdd = rdd,
                        .partitions = round,
                        .n_partitions = n,
-                       .rows_expected = -1,
+                       .rows_expected = rdd->rows_expected,
                        .push = hold,
                        .lost = let_go,
                        .ctx = held,

@@ -567,6 +567,7 @@ SL_TEST(a_backend_that_dies_ends_the_job_and_gets_its_works_back, "")
         sli_exec *inner = w.exec;
         dying backend = {.head = {&dying_ops}, .inner = inner, .next_left = n};
         w.sched->exec = &backend.head;
+        w.sched->inline_rows = -1; // so few rows would never see the backend
         plan p = {0};
         sl_rdd *rdd = played(&w, &p, 4);
         sl_rdd *sums = then(rdd, sl_rdd_reduce_by_key(rdd, "k", "sum(n) as s", 3));

@@ -23,8 +23,14 @@ static sl_code push(sli_sched *sched, sl_rdd *rdd, int32_t *n, sl_error *err)
     return SL_OK;
 }
 
+/// Map tasks of an RDD without rows would write nothing: their outputs are there without them.
 static bool is_written(const sli_shuffle *shuffle)
 {
+    if (shuffle->parent->is_empty) {
+        memset(shuffle->written, 1,
+               (size_t)shuffle->parent->n_partitions * sizeof *shuffle->written);
+        return true;
+    }
     for (int32_t i = 0; i < shuffle->parent->n_partitions; i++) {
         if (!shuffle->written[i]) {
             return false;
