@@ -411,7 +411,7 @@ SL_TEST(fs_full_disk_leaves_no_half_file, "")
     char rows[80] = {0};
     sli_fs_file *file = NULL;
     sl_error err = SL_ERROR_INIT;
-    assert_int_equal(p.ops->create(p.fs, "/work/f", &file, &err), SL_OK);
+    assert_int_equal(p.ops->create(p.fs, "/data/f", &file, &err), SL_OK);
     assert_int_equal(p.ops->write(file, rows, sizeof(rows), &err), SL_OK);
     assert_int_equal(p.ops->write(file, rows, sizeof(rows), &err), SL_E_NO_SPACE);
     assert_int_equal(p.ops->write(file, rows, 1, &err), SL_E_STATE); // even if it would fit now
@@ -424,11 +424,11 @@ SL_TEST(fs_full_disk_leaves_no_half_file, "")
 
 static const char content[] = "first chunk, second chunk, third chunk";
 
-// Publishes content as /work/out, the way sinks do. Without `sync` the name may still vanish.
+// Publishes content as /data/out, the way sinks do. Without `sync` the name may still vanish.
 static sl_code publish(sli_fs *fs, bool sync, sl_error *err)
 {
     sli_fs_file *file = NULL;
-    SL_TRY(fs->ops->create(fs, "/work/.out", &file, err));
+    SL_TRY(fs->ops->create(fs, "/data/.out", &file, err));
     sl_code rc = SL_OK;
     for (size_t from = 0; rc == SL_OK && from < strlen(content); from += 13) {
         size_t left = strlen(content) - from;
@@ -439,7 +439,7 @@ static sl_code publish(sli_fs *fs, bool sync, sl_error *err)
         return rc;
     }
     SL_TRY(fs->ops->seal(&file, err));
-    SL_TRY(fs->ops->rename(fs, "/work/.out", "/work/out", err));
+    SL_TRY(fs->ops->rename(fs, "/data/.out", "/data/out", err));
     return sync ? fs->ops->sync_dir(fs, "/work", err) : SL_OK;
 }
 
@@ -469,12 +469,12 @@ static sl_code publish_with(sli_world *world, const sli_fault *fault, bool sync,
     return rc;
 }
 
-// True when /work/out is there; then it is whole.
+// True when /data/out is there; then it is whole.
 static bool published(sli_world *world)
 {
     char *bytes = NULL;
     size_t size = 0;
-    sl_code rc = sli_world_read(world, "/work/out", &bytes, &size, NULL);
+    sl_code rc = sli_world_read(world, "/data/out", &bytes, &size, NULL);
     if (rc == SL_E_NOT_FOUND) {
         return false;
     }

@@ -77,6 +77,11 @@ const sli_metric_info sli_ingest_metrics[] = {
     {0},
 };
 
+sli_metric *sli_receiver_metric(sli_receiver *r, int which)
+{
+    return sli_metrics_series(r->ingest->env.metrics, &sli_ingest_metrics[which], r->uid);
+}
+
 static void read_options(sli_ingest *ingest, const sl_conf *conf)
 {
     int64_t quarter = sli_budget_limit(ingest->env.budget) / 4;

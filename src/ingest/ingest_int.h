@@ -70,7 +70,8 @@ void sli_receiver_turn(sli_receiver *receiver);
 sl_code sli_receiver_stop(sli_receiver *receiver, sl_error *err);
 bool sli_receiver_drained(sli_receiver *receiver);
 
-// blocks.c: what is received
+/// The series of one of sli_ingest_metrics for this receiver.
+sli_metric *sli_receiver_metric(sli_receiver *receiver, int which);
 /// Cuts pending bytes into a block at the last record end (all of them when `all`). Called under
 /// the mutex.
 sl_code sli_receiver_cut(sli_receiver *receiver, bool all, sl_error *err);

@@ -19,7 +19,7 @@ void slt_place_open(slt_place *p, bool sim)
         p->world = sli_world_new(&(sli_world_conf){.seed = 3});
         assert_non_null(p->world);
         assert_int_equal(sli_world_boot(p->world, NULL, &p->env, NULL), SL_OK);
-        p->dir = "/work/in";
+        p->dir = "/data/in";
     } else {
         assert_int_equal(sli_env_posix(&p->env, NULL), SL_OK);
     }
