@@ -347,7 +347,7 @@ static bool crash_at(int64_t n)
     life l = begin_life(world, &fault, true, "");
     int64_t promised = 0;
     for (int i = 0; i < 3 && l.rc == SL_OK; i++) {
-        char line[16];
+        char line[32];
         (void)snprintf(line, sizeof line, "line%d\n", i);
         (void)give(&l, line, false);
         work(&l);
