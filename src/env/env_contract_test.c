@@ -31,7 +31,7 @@ static void bed_open(bed *b, bool sim)
         b->world = sli_world_new(&(sli_world_conf){.seed = 11});
         assert_non_null(b->world);
         assert_int_equal(sli_world_boot(b->world, NULL, &b->env, NULL), SL_OK);
-        snprintf(b->dir, sizeof b->dir, "/work");
+        snprintf(b->dir, sizeof b->dir, "/data");
         assert_int_equal(sli_env_mkdirs(b->env, b->dir, NULL), SL_OK);
     } else {
         assert_int_equal(sli_env_posix(&b->env, NULL), SL_OK);

@@ -55,7 +55,7 @@ static void on_real_disk(void (*body)(place *))
 
 static void on_simulated_disk(void (*body)(place *))
 {
-    place p = {.world = sli_world_new(&(sli_world_conf){.seed = 5}), .dir = "/work"};
+    place p = {.world = sli_world_new(&(sli_world_conf){.seed = 5}), .dir = "/data"};
     assert_int_equal(sli_world_boot(p.world, NULL, &p.env, NULL), SL_OK);
     assert_int_equal(sli_env_mkdirs(p.env, p.dir, NULL), SL_OK);
     open_place(&p);
@@ -404,7 +404,7 @@ SL_TEST(fs_follows_no_link_when_removing_and_opens_no_pipe, "")
 SL_TEST(fs_full_disk_leaves_no_half_file, "")
 {
     sli_world *world = sli_world_new(&(sli_world_conf){.seed = 5, .disk_limit_bytes = 100});
-    place p = {.world = world, .dir = "/work"};
+    place p = {.world = world, .dir = "/data"};
     assert_int_equal(sli_world_boot(world, NULL, &p.env, NULL), SL_OK);
     assert_int_equal(sli_env_mkdirs(p.env, p.dir, NULL), SL_OK);
     open_place(&p);
@@ -440,7 +440,7 @@ static sl_code publish(sli_fs *fs, bool sync, sl_error *err)
     }
     SL_TRY(fs->ops->seal(&file, err));
     SL_TRY(fs->ops->rename(fs, "/data/.out", "/data/out", err));
-    return sync ? fs->ops->sync_dir(fs, "/work", err) : SL_OK;
+    return sync ? fs->ops->sync_dir(fs, "/data", err) : SL_OK;
 }
 
 static sli_world *world_with_dir(uint64_t seed)
@@ -449,7 +449,7 @@ static sli_world *world_with_dir(uint64_t seed)
     sli_world *world = sli_world_new(&(sli_world_conf){.seed = seed});
     assert_non_null(world);
     assert_int_equal(sli_world_boot(world, NULL, &env, NULL), SL_OK);
-    assert_int_equal(sli_env_mkdirs(env, "/work", NULL), SL_OK);
+    assert_int_equal(sli_env_mkdirs(env, "/data", NULL), SL_OK);
     assert_int_equal(sli_env_sync_dir(env, "/", NULL), SL_OK);
     sli_env_free(env);
     return world;

@@ -1,0 +1,73 @@
+// The n-th outside call fails once, for every n: the job goes on or ends with a clear error, and
+// the next process puts everything right.
+#include "sim/sim.h"
+
+#include <stdio.h>
+
+static slt_trial failing(const slt_sim_job *job, int64_t n, sl_code code, slt_fate fate)
+{
+    slt_trial trial = {.job = job, .seed = (uint64_t)n, .n_dooms = 1};
+    trial.dooms[0] = (slt_doom){.fault = {.fail_at_call = n, .fail_code = code}, .fate = fate};
+    return trial;
+}
+
+static void fail_every_call(sl_code code)
+{
+    int64_t runs = 0, ends = 0;
+    for (int32_t j = 0; slt_all_jobs[j] != NULL; j++) {
+        bool reached = true;
+        for (int64_t n = 1; reached; n += SLT_SLOW_BUILD ? 9 : 1) {
+            slt_trial trial = failing(slt_all_jobs[j], n, code, (slt_fate)(n % SLT_N_FATES));
+            slt_outcome out = slt_trial_run(&trial);
+            if (!out.right) {
+                fail_msg("%s: call %lld fails with %s: %s (after '%s')", trial.job->name,
+                         (long long)n, sl_code_name(code), out.wrong, out.error);
+            }
+            reached = out.reached[0];
+            ends += out.deaths;
+            runs++;
+        }
+    }
+    printf("# %s: %lld runs, %lld ended with an error and were started again\n", sl_code_name(code),
+           (long long)runs, (long long)ends);
+    assert_true(ends > 50);
+}
+
+SL_TEST(sim_one_failed_call_loses_nothing, "EXACTLY-ONCE-2")
+{
+    fail_every_call(SL_E_IO);
+}
+
+SL_TEST(sim_one_full_disk_loses_nothing, "EXACTLY-ONCE-2")
+{
+    fail_every_call(SL_E_NO_SPACE);
+}
+
+// ---------------------------------------------------------------- spoiled checkpoints
+
+SL_TEST(sim_a_log_that_lost_its_end_stops_the_job, "EXACTLY-ONCE-3")
+{
+    for (int32_t j = 0; slt_all_jobs[j] != NULL; j++) {
+        slt_trial trial = {.job = slt_all_jobs[j],
+                           .seed = 5,
+                           .spoil = slt_spoil_rot,
+                           .may_say = {"the log has lost what readers have seen", "lost its end"}};
+        slt_outcome out = slt_trial_run(&trial);
+        if (!out.right || !out.stopped_rightly) {
+            fail_msg("%s: the log has lost its last group: %s", trial.job->name,
+                     out.right ? "the job went on" : out.wrong);
+        }
+    }
+}
+
+SL_TEST(sim_a_wiped_checkpoint_begins_another_job, "EXACTLY-ONCE-3")
+{
+    static const slt_sim_job *const jobs[] = {&slt_job_joined, &slt_job_grouped};
+    for (int32_t j = 0; j < 2; j++) {
+        slt_trial trial = {.job = jobs[j], .seed = 5, .spoil = slt_spoil_wipe};
+        slt_outcome out = slt_trial_run(&trial);
+        if (!out.right) {
+            fail_msg("%s: the checkpoint was deleted: %s", trial.job->name, out.wrong);
+        }
+    }
+}

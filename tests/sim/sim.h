@@ -1,0 +1,193 @@
+/// sim.h — whole jobs in a simulated world: what happens to their processes, and what must hold.
+///
+/// A *trial* is a job, a seed and what befalls its first processes; everything after lives. A run
+/// goes on, life after life, until the job has ended well twice: once when its input is through,
+/// and once more with a little new input, so that what the first ending left behind is used too.
+/// After every death and at the end the outputs are compared with the input.
+#pragma once
+
+#include "api/test_int.h"
+#include "base/hash.h"
+#include "base/str.h"
+#include "sl_test.h"
+
+enum {
+    SLT_MOST_WORDS = 128,
+    SLT_MOST_EPOCHS = 256,
+    SLT_MOST_LIVES = 8, ///< with a fate of their own
+    SLT_MOST_GROUPS = 256,
+    SLT_ROUNDS = 4,     ///< of input before the first ending
+    SLT_ALL_ROUNDS = 5, ///< and one after it
+    SLT_WORD_BYTES = 24,
+};
+
+// ---------------------------------------------------------------- counts
+
+typedef struct slt_count {
+    char word[SLT_WORD_BYTES];
+    int64_t n;
+} slt_count;
+
+/// Words with numbers, in no order. At most SLT_MOST_WORDS.
+typedef struct slt_counts {
+    slt_count items[SLT_MOST_WORDS];
+    int32_t n;
+} slt_counts;
+
+int64_t slt_counts_of(const slt_counts *counts, const char *word); ///< 0 when it is not there
+void slt_counts_add(slt_counts *counts, const char *word, size_t size, int64_t n);
+void slt_counts_set(slt_counts *counts, const char *word, size_t size, int64_t n);
+
+// ---------------------------------------------------------------- jobs
+
+typedef struct slt_sim slt_sim;
+
+typedef struct slt_sim_job {
+    const char *name;
+    sl_build_fn build;
+    const char *settings[24]; ///< pairs, NULL-ended
+    /// Input of one round; called at its virtual time, on the harness's side.
+    void (*feed)(slt_sim *sim, int32_t round);
+    /// Compares outputs and input; sets `wrong`. `at_end`: everything accepted must be shown.
+    void (*check)(slt_sim *sim, bool at_end);
+    bool has_socket;
+} slt_sim_job;
+
+extern const slt_sim_job slt_job_files, slt_job_socket, slt_job_joined, slt_job_grouped,
+    slt_job_rate;
+/// The socket's job with short epochs and a log that is synced less often: for planted mistakes.
+extern const slt_sim_job slt_job_quick;
+extern const slt_sim_job *const slt_all_jobs[]; ///< NULL-ended
+
+// ---------------------------------------------------------------- trials
+
+typedef enum slt_fate {
+    SLT_KEEP = 0, ///< the process died, the machine lives on
+    SLT_POWER,    ///< what was not synced is kept, lost or torn, by the seed
+    SLT_LOSE_ALL, ///< all that was not synced is lost
+    SLT_N_FATES,
+} slt_fate;
+
+/// What happens to one process, and to the disk when it is dead.
+typedef struct slt_doom {
+    sli_fault fault;
+    int64_t kill_at_us; ///< virtual time; 0: not
+    slt_fate fate;
+} slt_doom;
+
+typedef struct slt_trial {
+    const slt_sim_job *job;
+    uint64_t seed;
+    double switch_chance;
+    slt_doom dooms[SLT_MOST_LIVES];
+    int32_t n_dooms;
+    const char *bug; ///< planted; NULL: none
+    /// Called after the first ending, before the next process: what a bad disk or operator does.
+    void (*spoil)(slt_sim *sim);
+    /// After `spoil` a stop with an error that has one of these words is right; NULL: none is.
+    const char *may_say[2];
+} slt_trial;
+
+struct slt_sim {
+    const slt_trial *trial;
+    sli_world *world;
+    sl_env *env;         ///< of the process that runs
+    sli_peer *peer;      ///< the socket's other side
+    slt_counts due;      ///< words that were put into files
+    slt_counts promised; ///< words of socket lines that were seen synced in the write-ahead log
+    slt_counts called;   ///< words that foreachRDD was called with, each epoch counted once
+    char *calls[SLT_MOST_EPOCHS]; ///< rows that foreachRDD got, by epoch
+    char ignored[64][9];          ///< tags of what was published before `spoil`
+    int32_t n_ignored;
+    int32_t lives, deaths;
+    int64_t wal_generation; ///< the newest whose segments were looked at for promises
+    int32_t rounds;         ///< fed so far
+    bool ended_once, zombies, stopped_rightly;
+    bool hurt;                        ///< some call may have failed: a connection may have broken
+    int64_t calls_of[SLT_MOST_LIVES]; ///< outside calls of each life
+    bool reached[SLT_MOST_LIVES];     ///< its fault
+    char error[640];                  ///< of the last life that ended with one
+    char wrong[640];                  ///< the first thing that does not hold; "" when all does
+};
+
+/// A world with its input scheduled. Never NULL: stops the program without memory.
+slt_sim *slt_sim_new(const slt_trial *trial);
+/// Adds its call sites to the program's table, and frees.
+void slt_sim_free(SL_TAKES slt_sim *sim);
+/// All lives. True when everything held; else sim->wrong says what did not.
+bool slt_sim_run(slt_sim *sim);
+/// One process from boot to end, in `env`: SL_E_END when it ended well.
+sl_code slt_sim_life(slt_sim *sim, sl_env *env, sl_error *err);
+void slt_sim_wrong(slt_sim *sim, const char *fmt, ...) SL_PRINTF(2, 3); ///< the first one stays
+/// What came of a trial.
+typedef struct slt_outcome {
+    bool right;
+    bool reached[SLT_MOST_LIVES];
+    int64_t calls_of[SLT_MOST_LIVES];
+    int32_t lives, deaths;
+    uint64_t trace;
+    char wrong[640];
+    char error[640];
+    bool stopped_rightly;
+} slt_outcome;
+slt_outcome slt_trial_run(const slt_trial *trial);
+
+/// A driver pauses before its call `i`; the next one boots; before that one's call `j` the first
+/// goes on for `m` calls (SLI_FOREVER: to its end). Then the second runs to its end (k = 0), or for
+/// `k` calls and dies, and a third finishes. *reached false: the first ended before call `i`.
+typedef struct slt_zombie {
+    int64_t i, j, m, k;
+} slt_zombie;
+slt_outcome slt_zombie_run(const slt_trial *trial, slt_zombie at, bool *reached);
+/// The `n`-th triple of a job that makes `calls` calls.
+slt_zombie slt_zombie_at(const slt_sim_job *job, int64_t calls, int64_t n);
+/// The trial of a seed: a job and what befalls its processes.
+slt_trial slt_trial_of_seed(uint64_t seed);
+/// For `spoil`: the disk loses the last SEALED frame and all after it, though they were synced.
+void slt_spoil_rot(slt_sim *sim);
+/// For `spoil`: the checkpoint is deleted, the outputs are not.
+void slt_spoil_wipe(slt_sim *sim);
+
+// ---------------------------------------------------------------- what a reader sees
+
+/// Groups of a file sink, one after the other.
+typedef struct slt_groups {
+    sli_str text;
+    size_t ends[SLT_MOST_GROUPS + 1]; ///< group g is text[ends[g - 1] .. ends[g])
+    int32_t n;
+} slt_groups;
+
+/// Reads them and checks that they are a prefix. The caller resets `out->text` in any case.
+bool slt_groups_read(slt_sim *sim, const char *dir, slt_groups *out);
+/// Adds "word,n" lines of groups from+1 .. to.
+void slt_groups_count(const slt_groups *groups, int32_t from, int32_t to, slt_counts *out);
+/// "word,n" lines of the table `counts`, in order of rows, and the last group committed.
+bool slt_sqlite_read(slt_sim *sim, const char *path, sli_str *out, int64_t *group);
+/// Marks the socket's lines that are durable in the write-ahead log.
+void slt_promises_note(slt_sim *sim);
+/// As slt_promises_note, of the newest generation only: an older one's promises are nobody's.
+void slt_promises_newest(slt_sim *sim);
+/// The durable bytes of a file: what a power loss that loses all would leave.
+void slt_durable_bytes(sli_world *world, const char *path, sli_str *out);
+
+/// Takes the lock of the checkpoint away from its holder. Locks of databases stay: nothing is
+/// promised without them.
+void slt_break_job_lock(sli_world *world);
+
+// ---------------------------------------------------------------- call sites
+
+/// Merges a world's call sites into the program's table.
+void slt_sites_add(const sli_world *world);
+/// Prints the table; false, naming them, when a numbered site was never crashed at.
+bool slt_sites_tell(char *missing, size_t size);
+
+/// Builds with assertions and sanitizers are many times slower: they try a part of what release
+/// does.
+#ifdef SL_DEBUG
+#define SLT_SLOW_BUILD 1
+#else
+#define SLT_SLOW_BUILD 0
+#endif
+
+/// Long runs do all, short ones every `step`-th with a start that the job's name settles.
+int64_t slt_thin(int64_t short_step);

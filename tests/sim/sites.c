@@ -1,0 +1,55 @@
+// Every kind of outside call, merged over all worlds of the program: how often it was called,
+// crashed at and failed.
+#include "sim/sim.h"
+
+#include <stdio.h>
+
+enum { MOST_SITES = 64 };
+
+static sli_site *table(int32_t **n)
+{
+    static sli_site sites[MOST_SITES]; // the program's one table: tests add, the last one prints
+    static int32_t n_sites;
+    *n = &n_sites;
+    return sites;
+}
+
+void slt_sites_add(const sli_world *world)
+{
+    int32_t *n = NULL;
+    sli_site *sites = table(&n);
+    const sli_site *more = NULL;
+    int32_t n_more = sli_world_sites(world, &more);
+    SL_ASSERT(n_more <= MOST_SITES, "more call sites than the table has room for");
+    *n = n_more;
+    for (int32_t i = 0; i < n_more; i++) {
+        sites[i].name = more[i].name;
+        sites[i].answers_only = more[i].answers_only;
+        sites[i].calls += more[i].calls;
+        sites[i].crashes += more[i].crashes;
+        sites[i].failures += more[i].failures;
+    }
+}
+
+bool slt_sites_tell(char *missing, size_t size)
+{
+    int32_t *n = NULL;
+    const sli_site *sites = table(&n);
+    bool all = true;
+    missing[0] = '\0';
+    printf("# %-18s %12s %10s %10s\n", "call site", "calls", "crashes", "failures");
+    for (int32_t i = 0; i < *n; i++) {
+        const sli_site *s = &sites[i];
+        printf("# %-18s %12lld %10lld %10lld%s\n", s->name, (long long)s->calls,
+               (long long)s->crashes, (long long)s->failures,
+               s->answers_only ? "  (only answers)"
+               : s->calls == 0 ? "  (no job here calls it)"
+                               : "");
+        if (!s->answers_only && s->calls > 0 && s->crashes == 0) {
+            size_t used = strlen(missing);
+            (void)snprintf(missing + used, size - used, " %s", s->name);
+            all = false;
+        }
+    }
+    return all;
+}

@@ -1,0 +1,154 @@
+// A crash at every outside call, with every fate of what was not synced; then a second crash in the
+// recovery from it.
+#include "sim/sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const slt_sim_job *job_named(const char *name, size_t size)
+{
+    for (int32_t j = 0; slt_all_jobs[j] != NULL; j++) {
+        if (strncmp(slt_all_jobs[j]->name, name, size) == 0 &&
+            slt_all_jobs[j]->name[size] == '\0') {
+            return slt_all_jobs[j];
+        }
+    }
+    return NULL;
+}
+
+/// SLUICE_CRASHES=JOB:SEED:CALL.FATE[/CALL.FATE]... repeats one run.
+static bool trial_of_text(const char *text, slt_trial *out)
+{
+    char *at = NULL;
+    size_t name = strcspn(text, ":");
+    *out = (slt_trial){.job = job_named(text, name)};
+    if (out->job == NULL || text[name] != ':') {
+        return false;
+    }
+    out->seed = strtoull(text + name + 1, &at, 10);
+    while (*at != '\0' && out->n_dooms < SLT_MOST_LIVES) {
+        slt_doom *doom = &out->dooms[out->n_dooms++];
+        doom->fault.crash_at_call = strtoll(at + 1, &at, 10);
+        if (*at != '.') {
+            return false;
+        }
+        doom->fate = (slt_fate)strtol(at + 1, &at, 10);
+    }
+    return true;
+}
+
+static void run_crash(const slt_trial *trial, bool *reached, int64_t *calls)
+{
+    slt_outcome out = slt_trial_run(trial);
+    if (!out.right) {
+        fail_msg("%s\nrepeat: SLUICE_CRASHES=%s:%llu:%lld.%d/%lld.%d tests/test_t_sim "
+                 "sim_repeats_one_run",
+                 out.wrong, trial->job->name, (unsigned long long)trial->seed,
+                 (long long)trial->dooms[0].fault.crash_at_call, (int)trial->dooms[0].fate,
+                 (long long)trial->dooms[1].fault.crash_at_call, (int)trial->dooms[1].fate);
+    }
+    int32_t last = trial->n_dooms - 1;
+    *reached = out.reached[last];
+    *calls = out.calls_of[last + 1 < SLT_MOST_LIVES ? last + 1 : last];
+}
+
+/// Every fate of a crash at one call, then a power loss with strands that run in another order.
+/// False: there is no such call.
+static bool crash_at(const slt_sim_job *job, int64_t n, int64_t *runs)
+{
+    bool reached = false, any = true;
+    int64_t calls = 0;
+    for (int32_t k = 0; k < SLT_N_FATES + 2 && any; k++) {
+        slt_trial trial = {.job = job, .seed = (uint64_t)(n * 8 + k), .n_dooms = 1};
+        trial.switch_chance = k < SLT_N_FATES ? 0 : 0.2;
+        trial.dooms[0] = (slt_doom){.fault = {.crash_at_call = n},
+                                    .fate = k < SLT_N_FATES ? (slt_fate)k : SLT_POWER};
+        run_crash(&trial, &reached, &calls);
+        (*runs)++;
+        any = reached || k >= SLT_N_FATES; // another order makes other calls
+    }
+    return any;
+}
+
+static void sweep(const slt_sim_job *job)
+{
+    int64_t n = 1, runs = 0;
+    while (crash_at(job, n, &runs)) {
+        n += SLT_SLOW_BUILD ? 9 : 1;
+    }
+    printf("# %s: a crash at each of %lld outside calls, %lld runs\n", job->name,
+           (long long)(n - 1), (long long)runs);
+    assert_true(n > 50);
+}
+
+SL_TEST(sim_files_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
+{
+    sweep(&slt_job_files);
+}
+
+SL_TEST(sim_socket_and_state_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
+{
+    sweep(&slt_job_socket);
+}
+
+SL_TEST(sim_join_and_calls_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
+{
+    sweep(&slt_job_joined);
+}
+
+SL_TEST(sim_several_epochs_a_group_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
+{
+    sweep(&slt_job_grouped);
+}
+
+SL_TEST(sim_rate_survives_a_crash_at_every_call, "EXACTLY-ONCE-1")
+{
+    sweep(&slt_job_rate);
+}
+
+// ---------------------------------------------------------------- two crashes
+
+/// The second process is crashed at every `step`-th of its calls, too.
+static int64_t sweep_recovery(const slt_sim_job *job, int64_t first, int64_t step)
+{
+    bool reached = true;
+    int64_t runs = 0, calls = 0;
+    for (int64_t second = 1 + first % step; reached; second += step) {
+        slt_trial trial = {.job = job, .seed = (uint64_t)(first * 1000 + second), .n_dooms = 2};
+        trial.dooms[0] = (slt_doom){.fault = {.crash_at_call = first},
+                                    .fate = (slt_fate)((first + second) % SLT_N_FATES)};
+        trial.dooms[1] =
+            (slt_doom){.fault = {.crash_at_call = second}, .fate = (slt_fate)(1 + second % 2)};
+        run_crash(&trial, &reached, &calls);
+        runs++;
+    }
+    return runs;
+}
+
+SL_TEST(sim_jobs_survive_a_second_crash_while_they_recover, "EXACTLY-ONCE-1")
+{
+    int64_t runs = 0, step = slt_thin(23), each = slt_thin(29);
+    for (int32_t j = 0; slt_all_jobs[j] != NULL; j++) {
+        slt_trial whole = {.job = slt_all_jobs[j], .seed = 1};
+        int64_t calls = slt_trial_run(&whole).calls_of[0];
+        for (int64_t first = 1 + j; first <= calls; first += each) {
+            runs += sweep_recovery(slt_all_jobs[j], first, step);
+        }
+    }
+    printf("# %lld runs with two crashes\n", (long long)runs);
+    assert_true(runs > 100);
+}
+
+// ---------------------------------------------------------------- one run again
+
+SL_TEST(sim_repeats_one_run, "")
+{
+    const char *text = getenv("SLUICE_CRASHES");
+    slt_trial trial;
+    assert_true(trial_of_text(text == NULL ? "files:1:100.1/50.2" : text, &trial));
+    slt_outcome out = slt_trial_run(&trial);
+    if (!out.right) {
+        fail_msg("%s", out.wrong);
+    }
+    assert_int_equal(out.deaths, 2);
+}
