@@ -70,7 +70,8 @@ SL_API sl_rdd *sl_rdd_reduce_by_key(sl_rdd *rdd, const char *keys, const char *a
 /// rows.
 SL_API sl_rdd *sl_rdd_group_by_key(sl_rdd *rdd, const char *keys, int32_t n_partitions);
 /// Inner join on key columns of the same names and types: keys, the rest of `a`, the rest of `b`.
-/// Duplicates multiply. A column of `b` named as one of `a` gets the suffix "_2". Null keys equal each other.
+/// Duplicates multiply. A column of `b` named as one of `a` gets the suffix "_2". Null keys equal
+/// each other.
 SL_API sl_rdd *sl_rdd_join(sl_rdd *a, sl_rdd *b, const char *keys, int32_t n_partitions);
 /// As sl_rdd_join, without a shuffle of `rdd`: `table` is collected once, and each task probes it.
 /// For small tables.

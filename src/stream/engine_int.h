@@ -124,8 +124,8 @@ struct sli_engine {
     bool plan_first;     ///< an output acts before SEALED: PLAN is synced alone
 
     sli_strand *writer, *committer, *compactor;
-    bool seal_broken;   ///< writer: a group could not be sealed, so no later one may be
-    bool commit_broken; ///< committer: a group could not be shown, so no later one may be
+    bool seal_broken;           ///< writer: a group could not be sealed, so no later one may be
+    bool commit_broken;         ///< committer: a group could not be shown, so no later one may be
     sli_compaction *compaction; ///< running, or NULL
     _Atomic int32_t compaction_done;
     sli_delta_ref *deltas;
