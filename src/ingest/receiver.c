@@ -226,6 +226,8 @@ static bool take(void *ctx, const void *data, size_t size, bool cut)
     sli_receiver *r = ctx;
     sl_error error = SL_ERROR_INIT;
     sl_code rc = SL_OK;
+    // Counted before anybody can see the bytes: an epoch may take, commit and release them at once.
+    (void)sli_budget_reserve(r->ingest->env.budget, (int64_t)size, true);
     sli_mutex_lock(&r->mutex);
     sli_str_add(&r->pending, data, size);
     r->cut = cut && r->pending.size > 0;
@@ -240,10 +242,10 @@ static bool take(void *ctx, const void *data, size_t size, bool cut)
     }
     bool room = has_room(r);
     r->paused = !room;
+    int64_t held = r->bytes;
     sli_mutex_unlock(&r->mutex);
-    sli_budget_reserve(r->ingest->env.budget, (int64_t)size, true);
     sli_metric_add(sli_receiver_metric(r, SLI_INGEST_BYTES), (int64_t)size);
-    sli_metric_set(sli_receiver_metric(r, SLI_INGEST_PENDING), r->bytes);
+    sli_metric_set(sli_receiver_metric(r, SLI_INGEST_PENDING), held);
     if (!room) {
         sli_metric_add(sli_receiver_metric(r, SLI_INGEST_PAUSES), 1);
     }

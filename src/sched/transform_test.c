@@ -1,5 +1,6 @@
 // Each transformation as a golden case, with 1, 3 and 7 partitions, 1 and 4 workers, and 64 KiB of
 // memory.
+#include "sched/sched_int.h"
 #include "sched/world_test.h"
 
 #include <stdio.h>
@@ -132,6 +133,32 @@ SL_TEST(map_partitions_shares_state_and_ends_empty_partitions_too, "")
     world_open(&w, (world_conf){.workers = 2, .pool = true});
     sl_rdd *in = rdd_of(&w, WORDS, "a,1;b,2;c,3;", 4); // cut at i * 3 / 4: 0 1 1 1
     SL_CHECK_TEXT(collect_text(then(in, sl_rdd_map_partitions(in, &sum_fn, NULL))), "0\n1\n2\n3\n");
+    world_close(&w);
+}
+
+SL_TEST(what_is_known_to_be_empty_runs_no_map_tasks, "")
+{
+    world w;
+    world_open(&w, (world_conf){.workers = 2, .pool = true});
+    sl_rdd *none = sl_rdd_empty(world_session(&w), WORDS, 4);
+    sl_rdd *kept = then(none, sl_rdd_where(none, "n > 0"));
+    sl_rdd *sums = then(kept, sl_rdd_reduce_by_key(kept, "word", "sum(n) as s", 3));
+    assert_true(sums->is_empty);
+    assert_int_equal(sums->rows_expected, 0);
+    int64_t before = sli_metric_value(w.sched->tasks);
+    SL_CHECK_TEXT(collect_text(sums), "");
+    assert_int_equal(sli_metric_value(w.sched->tasks) - before, 3); // of the result only
+    none = sl_rdd_empty(world_session(&w), WORDS, 2); // a function with an end makes rows of none
+    sl_rdd *ends = then(none, sl_rdd_map_partitions(none, &sum_fn, NULL));
+    assert_false(ends->is_empty);
+    SL_CHECK_TEXT(collect_text(ends), "0\n0\n");
+    sl_rdd *some = rdd_of(&w, WORDS, "a,1;b,2;", 2);
+    none = sl_rdd_empty(world_session(&w), WORDS, 1);
+    sl_rdd *both = then(none, sl_rdd_union(some, none));
+    sl_rdd_unref(some);
+    assert_false(both->is_empty);
+    assert_int_equal(both->rows_expected, 2);
+    SL_CHECK_TEXT(collect_text(both), "a,1\nb,2\n");
     world_close(&w);
 }
 
