@@ -441,9 +441,11 @@ SL_TEST(pool_cancel_waits_for_what_runs, "")
         assert_int_equal(slow.runs, 1);
         for (int i = 0; i < 2; i++) {
             const job *j = next_job(&r);
-            assert_int_equal(sli_work_was_run(&j->work), j == &slow);
+            assert_int_equal(sli_work_was_run(&j->work), j->runs);
         }
-        assert_int_equal(never.runs, 0);
+        // In the real world the gate may open before the driver is inside cancel; simulated strands
+        // run in waits only, so there the second work is certainly still queued.
+        assert_true(r.world == NULL || never.runs == 0);
         expect_end(&r);
         sli_strand_free(opener);
         sli_signal_free(slow.gate);
