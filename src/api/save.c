@@ -75,25 +75,12 @@ static sl_code run_save(sl_rdd *rdd, save *s, sl_arena *arena, sl_error *err)
     return commit(s, arena, err);
 }
 
-static sl_code make_id(sl_env *env, char id[33], sl_error *err)
-{
-    static const char digits[] = "0123456789abcdef";
-    uint8_t bytes[16];
-    SL_TRY(sli_env_random(env, bytes, sizeof bytes, err));
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        id[2 * i] = digits[bytes[i] >> 4];
-        id[2 * i + 1] = digits[bytes[i] & 15];
-    }
-    id[32] = '\0';
-    return SL_OK;
-}
-
 sl_code sl_rdd_save(sl_rdd *rdd, const char *url, sl_error *err)
 {
     char id[33];
     SL_TRY(sl_rdd_check(rdd, err));
     sli_runtime *runtime = rdd->runtime;
-    SL_TRY(make_id(runtime->env, id, err));
+    SL_TRY(sli_env_random_id(runtime->env, id, err));
     sli_sink_env env = {.env = runtime->env,
                         .metrics = runtime->metrics,
                         .log = runtime->log,

@@ -329,12 +329,7 @@ static sl_code make_id(sli_ckpt *ckpt, sl_error *err)
         sli_hash_text(sli_hash128_of(ckpt->name, strlen(ckpt->name)), ckpt->job_id);
         return SL_OK;
     }
-    uint8_t bytes[16];
-    SL_TRY(sli_env_random(ckpt->env, bytes, sizeof bytes, err));
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        (void)snprintf(ckpt->job_id + 2 * i, 3, "%02x", bytes[i]);
-    }
-    return SL_OK;
+    return sli_env_random_id(ckpt->env, ckpt->job_id, err);
 }
 
 static sl_code manifest_file(sli_ckpt *ckpt, const char *temp, sl_error *err)

@@ -28,6 +28,19 @@ sl_code sli_env_random(sl_env *env, void *out, size_t size, sl_error *err)
     return env->ops->random(env, out, size, err);
 }
 
+sl_code sli_env_random_id(sl_env *env, char out[33], sl_error *err)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t bytes[16];
+    SL_TRY(sli_env_random(env, bytes, sizeof bytes, err));
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    out[32] = '\0';
+    return SL_OK;
+}
+
 // ---------------------------------------------------------------- files
 
 sl_code sli_file_open(sl_env *env, const char *path, sli_open_mode mode, sli_file **out,

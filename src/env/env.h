@@ -38,6 +38,9 @@ int64_t sli_env_cpu_us(sl_env *env);
 /// Unpredictable bytes (job ids). Seeded in simulation.
 sl_code sli_env_random(sl_env *env, void *out, size_t size, sl_error *err);
 
+/// A random id: 32 hex digits and a zero.
+sl_code sli_env_random_id(sl_env *env, char out[33], sl_error *err);
+
 // ---------------------------------------------------------------- files
 //
 // Data and name become durable separately: sli_file_sync for the bytes, sli_env_sync_dir for the

@@ -109,6 +109,14 @@ typedef struct sli_weight {
 } sli_weight;
 void sli_weight_set(sli_weight *weight, int64_t bytes);
 
+/// What needs all rows of a shuffle's share at once (groupByKey, sortBy): gathers them as one
+/// batch, counted in the budget, and hands it to `over`; nothing is called for a share without
+/// rows.
+typedef sl_code (*sli_over_rows)(const sli_op *op, const sl_batch *rows, sli_task *task,
+                                 sli_push_fn push, void *ctx, sl_error *err);
+sl_code sli_whole_partition(sl_rdd *rdd, int32_t partition, sli_task *task, sli_over_rows over,
+                            sli_push_fn push, void *ctx, sl_error *err);
+
 // ---------------------------------------------------------------- order (order.c)
 
 typedef struct sli_order sli_order;

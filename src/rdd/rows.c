@@ -104,3 +104,23 @@ void sli_weight_set(sli_weight *weight, int64_t bytes)
     }
     weight->bytes = bytes;
 }
+
+sl_code sli_whole_partition(sl_rdd *rdd, int32_t partition, sli_task *task, sli_over_rows over,
+                            sli_push_fn push, void *ctx, sl_error *err)
+{
+    const sli_op *op = rdd->body;
+    sli_rows held = {0};
+    sli_weight weight = {.budget = task->runtime->budget};
+    sl_batch *rows = NULL;
+    sl_code rc = sli_shuffle_each(rdd->deps[0].shuffle, partition, task, sli_rows_push, &held, err);
+    if (rc == SL_OK && held.n > 0) {
+        sli_weight_set(&weight, held.bytes);
+        rc = sli_rows_concat(&held, op->in, &rows, err);
+        sli_rows_reset(&held);
+        rc = rc != SL_OK ? rc : over(op, rows, task, push, ctx, err);
+    }
+    sl_batch_unref(rows);
+    sli_rows_reset(&held);
+    sli_weight_set(&weight, 0);
+    return rc;
+}

@@ -94,6 +94,11 @@ typedef struct sli_sink_ops {
     void (*abort)(sli_sink *self);
     /// Frees self. Thread: driver, once every other call has returned.
     void (*close)(SL_TAKES sli_sink *self);
+
+    /// Displays only (NULL in all others): how many rows of an epoch it can show; the engine keeps
+    /// no more. A display shows epochs without rows too, and its commit is quick enough for the
+    /// driver's own thread.
+    int64_t (*rows_wanted)(const sli_sink *self);
 } sli_sink_ops;
 
 struct sli_sink {

@@ -89,7 +89,7 @@ static sl_code open_sinks(sli_engine *engine, sl_error *err)
         if (rc != SL_OK) {
             return sl_error_wrap(err, rc, "open output %s (%s)", output->uid, output->url);
         }
-        engine->inline_commit = engine->inline_commit && output->sink->ops == &sli_sink_console;
+        engine->inline_commit = engine->inline_commit && output->sink->ops->rows_wanted != NULL;
     }
     return SL_OK;
 }
@@ -185,17 +185,10 @@ sl_code sli_engine_open_state(sli_engine *engine, sl_error *err)
 
 static sl_code open_checkpoint(sli_engine *engine, sl_error *err)
 {
-    static const char digits[] = "0123456789abcdef";
     const char *dir = sl_conf_text(engine->env.conf, "checkpoint");
     engine->generation = 1;
     if (dir == NULL || dir[0] == '\0') {
-        uint8_t id[16];
-        SL_TRY(sli_env_random(engine->world, id, sizeof id, err));
-        for (size_t i = 0; i < sizeof id; i++) {
-            engine->job_id[2 * i] = digits[id[i] >> 4];
-            engine->job_id[2 * i + 1] = digits[id[i] & 15];
-        }
-        return SL_OK;
+        return sli_env_random_id(engine->world, engine->job_id, err);
     }
     sli_ckpt_job job = {
         .name = engine->env.job_name,

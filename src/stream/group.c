@@ -231,7 +231,7 @@ static sl_code commit_sink(sli_group *group, sli_output *output, sli_share *shar
 
 static bool shows_idle_epochs(const sli_output *output)
 {
-    return output->sink->ops == &sli_sink_console;
+    return output->sink->ops->rows_wanted != NULL;
 }
 
 static sl_code commit_sinks(sli_group *group, sl_error *err)

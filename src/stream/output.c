@@ -209,18 +209,11 @@ static sl_code run_job(delivery *d, sli_epoch *epoch, sl_rdd *rdd, int64_t rows_
     return rc;
 }
 
-/// Console outputs show the first rows of the epoch only; more than that need not be kept.
+/// A display shows the first rows of the epoch only; more than that need not be kept.
 static int64_t row_limit_of(const sli_output *output)
 {
-    const char *rows =
-        strncmp(output->url, "console:", 8) == 0 ? strstr(output->url, "rows=") : NULL;
-    int64_t n = 0;
-    if (rows == NULL) {
-        return INT64_MAX;
-    }
-    rows += strlen("rows=");
-    sl_text digits = {rows, strspn(rows, "0123456789")};
-    return sli_scan_int64(digits, &n, NULL) == SL_OK ? n + 1 : INT64_MAX;
+    const sli_sink *sink = output->sink;
+    return sink->ops->rows_wanted == NULL ? INT64_MAX : sink->ops->rows_wanted(sink);
 }
 
 static sl_code run_sink(sli_engine *engine, sli_output *output, sli_epoch *epoch, sli_share *share,

@@ -191,6 +191,12 @@ static void console_close(sli_sink *sink)
     sl_free(sink);
 }
 
+/// One more than is shown: whether there are more is shown, too.
+static int64_t console_rows_wanted(const sli_sink *self)
+{
+    return ((const console *)self)->rows + 1;
+}
+
 const sli_sink_ops sli_sink_console = {
     .struct_size = sizeof(sli_sink_ops),
     .scheme = "console",
@@ -201,4 +207,5 @@ const sli_sink_ops sli_sink_console = {
     .recover = console_recover,
     .commit = console_commit,
     .close = console_close,
+    .rows_wanted = console_rows_wanted,
 };
