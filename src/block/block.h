@@ -8,7 +8,9 @@
 ///
 /// Spilled files are scratch: they are never synced, never read by another process, and are removed
 /// at open and close. A spilled block stays on disk until it is replaced or removed; each read
-/// checks its hashes.
+/// checks its hashes. A cached or broadcast block at MEMORY_AND_DISK is put back into memory by a
+/// read of it when there is room without evicting others; its file stays, so that it can be evicted
+/// again without writing.
 #pragma once
 
 #include "col/col.h"
@@ -78,6 +80,7 @@ typedef struct sli_blocks_stats {
     int64_t spilled;  ///< blocks written to disk
     int64_t dropped;  ///< MEMORY_ONLY blocks that were evicted or not kept
     int64_t reloaded; ///< reads of spilled blocks
+    int64_t returned; ///< spilled blocks that a read put back into memory
 } sli_blocks_stats;
 void sli_blocks_stats_of(sli_blocks *blocks, sli_blocks_stats *out);
 

@@ -18,6 +18,9 @@ typedef struct sli_content {
     const sl_batch *batches[];
 } sli_content;
 
+/// Frees batches and content, which must not be reserved any more; accepts NULL.
+void sli_content_free(SL_TAKES sli_content *content);
+
 /// A file of the spill directory. Number 0: none.
 typedef struct sli_spill_file {
     int64_t number, size_bytes;
@@ -32,6 +35,7 @@ typedef struct sli_block {
     sl_level level;
     int32_t
         pins; ///< who reads or spills it now; content, file and the struct itself stay while > 0
+    int64_t bytes; ///< of memory that it takes, or would take
     bool removed;  ///< no longer in the index; the last pin frees it
     bool is_idle;  ///< in its owner's list of blocks that may be evicted
     int64_t stamp; ///< when it became idle
@@ -119,6 +123,29 @@ sl_code sli_spill_write(sli_spill *spill, const sl_batch *const *batches, int32_
 sl_code sli_spill_read(sli_spill *spill, sli_spill_file file, sli_batch_fn each, void *ctx,
                        bool *damaged, sl_error *err);
 void sli_spill_remove(sli_spill *spill, sli_spill_file file);
+
+// ---------------------------------------------------------------- from disk back into memory
+
+/// A spilled block that is kept in memory as it is read.
+typedef struct sli_reload {
+    sli_budget *budget;
+    sli_content *content;   ///< what was read so far; NULL: given up
+    int64_t reserved_bytes; ///< 0 once given up
+    int32_t capacity;       ///< of content->batches
+    sli_batch_fn each;      ///< the reader's
+    void *ctx;
+} sli_reload;
+
+/// Reserves `bytes`, evicting nobody. False: there is no room, nothing is held and nothing to end.
+bool sli_reload_begin(sli_reload *self, sli_budget *budget, int64_t bytes, sli_batch_fn each,
+                      void *ctx);
+/// Keeps the batch while memory lasts, and shows it to the reader: `ctx` is the sli_reload.
+sl_code sli_reload_show(void *ctx, const sl_batch *batch, sl_error *err);
+/// The caller's content with its bytes reserved, when `whole` says that all of the block was shown;
+/// NULL: it was given up, and nothing is held.
+sli_content *sli_reload_end(sli_reload *self, bool whole);
+
+// ---------------------------------------------------------------- the spill directory
 
 /// The directory is there and locked by us; makes and cleans it at the first call. Thread: any.
 sl_code sli_spill_open_dir(sli_spill *spill, sl_error *err);

@@ -6,7 +6,8 @@
 /// last one who unpins it.
 ///
 ///     put ─► reserve ─ok─► in memory, idle ──evict: MEMORY_ONLY────► gone
-///              │ full                    └──evict: MEMORY_AND_DISK─► on disk
+///              │ full              ▲     └──evict: MEMORY_AND_DISK─► on disk
+///              │                   └── read again, and there is room ────┘
 ///              └─ evict others, try again; nothing can go ─► own content to disk, or not kept
 #include "block/block_int.h"
 
@@ -36,6 +37,9 @@ static const sli_metric_info infos[] = {
     {.name = "sluice_blocks_reloaded_total",
      .kind = SLI_COUNTER,
      .text = "Reads of spilled blocks."},
+    {.name = "sluice_blocks_returned_total",
+     .kind = SLI_COUNTER,
+     .text = "Spilled blocks that a read has put back into memory."},
     {.name = "sluice_block_spill_failures_total",
      .kind = SLI_COUNTER,
      .text = "Blocks that could not be written to the spill directory."},
@@ -53,6 +57,7 @@ enum {
     SPILLED_BYTES,
     DROPPED,
     RELOADED,
+    RETURNED,
     SPILL_FAILURES,
     DAMAGED,
     N_METRICS
@@ -121,7 +126,7 @@ void sli_blocks_spill_limit(sli_blocks *blocks, int64_t limit_bytes)
 
 // ---------------------------------------------------------------- content
 
-static void free_batches(sli_content *content)
+void sli_content_free(sli_content *content)
 {
     if (content == NULL) {
         return;
@@ -148,7 +153,7 @@ static sl_code make_content(sl_batch *const *batches, int32_t n, sli_content **o
         if (sli_batch_is_loose(batches[i])) {
             sl_code rc = sli_batch_compact(batches[i], &kept, err);
             if (rc != SL_OK) {
-                free_batches(content);
+                sli_content_free(content);
                 return rc;
             }
         } else {
@@ -168,7 +173,7 @@ static void drop_content(sli_blocks *self, sli_content *content)
         return;
     }
     int64_t bytes = content->bytes;
-    free_batches(content);
+    sli_content_free(content);
     sli_budget_release(self->budget, bytes);
     count_alone(self, MEMORY, -bytes);
 }
@@ -315,7 +320,7 @@ static sl_code place(sli_blocks *self, sli_block *block, bool *kept, sl_error *e
     if (*kept) {
         rc = spill(self, block->content, &block->file, err);
     }
-    free_batches(block->content); // never reserved
+    sli_content_free(block->content); // never reserved
     block->content = NULL;
     return rc;
 }
@@ -363,6 +368,7 @@ sl_code sli_blocks_put(sli_blocks *blocks, sli_block_id id, sl_level level,
     bool kept = false;
     sl_code rc = make_content(batches, n, &block->content, err);
     if (rc == SL_OK) {
+        block->bytes = block->content->bytes;
         rc = place(blocks, block, &kept, err);
     }
     if (rc == SL_OK) {
@@ -393,10 +399,51 @@ static void leave(sli_blocks *self, sli_block *block, bool forget)
     free_list(self, doomed);
 }
 
-static sl_code read_spilled(sli_blocks *self, const sli_block *block, sli_batch_fn each, void *ctx,
+/// Shuffled and output blocks are read once, so memory given to them would be wasted.
+static bool is_read_again(const sli_block *block)
+{
+    return block->level == SL_MEMORY_AND_DISK &&
+           (block->id.kind == SLI_BLOCK_RDD || block->id.kind == SLI_BLOCK_BROADCAST);
+}
+
+/// Gives a pinned block the content that was read from its file, unless others use it too: they
+/// look at it without the lock. The file stays, so that evicting the block again writes nothing.
+static void put_back(sli_blocks *self, sli_block *block, sli_content *content)
+{
+    sli_mutex_lock(&self->mutex);
+    bool fits = block->pins == 1 && !block->removed && block->content == NULL;
+    count(self, MEMORY, content->bytes);
+    if (fits) {
+        count(self, RETURNED, 1);
+        block->bytes = content->bytes;
+        block->content = content;
+    }
+    sli_mutex_unlock(&self->mutex);
+    if (!fits) {
+        drop_content(self, content);
+    }
+}
+
+static sl_code read_file(sli_blocks *self, sli_block *block, sli_batch_fn each, void *ctx,
+                         bool *damaged, sl_error *err)
+{
+    sli_reload reload;
+    if (!is_read_again(block) ||
+        !sli_reload_begin(&reload, self->budget, block->bytes, each, ctx)) {
+        return sli_spill_read(&self->spill, block->file, each, ctx, damaged, err);
+    }
+    sl_code rc = sli_spill_read(&self->spill, block->file, sli_reload_show, &reload, damaged, err);
+    sli_content *content = sli_reload_end(&reload, rc == SL_OK);
+    if (content != NULL) {
+        put_back(self, block, content);
+    }
+    return rc;
+}
+
+static sl_code read_spilled(sli_blocks *self, sli_block *block, sli_batch_fn each, void *ctx,
                             bool *damaged, sl_error *err)
 {
-    sl_code rc = sli_spill_read(&self->spill, block->file, each, ctx, damaged, err);
+    sl_code rc = read_file(self, block, each, ctx, damaged, err);
     count_alone(self, RELOADED, 1);
     if (!*damaged) {
         return rc; // read, or a failure of the caller's, which gets no text of ours
@@ -494,6 +541,7 @@ void sli_blocks_stats_of(sli_blocks *blocks, sli_blocks_stats *out)
         .spilled = blocks->counts[SPILLED],
         .dropped = blocks->counts[DROPPED],
         .reloaded = blocks->counts[RELOADED],
+        .returned = blocks->counts[RETURNED],
     };
     sli_mutex_unlock(&blocks->mutex);
 }

@@ -221,6 +221,7 @@ SL_TEST(block_evicted_to_disk_is_still_there, "")
     assert_int_equal(s.evicted, 6);
     assert_int_equal(s.dropped, 0);
     assert_int_equal(s.reloaded, 6);
+    assert_int_equal(s.returned, 0); // nobody makes room for a block that is only read
     assert_int_equal(s.n_blocks, 9);
     slt_block_rig_reset(&r);
 }
@@ -375,6 +376,149 @@ SL_TEST(block_each_hands_on_the_callers_failure, "")
         slt_block_expect(r.blocks, slt_rdd(1, 0), 0, 3, 10);
         slt_block_rig_reset(&r);
     }
+}
+
+// ---------------------------------------------------------------- from disk back into memory
+
+/// Block 0 of owner 1 is on disk, and there is room for it again.
+static void rig_with_one_on_disk(slt_rig *r, sli_block_kind kind, sl_level level)
+{
+    rig_for_three(r);
+    assert_true(sli_budget_reserve(r->budget, 10 * KIB * KIB, true)); // state, say
+    assert_int_equal(
+        slt_block_put(r->blocks, (sli_block_id){kind, 1, 0, 0}, level, 0, 1, 100, NULL), SL_OK);
+    sli_budget_release(r->budget, 10 * KIB * KIB);
+    assert_int_equal(slt_block_stats(r->blocks).memory_bytes, 0);
+}
+
+SL_TEST(block_read_from_disk_comes_back_when_there_is_room, "")
+{
+    slt_rig r;
+    rig_with_one_on_disk(&r, SLI_BLOCK_RDD, SL_MEMORY_AND_DISK);
+    int64_t disk_bytes = slt_block_stats(r.blocks).disk_bytes;
+    slt_block_expect(r.blocks, slt_rdd(1, 0), 0, 1, 100);
+    slt_block_expect(r.blocks, slt_rdd(1, 0), 0, 1, 100);
+    sli_blocks_stats s = slt_block_stats(r.blocks);
+    assert_int_equal(s.reloaded, 1); // the second read was from memory
+    assert_int_equal(s.returned, 1);
+    assert_int_equal(s.disk_bytes, disk_bytes);
+    assert_true(s.memory_bytes > 0);
+    assert_int_equal(s.memory_bytes, sli_budget_used(r.budget));
+    put_one(&r, 2, SL_MEMORY_AND_DISK);
+    put_one(&r, 3, SL_MEMORY_AND_DISK);
+    put_one(&r, 4, SL_MEMORY_AND_DISK); // evicts it: it has its file already
+    s = slt_block_stats(r.blocks);
+    assert_int_equal(s.evicted, 1);
+    assert_int_equal(s.spilled, 1);
+    slt_block_expect(r.blocks, slt_rdd(1, 0), 0, 1, 100);
+    assert_int_equal(slt_block_stats(r.blocks).reloaded, 2);
+    slt_block_rig_reset(&r);
+}
+
+SL_TEST(block_comes_back_only_where_that_pays, "")
+{
+    static const struct {
+        sli_block_kind kind;
+        sl_level level;
+        int64_t returned;
+    } cases[] = {
+        {SLI_BLOCK_RDD, SL_MEMORY_AND_DISK, 1},       {SLI_BLOCK_RDD, SL_DISK_ONLY, 0},
+        {SLI_BLOCK_SHUFFLE, SL_MEMORY_AND_DISK, 0},   {SLI_BLOCK_OUTPUT, SL_MEMORY_AND_DISK, 0},
+        {SLI_BLOCK_BROADCAST, SL_MEMORY_AND_DISK, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        slt_rig r;
+        rig_with_one_on_disk(&r, cases[i].kind, cases[i].level);
+        sli_block_id id = {cases[i].kind, 1, 0, 0};
+        slt_block_expect(r.blocks, id, 0, 1, 100);
+        slt_block_expect(r.blocks, id, 0, 1, 100);
+        assert_int_equal(slt_block_stats(r.blocks).returned, cases[i].returned);
+        assert_int_equal(slt_block_stats(r.blocks).memory_bytes > 0, cases[i].returned);
+        slt_block_rig_reset(&r);
+    }
+}
+
+SL_TEST(block_of_many_batches_comes_back_at_its_own_size, "")
+{
+    slt_rig r;
+    slt_block_rig(&r, false, BIG, 1, NULL);
+    assert_true(sli_budget_reserve(r.budget, BIG, true));
+    assert_int_equal(slt_block_put(r.blocks, slt_rdd(1, 0), SL_MEMORY_AND_DISK, 1, 60, 2000, NULL),
+                     SL_OK);
+    sli_budget_release(r.budget, BIG);
+    slt_block_expect(r.blocks, slt_rdd(1, 0), 1, 60, 2000);
+    slt_block_expect(r.blocks, slt_rdd(1, 0), 1, 60, 2000);
+    sli_blocks_stats s = slt_block_stats(r.blocks);
+    assert_int_equal(s.reloaded, 1);
+    assert_in_range(s.memory_bytes, s.disk_bytes / 2, s.disk_bytes * 2);
+    assert_int_equal(s.memory_bytes, sli_budget_used(r.budget));
+    slt_block_rig_reset(&r);
+}
+
+/// A reader within a reader: the inner one must not change what the outer one looks at.
+static sl_code read_again(void *ctx, const sl_batch *batch, sl_error *err)
+{
+    slt_rig *r = ctx;
+    (void)batch;
+    (void)err;
+    slt_block_expect(r->blocks, slt_rdd(1, 0), 0, 1, 100);
+    assert_int_equal(slt_block_stats(r->blocks).returned, 0);
+    return SL_OK;
+}
+
+SL_TEST(block_comes_back_once_for_all_its_readers, "")
+{
+    slt_rig r;
+    bool found = false;
+    rig_with_one_on_disk(&r, SLI_BLOCK_RDD, SL_MEMORY_AND_DISK);
+    assert_int_equal(sli_blocks_each(r.blocks, slt_rdd(1, 0), read_again, &r, &found, NULL), SL_OK);
+    sli_blocks_stats s = slt_block_stats(r.blocks);
+    assert_int_equal(s.reloaded, 2);
+    assert_int_equal(s.returned, 1);
+    assert_int_equal(s.memory_bytes, sli_budget_used(r.budget));
+    slt_block_rig_reset(&r);
+}
+
+SL_TEST(block_whose_reading_fails_or_ends_in_removal_does_not_come_back, "")
+{
+    const sli_batch_fn readers[] = {fail_here, disturb};
+    for (int i = 0; i < 2; i++) {
+        slt_rig r;
+        rig_with_one_on_disk(&r, SLI_BLOCK_RDD, SL_MEMORY_AND_DISK);
+        int calls = 0;
+        nested n = {.rig = &r};
+        bool found = false;
+        sl_code rc = sli_blocks_each(r.blocks, slt_rdd(1, 0), readers[i],
+                                     i == 0 ? (void *)&calls : (void *)&n, &found, NULL);
+        assert_int_equal(rc, i == 0 ? SL_E_CORRUPT : SL_OK);
+        assert_int_equal(slt_block_stats(r.blocks).returned, 0);
+        assert_int_equal(slt_block_stats(r.blocks).memory_bytes, sli_budget_used(r.budget));
+        slt_block_rig_reset(&r);
+    }
+}
+
+/// Memory that lacks for coming back is no failure of the read.
+SL_TEST(block_coming_back_survives_every_failed_allocation, "")
+{
+    bool reached = true;
+    int64_t n_stayed = 0;
+    for (int64_t nth = 1; reached; nth++) {
+        slt_rig r;
+        rig_with_one_on_disk(&r, SLI_BLOCK_RDD, SL_MEMORY_AND_DISK);
+        bool found = false, equal = false;
+        sli_mem_fail_nth(nth);
+        sl_code rc = slt_block_check(r.blocks, slt_rdd(1, 0), 0, 1, 100, &found, &equal, NULL);
+        reached = sli_mem_count() >= nth;
+        sli_mem_fail_nth(0);
+        assert_true(equal && (rc == SL_OK || (reached && rc == SL_E_NOMEM)));
+        sli_blocks_stats s = slt_block_stats(r.blocks);
+        assert_int_equal(s.memory_bytes, sli_budget_used(r.budget));
+        assert_int_equal(s.memory_bytes > 0, s.returned);
+        n_stayed += rc == SL_OK && s.returned == 0 ? 1 : 0;
+        assert_true(reached || s.returned == 1);
+        slt_block_rig_reset(&r);
+    }
+    assert_true(n_stayed > 0);
 }
 
 // ---------------------------------------------------------------- memory

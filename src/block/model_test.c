@@ -88,6 +88,7 @@ static void play(bool simulated, uint64_t seed, int steps)
     }
     sli_blocks_stats s = slt_block_stats(r.blocks);
     assert_true(s.evicted > 0 && s.spilled > 0 && s.dropped > 0 && s.reloaded > 0);
+    assert_true(s.returned > 0 && s.returned < s.reloaded);
     assert_true(sli_budget_peak(r.budget) <= 64 << 10);
     slt_block_rig_reset(&r);
 }

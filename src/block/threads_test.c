@@ -78,6 +78,7 @@ static void play_together(bool simulated, uint64_t seed, int32_t steps)
     }
     sli_blocks_stats stats = slt_block_stats(r.blocks);
     assert_true(stats.spilled > 0 && stats.evicted > 0 && stats.reloaded > 0);
+    assert_true(stats.returned > 0);
     assert_int_equal(stats.memory_bytes, sli_budget_used(r.budget));
     slt_block_rig_reset(&r);
 }
