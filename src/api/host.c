@@ -6,18 +6,17 @@
 static void write_log(void *self, sli_level level, const char *module, const char *line)
 {
     const sli_host *host = self;
+    (void)level;
     (void)module;
     if (host->log_fn != NULL) {
         host->log_fn(host->log_ctx, line);
         return;
     }
-    if (level <= SLI_WARN || sli_env_variable(host->env, "SLUICE_LOG") != NULL) {
-        char text[1100];
-        int n = snprintf(text, sizeof text, "%s\n", line);
-        size_t size = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
-        (void)!sli_env_print(host->env, 2, text, size,
-                             NULL); // a log line that can't be written is lost, nothing else
-    }
+    char text[1100];
+    int n = snprintf(text, sizeof text, "%s\n", line);
+    size_t size = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
+    (void)!sli_env_print(host->env, 2, text, size,
+                         NULL); // a log line that can't be written is lost, nothing else
 }
 
 sl_code sli_host_init(sli_host *host, sl_env *env, sl_error *err)

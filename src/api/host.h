@@ -10,9 +10,8 @@ typedef struct sli_host {
     sl_env *env;
     bool owns_env;
     sli_log *log;
-    void (*log_fn)(
-        void *ctx,
-        const char *line); ///< where log lines go; NULL: standard error, warnings and worse
+    void (*log_fn)(void *ctx,
+                   const char *line); ///< where log lines go; NULL: standard error
     void *log_ctx;
     sl_conf *conf;
     sli_metrics *metrics;

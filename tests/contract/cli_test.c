@@ -343,6 +343,18 @@ SL_TEST(status_tells_where_a_job_is, "")
     SL_CHECK_HAS(slt_out(&p), "\"holderPid\":0");
 }
 
+SL_TEST(the_setting_log_shows_what_it_asks_for, "")
+{
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    run_once(dir);
+    const char *const argv[] = {
+        slt_built(running_count), "--interval", "20ms",  "--checkpoint", "state",
+        "--max-epochs",           "1",          "--log", "stream=info",  NULL};
+    assert_int_equal(slt_run(&p, dir, argv), OK);
+    SL_CHECK_HAS(slt_err(&p), "info  stream: ");
+}
+
 SL_TEST(a_checkpoint_in_use_is_refused_with_the_pid_of_its_job, "ERRORS-3")
 {
     slt_program first, second;
