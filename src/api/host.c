@@ -58,11 +58,37 @@ static sl_code choose_spill_dir(sli_host *host, sl_error *err)
     return host->spill_dir == NULL ? sl_error_nomem(err, 256, "the spill directory's name") : SL_OK;
 }
 
+/// The setting; by default 1 GiB, or half of what the process may use where that is less: the other
+/// half is for what no budget counts (code, stacks, a task's scratch, the user's functions).
+static int64_t choose_memory(const sli_host *host)
+{
+    int64_t bytes = sl_conf_int64(host->conf, "memory");
+    int64_t may_use = sli_env_memory_bytes(host->env);
+    if (!sl_conf_is_set(host->conf, "memory")) {
+        return bytes < may_use / 2 ? bytes : may_use / 2;
+    }
+    if (bytes > may_use) {
+        SLI_LOG(host->log, SLI_WARN, "api",
+                "memory=%lld is more than the %lld bytes that this process may use: the system may "
+                "end it when they are used up",
+                (long long)bytes, (long long)may_use);
+    }
+    return bytes;
+}
+
+/// What the defaults have become on this machine.
+static void tell_start(const sli_host *host, int32_t workers, int32_t processors)
+{
+    SLI_LOG(host->log, SLI_INFO, "api",
+            "start: workers=%d memory=%lld; this process may use processors=%d memory=%lld",
+            workers, (long long)sli_budget_limit(host->budget), processors,
+            (long long)sli_env_memory_bytes(host->env));
+}
+
 static sl_code open_backend(sli_host *host, sl_error *err)
 {
-    int32_t workers = 0;
-    SL_TRY(sli_master_parse(sl_conf_text(host->conf, "master"), sli_env_cpus(host->env), &workers,
-                            err));
+    int32_t workers = 0, processors = sli_env_cpus(host->env);
+    SL_TRY(sli_master_parse(sl_conf_text(host->conf, "master"), processors, &workers, err));
     int32_t backend = sl_conf_choice(host->conf, "backend");
     bool is_inline = backend == 1 || (backend == 0 && workers == 1);
     const sli_exec_ops *ops = is_inline ? &sli_exec_inline : &sli_exec_pool;
@@ -70,6 +96,7 @@ static sl_code open_backend(sli_host *host, sl_error *err)
                      err));
     int64_t parallelism = sl_conf_int64(host->conf, "parallelism");
     host->runtime.parallelism = parallelism > 0 ? (int32_t)parallelism : workers;
+    tell_start(host, workers, processors);
     return SL_OK;
 }
 
@@ -97,7 +124,7 @@ sl_code sli_host_open(sli_host *host, sl_error *err)
     SL_TRY(sl_conf_check(host->conf, err));
     SL_TRY(open_log(host, err));
     SL_TRY(sli_metrics_new(&host->metrics, host->env, err));
-    host->budget = sli_budget_new(sl_conf_int64(host->conf, "memory"));
+    host->budget = sli_budget_new(choose_memory(host));
     if (host->budget == NULL) {
         return sl_error_nomem(err, 64, "the memory budget");
     }

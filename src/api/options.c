@@ -8,7 +8,8 @@ const sl_option sli_host_options[] = {
     {.name = "master",
      .type = SL_OPT_TEXT,
      .fallback = "local[*]",
-     .text = "Where tasks run: local (one worker), local[N], local[*] (a worker a processor)."},
+     .text = "Where tasks run: local (one worker), local[N], local[*] (a worker for each processor "
+             "that affinity and control groups let the process use)."},
     {.name = "name",
      .type = SL_OPT_TEXT,
      .text = "The job's name, in progress and in its checkpoint."},
@@ -25,7 +26,8 @@ const sl_option sli_host_options[] = {
      .fallback = "1GiB",
      .low = "64KiB",
      .text = "Budget for cached, received and shuffled blocks, outboxes and state; over it blocks "
-             "are evicted or spilled."},
+             "are evicted or spilled. By default half of the memory that the machine and control "
+             "groups let the process use, where that is less."},
     {.name = "spill_dir",
      .type = SL_OPT_TEXT,
      .text = "Directory for spilled blocks; default: spill/ in the checkpoint, else a directory of "

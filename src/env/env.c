@@ -264,11 +264,6 @@ void sli_strand_free(sli_strand *strand)
     }
 }
 
-int32_t sli_env_cpus(sl_env *env)
-{
-    return env->ops->cpus(env);
-}
-
 // ---------------------------------------------------------------- sockets and the loop
 
 static sl_code port_check(int32_t port, int32_t low, sl_error *err)
@@ -375,6 +370,16 @@ int sli_loop_fd(sli_loop *loop)
 }
 
 // ---------------------------------------------------------------- the process
+
+int32_t sli_env_cpus(sl_env *env)
+{
+    return env->ops->cpus(env);
+}
+
+int64_t sli_env_memory_bytes(sl_env *env)
+{
+    return env->ops->memory_bytes(env);
+}
 
 int64_t sli_env_pid(sl_env *env)
 {

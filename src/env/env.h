@@ -132,8 +132,6 @@ bool sli_strand_post(sli_strand *strand, sli_work_fn work, void *ctx) SL_MUST_US
 /// Waits until everything posted has run, ends the thread, frees. Not from a work of this strand.
 /// Accepts NULL.
 void sli_strand_free(SL_TAKES sli_strand *strand);
-/// Processors this process may use, >= 1. In simulation 4.
-int32_t sli_env_cpus(sl_env *env);
 
 // ---------------------------------------------------------------- sockets and the loop
 //
@@ -192,6 +190,12 @@ int sli_loop_fd(sli_loop *loop);
 
 // ---------------------------------------------------------------- the process
 
+/// Processors this process may use, >= 1: those of its affinity mask, or the quota of its control
+/// groups, rounded up, where that is less. In simulation as the world says.
+int32_t sli_env_cpus(sl_env *env);
+/// Bytes of memory this process may use: the machine's, or the least that a control group of it
+/// allows. In simulation as the world says.
+int64_t sli_env_memory_bytes(sl_env *env);
 int64_t sli_env_pid(sl_env *env);
 /// Writes to standard output (1) or error (2), whole; a closed pipe is SL_E_IO, never a signal.
 sl_code sli_env_print(sl_env *env, int fd, const void *data, size_t size, sl_error *err);

@@ -317,6 +317,7 @@ CONTRACT(clocks_and_chance)
     assert_int_equal(sli_env_random(b->env, &two, sizeof two, NULL), SL_OK);
     assert_true(one != two);
     assert_true(sli_env_cpus(b->env) >= 1);
+    assert_true(sli_env_memory_bytes(b->env) > 1 << 20);
     assert_true(sli_env_pid(b->env) > 0);
     assert_false(sli_env_bug(b->env, "none-planted"));
     sli_env_phase(b->env, "seal");

@@ -70,7 +70,6 @@ struct sli_env_ops {
     sli_strand *(*strand_new)(sl_env *env, const char *name);
     bool (*strand_post)(sli_strand *strand, sli_work_fn work, void *ctx);
     void (*strand_free)(sli_strand *strand); ///< never NULL
-    int32_t (*cpus)(sl_env *env);
 
     sl_code (*socket_connect)(sl_env *env, const char *host, int32_t port, sli_socket **out,
                               sl_error *err);
@@ -95,6 +94,8 @@ struct sli_env_ops {
     void (*loop_wake)(sli_loop *loop);
     int (*loop_fd)(sli_loop *loop);
 
+    int32_t (*cpus)(sl_env *env);
+    int64_t (*memory_bytes)(sl_env *env);
     int64_t (*pid)(sl_env *env);
     sl_code (*print)(sl_env *env, int fd, const void *data, size_t size, sl_error *err);
     bool (*is_terminal)(sl_env *env, int fd);

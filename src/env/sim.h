@@ -24,6 +24,8 @@ typedef struct sli_world_conf {
     int64_t disk_limit_bytes; ///< 0: no limit; over it writes fail with SL_E_NO_SPACE
     double switch_chance;     ///< at each file call other strands of the process run first, by the
                               ///< seed; 0: only at waits
+    int32_t cpus;             ///< sli_env_cpus; 0: 4
+    int64_t memory_bytes;     ///< sli_env_memory_bytes; 0: 16 GiB
 } sli_world_conf;
 
 sli_world *sli_world_new(const sli_world_conf *conf); ///< NULL without memory

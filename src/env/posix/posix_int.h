@@ -92,7 +92,6 @@ sl_code sli_posix_signal_wait(sli_signal *signal, int64_t deadline_us, sl_error 
 sli_strand *sli_posix_strand_new(sl_env *env, const char *name);
 bool sli_posix_strand_post(sli_strand *strand, sli_work_fn work, void *ctx);
 void sli_posix_strand_free(sli_strand *strand);
-int32_t sli_posix_cpus(sl_env *env);
 
 sl_code sli_posix_socket_connect(sl_env *env, const char *host, int32_t port, sli_socket **out,
                                  sl_error *err);
@@ -122,6 +121,16 @@ sl_code sli_posix_loop_timer(sli_loop *loop, int64_t at_us, sli_ready_fn fn, voi
 sl_code sli_posix_loop_run(sli_loop *loop, int64_t deadline_us, sl_error *err);
 void sli_posix_loop_wake(sli_loop *loop);
 int sli_posix_loop_fd(sli_loop *loop);
+
+/// What the control groups of this process allow; INT64_MAX: they don't limit it.
+typedef struct posix_limits {
+    int64_t processors, memory_bytes;
+} posix_limits;
+
+/// limits.c. `root` stands before every path: "", or a tree of files in tests.
+posix_limits sli_posix_group_limits(const char *root);
+int32_t sli_posix_cpus(sl_env *env);
+int64_t sli_posix_memory_bytes(sl_env *env);
 
 int64_t sli_posix_pid(sl_env *env);
 sl_code sli_posix_print(sl_env *env, int fd, const void *data, size_t size, sl_error *err);

@@ -1,5 +1,4 @@
 /// strand.c — a strand of the real world: a thread that runs a queue of works in order.
-#include <sched.h>
 #include <signal.h>
 
 #include "base/lock.h"
@@ -142,17 +141,4 @@ void sli_posix_strand_free(sli_strand *strand)
     sli_mutex_reset(&self->mutex);
     sl_free(self->ring);
     sl_free(self);
-}
-
-int32_t sli_posix_cpus(sl_env *env)
-{
-    (void)env;
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof set, &set) != 0) {
-        return 1; // more than 1,024 processors: the set does not fit, and one worker is always
-                  // right
-    }
-    int n = CPU_COUNT(&set);
-    return n < 1 ? 1 : n;
 }

@@ -46,8 +46,14 @@ static sl_code sim_random(sl_env *env, void *out, size_t size, sl_error *err)
 static int32_t sim_cpus(sl_env *env)
 {
     enum { CPUS = 4 };
-    (void)env;
-    return CPUS;
+    const sli_world_conf *conf = &env_of(env)->world->conf;
+    return conf->cpus > 0 ? conf->cpus : CPUS;
+}
+
+static int64_t sim_memory_bytes(sl_env *env)
+{
+    const sli_world_conf *conf = &env_of(env)->world->conf;
+    return conf->memory_bytes > 0 ? conf->memory_bytes : INT64_C(16) << 30;
 }
 
 static int64_t sim_pid(sl_env *env)
@@ -150,7 +156,6 @@ static const sli_env_ops sim_ops = {
     .strand_new = sli_sim_strand_new,
     .strand_post = sli_sim_strand_post,
     .strand_free = sli_sim_strand_free,
-    .cpus = sim_cpus,
     .socket_connect = sli_sim_socket_connect,
     .socket_listen = sli_sim_socket_listen,
     .socket_accept = sli_sim_socket_accept,
@@ -168,6 +173,8 @@ static const sli_env_ops sim_ops = {
     .loop_run = sli_sim_loop_run,
     .loop_wake = sli_sim_loop_wake,
     .loop_fd = sli_sim_loop_fd,
+    .cpus = sim_cpus,
+    .memory_bytes = sim_memory_bytes,
     .pid = sim_pid,
     .print = sim_print,
     .is_terminal = sim_is_terminal,
