@@ -37,6 +37,18 @@ static sl_code open_log(sli_host *host, sl_error *err)
     return sli_log_new(&host->log, levels, (sli_log_sink){write_log, host}, err);
 }
 
+static sl_code open_trace(sli_host *host, sl_error *err)
+{
+    const char *path = sl_conf_text(host->conf, "trace");
+    if (path == NULL) {
+        path = sli_env_variable(host->env, "SLUICE_TRACE");
+    }
+    if (path == NULL || path[0] == '\0') {
+        return SL_OK;
+    }
+    return sli_trace_open(&host->trace, host->metrics, host->log, path, SLI_TRACE_MAX_BYTES, err);
+}
+
 /// spill/ in the checkpoint, else a directory named after the process in TMPDIR.
 static sl_code choose_spill_dir(sli_host *host, sl_error *err)
 {
@@ -124,6 +136,7 @@ sl_code sli_host_open(sli_host *host, sl_error *err)
     SL_TRY(sl_conf_check(host->conf, err));
     SL_TRY(open_log(host, err));
     SL_TRY(sli_metrics_new(&host->metrics, host->env, err));
+    SL_TRY(open_trace(host, err));
     host->budget = sli_budget_new(choose_memory(host));
     if (host->budget == NULL) {
         return sl_error_nomem(err, 64, "the memory budget");
@@ -155,6 +168,7 @@ void sli_host_reset(sli_host *host)
     if (host->loop != NULL) {
         sli_loop_free(host->loop);
     }
+    sli_trace_close(host->trace);
     if (host->metrics != NULL) {
         sli_metrics_free(host->metrics);
     }

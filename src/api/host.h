@@ -15,6 +15,7 @@ typedef struct sli_host {
     void *log_ctx;
     sl_conf *conf;
     sli_metrics *metrics;
+    sli_trace *trace; ///< NULL when none was asked for
     sli_budget *budget;
     sli_blocks *blocks;
     sli_exec *exec;

@@ -56,6 +56,11 @@ const sl_option sli_host_options[] = {
     {.name = "metrics",
      .type = SL_OPT_TEXT,
      .text = "File for metrics in Prometheus text format, written anew every 5 s."},
+    {.name = "trace",
+     .type = SL_OPT_TEXT,
+     .text = "File for a timeline of epochs, stages, tasks, commits and snapshots, as "
+             "chrome://tracing and Perfetto open it; replaced at the start, at most 256 MiB. "
+             "SLUICE_TRACE is the same setting from the environment."},
     {.name = "log",
      .type = SL_OPT_TEXT,
      .text = "Log levels, as in SLUICE_LOG: \"info\" or \"sched=debug,ckpt=trace\"."},

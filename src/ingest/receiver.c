@@ -113,23 +113,51 @@ static void publish_synced(sli_receiver *r, int64_t upto)
     }
 }
 
-/// Everything that is there goes into the log, with one sync.
-static sl_code flush(sli_receiver *r, sl_error *err)
+/// What is there and not in the log is appended. *bytes: how much.
+static sl_code append_all(sli_receiver *r, int64_t *bytes, sl_error *err)
 {
-    int64_t number = 0, logged = sli_wal_next(r->wal);
+    int64_t number = 0;
     sli_buffer *data = NULL;
     sl_code rc = SL_OK;
     for (;;) {
         rc = next_unlogged(r, &number, &data, err);
         if (rc != SL_OK || data == NULL) {
-            break;
+            return rc;
         }
         rc = append_block(r, number, data, err);
+        *bytes += rc == SL_OK ? sli_buffer_size(data) : 0;
         sli_buffer_unref(data);
         if (rc != SL_OK) {
-            break;
+            return rc;
         }
     }
+}
+
+/// 0 when nobody wants to know.
+static int64_t now(const sli_receiver *r)
+{
+    return sli_metrics_time_us(r->ingest->env.metrics, SLI_EV_BIT(SLI_EV_WAL_SYNCED));
+}
+
+/// For traces; `event` has thread and bytes.
+static void tell_sync(sli_receiver *r, sli_event *event, int64_t begun_us, sl_code rc)
+{
+    event->kind = SLI_EV_WAL_SYNCED;
+    event->mono_us = now(r);
+    event->duration_us = event->mono_us - begun_us;
+    event->code = rc;
+    if (rc == SL_OK) {
+        sli_event_text(event, r->uid);
+    }
+    sli_metrics_emit(r->ingest->env.metrics, event);
+}
+
+/// Everything that is there goes into the log, with one sync.
+static sl_code flush(sli_receiver *r, sli_event_thread thread, sl_error *err)
+{
+    int64_t logged = sli_wal_next(r->wal), begun_us = now(r);
+    sli_event event = {.thread = thread};
+    sl_code rc = append_all(r, &event.bytes, err);
     if (sli_wal_next(r->wal) == logged && sli_wal_synced(r->wal) == logged) {
         return rc;
     }
@@ -141,7 +169,9 @@ static sl_code flush(sli_receiver *r, sl_error *err)
         sli_metric_add(sli_receiver_metric(r, SLI_INGEST_SYNCS), 1);
         publish_synced(r, sli_wal_synced(r->wal));
     }
-    return rc == SL_OK ? synced : rc;
+    rc = rc == SL_OK ? synced : rc;
+    tell_sync(r, &event, begun_us, rc);
+    return rc;
 }
 
 /// A full disk stops the reading, not the job: the bytes stay pending and are tried again. Anything
@@ -168,7 +198,7 @@ static void flush_on_strand(void *ctx)
 {
     sli_receiver *r = ctx;
     sl_error error = SL_ERROR_INIT;
-    sl_code rc = flush(r, &error);
+    sl_code rc = flush(r, SLI_ON_WAL, &error);
     note_outcome(r, rc, &error);
 }
 
@@ -287,7 +317,7 @@ sl_code sli_receiver_stop(sli_receiver *r, sl_error *err)
                           NULL); // removing can't fail
     // What no record end closes is no record yet: a socket's half line is dropped, as when the
     // sender dies; a stream that has ended had it cut already.
-    sl_code rc = r->wal == NULL ? SL_OK : flush(r, err);
+    sl_code rc = r->wal == NULL ? SL_OK : flush(r, SLI_ON_DRIVER, err);
     return rc;
 }
 

@@ -29,9 +29,27 @@ sl_code sli_metrics_listen(sli_metrics *m, sli_event_fn fn, void *ctx, sl_error 
     return sli_metrics_listen_some(m, SLI_EV_ALL, fn, ctx, err);
 }
 
-bool sli_metrics_wants_tasks(const sli_metrics *m)
+bool sli_metrics_wants(const sli_metrics *m, uint32_t kinds)
 {
-    return (atomic_load_explicit(&m->wanted, memory_order_relaxed) & SLI_EV_TASKS) != 0;
+    return (atomic_load_explicit(&m->wanted, memory_order_relaxed) & kinds) != 0;
+}
+
+int64_t sli_metrics_time_us(const sli_metrics *m, uint32_t kinds)
+{
+    return sli_metrics_wants(m, kinds) ? sli_env_mono_us(m->env) : 0;
+}
+
+void sli_event_text(sli_event *event, const char *text)
+{
+    size_t n = strnlen(text, sizeof(event->text));
+    if (n == sizeof(event->text)) {
+        n--;
+        while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80) {
+            n--; // not inside a character
+        }
+    }
+    memcpy(event->text, text, n);
+    event->text[n] = '\0';
 }
 
 // Doubles the ring, up to its maximum. False when it stays as it is.
@@ -74,7 +92,7 @@ void sli_metrics_emit(sli_metrics *m, const sli_event *event)
 {
     SL_ASSERT(event->kind >= SLI_EV_JOB_STARTED && event->kind <= SLI_EV_RECOVERED,
               "an event without a kind");
-    if ((atomic_load_explicit(&m->wanted, memory_order_relaxed) & SLI_EV_BIT(event->kind)) == 0) {
+    if (!sli_metrics_wants(m, SLI_EV_BIT(event->kind))) {
         return;
     }
     sli_event copy = *event;

@@ -58,15 +58,15 @@ SL_TEST(events_nobody_wants_are_not_kept, "")
     sli_metrics *m = new_metrics();
     emit(m, SLI_EV_EPOCH_COMPLETED, 1);
     assert_int_equal(m->ring.n, 0);
-    assert_false(sli_metrics_wants_tasks(m));
+    assert_false(sli_metrics_wants(m, SLI_EV_TASKS));
     seen epochs = {0}, tasks = {0};
     assert_int_equal(
         sli_metrics_listen_some(m, SLI_EV_BIT(SLI_EV_EPOCH_COMPLETED), note, &epochs, NULL), SL_OK);
-    assert_false(sli_metrics_wants_tasks(m));
+    assert_false(sli_metrics_wants(m, SLI_EV_TASKS));
     emit(m, SLI_EV_TASK_COMPLETED, 2);
     assert_int_equal(m->ring.n, 0);
     assert_int_equal(sli_metrics_listen_some(m, SLI_EV_TASKS, note, &tasks, NULL), SL_OK);
-    assert_true(sli_metrics_wants_tasks(m));
+    assert_true(sli_metrics_wants(m, SLI_EV_TASKS));
     emit(m, SLI_EV_TASK_COMPLETED, 3);
     emit(m, SLI_EV_EPOCH_COMPLETED, 4);
     sli_metrics_drain(m);

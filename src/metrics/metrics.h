@@ -49,6 +49,7 @@ typedef enum sli_event_kind {
     SLI_EV_EPOCH_STARTED,
     SLI_EV_EPOCH_COMPLETED,
     SLI_EV_GROUP_SEALED,
+    SLI_EV_LOG_SYNCED,
     SLI_EV_GROUP_COMMITTED,
     SLI_EV_STAGE_STARTED,
     SLI_EV_STAGE_COMPLETED,
@@ -57,20 +58,35 @@ typedef enum sli_event_kind {
     SLI_EV_RECEIVER_STARTED,
     SLI_EV_RECEIVER_ERROR,
     SLI_EV_RECEIVER_STOPPED,
+    SLI_EV_WAL_SYNCED,
     SLI_EV_SNAPSHOT,
     SLI_EV_RECOVERED,
 } sli_event_kind;
 
+/// The thread of control that did what an event tells.
+typedef enum sli_event_thread {
+    SLI_ON_DRIVER = 0,
+    SLI_ON_WRITER,
+    SLI_ON_COMMITTER,
+    SLI_ON_COMPACTOR,
+    SLI_ON_WAL,
+    SLI_ON_WORKER, ///< number `worker`
+} sli_event_thread;
+
 /// One event; plain values only. Fields that don't apply are 0, or -1 for numbers of things.
 typedef struct sli_event {
     sli_event_kind kind;
-    int64_t mono_us;
+    sli_event_thread thread;
+    int64_t mono_us; ///< of what took time, its end
     int64_t epoch, batch_time_us, group;
     int32_t stage, partition, attempt, worker;
     int64_t rows, bytes, duration_us, delay_us;
     sl_code code;
     char text[96]; ///< uid, source or first words of the error
 } sli_event;
+
+/// Takes the whole characters at the front of `text` that there is room for.
+void sli_event_text(sli_event *event, const char *text);
 
 typedef void (*sli_event_fn)(void *ctx, const sli_event *event);
 /// Adds a listener for every kind of event; called on the thread that drains. At most 16. Fails:
@@ -83,14 +99,34 @@ sl_code sli_metrics_listen_some(sli_metrics *metrics, uint32_t kinds, sli_event_
 #define SLI_EV_BIT(kind) (1U << (kind))
 #define SLI_EV_ALL UINT32_MAX
 #define SLI_EV_TASKS (SLI_EV_BIT(SLI_EV_TASK_STARTED) | SLI_EV_BIT(SLI_EV_TASK_COMPLETED))
-/// True when anybody listens for task-level events (so that the hot path can skip making them).
-bool sli_metrics_wants_tasks(const sli_metrics *metrics);
+/// True when anybody listens for one of `kinds` (so that a hot path can skip making them).
+bool sli_metrics_wants(const sli_metrics *metrics, uint32_t kinds);
+/// The mono time when anybody listens for one of `kinds`, else 0: for times that only events have.
+int64_t sli_metrics_time_us(const sli_metrics *metrics, uint32_t kinds);
 /// Queues an event (ring of 65,536; the oldest go when it is full, and are counted). What nobody
 /// listens for is not queued. A `mono_us` of 0 is replaced by the time of the call. Thread: any.
 void sli_metrics_emit(sli_metrics *metrics, const sli_event *event);
 /// Hands the events queued so far to the listeners, in the order of emit; those that a listener
 /// emits wait for the next call. Thread: driver.
 void sli_metrics_drain(sli_metrics *metrics);
+
+// ---------------------------------------------------------------- traces
+
+/// The largest file of a trace.
+enum { SLI_TRACE_MAX_BYTES = 256 << 20 };
+
+typedef struct sli_trace sli_trace;
+/// Writes a timeline of epochs, stages, tasks and what follows them to `path` (replaced), from the
+/// events of `metrics`, up to `limit_bytes`. Format: README.md. After that, or when the file can't
+/// be written, it ends, with one warning in `log` (may be NULL). Thread: driver. Fails: SL_E_IO and
+/// the like when the file can't be opened.
+sl_code sli_trace_open(sli_trace **out, sli_metrics *metrics, sli_log *log, const char *path,
+                       int64_t limit_bytes, sl_error *err);
+/// Takes the events that are still queued, ends the file and frees. Nothing may be drained after
+/// it: free `metrics` next. Thread: driver, once nobody emits any more. Accepts NULL.
+void sli_trace_close(SL_TAKES sli_trace *trace);
+
+// ---------------------------------------------------------------- progress
 
 /// Spark's progress object of one epoch, as one JSON line (batchId, timestamp, numInputRows,
 /// inputRowsPerSecond, processedRowsPerSecond, durationMs{...}, sources[...], sink...). Appended to

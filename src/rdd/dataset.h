@@ -82,7 +82,7 @@ struct sli_task {
     sl_arena *arena;               ///< gone when the attempt ends
     const _Atomic bool *cancelled; ///< checked between batches
     sli_decode_stats read;         ///< rows and bytes read from sources
-    int64_t rows_out;
+    int64_t rows_out;              ///< rows that the job keeps, or the shuffle
     /// Where an error happened, for messages: uid of the operator whose user function runs; may be
     /// NULL.
     const char *operator_uid;

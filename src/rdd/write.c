@@ -73,6 +73,7 @@ static sl_code put_piece(writer *w, sl_error *err)
     for (int32_t r = 0; r < s->n_out; r++) {
         sli_rows *full = &w->targets[r].full;
         w->output->rows[first + r] = full->n_rows;
+        w->task->rows_out += full->n_rows;
         if (full->n_rows > 0) {
             sli_block_id id = {SLI_BLOCK_SHUFFLE, s->id, w->map, first + r};
             SL_TRY(sli_blocks_put(w->task->runtime->blocks, id, SL_MEMORY_AND_DISK, full->batches,

@@ -7,9 +7,10 @@
 
 static void tell_end(const sli_unit *unit)
 {
-    sli_runtime *runtime = unit->run->sched->runtime;
     sli_event event = {
         .kind = SLI_EV_TASK_COMPLETED,
+        .thread = unit->run->on_driver ? SLI_ON_DRIVER : SLI_ON_WORKER,
+        .mono_us = unit->ended_us,
         .epoch = unit->task.epoch,
         .batch_time_us = unit->task.time_us,
         .stage = unit->task.stage,
@@ -18,19 +19,13 @@ static void tell_end(const sli_unit *unit)
         .worker = unit->task.worker,
         .rows = unit->task.rows_out,
         .bytes = unit->task.read.bytes,
-        .duration_us = sli_env_mono_us(runtime->env) - unit->begun_us,
+        .duration_us = unit->ended_us - unit->begun_us,
         .code = unit->rc,
     };
     if (unit->rc != SL_OK) {
-        size_t n = strlen(unit->error.text);
-        n = n < sizeof event.text ? n : sizeof event.text - 1;
-        while (n > 0 && n < strlen(unit->error.text) &&
-               ((unsigned char)unit->error.text[n] & 0xc0) == 0x80) {
-            n--; // not inside a character
-        }
-        memcpy(event.text, unit->error.text, n);
+        sli_event_text(&event, unit->error.text);
     }
-    sli_metrics_emit(runtime->metrics, &event);
+    sli_metrics_emit(unit->run->sched->runtime->metrics, &event);
 }
 
 static void count(sli_metric *metric)

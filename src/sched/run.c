@@ -1,6 +1,13 @@
 // run.c — one job from its first walk to its last task.
 #include "sched/sched_int.h"
 
+/// 0 when nobody wants to know.
+static int64_t stage_time_us(const sli_run *run)
+{
+    const sli_metrics *metrics = run->sched->runtime->metrics;
+    return metrics == NULL ? 0 : sli_metrics_time_us(metrics, SLI_EV_BIT(SLI_EV_STAGE_COMPLETED));
+}
+
 static void tell_stage(const sli_run *run, const sli_stage *stage, sli_event_kind kind)
 {
     sli_runtime *runtime = run->sched->runtime;
@@ -17,9 +24,11 @@ static void tell_stage(const sli_run *run, const sli_stage *stage, sli_event_kin
         .worker = -1,
         .rows = stage->n_units,
     };
-    const char *text = stage->rdd->uid != NULL ? stage->rdd->uid : stage->rdd->ops->name;
-    size_t n = strlen(text) < sizeof event.text ? strlen(text) : sizeof event.text - 1;
-    memcpy(event.text, text, n);
+    if (kind == SLI_EV_STAGE_COMPLETED) {
+        event.mono_us = stage_time_us(run);
+        event.duration_us = event.mono_us - stage->begun_us;
+    }
+    sli_event_text(&event, stage->rdd->uid != NULL ? stage->rdd->uid : stage->rdd->ops->name);
     sli_metrics_emit(runtime->metrics, &event);
 }
 
@@ -30,6 +39,7 @@ static void start_stage(sli_run *run, sli_stage *stage)
     if (run->sched->stages != NULL) {
         sli_metric_add(run->sched->stages, 1);
     }
+    stage->begun_us = stage_time_us(run);
     tell_stage(run, stage, SLI_EV_STAGE_STARTED);
 }
 
@@ -89,6 +99,7 @@ static sl_code run_results(sli_run *run, sl_error *err)
             list[n++] = &run->results[i];
         }
     }
+    run->result.n_units += n;
     SL_TRY(sli_run_wave(run, list, n, err));
     if (run->left == 0) {
         tell_stage(run, &run->result, SLI_EV_STAGE_COMPLETED);
@@ -175,9 +186,10 @@ sl_code sli_sched_run(sli_sched *sched, sli_job *job, sl_error *err)
     run.sched = sched;
     run.job = job;
     run.result = (sli_stage){.rdd = job->rdd, .number = -1};
-    run.direct = sched->exec->ops != &sli_exec_inline && job->rows_expected >= 0 &&
-                 job->rows_expected <= sched->inline_rows;
-    run.wants_tasks = metrics != NULL && sli_metrics_wants_tasks(metrics);
+    bool is_inline = sched->exec->ops == &sli_exec_inline;
+    run.direct = !is_inline && job->rows_expected >= 0 && job->rows_expected <= sched->inline_rows;
+    run.on_driver = is_inline || run.direct;
+    run.wants_tasks = metrics != NULL && sli_metrics_wants(metrics, SLI_EV_TASKS);
     job->rows_in = job->bytes_in = job->rows_out = 0;
     job->read = (sli_decode_stats){0};
     job->n_stages = job->n_tasks = job->n_failures = 0;
@@ -190,6 +202,9 @@ sl_code sli_sched_run(sli_sched *sched, sli_job *job, sl_error *err)
     sli_sched_leave(sched);
     sl_free(run.results);
     sl_free(run.stages);
+    if (run.wants_tasks) {
+        sli_metrics_drain(metrics); // a session has no other time for it, and the ring is bounded
+    }
     job->rows_in = job->read.records - job->read.skipped;
     job->bytes_in = job->read.bytes;
     if (rc != SL_OK && err != NULL) {

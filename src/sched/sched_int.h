@@ -24,6 +24,7 @@ typedef struct sli_stage {
     bool pinned;          ///< some RDD in it has state at home
     bool waits;           ///< a shuffle it reads is not written yet
     int32_t n_units;      ///< tasks it started
+    int64_t begun_us;     ///< when somebody listens for stages
 } sli_stage;
 
 /// One task; its attempts follow each other.
@@ -35,8 +36,8 @@ typedef struct sli_unit {
     bool won;
     sl_code rc;
     sli_task task;
-    int64_t begun_us;
-    sl_error error; ///< last: its text is not cleared for every attempt
+    int64_t begun_us, ended_us; ///< of the attempt, on its worker, when somebody listens for tasks
+    sl_error error;             ///< last: its text is not cleared for every attempt
 } sli_unit;
 
 struct sli_sched {
@@ -69,9 +70,10 @@ struct sli_run {
     sli_stage *stages; ///< found by the last walk; [0] is the result
     int32_t n_stages, stage_capacity;
     int32_t next_number, stage_attempts;
-    bool direct; ///< on the driver's own thread
-    bool wants_tasks;
-    sl_code rc; ///< the job's failure
+    bool direct;      ///< past the backend, on the driver's own thread
+    bool on_driver;   ///< direct, or the backend has no threads
+    bool wants_tasks; ///< somebody listens for their events
+    sl_code rc;       ///< the job's failure
     int32_t failed_stage,
         failed_partition; ///< of which task: the lowest of those that failed counts
     sl_error error;

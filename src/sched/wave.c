@@ -39,10 +39,17 @@ static sl_arena *arena_of(sli_sched *sched, int32_t worker)
     return sched->arenas[worker];
 }
 
+/// 0 when nobody wants to know.
+static int64_t now(const sli_unit *unit)
+{
+    return unit->run->wants_tasks ? sli_env_mono_us(unit->run->sched->runtime->env) : 0;
+}
+
 static void run_unit(sli_work *work, int32_t worker)
 {
     sli_unit *unit = (sli_unit *)work;
     sli_sched *sched = unit->run->sched;
+    unit->begun_us = unit->ended_us = now(unit);
     unit->task.worker = worker;
     unit->task.arena = arena_of(sched, worker);
     unit->error.code = SL_OK;
@@ -58,6 +65,7 @@ static void run_unit(sli_work *work, int32_t worker)
     sli_task_running = NULL;
     sl_arena_reset(unit->task.arena);
     unit->task.arena = NULL;
+    unit->ended_us = now(unit);
 }
 
 void sli_unit_init(sli_unit *unit, sli_run *run, sli_stage *stage, int32_t partition, int32_t index)
@@ -82,13 +90,10 @@ void sli_unit_init(sli_unit *unit, sli_run *run, sli_stage *stage, int32_t parti
 
 // ---------------------------------------------------------------- attempts, on the driver
 
-static void tell_start(sli_unit *unit)
+static void tell_start(const sli_unit *unit)
 {
-    sli_runtime *runtime = unit->run->sched->runtime;
-    unit->begun_us = sli_env_mono_us(runtime->env);
     sli_event event = {
         .kind = SLI_EV_TASK_STARTED,
-        .mono_us = unit->begun_us,
         .epoch = unit->task.epoch,
         .batch_time_us = unit->task.time_us,
         .stage = unit->task.stage,
@@ -96,7 +101,7 @@ static void tell_start(sli_unit *unit)
         .attempt = unit->task.attempt,
         .worker = -1,
     };
-    sli_metrics_emit(runtime->metrics, &event);
+    sli_metrics_emit(unit->run->sched->runtime->metrics, &event);
 }
 
 static void begin_attempt(sli_unit *unit)

@@ -279,8 +279,6 @@ void sli_source_event(sli_source_common *common, sli_event_kind kind, const sl_e
                        .bytes = -1,
                        .code = error == NULL ? SL_OK : error->code};
     const char *text = error == NULL ? common->env.uid : error->text;
-    size_t n = text == NULL ? 0 : strlen(text);
-    n = n < sizeof event.text ? n : sizeof event.text - 1;
-    memcpy(event.text, text == NULL ? "" : text, n);
+    sli_event_text(&event, text == NULL ? "" : text);
     sli_metrics_emit(common->env.metrics, &event);
 }

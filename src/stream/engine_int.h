@@ -209,9 +209,16 @@ sl_code sli_snapshot_load(sli_engine *engine, int64_t *group, int64_t *epoch, in
 sl_code sli_compaction_join(sli_engine *engine, sl_error *err);
 
 // progress.c
+/// Mono times of an epoch, and how late it began.
+typedef struct sli_timing {
+    int64_t begun_us, planned_us, done_us, late_us;
+} sli_timing;
 void sli_progress_tell(sli_engine *engine, const sli_group *group, int64_t rows_in,
-                       int64_t rows_out, int64_t plan_us, int64_t run_us, int64_t late_us,
-                       const sl_error *error);
-/// Counts the failed epoch that ends the job; its error is told by the job's end.
-void sli_progress_failed(sli_engine *engine);
+                       int64_t rows_out, const sli_timing *at, const sl_error *error);
+/// The failed epoch that ends the job: metrics and events only; its error is told by the job's end.
+void sli_progress_failed(sli_engine *engine, int64_t time_us, const sli_timing *at,
+                         const sl_error *error);
+/// A group has been sealed, logged or committed between two mono times. Thread: the group's owner.
+void sli_progress_group(const sli_group *group, sli_event_kind kind, int64_t begun_us,
+                        int64_t done_us, sl_code rc);
 extern const sli_metric_info sli_engine_metrics[];

@@ -4,10 +4,6 @@
 // the job stops before the next epoch has effects, and the next life runs the same input again.
 #include "stream/engine_int.h"
 
-typedef struct timing {
-    int64_t begun_us, planned_us, done_us;
-} timing;
-
 static sl_bytes range_of(void *ctx, const sl_stream *node, int32_t *n_splits)
 {
     const sli_engine *engine = ctx;
@@ -131,14 +127,36 @@ typedef struct plan_sync {
     sl_error error;
 } plan_sync;
 
+/// 0 when nobody wants to know.
+static int64_t log_time_us(const sli_engine *engine)
+{
+    return sli_metrics_time_us(engine->env.runtime->metrics, SLI_EV_BIT(SLI_EV_LOG_SYNCED));
+}
+
+static void tell_plan_sync(const plan_sync *sync, int64_t begun_us)
+{
+    const sli_engine *engine = sync->engine;
+    sli_event event = {
+        .kind = SLI_EV_LOG_SYNCED,
+        .thread = SLI_ON_WRITER,
+        .mono_us = log_time_us(engine),
+        .epoch = engine->epoch + 1,
+        .code = sync->rc,
+    };
+    event.duration_us = event.mono_us - begun_us;
+    sli_metrics_emit(engine->env.runtime->metrics, &event);
+}
+
 static void sync_plans_on_writer(void *ctx)
 {
     plan_sync *sync = ctx;
+    int64_t begun_us = log_time_us(sync->engine);
     sync->rc = sli_plans_append(sync->engine, &sync->group->plans, &sync->error);
     sli_str_clear(&sync->group->plans);
     if (sync->rc == SL_OK) {
         sync->rc = sli_ckpt_sync(sync->engine->ckpt, &sync->error);
     }
+    tell_plan_sync(sync, begun_us);
     sli_signal_set(sync->done);
 }
 
@@ -285,18 +303,17 @@ static sl_code drop_epoch(sli_engine *engine, sli_group *group, int64_t time_us,
     return SL_OK;
 }
 
-static void tell(sli_engine *engine, const sli_group *group, const timing *at, int64_t rows_in,
+static void tell(sli_engine *engine, const sli_group *group, sli_timing *at, int64_t rows_in,
                  int64_t rows_out, const sl_error *error)
 {
     int64_t due_us = engine->last_time_us - engine->clock.offset_us;
-    int64_t late_us = at->begun_us > due_us ? at->begun_us - due_us : 0;
+    at->late_us = at->begun_us > due_us ? at->begun_us - due_us : 0;
     for (int32_t i = 0; i < engine->n_inputs; i++) {
         sli_ingest_epoch_done(engine->ingest, engine->inputs[i].source, engine->last_time_us,
                               engine->inputs[i].rows < 0 ? rows_in : engine->inputs[i].rows,
-                              at->done_us - at->begun_us, late_us);
+                              at->done_us - at->begun_us, at->late_us);
     }
-    sli_progress_tell(engine, group, rows_in, rows_out, at->planned_us - at->begun_us,
-                      at->done_us - at->planned_us, late_us, error);
+    sli_progress_tell(engine, group, rows_in, rows_out, at, error);
 }
 
 sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *err)
@@ -309,7 +326,7 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
     int64_t number = engine->epoch + 1, rows_out = 0;
     sl_error failure = SL_ERROR_INIT;
     engine->rows_read = 0;
-    timing at = {.begun_us = sli_env_mono_us(engine->world)};
+    sli_timing at = {.begun_us = sli_env_mono_us(engine->world)};
     if (recorded == NULL) {
         sli_clock_tick(&engine->clock);
     }
@@ -332,7 +349,7 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
         if (rc == SL_OK) {
             tell(engine, group, &at, 0, 0, &failure);
         } else {
-            sli_progress_failed(engine);
+            sli_progress_failed(engine, time_us, &at, &failure);
             if (err != NULL) {
                 *err = failure;
             }

@@ -178,13 +178,16 @@ static sl_code seal_group(sli_group *group)
     sl_code rc = seal_all(group, &group->error);
     int64_t sealed = sli_env_mono_us(engine->world);
     group->seal_us = sealed - begun;
+    sli_progress_group(group, SLI_EV_GROUP_SEALED, begun, sealed, rc);
     if (rc == SL_OK && engine->ckpt != NULL) {
         sli_env_phase(engine->world, "log");
         rc = write_log(group, &group->error);
-        group->log_us = sli_env_mono_us(engine->world) - sealed;
+        int64_t logged = sli_env_mono_us(engine->world);
+        group->log_us = logged - sealed;
         if (rc != SL_OK) {
             rc = sl_error_wrap(&group->error, rc, "log group %lld", (long long)group->number);
         }
+        sli_progress_group(group, SLI_EV_LOG_SYNCED, sealed, logged, rc);
     }
     return rc;
 }
@@ -282,7 +285,9 @@ static sl_code commit_group(sli_group *group)
             break;
         }
     }
-    group->commit_us = sli_env_mono_us(engine->world) - begun;
+    int64_t committed = sli_env_mono_us(engine->world);
+    group->commit_us = committed - begun;
+    sli_progress_group(group, SLI_EV_GROUP_COMMITTED, begun, committed, rc);
     return rc;
 }
 

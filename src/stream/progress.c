@@ -59,11 +59,74 @@ static void count(sli_engine *engine, int64_t rows_in, int64_t rows_out, int64_t
     }
 }
 
-void sli_progress_failed(sli_engine *engine)
+// ---------------------------------------------------------------- events
+
+static void put_outcome(sli_event *event, sl_code rc, const sl_error *error)
+{
+    event->code = rc;
+    if (rc != SL_OK) {
+        sli_event_text(event, error->text);
+    }
+}
+
+/// The epoch that has just ended, and its plan.
+static void tell_epoch(sli_engine *engine, const sli_event *of, const sli_timing *at)
+{
+    sli_metrics *metrics = engine->env.runtime->metrics;
+    if (!sli_metrics_wants(metrics,
+                           SLI_EV_BIT(SLI_EV_EPOCH_PLANNED) | SLI_EV_BIT(SLI_EV_EPOCH_COMPLETED))) {
+        return;
+    }
+    sli_event planned = {
+        .kind = SLI_EV_EPOCH_PLANNED,
+        .mono_us = at->planned_us,
+        .epoch = of->epoch,
+        .batch_time_us = of->batch_time_us,
+        .duration_us = at->planned_us - at->begun_us,
+    };
+    sli_event done = *of;
+    done.kind = SLI_EV_EPOCH_COMPLETED;
+    done.mono_us = at->done_us;
+    done.duration_us = at->done_us - at->begun_us;
+    done.delay_us = at->late_us;
+    sli_metrics_emit(metrics, &planned);
+    sli_metrics_emit(metrics, &done);
+}
+
+void sli_progress_failed(sli_engine *engine, int64_t time_us, const sli_timing *at,
+                         const sl_error *error)
 {
     sli_metrics *metrics = engine->env.runtime->metrics;
     sli_metric_add(sli_metrics_series(metrics, &sli_engine_metrics[FAILED], NULL), 1);
+    sli_event event = {.epoch = engine->epoch + 1, .batch_time_us = time_us};
+    put_outcome(&event, error->code, error);
+    tell_epoch(engine, &event, at);
 }
+
+void sli_progress_group(const sli_group *group, sli_event_kind kind, int64_t begun_us,
+                        int64_t done_us, sl_code rc)
+{
+    const sli_engine *engine = group->engine;
+    sli_metrics *metrics = engine->env.runtime->metrics;
+    if (!sli_metrics_wants(metrics, SLI_EV_BIT(kind))) {
+        return;
+    }
+    sli_event_thread thread = kind == SLI_EV_GROUP_COMMITTED ? SLI_ON_COMMITTER : SLI_ON_WRITER;
+    sli_event event = {
+        .kind = kind,
+        .thread = engine->inline_commit ? SLI_ON_DRIVER : thread,
+        .mono_us = done_us,
+        .epoch = group->last_epoch,
+        .batch_time_us = group->last_time_us,
+        .group = group->number,
+        .rows = group->rows_out,
+        .duration_us = done_us - begun_us,
+    };
+    put_outcome(&event, rc, &group->error);
+    sli_metrics_emit(metrics, &event);
+}
+
+// ---------------------------------------------------------------- progress
 
 static void describe_source(sli_engine *engine, sli_input *input, sli_progress_source *out)
 {
@@ -116,22 +179,18 @@ static void tell_listener(sli_engine *engine, sli_progress *progress)
 }
 
 void sli_progress_tell(sli_engine *engine, const sli_group *group, int64_t rows_in,
-                       int64_t rows_out, int64_t plan_us, int64_t run_us, int64_t late_us,
-                       const sl_error *error)
+                       int64_t rows_out, const sli_timing *at, const sl_error *error)
 {
-    count(engine, rows_in, rows_out, plan_us + run_us, late_us, error != NULL);
+    int64_t plan_us = at->planned_us - at->begun_us, run_us = at->done_us - at->planned_us;
+    count(engine, rows_in, rows_out, plan_us + run_us, at->late_us, error != NULL);
     sli_event event = {
-        .kind = SLI_EV_EPOCH_COMPLETED,
-        .mono_us = sli_env_mono_us(engine->world),
         .epoch = engine->epoch,
         .batch_time_us = engine->last_time_us,
         .group = group->number,
         .rows = rows_in,
-        .duration_us = plan_us + run_us,
-        .delay_us = late_us,
-        .code = error == NULL ? SL_OK : error->code,
     };
-    sli_metrics_emit(engine->env.runtime->metrics, &event);
+    put_outcome(&event, error == NULL ? SL_OK : error->code, error);
+    tell_epoch(engine, &event, at);
     if (engine->env.progress == NULL) {
         return;
     }
@@ -149,7 +208,7 @@ void sli_progress_tell(sli_engine *engine, const sli_group *group, int64_t rows_
         .log_us = engine->last_log_us,
         .commit_us = engine->last_commit_us,
         .trigger_us = plan_us + run_us,
-        .scheduling_delay_us = late_us,
+        .scheduling_delay_us = at->late_us,
         .input_rows_per_second = per_second(rows_in, engine->clock.interval_us),
         .processed_rows_per_second = per_second(rows_in, plan_us + run_us),
         .error = error == NULL ? NULL : error->text,

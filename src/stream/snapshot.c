@@ -19,6 +19,7 @@ struct sli_compaction {
     char **paths; ///< deltas after `previous`, up to `group`
     int32_t n_paths;
     int64_t bytes; ///< of all sections
+    int64_t begun_us, done_us;
     sl_code rc;
     sl_error error;
 };
@@ -178,7 +179,9 @@ static sl_code compact(sli_compaction *c, sl_error *err)
 static void compact_on_strand(void *ctx)
 {
     sli_compaction *c = ctx;
+    c->begun_us = sli_env_mono_us(c->engine->world);
     c->rc = compact(c, &c->error);
+    c->done_us = sli_env_mono_us(c->engine->world);
     // Release: pairs with the acquire load in sli_compaction_step; the driver owns `c` again.
     atomic_store_explicit(&c->engine->compaction_done, 1, memory_order_release);
     sli_engine_wake(c->engine);
@@ -272,16 +275,28 @@ static bool may_wait(sl_code rc)
     return rc == SL_E_NO_SPACE || rc == SL_E_NOMEM;
 }
 
+static void tell_snapshot(sli_engine *engine, const sli_compaction *c)
+{
+    sli_event event = {.kind = SLI_EV_SNAPSHOT,
+                       .thread = SLI_ON_COMPACTOR,
+                       .mono_us = c->done_us,
+                       .epoch = c->epoch,
+                       .batch_time_us = c->time_us,
+                       .group = c->group,
+                       .bytes = c->bytes,
+                       .duration_us = c->done_us - c->begun_us,
+                       .code = c->rc};
+    if (c->rc != SL_OK) {
+        sli_event_text(&event, c->error.text);
+    }
+    sli_metrics_emit(engine->env.runtime->metrics, &event);
+}
+
 static void note_snapshot(sli_engine *engine, const sli_compaction *c)
 {
     forget_deltas(engine, c->group);
     engine->snapshot_group = c->group;
     engine->snapshot_bytes = c->bytes;
-    sli_event event = {.kind = SLI_EV_SNAPSHOT,
-                       .mono_us = sli_env_mono_us(engine->world),
-                       .group = c->group,
-                       .bytes = c->bytes};
-    sli_metrics_emit(engine->env.runtime->metrics, &event);
 }
 
 sl_code sli_compaction_step(sli_engine *engine, sl_error *err)
@@ -292,6 +307,7 @@ sl_code sli_compaction_step(sli_engine *engine, sl_error *err)
     }
     engine->compaction = NULL;
     sl_code rc = c->rc;
+    tell_snapshot(engine, c);
     if (rc == SL_OK) {
         note_snapshot(engine, c);
     }
