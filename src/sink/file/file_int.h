@@ -1,10 +1,35 @@
-/// file_int.h — what the files of the file sink share: attempts being staged (attempts.c), the sink
-/// that seals them (file.c), receipts (receipt.c) and publishing (publish.c).
+/// file_int.h — what the files of the file sink share: names (names.c), attempts being staged
+/// (attempts.c), content on its way (content.c), receipts (receipt.c) and publishing (publish.c).
+/// The sink itself is file.c.
 #pragma once
 
 #include "base/hash.h"
 #include "base/lock.h"
 #include "sink/sink_int.h"
+
+enum { SLI_FILE_BLOCK = 128 << 10 }; ///< content is written and hashed in blocks of this size
+
+// ---------------------------------------------------------------- names
+
+/// Where the files of one output lie.
+typedef struct sli_file_names {
+    const char *dir, *stage_dir, *temp_dir;
+    char tag[9]; ///< ends the names of what this job and uid have published
+} sli_file_names;
+
+/// `path` is the URL's. Texts are in the arena. Fails: SL_E_INVALID for a job id or uid that fits
+/// in no name.
+sl_code sli_file_names_make(sli_file_names *out, sl_text path, const char *job_id, const char *uid,
+                            sl_arena *arena, sl_error *err);
+/// The name under which a group is published. `extension` may be "". NULL without memory.
+char *sli_file_name_of_group(const sli_file_names *names, int64_t group, const char *extension,
+                             sl_arena *arena);
+/// The group of a published name, 0 when it is not of this output.
+int64_t sli_file_group_of_name(const sli_file_names *names, const char *name);
+/// The generation in front of the name of something staged; false: there is none.
+bool sli_file_generation_of_name(const char *name, int64_t *generation);
+
+// ---------------------------------------------------------------- attempts
 
 /// Encoded rows of attempts. Thread: as sink.h's stage, drop, seal and abort.
 typedef struct sli_attempts sli_attempts;
@@ -34,6 +59,26 @@ sl_code sli_attempts_rows(sli_attempts *attempts, sli_attempt at, int64_t *rows,
 sl_code sli_attempts_read(sli_attempts *attempts, sli_attempt at, sli_piece_fn each, void *ctx,
                           sl_error *err);
 
+// ---------------------------------------------------------------- content
+
+/// A new file on its way. Several, one after the other, make the content of a directory.
+typedef struct sli_content {
+    sli_fs *fs;
+    char *block;       ///< of SLI_FILE_BLOCK bytes; the caller's
+    sli_fs_file *file; ///< NULL when none is open
+    size_t filled;     ///< bytes in the block
+    int64_t size_bytes;
+    sli_hash128 hash;
+} sli_content;
+
+/// Begins a file; one of that name is replaced.
+sl_code sli_content_open(sli_content *content, const char *path, sl_error *err);
+/// An sli_piece_fn: appends to the open file.
+sl_code sli_content_add(void *content, const void *data, size_t size, sl_error *err);
+/// Makes the file's bytes durable when `rc`, the outcome so far, is SL_OK; else throws it away.
+/// Returns `rc`, or what failed here. No file is open afterwards.
+sl_code sli_content_close(sli_content *content, sl_code rc, sl_error *err);
+
 // ---------------------------------------------------------------- receipts
 
 typedef enum sli_shape { SLI_SHAPE_NONE = 0, SLI_SHAPE_FILE = 1, SLI_SHAPE_DIR = 2 } sli_shape;
@@ -53,8 +98,6 @@ sl_code sli_file_receipt_put(const sli_file_receipt *receipt, sl_arena *arena, s
 sl_code sli_file_receipt_get(sl_bytes bytes, sl_arena *arena, sli_file_receipt *out, sl_error *err);
 
 // ---------------------------------------------------------------- publishing
-
-enum { SLI_FILE_BLOCK = 128 << 10 }; ///< content is written and hashed in blocks of this size
 
 /// Where groups are published.
 typedef struct sli_publisher {
