@@ -64,7 +64,8 @@ static sl_code commit(save *s, sl_arena *arena, sl_error *err)
         return s->sink->ops->commit(s->sink, 1, receipt, &outbox.base, err);
     }
     SL_TRY(s->sink->ops->seal(s->sink, 1, s->winners, s->n_winners, arena, &receipt, err));
-    return s->sink->ops->commit(s->sink, 1, receipt, NULL, err);
+    SL_TRY(s->sink->ops->commit(s->sink, 1, receipt, NULL, err));
+    return s->sink->ops->show == NULL ? SL_OK : s->sink->ops->show(s->sink, true, err);
 }
 
 static sl_code run_save(sl_rdd *rdd, save *s, sl_arena *arena, sl_error *err)

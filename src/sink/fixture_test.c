@@ -7,9 +7,15 @@
 
 static const char job_id[] = "00112233445566778899aabbccddeeff";
 
-const slt_kind slt_file = {"file", "file:/data/out?format=csv", false};
-const slt_kind slt_directory = {"directory", "file:/data/out?format=csv&layout=directory", true};
-const slt_kind slt_sqlite = {"sqlite", "sqlite:/data/db.sqlite?table=counts", false};
+const slt_kind slt_file = {.name = "file", .url = "file:/data/out?format=csv"};
+const slt_kind slt_directory = {
+    .name = "directory", .url = "file:/data/out?format=csv&layout=directory", .by_partition = true};
+const slt_kind slt_rolled = {.name = "rolled",
+                             .url = "file:/data/out?format=csv&roll_groups=2",
+                             .gathers = 2,
+                             .fences = true};
+const slt_kind slt_sqlite = {
+    .name = "sqlite", .url = "sqlite:/data/db.sqlite?table=counts", .fences = true};
 
 static const sli_sink_ops *const sinks[] = {&sli_sink_file, &sli_sink_sqlite, &sli_sink_console,
                                             NULL};
@@ -123,6 +129,14 @@ static sl_code stage(slt_job *job, sli_attempt at, sl_error *err)
     return rc;
 }
 
+/// As the log's syncs do.
+static sl_code check_log(const slt_job *job, sl_error *err)
+{
+    return job->log->generation <= job->generation
+               ? SL_OK
+               : sl_error_set(err, SL_E_SUPERSEDED, "the log has a newer driver");
+}
+
 sl_code slt_seal(slt_job *job, int64_t group, sl_error *err)
 {
     const sli_sink_ops *ops = job->sink->ops;
@@ -140,6 +154,7 @@ sl_code slt_seal(slt_job *job, int64_t group, sl_error *err)
     if (rc == SL_OK && ops->stage != NULL) {
         rc = ops->seal(job->sink, group, winners, n, arena, &receipt, err);
     }
+    rc = rc == SL_OK ? check_log(job, err) : rc;
     if (rc == SL_OK && !sli_world_is_dead(job->env)) {
         assert_true(receipt.size < sizeof job->log->receipt[0]);
         if (receipt.size > 0) {
@@ -183,9 +198,17 @@ sl_code slt_commit(slt_job *job, int64_t group, sl_error *err)
                                   stages ? NULL : &outbox.base, err);
 }
 
+sl_code slt_show(slt_job *job, sl_error *err)
+{
+    const sli_sink_ops *ops = job->sink->ops;
+    return ops->show == NULL ? SL_OK : ops->show(job->sink, true, err);
+}
+
 sl_code slt_run(slt_job *job, int64_t groups, sl_error *err)
 {
+    job->log->generation = job->generation; // before anything is read
     SL_TRY(slt_open(job, err));
+    SL_TRY(check_log(job, err)); // BEGIN
     if (job->said > job->log->sealed) {
         return sl_error_set(err, SL_E_STATE, "the sink shows group %" PRId64 ", sealed is %" PRId64,
                             job->said, job->log->sealed);
@@ -200,7 +223,7 @@ sl_code slt_run(slt_job *job, int64_t groups, sl_error *err)
         SL_TRY(slt_seal(job, g, err));
         SL_TRY(slt_commit(job, g, err));
     }
-    return SL_OK;
+    return slt_show(job, err);
 }
 
 // ---------------------------------------------------------------- what a reader sees

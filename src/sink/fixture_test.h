@@ -14,11 +14,14 @@ enum { SLT_GROUPS = 3, SLT_PARTITIONS = 2, SLT_ROWS = 2 };
 typedef struct slt_kind {
     const char *name, *url;
     bool by_partition; ///< rows of a group are in order of partition, then epoch
+    int32_t gathers;   ///< so many groups become visible together; 0: each at its commit
+    bool fences;       ///< a replaced driver is told so by the sink
 } slt_kind;
-extern const slt_kind slt_file, slt_directory, slt_sqlite;
+extern const slt_kind slt_file, slt_directory, slt_rolled, slt_sqlite;
 
 /// What the epoch log would hold.
 typedef struct slt_log {
+    int64_t generation; ///< the newest that has begun; an older one's groups don't count any more
     int64_t sealed;
     char receipt[SLT_GROUPS + 1][512];
     size_t receipt_size[SLT_GROUPS + 1];
@@ -47,6 +50,7 @@ sl_code slt_open(slt_job *job, sl_error *err);                ///< and recover
 sl_code slt_sweep(slt_job *job, sl_error *err);               ///< with the log's receipts
 sl_code slt_seal(slt_job *job, int64_t group, sl_error *err); ///< stage, seal, into the log
 sl_code slt_commit(slt_job *job, int64_t group, sl_error *err);
+sl_code slt_show(slt_job *job, sl_error *err); ///< as at the end of a run
 /// All of it, up to `groups`.
 sl_code slt_run(slt_job *job, int64_t groups, sl_error *err);
 

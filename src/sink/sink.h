@@ -6,7 +6,8 @@
 ///     recover   { stage* }  seal  [log is synced]  commit        or:  { stage* }  abort
 ///
 /// Rows are visible from commit on, never before, in the order (epoch, partition, row). A group
-/// that is sealed is never computed again.
+/// that is sealed is never computed again. A sink may be told to gather committed groups (`show`):
+/// then several become visible at once, at a later commit or at `show`, in order, each whole.
 ///
 /// *Resumable* sinks (files) stage by themselves, and a receipt is enough to commit, again and
 /// again. *Outbox* sinks
@@ -99,6 +100,12 @@ typedef struct sli_sink_ops {
     /// no more. A display shows epochs without rows too, and its commit is quick enough for the
     /// driver's own thread.
     int64_t (*rows_wanted)(const sli_sink *self);
+
+    /// Makes committed groups visible that the sink still gathers: those whose time has come, or
+    /// with `all` every one, since no group follows in this run. NULL in sinks that gather nothing.
+    /// Called in epochs without rows and at the end of a run; a repeat is a no-op. Thread: as
+    /// commit. Blocks: yes. Fails: as commit.
+    sl_code (*show)(sli_sink *self, bool all, sl_error *err);
 } sli_sink_ops;
 
 struct sli_sink {

@@ -1,12 +1,12 @@
 /// sink_contract_test.c — what every exactly-once sink promises, tried with a crash at every call
-/// to the outside, every kind of power loss, a full disk at every call, and a late older driver;
-/// and that the suite finds each planted mistake.
+/// to the outside, every kind of power loss, a full disk at every call, and a late older driver
+/// that goes on at every call; and that the suite finds each planted mistake.
 #include "sink/fixture_test.h"
 
 #include <stdio.h>
 
-static const slt_kind *const kinds[] = {&slt_file, &slt_directory, &slt_sqlite};
-enum { KINDS = 3, FATES = 6 };
+static const slt_kind *const kinds[] = {&slt_file, &slt_directory, &slt_rolled, &slt_sqlite};
+enum { KINDS = 4, FATES = 6 };
 
 // ---------------------------------------------------------------- crashes
 
@@ -123,6 +123,11 @@ SL_TEST(sink_directory_survives_crashes_at_every_call, "")
     survives(&slt_directory);
 }
 
+SL_TEST(sink_rolled_survives_crashes_at_every_call, "")
+{
+    survives(&slt_rolled);
+}
+
 SL_TEST(sink_sqlite_survives_crashes_at_every_call, "")
 {
     survives(&slt_sqlite);
@@ -134,15 +139,13 @@ SL_TEST(sink_crashes_find_the_planted_mistakes, "")
         const slt_kind *kind;
         const char *bug;
     } planted[] = {
-        {&slt_file, "no-dirsync-publish"},
-        {&slt_file, "no-dirsync-on-repeat"},
-        {&slt_file, "no-dirsync-stage"},
-        {&slt_file, "abort-removes-sealed"},
-        {&slt_directory, "no-dirsync-publish"},
-        {&slt_directory, "no-dirsync-stage"},
-        {&slt_sqlite, "marker-not-in-transaction"},
-        {&slt_sqlite, "marker-of-wrong-group"},
-        {&slt_sqlite, "group-in-two-transactions"},
+        {&slt_file, "no-dirsync-publish"},      {&slt_file, "no-dirsync-on-repeat"},
+        {&slt_file, "no-dirsync-stage"},        {&slt_file, "abort-removes-sealed"},
+        {&slt_directory, "no-dirsync-publish"}, {&slt_directory, "no-dirsync-stage"},
+        {&slt_rolled, "no-dirsync-publish"},    {&slt_rolled, "no-dirsync-stage"},
+        {&slt_rolled, "abort-removes-sealed"},  {&slt_rolled, "held-shown-again"},
+        {&slt_rolled, "held-removed-early"},    {&slt_sqlite, "marker-not-in-transaction"},
+        {&slt_sqlite, "marker-of-wrong-group"}, {&slt_sqlite, "group-in-two-transactions"},
     };
     for (size_t i = 0; i < sizeof planted / sizeof planted[0]; i++) {
         trial t;
@@ -186,19 +189,27 @@ static void shows(const slt_kind *kind, sli_world *world, const char *variant, i
     sl_free(expected);
 }
 
+/// How many of the committed groups are visible.
+static int64_t visible(const slt_kind *kind, int64_t committed)
+{
+    return kind->gathers == 0 ? committed : committed - committed % kind->gathers;
+}
+
 SL_TEST(sink_shows_a_group_from_commit_on_and_once, "")
 {
     for (int32_t k = 0; k < KINDS; k++) {
         place p;
         place_init(&p, kinds[k], NULL);
-        assert_int_equal(slt_seal(&p.job, 1, NULL), SL_OK);
-        shows(kinds[k], p.world, "", 0);
-        assert_int_equal(slt_commit(&p.job, 1, NULL), SL_OK);
-        shows(kinds[k], p.world, "", 1);
-        assert_int_equal(slt_commit(&p.job, 1, NULL), SL_OK);
-        assert_int_equal(slt_seal(&p.job, 2, NULL), SL_OK);
-        assert_int_equal(slt_commit(&p.job, 2, NULL), SL_OK);
-        shows(kinds[k], p.world, "", 2);
+        for (int64_t g = 1; g <= SLT_GROUPS; g++) {
+            assert_int_equal(slt_seal(&p.job, g, NULL), SL_OK);
+            shows(kinds[k], p.world, "", visible(kinds[k], g - 1));
+            assert_int_equal(slt_commit(&p.job, g, NULL), SL_OK);
+            shows(kinds[k], p.world, "", visible(kinds[k], g));
+            assert_int_equal(slt_commit(&p.job, g, NULL), SL_OK);
+        }
+        assert_int_equal(slt_show(&p.job, NULL), SL_OK);
+        assert_int_equal(slt_show(&p.job, NULL), SL_OK);
+        shows(kinds[k], p.world, "", SLT_GROUPS);
         place_reset(&p);
     }
 }
@@ -224,6 +235,7 @@ SL_TEST(sink_abort_drops_what_is_staged_and_nothing_sealed, "")
             sl_batch_unref(rows);
         }
         assert_int_equal(slt_commit(&p.job, 1, NULL), SL_OK);
+        assert_int_equal(slt_show(&p.job, NULL), SL_OK);
         shows(kinds[k], p.world, "", 1);
         place_reset(&p);
     }
@@ -252,6 +264,12 @@ static sl_code open_step(slt_job *job, int64_t group, sl_error *err)
     return slt_open(job, err);
 }
 
+static sl_code show_step(slt_job *job, int64_t group, sl_error *err)
+{
+    (void)group;
+    return slt_show(job, err);
+}
+
 SL_TEST(sink_full_disk_at_any_call_is_told_and_a_retry_works, "")
 {
     for (int32_t k = 0; k < KINDS; k++) {
@@ -264,13 +282,14 @@ SL_TEST(sink_full_disk_at_any_call_is_told_and_a_retry_works, "")
             slt_job job;
             slt_job_init(&job, kinds[k], env, &log, 1);
             insist(&job, open_step, 0);
-            for (int64_t g = 1; g <= 2; g++) {
+            for (int64_t g = 1; g <= SLT_GROUPS; g++) {
                 insist(&job, slt_seal, g);
                 insist(&job, slt_commit, g);
             }
+            insist(&job, show_step, 0);
             reached = sli_world_fault_reached(env);
             slt_job_reset(&job);
-            shows(kinds[k], world, "", 2);
+            shows(kinds[k], world, "", SLT_GROUPS);
             sli_env_free(env);
             sli_world_free(world);
         }
@@ -291,6 +310,7 @@ SL_TEST(sink_waits_for_a_disk_that_is_really_full, "")
         shows(kinds[k], p.world, "", 0);
         assert_int_equal(slt_seal(&p.job, 1, NULL), SL_OK);
         assert_int_equal(slt_commit(&p.job, 1, NULL), SL_OK);
+        assert_int_equal(slt_show(&p.job, NULL), SL_OK);
         shows(kinds[k], p.world, "", 1);
         place_reset(&p);
     }
@@ -314,9 +334,10 @@ static bool late_driver_is_harmless(const slt_kind *kind, const char *bug)
     assert_int_equal(slt_seal(&newer, 1, NULL), SL_OK);
     // The older one's log is not the job's any more; what it seals is in no log that counts.
     assert_int_equal(slt_seal(&p.job, 1, NULL), SL_OK);
-    sl_code rc = kind == &slt_sqlite ? slt_commit(&p.job, 1, NULL) : SL_E_SUPERSEDED;
+    sl_code rc = kind->fences ? slt_commit(&p.job, 1, NULL) : SL_E_SUPERSEDED;
     sl_error err = SL_ERROR_INIT;
-    bool fine = rc == SL_E_SUPERSEDED && slt_commit(&newer, 1, &err) == SL_OK;
+    bool fine = rc == SL_E_SUPERSEDED && slt_commit(&newer, 1, &err) == SL_OK &&
+                slt_show(&newer, &err) == SL_OK;
     char *shown = slt_shown(kind, p.world);
     fine = fine && slt_prefix(kind, shown) == 1;
     sl_free(shown);
@@ -333,6 +354,7 @@ SL_TEST(sink_late_driver_is_refused_or_harmless, "")
     }
     assert_false(late_driver_is_harmless(&slt_file, "stage-without-generation"));
     assert_false(late_driver_is_harmless(&slt_directory, "stage-without-generation"));
+    assert_false(late_driver_is_harmless(&slt_rolled, "held-without-generation"));
     assert_false(late_driver_is_harmless(&slt_sqlite, "no-fence"));
 }
 
@@ -347,12 +369,98 @@ SL_TEST(sink_two_drivers_commit_one_sealed_group_once, "")
         slt_job_init(&newer, kinds[k], env, &p.log, 2); // has read the same log
         assert_int_equal(slt_run(&newer, 1, NULL), SL_OK);
         sl_code rc = slt_commit(&p.job, 1, NULL);
-        assert_int_equal(rc, kinds[k] == &slt_sqlite ? SL_E_SUPERSEDED : SL_OK);
+        assert_int_equal(rc, kinds[k]->fences ? SL_E_SUPERSEDED : SL_OK);
         shows(kinds[k], p.world, "", 1);
         slt_job_reset(&newer);
         sli_env_free(env);
         place_reset(&p);
     }
+}
+
+/// A driver of the job, as a process that can be paused.
+typedef struct driver {
+    const slt_kind *kind;
+    slt_log *log;
+    int64_t generation;
+    sl_code rc;
+    sl_error error;
+} driver;
+
+static void drive(sl_env *env, void *ctx)
+{
+    driver *d = ctx;
+    slt_job job;
+    slt_job_init(&job, d->kind, env, d->log, d->generation);
+    d->rc = slt_run(&job, SLT_GROUPS, &d->error);
+    slt_job_reset(&job);
+}
+
+typedef struct meeting {
+    const slt_kind *kind;
+    const char *bug;
+    int64_t i, j;      ///< calls before the older driver pauses, and before it goes on
+    bool older, newer; ///< whether it was still running then
+    char wrong[256];
+} meeting;
+
+/// The older driver is paused at its call i; the newer one runs to its call j; the older one goes
+/// on to its end, then the newer one.
+static void meet(meeting *m)
+{
+    slt_log log = {0};
+    sli_world *world = slt_world(5, m->bug);
+    driver old = {m->kind, &log, 1, SL_OK, SL_ERROR_INIT};
+    driver new = {m->kind, &log, 2, SL_OK, SL_ERROR_INIT};
+    sli_process *older = sli_process_new(world, NULL, drive, &old);
+    sli_process *newer = sli_process_new(world, NULL, drive, &new);
+    m->older = sli_process_resume(older, m->i);
+    m->newer = sli_process_resume(newer, m->j);
+    (void)sli_process_resume(older, SLI_FOREVER);
+    (void)sli_process_resume(newer, SLI_FOREVER);
+    sli_process_free(older);
+    sli_process_free(newer);
+    char *shown = slt_shown(m->kind, world);
+    m->wrong[0] = '\0';
+    if (new.rc != SL_OK) {
+        (void)snprintf(m->wrong, sizeof m->wrong, "the newer stopped: %.200s", new.error.text);
+    } else if (slt_prefix(m->kind, shown) != SLT_GROUPS) {
+        (void)snprintf(m->wrong, sizeof m->wrong, "wrong rows are shown: %.200s", shown);
+    } else if (m->kind->fences && old.rc != SL_OK && old.rc != SL_E_SUPERSEDED) {
+        (void)snprintf(m->wrong, sizeof m->wrong, "the older was told: %.200s", old.error.text);
+    }
+    sl_free(shown);
+    sli_world_free(world);
+}
+
+/// The first wrong meeting, if any.
+static bool find_wrong_meeting(const slt_kind *kind, const char *bug, int64_t step, meeting *m)
+{
+    *m = (meeting){.kind = kind, .bug = bug, .older = true};
+    for (m->i = 1; m->older; m->i += step) {
+        m->newer = true;
+        for (m->j = 1; m->newer; m->j += step) {
+            meet(m);
+            if (m->wrong[0] != '\0') {
+                return true;
+            }
+        }
+    }
+    assert_true(m->i > 20);
+    return false;
+}
+
+SL_TEST(sink_late_driver_may_go_on_at_any_call, "")
+{
+    static const slt_kind *const files[] = {&slt_file, &slt_directory, &slt_rolled};
+    meeting m;
+    for (int32_t k = 0; k < 3; k++) {
+        if (find_wrong_meeting(files[k], NULL, slt_is_soak() ? 1 : 3, &m)) {
+            fail_msg("%s: the older driver paused at call %lld, went on at call %lld of the newer: "
+                     "%s",
+                     files[k]->name, (long long)m.i, (long long)m.j, m.wrong);
+        }
+    }
+    assert_true(find_wrong_meeting(&slt_rolled, "held-without-generation", 1, &m));
 }
 
 SL_TEST(sink_lost_staged_object_is_an_error, "")

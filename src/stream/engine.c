@@ -381,10 +381,26 @@ static sl_code run_epochs(sli_engine *engine, int64_t now_us, sl_error *err)
     return SL_OK;
 }
 
-/// Everything committed is on record, so that the next start has nothing to finish.
+/// What sinks still gather becomes visible: no group follows in this run.
+static sl_code show_all(sli_engine *engine, sl_error *err)
+{
+    for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
+        sli_output *output = &engine->graph->outputs[i];
+        if (output->sink != NULL && output->sink->ops->show != NULL) {
+            sl_code rc = output->sink->ops->show(output->sink, true, err);
+            if (rc != SL_OK) {
+                return sl_error_wrap(err, rc, "show what output %s has gathered", output->uid);
+            }
+        }
+    }
+    return SL_OK;
+}
+
+/// Everything committed is visible and on record, so that the next start has nothing to finish.
 static sl_code finish(sli_engine *engine, sl_error *err)
 {
     SL_TRY(sli_compaction_join(engine, err));
+    SL_TRY(show_all(engine, err));
     if (engine->ckpt != NULL && engine->committed_logged < engine->committed) {
         sli_strand_free(engine->writer);
         engine->writer = NULL;

@@ -7,7 +7,7 @@
 // The writer makes all that SEALED names durable (delta, outboxes, staged objects), then appends
 // PLANs, SEALED and the COMMITTED frames of earlier groups, with one sync. Only then the committer
 // starts. A group whose epochs had no input, no rows and no change of state is *idle*: it has
-// nothing to recover, is not logged, and only shows the console's banners.
+// nothing to recover, is not logged, and only lets sinks show banners and what is due.
 #include "stream/engine_int.h"
 
 // ---------------------------------------------------------------- making and freeing
@@ -232,9 +232,14 @@ static sl_code commit_sink(sli_group *group, sli_output *output, sli_share *shar
                                      err);
 }
 
-static bool shows_idle_epochs(const sli_output *output)
+/// An idle group has no number: displays show its epochs, sinks that gather groups what is due.
+static sl_code commit_idle(sli_group *group, sli_output *output, sli_share *share, sl_error *err)
 {
-    return output->sink->ops->rows_wanted != NULL;
+    const sli_sink_ops *ops = output->sink->ops;
+    if (ops->rows_wanted != NULL) {
+        return commit_sink(group, output, share, err);
+    }
+    return ops->show == NULL ? SL_OK : ops->show(output->sink, false, err);
 }
 
 static sl_code commit_sinks(sli_group *group, sl_error *err)
@@ -242,10 +247,11 @@ static sl_code commit_sinks(sli_group *group, sl_error *err)
     sli_engine *engine = group->engine;
     for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
         sli_output *output = &engine->graph->outputs[i];
-        if (output->kind != SLI_OUT_SINK || (group->number == 0 && !shows_idle_epochs(output))) {
+        if (output->kind != SLI_OUT_SINK) {
             continue;
         }
-        sl_code rc = commit_sink(group, output, &group->shares[i], err);
+        sl_code rc = group->number == 0 ? commit_idle(group, output, &group->shares[i], err)
+                                        : commit_sink(group, output, &group->shares[i], err);
         if (rc != SL_OK) {
             return sl_error_wrap(err, rc, "commit group %lld of output %s",
                                  (long long)group->number, output->uid);

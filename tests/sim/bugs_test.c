@@ -70,6 +70,9 @@ static const planted bugs[] = {
     {"stage-without-generation", ZOMBIES, NULL},
     {"cut-ignored", ZOMBIES, NULL},
     {"rename-result-ignored", ZOMBIES, &slt_job_socket},
+    {"held-shown-again", CRASHES, &slt_job_rolled},
+    {"held-removed-early", CRASHES, &slt_job_rolled},
+    {"held-without-generation", ZOMBIES, &slt_job_rolled},
 };
 
 typedef struct finding {

@@ -54,7 +54,7 @@ typedef struct slt_sim_job {
 } slt_sim_job;
 
 extern const slt_sim_job slt_job_files, slt_job_socket, slt_job_joined, slt_job_grouped,
-    slt_job_rate;
+    slt_job_rate, slt_job_rolled;
 /// The socket's job with short epochs and a log that is synced less often: for planted mistakes.
 extern const slt_sim_job slt_job_quick;
 extern const slt_sim_job *const slt_all_jobs[]; ///< NULL-ended
@@ -153,10 +153,15 @@ void slt_spoil_wipe(slt_sim *sim);
 /// Groups of a file sink, one after the other.
 typedef struct slt_groups {
     sli_str text;
-    size_t ends[SLT_MOST_GROUPS + 1]; ///< group g is text[ends[g - 1] .. ends[g])
+    /// Group g is text[ends[g - 1] .. ends[g]). All groups of a rolled file are told to be in its
+    /// last one.
+    size_t ends[SLT_MOST_GROUPS + 1];
     int32_t n;
 } slt_groups;
 
+/// The tag of a published name, which tells job and output, and the groups it holds; NULL: another
+/// name.
+const char *slt_published_tag(const char *name, int64_t *first, int64_t *last);
 /// Reads them and checks that they are a prefix. The caller resets `out->text` in any case.
 bool slt_groups_read(slt_sim *sim, const char *dir, slt_groups *out);
 /// Adds "word,n" lines of groups from+1 .. to.

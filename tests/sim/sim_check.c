@@ -82,23 +82,47 @@ static bool is_ignored(const slt_sim *sim, const char *tag)
     return false;
 }
 
-/// One published name: a file, or a directory of parts.
+/// A group's number in front of a name, and what follows its '-'; NULL: there is none.
+static const char *take_group(const char *name, int64_t *group)
+{
+    size_t digits = strspn(name, "0123456789");
+    if (digits < 12 || name[digits] != '-') {
+        return NULL;
+    }
+    *group = strtoll(name, NULL, 10);
+    return name + digits + 1;
+}
+
+const char *slt_published_tag(const char *name, int64_t *first, int64_t *last)
+{
+    const char *tag = take_group(name, first);
+    const char *behind = tag == NULL ? NULL : take_group(tag, last);
+    if (behind == NULL) {
+        *last = *first;
+    }
+    return behind == NULL ? tag : behind;
+}
+
+/// One published name: a file of one group or of several, or a directory of parts.
 static sl_code add_group(void *ctx, const char *name, sl_error *err)
 {
     reading *r = ctx;
     slt_groups *groups = r->groups;
     char path[256];
-    size_t digits = strspn(name, "0123456789");
-    if (name[0] == '.' || digits < 12 || is_ignored(r->sim, name + digits + 1)) {
+    int64_t first = 0, last = 0;
+    const char *tag = slt_published_tag(name, &first, &last);
+    if (tag == NULL || is_ignored(r->sim, tag)) {
         return SL_OK;
     }
-    int64_t group = strtoll(name, NULL, 10);
-    if (group != groups->n + 1) {
+    if (first != groups->n + 1) {
         slt_sim_wrong(r->sim, "%s does not show a prefix of the groups: group %lld follows %d",
-                      r->dir, (long long)group, groups->n);
+                      r->dir, (long long)first, groups->n);
         return SL_OK;
     }
-    SL_ASSERT(groups->n < SLT_MOST_GROUPS, "more groups than a test has");
+    SL_ASSERT(last <= SLT_MOST_GROUPS, "more groups than a test has");
+    while (groups->n + 1 < last) { // where they end within the file is not known
+        groups->ends[++groups->n] = groups->text.size;
+    }
     (void)snprintf(path, sizeof path, "%s/%s", r->dir, name);
     reading parts = {r->sim, path, groups};
     sl_code rc = add_file(r->sim, path, &groups->text, NULL);

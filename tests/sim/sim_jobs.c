@@ -160,6 +160,14 @@ static void build_two(sl_graph *graph)
                    "file:out/pairs?format=csv&empty=write");
 }
 
+/// One output ends its files by their groups, the other shows most of them at the job's end.
+static void build_rolled(sl_graph *graph)
+{
+    sl_stream *counts = counts_of(words_of(graph, "file:in"));
+    sl_stream_save(counts, "file:out/few?format=csv&header=true&empty=write&roll_groups=2");
+    sl_stream_save(counts, "file:out/many?format=csv&empty=write&roll_size=1KiB");
+}
+
 static void build_rate(sl_graph *graph)
 {
     sl_stream *rows = sl_stream_open(graph, "rate:?rows_per_second=7&partitions=2");
@@ -244,6 +252,22 @@ static void check_files(slt_sim *sim, bool at_end)
     }
     sli_str_reset(&groups.text);
     sl_free(shown);
+}
+
+static void check_rolled(slt_sim *sim, bool at_end)
+{
+    static const char *const dirs[] = {"out/few", "out/many"};
+    for (int32_t i = 0; i < 2; i++) {
+        slt_groups groups = {.text = {.tag = SLI_TAG_TEST}};
+        slt_counts *shown = sl_alloc_zero(SLI_TAG_TEST, sizeof *shown);
+        SL_ASSERT(shown != NULL, "no memory for a test");
+        if (slt_groups_read(sim, dirs[i], &groups)) {
+            slt_groups_count(&groups, 0, groups.n, shown);
+            check_words(sim, shown, at_end);
+        }
+        sli_str_reset(&groups.text);
+        sl_free(shown);
+    }
 }
 
 /// Lines of a socket: each at most once, those in the write-ahead log exactly once, "the" as often
@@ -435,8 +459,15 @@ const slt_sim_job slt_job_joined = {"joined", build_two, {SETTINGS, NULL},
                                     feed_two, check_two, false};
 const slt_sim_job slt_job_grouped = {
     "grouped", build_two, {SETTINGS, "commit_interval", "3s", NULL}, feed_two, check_two, false};
+const slt_sim_job slt_job_rolled = {"rolled",   build_rolled, {SETTINGS, NULL},
+                                    feed_files, check_rolled, false};
 const slt_sim_job slt_job_rate = {"rate",    build_rate, {SETTINGS, NULL},
                                   feed_rate, check_rate, false};
 
-const slt_sim_job *const slt_all_jobs[] = {&slt_job_files,   &slt_job_socket, &slt_job_joined,
-                                           &slt_job_grouped, &slt_job_rate,   NULL};
+const slt_sim_job *const slt_all_jobs[] = {&slt_job_files,
+                                           &slt_job_socket,
+                                           &slt_job_joined,
+                                           &slt_job_grouped,
+                                           &slt_job_rate,
+                                           &slt_job_rolled,
+                                           NULL};

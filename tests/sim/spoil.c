@@ -71,11 +71,11 @@ static void remove_tree(slt_sim *sim, const char *path)
 static sl_code ignore_name(void *ctx, const char *name, sl_error *err)
 {
     slt_sim *sim = ctx;
-    size_t digits = strspn(name, "0123456789");
+    int64_t first = 0, last = 0;
+    const char *tag = slt_published_tag(name, &first, &last);
     (void)err;
-    if (digits >= 12 && sim->n_ignored < 64) {
-        (void)snprintf(sim->ignored[sim->n_ignored++], sizeof sim->ignored[0], "%.8s",
-                       name + digits + 1);
+    if (tag != NULL && sim->n_ignored < 64) {
+        (void)snprintf(sim->ignored[sim->n_ignored++], sizeof sim->ignored[0], "%.8s", tag);
     }
     return SL_OK;
 }

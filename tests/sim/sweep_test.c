@@ -106,6 +106,11 @@ SL_TEST(sim_rate_survives_a_crash_at_every_call, "EXACTLY-ONCE-1")
     sweep(&slt_job_rate);
 }
 
+SL_TEST(sim_rolled_files_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
+{
+    sweep(&slt_job_rolled);
+}
+
 // ---------------------------------------------------------------- two crashes
 
 /// The second process is crashed at every `step`-th of its calls, too.

@@ -1,4 +1,5 @@
-/// file.c — the file sink: a group is one file, or one directory of parts, published by one rename.
+/// file.c — the file sink: a group is one file, or one directory of parts, published by one rename,
+/// or it is held until a file of many groups is (roll.c).
 ///
 ///     DIR/000000000007-5be20a41.csv                       published: group 7
 ///     DIR/.sluice/<job id>/<uid>/stage/<generation>-<group>   sealed, invisible
@@ -10,12 +11,17 @@
 /// harm here: what it publishes is what was sealed, or it finds that done.
 #include "sink/file/file_int.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
 
-enum { ATTEMPT_BYTES = 8 << 20, TOTAL_BYTES = 64 << 20 };
+enum {
+    ATTEMPT_BYTES = 8 << 20,
+    TOTAL_BYTES = 64 << 20,
+    ROLL_GROUPS = 1000000 // a rolled file ends here, whatever else is set
+};
 
 enum { LAYOUT_FILE = 0, LAYOUT_DIRECTORY = 1 };
 enum { EMPTY_SKIP = 0, EMPTY_WRITE = 1 };
@@ -39,6 +45,25 @@ static const sl_option options[] = {
      .choices = "skip|write",
      .flags = SL_OPT_RESULT,
      .text = "A group without rows: skip publishes nothing, write an empty file or directory."},
+    {.name = "roll_size",
+     .type = SL_OPT_SIZE,
+     .low = "1",
+     .text = "Gathers groups into larger files, for fewer of them: a file ends with the group that "
+             "brings it to this size. Rows become visible when their file ends, not at each "
+             "commit."},
+    {.name = "roll_groups",
+     .type = SL_OPT_INT,
+     .low = "1",
+     .high = "1000000",
+     .text = "Gathers groups as roll_size does: a file ends at so many groups."},
+    {.name = "roll_interval",
+     .type = SL_OPT_DURATION,
+     .fallback = "10m",
+     .low = "1ms",
+     .high = "365d",
+     .text = "Gathers groups as roll_size does: a file ends when its first group was committed so "
+             "long ago, also when no rows come. The default holds where another roll_ option is "
+             "given."},
     {0},
 };
 
@@ -52,6 +77,7 @@ typedef struct file_sink {
     const sl_schema *schema;
     sli_attempts *attempts;
     sli_file_names names;
+    sli_rolls rolls;
     const char *extension;
     sl_bytes opening; // what every file begins with: a CSV header, or nothing
     int64_t generation;
@@ -94,9 +120,12 @@ static sl_code file_recover(sli_sink *sink, int64_t *last_committed, sl_error *e
 {
     file_sink *self = (file_sink *)sink;
     listing l = {.self = self};
+    int64_t held = 0;
     SL_TRY(make_dirs(self, err));
+    SL_TRY(sli_rolls_recover(&self->rolls, self->arena, &held, err));
     SL_TRY(self->fs->ops->list(self->fs, self->names.dir, see_published, &l, err));
-    *last_committed = l.last;
+    self->rolls.shown = sli_env_bug(self->env, "held-shown-again") ? 0 : l.last;
+    *last_committed = held > l.last ? held : l.last;
     return SL_OK;
 }
 
@@ -108,6 +137,21 @@ static bool is_named(const listing *l, const char *name)
         }
     }
     return false;
+}
+
+/// Removes a file or tree. What an older driver is still writing into, since it does not know yet
+/// that it is replaced, is left to the next start.
+static sl_code sweep_path(file_sink *self, const char *path, sl_error *err)
+{
+    sl_error why = SL_ERROR_INIT;
+    sl_code rc = self->fs->ops->remove(self->fs, path, &why);
+    if (rc == SL_OK || why.sys_errno == ENOTEMPTY) {
+        return SL_OK;
+    }
+    if (err != NULL) {
+        *err = why;
+    }
+    return rc;
 }
 
 /// Names begin with the generation that made them. What this generation or a newer one made stays.
@@ -125,7 +169,7 @@ static sl_code sweep_one(void *ctx, const sli_fs_entry *entry, sl_error *err)
     sl_arena *arena = sl_arena_new(SLI_TAG_SINK);
     const char *path = arena == NULL ? NULL : sli_path_join(arena, l->dir, entry->name);
     sl_code rc = path == NULL ? sl_error_nomem(err, strlen(l->dir), "a staged object's path")
-                              : self->fs->ops->remove(self->fs, path, err);
+                              : sweep_path(self, path, err);
     sl_arena_free(arena);
     return rc;
 }
@@ -164,7 +208,7 @@ static sl_code file_sweep(sli_sink *sink, const sl_bytes *named, int32_t n_named
     }
     rc = rc == SL_OK ? sweep_dirs(&l, err) : rc;
     sl_arena_free(arena);
-    return rc;
+    return rc == SL_OK ? sli_rolls_sweep(&l.self->rolls, err) : rc;
 }
 
 // ---------------------------------------------------------------- staging
@@ -273,14 +317,26 @@ static sl_code write_staged(file_sink *self, const char *path, const sli_attempt
     return SL_OK;
 }
 
+/// The name that a group will have, and so its shape.
+static const char *name_of(const file_sink *self, int64_t group, sl_arena *arena, sli_shape *shape)
+{
+    if (self->rolls.limits.on) {
+        sli_held_name held = {group, self->generation, (int64_t)self->opening.size,
+                              self->extension};
+        *shape = SLI_SHAPE_HELD;
+        return sli_file_name_of_held(&held, arena);
+    }
+    bool is_file = self->layout == LAYOUT_FILE;
+    *shape = is_file ? SLI_SHAPE_FILE : SLI_SHAPE_DIR;
+    return sli_file_name_of_group(&self->names, group, is_file ? self->extension : "", arena);
+}
+
 static sl_code name_group(file_sink *self, int64_t group, sl_arena *arena, sli_file_receipt *out,
                           const char **path, sl_error *err)
 {
-    bool is_file = self->layout == LAYOUT_FILE;
     int64_t generation = sli_env_bug(self->env, "stage-without-generation") ? 0 : self->generation;
-    out->shape = is_file ? SLI_SHAPE_FILE : SLI_SHAPE_DIR;
     out->staged = sl_arena_printf(arena, "%" PRId64 "-%" PRId64, generation, group);
-    out->name = sli_file_name_of_group(&self->names, group, is_file ? self->extension : "", arena);
+    out->name = name_of(self, group, arena, &out->shape);
     *path = out->staged == NULL ? NULL : sli_path_join(arena, self->names.stage_dir, out->staged);
     if (out->name == NULL || *path == NULL) {
         return sl_error_nomem(err, strlen(self->names.stage_dir), "a staged object's path");
@@ -313,6 +369,27 @@ static sl_code file_seal(sli_sink *sink, int64_t group, const sli_attempt *winne
 
 // ---------------------------------------------------------------- publishing
 
+static sl_code file_show(sli_sink *sink, bool all, sl_error *err)
+{
+    return sli_rolls_show(&((file_sink *)sink)->rolls, all, err);
+}
+
+static sl_code publish(file_sink *self, int64_t group, const sli_file_receipt *sealed,
+                       sl_arena *arena, sl_error *err)
+{
+    const char *from = sli_path_join(arena, self->names.stage_dir, sealed->staged);
+    const char *to = sli_path_join(arena, self->names.dir, sealed->name);
+    if (from == NULL || to == NULL) {
+        return sl_error_nomem(err, strlen(sealed->name), "a path");
+    }
+    if (sealed->shape == SLI_SHAPE_HELD) {
+        return sli_rolls_hold(&self->rolls, group, from, sealed, err);
+    }
+    SL_TRY(sli_rolls_show(&self->rolls, true, err)); // earlier groups are not overtaken
+    sli_publisher publisher = {self->env, self->fs, self->names.dir};
+    return sli_file_publish(&publisher, group, from, to, sealed, err);
+}
+
 static sl_code file_commit(sli_sink *sink, int64_t group, sl_bytes receipt, sli_outbox *outbox,
                            sl_error *err)
 {
@@ -323,14 +400,10 @@ static sl_code file_commit(sli_sink *sink, int64_t group, sl_bytes receipt, sli_
         return sl_error_nomem(err, receipt.size, "a receipt");
     }
     sli_file_receipt sealed = {0};
-    sli_publisher publisher = {self->env, self->fs, self->names.dir};
     sl_code rc = sli_file_receipt_get(receipt, arena, &sealed, err);
-    if (rc == SL_OK && sealed.shape != SLI_SHAPE_NONE) {
-        const char *from = sli_path_join(arena, self->names.stage_dir, sealed.staged);
-        const char *to = sli_path_join(arena, self->names.dir, sealed.name);
-        rc = from == NULL || to == NULL
-                 ? sl_error_nomem(err, receipt.size, "a path")
-                 : sli_file_publish(&publisher, group, from, to, &sealed, err);
+    if (rc == SL_OK) {
+        rc = sealed.shape == SLI_SHAPE_NONE ? sli_rolls_show(&self->rolls, false, err)
+                                            : publish(self, group, &sealed, arena, err);
     }
     sl_arena_free(arena);
     return rc;
@@ -350,6 +423,29 @@ static void file_close(sli_sink *sink)
     sl_arena_free(self->arena);
     sl_free(self->block);
     sl_free(self);
+}
+
+static sl_code read_roll(file_sink *self, sl_error *err)
+{
+    static const char *const options_of_roll[] = {"roll_size", "roll_groups", "roll_interval"};
+    const char *given = NULL;
+    for (int32_t i = 0; given == NULL && i < 3; i++) {
+        given = sl_conf_is_set(self->conf, options_of_roll[i]) ? options_of_roll[i] : NULL;
+    }
+    if (given != NULL && self->layout == LAYOUT_DIRECTORY) {
+        return sl_error_set(err, SL_E_CONFIG,
+                            "%s gathers many groups in a file, layout=directory asks for a "
+                            "directory a group: leave one of them out",
+                            given);
+    }
+    int64_t size = sl_conf_int64(self->conf, "roll_size");
+    int64_t groups = sl_conf_int64(self->conf, "roll_groups");
+    self->rolls.limits =
+        (sli_roll_limits){.on = given != NULL,
+                          .size_bytes = size > 0 ? size : INT64_MAX,
+                          .groups = groups > 0 ? groups : ROLL_GROUPS,
+                          .interval_us = sl_conf_int64(self->conf, "roll_interval")};
+    return SL_OK;
 }
 
 /// Also says whether the schema can be written.
@@ -385,8 +481,14 @@ static sl_code open_parts(file_sink *self, const sli_url *url, const sli_sink_en
     self->empty = sl_conf_choice(self->conf, "empty");
     self->extension = strcmp(self->format->name, "text") == 0 ? "txt" : self->format->name;
     SL_TRY(sli_file_names_make(&self->names, url->path, env->job_id, env->uid, self->arena, err));
+    SL_TRY(read_roll(self, err));
     SL_TRY(make_opening(self, err));
     SL_TRY(sli_fs_local.open(&self->fs, NULL, env->env, err));
+    self->rolls.env = env->env;
+    self->rolls.log = env->log;
+    self->rolls.fs = self->fs;
+    self->rolls.names = &self->names;
+    self->rolls.generation = env->generation;
     sli_attempts_conf conf = {.fs = self->fs,
                               .format = self->format,
                               .conf = self->conf,
@@ -425,8 +527,8 @@ static sl_code file_open(sli_sink **out, const sli_url *url, const sl_conf *conf
 const sli_sink_ops sli_sink_file = {
     .struct_size = sizeof(sli_sink_ops),
     .scheme = "file",
-    .text =
-        "Writes each group of epochs as one file, or one directory of parts, that appears whole.",
+    .text = "Writes each group of epochs as one file or one directory of parts, or many groups as "
+            "one rolled file; all appear whole.",
     .guarantee = SLI_EXACTLY_ONCE,
     .options = options,
     .open = file_open,
@@ -438,4 +540,5 @@ const sli_sink_ops sli_sink_file = {
     .commit = file_commit,
     .abort = file_abort,
     .close = file_close,
+    .show = file_show,
 };

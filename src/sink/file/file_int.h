@@ -1,6 +1,6 @@
 /// file_int.h — what the files of the file sink share: names (names.c), attempts being staged
-/// (attempts.c), content on its way (content.c), receipts (receipt.c) and publishing (publish.c).
-/// The sink itself is file.c.
+/// (attempts.c), content on its way (content.c), receipts (receipt.c), publishing (publish.c) and
+/// groups that wait for their file (roll.c). The sink itself is file.c.
 #pragma once
 
 #include "base/hash.h"
@@ -14,7 +14,8 @@ enum { SLI_FILE_BLOCK = 128 << 10 }; ///< content is written and hashed in block
 /// Where the files of one output lie.
 typedef struct sli_file_names {
     const char *dir, *stage_dir, *temp_dir;
-    char tag[9]; ///< ends the names of what this job and uid have published
+    const char *held_dir; ///< in it a directory a generation
+    char tag[9];          ///< ends the names of what this job and uid have published
 } sli_file_names;
 
 /// `path` is the URL's. Texts are in the arena. Fails: SL_E_INVALID for a job id or uid that fits
@@ -24,10 +25,23 @@ sl_code sli_file_names_make(sli_file_names *out, sl_text path, const char *job_i
 /// The name under which a group is published. `extension` may be "". NULL without memory.
 char *sli_file_name_of_group(const sli_file_names *names, int64_t group, const char *extension,
                              sl_arena *arena);
-/// The group of a published name, 0 when it is not of this output.
+/// The name of a file that holds groups `first` to `last`.
+char *sli_file_name_of_roll(const sli_file_names *names, int64_t first, int64_t last,
+                            const char *extension, sl_arena *arena);
+/// The group, of a rolled file the last one, of a published name; 0 when it is not of this output.
 int64_t sli_file_group_of_name(const sli_file_names *names, const char *name);
 /// The generation in front of the name of something staged; false: there is none.
 bool sli_file_generation_of_name(const char *name, int64_t *generation);
+
+/// What the name of a held group tells.
+typedef struct sli_held_name {
+    int64_t group;
+    int64_t sealer;        ///< the generation that sealed it: other ones may have had other options
+    int64_t opening_bytes; ///< at its front that only the first group of a file keeps
+    const char *extension; ///< within the name
+} sli_held_name;
+char *sli_file_name_of_held(const sli_held_name *held, sl_arena *arena); ///< NULL without memory
+bool sli_held_name_parse(const char *name, sli_held_name *out);          ///< false: is no such name
 
 // ---------------------------------------------------------------- attempts
 
@@ -81,12 +95,17 @@ sl_code sli_content_close(sli_content *content, sl_code rc, sl_error *err);
 
 // ---------------------------------------------------------------- receipts
 
-typedef enum sli_shape { SLI_SHAPE_NONE = 0, SLI_SHAPE_FILE = 1, SLI_SHAPE_DIR = 2 } sli_shape;
+typedef enum sli_shape {
+    SLI_SHAPE_NONE = 0, ///< a group without rows that publishes nothing
+    SLI_SHAPE_FILE = 1,
+    SLI_SHAPE_DIR = 2,
+    SLI_SHAPE_HELD = 3, ///< a file that waits for its roll
+} sli_shape;
 
-/// What commit must know of a sealed group. Names are relative: to the stage directory and to the
-/// sink's.
+/// What commit must know of a sealed group. Names are relative: to the stage directory, and to the
+/// sink's or, for SLI_SHAPE_HELD, to the generation's in the held one.
 typedef struct sli_file_receipt {
-    sli_shape shape; ///< SLI_SHAPE_NONE: a group without rows that publishes nothing
+    sli_shape shape;
     const char *staged, *name;
     int64_t size_bytes;
     sli_hash128 hash; ///< of the content: of a directory, of its parts one after the other
@@ -111,3 +130,40 @@ typedef struct sli_publisher {
 /// `from` has changed since it was sealed.
 sl_code sli_file_publish(const sli_publisher *self, int64_t group, const char *from, const char *to,
                          const sli_file_receipt *receipt, sl_error *err);
+
+// ---------------------------------------------------------------- rolling
+
+/// When a rolled file ends: whichever comes first.
+typedef struct sli_roll_limits {
+    bool on; ///< false: groups are not gathered; what an earlier life held is published
+    int64_t size_bytes, groups, interval_us;
+} sli_roll_limits;
+
+/// Groups that are committed, durable and not visible yet, gathered into one file. Thread: recover
+/// and sweep the driver, before the others; hold and show one at a time.
+typedef struct sli_rolls {
+    sl_env *env;
+    sli_fs *fs;
+    sli_log *log;
+    const sli_file_names *names;
+    sli_roll_limits limits;
+    int64_t generation; ///< of the directory below
+    const char *dir;    ///< held_dir/GENERATION; NULL: nothing is held and nothing will be
+    int64_t shown;      ///< the last group published; what is held up to it is a leftover
+    // What this life holds; all zero when that is nothing.
+    int64_t n, last, sealer, since_us;
+    int64_t size_bytes; ///< of the file that they make
+    sli_hash128 hash;   ///< of the first one
+} sli_rolls;
+
+/// Takes over what older generations hold, which fences them, and tells the last group held (0:
+/// none). The caller then sets `shown`. Fails: SL_E_SUPERSEDED.
+sl_code sli_rolls_recover(sli_rolls *rolls, sl_arena *arena, int64_t *last, sl_error *err);
+/// Publishes all that was taken over. Fails: as sli_rolls_hold.
+sl_code sli_rolls_sweep(sli_rolls *rolls, sl_error *err);
+/// Commits a group of SLI_SHAPE_HELD from its staged path, and publishes the file when it is due. A
+/// repeat does what is left to do. Fails: as sli_file_publish; SL_E_SUPERSEDED.
+sl_code sli_rolls_hold(sli_rolls *rolls, int64_t group, const char *from,
+                       const sli_file_receipt *receipt, sl_error *err);
+/// Publishes the file if it is due, or with `all` whatever is held. Fails: as sli_rolls_hold.
+sl_code sli_rolls_show(sli_rolls *rolls, bool all, sl_error *err);

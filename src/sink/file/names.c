@@ -76,7 +76,9 @@ sl_code sli_file_names_make(sli_file_names *out, sl_text path, const char *job_i
         out->dir = sl_arena_printf(arena, "%.*s", (int)path.size, path.data);
         out->stage_dir = sl_arena_printf(arena, "%s/stage", s.data);
         out->temp_dir = sl_arena_printf(arena, "%s/temp", s.data);
-        if (out->dir == NULL || out->stage_dir == NULL || out->temp_dir == NULL) {
+        out->held_dir = sl_arena_printf(arena, "%s/held", s.data);
+        if (out->dir == NULL || out->stage_dir == NULL || out->temp_dir == NULL ||
+            out->held_dir == NULL) {
             rc = sl_error_nomem(err, s.size, "the sink's directory");
         }
     }
@@ -93,22 +95,58 @@ char *sli_file_name_of_group(const sli_file_names *names, int64_t group, const c
                            extension[0] == '\0' ? "" : ".", extension);
 }
 
+char *sli_file_name_of_roll(const sli_file_names *names, int64_t first, int64_t last,
+                            const char *extension, sl_arena *arena)
+{
+    return sl_arena_printf(arena, "%012" PRId64 "-%012" PRId64 "-%s.%s", first, last, names->tag,
+                           extension);
+}
+
+char *sli_file_name_of_held(const sli_held_name *held, sl_arena *arena)
+{
+    return sl_arena_printf(arena, "%012" PRId64 "-%" PRId64 "-%" PRId64 ".%s", held->group,
+                           held->sealer, held->opening_bytes, held->extension);
+}
+
+/// A number in front of `name`, of at least `least` digits; *rest is what follows it.
+static bool take_number(const char *name, size_t least, int64_t *number, const char **rest)
+{
+    sl_text digits = {name, strspn(name, "0123456789")};
+    *rest = name + digits.size;
+    return digits.size >= least && sli_scan_int64(digits, number, NULL) == SL_OK;
+}
+
 int64_t sli_file_group_of_name(const sli_file_names *names, const char *name)
 {
-    int64_t group = 0;
-    sl_text digits = {name, strspn(name, "0123456789")};
-    const char *rest = name + digits.size;
-    if (digits.size < GROUP_DIGITS || rest[0] != '-' ||
-        strncmp(rest + 1, names->tag, TAG_DIGITS) != 0 ||
-        (rest[1 + TAG_DIGITS] != '\0' && rest[1 + TAG_DIGITS] != '.') ||
-        sli_scan_int64(digits, &group, NULL) != SL_OK) {
+    int64_t group = 0, last = 0;
+    const char *rest = NULL, *after = NULL;
+    if (!take_number(name, GROUP_DIGITS, &group, &rest) || rest[0] != '-') {
         return 0;
     }
-    return group;
+    if (take_number(rest + 1, GROUP_DIGITS, &last, &after) &&
+        after[0] == '-') { // longer than a tag
+        group = last;
+        rest = after;
+    }
+    bool is_ours = strncmp(rest + 1, names->tag, TAG_DIGITS) == 0 &&
+                   (rest[1 + TAG_DIGITS] == '\0' || rest[1 + TAG_DIGITS] == '.');
+    return is_ours ? group : 0;
 }
 
 bool sli_file_generation_of_name(const char *name, int64_t *generation)
 {
-    sl_text digits = {name, strspn(name, "0123456789")};
-    return name[digits.size] == '-' && sli_scan_int64(digits, generation, NULL) == SL_OK;
+    const char *rest = NULL;
+    return take_number(name, 1, generation, &rest) && rest[0] == '-';
+}
+
+bool sli_held_name_parse(const char *name, sli_held_name *out)
+{
+    const char *rest = NULL;
+    if (!take_number(name, GROUP_DIGITS, &out->group, &rest) || rest[0] != '-' ||
+        !take_number(rest + 1, 1, &out->sealer, &rest) || rest[0] != '-' ||
+        !take_number(rest + 1, 1, &out->opening_bytes, &rest) || rest[0] != '.') {
+        return false;
+    }
+    out->extension = rest + 1;
+    return out->extension[0] != '\0';
 }

@@ -42,7 +42,7 @@ sl_code sli_file_receipt_get(sl_bytes bytes, sl_arena *arena, sli_file_receipt *
     sli_file_receipt receipt = {0};
     uint8_t version = sli_get_u8(&r);
     uint8_t shape = sli_get_u8(&r);
-    if (r.bad || version != VERSION || shape > SLI_SHAPE_DIR) {
+    if (r.bad || version != VERSION || shape > SLI_SHAPE_HELD) {
         return sl_error_set(err, SL_E_CORRUPT,
                             "a file sink's receipt of version %d, shape %d is not known here",
                             version, shape);
@@ -61,6 +61,10 @@ sl_code sli_file_receipt_get(sl_bytes bytes, sl_arena *arena, sli_file_receipt *
     }
     if (receipt.shape != SLI_SHAPE_NONE && (!is_name(receipt.staged) || !is_name(receipt.name))) {
         return sl_error_set(err, SL_E_CORRUPT, "a file sink's receipt names no file");
+    }
+    sli_held_name held;
+    if (receipt.shape == SLI_SHAPE_HELD && !sli_held_name_parse(receipt.name, &held)) {
+        return sl_error_set(err, SL_E_CORRUPT, "a file sink's receipt names no held group");
     }
     *out = receipt;
     return SL_OK;
