@@ -19,13 +19,34 @@ static void write_log(void *self, sli_level level, const char *module, const cha
                          NULL); // a log line that can't be written is lost, nothing else
 }
 
+/// A variable of the environment; NULL when it is unset or empty.
+static const char *variable(const sli_host *host, const char *name)
+{
+    const char *text = sli_env_variable(host->env, name);
+    return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
 sl_code sli_host_init(sli_host *host, sl_env *env, sl_error *err)
 {
     *host = (sli_host){.env = env, .owns_env = env == NULL};
     if (env == NULL) {
         SL_TRY(sli_env_posix(&host->env, err));
     }
+    const char *fault = variable(host, "SLUICE_FAULT");
+    if (fault != NULL) {
+        SL_TRY(sli_env_fault(host->env, fault, err));
+    }
     return sl_conf_new(&host->conf, "job", sli_all_options, err);
+}
+
+/// A run with a planned fault says so, so that nobody takes it for a real one.
+static void announce_fault(const sli_host *host)
+{
+    const char *fault = variable(host, "SLUICE_FAULT");
+    if (fault != NULL) {
+        SLI_LOG(host->log, SLI_WARN, "env", "SLUICE_FAULT=%s: something will go wrong on purpose",
+                fault);
+    }
 }
 
 static sl_code open_log(sli_host *host, sl_error *err)
@@ -135,6 +156,7 @@ sl_code sli_host_open(sli_host *host, sl_error *err)
 {
     SL_TRY(sl_conf_check(host->conf, err));
     SL_TRY(open_log(host, err));
+    announce_fault(host);
     SL_TRY(sli_metrics_new(&host->metrics, host->env, err));
     SL_TRY(open_trace(host, err));
     host->budget = sli_budget_new(choose_memory(host));

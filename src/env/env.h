@@ -230,6 +230,12 @@ void sli_crash_end(sl_env *env, const char *path);
 sl_code sli_env_posix(sl_env **out, sl_error *err);
 void sli_env_free(SL_TAKES sl_env *env);
 
+/// For developers: one outside call of this env fails, or ends the process as kill -9 does. `text`
+/// is "SITE:N", "SITE:N:enospc" or "SITE:N:crash", as README.md tells; it is also that of
+/// SLUICE_FAULT. To be called before anything else uses the env. Fails: SL_E_CONFIG, naming the
+/// nearest site.
+sl_code sli_env_fault(sl_env *env, const char *text, sl_error *err);
+
 /// Test-only switches of planted protocol mistakes (tests/sim): true only in a simulated world that
 /// was told to have `bug`. In the real world always false.
 bool sli_env_bug(sl_env *env, const char *bug);

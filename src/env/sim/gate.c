@@ -9,10 +9,10 @@ enum { DEAD_CALL_LIMIT = 1000000, STALL_LIMIT_US = 50000 };
 
 static const struct {
     const char *name;
-    sim_site_kind kind;
+    sli_site_kind kind;
 } site_table[SIM_N_SITES] = {
-#define X(symbol, name, kind) {name, SIM_##kind},
-    SIM_SITES(X)
+#define X(symbol, name, kind) {name, SLI_SITE_##kind},
+    SLI_ENV_SITES(X)
 #undef X
 };
 
@@ -20,7 +20,7 @@ void sli_sim_sites_init(sli_site *sites)
 {
     for (int i = 0; i < SIM_N_SITES; i++) {
         sites[i] = (sli_site){.name = site_table[i].name,
-                              .answers_only = site_table[i].kind == SIM_ANSWER};
+                              .answers_only = site_table[i].kind == SLI_SITE_ANSWER};
     }
 }
 
@@ -112,8 +112,8 @@ static sl_code maybe_fail(sim_call *call, bool here, sl_error *err)
     if (!here && !by_chance) {
         return SL_OK;
     }
-    sim_site_kind kind = site_table[call->site].kind;
-    if (kind == SIM_CRASH) {
+    sli_site_kind kind = site_table[call->site].kind;
+    if (kind == SLI_SITE_CRASH) {
         if (by_chance && (call->site == SIM_SIGNAL_WAIT || call->site == SIM_LOOP_RUN)) {
             int64_t stall = (int64_t)sli_rng_below(&env->fault_rng, STALL_LIMIT_US);
             sli_sim_world_move_to(env->world, env->world->mono_us + stall);
@@ -136,7 +136,8 @@ sl_code sli_sim_begin(sim_call *call, sim_env *env, sim_site site, sl_error *err
     if (!env->dead) {
         wait_for_turn(env);
     }
-    if (!env->dead && site_table[site].kind == SIM_SWITCH && env->world->conf.switch_chance > 0 &&
+    if (!env->dead && site_table[site].kind == SLI_SITE_SWITCH &&
+        env->world->conf.switch_chance > 0 &&
         (double)(sli_rng_next(&env->world->turn_rng) >> 11) * 0x1p-53 <
             env->world->conf.switch_chance) {
         sli_sim_yield(env);

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "env/env_int.h"
 #include "env/sim.h"
+#include "env/sites.h"
 #include "env/timers.h"
 
 typedef struct sim_env sim_env;
@@ -15,54 +16,12 @@ typedef struct sim_env sim_env;
 // ---------------------------------------------------------------- sites: every kind of outside
 // call
 
-/// X(symbol, name, kind). Kinds: ANSWER can neither fail nor crash; CRASH can be crashed at; FAIL
-/// can also fail by itself; SWITCH can also fail, and other strands may run before it.
-#define SIM_SITES(X)                                                                               \
-    X(TIME_WALL, "time.wall", ANSWER)                                                              \
-    X(TIME_MONO, "time.mono", ANSWER)                                                              \
-    X(RANDOM, "env.random", CRASH)                                                                 \
-    X(FILE_OPEN, "file.open", SWITCH)                                                              \
-    X(FILE_READ, "file.read", SWITCH)                                                              \
-    X(FILE_WRITE, "file.write", SWITCH)                                                            \
-    X(FILE_WRITE_AT, "file.write_at", SWITCH)                                                      \
-    X(FILE_SYNC, "file.sync", SWITCH)                                                              \
-    X(FILE_TRUNCATE, "file.truncate", SWITCH)                                                      \
-    X(FILE_STAT, "file.stat", SWITCH)                                                              \
-    X(FILE_LOCK, "file.lock", SWITCH)                                                              \
-    X(FILE_CLOSE, "file.close", ANSWER)                                                            \
-    X(PATH_STAT, "path.stat", SWITCH)                                                              \
-    X(PATH_RENAME, "path.rename", SWITCH)                                                          \
-    X(PATH_REMOVE, "path.remove", SWITCH)                                                          \
-    X(DIR_MAKE, "dir.make", SWITCH)                                                                \
-    X(DIR_REMOVE, "dir.remove", SWITCH)                                                            \
-    X(DIR_SYNC, "dir.sync", SWITCH)                                                                \
-    X(DIR_LIST, "dir.list", SWITCH)                                                                \
-    X(SIGNAL_SET, "signal.set", ANSWER)                                                            \
-    X(SIGNAL_WAIT, "signal.wait", CRASH)                                                           \
-    X(STRAND_POST, "strand.post", ANSWER)                                                          \
-    X(SOCKET_CONNECT, "socket.connect", FAIL)                                                      \
-    X(SOCKET_CONNECTED, "socket.connected", CRASH)                                                 \
-    X(SOCKET_LISTEN, "socket.listen", FAIL)                                                        \
-    X(SOCKET_ACCEPT, "socket.accept", FAIL)                                                        \
-    X(SOCKET_STDIN, "socket.stdin", FAIL)                                                          \
-    X(SOCKET_RECEIVE, "socket.receive", FAIL)                                                      \
-    X(SOCKET_SEND, "socket.send", FAIL)                                                            \
-    X(SOCKET_CLOSE, "socket.close", ANSWER)                                                        \
-    X(LOOP_WATCH, "loop.watch", CRASH)                                                             \
-    X(LOOP_TIMER, "loop.timer", CRASH)                                                             \
-    X(LOOP_RUN, "loop.run", CRASH)                                                                 \
-    X(LOOP_WAKE, "loop.wake", ANSWER)                                                              \
-    X(PRINT, "env.print", FAIL)                                                                    \
-    X(PHASE, "env.phase", ANSWER)
-
 typedef enum sim_site {
 #define X(symbol, name, kind) SIM_##symbol,
-    SIM_SITES(X)
+    SLI_ENV_SITES(X)
 #undef X
         SIM_N_SITES,
 } sim_site;
-
-typedef enum sim_site_kind { SIM_ANSWER, SIM_CRASH, SIM_FAIL, SIM_SWITCH } sim_site_kind;
 
 // ---------------------------------------------------------------- disk
 
