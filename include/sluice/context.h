@@ -21,7 +21,7 @@ typedef enum sl_context_state {
 /// Settings are text pairs, as on the command line: "master" "local[4]", "interval" "1s",
 /// "checkpoint" "/dir". The array ends with a NULL. `sluice help options` lists them all;
 /// spark.streaming.* names are mapped or refused by name. Of the environment it reads SLUICE_LOG,
-/// SLUICE_TRACE, TMPDIR, and for developers SLUICE_FAULT and SLUICE_PHASE_FILE. Fails:
+/// SLUICE_TRACE, TMPDIR, and for developers SLUICE_SEED, SLUICE_FAULT and SLUICE_PHASE_FILE. Fails:
 /// SL_E_CONFIG, and the graph's first mistake.
 SL_API SL_MUST_USE sl_code sl_context_new(sl_context **out, const char *name, sl_build_fn build,
                                           const char *const *settings, sl_error *err);

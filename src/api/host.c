@@ -39,6 +39,17 @@ sl_code sli_host_init(sli_host *host, sl_env *env, sl_error *err)
     return sl_conf_new(&host->conf, "job", sli_all_options, err);
 }
 
+/// What developers set, where the job's settings say nothing.
+static sl_code take_seed(sli_host *host, sl_error *err)
+{
+    const char *seed = variable(host, "SLUICE_SEED");
+    if (seed == NULL || sl_conf_is_set(host->conf, "seed")) {
+        return SL_OK;
+    }
+    sl_code rc = sl_conf_set(host->conf, "seed", sli_text_of(seed), err);
+    return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "SLUICE_SEED");
+}
+
 /// A run with a planned fault says so, so that nobody takes it for a real one.
 static void announce_fault(const sli_host *host)
 {
@@ -154,6 +165,7 @@ static void fill_runtime(sli_host *host)
 
 sl_code sli_host_open(sli_host *host, sl_error *err)
 {
+    SL_TRY(take_seed(host, err));
     SL_TRY(sl_conf_check(host->conf, err));
     SL_TRY(open_log(host, err));
     announce_fault(host);

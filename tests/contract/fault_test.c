@@ -127,4 +127,7 @@ SL_TEST(a_planned_fault_that_means_nothing_is_refused, "ERRORS-1")
     (void)snprintf(p.fault, sizeof p.fault, "SLUICE_FAULT=file.snyc:17");
     assert_int_equal(run(&p, true), CONFIG);
     SL_CHECK_HAS(slt_err(&p.program), "did you mean 'file.sync'?");
+    (void)snprintf(p.fault, sizeof p.fault, "SLUICE_SEED=seven");
+    assert_int_equal(run(&p, true), CONFIG);
+    SL_CHECK_HAS(slt_err(&p.program), "SLUICE_SEED");
 }
