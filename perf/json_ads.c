@@ -1,18 +1,15 @@
 // json_ads.c — the ad events of limit/json_ads.cc done by the engine with the same parser: the same
 // bytes, the same epochs, the same counts, through the public interface only.
 //
-// The public interface takes JSON from files and sockets only, so the events lie in files of a
-// directory in memory (DIR on tmpfs, /dev/shm by default), an epoch a file, read by the file
-// source. So the engine also lists the directory and copies the bytes out of the page cache, which
-// the loop does not; the figure has that inside. Timed is user + system time of the whole process
-// from the moment the files are there to the last result.
+// The events lie in memory, as they do for the loop, and are lent to a queue stream, an epoch a
+// push. Timed is user + system time of the whole process from the first push to the last result.
 //
 //     json_ads [-t WORKERS] [-r REPETITIONS] [-n EPOCHS] [-e EVENTS_PER_EPOCH] [-d DIR]
+//
+// DIR holds the table of ads for the time of the run.
 #include "bench.h"
 #include "perf/limit/ad_events.h"
 
-#include <dirent.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_REPETITIONS = 1000, PATH_BYTES = 512 };
@@ -20,10 +17,9 @@ enum { MAX_REPETITIONS = 1000, PATH_BYTES = 512 };
 typedef struct bench {
     int64_t n_workers, n_repetitions;
     size_t n_epochs, events_per_epoch;
-    char dir[PATH_BYTES], url[PATH_BYTES * 2], table[PATH_BYTES * 2];
+    char dir[PATH_BYTES], path[PATH_BYTES + 64], table[PATH_BYTES * 2];
     ad_events events;
     uint64_t views[AD_N_CAMPAIGNS], n_views, n_want;
-    int64_t n_files; ///< written so far
 } bench;
 
 // ---- the job
@@ -54,7 +50,8 @@ static const sl_foreach_fn take_fn = {
 
 static void define(sl_graph *graph, const bench *b)
 {
-    sl_stream *events = sl_stream_open(graph, b->url);
+    sl_stream *events = sl_stream_open(graph, "queue:events?format=json&one_at_a_time=true&"
+                                              "schema=ad_id string, event_type string");
     sl_stream *views = sl_stream_where(events, "event_type = 'view'");
     sl_stream *placed = sl_stream_join_table(views, b->table, "ad_id");
     sl_stream *counts = sl_stream_reduce_by_key(placed, "campaign", "count() as n");
@@ -78,61 +75,41 @@ static void write_file(const char *path, const char *bytes, size_t size)
     }
 }
 
-/// The events of all epochs as new files; they are written under a hidden name and renamed, so that
-/// each appears whole.
-static void put_events(bench *b)
+/// Lends the events of all epochs; they outlive the context.
+static void push_events(const bench *b, sl_context *context)
 {
-    char hidden[PATH_BYTES + 64], shown[PATH_BYTES + 64];
+    sl_error err = SL_ERROR_INIT;
     for (size_t i = 0, begin = 0; i < b->events.n_epochs; i++) {
-        (void)snprintf(hidden, sizeof hidden, "%s/in/.next", b->dir);
-        (void)snprintf(shown, sizeof shown, "%s/in/%08lld.json", b->dir, (long long)b->n_files++);
-        write_file(hidden, b->events.bytes + begin, b->events.epoch_end[i] - begin);
-        if (rename(hidden, shown) != 0) {
-            limit_die_errno(shown);
-        }
+        sl_loan loan = {.bytes = b->events.bytes + begin,
+                        .size_bytes = b->events.epoch_end[i] - begin};
+        bench_check(sl_queue_push_bytes(context, "events", loan, (int32_t)b->n_workers, &err), &err,
+                    "push");
         begin = b->events.epoch_end[i];
-    }
-}
-
-static void remove_events(bench *b)
-{
-    char path[PATH_BYTES + 64];
-    for (int64_t i = 0; i < b->n_files; i++) {
-        (void)snprintf(path, sizeof path, "%s/in/%08lld.json", b->dir, (long long)i);
-        (void)unlink(path); // those of earlier repetitions are gone already
     }
 }
 
 static void put_table(const bench *b)
 {
-    char path[PATH_BYTES + 64], text[AD_N_ADS * (AD_ID_BYTES + 8)];
+    char text[AD_N_ADS * (AD_ID_BYTES + 8)];
     size_t n = 0;
     for (size_t i = 0; i < AD_N_ADS; i++) {
         n += (size_t)snprintf(text + n, sizeof text - n, "%s,%d\n", b->events.ads[i].ad_id,
                               b->events.ads[i].campaign);
     }
-    (void)snprintf(path, sizeof path, "%s/ads.csv", b->dir);
-    write_file(path, text, n);
+    write_file(b->path, text, n);
 }
 
 static void prepare(bench *b, const char *parent)
 {
     ad_events_init(&b->events, b->n_epochs, b->events_per_epoch, 7);
-    char in[PATH_BYTES + 64];
     int n = snprintf(b->dir, sizeof b->dir, "%s/sluice-ads.XXXXXX", parent);
     if (n < 0 || (size_t)n >= sizeof b->dir || mkdtemp(b->dir) == NULL) {
         limit_die_errno(parent);
     }
-    (void)snprintf(in, sizeof in, "%s/in", b->dir);
-    if (mkdir(in, 0700) != 0) {
-        limit_die_errno(in);
-    }
+    (void)snprintf(b->path, sizeof b->path, "%s/ads.csv", b->dir);
     put_table(b);
-    (void)snprintf(b->url, sizeof b->url,
-                   "file:%s/in?format=json&max_files=1&schema=ad_id string, event_type string",
-                   b->dir);
-    (void)snprintf(b->table, sizeof b->table,
-                   "%s/ads.csv?format=csv&schema=ad_id string, campaign int64", b->dir);
+    (void)snprintf(b->table, sizeof b->table, "%s?format=csv&schema=ad_id string, campaign int64",
+                   b->path);
     for (size_t i = 0; i < AD_N_CAMPAIGNS; i++) {
         b->n_want += b->events.views[i];
     }
@@ -140,12 +117,7 @@ static void prepare(bench *b, const char *parent)
 
 static void clean_up(bench *b)
 {
-    char path[PATH_BYTES + 64];
-    remove_events(b);
-    (void)snprintf(path, sizeof path, "%s/in", b->dir);
-    (void)rmdir(path);
-    (void)snprintf(path, sizeof path, "%s/ads.csv", b->dir);
-    (void)unlink(path);
+    (void)unlink(b->path);
     (void)rmdir(b->dir);
     ad_events_reset(&b->events);
 }
@@ -154,11 +126,10 @@ static void clean_up(bench *b)
 
 static int64_t run_once(bench *b, sl_context *context, int64_t *wall_ns)
 {
-    remove_events(b);
-    put_events(b);
     memset(b->views, 0, sizeof b->views);
     b->n_views = 0;
     int64_t wall = limit_wall_ns(), cpu = limit_process_cpu_ns();
+    push_events(b, context);
     while (b->n_views < b->n_want) {
         if (!bench_step(context)) {
             limit_die("the job ended");

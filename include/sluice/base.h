@@ -44,6 +44,18 @@ typedef struct sl_text {
     size_t size;
 } sl_text;
 
+/// Bytes that the caller lends until they are given back: nothing is copied, nobody writes them
+/// meanwhile, and nothing need be readable behind them.
+typedef struct sl_loan {
+    const void *bytes; ///< may be NULL when there are none
+    size_t size_bytes;
+    /// Gives the bytes back: called once, with `ctx`, when nothing points into them any more. It
+    /// may run on any thread, also under Sluice's locks: it must not wait and not call Sluice.
+    /// NULL: the bytes outlive whatever points into them.
+    void (*release)(void *ctx);
+    void *ctx;
+} sl_loan;
+
 /// A bump allocator whose memory goes all at once; opaque here, `sl_arena_alloc` is its one public
 /// call.
 typedef struct sl_arena sl_arena;

@@ -54,10 +54,28 @@ SL_API int64_t sl_context_due_us(const sl_context *context);
 
 // ---- queues
 
+// Each push is one RDD. What was pushed stays until its epoch is committed; a queue holds 65,536 of
+// them and then refuses with SL_E_NO_SPACE. It may be filled before the start.
+
 /// Puts rows into a queue stream, cut into `n_partitions` as sl_rdd_of_batches does. Thread: any.
 /// Fails: SL_E_NOT_FOUND (the nearest queue named), SL_E_INVALID for another schema.
 SL_API SL_MUST_USE sl_code sl_queue_push(sl_context *context, const char *queue,
                                          const sl_batch *rows, int32_t n_partitions, sl_error *err);
+/// Puts bytes into a queue stream that has a format ("queue:NAME?format=json&schema=..."): for a
+/// program that receives records on a transport of its own. They are a stream of whole records, the
+/// last one ended or not, at most 2 GiB; tasks read them where they lie, and text of rows points
+/// into them, so they are given back when the epoch is committed and no row is left. Also when the
+/// call fails: then before it returns. What waits is the caller's memory, which it can count by
+/// what comes back.
+///
+/// Partition i of n begins behind the first line end at or after byte i * size / n - 1; csv can't
+/// be cut, as a line end may stand inside a field: n_partitions 1. A bad record fails the epoch or
+/// is dropped and counted as the options `malformed`, `invalid_utf8` and `max_record` say, with
+/// "queue 'events', push 3 at byte 17 (line 2)": pushes count from 1 for the queue, lines from the
+/// partition's start. Thread: any. Fails: as sl_queue_push.
+SL_API SL_MUST_USE sl_code sl_queue_push_bytes(sl_context *context, const char *queue,
+                                               SL_TAKES sl_loan loan, int32_t n_partitions,
+                                               sl_error *err);
 
 // ---- RDDs without streams
 

@@ -23,12 +23,13 @@ typedef void (*sl_build_fn)(sl_graph *graph);
 
 /// A stream from a URL: "socket://localhost:9999", "file:///in?format=csv&schema=...", "stdin:",
 /// "rate:?rows_per_second=1000", or a plain directory. `sluice help sources` lists them with their
-/// options.
+/// options. "queue:NAME?format=json&schema=..." is a queue as below that also takes bytes of that
+/// format (sl_queue_push_bytes); its option one_at_a_time is false.
 SL_API sl_stream *sl_stream_open(sl_graph *graph, const char *url);
-/// A queue of RDDs under a name; filled with sl_queue_push (context.h) by the program that embeds
-/// Sluice, or by a test. one_at_a_time: one RDD an epoch, else all that are there. An empty queue
-/// gives an empty RDD of one partition, or its default. Rows that were pushed are gone with the
-/// process: a job with a checkpoint directory refuses queues.
+/// A queue of RDDs under a name, 1 to 100 of [A-Za-z0-9_.-]; filled with sl_queue_push (context.h)
+/// by the program that embeds Sluice, or by a test. one_at_a_time: one RDD an epoch, else all that
+/// are there. An empty queue gives an empty RDD of one partition, or its default. Rows that were
+/// pushed are gone with the process: a job with a checkpoint directory refuses queues.
 SL_API sl_stream *sl_stream_queue(sl_graph *graph, const char *name, const char *schema,
                                   bool one_at_a_time);
 /// The RDD of every epoch that finds the queue empty (Spark's default RDD): JSON lines with the

@@ -50,6 +50,9 @@ SL_API void sl_test_send(sl_test *test, const char *address, const char *text);
 /// one RDD.
 SL_API void sl_test_push(sl_test *test, const char *queue, const char *json_lines,
                          int32_t n_partitions);
+/// Bytes for a queue stream that has a format, as sl_queue_push_bytes; they are copied.
+SL_API void sl_test_push_bytes(sl_test *test, const char *queue, const void *bytes,
+                               size_t size_bytes, int32_t n_partitions);
 /// Text on standard input; `end` closes it.
 SL_API void sl_test_stdin(sl_test *test, const char *text, bool end);
 

@@ -358,6 +358,12 @@ sl_code sl_queue_push(sl_context *context, const char *queue, const sl_batch *ro
     return sli_graph_push(context->graph, queue, rows, n_partitions, err);
 }
 
+sl_code sl_queue_push_bytes(sl_context *context, const char *queue, sl_loan loan,
+                            int32_t n_partitions, sl_error *err)
+{
+    return sli_graph_push_bytes(context->graph, queue, loan, n_partitions, err);
+}
+
 sl_graph *sl_context_graph(sl_context *context)
 {
     return context->graph;

@@ -371,6 +371,28 @@ void sl_test_push(sl_test *test, const char *queue, const char *json_lines, int3
     }
 }
 
+static sl_code push_bytes(sl_test *test, const char *queue, const void *bytes, size_t size_bytes,
+                          int32_t n_partitions, sl_error *err)
+{
+    void *copy = sl_alloc(SLI_TAG_TEST, size_bytes + 1);
+    if (copy == NULL) {
+        return sl_error_nomem(err, size_bytes, "bytes to push");
+    }
+    memcpy(copy, size_bytes == 0 ? "" : bytes, size_bytes);
+    sl_loan loan = {.bytes = copy, .size_bytes = size_bytes, .release = sl_free, .ctx = copy};
+    return sl_queue_push_bytes(test->context, queue, loan, n_partitions, err);
+}
+
+void sl_test_push_bytes(sl_test *test, const char *queue, const void *bytes, size_t size_bytes,
+                        int32_t n_partitions)
+{
+    sl_error error = SL_ERROR_INIT;
+    if (test->context != NULL) {
+        sl_code rc = push_bytes(test, queue, bytes, size_bytes, n_partitions, &error);
+        (void)keep_error(test, rc, &error);
+    }
+}
+
 // ---------------------------------------------------------------- time
 
 /// One step and, when nothing is due yet, one wait. `target` epochs are wanted; *done when they ran

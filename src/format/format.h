@@ -69,6 +69,8 @@ typedef struct sli_format_ops {
     sl_code (*begin)(sli_encoder *self, sli_str *out, sl_error *err);
     sl_code (*encode)(sli_encoder *self, const sl_batch *batch, sli_str *out, sl_error *err);
     void (*encoder_free)(SL_TAKES sli_encoder *self);
+    /// Every '\n' ends a record, so that bytes may be cut behind any of them.
+    bool lines;
 } sli_format_ops;
 
 extern const sli_format_ops sli_format_text; ///< a record a line: \n, \r\n and lone \r end one

@@ -40,7 +40,7 @@ void sli_stream_stop(sli_stream_state *stream, const sli_piece *piece, int64_t f
 int64_t sli_stream_bom(sli_stream_state *stream, const sli_piece *piece)
 {
     static const char bom[] = "\xEF\xBB\xBF";
-    if (stream->started) {
+    if (stream->started || piece->offset > 0) { // a part of a stream that began elsewhere
         return piece->from;
     }
     size_t size = (size_t)(piece->to - piece->from);

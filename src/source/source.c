@@ -212,18 +212,23 @@ sl_code sli_source_alloc(sli_source_common **out, size_t size, const sli_source_
         return sl_error_nomem(err, size, "a source");
     }
     common->base.ops = ops;
-    common->env = *env;
     common->conf = conf;
     sl_code rc = fill(common, schema, err);
     if (rc != SL_OK) {
         sl_free(common);
         return rc;
     }
-    for (int32_t i = 0; i < SLI_SOURCE_N_SERIES; i++) {
-        common->series[i] = sli_metrics_series(env->metrics, &sli_source_metrics[i], env->uid);
-    }
+    sli_source_common_begin(common, env);
     *out = common;
     return SL_OK;
+}
+
+void sli_source_common_begin(sli_source_common *common, const sli_source_env *env)
+{
+    common->env = *env;
+    for (int32_t i = 0; env->metrics != NULL && i < SLI_SOURCE_N_SERIES; i++) {
+        common->series[i] = sli_metrics_series(env->metrics, &sli_source_metrics[i], env->uid);
+    }
 }
 
 void sli_source_common_free(sli_source_common *common)
@@ -236,7 +241,7 @@ void sli_source_common_free(sli_source_common *common)
 
 void sli_source_count(sli_source_common *common, sli_source_series series, int64_t n)
 {
-    if (n > 0) {
+    if (n > 0 && common->series[series] != NULL) {
         sli_metric_add(common->series[series], n);
     }
 }

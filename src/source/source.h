@@ -25,7 +25,7 @@ typedef enum sli_source_kind { SLI_SOURCE_REPLAYABLE = 1, SLI_SOURCE_RECEIVER = 
 /// as the source.
 typedef struct sli_source_env {
     sl_env *env;
-    sli_metrics *metrics;
+    sli_metrics *metrics; ///< NULL: nothing is counted (a source that is only asked for its schema)
     sli_log *log;
     const char *uid;     ///< of the stream
     int64_t interval_us; ///< the epoch clock's
@@ -125,6 +125,7 @@ extern const sli_source_ops
 extern const sli_source_ops sli_source_socket; ///< TCP client, lines
 extern const sli_source_ops sli_source_stdin;
 extern const sli_source_ops sli_source_rate;  ///< "value int64, ts timestamp", deterministic
+extern const sli_source_ops sli_source_queue; ///< what the program pushes: "queue:NAME"
 extern const sli_source_ops sli_source_table; ///< what sli_table_open opens; not for streams
 
 /// Reads the URL, finds the source among `sources` (NULL-ended), builds its conf from source,
@@ -139,3 +140,30 @@ void sli_source_close(SL_TAKES sli_source *source); ///< accepts NULL
 /// with or without `restore` before. Fails: SL_E_CONFIG; a file or directory that isn't there is
 /// told by `offer` (SL_E_NOT_FOUND).
 sl_code sli_table_open(sli_source **out, const char *url, const sli_source_env *env, sl_error *err);
+
+// ---------------------------------------------------------------- queues
+
+enum {
+    SLI_MAX_QUEUED = 65536,      ///< items that wait in one queue, or were taken and not committed
+    SLI_MAX_QUEUE_SPLITS = 65536 ///< of one epoch; what is more is the next epoch's
+};
+
+/// A queue of batches of this schema. One that takes bytes too is opened as
+/// "queue:NAME?format=...".
+sl_code sli_queue_new(sli_source **out, const char *name, const sl_schema *schema,
+                      bool one_at_a_time, sl_error *err);
+const char *sli_queue_name(const sli_source *queue); ///< lives as long as the queue
+/// A queue is made with the graph and may be filled before the job starts. From here on it counts
+/// into the job's metrics. Thread: driver, before the first read.
+void sli_queue_begin(sli_source *queue, const sli_source_env *env);
+/// Rows as one item of `n_splits` splits, cut at positions i * rows / n. Thread: any. Fails:
+/// SL_E_INVALID (another schema, too many splits); SL_E_NO_SPACE when SLI_MAX_QUEUED items are
+/// there.
+sl_code sli_queue_push(sli_source *queue, SL_SHARES const sl_batch *rows, int32_t n_splits,
+                       sl_error *err);
+/// Bytes of the queue's format as one item: a whole stream of records, the last one ended or not.
+/// Split i of n has the records that begin behind the first '\n' at or after byte i * size / n - 1;
+/// formats that can't be cut so are one split. Thread: any. Fails: as sli_queue_push; SL_E_INVALID
+/// without a format and beyond 2 GiB.
+sl_code sli_queue_push_bytes(sli_source *queue, SL_TAKES sl_loan loan, int32_t n_splits,
+                             sl_error *err);

@@ -33,6 +33,8 @@ typedef struct sli_source_common {
 sl_code sli_source_alloc(sli_source_common **out, size_t size, const sli_source_ops *ops,
                          const sl_conf *conf, const sli_source_env *env, const char *schema,
                          sl_error *err);
+/// What a source lives in, and where it counts; sli_source_alloc does it.
+void sli_source_common_begin(sli_source_common *common, const sli_source_env *env);
 void sli_source_common_free(SL_TAKES sli_source_common *common); ///< frees the source too
 void sli_source_count(sli_source_common *common, sli_source_series series, int64_t n);
 /// Adds a decoder's counts to the metrics and to `stats`.

@@ -16,13 +16,17 @@ SL_TEST(wrong_urls_are_refused_with_advice, "")
     slt_place p;
     slt_place_open(&p, true);
     check_refused(&p, "sockt://a:1", "did you mean \"socket\"");
-    check_refused(&p, "zzzzzzzz:a", "there are: file, socket, stdin, rate");
+    check_refused(&p, "zzzzzzzz:a", "there are: file, socket, stdin, rate, queue");
     check_refused(&p, "socket://a", "a host and a port");
     check_refused(&p, "socket://a:0", "a host and a port");
     check_refused(&p, "socket://a:1/x", "has no path");
     check_refused(&p, "socket://a:1?reconnect_dely=1s", "reconnect_delay");
     check_refused(&p, "socket://a:1?reconnect_delay=0s", "reconnect_delay");
     check_refused(&p, "stdin:x", "neither host nor path");
+    check_refused(&p, "queue:", "a queue has a name and nothing else");
+    check_refused(&p, "queue://a/b", "a queue has a name and nothing else");
+    check_refused(&p, "queue:q?one_at_time=true", "one_at_a_time");
+    check_refused(&p, "queue:q?format=json", "schema");
     check_refused(&p, "rate://x", "neither host nor path");
     check_refused(&p, "rate:?rows_per_second=0", "rows_per_second");
     check_refused(&p, "rate:?format=csv", "format"); // it makes its rows itself

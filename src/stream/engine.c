@@ -111,10 +111,10 @@ static sl_code open_input(sli_engine *engine, sl_stream *node, sl_error *err)
 {
     sli_input *input = &engine->inputs[engine->n_inputs];
     const char *url = sli_node_url(node);
+    sli_source_env env = *engine->env.runtime->source_env;
+    env.uid = node->uid;
+    env.interval_us = engine->clock.interval_us;
     if (url != NULL) {
-        sli_source_env env = *engine->env.runtime->source_env;
-        env.uid = node->uid;
-        env.interval_us = engine->clock.interval_us;
         sli_source *source = NULL;
         sl_code rc = sli_source_open(&source, url, engine->graph->sources, &env, err);
         if (rc == SL_OK) {
@@ -123,6 +123,8 @@ static sl_code open_input(sli_engine *engine, sl_stream *node, sl_error *err)
         if (rc != SL_OK) {
             return sl_error_wrap(err, rc, "open source %s (%s)", node->uid, url);
         }
+    } else {
+        sli_queue_begin(node->source, &env);
     }
     *input = (sli_input){.node = node, .source = node->source};
     engine->n_inputs++;

@@ -82,11 +82,16 @@ sl_code sli_node_set_args(sl_stream *node, sli_str *text, sl_error *err);
 /// Appends the URL with the values of options that are secret, by the tables of the graph's sources
 /// and sinks, replaced by "***".
 void sli_put_url(sli_str *out, const sl_graph *graph, const char *url);
+/// ` key="url"` of that.
+void sli_put_url_pair(sli_str *out, const char *key, const sl_graph *graph, const char *url);
 /// The URL without its query, for messages; in the arena. NULL without memory.
 const char *sli_url_label(sl_graph *graph, const char *url);
 
 // ---------------------------------------------------------------- node_source.c
 
+/// The source that a URL names, open to be asked what definition needs to know; it counts nothing.
+sl_code sli_url_open(const sl_graph *graph, const char *url, const char *uid, bool is_table,
+                     sli_source **out, sl_error *err);
 /// The schema of what a URL names, without touching it. *out one reference.
 sl_code sli_url_schema(const sl_graph *graph, const char *url, const char *uid, bool is_table,
                        sl_schema **out, sl_error *err);
@@ -97,6 +102,10 @@ sl_code sli_table_each(sli_runtime *runtime, const char *url, sli_emit_fn each, 
 // ---------------------------------------------------------------- queue.c, queue_default.c
 
 enum { SLI_MAX_DEFAULT_BYTES = 65536 }; ///< of the JSON lines of a queue's default rows
+
+bool sli_url_is_queue(const char *url); ///< "queue:..."
+/// sl_stream_open for the URL of a queue.
+sl_stream *sli_queue_open(sl_graph *graph, const char *url);
 
 /// What a queue gives in an epoch that finds it empty.
 typedef struct sli_queue_default {

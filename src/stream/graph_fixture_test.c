@@ -188,7 +188,7 @@ static const sli_sink_ops file_sink = {.scheme = "file"};
 static const sli_sink_ops sqlite_sink = {.scheme = "sqlite", .options = secret_options};
 static const sli_sink_ops *const sinks[] = {&console_sink, &file_sink, &sqlite_sink, NULL};
 static const sli_source_ops *const sources[] = {&sli_source_file, &sli_source_socket,
-                                                &sli_source_rate, NULL};
+                                                &sli_source_rate, &sli_source_queue, NULL};
 
 slt_graph slt_graph_new(void)
 {

@@ -21,9 +21,8 @@
 enum {
     SLI_MAX_NODES = 2048, ///< operators of a graph; also bounds how deep its RDDs are asked for
     SLI_MAX_OUTPUTS = 1024,
-    SLI_MAX_NAMES = 1024,  ///< of aggregations, attachments, settings: of each
-    SLI_MAX_UID = 100,     ///< characters of a given uid: they are names of files
-    SLI_MAX_QUEUED = 65536 ///< RDDs that wait in one queue stream, or were taken and not committed
+    SLI_MAX_NAMES = 1024, ///< of aggregations, attachments, settings: of each
+    SLI_MAX_UID = 100,    ///< characters of a given uid: they are names of files
 };
 
 /// What making one epoch's RDDs needs. Lives for the epoch.
@@ -121,15 +120,10 @@ struct sl_graph {
 /// Source nodes: the URL; queue nodes: the queue's name (NULL for others).
 const char *sli_node_url(const sl_stream *node);
 const char *sli_node_queue(const sl_stream *node);
-bool sli_node_queue_one_at_a_time(const sl_stream *node);
 /// Stateful nodes: what the store needs; NULL for others. Lives as long as the graph.
 const sli_table_info *sli_node_state(const sl_stream *node);
 /// Stateful nodes: URL of the initial state, or NULL.
 const char *sli_node_initial(const sl_stream *node);
-/// Puts rows into the queue of that name. Thread: any. Fails: SL_E_NOT_FOUND (the nearest named),
-/// SL_E_INVALID (schema, partitions), SL_E_NO_SPACE (SLI_MAX_QUEUED RDDs are waiting).
-sl_code sli_graph_push(sl_graph *graph, const char *queue, const sl_batch *rows,
-                       int32_t n_partitions, sl_error *err);
 /// The node's RDD for the epoch, made with its ancestors' when asked for the first time. Borrowed
 /// from epoch->made. Fails: what is wrong with the RDD, with the operator's uid.
 sl_code sli_epoch_rdd(sli_epoch *epoch, sl_stream *node, sl_rdd **out, sl_error *err);

@@ -1,17 +1,6 @@
 // What those who run a graph may ask about its nodes.
 #include "stream/graph_int.h"
 
-const sl_schema *sli_graph_queue_schema(const sl_graph *graph, const char *queue)
-{
-    for (int32_t i = 0; i < graph->n_nodes; i++) {
-        const char *name = sli_node_queue(graph->nodes[i]);
-        if (name != NULL && strcmp(name, queue) == 0) {
-            return graph->nodes[i]->schema;
-        }
-    }
-    return NULL;
-}
-
 sl_code sli_graph_sources(const sl_graph *graph, sli_pair_fn each, void *ctx, sl_error *err)
 {
     for (int32_t i = 0; i < graph->n_nodes; i++) {

@@ -180,13 +180,10 @@ static sl_code resolve_table(sl_stream *node, const char *url, const char *keys,
     SL_TRY(sli_url_schema(node->graph, url, node->uid, true, &body->schema, err));
     SL_TRY(sli_graph_copy(node->graph, url, &body->url, err));
     SL_TRY(sli_graph_copy(node->graph, keys, &body->keys, err));
-    sli_str args = {.tag = SLI_TAG_STREAM}, shown = {.tag = SLI_TAG_STREAM};
+    sli_str args = {.tag = SLI_TAG_STREAM};
     SL_TRY(
         sli_join_resolve(node->inputs[0]->schema, body->schema, keys, &node->schema, &args, err));
-    sli_put_url(&shown, node->graph, url);
-    sli_put_pair(&args, "table", shown.data);
-    args.failed = args.failed || shown.failed;
-    sli_str_reset(&shown);
+    sli_put_url_pair(&args, "table", node->graph, url);
     return sli_node_set_args(node, &args, err);
 }
 

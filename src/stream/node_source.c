@@ -8,15 +8,8 @@ typedef struct source_body {
 
 // ---------------------------------------------------------------- URLs
 
-static sl_code open_url(const sli_source_ops *const *sources, const char *url,
-                        const sli_source_env *env, bool is_table, sli_source **out, sl_error *err)
-{
-    return is_table ? sli_table_open(out, url, env, err)
-                    : sli_source_open(out, url, sources, env, err);
-}
-
-sl_code sli_url_schema(const sl_graph *graph, const char *url, const char *uid, bool is_table,
-                       sl_schema **out, sl_error *err)
+sl_code sli_url_open(const sl_graph *graph, const char *url, const char *uid, bool is_table,
+                     sli_source **out, sl_error *err)
 {
     if (url == NULL) {
         return sl_error_set(err, SL_E_INVALID, "the URL is NULL");
@@ -24,24 +17,24 @@ sl_code sli_url_schema(const sl_graph *graph, const char *url, const char *uid, 
     if (graph->env == NULL || graph->sources == NULL) {
         return sl_error_set(err, SL_E_STATE, "this graph was made without sources");
     }
-    // What the source counts while it is only asked for its schema concerns nobody.
-    sli_metrics *metrics = NULL;
-    SL_TRY(sli_metrics_new(&metrics, graph->env, err));
     sli_source_env env = {
         .env = graph->env,
-        .metrics = metrics,
         .uid = uid,
         .interval_us = 1000000,
         .compat_spark = graph->compat_spark,
     };
+    return is_table ? sli_table_open(out, url, &env, err)
+                    : sli_source_open(out, url, graph->sources, &env, err);
+}
+
+sl_code sli_url_schema(const sl_graph *graph, const char *url, const char *uid, bool is_table,
+                       sl_schema **out, sl_error *err)
+{
     sli_source *source = NULL;
-    sl_code rc = open_url(graph->sources, url, &env, is_table, &source, err);
-    if (rc == SL_OK) {
-        *out = sl_schema_ref(source->ops->schema(source));
-        sli_source_close(source);
-    }
-    sli_metrics_free(metrics);
-    return rc;
+    SL_TRY(sli_url_open(graph, url, uid, is_table, &source, err));
+    *out = sl_schema_ref(source->ops->schema(source));
+    sli_source_close(source);
+    return SL_OK;
 }
 
 static sl_code read_table(sli_source *source, sl_arena *arena, sli_emit_fn each, void *ctx,
@@ -94,11 +87,8 @@ static sl_code resolve(sl_stream *node, const char *url, sl_error *err)
     SL_TRY(sli_url_schema(node->graph, url, node->uid, false, &node->schema, err));
     SL_TRY(sli_node_body(node, sizeof *body, (void **)&body, err));
     SL_TRY(sli_graph_copy(node->graph, url, &body->url, err));
-    sli_str shown = {.tag = SLI_TAG_STREAM}, args = {.tag = SLI_TAG_STREAM};
-    sli_put_url(&shown, node->graph, url);
-    sli_put_pair(&args, "url", shown.data);
-    args.failed = args.failed || shown.failed;
-    sli_str_reset(&shown);
+    sli_str args = {.tag = SLI_TAG_STREAM};
+    sli_put_url_pair(&args, "url", node->graph, url);
     return sli_node_set_args(node, &args, err);
 }
 
@@ -106,6 +96,9 @@ sl_stream *sl_stream_open(sl_graph *graph, const char *url)
 {
     if (!sli_graph_is_open(graph)) {
         return NULL;
+    }
+    if (url != NULL && sli_url_is_queue(url)) {
+        return sli_queue_open(graph, url);
     }
     const char *label = url == NULL ? NULL : sli_url_label(graph, url);
     sl_stream *node = sli_node_begin_source(graph, &sli_node_source_ops, label);

@@ -54,8 +54,6 @@ SL_TEST(queue_gives_one_rdd_an_epoch_or_all_that_are_there, "")
     sl_arena *arena = sl_arena_new(SLI_TAG_TEST);
     sl_stream *one = sl_stream_queue(g.graph, "one", "word string", true);
     sl_stream *all = sl_stream_queue(g.graph, "all", "word string", false);
-    assert_true(sli_node_queue_one_at_a_time(one));
-    assert_false(sli_node_queue_one_at_a_time(all));
     for (int i = 0; i < 2; i++) {
         slt_push(&g, i == 0 ? "one" : "all", "a|b|c", 2);
         slt_push(&g, i == 0 ? "one" : "all", "d", 3);
@@ -190,6 +188,99 @@ SL_TEST(queue_is_full_at_its_stated_maximum_and_goes_on_when_epochs_took_some, "
     sl_batch_unref(rows);
     sl_arena_free(arena);
     slt_graph_free(&g);
+}
+
+// ---------------------------------------------------------------- queues of a format
+
+static void note_back(void *ctx)
+{
+    ++*(int *)ctx;
+}
+
+static sl_code push_text(slt_graph *g, const char *queue, const char *text, int *n_back,
+                         sl_error *err)
+{
+    sl_loan loan = {.bytes = text, .size_bytes = strlen(text), .release = note_back, .ctx = n_back};
+    return sli_graph_push_bytes(g->graph, queue, loan, 1, err);
+}
+
+SL_TEST(queue_of_a_format_takes_bytes_and_rows, "")
+{
+    slt_graph g = slt_graph_new();
+    sl_arena *arena = sl_arena_new(SLI_TAG_TEST);
+    sl_stream *in = sl_stream_open(g.graph, "queue:in?format=json&schema=word string");
+    int n_back = 0;
+    assert_int_equal(push_text(&g, "in", "{\"word\":\"a\"}\n{\"word\":\"b\"}", &n_back, NULL),
+                     SL_OK);
+    slt_push(&g, "in", "c", 2);
+    sli_offer both = offer_of(in->source, arena);
+    assert_int_equal(both.n_splits, 3);
+    assert_int_equal(both.rows, -1);
+    CHECK_SPLIT(in->source, both.range, 0, "a b ");
+    CHECK_SPLIT(in->source, both.range, 1, "");
+    CHECK_SPLIT(in->source, both.range, 2, "c ");
+    in->source->ops->forget(in->source, both.range);
+    assert_int_equal(n_back, 1);
+    assert_int_equal(push_text(&g, "in", "", &n_back, NULL), SL_OK);
+    sli_offer none = offer_of(in->source, arena);
+    assert_int_equal(none.rows, 0);
+    CHECK_SPLIT(in->source, none.range, 0, "");
+    sl_arena_free(arena);
+    slt_graph_free(&g); // what waits is given back
+    assert_int_equal(n_back, 2);
+}
+
+SL_TEST(queue_gives_bytes_back_that_nobody_takes, "")
+{
+    slt_graph g = slt_graph_new();
+    sl_error err = SL_ERROR_INIT;
+    int n_back = 0;
+    sl_stream_queue(g.graph, "rows", "word string", true);
+    assert_int_equal(push_text(&g, "rws", "a", &n_back, &err), SL_E_NOT_FOUND);
+    SL_CHECK_TEXT(err.text, "the job has no queue 'rws', did you mean 'rows'?");
+    assert_int_equal(push_text(&g, "rows", "a", &n_back, &err), SL_E_INVALID);
+    SL_CHECK_TEXT(err.text,
+                  "queue 'rows': it takes rows only; one that takes bytes is opened with their "
+                  "format: \"queue:rows?format=json&schema=...\"");
+    assert_int_equal(n_back, 2);
+    slt_graph_free(&g);
+}
+
+SL_TEST(queue_of_a_format_is_part_of_the_graph, "")
+{
+    slt_graph g = slt_graph_new();
+    sl_stream *in = sl_stream_open(g.graph, "queue:in?one_at_a_time=true");
+    sl_stream_print(sl_stream_queue_default(in, "{\"line\":\"a\"}", 1), 10);
+    SL_CHECK_TEXT(sl_graph_text(g.graph),
+                  "sluice graph 1\n"
+                  "queue-1 queue() url=\"queue:in?one_at_a_time=true\" "
+                  "default=\"{\\\"line\\\":\\\"a\\\"}\\n\" default_partitions=1 : line string\n"
+                  "queue-1.print-1 print(queue-1) url=\"console:?rows=10\"\n");
+    slt_graph_free(&g);
+}
+
+static const struct queue_mistake {
+    const char *first, *second, *text;
+} queue_mistakes[] = {
+    {"queue:a b", NULL,
+     "operator 1 (queue 'queue:a b'): a queue's name is 1 to 100 letters, digits, '_', '.' and "
+     "'-', not beginning with '.'"},
+    {"queue:in", "queue:in?one_at_a_time=true",
+     "operator 2 (queue 'queue:in'): operator 1 is a queue of this name already"},
+};
+
+SL_TEST(queue_of_a_format_tells_mistakes_with_their_place, "")
+{
+    for (size_t i = 0; i < sizeof queue_mistakes / sizeof *queue_mistakes; i++) {
+        slt_graph g = slt_graph_new();
+        sl_stream *first = sl_stream_open(g.graph, queue_mistakes[i].first);
+        assert_true((first == NULL) == (queue_mistakes[i].second == NULL));
+        if (first != NULL) {
+            assert_null(sl_stream_open(g.graph, queue_mistakes[i].second));
+        }
+        slt_mistake_is(g.graph, SL_E_INVALID, queue_mistakes[i].text);
+        slt_graph_free(&g);
+    }
 }
 
 // ---------------------------------------------------------------- other threads

@@ -27,9 +27,12 @@ const sl_schema *sli_graph_queue_schema(const sl_graph *graph, const char *queue
 /// Calls `each` with (uid, URL) of every source, in order.
 sl_code sli_graph_sources(const sl_graph *graph, sli_pair_fn each, void *ctx, sl_error *err);
 /// Puts rows into the queue of that name. Thread: any. Fails: SL_E_NOT_FOUND (the nearest named),
-/// SL_E_INVALID (schema).
+/// and as sli_queue_push.
 sl_code sli_graph_push(sl_graph *graph, const char *queue, const sl_batch *rows,
                        int32_t n_partitions, sl_error *err);
+/// The same for bytes; they are given back whatever happens. Fails: as sli_queue_push_bytes too.
+sl_code sli_graph_push_bytes(sl_graph *graph, const char *queue, SL_TAKES sl_loan loan,
+                             int32_t n_partitions, sl_error *err);
 /// What definition needs to resolve schemas of URLs: sources and sinks known, compat flag. Set
 /// right after sli_graph_new, before the build function runs. The lists are NULL-ended and outlive
 /// the graph.

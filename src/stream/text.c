@@ -92,6 +92,15 @@ void sli_put_url(sli_str *out, const sl_graph *graph, const char *url)
     }
 }
 
+void sli_put_url_pair(sli_str *out, const char *key, const sl_graph *graph, const char *url)
+{
+    sli_str shown = {.tag = SLI_TAG_STREAM};
+    sli_put_url(&shown, graph, url);
+    sli_put_pair(out, key, shown.data);
+    out->failed = out->failed || shown.failed;
+    sli_str_reset(&shown);
+}
+
 const char *sli_url_label(sl_graph *graph, const char *url)
 {
     return sl_arena_printf(graph->arena, "%.*s", (int)strcspn(url, "?"), url);
@@ -114,11 +123,7 @@ static void put_node(sli_str *out, const sl_stream *node)
         sli_str_printf(out, " persist=%s", level_names[node->level]);
     }
     if (sli_node_initial(node) != NULL) {
-        sli_str initial = {.tag = SLI_TAG_STREAM};
-        sli_put_url(&initial, node->graph, sli_node_initial(node));
-        sli_put_pair(out, "initial", initial.data);
-        out->failed = out->failed || initial.failed;
-        sli_str_reset(&initial);
+        sli_put_url_pair(out, "initial", node->graph, sli_node_initial(node));
     }
     sli_str_printf(out, " : %s\n", sl_schema_text(node->schema));
 }
@@ -131,11 +136,7 @@ static void put_output(sli_str *out, const sl_graph *graph, const sli_output *ou
         sli_str_printf(out, " version=%u", (unsigned)output->foreach->version);
         sli_put_pair(out, "args", output->args);
     } else {
-        sli_str url = {.tag = SLI_TAG_STREAM};
-        sli_put_url(&url, graph, output->url);
-        sli_put_pair(out, "url", url.data);
-        out->failed = out->failed || url.failed;
-        sli_str_reset(&url);
+        sli_put_url_pair(out, "url", graph, output->url);
     }
     sli_str_char(out, '\n');
 }

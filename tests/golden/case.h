@@ -16,6 +16,7 @@ typedef enum slt_verb {
     SLT_SEND,
     SLT_STDIN,
     SLT_PUSH,
+    SLT_BYTES,
     SLT_EPOCH,
     SLT_CRASH,
     SLT_STOP,

@@ -87,6 +87,10 @@ static void feed(run *r, const slt_act *act)
     case SLT_PUSH:
         sl_test_push(r->test, *act->arg == '\0' ? "in" : act->arg, act->body, r->slices);
         break;
+    case SLT_BYTES:
+        sl_test_push_bytes(r->test, *act->arg == '\0' ? "in" : act->arg, act->body,
+                           strlen(act->body), r->slices);
+        break;
     case SLT_EPOCH: {
         int32_t n = *act->arg == '\0' ? 1 : (int32_t)strtol(act->arg, NULL, 10);
         r->epochs += n;

@@ -35,4 +35,5 @@ const sli_format_ops sli_format_json = {
     .begin = sli_json_begin,
     .encode = sli_json_encode,
     .encoder_free = sli_json_encoder_free,
+    .lines = true,
 };

@@ -399,4 +399,5 @@ const sli_format_ops sli_format_text = {
     .begin = text_begin,
     .encode = text_encode,
     .encoder_free = text_encoder_free,
+    .lines = true,
 };

@@ -105,7 +105,7 @@ static sl_code file_open(sli_source **out, const sli_url *url, const sl_conf *co
     SL_TRY(sli_files_alloc(&files, sizeof(file_source), &sli_source_file, url, conf, env, err));
     file_source *self = (file_source *)files;
     self->settle_us = sl_conf_int64(conf, "settle");
-    self->split_bytes = sli_files_cuttable(files) ? sl_conf_int64(conf, "split") : 0;
+    self->split_bytes = files->common.format->lines ? sl_conf_int64(conf, "split") : 0;
     self->max_files = sl_conf_int64(conf, "max_files");
     self->waits = sl_conf_choice(conf, "missing") == 0;
     self->new_only = sl_conf_is_set(conf, "new_files_only") ? sl_conf_bool(conf, "new_files_only")

@@ -85,8 +85,6 @@ typedef struct sli_files {
 sl_code sli_files_alloc(sli_files **out, size_t size, const sli_source_ops *ops, const sli_url *url,
                         const sl_conf *conf, const sli_source_env *env, sl_error *err);
 void sli_files_free(SL_TAKES sli_files *files); ///< frees the source too
-/// True when a file of this format can be read from any line end on.
-bool sli_files_cuttable(const sli_files *files);
 // Entries of sli_source_ops.
 sl_code sli_files_read(sli_source *self, sl_bytes range, int32_t split, sli_emit_fn emit, void *ctx,
                        sli_decode_stats *stats, sl_error *err);

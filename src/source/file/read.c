@@ -16,11 +16,6 @@ typedef struct reading {
     void *ctx;
 } reading;
 
-bool sli_files_cuttable(const sli_files *files)
-{
-    return files->common.format == &sli_format_text || files->common.format == &sli_format_json;
-}
-
 // ---------------------------------------------------------------- is it the one?
 
 static sl_code changed(const char *path, const sli_file_item *item, const sli_fs_entry *now,
