@@ -84,12 +84,13 @@ static int32_t share(sli_cells *cells, const sl_column *from)
     return heap == NULL ? 0 : sli_texts_share(&cells->texts, heap, cells->failure);
 }
 
-static inline sl_view rebased(sl_view view, int32_t base)
+/// In place: a view that is passed through a register and changed there is stored in parts, and
+/// reading it whole again waits for them.
+static inline void rebase(sl_view *view, int32_t base)
 {
-    if (view.size > SL_VIEW_INLINE) {
-        view.as.ref.buffer += base;
+    if (view->size > SL_VIEW_INLINE) {
+        view->as.ref.buffer += base;
     }
-    return view;
 }
 
 static void append_views(sli_cells *cells, const sl_column *from, int64_t row, int64_t n, bool deep)
@@ -107,11 +108,11 @@ static void append_views(sli_cells *cells, const sl_column *from, int64_t row, i
         return;
     }
     int32_t base = share(cells, from);
-    if (base == 0 && n > 0) {
+    if (base >= 0 && n > 0) {
         memcpy(to, views, (size_t)n * sizeof *to);
     }
     for (int64_t i = 0; base > 0 && i < n; i++) {
-        to[i] = rebased(views[i], base);
+        rebase(&to[i], base);
     }
 }
 
@@ -121,7 +122,14 @@ static void take_views(sli_cells *cells, const sl_column *from, const int32_t *r
     const sl_view *views = from->values;
     int32_t base = share(cells, from);
     for (int64_t i = 0; base >= 0 && i < n; i++) {
-        to[i] = rows[i] < 0 ? (sl_view){0} : rebased(views[rows[i]], base);
+        if (rows[i] < 0) {
+            to[i] = (sl_view){0};
+        } else {
+            to[i] = views[rows[i]];
+        }
+    }
+    for (int64_t i = 0; base > 0 && i < n; i++) {
+        rebase(&to[i], base);
     }
 }
 
