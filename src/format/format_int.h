@@ -192,8 +192,13 @@ static inline void sli_rows_set(sli_rows *rows, int32_t column, bool present)
 }
 /// A node in memory that lasts until the rows are emitted; NULL: refused.
 sli_node *sli_rows_node(sli_rows *rows);
+/// Appends the gathered rows to the builder; emits a batch when it is time.
+sl_code sli_rows_flush(sli_rows *rows, sli_emit_fn emit, void *ctx, sl_error *err);
 /// Adds the row; emits a batch when it is time.
-sl_code sli_rows_commit(sli_rows *rows, sli_emit_fn emit, void *ctx, sl_error *err);
+static inline sl_code sli_rows_commit(sli_rows *rows, sli_emit_fn emit, void *ctx, sl_error *err)
+{
+    return ++rows->n < rows->capacity ? SL_OK : sli_rows_flush(rows, emit, ctx, err);
+}
 /// Emits what is left and lets go of the input.
 sl_code sli_rows_end(sli_rows *rows, sli_emit_fn emit, void *ctx, sl_error *err);
 

@@ -300,11 +300,8 @@ static sl_code emit_batch(sli_rows *rows, sli_emit_fn emit, void *ctx, sl_error 
     return rc;
 }
 
-sl_code sli_rows_commit(sli_rows *rows, sli_emit_fn emit, void *ctx, sl_error *err)
+sl_code sli_rows_flush(sli_rows *rows, sli_emit_fn emit, void *ctx, sl_error *err)
 {
-    if (++rows->n < rows->capacity) {
-        return SL_OK;
-    }
     SL_TRY(flush_cells(rows, err));
     if (sl_builder_rows(rows->builder, 0) + rows->capacity <= SLI_BATCH_ROWS) {
         return SL_OK;

@@ -77,12 +77,13 @@ typedef struct call {
 
 // ---------------------------------------------------------------- one line
 
-// Reads the record whose tokens `walk` has and which starts at `at` of the piece's buffer.
-static sl_code take_record(sli_decoder *self, const call *pass, sli_json_walk *walk, int64_t at,
-                           sl_error *err)
+// Reads the record whose line begins at `at` of the piece's buffer, but for the `n_read` fields
+// that are read already.
+static sl_code take_record(sli_decoder *self, const call *pass, sli_json_walk *walk, int32_t n_read,
+                           int64_t at, sl_error *err)
 {
     sli_stream_state *stream = &self->stream;
-    sl_code rc = sli_json_record(&self->reader, walk, sli_stream_why(stream, err));
+    sl_code rc = sli_json_record(&self->reader, walk, n_read, sli_stream_why(stream, err));
     if (rc != SL_OK) {
         return sli_stream_verdict(stream, pass->piece, at, rc, err);
     }
@@ -145,7 +146,7 @@ static sl_code take_line(sli_decoder *self, const call *pass, int64_t at, int64_
     if (found == SLI_TOKENS_EMPTY) {
         return SL_OK;
     }
-    return found == SLI_TOKENS_OK ? take_record(self, pass, &walk, at, err)
+    return found == SLI_TOKENS_OK ? take_record(self, pass, &walk, 0, at, err)
                                   : line_wrong(self, pass, at, found, err);
 }
 
@@ -157,29 +158,18 @@ static int64_t line_end(const char *data, int64_t at, int64_t to)
     return end == NULL ? to : end - data;
 }
 
+// Takes lines for themselves.
 static sl_code take_lines(sli_decoder *self, const call *pass, int64_t at, int64_t to,
-                          const uint32_t *token, sl_error *err)
+                          sl_error *err)
 {
     sli_stream_state *stream = &self->stream;
-    const int64_t start = at;
     sl_code rc = SL_OK;
     while (at < to && rc == SL_OK) {
         int64_t end = line_end(pass->data, at, to);
         if (end - at > stream->max_record) {
             rc = sli_stream_too_long(stream, pass->piece, at, true, err);
-        } else if (token == NULL) {
-            rc = end > at ? take_line(self, pass, at, end, err) : SL_OK;
-        } else if (start + *token < end) {
-            sli_json_walk walk = {.data = pass->data + start,
-                                  .token = token,
-                                  .from = (uint32_t)(at - start),
-                                  .end = (uint32_t)(end - start),
-                                  .base = start};
-            rc = take_record(self, pass, &walk, at, err);
-            token = walk.token;
-        }
-        while (token != NULL && start + *token < end) {
-            token++; // of a line that was left early
+        } else if (end > at) {
+            rc = take_line(self, pass, at, end, err);
         }
         stream->line += end < to;
         at = end + 1;
@@ -187,19 +177,52 @@ static sl_code take_lines(sli_decoder *self, const call *pass, int64_t at, int64
     return rc;
 }
 
-static sl_code take_stretch(sli_decoder *self, const call *pass, int64_t at, int64_t to,
+// Takes the line from `at` on by its share of the stretch's tokens, those from walk->token on, and
+// moves behind it. walk->end is the stretch's end, and the line's afterwards.
+static sl_code take_tokens(sli_decoder *self, const call *pass, sli_json_walk *walk, int64_t at,
+                           sl_error *err)
+{
+    sli_stream_state *stream = &self->stream;
+    const uint32_t first = *walk->token;
+    bool whole = false;
+    int32_t n_read = first == walk->from ? sli_json_alike(&self->reader, walk, &whole) : 0;
+    if (!whole) {
+        uint32_t known = n_read > 0 ? *walk->token : walk->from; // no line ends before it
+        walk->end = (uint32_t)line_end(walk->data, known, walk->end);
+    }
+    if (walk->end - walk->from > stream->max_record) {
+        return sli_stream_too_long(stream, pass->piece, at, true, err);
+    }
+    if (whole) {
+        stream->stats.records++;
+        return sli_rows_commit(self->reader.rows, pass->emit, pass->ctx, err);
+    }
+    return first < walk->end ? take_record(self, pass, walk, n_read, at, err) : SL_OK;
+}
+
+static sl_code take_stretch(sli_decoder *self, const call *pass, int64_t start, int64_t to,
                             sl_error *err)
 {
-    const uint32_t *token = NULL;
+    sli_stream_state *stream = &self->stream;
+    uint32_t size = (uint32_t)(to - start);
+    sli_json_walk walk = {.data = pass->data + start, .base = start};
     size_t n = 0;
-    switch (sli_tokens_find(self->tokens, pass->data + at, (size_t)(to - at), &token, &n)) {
-    case SLI_TOKENS_NOMEM:
-        return sl_error_nomem(err, (size_t)(to - at), "tokens");
-    case SLI_TOKENS_OK:
-        return take_lines(self, pass, at, to, token, err);
-    default: // blank lines too: they are counted
-        return take_lines(self, pass, at, to, NULL, err);
+    sli_tokens_rc found = sli_tokens_find(self->tokens, walk.data, size, &walk.token, &n);
+    if (found != SLI_TOKENS_OK) { // blank lines too: they are counted
+        return found == SLI_TOKENS_NOMEM ? sl_error_nomem(err, size, "tokens")
+                                         : take_lines(self, pass, start, to, err);
     }
+    sl_code rc = SL_OK;
+    while (walk.from < size && rc == SL_OK) {
+        walk.end = size;
+        rc = take_tokens(self, pass, &walk, start + walk.from, err);
+        while (*walk.token < walk.end) {
+            walk.token++; // of a line that was left early
+        }
+        stream->line += walk.end < size;
+        walk.from = walk.end + 1;
+    }
+    return rc;
 }
 
 // Where a stretch from `at` on ends: behind the last line end within STRETCH_BYTES, or the first
@@ -229,7 +252,7 @@ static sl_code decode_lines(sli_decoder *self, const call *pass, int64_t *at, sl
         }
         if (end - *at > STRETCH_BYTES &&
             end - *at - 1 > stream->max_record) { // one line: not worth finding its tokens
-            SL_TRY(take_lines(self, pass, *at, end, NULL, err));
+            SL_TRY(take_lines(self, pass, *at, end, err));
         } else {
             SL_TRY(take_stretch(self, pass, *at, end, err));
         }

@@ -5,9 +5,9 @@
 #include "format/json/simdjson_shim.h"
 
 enum {
-    SLI_JSON_KEYS = 64,      ///< keys of a record that are remembered for the next one
-    SLI_JSON_KEY_BYTES = 64, ///< the longest of them
-    SLI_JSON_DEPTH = 1024,   ///< brackets within brackets in a part that no column reads
+    SLI_JSON_FIELDS = 64,      ///< fields of a record that are remembered for the next one
+    SLI_JSON_FIELD_BYTES = 64, ///< the longest of their texts
+    SLI_JSON_DEPTH = 1024,     ///< brackets within brackets in a part that no column reads
 };
 
 extern const sl_option sli_json_options[];
@@ -26,8 +26,35 @@ void sli_json_encoder_free(SL_TAKES sli_encoder *self);
 
 // ---------------------------------------------------------------- strings (json_text.c)
 
-/// Whether the bytes hold a backslash. At least 8 bytes must be readable from any of them on.
-bool sli_json_has_escape(const char *at, int64_t size);
+/// 16 bytes at once, which compilers turn into what the machine has.
+typedef uint8_t sli_json_bytes __attribute__((vector_size(16)));
+
+/// Marks the backslashes of 16 bytes.
+static inline sli_json_bytes sli_json_slashes(const char *at)
+{
+    sli_json_bytes bytes;
+    memcpy(&bytes, at, sizeof bytes);
+    return (sli_json_bytes)(bytes == (uint8_t)'\\');
+}
+
+/// Whether the bytes hold a backslash. At least 16 bytes must be readable at `at`.
+static inline bool sli_json_has_escape(const char *at, int64_t size)
+{
+    uint64_t half[2], none = 0;
+    sli_json_bytes hits = sli_json_slashes(at);
+    if (size < 16) { // of the bytes behind it none counts
+        memcpy(half, &hits, sizeof half);
+        half[0] &= size >= 8 ? ~none : ~(~none << (8 * size));
+        half[1] &= size > 8 ? ~(~none << (8 * (size - 8))) : none;
+        return (half[0] | half[1]) != 0;
+    }
+    for (int64_t i = 16; i < size - 16; i += 16) {
+        hits |= sli_json_slashes(at + i);
+    }
+    hits |= sli_json_slashes(at + size - 16);
+    memcpy(half, &hits, sizeof half);
+    return (half[0] | half[1]) != 0;
+}
 /// Undoes the escapes of a string without its quotes into `out`, which has room for `size` bytes;
 /// returns how many it took, -1 when an escape is wrong. A surrogate without its other half becomes
 /// U+FFFD and counts in *replaced.
@@ -41,14 +68,15 @@ bool sli_json_is_number(const char *at, int64_t size);
 
 // ---------------------------------------------------------------- one record (json_read.c)
 
-/// A key that the last record had at the same place, with its closing quote, and the column it
-/// names.
-typedef struct sli_json_key {
+/// A field that the last record had at the same place: what stood there from the bracket or comma
+/// before it up to its value, as in `,"key":`, and the column it names.
+typedef struct sli_json_field {
     uint64_t word[2], mask[2]; ///< its first 16 bytes
-    int32_t size;              ///< with the quote
-    int32_t column;            ///< -1: nobody wants it
-    char text[SLI_JSON_KEY_BYTES];
-} sli_json_key;
+    uint32_t size;
+    int32_t column; ///< -1: nobody wants it
+    sl_type type;   ///< of the column
+    char text[SLI_JSON_FIELD_BYTES];
+} sli_json_field;
 
 /// Reads records of one schema.
 typedef struct sli_json_reader {
@@ -56,11 +84,12 @@ typedef struct sli_json_reader {
     int32_t n_columns;
     sli_time_form time;
     sli_rows *rows;
-    uint8_t *seen;    ///< of each column, in the record being read
+    uint8_t *seen;    ///< of each column, in the record read last
     int64_t replaced; ///< lone surrogates
     sli_str scratch;  ///< a key without its escapes
-    int32_t n_keys;
-    sli_json_key keys[SLI_JSON_KEYS];
+    int32_t n_fields; ///< of the record before, as far as they are remembered
+    bool whole;       ///< it had no others
+    sli_json_field fields[SLI_JSON_FIELDS];
 } sli_json_reader;
 
 /// A record between its tokens.
@@ -77,5 +106,28 @@ static inline char sli_json_peek(const sli_json_walk *walk)
     return *walk->token < walk->end ? walk->data[*walk->token] : '\0';
 }
 
-/// Reads the record into the rows' cells, without committing. SL_E_DATA: malformed.
-sl_code sli_json_record(sli_json_reader *reader, sli_json_walk *walk, sl_error *err);
+static inline sl_view sli_json_view(const sli_json_walk *walk, uint32_t from, uint32_t to)
+{
+    return sli_view_near(walk->data + from, walk->buffer, walk->base + from, to - from);
+}
+
+/// Reads the record into the rows' cells, without committing. `n_read` fields of it are read
+/// already, and the next token stands behind them. SL_E_DATA: malformed.
+sl_code sli_json_record(sli_json_reader *reader, sli_json_walk *walk, int32_t n_read,
+                        sl_error *err);
+/// Reads the value at the next token into the column's cell and moves behind it.
+sl_code sli_json_value(sli_json_reader *reader, sli_json_walk *walk, int32_t column, sl_error *err);
+/// Moves behind the value at the next token.
+sl_code sli_json_skip(sli_json_walk *walk, sl_error *err);
+
+// ---------------------------------------------------------------- like the last one (json_alike.c)
+
+/// Reads the fields of a record as long as they look as in the record before, and returns how many
+/// that are. walk->end may lie behind the record's line: what was read is on it, up to the next
+/// token. *whole: that was all of the record; the next token is its last bracket, and walk->end
+/// where its line ends.
+int32_t sli_json_alike(sli_json_reader *reader, sli_json_walk *walk, bool *whole);
+/// Remembers field number i of a record, whose bracket or comma is at `from` and whose value is at
+/// `to`. `plain`: its key has no escapes.
+void sli_json_remember(sli_json_reader *reader, const sli_json_walk *walk, int32_t i, uint32_t from,
+                       uint32_t to, int32_t column, bool plain);

@@ -2,8 +2,8 @@
 //
 // Only the fields that a column wants are looked into. Of the rest nothing is read but its
 // brackets; that quotes, control characters and UTF-8 are right was proved when the tokens were
-// found. Keys are compared first with the key that the record before had at the same place: records
-// of one source look alike, so that is one comparison of 8 or 16 bytes.
+// found. What json_alike.c did not take is read here: any spelling, any order, and what is wrong,
+// with its place.
 #include "format/json/json_int.h"
 
 #include <inttypes.h>
@@ -71,7 +71,7 @@ static sl_code skip_nested(sli_json_walk *walk, sl_error *err)
     return SL_OK;
 }
 
-static sl_code skip_value(sli_json_walk *walk, sl_error *err)
+sl_code sli_json_skip(sli_json_walk *walk, sl_error *err)
 {
     switch (sli_json_peek(walk)) {
     case '{':
@@ -98,11 +98,6 @@ static bool is_null(const sli_json_walk *walk)
            memcmp(walk->data + at, "null", 4) == 0;
 }
 
-static inline sl_view view_of(const sli_json_walk *walk, uint32_t from, uint32_t to)
-{
-    return sli_view_near(walk->data + from, walk->buffer, walk->base + from, to - from);
-}
-
 // The text between the quotes of the string token; SL_E_DATA without a message when it has none.
 static sl_code string_text(sli_json_reader *reader, const sli_json_walk *walk, sl_type type,
                            sl_view *out, sl_error *err)
@@ -112,7 +107,7 @@ static sl_code string_text(sli_json_reader *reader, const sli_json_walk *walk, s
     const char *text = walk->data + from;
     bool escaped = sli_json_has_escape(text, size);
     if (type == SL_STRING && !escaped) {
-        *out = view_of(walk, from, to);
+        *out = sli_json_view(walk, from, to);
         return SL_OK;
     }
     int32_t buffer;
@@ -144,7 +139,7 @@ static sl_code raw_text(sli_json_walk *walk, const sl_field *field, sl_view *out
     if (c == '{' || c == '[') {
         SL_TRY(skip_nested(walk, err));
         end = walk->token[-1] + 1;
-        *out = view_of(walk, from, end);
+        *out = sli_json_view(walk, from, end);
         return SL_OK;
     }
     sl_text text = {walk->data + from, end - from};
@@ -152,7 +147,7 @@ static sl_code raw_text(sli_json_walk *walk, const sl_field *field, sl_view *out
         !sli_text_is(text, "false")) {
         return wrong_field(walk, field, err);
     }
-    *out = view_of(walk, from, end);
+    *out = sli_json_view(walk, from, end);
     walk->token++;
     return SL_OK;
 }
@@ -280,7 +275,7 @@ static sl_code read_struct(sli_json_reader *reader, sli_json_walk *walk, const s
             i++;
             node = node->next;
         }
-        SL_TRY(i == field->n_children ? skip_value(walk, err)
+        SL_TRY(i == field->n_children ? sli_json_skip(walk, err)
                                       : read_value(reader, walk, &field->children[i], &node->datum,
                                                    &node->present, err));
         SL_TRY(next_field(walk, &more, err));
@@ -339,72 +334,46 @@ static sl_code read_value(sli_json_reader *reader, sli_json_walk *walk, const sl
     return SL_OK;
 }
 
-// ---------------------------------------------------------------- keys of the record
+// ---------------------------------------------------------------- the record
 
-static uint64_t load(const char *at)
+sl_code sli_json_value(sli_json_reader *reader, sli_json_walk *walk, int32_t column, sl_error *err)
 {
-    uint64_t word;
-    memcpy(&word, at, sizeof word);
-    return word;
+    bool present;
+    SL_TRY(read_value(reader, walk, sl_schema_field(reader->schema, column),
+                      sli_rows_cell(reader->rows, column), &present, err));
+    sli_rows_set(reader->rows, column, present);
+    return SL_OK;
 }
 
-static inline bool is_key(const sli_json_key *key, const char *at)
+// Records often have their fields in the schema's order: the search begins behind `last`.
+static int32_t find_column(const sli_json_reader *reader, sl_text key, int32_t last)
 {
-    return (load(at) & key->mask[0]) == key->word[0] &&
-           (load(at + 8) & key->mask[1]) == key->word[1] &&
-           (key->size <= 16 || memcmp(at + 16, key->text + 16, (size_t)key->size - 16) == 0);
-}
-
-// Remembers the key, `size` bytes with its closing quote, as number i of a record.
-static void remember(sli_json_reader *reader, int32_t i, const char *at, uint32_t size,
-                     int32_t column)
-{
-    if (i >= SLI_JSON_KEYS || i > reader->n_keys || size > SLI_JSON_KEY_BYTES) {
-        return;
-    }
-    sli_json_key *key = &reader->keys[i];
-    memset(key, 0, sizeof *key);
-    memcpy(key->text, at, size);
-    key->size = (int32_t)size;
-    key->column = column;
-    for (uint32_t k = 0; k < 2; k++) {
-        uint32_t n = size > 8 * k ? size - 8 * k : 0;
-        key->mask[k] = n >= 8 ? UINT64_MAX : (UINT64_C(1) << (8 * n)) - 1;
-        key->word[k] = load(key->text + 8 * k) & key->mask[k];
-    }
-    reader->n_keys = i == reader->n_keys ? i + 1 : reader->n_keys;
-}
-
-static int32_t find_column(const sli_json_reader *reader, sl_text key)
-{
-    for (int32_t i = 0; i < reader->n_columns; i++) {
-        if (sli_text_is(key, sl_schema_field(reader->schema, i)->name)) {
-            return i;
+    for (int32_t i = 0, at = last + 1; i < reader->n_columns; i++, at++) {
+        at = at < reader->n_columns ? at : 0;
+        if (sli_text_is(key, sl_schema_field(reader->schema, at)->name)) {
+            return at;
         }
     }
     return -1;
 }
 
-// The column that key number i of the record names. Moves behind the colon.
-static inline sl_code key_column(sli_json_reader *reader, sli_json_walk *walk, int32_t i,
-                                 int32_t *column, sl_error *err)
+// Field number i, whose bracket or comma is the token before the next one. *last: the column it
+// had, if any.
+static sl_code read_field(sli_json_reader *reader, sli_json_walk *walk, int32_t i, int32_t *last,
+                          sl_error *err)
 {
-    const char *at = walk->data + *walk->token + 1;
-    if (i < reader->n_keys && sli_json_peek(walk) == '"' && is_key(&reader->keys[i], at)) {
-        *column = reader->keys[i].column;
-        walk->token++;
-        if (sli_json_peek(walk) == ':') {
-            walk->token++;
-            return SL_OK;
-        }
-        return wrong(walk, "a colon is expected", err);
-    }
+    uint32_t from = walk->token[-1];
     sl_text key;
-    uint32_t end = *walk->token < walk->end ? token_end(walk) : 0;
-    uint32_t from = *walk->token + 1;
     SL_TRY(read_key(reader, walk, &key, err));
-    *column = find_column(reader, key);
-    remember(reader, i, at, end - from, *column);
+    int32_t column = find_column(reader, key, *last);
+    sli_json_remember(reader, walk, i, from, *walk->token, column,
+                      key.data != reader->scratch.data);
+    if (column < 0) {
+        return sli_json_skip(walk, err);
+    }
+    SL_TRY(sli_json_value(reader, walk, column, err)); // of fields of one name the last one counts
+    reader->seen[column] = true;
+    *last = column;
     return SL_OK;
 }
 
@@ -424,31 +393,43 @@ static sl_code check_missing(const sli_json_reader *reader, sl_error *err)
     return SL_OK;
 }
 
-sl_code sli_json_record(sli_json_reader *reader, sli_json_walk *walk, sl_error *err)
+// Behind the record's first bracket, or the field before the next one.
+static sl_code begin(sli_json_reader *reader, sli_json_walk *walk, int32_t n_read, bool *more,
+                     sl_error *err)
 {
+    memset(reader->seen, 0, (size_t)reader->n_columns);
+    for (int32_t i = 0; i < n_read; i++) {
+        if (reader->fields[i].column >= 0) {
+            reader->seen[reader->fields[i].column] = true;
+        }
+    }
+    if (n_read > 0) {
+        return next_field(walk, more, err);
+    }
     if (sli_json_peek(walk) != '{') {
         return wrong(walk, "an object is expected", err);
     }
-    memset(reader->seen, 0, (size_t)reader->n_columns);
     walk->token++;
-    bool more = sli_json_peek(walk) != '}';
-    walk->token += !more;
-    for (int32_t i = 0; more; i++) {
-        int32_t column;
-        SL_TRY(key_column(reader, walk, i, &column, err));
-        if (column < 0) {
-            SL_TRY(skip_value(walk, err));
-        } else { // of fields with the same name the last one counts
-            bool present;
-            SL_TRY(read_value(reader, walk, sl_schema_field(reader->schema, column),
-                              sli_rows_cell(reader->rows, column), &present, err));
-            sli_rows_set(reader->rows, column, present);
-            reader->seen[column] = true;
-        }
+    *more = sli_json_peek(walk) != '}';
+    walk->token += !*more;
+    return SL_OK;
+}
+
+sl_code sli_json_record(sli_json_reader *reader, sli_json_walk *walk, int32_t n_read, sl_error *err)
+{
+    bool more = false;
+    int32_t i = n_read, last = n_read > 0 ? reader->fields[n_read - 1].column : -1;
+    reader->whole = false;
+    SL_TRY(begin(reader, walk, n_read, &more, err));
+    for (; more; i++) {
+        SL_TRY(read_field(reader, walk, i, &last, err));
         SL_TRY(next_field(walk, &more, err));
     }
     if (*walk->token < walk->end) {
         return wrong(walk, "something stands behind the object", err);
     }
-    return check_missing(reader, err);
+    SL_TRY(check_missing(reader, err));
+    reader->n_fields = i < reader->n_fields ? i : reader->n_fields;
+    reader->whole = i == reader->n_fields;
+    return SL_OK;
 }

@@ -247,6 +247,132 @@ SL_TEST(a_key_like_the_remembered_one_is_another, "")
                "1 ~ ~\n~ 2 ~\n~ ~ 3\n~ ~ ~\n5 ~ ~\n~ ~ ~\n");
 }
 
+// Records that share what stands between their values, or nearly.
+static const char *const alike[] = {
+    "{\"a\":\"x\",\"n\":1}",
+    "{\"a\":\"a string longer than twelve\",\"n\":2}",
+    "{\"a\":\"x\",\"n\":1}\r",
+    "{\"a\":\"x\" ,\"n\":1 }",
+    "{\"a\":\"x\"\t,\"n\":1\t}\t",
+    "{\"a\": \"x\", \"n\": 1}",
+    " {\"a\":\"x\",\"n\":1}",
+    "{\"a\":\"x\",\"n\":1",
+    "{\"a\":\"x\",\"n\":",
+    "{\"a\":\"x\",\"n\"",
+    "{\"a\":\"x\",",
+    "{\"a\":\"x\"",
+    "{\"a\":",
+    "{",
+    "",
+    " ",
+    "}",
+    "{}",
+    "{\"a\":\"x\",\"n\":1,\"m\":2}",
+    "{\"a\":\"x\",\"n\":1,}",
+    "{\"a\":\"x\",\"n\":1} {",
+    "{\"a\":\"x\",\"n\":1}{}",
+    "{\"a\":\"x\",\"n\":1}}",
+    "{\"a\":\"x\",\"n\":1 2}",
+    "{\"a\":\"x\",\"n\":1\"\"}",
+    "{\"a\":\"x\" \"\",\"n\":1}",
+    "{\"a\":\"x\",\"n\":\"1\"}",
+    "{\"a\":\"x\",\"n\":null}",
+    "{\"a\":null,\"n\":1}",
+    "{\"a\":nul,\"n\":1}",
+    "{\"a\":1.5,\"n\":1.5}",
+    "{\"a\":{\"n\":[1, 2]},\"n\":3}",
+    "{\"a\":{\"n\":[1,2},\"n\":3}",
+    "{\"a\":,\"n\":3}",
+    "{\"a\"::,\"n\":3}",
+    "{\"a\":],\"n\":3}",
+    "{\"a\":\"\\u0041\\ud800\",\"n\":4}",
+    "{\"a\":\"\\ud800\",\"n\":x}",
+    "{\"\\u0061\":\"x\",\"n\":5}",
+    "{\"n\":1,\"a\":\"x\"}",
+    "{\"n\":1}",
+    "{\"a\":\"x\"}",
+    "{\"a\":\"x\",\"a\":\"y\"}",
+    "{\"a\":\"x\",\"n\":1,\"n\":2}",
+    "{\"u\":\"x\",\"n\":1}",
+    "{\"u\":1,\"n\":1}",
+    "{\"u\":[{\"a\":\"}\"}],\"n\":1}",
+    "{\"u\":[{\"a\":\"}\"},\"n\":1}",
+    "{\"u\":\"\",\"n\":1}",
+    "{\"a\":\"x\xFF\",\"n\":1}",
+    "{\"a\":\"x,\"n\":1}",
+    "{\"a\":\"x\\\",\"n\":1}",
+    "[\"a\",\"x\"]",
+    "{\"a\":\"x\",\"n\":1} and a line that is too long, as all the others are not as long as that",
+};
+
+typedef struct seen {
+    sli_str rows;
+    sli_decode_stats stats;
+} seen;
+
+static void see(seen *all, const char *data, size_t size)
+{
+    slt_decoded d = slt_decode(json, AN "malformed=skip max_record=90", data, size, SLT_WHOLE);
+    assert_int_equal(d.code, SL_OK);
+    sli_str_text(&all->rows, d.rows.data == NULL ? "" : d.rows.data);
+    all->stats.records += d.stats.records;
+    all->stats.skipped += d.stats.skipped;
+    all->stats.replaced += d.stats.replaced;
+    slt_decoded_reset(&d);
+}
+
+// What a line gives is what it gives alone, whatever was remembered of the ones before.
+static void check_together(const char *const *lines, size_t n)
+{
+    seen apart = {.rows = SLI_STR_INIT}, together = {.rows = SLI_STR_INIT};
+    sli_str text = SLI_STR_INIT;
+    for (size_t i = 0; i < n; i++) {
+        see(&apart, lines[i], strlen(lines[i]));
+        sli_str_printf(&text, "%s%s", i == 0 ? "" : "\n", lines[i]);
+    }
+    see(&together, text.data, text.size);
+    if (apart.rows.size != together.rows.size || apart.stats.records != together.stats.records ||
+        apart.stats.skipped != together.stats.skipped ||
+        apart.stats.replaced != together.stats.replaced ||
+        (apart.rows.size > 0 &&
+         memcmp(apart.rows.data, together.rows.data, apart.rows.size) != 0)) {
+        fail_msg("together other than apart:\n%s", text.data);
+    }
+    sli_str_reset(&apart.rows);
+    sli_str_reset(&together.rows);
+    sli_str_reset(&text);
+}
+
+SL_TEST(a_record_reads_the_same_whatever_came_before_it, "")
+{
+    enum { N = sizeof alike / sizeof *alike };
+    for (size_t i = 0; i < N; i++) {
+        for (size_t k = 0; k < N; k++) {
+            check_together((const char *const[]){alike[0], alike[i], alike[k], alike[i], alike[k]},
+                           5);
+        }
+    }
+}
+
+SL_TEST(a_record_over_two_lines_is_none_however_alike, "")
+{
+    static const char *const broken[] = {
+        "{\"a\":\n\"x\",\"n\":1}", "{\"a\":\"x\"\n,\"n\":1}", "{\"a\":\"x\",\n\"n\":1}",
+        "{\"a\":\"x\",\"n\":1\n}", "{\"a\":\"x\",\"n\":\n1}", "{\n\"a\":\"x\",\"n\":1}",
+        "{\"a\":[\n1],\"n\":1}",   "{\"a\":[1]\n,\"n\":1}",
+    };
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        sli_str text = SLI_STR_INIT;
+        sli_str_printf(&text, "{\"a\":\"x\",\"n\":1}\n%s\n{\"a\":\"x\",\"n\":1}\n", broken[i]);
+        slt_decoded d = slt_decode(json, AN "malformed=skip", text.data, text.size, SLT_WHOLE);
+        assert_int_equal(d.code, SL_OK);
+        assert_int_equal(d.stats.records, 2);
+        assert_int_equal(d.stats.skipped, 2);
+        slt_decoded_reset(&d);
+        sli_str_reset(&text);
+    }
+}
+
 SL_TEST(rows_written_as_json_are_read_back, "")
 {
     const char *schema =

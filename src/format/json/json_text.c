@@ -1,24 +1,6 @@
 // json_text.c — strings and numbers of JSON as text: escapes, base64, the grammar of a number.
 #include "format/json/json_int.h"
 
-bool sli_json_has_escape(const char *at, int64_t size)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
-    for (int64_t i = 0; i < size; i += 8) {
-        uint64_t word;
-        memcpy(&word, at + i, sizeof word);
-        uint64_t zero = word ^ (ones * '\\'); // a byte of it is zero where the backslash is
-        uint64_t hits = (zero - ones) & ~zero & highs;
-        if (size - i < 8) {
-            hits &= (UINT64_C(1) << (8 * (size - i))) - 1;
-        }
-        if (hits != 0) {
-            return true; // a false hit needs a true one below it
-        }
-    }
-    return false;
-}
-
 static int hex_digit(char c)
 {
     return c >= '0' && c <= '9'   ? c - '0'
