@@ -68,14 +68,21 @@ bool sli_json_is_number(const char *at, int64_t size);
 
 // ---------------------------------------------------------------- one record (json_read.c)
 
+/// What is done with a value that stands where one stood in the record before.
+typedef enum sli_json_step {
+    SLI_JSON_PASS = 0, ///< a string that nobody wants
+    SLI_JSON_TEXT,     ///< a string for a column of strings
+    SLI_JSON_OTHER,    ///< anything else
+} sli_json_step;
+
 /// A field that the last record had at the same place: what stood there from the bracket or comma
-/// before it up to its value, as in `,"key":`, and the column it names.
+/// before it up to its value, with the quotes of strings on both sides, as in `","key":"`.
 typedef struct sli_json_field {
-    uint64_t word[2], mask[2]; ///< its first 16 bytes
-    uint32_t size;
+    sli_json_bytes text, mask; ///< the first 16 bytes, and which of them count
+    char rest[SLI_JSON_FIELD_BYTES - 16];
+    uint32_t size; ///< of both
+    sli_json_step step;
     int32_t column; ///< -1: nobody wants it
-    sl_type type;   ///< of the column
-    char text[SLI_JSON_FIELD_BYTES];
 } sli_json_field;
 
 /// Reads records of one schema.
@@ -89,6 +96,7 @@ typedef struct sli_json_reader {
     sli_str scratch;  ///< a key without its escapes
     int32_t n_fields; ///< of the record before, as far as they are remembered
     bool whole;       ///< it had no others
+    bool missing;     ///< some column was not among them
     sli_json_field fields[SLI_JSON_FIELDS];
 } sli_json_reader;
 
@@ -127,7 +135,7 @@ sl_code sli_json_skip(sli_json_walk *walk, sl_error *err);
 /// token. *whole: that was all of the record; the next token is its last bracket, and walk->end
 /// where its line ends.
 int32_t sli_json_alike(sli_json_reader *reader, sli_json_walk *walk, bool *whole);
-/// Remembers field number i of a record, whose bracket or comma is at `from` and whose value is at
-/// `to`. `plain`: its key has no escapes.
+/// Remembers field number i of a record, whose bracket or comma is at `from` and whose value is the
+/// next token. `plain`: its key has no escapes.
 void sli_json_remember(sli_json_reader *reader, const sli_json_walk *walk, int32_t i, uint32_t from,
-                       uint32_t to, int32_t column, bool plain);
+                       int32_t column, bool plain);

@@ -366,8 +366,7 @@ static sl_code read_field(sli_json_reader *reader, sli_json_walk *walk, int32_t 
     sl_text key;
     SL_TRY(read_key(reader, walk, &key, err));
     int32_t column = find_column(reader, key, *last);
-    sli_json_remember(reader, walk, i, from, *walk->token, column,
-                      key.data != reader->scratch.data);
+    sli_json_remember(reader, walk, i, from, column, key.data != reader->scratch.data);
     if (column < 0) {
         return sli_json_skip(walk, err);
     }
@@ -377,8 +376,9 @@ static sl_code read_field(sli_json_reader *reader, sli_json_walk *walk, int32_t 
     return SL_OK;
 }
 
-static sl_code check_missing(const sli_json_reader *reader, sl_error *err)
+static sl_code check_missing(sli_json_reader *reader, sl_error *err)
 {
+    reader->missing = false;
     for (int32_t i = 0; i < reader->n_columns; i++) {
         if (reader->seen[i]) {
             continue;
@@ -389,6 +389,7 @@ static sl_code check_missing(const sli_json_reader *reader, sl_error *err)
                                 field->name);
         }
         sli_rows_set(reader->rows, i, false);
+        reader->missing = true;
     }
     return SL_OK;
 }
