@@ -46,7 +46,7 @@ sl_code sli_eval_skip(sli_eval *ev, const uint8_t *nulls, const uint8_t **out)
 
 // ---------------------------------------------------------------- columns in
 
-static sl_code load_nulls(sli_eval *ev, const sl_column *column, const uint8_t **out)
+sl_code sli_eval_nulls(sli_eval *ev, const sl_column *column, const uint8_t **out)
 {
     *out = NULL;
     if (column->validity == NULL || column->n_nulls == 0) {
@@ -162,7 +162,7 @@ static sl_code load_texts(sli_eval *ev, const sl_column *column, sli_vec *out)
 sl_code sli_eval_load(sli_eval *ev, const sl_column *column, sl_type type, sli_vec *out)
 {
     *out = (sli_vec){.type = type};
-    SL_TRY(load_nulls(ev, column, &out->nulls));
+    SL_TRY(sli_eval_nulls(ev, column, &out->nulls));
     switch (sli_kind_of(type)) {
     case SLI_KIND_BOOL:
         return load_bools(ev, column, out);
@@ -370,6 +370,9 @@ static sl_code eval_call(sli_eval *ev, const sli_node *node, sli_vec *out)
     *out = (sli_vec){.type = node->type};
     if (f->lazy) {
         return f->run(ev, node, NULL, out);
+    }
+    if (sli_is_cell_test(node)) {
+        return sli_eval_cell_test(ev, node, out);
     }
     sli_vec *args = sli_eval_alloc(ev, (size_t)node->n_args * sizeof *args);
     if (args == NULL) {

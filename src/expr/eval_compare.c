@@ -6,6 +6,7 @@
 #include "expr/expr_int.h"
 
 #include "base/hash.h"
+#include "col/col.h"
 
 // to[i] = a equals b, or a is less than b.
 static void compare_ints(const int64_t *a, const int64_t *b, bool equal, int64_t n, uint8_t *to)
@@ -118,6 +119,77 @@ sl_code sli_k_le(sli_eval *ev, const sli_node *node, const sli_vec *args, sli_ve
     (void)node;
     return compare_to(ev, &args[1], &args[0], false, true, out);
 }
+
+// ---------------------------------------------------------------- cells that equal a text
+
+// The column of `column = 'text'` or `<>`, either way round; -1: it is something else.
+static int32_t cell_side(const sli_node *node)
+{
+    bool tests = node->function->run == sli_k_eq || node->function->run == sli_k_ne;
+    for (int32_t k = 0; tests && k < 2; k++) {
+        const sli_node *column = node->args[k], *text = node->args[1 - k];
+        if (column->kind == SLI_NODE_COLUMN && text->kind == SLI_NODE_LITERAL &&
+            sli_kind_of(column->type) == SLI_KIND_TEXT && !text->literal.is_null) {
+            return k;
+        }
+    }
+    return -1;
+}
+
+bool sli_is_cell_test(const sli_node *node)
+{
+    return cell_side(node) >= 0;
+}
+
+// A short text lies in the cell's 16 bytes, with zeroes behind it.
+static void find_short(const sl_view *cells, const sl_view *wanted, int64_t n, uint8_t *to)
+{
+    uint64_t want[2], have[2];
+    memcpy(want, wanted, sizeof want);
+    for (int64_t i = 0; i < n; i++) {
+        memcpy(have, &cells[i], sizeof have);
+        to[i] = ((have[0] ^ want[0]) | (have[1] ^ want[1])) == 0;
+    }
+}
+
+// Of a long text the size and the first 4 bytes do; they mostly decide. Cells that are null may
+// point anywhere.
+static void find_long(const sl_column *column, int64_t base, sl_text text, const uint8_t *nulls,
+                      int64_t n, uint8_t *to)
+{
+    const sl_view *cells = (const sl_view *)column->values + base;
+    for (int64_t i = 0; i < n; i++) {
+        to[i] = (size_t)cells[i].size == text.size && (nulls == NULL || nulls[i] == 0) &&
+                memcmp(cells[i].as.ref.prefix, text.data, sizeof cells[i].as.ref.prefix) == 0 &&
+                memcmp(sl_column_text(column, base + i).data, text.data, text.size) == 0;
+    }
+}
+
+sl_code sli_eval_cell_test(sli_eval *ev, const sli_node *node, sli_vec *out)
+{
+    int32_t side = cell_side(node);
+    const sl_column *column = sl_batch_column(ev->in, node->args[side]->column);
+    sl_text text = node->args[1 - side]->literal.s;
+    bool invert = node->function->run == sli_k_ne;
+    uint8_t *to = sli_eval_alloc(ev, (size_t)ev->n);
+    if (to == NULL) {
+        return SL_E_NOMEM;
+    }
+    SL_TRY(sli_eval_nulls(ev, column, &out->nulls));
+    if (text.size <= SL_VIEW_INLINE) {
+        sl_view wanted = sli_view_of(text.data, 0, 0, (int64_t)text.size);
+        find_short((const sl_view *)column->values + ev->base, &wanted, ev->n, to);
+    } else {
+        find_long(column, ev->base, text, out->nulls, ev->n, to);
+    }
+    for (int64_t i = 0; invert && i < ev->n; i++) {
+        to[i] ^= 1;
+    }
+    out->v.b = to;
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- lists, ranges
 
 static bool null_at(const sli_vec *vec, int64_t i)
 {

@@ -208,7 +208,9 @@ void *sli_eval_alloc(sli_eval *ev, size_t size);
 sl_code sli_eval_skip(sli_eval *ev, const uint8_t *nulls, const uint8_t **out);
 /// SL_E_DATA "row 17: ..." for row i of this call.
 sl_code sli_eval_fail(const sli_eval *ev, int64_t i, const char *fmt, ...) SL_PRINTF(3, 4);
-/// The column's cells [ev->base, ev->base + ev->n).
+/// The nulls of the column's cells [ev->base, ev->base + ev->n), 1 each; NULL: none.
+sl_code sli_eval_nulls(sli_eval *ev, const sl_column *column, const uint8_t **out);
+/// Those cells.
 sl_code sli_eval_load(sli_eval *ev, const sl_column *column, sl_type type, sli_vec *out);
 /// Appends the rows to a column of a builder, whose field has the vector's type.
 void sli_eval_store(const sli_eval *ev, const sli_vec *vec, sl_builder *out, int32_t column);
@@ -272,6 +274,10 @@ sl_code sli_k_second(sli_eval *ev, const sli_node *node, const sli_vec *args, sl
 bool sli_cast_exists(sl_type from, sl_type to);
 sl_code sli_eval_cast(sli_eval *ev, sl_type to, const sli_vec *arg, sli_vec *out);
 
+// eval_compare.c: `column = 'text'` and `<>` look at the cells where they are; no vector of texts
+// is made of either side.
+bool sli_is_cell_test(const sli_node *node); ///< of a call
+sl_code sli_eval_cell_test(sli_eval *ev, const sli_node *node, sli_vec *out);
 // eval_compare.c: the order of every comparison, min and max: NaN equals NaN and is the largest,
 // -0.0 equals 0.0
 static inline bool sli_float_equal(double a, double b)

@@ -2,6 +2,8 @@
 // errors with their texts.
 #include "expr/fixture_test.h"
 
+#include <stdio.h>
+
 typedef struct example {
     const char *text, *expected;
 } example;
@@ -650,4 +652,59 @@ SL_TEST(random_bytes_are_refused, "")
         }
     }
     sl_batch_unref(in);
+}
+
+// A column compared with a text looks at cells; anything else compared with it makes texts of both.
+SL_TEST(cells_equal_a_text_as_texts_do, "")
+{
+    static const char *const texts[] = {"",
+                                        "view",
+                                        "viex",
+                                        "views",
+                                        "twelve bytes",
+                                        "twelve bytex",
+                                        "thirteen byte",
+                                        "thirteen bytf",
+                                        "thirteen bytes that go on and on",
+                                        "thirteen bytes that go on and om"};
+    enum { N_TEXTS = sizeof texts / sizeof *texts, N_ROWS = 3 * SLI_EXPR_ROWS + 5 };
+    sl_schema *schema = NULL;
+    sl_builder *builder = NULL;
+    sl_batch *batch = NULL, *part = NULL, *out = NULL;
+    sli_rng rng = {5};
+    assert_int_equal(sl_schema_parse(&schema, "s string?", NULL), SL_OK);
+    assert_int_equal(sl_builder_new(&builder, schema, NULL), SL_OK);
+    for (int i = 0; i < N_ROWS; i++) {
+        const char *text = texts[sli_rng_below(&rng, N_TEXTS)];
+        if (sli_rng_below(&rng, 8) == 0) {
+            sl_builder_null(builder, 0);
+        } else {
+            sl_builder_text(builder, 0, text, strlen(text));
+        }
+    }
+    assert_int_equal(sl_builder_finish(builder, &batch, NULL), SL_OK);
+    assert_int_equal(sli_batch_slice(batch, 3, N_ROWS - 3, &part, NULL), SL_OK);
+    for (int i = 0; i < N_TEXTS; i++) {
+        char list[512];
+        sli_projection *projection = NULL;
+        snprintf(list, sizeof list,
+                 "s = '%s' as a, s || '' = '%s' as b, '%s' <> s as c, '%s' <> (s || '') as d",
+                 texts[i], texts[i], texts[i], texts[i]);
+        assert_int_equal(sli_projection_new(&projection, list, schema, NULL), SL_OK);
+        assert_int_equal(sli_projection_eval(projection, part, &out, NULL), SL_OK);
+        for (int32_t pair = 0; pair < 4; pair += 2) {
+            sli_str cells = SLI_STR_INIT, made = SLI_STR_INIT;
+            slt_column_text(out, pair, &cells);
+            slt_column_text(out, pair + 1, &made);
+            SL_CHECK_TEXT(cells.data, made.data);
+            sli_str_reset(&cells);
+            sli_str_reset(&made);
+        }
+        sl_batch_unref(out);
+        sli_projection_free(projection);
+    }
+    sl_batch_unref(part);
+    sl_batch_unref(batch);
+    sl_builder_free(builder);
+    sl_schema_unref(schema);
 }
