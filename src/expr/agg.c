@@ -58,14 +58,15 @@ static sl_code refuse_name(const planner *p, const sli_node *node)
         return sli_compile_fail(
             &p->c, node->at,
             "an aggregation is wanted here: count() sum(x) min(x) max(x) avg(x) first(x) last(x) "
-            "list(x) set(x); compute with results in a projection behind it");
+            "list(x) set(x) variance(x) stdev(x); compute with results in a projection behind it");
     }
     const char *nearest = sli_nearest(node->name, names);
-    return sli_compile_fail(&p->c, node->at, "there is no aggregation \"%.60s\"%s%s%s", node->name,
-                            nearest == NULL
-                                ? "; there are count sum min max avg first last list set"
-                                : "; did you mean \"",
-                            nearest == NULL ? "" : nearest, nearest == NULL ? "" : "\"?");
+    return sli_compile_fail(
+        &p->c, node->at, "there is no aggregation \"%.60s\"%s%s%s", node->name,
+        nearest == NULL ? "; there are count sum min max avg first last list set variance stdev "
+                          "var_samp stddev_samp"
+                        : "; did you mean \"",
+        nearest == NULL ? "" : nearest, nearest == NULL ? "" : "\"?");
 }
 
 static bool takes(char letter, sl_type type)

@@ -99,6 +99,8 @@ static inline bool sli_vec_is_null(const sli_vec *vec, int64_t i)
 {
     return vec->nulls != NULL && vec->nulls[i] != 0;
 }
+/// SL_E_CORRUPT for a partial state.
+sl_code sli_agg_corrupt(const sli_agg_state *self, sl_error *err);
 /// A value of kind bool, int or float as 8 bytes, and back into a builder.
 int64_t sli_vec_bits(const sli_vec *vec, int64_t i);
 void sli_bits_store(sl_type type, int64_t bits, sl_builder *out, int32_t column);
@@ -121,6 +123,24 @@ sl_code sli_agg_text_last(sli_agg_state *self, const int32_t *group, const sli_v
 void sli_agg_text_out(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
                       int32_t column);
 void sli_agg_text_clear(sli_agg_state *self, bool free_all);
+
+// agg_moments.c
+enum { SLI_AGG_MOMENTS_BYTES = 24 };
+void sli_agg_moments_init(sli_agg_state *self, int64_t from, int64_t n);
+sl_code sli_agg_moments_update(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                               int64_t n, sl_error *err);
+sl_code sli_agg_moments_merge(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                              sli_eval *ev);
+void sli_agg_moments_out(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                         int32_t column);
+sl_code sli_agg_variance(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                         int32_t column, sl_error *err);
+sl_code sli_agg_stdev(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                      int32_t column, sl_error *err);
+sl_code sli_agg_variance_sample(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                                int32_t column, sl_error *err);
+sl_code sli_agg_stdev_sample(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                             int32_t column, sl_error *err);
 
 // agg_list.c
 typedef struct sli_list {

@@ -43,7 +43,7 @@ static sl_code load(const sli_agg_state *self, const sl_batch *in, int32_t k, sl
     return sli_eval_load(ev, sl_batch_column(in, self->agg->partial_column + k), type, out);
 }
 
-static sl_code corrupt(const sli_agg_state *self, sl_error *err)
+sl_code sli_agg_corrupt(const sli_agg_state *self, sl_error *err)
 {
     return sl_error_set(err, SL_E_CORRUPT, "aggregation %s: a partial state that no rows can make",
                         self->agg->name);
@@ -75,11 +75,11 @@ static sl_code merge_count(sli_agg_state *self, const int32_t *group, const sl_b
     int64_t *counts = self->states;
     SL_TRY(load(self, in, 0, SL_INT64, ev, &v));
     if (v.nulls != NULL) {
-        return corrupt(self, ev->err);
+        return sli_agg_corrupt(self, ev->err);
     }
     for (int64_t i = 0; i < ev->n; i++) {
         if (v.v.i[i] < 0 || __builtin_add_overflow(counts[group[i]], v.v.i[i], &counts[group[i]])) {
-            return corrupt(self, ev->err);
+            return sli_agg_corrupt(self, ev->err);
         }
     }
     return SL_OK;
@@ -93,7 +93,7 @@ static sl_code inverse_count(sli_agg_state *self, const int32_t *group, const sl
     SL_TRY(load(self, in, 0, SL_INT64, ev, &v));
     for (int64_t i = 0; i < ev->n; i++) {
         if (sli_vec_is_null(&v, i) || v.v.i[i] < 0 || v.v.i[i] > counts[group[i]]) {
-            return corrupt(self, ev->err);
+            return sli_agg_corrupt(self, ev->err);
         }
         counts[group[i]] -= v.v.i[i];
     }
@@ -160,7 +160,7 @@ static sl_code fold_sum_int(sli_agg_state *self, const int32_t *group, const sl_
         int64_t n = rows.v.i[i];
         if (sli_vec_is_null(&rows, i) || n < 0 || (n > 0) == sli_vec_is_null(&sums, i) ||
             (back && n > s->rows)) {
-            return corrupt(self, ev->err);
+            return sli_agg_corrupt(self, ev->err);
         }
         if (n == 0) {
             continue;
@@ -239,7 +239,7 @@ static sl_code merge_sum_float(sli_agg_state *self, const int32_t *group, const 
     for (int64_t i = 0; i < ev->n; i++) {
         int64_t n = rows.v.i[i];
         if (sli_vec_is_null(&rows, i) || n < 0 || (n > 0) == sli_vec_is_null(&sums, i)) {
-            return corrupt(self, ev->err);
+            return sli_agg_corrupt(self, ev->err);
         }
         if (n > 0) {
             states[group[i]].sum += sums.v.f[i];
@@ -331,7 +331,7 @@ static sl_code fold_avg_int(sli_agg_state *self, const int32_t *group, const sl_
         int64_t n = rows.v.i[i];
         if (low.nulls != NULL || high.nulls != NULL || rows.nulls != NULL || n < 0 ||
             (back && n > s->rows)) {
-            return corrupt(self, ev->err);
+            return sli_agg_corrupt(self, ev->err);
         }
         sum_wide part = {.low = (uint64_t)low.v.i[i], .high = high.v.i[i]};
         int128 value = wide_of(&part);
@@ -517,6 +517,14 @@ static sl_code finish_single(const sli_agg_state *self, int64_t from, int64_t n,
             sli_agg_list_merge, NULL, sli_agg_list_out, finish_single, sli_agg_list_clear          \
     }
 
+#define MOMENTS_OF(name, arg, finish)                                                              \
+    {                                                                                              \
+        name, arg, "ffi", ".squares .rows", "Nf", false, SLI_AGG_MOMENTS_BYTES,                    \
+            sli_agg_moments_init, sli_agg_moments_update, sli_agg_moments_merge, NULL,             \
+            sli_agg_moments_out, finish, NULL                                                      \
+    }
+#define MOMENTS(name, finish) MOMENTS_OF(name, 'i', finish), MOMENTS_OF(name, 'f', finish)
+
 const sli_agg_kind sli_agg_kinds[] = {
     {"count", 0, "i", "", "i", true, sizeof(int64_t), init_zero, update_count, merge_count,
      inverse_count, out_count, finish_count, NULL},
@@ -530,6 +538,12 @@ const sli_agg_kind sli_agg_kinds[] = {
      merge_avg_int, inverse_avg_int, out_avg_int, finish_avg_int, NULL},
     {"avg", 'f', "Nfi", ".rows", "Nf", false, sizeof(sum_float), init_zero, update_sum_float,
      merge_sum_float, NULL, out_sum_float, finish_avg_float, NULL},
+    MOMENTS("variance", sli_agg_variance),
+    MOMENTS("var_pop", sli_agg_variance),
+    MOMENTS("var_samp", sli_agg_variance_sample),
+    MOMENTS("stdev", sli_agg_stdev),
+    MOMENTS("stddev_pop", sli_agg_stdev),
+    MOMENTS("stddev_samp", sli_agg_stdev_sample),
     SINGLE("min", update_min),
     SINGLE("max", update_max),
     SINGLE("first", update_first),

@@ -19,52 +19,6 @@ static const char all_kinds[] =
 
 // ---------------------------------------------------------------- helpers
 
-static sli_agg_plan *plan_of(const char *text, const sl_batch *in, int32_t n_keys,
-                             const sl_agg_fn *const *user)
-{
-    static const int32_t keys[] = {0, 1};
-    sli_agg_plan *plan;
-    sl_error err = SL_ERROR_INIT;
-    if (sli_agg_plan_new(&plan, text, sl_batch_schema(in), keys, n_keys, user, &err) != SL_OK) {
-        fail_msg("%s: %s", text, err.text);
-    }
-    return plan;
-}
-
-static sli_aggs *aggs_of(const sli_agg_plan *plan, int64_t n_groups)
-{
-    sli_aggs *aggs;
-    assert_int_equal(sli_aggs_new(&aggs, plan, NULL, NULL), SL_OK);
-    assert_int_equal(sli_aggs_grow(aggs, n_groups, NULL), SL_OK);
-    return aggs;
-}
-
-// Columns behind the keys, which must be none.
-static sl_batch *take_out(const sli_aggs *aggs, const sli_agg_plan *plan, bool partial,
-                          int64_t from, int64_t n)
-{
-    sl_builder *builder;
-    sl_batch *out = NULL;
-    sl_error err = SL_ERROR_INIT;
-    const sl_schema *schema = partial ? sli_agg_plan_partial(plan) : sli_agg_plan_result(plan);
-    assert_int_equal(sl_builder_new(&builder, schema, &err), SL_OK);
-    sl_code rc = partial ? sli_aggs_partial(aggs, from, n, builder, &err)
-                         : sli_aggs_finish(aggs, from, n, builder, &err);
-    if (rc != SL_OK || sl_builder_finish(builder, &out, &err) != SL_OK) {
-        fail_msg("%s", err.text);
-    }
-    sl_builder_free(builder);
-    return out;
-}
-
-static void check_result(const sli_aggs *aggs, const sli_agg_plan *plan, int64_t n,
-                         const char *expected)
-{
-    sl_batch *out = take_out(aggs, plan, false, 0, n);
-    SL_CHECK_TEXT(slt_batch_text(out), expected);
-    sl_batch_unref(out);
-}
-
 // Rows with few different values, many nulls, and doubles whose sums are exact.
 static sl_batch *random_rows(sli_rng *rng, int32_t *group, int n)
 {
@@ -121,16 +75,16 @@ SL_TEST(aggregations_of_a_few_rows, "")
 {
     sl_batch *in = slt_expr_batch();
     int32_t group[4] = {0, 1, 0, 0};
-    sli_agg_plan *plan = plan_of(
+    sli_agg_plan *plan = slt_plan_of(
         "count(), count(n), sum(m), avg(m), min(s), max(f), first(w), last(w), list(n), set(b)", in,
         0, NULL);
     SL_CHECK_TEXT(
         sl_schema_text(sli_agg_plan_result(plan)),
         "count int64, count_n int64, sum_m int64?, avg_m float64?, min_s string?, max_f float64?, "
         "first_w string?, last_w string?, list_n list<int64>, set_b list<bool>");
-    sli_aggs *aggs = aggs_of(plan, 3);
+    sli_aggs *aggs = slt_aggs_of(plan, 3);
     assert_int_equal(sli_aggs_update(aggs, group, in, NULL), SL_OK);
-    check_result(
+    slt_check_result(
         aggs, plan, 3,
         "3,3,4,1.3333333333333333,,NaN,to,not to be at all,[7 -8 9223372036854775807],[true false];"
         "1,0,0,0.0,null,null,be,be,[],[];"
@@ -143,7 +97,7 @@ SL_TEST(aggregations_of_a_few_rows, "")
 SL_TEST(keys_come_first_in_both_schemas, "")
 {
     sl_batch *in = slt_expr_batch();
-    sli_agg_plan *plan = plan_of("COUNT(*) as c, avg(f) a, avg(m) as i, sum(f)", in, 2, NULL);
+    sli_agg_plan *plan = slt_plan_of("COUNT(*) as c, avg(f) a, avg(m) as i, sum(f)", in, 2, NULL);
     SL_CHECK_TEXT(sl_schema_text(sli_agg_plan_partial(plan)),
                   "n int64?, m int64, c int64, a float64?, a.rows int64, i int64, i.high int64, "
                   "i.rows int64, "
@@ -154,7 +108,7 @@ SL_TEST(keys_come_first_in_both_schemas, "")
                   "count() as c, avg(f) as a, avg(m) as i, sum(f) as sum_f");
     assert_false(sli_agg_plan_invertible(plan));
     sli_agg_plan_free(plan);
-    plan = plan_of("count(), sum(m), avg(m), count(f)", in, 1, NULL);
+    plan = slt_plan_of("count(), sum(m), avg(m), count(f)", in, 1, NULL);
     assert_true(sli_agg_plan_invertible(plan));
     sli_agg_plan_free(plan);
     sl_batch_unref(in);
@@ -167,10 +121,10 @@ SL_TEST(avg_of_large_integers_is_exact_until_it_divides, "")
         "9223372036854775807;9223372036854775807;9223372036854775805;-9223372036854775808;"
         "-9223372036854775808;-9223372036854775809");
     int32_t group[6] = {0, 0, 0, 0, 0, 0};
-    sli_agg_plan *plan = plan_of("avg(v) as a, sum(v / 1000) as s", in, 0, NULL);
-    sli_aggs *aggs = aggs_of(plan, 1);
+    sli_agg_plan *plan = slt_plan_of("avg(v) as a, sum(v / 1000) as s", in, 0, NULL);
+    sli_aggs *aggs = slt_aggs_of(plan, 1);
     assert_int_equal(sli_aggs_update(aggs, group, in, NULL), SL_OK);
-    check_result(aggs, plan, 1, "-0.8333333333333334,0");
+    slt_check_result(aggs, plan, 1, "-0.8333333333333334,0");
     sli_aggs_free(aggs);
     sli_agg_plan_free(plan);
     sl_batch_unref(in);
@@ -181,18 +135,18 @@ SL_TEST(sum_that_leaves_int64_is_an_error, "")
     sl_batch *in = slt_batch_of("v int64", "9223372036854775807;0;1");
     int32_t group[3] = {0, 0, 0};
     sl_error err = SL_ERROR_INIT;
-    sli_agg_plan *plan = plan_of("sum(v) as total", in, 0, NULL);
-    sli_aggs *aggs = aggs_of(plan, 1);
+    sli_agg_plan *plan = slt_plan_of("sum(v) as total", in, 0, NULL);
+    sli_aggs *aggs = slt_aggs_of(plan, 1);
     assert_int_equal(sli_aggs_update(aggs, group, in, &err), SL_E_DATA);
     SL_CHECK_TEXT(
         err.text,
         "row 2: aggregation total: 9223372036854775807 and 1 make a sum that does not fit int64");
     sli_aggs_free(aggs);
-    aggs = aggs_of(plan, 1);
+    aggs = slt_aggs_of(plan, 1);
     sl_batch *first;
     assert_int_equal(sli_batch_slice(in, 0, 2, &first, NULL), SL_OK);
     assert_int_equal(sli_aggs_update(aggs, group, first, &err), SL_OK);
-    sl_batch *partial = take_out(aggs, plan, true, 0, 1);
+    sl_batch *partial = slt_take_out(aggs, plan, true, 0, 1);
     assert_int_equal(sli_aggs_merge(aggs, group, partial, &err), SL_E_DATA); // twice the largest
     sl_batch_unref(partial);
     sl_batch_unref(first);
@@ -210,25 +164,25 @@ SL_TEST(parts_merged_in_order_equal_one_pass, "")
         static int32_t group[ROWS];
         int32_t every[GROUPS] = {0, 1, 2, 3, 4};
         sl_batch *in = random_rows(&rng, group, ROWS);
-        sli_agg_plan *plan = plan_of(all_kinds, in, 0, NULL);
-        sli_aggs *whole = aggs_of(plan, GROUPS), *merged = aggs_of(plan, GROUPS);
+        sli_agg_plan *plan = slt_plan_of(all_kinds, in, 0, NULL);
+        sli_aggs *whole = slt_aggs_of(plan, GROUPS), *merged = slt_aggs_of(plan, GROUPS);
         assert_int_equal(sli_aggs_update(whole, group, in, NULL), SL_OK);
         for (int64_t from = 0; from < ROWS;) {
             int64_t n = 1 + (int64_t)sli_rng_below(&rng, 1500);
             n = n > ROWS - from ? ROWS - from : n;
             sl_batch *part;
             assert_int_equal(sli_batch_slice(in, from, n, &part, NULL), SL_OK);
-            sli_aggs *aggs = aggs_of(plan, GROUPS);
+            sli_aggs *aggs = slt_aggs_of(plan, GROUPS);
             assert_int_equal(sli_aggs_update(aggs, group + from, part, NULL), SL_OK);
-            sl_batch *partial = take_out(aggs, plan, true, 0, GROUPS);
+            sl_batch *partial = slt_take_out(aggs, plan, true, 0, GROUPS);
             assert_int_equal(sli_aggs_merge(merged, every, partial, NULL), SL_OK);
             sl_batch_unref(partial);
             sl_batch_unref(part);
             sli_aggs_free(aggs);
             from += n;
         }
-        sl_batch *a = take_out(whole, plan, false, 0, GROUPS),
-                 *b = take_out(merged, plan, false, 0, GROUPS);
+        sl_batch *a = slt_take_out(whole, plan, false, 0, GROUPS),
+                 *b = slt_take_out(merged, plan, false, 0, GROUPS);
         char *expected = sl_strdup(SLI_TAG_TEST, slt_batch_text(a));
         SL_CHECK_TEXT(slt_batch_text(b), expected);
         sl_free(expected);
@@ -252,13 +206,13 @@ SL_TEST(lists_longer_than_a_step_are_merged_whole, "")
         copies[i] = one;
     }
     assert_int_equal(sli_batch_concat(copies, LONG, &in, NULL), SL_OK);
-    sli_agg_plan *plan = plan_of("list(i) as l, set(i) as s, count() as n", in, 0, NULL);
-    sli_aggs *aggs = aggs_of(plan, 1), *merged = aggs_of(plan, 1);
+    sli_agg_plan *plan = slt_plan_of("list(i) as l, set(i) as s, count() as n", in, 0, NULL);
+    sli_aggs *aggs = slt_aggs_of(plan, 1), *merged = slt_aggs_of(plan, 1);
     assert_int_equal(sli_aggs_update(aggs, group, in, NULL), SL_OK);
-    sl_batch *partial = take_out(aggs, plan, true, 0, 1);
+    sl_batch *partial = slt_take_out(aggs, plan, true, 0, 1);
     assert_int_equal(sli_aggs_merge(merged, group, partial, NULL), SL_OK);
     assert_int_equal(sli_aggs_merge(merged, group, partial, NULL), SL_OK);
-    sl_batch *out = take_out(merged, plan, false, 0, 1);
+    sl_batch *out = slt_take_out(merged, plan, false, 0, 1);
     const sl_column *list = sl_batch_column(out, 0), *set = sl_batch_column(out, 1);
     assert_int_equal(((const int32_t *)list->values)[1], 2 * LONG);
     assert_int_equal(((const int32_t *)set->values)[1], 1);
@@ -278,26 +232,26 @@ SL_TEST(inverse_takes_out_what_was_put_in, "")
     int32_t every[GROUPS] = {0, 1, 2, 3, 4};
     sl_batch *in = random_rows(&rng, group, ROWS), *early, *late;
     sli_agg_plan *plan =
-        plan_of("count() as n, count(i) as c, sum(i) as s, avg(i) as a", in, 0, NULL);
+        slt_plan_of("count() as n, count(i) as c, sum(i) as s, avg(i) as a", in, 0, NULL);
     assert_int_equal(sli_batch_slice(in, 0, 1000, &early, NULL), SL_OK);
     assert_int_equal(sli_batch_slice(in, 1000, 2000, &late, NULL), SL_OK);
-    sli_aggs *window = aggs_of(plan, GROUPS), *old = aggs_of(plan, GROUPS),
-             *fresh = aggs_of(plan, GROUPS);
+    sli_aggs *window = slt_aggs_of(plan, GROUPS), *old = slt_aggs_of(plan, GROUPS),
+             *fresh = slt_aggs_of(plan, GROUPS);
     assert_int_equal(sli_aggs_update(window, group, in, NULL), SL_OK);
     assert_int_equal(sli_aggs_update(old, group, early, NULL), SL_OK);
     assert_int_equal(sli_aggs_update(fresh, group + 1000, late, NULL), SL_OK);
-    sl_batch *partial = take_out(old, plan, true, 0, GROUPS);
+    sl_batch *partial = slt_take_out(old, plan, true, 0, GROUPS);
     assert_int_equal(sli_aggs_inverse(window, every, partial, NULL), SL_OK);
-    sl_batch *wanted = take_out(fresh, plan, false, 0, GROUPS);
+    sl_batch *wanted = slt_take_out(fresh, plan, false, 0, GROUPS);
     char *expected = sl_strdup(SLI_TAG_TEST, slt_batch_text(wanted));
-    check_result(window, plan, GROUPS, expected);
+    slt_check_result(window, plan, GROUPS, expected);
     sl_free(expected);
     sl_batch_unref(wanted);
     // All out: a sum of no rows is null again, not 0.
-    sl_batch *rest = take_out(fresh, plan, true, 0, GROUPS);
+    sl_batch *rest = slt_take_out(fresh, plan, true, 0, GROUPS);
     assert_int_equal(sli_aggs_inverse(window, every, rest, NULL), SL_OK);
-    check_result(window, plan, GROUPS,
-                 "0,0,null,null;0,0,null,null;0,0,null,null;0,0,null,null;0,0,null,null");
+    slt_check_result(window, plan, GROUPS,
+                     "0,0,null,null;0,0,null,null;0,0,null,null;0,0,null,null;0,0,null,null");
     // More out than was in is a broken state, not a negative count.
     sl_error err = SL_ERROR_INIT;
     assert_int_equal(sli_aggs_inverse(window, every, rest, &err), SL_E_CORRUPT);
@@ -309,9 +263,9 @@ SL_TEST(inverse_takes_out_what_was_put_in, "")
     sli_aggs_free(old);
     sli_aggs_free(fresh);
     sli_agg_plan_free(plan);
-    plan = plan_of("min(i) as m", in, 0, NULL);
-    sli_aggs *aggs = aggs_of(plan, 1);
-    partial = take_out(aggs, plan, true, 0, 1);
+    plan = slt_plan_of("min(i) as m", in, 0, NULL);
+    sli_aggs *aggs = slt_aggs_of(plan, 1);
+    partial = slt_take_out(aggs, plan, true, 0, 1);
     assert_int_equal(sli_aggs_inverse(aggs, every, partial, &err), SL_E_UNSUPPORTED);
     sl_batch_unref(partial);
     sli_aggs_free(aggs);
@@ -323,16 +277,16 @@ SL_TEST(groups_grow_are_cleared_and_handed_out_in_ranges, "")
 {
     sl_batch *in = slt_batch_of("k int64, s string", "1,a;2,a text that is not inlined;3,c;4,d");
     int32_t group[4] = {0, 1, 0, 1}, later[4] = {70, 71, 72, 70};
-    sli_agg_plan *plan = plan_of("count() as n, max(s) as m, set(s) as u", in, 0, NULL);
-    sli_aggs *aggs = aggs_of(plan, 2);
+    sli_agg_plan *plan = slt_plan_of("count() as n, max(s) as m, set(s) as u", in, 0, NULL);
+    sli_aggs *aggs = slt_aggs_of(plan, 2);
     assert_int_equal(sli_aggs_update(aggs, group, in, NULL), SL_OK);
     assert_int_equal(sli_aggs_grow(aggs, 73, NULL), SL_OK);
     assert_int_equal(sli_aggs_grow(aggs, 10, NULL), SL_OK); // never shrinks
     assert_int_equal(sli_aggs_update(aggs, later, in, NULL), SL_OK);
-    sl_batch *out = take_out(aggs, plan, false, 1, 1);
+    sl_batch *out = slt_take_out(aggs, plan, false, 1, 1);
     SL_CHECK_TEXT(slt_batch_text(out), "2,d,[a text that is not inlined d]");
     sl_batch_unref(out);
-    out = take_out(aggs, plan, false, 69, 4);
+    out = slt_take_out(aggs, plan, false, 69, 4);
     SL_CHECK_TEXT(
         slt_batch_text(out),
         "0,null,[];2,d,[a d];1,a text that is not inlined,[a text that is not inlined];1,c,[c]");
@@ -346,7 +300,7 @@ SL_TEST(groups_grow_are_cleared_and_handed_out_in_ranges, "")
     assert_true(sli_aggs_bytes(aggs) <= bytes);
     assert_int_equal(sli_aggs_grow(aggs, 2, NULL), SL_OK);
     assert_int_equal(sli_aggs_update(aggs, group, in, NULL), SL_OK);
-    check_result(aggs, plan, 2, "2,c,[a c];2,d,[a text that is not inlined d]");
+    slt_check_result(aggs, plan, 2, "2,c,[a c];2,d,[a text that is not inlined d]");
     sli_aggs_free(aggs);
     sli_agg_plan_free(plan);
     sl_batch_unref(in);
@@ -450,20 +404,20 @@ SL_TEST(user_aggregation_is_a_row_like_any_other, "")
         slt_batch_of("k int64, v int64?, w int32", "1,5,2;2,null,3;1,9,4;2,-1,-5;3,null,1");
     int32_t group[5] = {0, 1, 0, 1, 2}, every[3] = {0, 1, 2};
     sli_agg_plan *plan =
-        plan_of("Spread(v) as s, count() as n, spread(w * 2 + k) as t, spread(w)", in, 0, user);
+        slt_plan_of("Spread(v) as s, count() as n, spread(w * 2 + k) as t, spread(w)", in, 0, user);
     SL_CHECK_TEXT(sli_agg_plan_text(plan),
                   "spread{version=3 in=int64 out=int64? state=16}(v) as s, count() as n, "
                   "spread{version=3 in=int64 out=int64? state=16}(((w * 2) + k)) as t, "
                   "spread{version=3 in=int64 out=int64? state=16}(w) as spread_w");
     SL_CHECK_TEXT(sl_schema_text(sli_agg_plan_partial(plan)),
                   "s binary, n int64, t binary, spread_w binary");
-    sli_aggs *aggs = aggs_of(plan, 3), *merged = aggs_of(plan, 3);
+    sli_aggs *aggs = slt_aggs_of(plan, 3), *merged = slt_aggs_of(plan, 3);
     assert_int_equal(sli_aggs_update(aggs, group, in, NULL), SL_OK);
-    check_result(aggs, plan, 3, "4,2,4,2;0,2,16,8;null,1,0,0");
-    sl_batch *partial = take_out(aggs, plan, true, 0, 3);
+    slt_check_result(aggs, plan, 3, "4,2,4,2;0,2,16,8;null,1,0,0");
+    sl_batch *partial = slt_take_out(aggs, plan, true, 0, 3);
     assert_int_equal(sli_aggs_merge(merged, every, partial, NULL), SL_OK);
     assert_int_equal(sli_aggs_merge(merged, every, partial, NULL), SL_OK);
-    check_result(merged, plan, 3, "4,4,4,2;0,4,16,8;null,2,0,0");
+    slt_check_result(merged, plan, 3, "4,4,4,2;0,4,16,8;null,2,0,0");
     assert_int_equal(sli_aggs_inverse(merged, every, partial, NULL), SL_E_UNSUPPORTED);
     sl_batch_unref(partial);
     partial = slt_batch_of("s binary, n int64, t binary, spread_w binary", "short,1,x,y");
@@ -485,8 +439,8 @@ SL_TEST(failing_user_aggregation_is_named, "")
     int32_t group[2] = {0, 0};
     sl_error err = SL_ERROR_INIT;
     wrong.finish = bad_finish;
-    sli_agg_plan *plan = plan_of("spread(v) as s", in, 0, user);
-    sli_aggs *aggs = aggs_of(plan, 2);
+    sli_agg_plan *plan = slt_plan_of("spread(v) as s", in, 0, user);
+    sli_aggs *aggs = slt_aggs_of(plan, 2);
     assert_int_equal(sli_aggs_update(aggs, group, in, &err), SL_E_USER);
     SL_CHECK_TEXT(err.text, "aggregation spread: beastly row 1");
     assert_int_equal(sli_aggs_update(aggs, group, silent, &err), SL_E_USER);
@@ -607,7 +561,7 @@ SL_TEST(partial_states_of_others_are_refused, "")
     int32_t group[2] = {0, 0};
     sl_error err = SL_ERROR_INIT;
     sli_agg_plan *plan =
-        plan_of("sum(v) as s, avg(v) as a, count() as n, list(v) as l", in, 0, NULL);
+        slt_plan_of("sum(v) as s, avg(v) as a, count() as n, list(v) as l", in, 0, NULL);
     static const struct {
         const char *schema, *rows;
         sl_code code;
@@ -631,7 +585,7 @@ SL_TEST(partial_states_of_others_are_refused, "")
          SL_OK},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        sli_aggs *aggs = aggs_of(plan, 1);
+        sli_aggs *aggs = slt_aggs_of(plan, 1);
         sl_batch *partial = slt_batch_of(cases[i].schema, cases[i].rows);
         assert_int_equal(sli_aggs_merge(aggs, group, partial, &err), cases[i].code);
         sl_batch_unref(partial);

@@ -253,3 +253,51 @@ void slt_random_text(sli_rng *rng, char *out, size_t size)
         used += (size_t)added;
     }
 }
+
+// ---------------------------------------------------------------- aggregations
+
+sli_agg_plan *slt_plan_of(const char *text, const sl_batch *in, int32_t n_keys,
+                          const sl_agg_fn *const *user)
+{
+    static const int32_t keys[] = {0, 1};
+    sli_agg_plan *plan;
+    sl_error err = SL_ERROR_INIT;
+    if (sli_agg_plan_new(&plan, text, sl_batch_schema(in), keys, n_keys, user, &err) != SL_OK) {
+        fail_msg("%s: %s", text, err.text);
+    }
+    return plan;
+}
+
+sli_aggs *slt_aggs_of(const sli_agg_plan *plan, int64_t n_groups)
+{
+    sli_aggs *aggs;
+    assert_int_equal(sli_aggs_new(&aggs, plan, NULL, NULL), SL_OK);
+    assert_int_equal(sli_aggs_grow(aggs, n_groups, NULL), SL_OK);
+    return aggs;
+}
+
+// Columns behind the keys, which must be none.
+sl_batch *slt_take_out(const sli_aggs *aggs, const sli_agg_plan *plan, bool partial, int64_t from,
+                       int64_t n)
+{
+    sl_builder *builder;
+    sl_batch *out = NULL;
+    sl_error err = SL_ERROR_INIT;
+    const sl_schema *schema = partial ? sli_agg_plan_partial(plan) : sli_agg_plan_result(plan);
+    assert_int_equal(sl_builder_new(&builder, schema, &err), SL_OK);
+    sl_code rc = partial ? sli_aggs_partial(aggs, from, n, builder, &err)
+                         : sli_aggs_finish(aggs, from, n, builder, &err);
+    if (rc != SL_OK || sl_builder_finish(builder, &out, &err) != SL_OK) {
+        fail_msg("%s", err.text);
+    }
+    sl_builder_free(builder);
+    return out;
+}
+
+void slt_check_result(const sli_aggs *aggs, const sli_agg_plan *plan, int64_t n,
+                      const char *expected)
+{
+    sl_batch *out = slt_take_out(aggs, plan, false, 0, n);
+    SL_CHECK_TEXT(slt_batch_text(out), expected);
+    sl_batch_unref(out);
+}

@@ -17,3 +17,13 @@ void slt_column_text(const sl_batch *batch, int32_t column, sli_str *out);
 const char *slt_batch_text(const sl_batch *batch);
 /// A random text of expression-like words.
 void slt_random_text(sli_rng *rng, char *out, size_t size);
+
+/// Aggregations with the first `n_keys` columns as keys.
+sli_agg_plan *slt_plan_of(const char *text, const sl_batch *in, int32_t n_keys,
+                          const sl_agg_fn *const *user);
+sli_aggs *slt_aggs_of(const sli_agg_plan *plan, int64_t n_groups);
+/// Partial states or results of groups [from, from + n), of a plan without keys.
+sl_batch *slt_take_out(const sli_aggs *aggs, const sli_agg_plan *plan, bool partial, int64_t from,
+                       int64_t n);
+void slt_check_result(const sli_aggs *aggs, const sli_agg_plan *plan, int64_t n,
+                      const char *expected);
