@@ -58,13 +58,14 @@ static sl_code refuse_name(const planner *p, const sli_node *node)
         return sli_compile_fail(
             &p->c, node->at,
             "an aggregation is wanted here: count() sum(x) min(x) max(x) avg(x) first(x) last(x) "
-            "list(x) set(x) variance(x) stdev(x); compute with results in a projection behind it");
+            "list(x) set(x) variance(x) stdev(x) approx_count_distinct(x); compute with results in "
+            "a projection behind it");
     }
     const char *nearest = sli_nearest(node->name, names);
     return sli_compile_fail(
         &p->c, node->at, "there is no aggregation \"%.60s\"%s%s%s", node->name,
         nearest == NULL ? "; there are count sum min max avg first last list set variance stdev "
-                          "var_samp stddev_samp"
+                          "var_samp stddev_samp approx_count_distinct"
                         : "; did you mean \"",
         nearest == NULL ? "" : nearest, nearest == NULL ? "" : "\"?");
 }
@@ -108,12 +109,23 @@ static sl_code type_argument(planner *p, const sli_node *call, sli_agg *agg)
     return SL_OK;
 }
 
+static bool may_have_second(const char *name)
+{
+    const sli_agg_kind *kind = sli_agg_kinds;
+    while (strcmp(kind->name, name) != 0) { // it is one of them
+        kind++;
+    }
+    return kind->configure != NULL;
+}
+
 static sl_code choose_kind(planner *p, const sli_node *call, sli_agg *agg)
 {
-    if (call->n_args > 1 || (call->n_args == 0 && strcmp(call->name, "count") != 0)) {
-        return sli_compile_fail(&p->c, call->at, "%s takes one argument", call->name);
+    bool second = may_have_second(call->name);
+    if (call->n_args > 1 + second || (call->n_args == 0 && strcmp(call->name, "count") != 0)) {
+        return sli_compile_fail(&p->c, call->at, "%s takes one argument%s", call->name,
+                                second ? ", or two" : "");
     }
-    if (call->n_args == 1) {
+    if (call->n_args > 0) {
         SL_TRY(type_argument(p, call, agg));
     }
     for (const sli_agg_kind *kind = sli_agg_kinds; kind->name != NULL; kind++) {
@@ -121,7 +133,7 @@ static sl_code choose_kind(planner *p, const sli_node *call, sli_agg *agg)
         if (strcmp(kind->name, call->name) == 0 && fits) {
             agg->kind = kind;
             agg->state_bytes = kind->state_bytes;
-            return SL_OK;
+            return kind->configure == NULL ? SL_OK : kind->configure(&p->c, call, agg);
         }
     }
     return sli_compile_fail(&p->c, call->at, "%s can't be taken of %s", call->name,
@@ -142,7 +154,8 @@ static sl_code default_name(planner *p, const sli_item *item, const char **out)
         *out = call->name;
         return SL_OK;
     }
-    if (call->n_args != 1 || call->args[0]->kind != SLI_NODE_COLUMN) {
+    bool one = call->n_args == 1 || is_built_in(call->name); // what is second there is a setting
+    if (!one || call->args[0]->kind != SLI_NODE_COLUMN) {
         return sli_compile_fail(&p->c, item->at,
                                 "this aggregation needs a name: write `... as name`");
     }
@@ -160,6 +173,7 @@ static int32_t put_columns(sli_str *out, const sli_agg *agg, const char *letters
         letters += nullable;
         const char *type = *letters == 'i'   ? "int64"
                            : *letters == 'f' ? "float64"
+                           : *letters == 'y' ? "binary"
                                              : sli_expr_type_name(agg->type);
         sli_str_text(out, out->size == 0 ? "" : ", ");
         sli_str_text(out, agg->name);

@@ -14,6 +14,8 @@ enum {
 
 typedef struct sli_agg_state sli_agg_state;
 
+struct sli_agg;
+
 /// One kind of aggregation over one kind of values. `arg` is a letter as in the table of functions:
 /// 0 none, A anything (only nulls are looked at), b i f, x texts, n any of b i f d t by its int64
 /// bits. `partial`: a letter a column, T the argument's type, L a list of it, y binary; an
@@ -25,7 +27,7 @@ typedef struct sli_agg_kind {
     const char *suffix;  ///< names of the second and later columns: ".rows"
     const char *result;
     bool invertible;
-    size_t state_bytes;
+    size_t state_bytes; ///< 0: `configure` says
     void (*init)(sli_agg_state *self, int64_t from, int64_t n);
     /// Folds rows of `values` (NULL for kinds without an argument).
     sl_code (*update)(sli_agg_state *self, const int32_t *group, const sli_vec *values, int64_t n,
@@ -38,6 +40,9 @@ typedef struct sli_agg_kind {
     sl_code (*finish)(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
                       int32_t column, sl_error *err);
     void (*clear)(sli_agg_state *self, bool free_all); ///< NULL: nothing beside the array
+    /// Reads what stands behind the first argument and sets agg->state_bytes; NULL: there is
+    /// nothing.
+    sl_code (*configure)(const sli_compiler *c, const sli_node *call, struct sli_agg *agg);
 } sli_agg_kind;
 
 extern const sli_agg_kind sli_agg_kinds[]; ///< ends with a zero row
@@ -49,6 +54,7 @@ typedef struct sli_agg {
     const sli_node *arg; ///< NULL: none
     sl_type type;        ///< of the argument, 0: none or one that is only counted
     size_t state_bytes;
+    int32_t precision; ///< approx_count_distinct: 2^precision registers
     int32_t partial_column, n_partial, result_column;
     const sl_agg_fn *user;     ///< NULL: built in
     sli_projection *user_args; ///< its arguments as columns
@@ -103,6 +109,8 @@ static inline bool sli_vec_is_null(const sli_vec *vec, int64_t i)
 sl_code sli_agg_corrupt(const sli_agg_state *self, sl_error *err);
 /// A value of kind bool, int or float as 8 bytes, and back into a builder.
 int64_t sli_vec_bits(const sli_vec *vec, int64_t i);
+/// Equal values give equal numbers, -0.0 and 0.0, all NaNs too; not mixed: 1 and 2 are neighbours.
+uint64_t sli_vec_hash(const sli_vec *vec, int64_t i);
 void sli_bits_store(sl_type type, int64_t bits, sl_builder *out, int32_t column);
 
 // agg_text.c
@@ -141,6 +149,20 @@ sl_code sli_agg_variance_sample(const sli_agg_state *self, int64_t from, int64_t
                                 int32_t column, sl_error *err);
 sl_code sli_agg_stdev_sample(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
                              int32_t column, sl_error *err);
+
+// agg_distinct.c
+#define SLI_MIN_RELATIVE_SD 0.002
+#define SLI_MAX_RELATIVE_SD 0.4
+sl_code sli_agg_distinct_configure(const sli_compiler *c, const sli_node *call, sli_agg *agg);
+void sli_agg_distinct_init(sli_agg_state *self, int64_t from, int64_t n);
+sl_code sli_agg_distinct_update(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                                int64_t n, sl_error *err);
+sl_code sli_agg_distinct_merge(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                               sli_eval *ev);
+void sli_agg_distinct_out(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                          int32_t column);
+sl_code sli_agg_distinct_finish(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                                int32_t column, sl_error *err);
 
 // agg_list.c
 typedef struct sli_list {

@@ -101,24 +101,27 @@ sl_code sli_agg_list_add(sli_agg_state *self, const int32_t *group, const sli_ve
 
 // ---------------------------------------------------------------- sets
 
-static uint32_t hash_of(int32_t group, const sli_vec *values, int64_t i)
+uint64_t sli_vec_hash(const sli_vec *vec, int64_t i)
 {
     uint64_t hash;
-    switch (sli_kind_of(values->type)) {
+    switch (sli_kind_of(vec->type)) {
     case SLI_KIND_TEXT:
-        hash = sli_hash64(values->v.s[i].data, values->v.s[i].size);
-        break;
+        return sli_hash64(vec->v.s[i].data, vec->v.s[i].size);
     case SLI_KIND_FLOAT: {
-        double value = values->v.f[i];
+        double value = vec->v.f[i];
         value =
             value != value ? __builtin_nan("") : value + 0.0; // all NaNs alike; -0.0 + 0.0 is 0.0
         memcpy(&hash, &value, sizeof hash);
-        break;
+        return hash;
     }
     default:
-        hash = (uint64_t)sli_vec_bits(values, i);
-        break;
+        return (uint64_t)sli_vec_bits(vec, i);
     }
+}
+
+static uint32_t hash_of(int32_t group, const sli_vec *values, int64_t i)
+{
+    uint64_t hash = sli_vec_hash(values, i);
     return (uint32_t)(sli_mix64(hash ^ sli_mix64((uint64_t)(uint32_t)group)) >> 32);
 }
 

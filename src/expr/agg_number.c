@@ -504,40 +504,46 @@ static sl_code finish_single(const sli_agg_state *self, int64_t from, int64_t n,
 #define SINGLE(name, update)                                                                       \
     {                                                                                              \
         name, 'n', "NT", "", "NT", false, sizeof(single), init_zero, update, NULL, NULL,           \
-            out_single, finish_single, NULL                                                        \
+            out_single, finish_single, NULL, NULL                                                  \
     }
 #define TEXT(name, update)                                                                         \
     {                                                                                              \
         name, 'x', "NT", "", "NT", false, sizeof(sli_agg_text), sli_agg_text_init, update, NULL,   \
-            NULL, sli_agg_text_out, finish_single, sli_agg_text_clear                              \
+            NULL, sli_agg_text_out, finish_single, sli_agg_text_clear, NULL                        \
     }
 #define LIST(name, arg, update)                                                                    \
     {                                                                                              \
         name, arg, "L", "", "L", false, sizeof(sli_list), sli_agg_list_init, update,               \
-            sli_agg_list_merge, NULL, sli_agg_list_out, finish_single, sli_agg_list_clear          \
+            sli_agg_list_merge, NULL, sli_agg_list_out, finish_single, sli_agg_list_clear, NULL    \
     }
 
 #define MOMENTS_OF(name, arg, finish)                                                              \
     {                                                                                              \
         name, arg, "ffi", ".squares .rows", "Nf", false, SLI_AGG_MOMENTS_BYTES,                    \
             sli_agg_moments_init, sli_agg_moments_update, sli_agg_moments_merge, NULL,             \
-            sli_agg_moments_out, finish, NULL                                                      \
+            sli_agg_moments_out, finish, NULL, NULL                                                \
+    }
+#define DISTINCT(arg)                                                                              \
+    {                                                                                              \
+        "approx_count_distinct", arg, "y", "", "i", false, 0, sli_agg_distinct_init,               \
+            sli_agg_distinct_update, sli_agg_distinct_merge, NULL, sli_agg_distinct_out,           \
+            sli_agg_distinct_finish, NULL, sli_agg_distinct_configure                              \
     }
 #define MOMENTS(name, finish) MOMENTS_OF(name, 'i', finish), MOMENTS_OF(name, 'f', finish)
 
 const sli_agg_kind sli_agg_kinds[] = {
     {"count", 0, "i", "", "i", true, sizeof(int64_t), init_zero, update_count, merge_count,
-     inverse_count, out_count, finish_count, NULL},
+     inverse_count, out_count, finish_count, NULL, NULL},
     {"count", 'A', "i", "", "i", true, sizeof(int64_t), init_zero, update_count, merge_count,
-     inverse_count, out_count, finish_count, NULL},
+     inverse_count, out_count, finish_count, NULL, NULL},
     {"sum", 'i', "Nii", ".rows", "Ni", true, sizeof(sum_int), init_zero, update_sum_int,
-     merge_sum_int, inverse_sum_int, out_sum_int, finish_sum_int, NULL},
+     merge_sum_int, inverse_sum_int, out_sum_int, finish_sum_int, NULL, NULL},
     {"sum", 'f', "Nfi", ".rows", "Nf", false, sizeof(sum_float), init_zero, update_sum_float,
-     merge_sum_float, NULL, out_sum_float, finish_sum_float, NULL},
+     merge_sum_float, NULL, out_sum_float, finish_sum_float, NULL, NULL},
     {"avg", 'i', "iii", ".high .rows", "Nf", true, sizeof(sum_wide), init_zero, update_avg_int,
-     merge_avg_int, inverse_avg_int, out_avg_int, finish_avg_int, NULL},
+     merge_avg_int, inverse_avg_int, out_avg_int, finish_avg_int, NULL, NULL},
     {"avg", 'f', "Nfi", ".rows", "Nf", false, sizeof(sum_float), init_zero, update_sum_float,
-     merge_sum_float, NULL, out_sum_float, finish_avg_float, NULL},
+     merge_sum_float, NULL, out_sum_float, finish_avg_float, NULL, NULL},
     MOMENTS("variance", sli_agg_variance),
     MOMENTS("var_pop", sli_agg_variance),
     MOMENTS("var_samp", sli_agg_variance_sample),
@@ -552,6 +558,8 @@ const sli_agg_kind sli_agg_kinds[] = {
     TEXT("max", sli_agg_text_max),
     TEXT("first", sli_agg_text_first),
     TEXT("last", sli_agg_text_last),
+    DISTINCT('n'),
+    DISTINCT('x'),
     LIST("list", 'n', sli_agg_list_add),
     LIST("list", 'x', sli_agg_list_add),
     LIST("set", 'n', sli_agg_set_add),

@@ -83,7 +83,8 @@ static sl_code grow_state(sli_agg_state *state, int64_t n, sl_error *err)
 {
     size_t size = state->agg->state_bytes;
     if (n > state->capacity) {
-        int64_t capacity = 2 * state->capacity > n ? 2 * state->capacity : n < 16 ? 16 : n;
+        int64_t first = size > 4096 ? 1 : 16; // states of many bytes are made one by one
+        int64_t capacity = 2 * state->capacity > n ? 2 * state->capacity : n < first ? first : n;
         void *states = sl_realloc(SLI_TAG_EXPR, state->states, (size_t)capacity * size);
         if (states == NULL) {
             return sl_error_nomem(err, (size_t)capacity * size, "states of an aggregation");

@@ -48,9 +48,9 @@ sl_code sli_columns_parse(const char *text, const sl_schema *in, int32_t *column
 // ---------------------------------------------------------------- aggregations
 //
 // Rows of one table: count([x]) sum min max avg first last list(x) set(x) variance stdev var_samp
-// stddev_samp and the user's (sl_agg_fn). An accumulator set (sli_aggs) keeps states of any number
-// of groups, column-wise. Partial states are rows of ordinary columns, so that map-side combining,
-// shuffle, spill and state store share one form.
+// stddev_samp approx_count_distinct(x[, sd]) and the user's (sl_agg_fn). An accumulator set
+// (sli_aggs) keeps states of any number of groups, column-wise. Partial states are rows of ordinary
+// columns, so that map-side combining, shuffle, spill and state store share one form.
 
 /// What a list of aggregations is for one input schema; shared by threads, never changed.
 typedef struct sli_agg_plan sli_agg_plan;
