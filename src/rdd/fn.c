@@ -1,134 +1,35 @@
-// fn.c — operators that call user functions: map, flatMap, filter, mapPartitions.
+// fn.c — operators that call user functions on whole rows: map, flatMap, filter, mapPartitions.
 //
-// One *caller* per operator and task holds the function's arguments and the output builder; it is
-// made at the first batch, so a partition without rows costs a function call. Rows go on when
-// SLI_BATCH_ROWS have come together.
-//
-// A flatMap that makes many rows of one is given its input in slices, so that what it makes at once
-// stays in the cache. How large they are follows from the rows alone, never from time, memory or
-// threads.
+// Rows go on when SLI_BATCH_ROWS have come together. A flatMap that makes many rows of one is given
+// its input in slices, so that what it makes at once stays in the cache. How large they are follows
+// from the rows alone, never from time, memory or threads.
 #include "rdd/rdd_int.h"
-
-#include <stdio.h>
 
 typedef enum fn_kind { KIND_MAP, KIND_FLAT_MAP, KIND_FILTER, KIND_PARTITIONS } fn_kind;
 
-typedef struct caller {
-    sl_rdd *rdd;
-    const sli_op *op;
-    const sl_fn *fn;
+typedef struct fn_run {
+    sli_caller caller;
     fn_kind kind;
-    int32_t partition;
-    sli_task *task;
     sli_push_fn push;
     void *ctx;
-    sl_builder *builder; ///< NULL until the first batch
-    int64_t held;        ///< rows in the builder
-    int64_t slice;       ///< flatMap: rows a call gets
-    sl_args args;
-} caller;
+} fn_run;
 
-enum { FIRST_SLICE = 512, MIN_SLICE = 64, OUT_ROWS = 2 * SLI_BATCH_ROWS };
-
-static sl_code start(caller *c, sl_error *err)
-{
-    // The numbers a function draws belong to its own RDD's partition, whatever union reads it.
-    int32_t partition = c->task->partition;
-    c->task->partition = c->partition;
-    sl_code rc = sli_task_args(c->task, c->op->text, sli_operator_id(c->rdd), c->fn->state_bytes,
-                               &c->args, err);
-    c->task->partition = partition;
-    SL_TRY(rc);
-    c->slice = FIRST_SLICE;
-    return sl_builder_new(&c->builder, c->op->made, err);
-}
-
-/// What a user function did wrong, with its name and the place of the rows.
-static sl_code blame(const caller *c, sl_code rc, sl_error *err)
-{
-    if (err != NULL && err->code != rc) {
-        rc = sl_error_set(err, rc > SL_OK && rc <= SL_E_CRASHED ? rc : SL_E_USER,
-                          "it gave no reason (code %d)", (int)rc);
-    }
-    char place[96] = "";
-    if (c->task->source_from >= 0 && c->task->source_rows > 0) {
-        (void)snprintf(place, sizeof place, ", source rows %lld to %lld",
-                       (long long)c->task->source_from,
-                       (long long)(c->task->source_from + c->task->source_rows - 1));
-    }
-    bool named = c->rdd->uid != NULL;
-    return sl_error_wrap(err, rc, "%s %s%s%s%s, partition %d%s", c->rdd->ops->name, c->fn->name,
-                         named ? " [" : "", named ? c->rdd->uid : "", named ? "]" : "",
-                         c->partition, place);
-}
-
-/// After a call: nothing stuck to the builder, all columns are as long, and as many rows came as
-/// must.
-static sl_code check_made(caller *c, int64_t n_in, sl_error *err)
-{
-    sl_code rc = sli_builder_check(c->builder, err);
-    if (rc != SL_OK) {
-        return blame(c, rc, err);
-    }
-    int64_t rows = sl_builder_rows(c->builder, 0);
-    for (int32_t i = 1; i < sl_schema_columns(c->op->made); i++) {
-        if (sl_builder_rows(c->builder, i) != rows) {
-            rc = sl_error_set(err, SL_E_USER,
-                              "it appended %lld cells to column %s and %lld to column %s",
-                              (long long)(rows - c->held), sl_schema_field(c->op->made, 0)->name,
-                              (long long)(sl_builder_rows(c->builder, i) - c->held),
-                              sl_schema_field(c->op->made, i)->name);
-            return blame(c, rc, err);
-        }
-    }
-    int64_t made = rows - c->held;
-    if ((c->kind == KIND_MAP || c->kind == KIND_FILTER) && made != n_in) {
-        rc = sl_error_set(err, SL_E_USER,
-                          "it made %lld rows of %lld; this operator needs one for each",
-                          (long long)made, (long long)n_in);
-        return blame(c, rc, err);
-    }
-    if (c->kind == KIND_FLAT_MAP) {
-        int64_t slice = made <= n_in ? SLI_BATCH_ROWS : OUT_ROWS * n_in / made;
-        c->slice = slice < MIN_SLICE ? MIN_SLICE : slice > SLI_BATCH_ROWS ? SLI_BATCH_ROWS : slice;
-    }
-    c->held = rows;
-    return SL_OK;
-}
-
-static sl_code flush(caller *c, sl_error *err)
+static sl_code flush(fn_run *r, sl_error *err)
 {
     sl_batch *batch = NULL;
-    c->held = 0;
-    sl_code rc = sli_builder_flush(c->builder, &batch, err);
-    if (rc != SL_OK) {
-        return blame(c, rc, err);
-    }
-    rc = batch == NULL ? SL_OK : c->push(c->ctx, batch, err);
+    SL_TRY(sli_caller_flush(&r->caller, &batch, err));
+    sl_code rc = batch == NULL ? SL_OK : r->push(r->ctx, batch, err);
     sl_batch_unref(batch);
     return rc;
 }
 
-static sl_code call(caller *c, const sl_batch *in, sl_error *err)
-{
-    c->task->operator_uid = c->rdd->uid;
-    sl_code rc = c->fn->run(&c->args, in, c->builder, err);
-    if (rc != SL_OK) {
-        return blame(c, rc, err);
-    }
-    return check_made(c, sl_batch_rows(in), err);
-}
-
 // ---------------------------------------------------------------- one batch
 
-static sl_code keep_true(caller *c, const sl_batch *in, sl_error *err)
+static sl_code keep_true(fn_run *r, const sl_batch *in, sl_error *err)
 {
     sl_batch *answers = NULL, *kept = NULL;
-    c->held = 0;
-    sl_code rc = sli_builder_flush(c->builder, &answers, err);
-    if (rc != SL_OK) {
-        return blame(c, rc, err);
-    }
+    SL_TRY(sli_caller_flush(&r->caller, &answers, err));
+    sl_code rc = SL_OK;
     const sl_column *keep = sl_batch_column(answers, 0);
     const uint8_t *bits = keep->values;
     if (keep->n_nulls > 0) { // null is not true
@@ -147,87 +48,70 @@ static sl_code keep_true(caller *c, const sl_batch *in, sl_error *err)
         rc = sli_batch_filter(in, bits, &kept, err);
     }
     if (rc == SL_OK && sl_batch_rows(kept) > 0) {
-        rc = c->push(c->ctx, kept, err);
+        rc = r->push(r->ctx, kept, err);
     }
     sl_batch_unref(kept);
     sl_batch_unref(answers);
     return rc;
 }
 
-static sl_code call_and_pass(caller *c, const sl_batch *in, sl_error *err)
+static sl_code call_and_pass(fn_run *r, const sl_batch *in, sl_error *err)
 {
-    SL_TRY(call(c, in, err));
-    if (c->kind == KIND_FILTER) {
-        return keep_true(c, in, err);
+    int64_t made = 0;
+    switch (r->kind) {
+    case KIND_FILTER:
+        SL_TRY(sli_caller_map(&r->caller, in, err));
+        return keep_true(r, in, err);
+    case KIND_MAP:
+        SL_TRY(sli_caller_map(&r->caller, in, err));
+        break;
+    case KIND_FLAT_MAP:
+        SL_TRY(sli_caller_flat_map(&r->caller, in, err));
+        break;
+    case KIND_PARTITIONS:
+        SL_TRY(sli_caller_call(&r->caller, in, &made, err));
+        break;
     }
-    return c->held >= SLI_BATCH_ROWS ? flush(c, err) : SL_OK;
+    return r->caller.held >= SLI_BATCH_ROWS ? flush(r, err) : SL_OK;
 }
 
-static sl_code call_on_slices(caller *c, const sl_batch *batch, sl_error *err)
+static sl_code push_slice(void *ctx, sl_batch *slice, sl_error *err)
 {
-    for (int64_t from = 0, n = sl_batch_rows(batch); from < n;) {
-        int64_t step = n - from < c->slice ? n - from : c->slice;
-        sl_batch *slice = NULL;
-        SL_TRY(sli_batch_slice(batch, from, step, &slice, err));
-        sl_code rc = call_and_pass(c, slice, err);
-        sl_batch_unref(slice);
-        SL_TRY(rc);
-        from += step;
-    }
-    return SL_OK;
+    return call_and_pass(ctx, slice, err);
 }
 
 static sl_code push_fn(void *ctx, sl_batch *batch, sl_error *err)
 {
-    caller *c = ctx;
+    fn_run *r = ctx;
     if (sl_batch_rows(batch) == 0) {
         return SL_OK; // a function is never called with an empty batch
     }
-    if (c->builder == NULL) {
-        SL_TRY(start(c, err));
+    SL_TRY(sli_caller_start(&r->caller, err));
+    if (r->kind == KIND_FLAT_MAP && sl_batch_rows(batch) > r->caller.slice) {
+        return sli_caller_slices(&r->caller, batch, push_slice, r, err);
     }
-    if (c->kind == KIND_FLAT_MAP && sl_batch_rows(batch) > c->slice) {
-        return call_on_slices(c, batch, err);
-    }
-    return call_and_pass(c, batch, err);
+    return call_and_pass(r, batch, err);
 }
 
 // ---------------------------------------------------------------- one partition
-
-static sl_code end_partition(caller *c, sl_error *err)
-{
-    if (c->builder == NULL) {
-        SL_TRY(start(c, err)); // also an empty partition has an end
-    }
-    c->task->operator_uid = c->rdd->uid;
-    c->task->source_rows = 0;
-    sl_code rc = c->fn->end(&c->args, c->builder, err);
-    if (rc != SL_OK) {
-        return blame(c, rc, err);
-    }
-    return check_made(c, 0, err);
-}
 
 static sl_code run_fn(fn_kind kind, sl_rdd *rdd, int32_t partition, sli_task *task,
                       sli_push_fn push, void *ctx, sl_error *err)
 {
     const sli_op *op = rdd->body;
-    caller c = {.rdd = rdd,
-                .op = op,
-                .fn = op->code,
-                .kind = kind,
-                .partition = partition,
-                .task = task,
-                .push = push,
-                .ctx = ctx};
-    sl_code rc = sli_rdd_each(rdd->deps[0].parent, partition, task, push_fn, &c, err);
-    if (rc == SL_OK && kind == KIND_PARTITIONS && c.fn->end != NULL) {
-        rc = end_partition(&c, err);
+    fn_run r = {
+        .caller = {.rdd = rdd, .op = op, .fn = op->code, .partition = partition, .task = task},
+        .kind = kind,
+        .push = push,
+        .ctx = ctx};
+    sl_code rc = sli_rdd_each(rdd->deps[0].parent, partition, task, push_fn, &r, err);
+    if (rc == SL_OK && kind == KIND_PARTITIONS && r.caller.fn->end != NULL) {
+        rc = sli_caller_end(&r.caller, err);
     }
-    if (rc == SL_OK && c.held > 0) {
-        rc = flush(&c, err);
+    if (rc == SL_OK && r.caller.held > 0) {
+        rc = flush(&r, err);
     }
-    sl_builder_free(c.builder);
+    sl_builder_free(r.caller.builder);
     return rc;
 }
 
@@ -253,35 +137,12 @@ static const sli_rdd_ops partitions_ops = {
 
 // ---------------------------------------------------------------- definition
 
-static sl_code any_pair(void *ctx, sl_text key, sl_text value, sl_error *err)
-{
-    (void)ctx, (void)key, (void)value, (void)err;
-    return SL_OK;
-}
-
-static sl_code check_fn(const sl_fn *fn, sl_error *err)
-{
-    if (fn == NULL || fn->struct_size < offsetof(sl_fn, end) || fn->name == NULL ||
-        fn->run == NULL) {
-        return sl_error_set(err, SL_E_INVALID, "the function has no name, no code or no size");
-    }
-    return SL_OK;
-}
-
 static sl_code compile_fn(sli_runtime *runtime, sli_op *op, sl_error *err)
 {
     (void)runtime;
-    const sl_fn *fn = op->code;
-    sl_code rc = fn->out == NULL ? SL_OK : sl_schema_parse(&op->made, fn->out, err);
-    if (rc != SL_OK) {
-        return sl_error_wrap(err, rc, "%s: its rows", fn->name);
-    }
-    if (fn->out == NULL) {
-        op->made = sl_schema_ref(op->in);
-    }
+    SL_TRY(sli_caller_compile(op->code, op->text, op->in, &op->made, err));
     op->out = sl_schema_ref(op->made);
-    rc = op->text == NULL ? SL_OK : sli_pairs_each(op->text, any_pair, NULL, err);
-    return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "%s: its arguments", fn->name);
+    return SL_OK;
 }
 
 static sl_code compile_filter(sli_runtime *runtime, sli_op *op, sl_error *err)
@@ -305,7 +166,7 @@ static sl_rdd *define(sl_rdd *rdd, const sli_rdd_ops *ops, sli_compile_fn compil
     }
     sl_error error = SL_ERROR_INIT;
     sli_op *op = NULL;
-    sl_code rc = check_fn(fn, &error);
+    sl_code rc = sli_caller_check(fn, &error);
     if (rc == SL_OK) {
         sli_op_key key = {.kind = ops->name, .code = fn, .text = args, .in = rdd->schema};
         rc = sli_op_find(rdd->runtime, &key, compile, &op, &error);

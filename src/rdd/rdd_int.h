@@ -74,6 +74,43 @@ sl_rdd *sli_rdd_count_parts(sl_rdd *rdd);
 /// Hash of what an operator is, equal in every process and epoch: seeds its random numbers.
 uint64_t sli_operator_id(const sl_rdd *rdd);
 
+// ---------------------------------------------------------------- calls of user functions (call.c)
+
+/// A user function in one task, and the rows it made that were not handed on yet. The first five
+/// fields are the operator's to set; `builder` is its to free.
+typedef struct sli_caller {
+    sl_rdd *rdd;
+    const sli_op *op; ///< text: its arguments; made: its rows
+    const sl_fn *fn;
+    int32_t partition;
+    sli_task *task;
+    sl_builder *builder; ///< NULL until it is started
+    int64_t held;        ///< rows in the builder
+    int64_t slice;       ///< rows that a flatMap gets at once
+    sl_args args;
+} sli_caller;
+
+/// Before the first call; does nothing when it was called already.
+sl_code sli_caller_start(sli_caller *c, sl_error *err);
+/// Calls the function; *made = rows it appended. `in` must have some.
+sl_code sli_caller_call(sli_caller *c, const sl_batch *in, int64_t *made, sl_error *err);
+sl_code sli_caller_map(sli_caller *c, const sl_batch *in, sl_error *err); ///< one row for each
+/// Any number of rows; the next slice is sized by them.
+sl_code sli_caller_flat_map(sli_caller *c, const sl_batch *in, sl_error *err);
+/// Cuts a batch into slices for a flatMap.
+sl_code sli_caller_slices(sli_caller *c, sl_batch *batch, sli_push_fn each, void *ctx,
+                          sl_error *err);
+sl_code sli_caller_end(sli_caller *c, sl_error *err); ///< mapPartitions: the partition's end
+/// What is held, as a batch; NULL when nothing is.
+sl_code sli_caller_flush(sli_caller *c, sl_batch **out, sl_error *err);
+/// What a user function did wrong, with its name and the place of the rows.
+sl_code sli_caller_blame(const sli_caller *c, sl_code rc, sl_error *err);
+
+sl_code sli_caller_check(const sl_fn *fn, sl_error *err);
+/// The schema of a function's rows; checks its arguments' form.
+sl_code sli_caller_compile(const sl_fn *fn, const char *args, const sl_schema *in, sl_schema **made,
+                           sl_error *err);
+
 // ---------------------------------------------------------------- schemas made of others'
 // (schemas.c)
 
