@@ -168,6 +168,10 @@ SL_API void sl_builder_unreserve(sl_builder *builder, int32_t column, int64_t n)
 /// Lets views of `column` point into the data buffers of `from`: returns what to add to their
 /// buffer index, or -1 after a failure. Cheap to repeat for the same column.
 SL_API int32_t sl_builder_share(sl_builder *builder, int32_t column, const sl_column *from);
+/// In flatMapValues: the rows appended from here on come from row `row` of the function's input.
+/// Named rows go up; a row that is not named makes none. A function that fills column after column
+/// names them in the first. Elsewhere the call does nothing.
+SL_API void sl_builder_of_row(sl_builder *builder, int64_t row);
 /// Begins and ends the list that is the next cell of a list column; cells in between go to its
 /// child, which is addressed by the same `column` number.
 SL_API void sl_builder_list_begin(sl_builder *builder, int32_t column);

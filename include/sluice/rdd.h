@@ -57,6 +57,13 @@ SL_API sl_rdd *sl_rdd_select(sl_rdd *rdd, const char *expressions);
 SL_API sl_rdd *sl_rdd_where(sl_rdd *rdd, const char *condition);
 /// Partitions of `a`, then of `b`. Equal types; names are a's.
 SL_API sl_rdd *sl_rdd_union(sl_rdd *a, sl_rdd *b);
+/// As sl_rdd_map over the columns that are no keys: `fn` sees those only, and the keys stay before
+/// what it makes. Rows stay where they are, so what was partitioned by the keys still is.
+SL_API sl_rdd *sl_rdd_map_values(sl_rdd *rdd, const char *keys, const sl_fn *fn, const char *args);
+/// As sl_rdd_map_values with any number of rows for each: the function says with sl_builder_of_row
+/// which row of its input the rows come from, and they get that row's keys. sl_split does.
+SL_API sl_rdd *sl_rdd_flat_map_values(sl_rdd *rdd, const char *keys, const sl_fn *fn,
+                                      const char *args);
 
 // ---- wide transformations: a shuffle by hash of the key
 

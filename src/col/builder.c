@@ -60,6 +60,7 @@ void sl_builder_free(sl_builder *builder)
         sli_cells_reset(&builder->cells[i]);
     }
     sl_schema_unref(builder->schema);
+    sl_free(builder->marks);
     sl_free(builder);
 }
 
@@ -522,6 +523,7 @@ sl_code sl_builder_finish(sl_builder *builder, sl_batch **out, sl_error *err)
     for (int32_t i = 0; i < builder->n_columns; i++) {
         sli_cells_clear(&builder->cells[i]);
     }
+    builder->n_marks = 0;
     builder->failure = SL_ERROR_INIT;
     return rc;
 }
@@ -533,6 +535,7 @@ sl_code sli_builder_flush(sl_builder *builder, sl_batch **out, sl_error *err)
         empty = empty && builder->cells[i].n == 0 && !builder->cells[i].open;
     }
     if (empty) {
+        builder->n_marks = 0; // of rows that made none
         *out = NULL;
         return SL_OK;
     }
@@ -549,7 +552,8 @@ sl_code sli_builder_check(const sl_builder *builder, sl_error *err)
 
 int64_t sli_builder_bytes(const sl_builder *builder)
 {
-    int64_t bytes = (int64_t)sizeof *builder + builder->n_total * (int64_t)sizeof(sli_cells);
+    int64_t bytes = (int64_t)sizeof *builder + builder->n_total * (int64_t)sizeof(sli_cells) +
+                    builder->mark_capacity * (int64_t)sizeof(sli_mark);
     for (int32_t i = 0; i < builder->n_columns; i++) {
         bytes += sli_cells_bytes(&builder->cells[i]);
     }

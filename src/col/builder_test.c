@@ -338,3 +338,61 @@ SL_TEST(builder_survives_refused_memory, "")
     sl_batch_unref(source);
     sl_schema_unref(schema);
 }
+
+// ---------------------------------------------------------------- origins
+
+static void finish_and_drop(sl_builder *builder)
+{
+    sl_batch *batch = NULL;
+    assert_int_equal(sl_builder_finish(builder, &batch, NULL), SL_OK);
+    sl_batch_unref(batch);
+}
+
+static void put_pair(sl_builder *builder, int64_t a, int64_t b)
+{
+    sl_builder_int64(builder, 0, a);
+    sl_builder_int64(builder, 1, b);
+}
+
+SL_TEST(rows_know_what_they_were_made_of_when_somebody_asks, "")
+{
+    sl_builder *builder = builder_of("a int64, b int64");
+    int32_t origins[5];
+    sl_builder_of_row(builder, 3); // nobody asked
+    put_pair(builder, 1, 1);
+    finish_and_drop(builder);
+    sli_builder_ask_origins(builder);
+    for (int round = 0; round < 2; round++) { // a finished batch takes its marks with it
+        sl_builder_of_row(builder, 1);
+        put_pair(builder, 1, 1);
+        put_pair(builder, 2, 2);
+        sl_builder_of_row(builder, 4); // makes none
+        sl_builder_of_row(builder, 5);
+        put_pair(builder, 3, 3);
+        assert_int_equal(sli_builder_origins(builder, 6, origins, NULL), SL_OK);
+        assert_true(origins[0] == 1 && origins[1] == 1 && origins[2] == 5);
+        assert_int_equal(sli_builder_origins(builder, 5, origins, NULL), SL_E_USER);
+        finish_and_drop(builder);
+    }
+    sl_batch *none = NULL;
+    sl_builder_of_row(builder, 8); // a call that made nothing is over too
+    assert_int_equal(sli_builder_flush(builder, &none, NULL), SL_OK);
+    assert_null(none);
+    sl_builder_of_row(builder, 0); // column after column, named in the first
+    sl_builder_int64(builder, 1, 7);
+    sl_builder_of_row(builder, 2);
+    sl_builder_int64(builder, 1, 8);
+    sl_builder_int64(builder, 0, 7);
+    sl_builder_int64(builder, 0, 8);
+    assert_int_equal(sli_builder_origins(builder, 3, origins, NULL), SL_OK);
+    assert_true(origins[0] == 0 && origins[1] == 2);
+    finish_and_drop(builder);
+    put_pair(builder, 1, 1);
+    sl_builder_of_row(builder, 0);
+    assert_int_equal(sli_builder_origins(builder, 3, origins, NULL), SL_E_USER);
+    sl_builder_of_row(builder, 0); // not once more
+    sl_error err = SL_ERROR_INIT;
+    assert_int_equal(sli_builder_check(builder, &err), SL_E_INVALID);
+    SL_CHECK_TEXT(err.text, "rows of input row 0 after those of row 0: input rows go up");
+    sl_builder_free(builder);
+}

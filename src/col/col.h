@@ -74,6 +74,13 @@ sl_code sli_builder_flush(sl_builder *builder, sl_batch **out, sl_error *err);
 sl_code sli_builder_check(const sl_builder *builder, sl_error *err);
 /// Sets the sticky failure, when there is none.
 void sli_builder_fail(sl_builder *builder, sl_code code, const char *fmt, ...) SL_PRINTF(3, 4);
+/// From now on sl_builder_of_row is heard, and whether it is.
+void sli_builder_ask_origins(sl_builder *builder);
+bool sli_builder_asks_origins(const sl_builder *builder);
+/// origins[i] = the row of the function's input (of `n_in` rows) that row i was made of. Fails:
+/// SL_E_USER when rows were not named, or ones that are not there.
+sl_code sli_builder_origins(const sl_builder *builder, int64_t n_in, int32_t *origins,
+                            sl_error *err);
 /// Bytes the builder holds now.
 int64_t sli_builder_bytes(const sl_builder *builder);
 

@@ -229,10 +229,18 @@ typedef struct sli_cells {
     struct sli_cells *children;
 } sli_cells;
 
+/// The rows from number `from` on were made of row `row` of a function's input.
+typedef struct sli_mark {
+    int64_t row, from;
+} sli_mark;
+
 struct sl_builder {
     const sl_schema *schema;
     sl_error failure;
     int32_t n_columns, n_total;
+    bool asks_origins; ///< sl_builder_of_row is heard
+    sli_mark *marks;   ///< since the last finish
+    int64_t n_marks, mark_capacity;
     sli_cells cells[]; ///< flattened as a batch's columns are
 };
 

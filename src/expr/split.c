@@ -273,14 +273,11 @@ static sl_code read_options(options *self, const sl_args *args, sl_error *err)
     return SL_OK;
 }
 
-static sl_code run(const sl_args *args, const sl_batch *in, sl_builder *out, sl_error *err)
+static sl_code count_words(const sl_column *column, int64_t from, int64_t to, char by, int64_t *out,
+                           sl_error *err)
 {
-    options wanted = {.in = sl_batch_schema(in), .column = -1, .by = ' '};
-    SL_TRY(read_options(&wanted, args, err));
-    const sl_column *column = sl_batch_column(in, wanted.column);
-    cutter self = {.skip_empty = wanted.skip_empty, .by = wanted.by};
-    int64_t rows = sl_batch_rows(in), most = 0;
-    for (int64_t row = 0; row < rows; row++) {
+    int64_t most = 0;
+    for (int64_t row = from; row < to; row++) {
         if (sl_column_is_null(column, row)) {
             continue;
         }
@@ -289,20 +286,47 @@ static sl_code run(const sl_args *args, const sl_batch *in, sl_builder *out, sl_
                                 "split: row %lld lies beyond 2^31 bytes of its data buffer",
                                 (long long)row);
         }
-        most += count_cell(column, row, wanted.by);
+        most += count_cell(column, row, by);
     }
+    *out = most;
+    return SL_OK;
+}
+
+// The words of rows [from, to).
+static sl_code cut_rows(cutter *self, const sl_column *column, int64_t from, int64_t to,
+                        sl_builder *out, sl_error *err)
+{
+    int64_t most = 0;
+    SL_TRY(count_words(column, from, to, self->by, &most, err));
     int32_t shared = sl_builder_share(out, 0, column);
     sl_view *views = shared < 0 || most == 0 ? NULL : sl_builder_reserve(out, 0, most);
     if (views == NULL) {
         return sli_builder_check(out, err); // nothing to do, or its failure
     }
-    self.to = views;
-    for (int64_t row = 0; row < rows; row++) {
+    self->to = views;
+    for (int64_t row = from; row < to; row++) {
         if (!sl_column_is_null(column, row)) {
-            cut_cell(&self, column, (const sl_view *)column->values + row, shared);
+            cut_cell(self, column, (const sl_view *)column->values + row, shared);
         }
     }
-    sl_builder_unreserve(out, 0, most - (self.to - views));
+    sl_builder_unreserve(out, 0, most - (self->to - views));
+    return SL_OK;
+}
+
+static sl_code run(const sl_args *args, const sl_batch *in, sl_builder *out, sl_error *err)
+{
+    options wanted = {.in = sl_batch_schema(in), .column = -1, .by = ' '};
+    SL_TRY(read_options(&wanted, args, err));
+    const sl_column *column = sl_batch_column(in, wanted.column);
+    cutter self = {.skip_empty = wanted.skip_empty, .by = wanted.by};
+    int64_t rows = sl_batch_rows(in);
+    if (!sli_builder_asks_origins(out)) {
+        return cut_rows(&self, column, 0, rows, out, err);
+    }
+    for (int64_t row = 0; row < rows; row++) {
+        sl_builder_of_row(out, row);
+        SL_TRY(cut_rows(&self, column, row, row + 1, out, err));
+    }
     return SL_OK;
 }
 

@@ -15,8 +15,8 @@ sl_code sli_caller_start(sli_caller *c, sl_error *err)
     // The numbers a function draws belong to its own RDD's partition, whatever union reads it.
     int32_t partition = c->task->partition;
     c->task->partition = c->partition;
-    sl_code rc = sli_task_args(c->task, c->op->text, sli_operator_id(c->rdd), c->fn->state_bytes,
-                               &c->args, err);
+    sl_code rc =
+        sli_task_args(c->task, c->text, sli_operator_id(c->rdd), c->fn->state_bytes, &c->args, err);
     c->task->partition = partition;
     SL_TRY(rc);
     c->slice = FIRST_SLICE;

@@ -99,11 +99,15 @@ static sl_code run_fn(fn_kind kind, sl_rdd *rdd, int32_t partition, sli_task *ta
                       sli_push_fn push, void *ctx, sl_error *err)
 {
     const sli_op *op = rdd->body;
-    fn_run r = {
-        .caller = {.rdd = rdd, .op = op, .fn = op->code, .partition = partition, .task = task},
-        .kind = kind,
-        .push = push,
-        .ctx = ctx};
+    fn_run r = {.caller = {.rdd = rdd,
+                           .op = op,
+                           .fn = op->code,
+                           .text = op->text,
+                           .partition = partition,
+                           .task = task},
+                .kind = kind,
+                .push = push,
+                .ctx = ctx};
     sl_code rc = sli_rdd_each(rdd->deps[0].parent, partition, task, push_fn, &r, err);
     if (rc == SL_OK && kind == KIND_PARTITIONS && r.caller.fn->end != NULL) {
         rc = sli_caller_end(&r.caller, err);

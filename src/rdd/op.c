@@ -103,6 +103,7 @@ void sli_op_unref(sli_op *op)
     sl_schema_unref(op->in2);
     sl_schema_unref(op->out);
     sl_schema_unref(op->made);
+    sl_schema_unref(op->values);
     if (op->projection != NULL) {
         sli_projection_free(op->projection);
     }
@@ -115,6 +116,7 @@ void sli_op_unref(sli_op *op)
     sli_order_free(op->order);
     sl_free(op->keys);
     sl_free(op->keys2);
+    sl_free(op->rest);
     sl_free(op->rest2);
     sl_free(op->text);
     sl_free(op);

@@ -21,11 +21,13 @@ struct sli_op {
     const sl_schema *in, *in2;
     // ---- what it resolved to
     sl_schema *out, *made; ///< of the RDD; of what a user function makes, when that is another
+    sl_schema *values;     ///< mapValues: of what the function gets
     sli_projection *projection;
     sli_condition *condition;
     sli_agg_plan *plan;
     int32_t n_keys;
     int32_t *keys, *keys2; ///< columns of `in` and of `in2`
+    int32_t *rest, n_rest; ///< the columns of `in` that are no keys
     int32_t *rest2;        ///< join: the columns of `in2` that are no keys
     int32_t n_rest2;
     struct sli_order *order;
@@ -50,6 +52,19 @@ sl_code sli_op_keys(sli_op *op, const char *text, const sl_schema *schema, int32
                     sl_error *err);
 /// As ops->free for RDDs whose body is a sli_op and nothing else.
 void sli_op_free_body(sl_rdd *rdd);
+
+/// Two texts as one (texts.c).
+typedef struct sli_pair {
+    char small[512];
+    char *large; ///< NULL when `small` was enough
+} sli_pair;
+/// "first", a line end, "second"; "first" alone when `second` is NULL. Lasts until the reset; NULL
+/// without memory.
+const char *sli_pair_make(sli_pair *pair, const char *first, const char *second);
+void sli_pair_reset(sli_pair *pair);
+const char *sli_pair_second(const char *text); ///< NULL: there is none
+/// As sli_op_keys, of the first text of op->text.
+sl_code sli_op_pair_keys(sli_op *op, sl_error *err);
 
 // ---------------------------------------------------------------- definition (lineage.c)
 
@@ -76,12 +91,13 @@ uint64_t sli_operator_id(const sl_rdd *rdd);
 
 // ---------------------------------------------------------------- calls of user functions (call.c)
 
-/// A user function in one task, and the rows it made that were not handed on yet. The first five
-/// fields are the operator's to set; `builder` is its to free.
+/// A user function in one task, and the rows it made that were not handed on yet. The fields up
+/// to `task` are the operator's to set; `builder` is its to free.
 typedef struct sli_caller {
     sl_rdd *rdd;
-    const sli_op *op; ///< text: its arguments; made: its rows
+    const sli_op *op; ///< `made`: the schema of its rows
     const sl_fn *fn;
+    const char *text; ///< its arguments, or NULL
     int32_t partition;
     sli_task *task;
     sl_builder *builder; ///< NULL until it is started
@@ -121,6 +137,15 @@ bool sli_schemas_same_types(const sl_schema *a, const sl_schema *b);
 sl_code sli_schema_union(const sl_schema *a, const sl_schema *b, sl_schema **out, sl_error *err);
 sl_code sli_schema_grouped(const sl_schema *in, const int32_t *keys, int32_t n_keys,
                            sl_schema **out, sl_error *err);
+/// Columns `columns` of a schema, under their names.
+sl_code sli_schema_picked(const sl_schema *in, const int32_t *columns, int32_t n, sl_schema **out,
+                          sl_error *err);
+/// Columns `columns` of `in`, then all of `more`. Fails: SL_E_INVALID when a name is in both.
+sl_code sli_schema_beside(const sl_schema *in, const int32_t *columns, int32_t n,
+                          const sl_schema *more, sl_schema **out, sl_error *err);
+/// The columns that are no keys, allocated.
+sl_code sli_rest_of(const sl_schema *in, const int32_t *keys, int32_t n_keys, int32_t **rest,
+                    int32_t *n_rest, sl_error *err);
 /// Keys, the rest of a, the rest of b with "_2" behind names that are taken.
 sl_code sli_schema_joined(const sl_schema *a, const int32_t *keys_a, const sl_schema *b,
                           const int32_t *keys_b, int32_t n_keys, sl_schema **out, sl_error *err);

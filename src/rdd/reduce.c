@@ -106,19 +106,11 @@ static const sli_rdd_ops by_key_ops = {.name = "reduceByKey",
 static const sli_rdd_ops reduce_ops = {
     .name = "reduce", .compute = compute_reduce, .free = sli_op_free_body, .keeps_empty = true};
 
-/// The text of such an operator is "keys", a line end, "aggregations".
 static sl_code compile_reduce(sli_runtime *runtime, sli_op *op, sl_error *err)
 {
-    const char *end = strchr(op->text, '\n');
-    char *keys = sl_strndup(SLI_TAG_RDD, op->text, (size_t)(end - op->text));
-    if (keys == NULL) {
-        return sl_error_nomem(err, (size_t)(end - op->text), "key columns");
-    }
-    sl_code rc = sli_op_keys(op, keys, op->in, &op->keys, err);
-    sl_free(keys);
-    SL_TRY(rc);
-    SL_TRY(sli_agg_plan_new(&op->plan, end + 1, op->in, op->keys, op->n_keys, runtime->aggregations,
-                            err));
+    SL_TRY(sli_op_pair_keys(op, err));
+    SL_TRY(sli_agg_plan_new(&op->plan, sli_pair_second(op->text), op->in, op->keys, op->n_keys,
+                            runtime->aggregations, err));
     op->out = sl_schema_ref(sli_agg_plan_result(op->plan));
     return SL_OK;
 }
@@ -142,36 +134,18 @@ static sl_rdd *define_reduce(sl_rdd *rdd, const sli_rdd_ops *ops, const char *ke
     if (rdd == NULL || rdd->mistake != NULL) {
         return sli_rdd_inherit(rdd, NULL);
     }
-    char small[512];
-    sli_str text = {.tag = SLI_TAG_RDD};
-    size_t n_keys = keys == NULL ? 0 : strlen(keys),
-           n_aggs = aggregations == NULL ? 0 : strlen(aggregations);
-    const char *joined = small;
-    if (n_keys + n_aggs + 2 <= sizeof small &&
-        (n_keys == 0 || memchr(keys, '\n', n_keys) == NULL)) {
-        memcpy(small, keys == NULL ? "" : keys, n_keys);
-        small[n_keys] = '\n';
-        memcpy(small + n_keys + 1, aggregations == NULL ? "" : aggregations,
-               n_aggs + (aggregations != NULL));
-        small[n_keys + 1 + n_aggs] = '\0';
-    } else { // long, or with line ends among the keys
-        for (size_t i = 0; i < n_keys; i++) {
-            sli_str_char(&text, keys[i] == '\n' ? ' ' : keys[i]);
-        }
-        sli_str_char(&text, '\n');
-        sli_str_text(&text, aggregations == NULL ? "" : aggregations);
-        joined = text.data;
-    }
+    sli_pair pair;
+    const char *text = sli_pair_make(&pair, keys, aggregations == NULL ? "" : aggregations);
     sl_error error = SL_ERROR_INIT;
     sli_op *op = NULL;
     int32_t n = 0;
-    sl_code rc = sli_str_check(&text, "a definition", &error);
+    sl_code rc = text == NULL ? sl_error_nomem(&error, 0, "a definition") : SL_OK;
     rc = rc != SL_OK ? rc
                      : sli_partitions_check(rdd->runtime, n_partitions, SLI_MAX_HASH_PARTITIONS, &n,
                                             &error);
-    sli_op_key key = {.kind = ops->name, .text = joined, .in = rdd->schema};
+    sli_op_key key = {.kind = ops->name, .text = text, .in = rdd->schema};
     rc = rc != SL_OK ? rc : sli_op_find(rdd->runtime, &key, compile_reduce, &op, &error);
-    sli_str_reset(&text);
+    sli_pair_reset(&pair);
     if (rc != SL_OK) {
         return sli_rdd_wrong(rdd->runtime, ops->name, &error);
     }

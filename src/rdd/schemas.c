@@ -91,14 +91,55 @@ bool sli_is_key(int32_t column, const int32_t *keys, int32_t n_keys)
     return false;
 }
 
+sl_code sli_rest_of(const sl_schema *in, const int32_t *keys, int32_t n_keys, int32_t **rest,
+                    int32_t *n_rest, sl_error *err)
+{
+    int32_t columns = sl_schema_columns(in), n = 0;
+    int32_t *list = sl_alloc(SLI_TAG_RDD, (size_t)(columns + 1) * sizeof *list);
+    if (list == NULL) {
+        return sl_error_nomem(err, (size_t)columns * sizeof *list, "columns that are no keys");
+    }
+    for (int32_t i = 0; i < columns; i++) {
+        if (!sli_is_key(i, keys, n_keys)) {
+            list[n++] = i;
+        }
+    }
+    *rest = list;
+    *n_rest = n;
+    return SL_OK;
+}
+
+static void put_picked(sli_str *text, const sl_schema *in, const int32_t *columns, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++) {
+        put_column(text, sl_schema_field(in, columns[i])->name, "",
+                   sli_column_type_text(in, columns[i]));
+    }
+}
+
+sl_code sli_schema_picked(const sl_schema *in, const int32_t *columns, int32_t n, sl_schema **out,
+                          sl_error *err)
+{
+    sli_str text = {.tag = SLI_TAG_RDD};
+    put_picked(&text, in, columns, n);
+    return finish(&text, out, err);
+}
+
+sl_code sli_schema_beside(const sl_schema *in, const int32_t *columns, int32_t n,
+                          const sl_schema *more, sl_schema **out, sl_error *err)
+{
+    sli_str text = {.tag = SLI_TAG_RDD};
+    put_picked(&text, in, columns, n);
+    sli_str_text(&text, n > 0 ? ", " : "");
+    sli_str_text(&text, sl_schema_text(more));
+    return finish(&text, out, err);
+}
+
 sl_code sli_schema_grouped(const sl_schema *in, const int32_t *keys, int32_t n_keys,
                            sl_schema **out, sl_error *err)
 {
     sli_str text = {.tag = SLI_TAG_RDD};
-    for (int32_t i = 0; i < n_keys; i++) {
-        put_column(&text, sl_schema_field(in, keys[i])->name, "",
-                   sli_column_type_text(in, keys[i]));
-    }
+    put_picked(&text, in, keys, n_keys);
     for (int32_t i = 0; i < sl_schema_columns(in); i++) {
         if (!sli_is_key(i, keys, n_keys)) {
             put_column(&text, sl_schema_field(in, i)->name, " list<", sli_column_type_text(in, i));
@@ -112,10 +153,7 @@ sl_code sli_schema_joined(const sl_schema *a, const int32_t *keys_a, const sl_sc
                           const int32_t *keys_b, int32_t n_keys, sl_schema **out, sl_error *err)
 {
     sli_str text = {.tag = SLI_TAG_RDD};
-    for (int32_t i = 0; i < n_keys; i++) {
-        put_column(&text, sl_schema_field(a, keys_a[i])->name, "",
-                   sli_column_type_text(a, keys_a[i]));
-    }
+    put_picked(&text, a, keys_a, n_keys);
     for (int32_t i = 0; i < sl_schema_columns(a); i++) {
         if (!sli_is_key(i, keys_a, n_keys)) {
             put_column(&text, sl_schema_field(a, i)->name, "", sli_column_type_text(a, i));

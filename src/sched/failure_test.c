@@ -5,12 +5,6 @@
 
 #include <stdatomic.h>
 
-static sl_rdd *then(sl_rdd *parent, sl_rdd *child)
-{
-    sl_rdd_unref(parent);
-    return child;
-}
-
 /// What the functions of these tests do, found through sl_args_attached.
 typedef struct plan {
     _Atomic int32_t calls;

@@ -2,12 +2,6 @@
 // nothing left behind.
 #include "sched/world_test.h"
 
-static sl_rdd *then(sl_rdd *parent, sl_rdd *child)
-{
-    sl_rdd_unref(parent);
-    return child;
-}
-
 static sl_code copy(const sl_args *args, const sl_batch *in, sl_builder *out, sl_error *err)
 {
     (void)args, (void)err;

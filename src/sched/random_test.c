@@ -185,12 +185,6 @@ static const sl_fn even_fn = {
 static const sl_fn total_fn = {
     .struct_size = sizeof(sl_fn), .name = "t", .out = "k int64, v int64", .run = run_total};
 
-static sl_rdd *then(sl_rdd *parent, sl_rdd *child)
-{
-    sl_rdd_unref(parent);
-    return child;
-}
-
 static sl_rdd *apply(operation op, sl_rdd *a, sl_rdd *b, int32_t n)
 {
     sl_rdd *made = NULL;

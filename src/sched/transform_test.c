@@ -5,26 +5,6 @@
 
 #include <stdio.h>
 
-typedef struct layout {
-    world_conf conf;
-    int32_t partitions;
-} layout;
-
-static const layout layouts[] = {
-    {{.workers = 1}, 1},
-    {{.workers = 1, .seed = 3}, 3},
-    {{.workers = 4, .seed = 11}, 7},
-    {{.workers = 4, .pool = true}, 1},
-    {{.workers = 4, .pool = true}, 3},
-    {{.workers = 4, .pool = true}, 7},
-    {{.workers = 4, .pool = true, .budget_bytes = 65536}, 7},
-};
-#define EACH_LAYOUT(w, l)                                                                          \
-    for (size_t at_ = 0; at_ < sizeof layouts / sizeof *layouts; at_++)                            \
-        for (const layout *l = &layouts[at_]; l != NULL; l = NULL)                                 \
-            for (world w, *once_ = (world_open(&w, l->conf), &w); once_ != NULL;                   \
-                 once_ = NULL, world_close(&w))
-
 #define WORDS "word string, n int64"
 static const char words[] = "a,1;b,2;a,3;c,4;b,5;a,6;d,7;a,8;";
 
@@ -78,13 +58,6 @@ static const sl_fn sum_fn = {.struct_size = sizeof(sl_fn),
                              .run = sum_rows,
                              .end = sum_end,
                              .state_bytes = sizeof(int64_t)};
-
-/// Gives the parent's reference away.
-static sl_rdd *then(sl_rdd *parent, sl_rdd *child)
-{
-    sl_rdd_unref(parent);
-    return child;
-}
 
 // ---------------------------------------------------------------- narrow
 

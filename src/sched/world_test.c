@@ -64,6 +64,23 @@ sl_session *world_session(world *w)
     return (sl_session *)(void *)w;
 }
 
+sl_rdd *then(sl_rdd *parent, sl_rdd *child)
+{
+    sl_rdd_unref(parent);
+    return child;
+}
+
+const layout layouts[] = {
+    {{.workers = 1}, 1},
+    {{.workers = 1, .seed = 3}, 3},
+    {{.workers = 4, .seed = 11}, 7},
+    {{.workers = 4, .pool = true}, 1},
+    {{.workers = 4, .pool = true}, 3},
+    {{.workers = 4, .pool = true}, 7},
+    {{.workers = 4, .pool = true, .budget_bytes = 65536}, 7},
+};
+const size_t n_layouts = sizeof layouts / sizeof *layouts;
+
 // ---------------------------------------------------------------- rows and text
 
 static void put_cell(sl_builder *builder, int32_t column, const char *text, size_t size)

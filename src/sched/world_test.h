@@ -45,3 +45,20 @@ const char *collect_text(sl_rdd *rdd);
 const char *collect_sorted(sl_rdd *rdd);
 /// The error of collecting; the RDD is given back.
 sl_error collect_error(sl_rdd *rdd);
+/// Gives the parent's reference away; returns the child.
+sl_rdd *then(sl_rdd *parent, sl_rdd *child);
+
+/// Ways to run the same lineage that must not show in a result.
+typedef struct layout {
+    world_conf conf;
+    int32_t partitions;
+} layout;
+
+extern const layout layouts[];
+extern const size_t n_layouts;
+/// 1, 3 and 7 partitions, 1 and 4 workers, and 64 KiB of memory.
+#define EACH_LAYOUT(w, l)                                                                          \
+    for (size_t at_ = 0; at_ < n_layouts; at_++)                                                   \
+        for (const layout *l = &layouts[at_]; l != NULL; l = NULL)                                 \
+            for (world w, *once_ = (world_open(&w, l->conf), &w); once_ != NULL;                   \
+                 once_ = NULL, world_close(&w))
