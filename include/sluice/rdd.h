@@ -66,6 +66,10 @@ SL_API sl_rdd *sl_rdd_flat_map_values(sl_rdd *rdd, const char *keys, const sl_fn
                                       const char *args);
 
 // ---- wide transformations: a shuffle by hash of the key
+//
+// Rows that are partitioned by the same keys into as many partitions already are not moved again:
+// what sl_rdd_partition_by, sl_rdd_reduce_by_key and the others by key make stays so through
+// sl_rdd_where, sl_rdd_filter, sl_rdd_map_values and sl_rdd_flat_map_values.
 
 /// Moves rows round robin, deterministic: row j of partition p goes to (p + j) mod n.
 SL_API sl_rdd *sl_rdd_repartition(sl_rdd *rdd, int32_t n_partitions);
@@ -73,6 +77,17 @@ SL_API sl_rdd *sl_rdd_repartition(sl_rdd *rdd, int32_t n_partitions);
 /// 0: the default parallelism.
 SL_API sl_rdd *sl_rdd_reduce_by_key(sl_rdd *rdd, const char *keys, const char *aggregations,
                                     int32_t n_partitions);
+/// As sl_rdd_reduce_by_key, combining before the shuffle only when `map_side_combine`: without it
+/// all rows go over, which costs less when hardly any two have the same key.
+SL_API sl_rdd *sl_rdd_combine_by_key(sl_rdd *rdd, const char *keys, const char *aggregations,
+                                     bool map_side_combine, int32_t n_partitions);
+/// The distinct rows, then "count int64". Fails: SL_E_INVALID when a column is named so.
+SL_API sl_rdd *sl_rdd_count_by_value(sl_rdd *rdd, int32_t n_partitions);
+/// The rows as they are, by hash of the key: rows of a key in one partition, in arrival order.
+SL_API sl_rdd *sl_rdd_partition_by(sl_rdd *rdd, const char *keys, int32_t n_partitions);
+/// As sl_rdd_partition_by, each partition sorted by `order`.
+SL_API sl_rdd *sl_rdd_partition_by_sorted(sl_rdd *rdd, const char *keys, const char *order,
+                                          int32_t n_partitions);
 /// One row a key: the key columns, then a list column for each other column, in arrival order of
 /// rows.
 SL_API sl_rdd *sl_rdd_group_by_key(sl_rdd *rdd, const char *keys, int32_t n_partitions);

@@ -145,6 +145,8 @@ typedef struct sli_rdd_ops {
     int32_t (*parent_of)(const sl_rdd *rdd, int32_t dep, int32_t partition);
     void (*free)(sl_rdd *rdd); ///< frees `body`
     bool keeps_empty;          ///< no rows in, no rows out, and nothing else happens
+    bool
+        keeps_place; ///< rows stay in their partition, columns the same: where they lie stays known
 } sli_rdd_ops;
 
 struct sl_rdd {
@@ -164,6 +166,9 @@ struct sl_rdd {
     sl_error *mistake; ///< sticks; NULL when fine
     // ---- rdd's own
     int32_t depth; ///< narrow operators below it since the last shuffle
+    /// The operator whose `by` says by hash of which columns the rows lie in the partitions, or
+    /// NULL: not known (keyed.c). One reference.
+    sli_op *by;
     /// No partition has a row, and that was known when it was made: its partitions and its map
     /// tasks need not run. What most epochs of a job with a short interval are.
     bool is_empty;

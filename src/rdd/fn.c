@@ -134,8 +134,11 @@ static const sli_rdd_ops map_ops = {
     .name = "map", .compute = compute_map, .free = sli_op_free_body, .keeps_empty = true};
 static const sli_rdd_ops flat_map_ops = {
     .name = "flatMap", .compute = compute_flat_map, .free = sli_op_free_body, .keeps_empty = true};
-static const sli_rdd_ops filter_ops = {
-    .name = "filter", .compute = compute_filter, .free = sli_op_free_body, .keeps_empty = true};
+static const sli_rdd_ops filter_ops = {.name = "filter",
+                                       .compute = compute_filter,
+                                       .free = sli_op_free_body,
+                                       .keeps_empty = true,
+                                       .keeps_place = true};
 static const sli_rdd_ops partitions_ops = {
     .name = "mapPartitions", .compute = compute_partitions, .free = sli_op_free_body};
 

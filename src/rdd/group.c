@@ -118,6 +118,7 @@ static sl_code compile_group(sli_runtime *runtime, sli_op *op, sl_error *err)
     if (op->n_keys == 0) {
         return sl_error_set(err, SL_E_INVALID, "no key columns");
     }
+    SL_TRY(sli_op_by(op, NULL, op->n_keys, err));
     return sli_schema_grouped(op->in, op->keys, op->n_keys, &op->out, err);
 }
 
@@ -128,17 +129,11 @@ sl_rdd *sl_rdd_group_by_key(sl_rdd *rdd, const char *keys, int32_t n_partitions)
     }
     sl_error error = SL_ERROR_INIT;
     sli_op *op = NULL;
-    sli_shuffle *shuffle = NULL;
     int32_t n = 0;
     sli_op_key key = {.kind = group_ops.name, .text = keys == NULL ? "" : keys, .in = rdd->schema};
     sl_code rc =
         sli_partitions_check(rdd->runtime, n_partitions, SLI_MAX_HASH_PARTITIONS, &n, &error);
     rc = rc != SL_OK ? rc : sli_op_find(rdd->runtime, &key, compile_group, &op, &error);
-    rc = rc != SL_OK ? rc
-                     : sli_shuffle_make(rdd->runtime, rdd, SLI_CUT_HASH, op, n, &shuffle, &error);
-    if (rc != SL_OK) {
-        sli_op_unref(op);
-        return sli_rdd_wrong(rdd->runtime, group_ops.name, &error);
-    }
-    return sli_rdd_wide(rdd, &group_ops, op->out, shuffle, op);
+    return rc == SL_OK ? sli_rdd_keyed(rdd, &group_ops, op, n)
+                       : sli_rdd_wrong(rdd->runtime, group_ops.name, &error);
 }

@@ -125,7 +125,7 @@ static sl_code compute_join(sl_rdd *rdd, int32_t partition, sli_task *task, sli_
     sli_rows held = {0};
     sli_index *index = NULL;
     sli_weight weight = {.budget = task->runtime->budget};
-    sl_code rc = sli_shuffle_each(rdd->deps[1].shuffle, partition, task, sli_rows_push, &held, err);
+    sl_code rc = sli_dep_each(rdd, 1, partition, task, sli_rows_push, &held, err);
     if (rc == SL_OK && held.n > 0) { // without right rows there are no pairs
         sli_weight_set(&weight, held.bytes);
         rc = sli_index_new(&index, op->in2, op->keys2, op->n_keys, &held, err);
@@ -134,7 +134,7 @@ static sl_code compute_join(sl_rdd *rdd, int32_t partition, sli_task *task, sli_
     if (rc == SL_OK && index != NULL) {
         sli_weight_set(&weight, sli_index_bytes(index));
         prober p = {.op = op, .index = index, .task = task, .push = push, .ctx = ctx};
-        rc = sli_shuffle_each(rdd->deps[0].shuffle, partition, task, push_probe, &p, err);
+        rc = sli_dep_each(rdd, 0, partition, task, push_probe, &p, err);
         sl_free(p.group);
     }
     sli_index_free(index);
@@ -187,6 +187,7 @@ static sl_code compile_join(sli_runtime *runtime, sli_op *op, sl_error *err)
             op->rest2[op->n_rest2++] = i;
         }
     }
+    SL_TRY(sli_op_by(op, NULL, op->n_keys, err));
     return sli_schema_joined(op->in, op->keys, op->in2, op->keys2, op->n_keys, &op->out, err);
 }
 
@@ -206,25 +207,16 @@ sl_rdd *sl_rdd_join(sl_rdd *a, sl_rdd *b, const char *keys, int32_t n_partitions
     sl_error error = SL_ERROR_INIT;
     sli_op *op = NULL;
     int32_t n = 0;
-    sli_shuffle *left = NULL, *right = NULL;
+    sli_dep deps[2];
     sl_code rc =
         sli_partitions_check(a->runtime, n_partitions, SLI_MAX_HASH_PARTITIONS, &n, &error);
     rc = rc != SL_OK ? rc : find_join(a, b, keys, &op, &error);
-    if (rc == SL_OK) {
-        left = sli_shuffle_new(a->runtime, a, SLI_CUT_HASH, op->keys, op->n_keys, NULL, n, &error);
-        right = left == NULL ? NULL
-                             : sli_shuffle_new(a->runtime, b, SLI_CUT_HASH, op->keys2, op->n_keys,
-                                               NULL, n, &error);
-        rc = right == NULL ? error.code : SL_OK;
-    }
+    rc = rc != SL_OK ? rc : sli_keyed_deps(a, b, op, n, deps, &error);
     if (rc != SL_OK) {
-        sli_shuffle_free(left);
         sli_op_unref(op);
         return sli_rdd_wrong(a->runtime, join_ops.name, &error);
     }
-    sli_dep deps[2] = {{.kind = SLI_DEP_SHUFFLE, .parent = sl_rdd_ref(a), .shuffle = left},
-                       {.kind = SLI_DEP_SHUFFLE, .parent = sl_rdd_ref(b), .shuffle = right}};
-    return sli_rdd_new(a->runtime, &join_ops, op->out, n, deps, 2, op);
+    return sli_rdd_by(sli_rdd_new(a->runtime, &join_ops, op->out, n, deps, 2, op), op);
 }
 
 // ---------------------------------------------------------------- a small table on the right

@@ -95,6 +95,9 @@ sl_rdd *sli_rdd_new(sli_runtime *runtime, const sli_rdd_ops *ops, const sl_schem
     rdd->depth = depth;
     rdd->rows_expected = expected_of(deps, n_deps);
     rdd->is_empty = ops->keeps_empty && all_empty(deps, n_deps);
+    if (ops->keeps_place && deps[0].parent->by != NULL) {
+        rdd->by = sli_op_ref(deps[0].parent->by);
+    }
     return rdd;
 }
 
@@ -203,6 +206,7 @@ static void free_node(sl_rdd *rdd, sl_rdd **list)
         sli_budget_release(rdd->runtime->budget, sli_index_bytes(rdd->indexes));
         sli_index_free(rdd->indexes);
     }
+    sli_op_unref(rdd->by);
     sl_schema_unref(rdd->schema);
     sl_free(rdd->name);
     sl_free(rdd->mistake);

@@ -71,8 +71,11 @@ static sl_code compute_where(sl_rdd *rdd, int32_t partition, sli_task *task, sli
     return sli_rdd_each(rdd->deps[0].parent, partition, task, push_where, &p, err);
 }
 
-static const sli_rdd_ops where_ops = {
-    .name = "where", .compute = compute_where, .free = sli_op_free_body, .keeps_empty = true};
+static const sli_rdd_ops where_ops = {.name = "where",
+                                      .compute = compute_where,
+                                      .free = sli_op_free_body,
+                                      .keeps_empty = true,
+                                      .keeps_place = true};
 
 static sl_code compile_where(sli_runtime *runtime, sli_op *op, sl_error *err)
 {

@@ -117,6 +117,7 @@ void sli_op_unref(sli_op *op)
     sl_free(op->keys);
     sl_free(op->keys2);
     sl_free(op->rest);
+    sl_free(op->by);
     sl_free(op->rest2);
     sl_free(op->text);
     sl_free(op);
@@ -141,6 +142,20 @@ sl_code sli_op_keys(sli_op *op, const char *text, const sl_schema *schema, int32
         return sl_error_nomem(err, (size_t)n * sizeof **keys, "key columns");
     }
     memcpy(*keys, columns, (size_t)n * sizeof **keys);
+    op->n_keys = n;
+    return SL_OK;
+}
+
+sl_code sli_op_all_keys(sli_op *op, const sl_schema *schema, int32_t **keys, sl_error *err)
+{
+    int32_t n = sl_schema_columns(schema);
+    *keys = sl_alloc(SLI_TAG_RDD, (size_t)(n + 1) * sizeof **keys);
+    if (*keys == NULL) {
+        return sl_error_nomem(err, (size_t)n * sizeof **keys, "key columns");
+    }
+    for (int32_t i = 0; i < n; i++) {
+        (*keys)[i] = i;
+    }
     op->n_keys = n;
     return SL_OK;
 }

@@ -31,6 +31,9 @@ struct sli_op {
     int32_t *rest2;        ///< join: the columns of `in2` that are no keys
     int32_t n_rest2;
     struct sli_order *order;
+    int32_t *by, n_by; ///< columns of `out` by whose hash its rows lie; n_by 0: not known
+    bool raw;          ///< rows go over as they are and are combined behind the shuffle
+    bool unique;       ///< only the first row of a key needs to go over
 };
 
 typedef struct sli_op_key {
@@ -50,6 +53,8 @@ void sli_op_unref(SL_TAKES sli_op *op); ///< accepts NULL. Thread: any
 /// "a, b" to op->keys; "" and NULL are no columns.
 sl_code sli_op_keys(sli_op *op, const char *text, const sl_schema *schema, int32_t **keys,
                     sl_error *err);
+/// All columns are keys.
+sl_code sli_op_all_keys(sli_op *op, const sl_schema *schema, int32_t **keys, sl_error *err);
 /// As ops->free for RDDs whose body is a sli_op and nothing else.
 void sli_op_free_body(sl_rdd *rdd);
 
@@ -81,6 +86,30 @@ sl_rdd *sli_rdd_wide(sl_rdd *parent, const sli_rdd_ops *ops, const sl_schema *sc
 /// A shuffle whose keys, plan and schema are those of `op` (shared).
 sl_code sli_shuffle_make(sli_runtime *runtime, sl_rdd *parent, sli_cut cut, sli_op *op,
                          int32_t n_out, sli_shuffle **out, sl_error *err);
+
+// ---- rows by hash of their key (keyed.c)
+
+/// Whether the rows lie by these columns in as many partitions.
+bool sli_lies_by(const sl_rdd *rdd, const int32_t *keys, int32_t n_keys, int32_t n_partitions);
+/// Sets op->by; `columns` NULL: the first n.
+sl_code sli_op_by(sli_op *op, const int32_t *columns, int32_t n, sl_error *err);
+/// Notes that the rows lie as op->by says, when it does; returns its argument.
+sl_rdd *sli_rdd_by(sl_rdd *rdd, sli_op *op);
+/// On `parent` by hash: narrow when its rows lie so, else by a shuffle of the rows as they are.
+sl_code sli_keyed_dep(sl_rdd *parent, const int32_t *keys, int32_t n_keys, int32_t n_partitions,
+                      sli_dep *out, sl_error *err);
+/// On `a` by op->keys and on `b` by op->keys2.
+sl_code sli_keyed_deps(sl_rdd *a, sl_rdd *b, const sli_op *op, int32_t n_partitions, sli_dep *out,
+                       sl_error *err);
+void sli_dep_reset(sli_dep *dep);
+/// A child of one parent by hash of op->keys, narrow or wide as sli_keyed_dep; behind a shuffle as
+/// sli_shuffle_make makes it.
+sl_rdd *sli_rdd_keyed(sl_rdd *parent, const sli_rdd_ops *ops, SL_TAKES sli_op *op,
+                      int32_t n_partitions);
+/// Pushes what partition `partition` reads through dependency `dep`, by either way.
+sl_code sli_dep_each(sl_rdd *rdd, int32_t dep, int32_t partition, sli_task *task, sli_push_fn push,
+                     void *ctx, sl_error *err);
+
 /// Partitions asked for, 0 standing for the default. Fails: SL_E_INVALID.
 sl_code sli_partitions_check(const sli_runtime *runtime, int32_t asked, int32_t most, int32_t *out,
                              sl_error *err);
@@ -171,9 +200,9 @@ typedef struct sli_weight {
 } sli_weight;
 void sli_weight_set(sli_weight *weight, int64_t bytes);
 
-/// What needs all rows of a shuffle's share at once (groupByKey, sortBy): gathers them as one
-/// batch, counted in the budget, and hands it to `over`; nothing is called for a share without
-/// rows.
+/// What needs all rows of its first dependency's share at once (groupByKey, sortBy): gathers them
+/// as one batch, counted in the budget, and hands it to `over`; nothing is called for a share
+/// without rows.
 typedef sl_code (*sli_over_rows)(const sli_op *op, const sl_batch *rows, sli_task *task,
                                  sli_push_fn push, void *ctx, sl_error *err);
 sl_code sli_whole_partition(sl_rdd *rdd, int32_t partition, sli_task *task, sli_over_rows over,
@@ -190,6 +219,10 @@ int sli_order_compare(const sli_order *order, const sl_batch *a, int64_t row_a, 
 /// rows[i] = the row that comes i-th; equal rows keep their order. `rows` and `spare` have room for
 /// all.
 void sli_order_sort(const sli_order *order, const sl_batch *batch, int32_t *rows, int32_t *spare);
+
+/// A sli_over_rows: by op->order (sort.c).
+sl_code sli_sort_rows(const sli_op *op, const sl_batch *rows, sli_task *task, sli_push_fn push,
+                      void *ctx, sl_error *err);
 
 // ---------------------------------------------------------------- joins (index.c)
 

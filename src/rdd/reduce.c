@@ -10,6 +10,7 @@
 
 typedef struct merger {
     const sli_op *op;
+    bool raw; ///< gets rows, not partial states
     sli_task *task;
     sli_groups *groups; ///< NULL until the first batch
     sli_aggs *aggs;
@@ -37,13 +38,15 @@ static sl_code grow_group(int32_t **group, int64_t *capacity, int64_t n, sl_erro
 
 static sl_code start_merger(merger *m, sl_error *err)
 {
-    int32_t keys[64];
-    for (int32_t i = 0; i < m->op->n_keys; i++) {
-        keys[i] = i; // partial rows begin with the keys
+    const sli_op *op = m->op;
+    int32_t first[64];
+    for (int32_t i = 0; i < op->n_keys; i++) {
+        first[i] = i; // partial rows begin with the keys
     }
-    SL_TRY(sli_groups_new(&m->groups, sli_agg_plan_partial(m->op->plan), keys, m->op->n_keys, err));
+    SL_TRY(sli_groups_new(&m->groups, m->raw ? op->in : sli_agg_plan_partial(op->plan),
+                          m->raw ? op->keys : first, op->n_keys, err));
     SL_TRY(sli_task_args(m->task, NULL, 0, 0, &m->args, err));
-    return sli_aggs_new(&m->aggs, m->op->plan, &m->args, err);
+    return sli_aggs_new(&m->aggs, op->plan, &m->args, err);
 }
 
 static sl_code push_merge(void *ctx, sl_batch *batch, sl_error *err)
@@ -55,7 +58,7 @@ static sl_code push_merge(void *ctx, sl_batch *batch, sl_error *err)
     SL_TRY(grow_group(&m->group, &m->capacity, sl_batch_rows(batch), err));
     SL_TRY(sli_groups_add(m->groups, batch, NULL, m->group, err));
     SL_TRY(sli_aggs_grow(m->aggs, sli_groups_count(m->groups), err));
-    SL_TRY(sli_aggs_merge(m->aggs, m->group, batch, err));
+    SL_TRY((m->raw ? sli_aggs_update : sli_aggs_merge)(m->aggs, m->group, batch, err));
     sli_weight_set(&m->weight, sli_groups_bytes(m->groups) + sli_aggs_bytes(m->aggs));
     return SL_OK;
 }
@@ -84,7 +87,8 @@ static sl_code compute_reduce(sl_rdd *rdd, int32_t partition, sli_task *task, sl
                               void *ctx, sl_error *err)
 {
     merger m = {.op = rdd->body, .task = task, .weight = {.budget = task->runtime->budget}};
-    sl_code rc = sli_shuffle_each(rdd->deps[0].shuffle, partition, task, push_merge, &m, err);
+    m.raw = m.op->raw || rdd->deps[0].kind == SLI_DEP_NARROW;
+    sl_code rc = sli_dep_each(rdd, 0, partition, task, push_merge, &m, err);
     if (rc == SL_OK && m.groups != NULL) {
         rc = emit_results(&m, push, ctx, err);
     }
@@ -103,6 +107,14 @@ static const sli_rdd_ops by_key_ops = {.name = "reduceByKey",
                                        .compute = compute_reduce,
                                        .free = sli_op_free_body,
                                        .keeps_empty = true};
+static const sli_rdd_ops combine_ops = {.name = "combineByKey",
+                                        .compute = compute_reduce,
+                                        .free = sli_op_free_body,
+                                        .keeps_empty = true};
+static const sli_rdd_ops by_value_ops = {.name = "countByValue",
+                                         .compute = compute_reduce,
+                                         .free = sli_op_free_body,
+                                         .keeps_empty = true};
 static const sli_rdd_ops reduce_ops = {
     .name = "reduce", .compute = compute_reduce, .free = sli_op_free_body, .keeps_empty = true};
 
@@ -112,11 +124,17 @@ static sl_code compile_reduce(sli_runtime *runtime, sli_op *op, sl_error *err)
     SL_TRY(sli_agg_plan_new(&op->plan, sli_pair_second(op->text), op->in, op->keys, op->n_keys,
                             runtime->aggregations, err));
     op->out = sl_schema_ref(sli_agg_plan_result(op->plan));
-    return SL_OK;
+    return sli_op_by(op, NULL, op->n_keys, err);
+}
+
+static sl_code compile_raw(sli_runtime *runtime, sli_op *op, sl_error *err)
+{
+    op->raw = true;
+    return compile_reduce(runtime, op, err);
 }
 
 static sl_rdd *behind_shuffle(sl_rdd *rdd, const sli_rdd_ops *ops, sli_cut cut, sli_op *op,
-                              int32_t n_out, bool unique)
+                              int32_t n_out)
 {
     sl_error error = SL_ERROR_INIT;
     sli_shuffle *shuffle = NULL;
@@ -124,12 +142,13 @@ static sl_rdd *behind_shuffle(sl_rdd *rdd, const sli_rdd_ops *ops, sli_cut cut, 
         sli_op_unref(op);
         return sli_rdd_wrong(rdd->runtime, ops->name, &error);
     }
-    shuffle->unique = unique;
     return sli_rdd_wide(rdd, ops, op->out, shuffle, op);
 }
 
-static sl_rdd *define_reduce(sl_rdd *rdd, const sli_rdd_ops *ops, const char *keys,
-                             const char *aggregations, int32_t n_partitions)
+/// `kind` finds the operator again and `compile` makes it.
+static sl_rdd *define_reduce(sl_rdd *rdd, const sli_rdd_ops *ops, const char *kind,
+                             sli_compile_fn compile, const char *keys, const char *aggregations,
+                             int32_t n_partitions)
 {
     if (rdd == NULL || rdd->mistake != NULL) {
         return sli_rdd_inherit(rdd, NULL);
@@ -143,25 +162,50 @@ static sl_rdd *define_reduce(sl_rdd *rdd, const sli_rdd_ops *ops, const char *ke
     rc = rc != SL_OK ? rc
                      : sli_partitions_check(rdd->runtime, n_partitions, SLI_MAX_HASH_PARTITIONS, &n,
                                             &error);
-    sli_op_key key = {.kind = ops->name, .text = text, .in = rdd->schema};
-    rc = rc != SL_OK ? rc : sli_op_find(rdd->runtime, &key, compile_reduce, &op, &error);
+    sli_op_key key = {.kind = kind, .text = text, .in = rdd->schema};
+    rc = rc != SL_OK ? rc : sli_op_find(rdd->runtime, &key, compile, &op, &error);
     sli_pair_reset(&pair);
     if (rc != SL_OK) {
         return sli_rdd_wrong(rdd->runtime, ops->name, &error);
     }
-    return op->n_keys == 0 ? behind_shuffle(rdd, ops, SLI_CUT_ONE, op, 1, false)
-                           : behind_shuffle(rdd, ops, SLI_CUT_HASH, op, n, false);
+    return op->n_keys == 0 ? behind_shuffle(rdd, ops, SLI_CUT_ONE, op, 1)
+                           : sli_rdd_keyed(rdd, ops, op, n);
 }
 
 sl_rdd *sl_rdd_reduce_by_key(sl_rdd *rdd, const char *keys, const char *aggregations,
                              int32_t n_partitions)
 {
-    return define_reduce(rdd, &by_key_ops, keys, aggregations, n_partitions);
+    return define_reduce(rdd, &by_key_ops, by_key_ops.name, compile_reduce, keys, aggregations,
+                         n_partitions);
+}
+
+sl_rdd *sl_rdd_combine_by_key(sl_rdd *rdd, const char *keys, const char *aggregations,
+                              bool map_side_combine, int32_t n_partitions)
+{
+    return map_side_combine ? define_reduce(rdd, &combine_ops, combine_ops.name, compile_reduce,
+                                            keys, aggregations, n_partitions)
+                            : define_reduce(rdd, &combine_ops, "combineByKey of rows", compile_raw,
+                                            keys, aggregations, n_partitions);
 }
 
 sl_rdd *sli_rdd_reduce(sl_rdd *rdd, const char *aggregations)
 {
-    return define_reduce(rdd, &reduce_ops, "", aggregations, 1);
+    return define_reduce(rdd, &reduce_ops, reduce_ops.name, compile_reduce, "", aggregations, 1);
+}
+
+static sl_code compile_by_value(sli_runtime *runtime, sli_op *op, sl_error *err)
+{
+    SL_TRY(sli_op_all_keys(op, op->in, &op->keys, err));
+    SL_TRY(sli_agg_plan_new(&op->plan, "count() as count", op->in, op->keys, op->n_keys,
+                            runtime->aggregations, err));
+    op->out = sl_schema_ref(sli_agg_plan_result(op->plan));
+    return sli_op_by(op, NULL, op->n_keys, err);
+}
+
+sl_rdd *sl_rdd_count_by_value(sl_rdd *rdd, int32_t n_partitions)
+{
+    return define_reduce(rdd, &by_value_ops, by_value_ops.name, compile_by_value, "", "",
+                         n_partitions);
 }
 
 // ---------------------------------------------------------------- distinct: the reduce side
@@ -209,7 +253,7 @@ static sl_code compute_distinct(sl_rdd *rdd, int32_t partition, sli_task *task, 
                .push = push,
                .ctx = ctx,
                .weight = {.budget = task->runtime->budget}};
-    sl_code rc = sli_shuffle_each(rdd->deps[0].shuffle, partition, task, push_sieve, &s, err);
+    sl_code rc = sli_dep_each(rdd, 0, partition, task, push_sieve, &s, err);
     if (s.groups != NULL) {
         sli_groups_free(s.groups);
     }
@@ -224,16 +268,10 @@ static const sli_rdd_ops distinct_ops = {
 static sl_code compile_distinct(sli_runtime *runtime, sli_op *op, sl_error *err)
 {
     (void)runtime;
-    op->n_keys = sl_schema_columns(op->in);
-    op->keys = sl_alloc(SLI_TAG_RDD, (size_t)(op->n_keys + 1) * sizeof *op->keys);
-    if (op->keys == NULL) {
-        return sl_error_nomem(err, (size_t)op->n_keys * sizeof *op->keys, "key columns");
-    }
-    for (int32_t i = 0; i < op->n_keys; i++) {
-        op->keys[i] = i;
-    }
+    SL_TRY(sli_op_all_keys(op, op->in, &op->keys, err));
+    op->unique = true;
     op->out = sl_schema_ref(op->in);
-    return SL_OK;
+    return sli_op_by(op, NULL, op->n_keys, err);
 }
 
 sl_rdd *sl_rdd_distinct(sl_rdd *rdd, int32_t n_partitions)
@@ -248,7 +286,7 @@ sl_rdd *sl_rdd_distinct(sl_rdd *rdd, int32_t n_partitions)
     sl_code rc =
         sli_partitions_check(rdd->runtime, n_partitions, SLI_MAX_HASH_PARTITIONS, &n, &error);
     rc = rc != SL_OK ? rc : sli_op_find(rdd->runtime, &key, compile_distinct, &op, &error);
-    return rc == SL_OK ? behind_shuffle(rdd, &distinct_ops, SLI_CUT_HASH, op, n, true)
+    return rc == SL_OK ? sli_rdd_keyed(rdd, &distinct_ops, op, n)
                        : sli_rdd_wrong(rdd->runtime, distinct_ops.name, &error);
 }
 
@@ -283,7 +321,7 @@ sl_rdd *sl_rdd_repartition(sl_rdd *rdd, int32_t n_partitions)
     sli_op_key key = {.kind = repartition_ops.name, .in = rdd->schema};
     sl_code rc = sli_partitions_check(rdd->runtime, n_partitions, SLI_MAX_PARTITIONS, &n, &error);
     rc = rc != SL_OK ? rc : sli_op_find(rdd->runtime, &key, compile_same, &op, &error);
-    return rc == SL_OK ? behind_shuffle(rdd, &repartition_ops, SLI_CUT_ROUND_ROBIN, op, n, false)
+    return rc == SL_OK ? behind_shuffle(rdd, &repartition_ops, SLI_CUT_ROUND_ROBIN, op, n)
                        : sli_rdd_wrong(rdd->runtime, repartition_ops.name, &error);
 }
 
@@ -365,8 +403,7 @@ sl_rdd *sli_rdd_count_rows(sl_rdd *rdd)
     if (parts == NULL || parts->mistake != NULL) {
         return parts;
     }
-    sl_rdd *count =
-        behind_shuffle(parts, &count_ops, SLI_CUT_ONE, sli_op_ref(parts->body), 1, false);
+    sl_rdd *count = behind_shuffle(parts, &count_ops, SLI_CUT_ONE, sli_op_ref(parts->body), 1);
     sl_rdd_unref(parts);
     return count;
 }

@@ -112,7 +112,7 @@ sl_code sli_whole_partition(sl_rdd *rdd, int32_t partition, sli_task *task, sli_
     sli_rows held = {0};
     sli_weight weight = {.budget = task->runtime->budget};
     sl_batch *rows = NULL;
-    sl_code rc = sli_shuffle_each(rdd->deps[0].shuffle, partition, task, sli_rows_push, &held, err);
+    sl_code rc = sli_dep_each(rdd, 0, partition, task, sli_rows_push, &held, err);
     if (rc == SL_OK && held.n > 0) {
         sli_weight_set(&weight, held.bytes);
         rc = sli_rows_concat(&held, op->in, &rows, err);

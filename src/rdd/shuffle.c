@@ -49,8 +49,9 @@ sl_code sli_shuffle_make(sli_runtime *runtime, sl_rdd *parent, sli_cut cut, sli_
         return sl_error_nomem(err, sizeof *s, "a shuffle");
     }
     s->op = sli_op_ref(op);
-    s->combine = op->plan;
-    s->schema = op->plan != NULL ? sli_agg_plan_partial(op->plan) : parent->schema;
+    s->combine = op->raw ? NULL : op->plan;
+    s->schema = s->combine != NULL ? sli_agg_plan_partial(s->combine) : parent->schema;
+    s->unique = op->unique;
     s->ordered = op->order;
     s->order = op->text;
     sl_code rc = fill(s, runtime, parent, cut, op->keys, op->n_keys, n_out, err);

@@ -220,8 +220,8 @@ sl_code sli_shuffle_prepare(sli_shuffle *shuffle, sl_error *err)
 
 // ---------------------------------------------------------------- one range
 
-static sl_code sort_rows(const sli_op *op, const sl_batch *rows, sli_task *task, sli_push_fn push,
-                         void *ctx, sl_error *err)
+sl_code sli_sort_rows(const sli_op *op, const sl_batch *rows, sli_task *task, sli_push_fn push,
+                      void *ctx, sl_error *err)
 {
     int64_t n = sl_batch_rows(rows);
     int32_t *order = sl_alloc(SLI_TAG_RDD, (size_t)(2 * n + 1) * sizeof *order);
@@ -237,7 +237,7 @@ static sl_code sort_rows(const sli_op *op, const sl_batch *rows, sli_task *task,
 static sl_code compute_sort(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
                             void *ctx, sl_error *err)
 {
-    return sli_whole_partition(rdd, partition, task, sort_rows, push, ctx, err);
+    return sli_whole_partition(rdd, partition, task, sli_sort_rows, push, ctx, err);
 }
 
 static const sli_rdd_ops sort_ops = {

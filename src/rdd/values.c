@@ -190,6 +190,7 @@ static sl_code compile_values(sli_runtime *runtime, sli_op *op, sl_error *err)
                                             : "every column is a key: there are no values");
     }
     SL_TRY(sli_schema_picked(op->in, op->rest, op->n_rest, &op->values, err));
+    SL_TRY(sli_op_by(op, NULL, op->n_keys, err));
     const sl_fn *fn = op->code;
     SL_TRY(sli_caller_compile(fn, sli_pair_second(op->text), op->values, &op->made, err));
     sl_code rc = sli_schema_beside(op->in, op->keys, op->n_keys, op->made, &op->out, err);
@@ -213,8 +214,12 @@ static sl_rdd *define(sl_rdd *rdd, const sli_rdd_ops *ops, const char *keys, con
         rc = sli_op_find(rdd->runtime, &key, compile_values, &op, &error);
     }
     sli_pair_reset(&pair);
-    return rc == SL_OK ? sli_rdd_narrow(rdd, ops, op)
-                       : sli_rdd_wrong(rdd->runtime, ops->name, &error);
+    if (rc != SL_OK) {
+        return sli_rdd_wrong(rdd->runtime, ops->name, &error);
+    }
+    bool known = sli_lies_by(rdd, op->keys, op->n_keys, rdd->n_partitions);
+    sl_rdd *made = sli_rdd_narrow(rdd, ops, op);
+    return known ? sli_rdd_by(made, op) : made;
 }
 
 sl_rdd *sl_rdd_map_values(sl_rdd *rdd, const char *keys, const sl_fn *fn, const char *args)

@@ -403,17 +403,17 @@ SL_TEST(a_shared_shuffle_is_written_once_and_skipped_afterwards, "")
     sl_rdd *mapped = played(&w, &p, 4);
     sl_rdd *sums = sl_rdd_reduce_by_key(mapped, "k", "sum(n) as s", 2);
     sl_rdd *left = sl_rdd_where(sums, "s > 4"), *right = sl_rdd_where(sums, "s < 6");
-    sl_rdd *both = sl_rdd_join(left, right, "k", 2); // a diamond over the one shuffle
+    sl_rdd *both = sl_rdd_join(left, right, "k", 3); // a diamond over the one shuffle
     sli_job job = {.rdd = both, .rows_expected = -1};
     assert_int_equal(sli_sched_run(w.sched, &job, NULL), SL_OK);
     assert_int_equal(p.calls, 4);
     assert_int_equal(job.n_stages, 4); // the shared one, the two sides, the result
-    assert_int_equal(job.n_tasks, 4 + 2 + 2 + 2);
+    assert_int_equal(job.n_tasks, 4 + 2 + 2 + 3);
     assert_int_equal(job.rows_out, 1);
     sli_metrics_drain(w.metrics);
     assert_int_equal(seen.started, 4);
     assert_int_equal(seen.completed, 4);
-    assert_int_equal(seen.tasks, 10);
+    assert_int_equal(seen.tasks, 11);
     assert_int_equal(sli_sched_run(w.sched, &job, NULL), SL_OK);
     assert_int_equal(job.n_stages, 1);
     assert_int_equal(p.calls, 4);

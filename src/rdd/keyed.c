@@ -1,0 +1,171 @@
+// keyed.c — rows by hash of their key: what is known of where they lie, and a shuffle where nothing
+// is.
+//
+// Spark's partitioner: an RDD whose rows lie by hash of some columns carries the operator that says
+// which (`by`); the number of partitions is its own. An operator that wants its input so, by the
+// same columns into as many partitions, reads the same partition instead of shuffling. Rows come in
+// the same order either way, since all rows of a reduce partition would come from one map
+// partition.
+#include "rdd/rdd_int.h"
+
+bool sli_lies_by(const sl_rdd *rdd, const int32_t *keys, int32_t n_keys, int32_t n_partitions)
+{
+    return rdd->by != NULL && rdd->n_partitions == n_partitions && rdd->by->n_by == n_keys &&
+           memcmp(rdd->by->by, keys, (size_t)n_keys * sizeof *keys) == 0;
+}
+
+sl_code sli_op_by(sli_op *op, const int32_t *columns, int32_t n, sl_error *err)
+{
+    op->by = sl_alloc(SLI_TAG_RDD, (size_t)(n + 1) * sizeof *op->by);
+    if (op->by == NULL) {
+        return sl_error_nomem(err, (size_t)n * sizeof *op->by, "key columns");
+    }
+    for (int32_t i = 0; i < n; i++) {
+        op->by[i] = columns == NULL ? i : columns[i];
+    }
+    op->n_by = n;
+    return SL_OK;
+}
+
+sl_rdd *sli_rdd_by(sl_rdd *rdd, sli_op *op)
+{
+    if (rdd != NULL && rdd->mistake == NULL && op->n_by > 0) {
+        rdd->by = sli_op_ref(op);
+    }
+    return rdd;
+}
+
+sl_code sli_keyed_dep(sl_rdd *parent, const int32_t *keys, int32_t n_keys, int32_t n_partitions,
+                      sli_dep *out, sl_error *err)
+{
+    sli_shuffle *shuffle = NULL;
+    if (!sli_lies_by(parent, keys, n_keys, n_partitions)) {
+        shuffle = sli_shuffle_new(parent->runtime, parent, SLI_CUT_HASH, keys, n_keys, NULL,
+                                  n_partitions, err);
+        if (shuffle == NULL) {
+            return SL_E_NOMEM;
+        }
+    }
+    *out = (sli_dep){.kind = shuffle == NULL ? SLI_DEP_NARROW : SLI_DEP_SHUFFLE,
+                     .parent = sl_rdd_ref(parent),
+                     .shuffle = shuffle};
+    return SL_OK;
+}
+
+void sli_dep_reset(sli_dep *dep)
+{
+    sli_shuffle_free(dep->shuffle);
+    sl_rdd_unref(dep->parent);
+    *dep = (sli_dep){0};
+}
+
+sl_code sli_keyed_deps(sl_rdd *a, sl_rdd *b, const sli_op *op, int32_t n_partitions, sli_dep *out,
+                       sl_error *err)
+{
+    SL_TRY(sli_keyed_dep(a, op->keys, op->n_keys, n_partitions, &out[0], err));
+    sl_code rc = sli_keyed_dep(b, op->keys2, op->n_keys, n_partitions, &out[1], err);
+    if (rc != SL_OK) {
+        sli_dep_reset(&out[0]);
+    }
+    return rc;
+}
+
+sl_rdd *sli_rdd_keyed(sl_rdd *parent, const sli_rdd_ops *ops, sli_op *op, int32_t n_partitions)
+{
+    if (sli_lies_by(parent, op->keys, op->n_keys, n_partitions)) {
+        return sli_rdd_by(sli_rdd_narrow(parent, ops, op), op);
+    }
+    sl_error error = SL_ERROR_INIT;
+    sli_shuffle *shuffle = NULL;
+    if (sli_shuffle_make(parent->runtime, parent, SLI_CUT_HASH, op, n_partitions, &shuffle,
+                         &error) != SL_OK) {
+        sli_op_unref(op);
+        return sli_rdd_wrong(parent->runtime, ops->name, &error);
+    }
+    return sli_rdd_by(sli_rdd_wide(parent, ops, op->out, shuffle, op), op);
+}
+
+sl_code sli_dep_each(sl_rdd *rdd, int32_t dep, int32_t partition, sli_task *task, sli_push_fn push,
+                     void *ctx, sl_error *err)
+{
+    const sli_dep *d = &rdd->deps[dep];
+    if (d->kind == SLI_DEP_SHUFFLE) {
+        return sli_shuffle_each(d->shuffle, partition, task, push, ctx, err);
+    }
+    sl_code rc = sli_rdd_each(d->parent, partition, task, push, ctx, err);
+    task->source_from = -1; // what is made of them all has no place in the source
+    return rc;
+}
+
+// ---------------------------------------------------------------- partitionBy
+
+static sl_code compute_partition_by(sl_rdd *rdd, int32_t partition, sli_task *task,
+                                    sli_push_fn push, void *ctx, sl_error *err)
+{
+    return sli_dep_each(rdd, 0, partition, task, push, ctx, err);
+}
+
+static const sli_rdd_ops partition_by_ops = {.name = "partitionBy",
+                                             .compute = compute_partition_by,
+                                             .free = sli_op_free_body,
+                                             .keeps_empty = true};
+
+static sl_code compile_partition_by(sli_runtime *runtime, sli_op *op, sl_error *err)
+{
+    (void)runtime;
+    SL_TRY(sli_op_pair_keys(op, err));
+    if (op->n_keys == 0) {
+        return sl_error_set(err, SL_E_INVALID, "no key columns");
+    }
+    op->out = sl_schema_ref(op->in);
+    return sli_op_by(op, op->keys, op->n_keys, err);
+}
+
+static sl_code compute_sorted(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
+                              void *ctx, sl_error *err)
+{
+    return sli_whole_partition(rdd, partition, task, sli_sort_rows, push, ctx, err);
+}
+
+static const sli_rdd_ops sorted_ops = {.name = "repartitionAndSortWithinPartitions",
+                                       .compute = compute_sorted,
+                                       .free = sli_op_free_body,
+                                       .keeps_empty = true};
+
+static sl_code compile_sorted(sli_runtime *runtime, sli_op *op, sl_error *err)
+{
+    SL_TRY(compile_partition_by(runtime, op, err));
+    return sli_order_parse(&op->order, sli_pair_second(op->text), op->in, err);
+}
+
+static sl_rdd *define(sl_rdd *rdd, const sli_rdd_ops *ops, sli_compile_fn compile, const char *keys,
+                      const char *order, int32_t n_partitions)
+{
+    if (rdd == NULL || rdd->mistake != NULL) {
+        return sli_rdd_inherit(rdd, NULL);
+    }
+    sl_error error = SL_ERROR_INIT;
+    sli_op *op = NULL;
+    int32_t n = 0;
+    sli_pair pair;
+    const char *text = sli_pair_make(&pair, keys, order);
+    sl_code rc = text == NULL ? sl_error_nomem(&error, 0, "a definition")
+                              : sli_partitions_check(rdd->runtime, n_partitions,
+                                                     SLI_MAX_HASH_PARTITIONS, &n, &error);
+    sli_op_key key = {.kind = ops->name, .text = text, .in = rdd->schema};
+    rc = rc != SL_OK ? rc : sli_op_find(rdd->runtime, &key, compile, &op, &error);
+    sli_pair_reset(&pair);
+    return rc == SL_OK ? sli_rdd_keyed(rdd, ops, op, n)
+                       : sli_rdd_wrong(rdd->runtime, ops->name, &error);
+}
+
+sl_rdd *sl_rdd_partition_by(sl_rdd *rdd, const char *keys, int32_t n_partitions)
+{
+    return define(rdd, &partition_by_ops, compile_partition_by, keys, NULL, n_partitions);
+}
+
+sl_rdd *sl_rdd_partition_by_sorted(sl_rdd *rdd, const char *keys, const char *order,
+                                   int32_t n_partitions)
+{
+    return define(rdd, &sorted_ops, compile_sorted, keys, order == NULL ? "" : order, n_partitions);
+}
