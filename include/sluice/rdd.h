@@ -64,12 +64,37 @@ SL_API sl_rdd *sl_rdd_map_values(sl_rdd *rdd, const char *keys, const sl_fn *fn,
 /// which row of its input the rows come from, and they get that row's keys. sl_split does.
 SL_API sl_rdd *sl_rdd_flat_map_values(sl_rdd *rdd, const char *keys, const sl_fn *fn,
                                       const char *args);
+/// One row a partition, also for an empty one: each column a list of the partition's cells.
+SL_API sl_rdd *sl_rdd_glom(sl_rdd *rdd);
+/// Fewer partitions without a shuffle: partition p of n is made of parents p * m / n up to
+/// (p + 1) * m / n, in order. More than there are: as many as there are. 0: the default
+/// parallelism.
+SL_API sl_rdd *sl_rdd_coalesce(sl_rdd *rdd, int32_t n_partitions);
+/// Every row of `a` with every row of `b`: partition i * b's + j pairs partitions i and j.
+/// Columns as sl_rdd_join's.
+SL_API sl_rdd *sl_rdd_cartesian(sl_rdd *a, sl_rdd *b);
+/// Row i of each partition of `a` beside row i of the same partition of `b`; columns as
+/// sl_rdd_join's. Fails: SL_E_INVALID for other numbers of partitions; SL_E_DATA when a partition
+/// has more rows on one side.
+SL_API sl_rdd *sl_rdd_zip(sl_rdd *a, sl_rdd *b);
+/// Adds "index int64": the row's place in the whole RDD, from 0. When there are several partitions
+/// the first action counts their rows by a job of its own, once. Fails: SL_E_INVALID when a column
+/// is named so.
+SL_API sl_rdd *sl_rdd_zip_with_index(sl_rdd *rdd);
+/// Adds "id int64": p, p + n, p + 2 n, ... in partition p of n. No job. Fails: as
+/// sl_rdd_zip_with_index.
+SL_API sl_rdd *sl_rdd_zip_with_unique_id(sl_rdd *rdd);
+/// Each row with probability `fraction`, or, with replacement, as often as a Poisson number of that
+/// mean says. Seeded by (seed, partition): the same rows in every run. Fails: SL_E_INVALID for a
+/// fraction below 0, above 1 without replacement, or above 1,000,000 with it.
+SL_API sl_rdd *sl_rdd_sample(sl_rdd *rdd, bool with_replacement, double fraction, uint64_t seed);
 
 // ---- wide transformations: a shuffle by hash of the key
 //
 // Rows that are partitioned by the same keys into as many partitions already are not moved again:
 // what sl_rdd_partition_by, sl_rdd_reduce_by_key and the others by key make stays so through
-// sl_rdd_where, sl_rdd_filter, sl_rdd_map_values and sl_rdd_flat_map_values.
+// sl_rdd_where, sl_rdd_filter, sl_rdd_map_values, sl_rdd_flat_map_values, sl_rdd_sample and the
+// numbering of rows.
 
 /// Moves rows round robin, deterministic: row j of partition p goes to (p + j) mod n.
 SL_API sl_rdd *sl_rdd_repartition(sl_rdd *rdd, int32_t n_partitions);

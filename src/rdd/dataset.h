@@ -143,6 +143,10 @@ typedef struct sli_rdd_ops {
     /// Narrow deps: which partition of parent `dep` the child partition reads (-1: none). NULL: the
     /// same number.
     int32_t (*parent_of)(const sl_rdd *rdd, int32_t dep, int32_t partition);
+    /// What its tasks rely on and a job of its own finds out: whether it is there, and gets it
+    /// there. NULL: nothing. Thread: driver.
+    bool (*is_ready)(const sl_rdd *rdd);
+    sl_code (*prepare)(sl_rdd *rdd, sl_error *err);
     void (*free)(sl_rdd *rdd); ///< frees `body`
     bool keeps_empty;          ///< no rows in, no rows out, and nothing else happens
     bool

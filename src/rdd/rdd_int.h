@@ -192,6 +192,13 @@ sl_code sli_push_rows(const sl_batch *from, const int32_t *rows, int64_t n, cons
 sl_code sli_push_range(sl_batch *batch, int64_t from, int64_t n, sli_task *task, sli_push_fn push,
                        void *ctx, sl_error *err);
 
+/// Pushes with the rows' places in their source hidden: behind an operator whose partitions are not
+/// its parents' they would point to wrong ones.
+sl_code sli_push_unplaced(sli_task *task, sli_push_fn push, void *ctx, sl_batch *batch,
+                          sl_error *err);
+/// SL_E_DATA when there are more rows than one batch may have.
+sl_code sli_rows_fit(const sli_rows *rows, sl_error *err);
+
 /// Memory of a table that must grow whatever the budget says: it is counted, so that blocks make
 /// room.
 typedef struct sli_weight {
@@ -223,6 +230,31 @@ void sli_order_sort(const sli_order *order, const sl_batch *batch, int32_t *rows
 /// A sli_over_rows: by op->order (sort.c).
 sl_code sli_sort_rows(const sli_op *op, const sl_batch *rows, sli_task *task, sli_push_fn push,
                       void *ctx, sl_error *err);
+
+// ---------------------------------------------------------------- rows of two sides (pairs.c)
+
+/// Pairs of rows on their way. The first five fields are the operator's to set.
+typedef struct sli_pairs {
+    const sli_op *op; ///< keys, rest, rest2: the columns of its result
+    sli_task *task;
+    sli_push_fn push;
+    void *ctx;
+    const sl_batch *right;           ///< all rows of the right side
+    int32_t *left_rows, *right_rows; ///< n pairs, up to SLI_BATCH_ROWS; a right row of -1: nulls
+    int32_t n;
+    const sl_batch **from; ///< for each column of the result: the batch, and
+    int32_t *column;       ///< its column there
+} sli_pairs;
+sl_code sli_pairs_start(sli_pairs *p, sl_error *err); ///< memory of the task's arena
+/// Pushes the pairs there are; `left` is the batch of their left rows.
+sl_code sli_pairs_flush(sli_pairs *p, const sl_batch *left, sl_error *err);
+/// Pushes rows that lie beside each other already; the keys are columns `key_columns` of `keys`.
+sl_code sli_pairs_push(sli_pairs *p, const sl_batch *keys, const int32_t *key_columns,
+                       const sl_batch *left, const sl_batch *right, sl_error *err);
+/// Sets op->rest and op->rest2.
+sl_code sli_op_sides(sli_op *op, sl_error *err);
+/// A sli_compile_fn: all columns of `in` beside all of `in2` (zip.c).
+sl_code sli_compile_beside(sli_runtime *runtime, sli_op *op, sl_error *err);
 
 // ---------------------------------------------------------------- joins (index.c)
 

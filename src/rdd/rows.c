@@ -28,6 +28,16 @@ void sli_rows_reset(sli_rows *rows)
     *rows = (sli_rows){0};
 }
 
+sl_code sli_rows_fit(const sli_rows *rows, sl_error *err)
+{
+    return rows->n_rows <= INT32_MAX
+               ? SL_OK
+               : sl_error_set(
+                     err, SL_E_DATA,
+                     "%lld rows in one partition; 2147483647 fit a batch. Use more partitions",
+                     (long long)rows->n_rows);
+}
+
 sl_code sli_rows_concat(const sli_rows *rows, const sl_schema *schema, sl_batch **out,
                         sl_error *err)
 {
@@ -38,12 +48,7 @@ sl_code sli_rows_concat(const sli_rows *rows, const sl_schema *schema, sl_batch 
         *out = sl_batch_ref(rows->batches[0]);
         return SL_OK;
     }
-    if (rows->n_rows > INT32_MAX) {
-        return sl_error_set(
-            err, SL_E_DATA,
-            "%lld rows in one partition; 2147483647 fit a batch. Use more partitions",
-            (long long)rows->n_rows);
-    }
+    SL_TRY(sli_rows_fit(rows, err));
     return sli_batch_concat((const sl_batch *const *)rows->batches, rows->n, out, err);
 }
 
@@ -89,6 +94,16 @@ sl_code sli_push_range(sl_batch *batch, int64_t from, int64_t n, sli_task *task,
         from += step;
     }
     return SL_OK;
+}
+
+sl_code sli_push_unplaced(sli_task *task, sli_push_fn push, void *ctx, sl_batch *batch,
+                          sl_error *err)
+{
+    int64_t from = task->source_from; // the source counts on from here
+    task->source_from = -1;
+    sl_code rc = push(ctx, batch, err);
+    task->source_from = from;
+    return rc;
 }
 
 void sli_weight_set(sli_weight *weight, int64_t bytes)

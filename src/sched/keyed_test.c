@@ -191,16 +191,6 @@ SL_TEST(count_by_value_counts_equal_rows, "")
     }
 }
 
-static void check_mistake(sl_rdd *rdd, const char *says)
-{
-    sl_error err = SL_ERROR_INIT;
-    assert_int_equal(sl_rdd_check(rdd, &err), SL_E_INVALID);
-    if (strstr(err.text, says) == NULL) {
-        SL_CHECK_TEXT(err.text, says);
-    }
-    sl_rdd_unref(rdd);
-}
-
 SL_TEST(mistakes_of_operators_by_key_are_told, "")
 {
     world w;

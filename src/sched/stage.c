@@ -82,8 +82,19 @@ static sl_code meet_shuffle(sli_run *run, int32_t at, sli_shuffle *shuffle, int6
     return add_stage(run, (sli_stage){.rdd = shuffle->parent, .shuffle = shuffle}, err);
 }
 
-/// Does by a job of its own what tasks will rely on: a broadcast table, the bounds of a sort.
-static sl_code prepare(sl_rdd *rdd, int32_t dep, bool *again, sl_error *err)
+/// Does by a job of its own what tasks will rely on: the first numbers of zipWithIndex's
+/// partitions.
+static sl_code prepare_rdd(sl_rdd *rdd, bool *again, sl_error *err)
+{
+    if (rdd->ops->prepare == NULL || rdd->ops->is_ready(rdd)) {
+        return SL_OK;
+    }
+    *again = true;
+    return rdd->ops->prepare(rdd, err);
+}
+
+/// The same for a dependency: a broadcast table, the bounds of a sort.
+static sl_code prepare_dep(sl_rdd *rdd, int32_t dep, bool *again, sl_error *err)
 {
     sli_dep *d = &rdd->deps[dep];
     if (d->kind == SLI_DEP_BROADCAST && !sli_broadcast_ready(rdd, dep)) {
@@ -111,8 +122,9 @@ static sl_code walk_stage(sli_run *run, int32_t at, int64_t walk, bool *again, s
         }
         rdd->seen = mark;
         run->stages[at].pinned = run->stages[at].pinned || rdd->pinned;
+        SL_TRY(prepare_rdd(rdd, again, err));
         for (int32_t i = 0; i < rdd->n_deps; i++) {
-            SL_TRY(prepare(rdd, i, again, err));
+            SL_TRY(*again ? SL_OK : prepare_dep(rdd, i, again, err));
             if (*again) {
                 return SL_OK;
             }

@@ -238,3 +238,22 @@ sl_error collect_error(sl_rdd *rdd)
     assert_null(batch);
     return err;
 }
+
+void check_mistake(sl_rdd *rdd, const char *says)
+{
+    sl_error err = SL_ERROR_INIT;
+    assert_int_equal(sl_rdd_check(rdd, &err), SL_E_INVALID);
+    if (strstr(err.text, says) == NULL) {
+        SL_CHECK_TEXT(err.text, says);
+    }
+    sl_rdd_unref(rdd);
+}
+
+void check_error(sl_rdd *rdd, sl_code code, const char *says)
+{
+    sl_error err = collect_error(rdd);
+    assert_int_equal(err.code, code);
+    if (strstr(err.text, says) == NULL) {
+        SL_CHECK_TEXT(err.text, says);
+    }
+}

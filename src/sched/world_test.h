@@ -45,6 +45,10 @@ const char *collect_text(sl_rdd *rdd);
 const char *collect_sorted(sl_rdd *rdd);
 /// The error of collecting; the RDD is given back.
 sl_error collect_error(sl_rdd *rdd);
+/// The RDD carries a mistake (SL_E_INVALID) whose text has `says` in it; the RDD is given back.
+void check_mistake(sl_rdd *rdd, const char *says);
+/// Collecting fails so; the RDD is given back.
+void check_error(sl_rdd *rdd, sl_code code, const char *says);
 /// Gives the parent's reference away; returns the child.
 sl_rdd *then(sl_rdd *parent, sl_rdd *child);
 
