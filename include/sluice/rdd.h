@@ -120,11 +120,28 @@ SL_API sl_rdd *sl_rdd_group_by_key(sl_rdd *rdd, const char *keys, int32_t n_part
 /// Duplicates multiply. A column of `b` named as one of `a` gets the suffix "_2". Null keys equal
 /// each other.
 SL_API sl_rdd *sl_rdd_join(sl_rdd *a, sl_rdd *b, const char *keys, int32_t n_partitions);
+/// As sl_rdd_join, with the rows of `a` that have no match: the columns of `b` are nullable, and
+/// null there.
+SL_API sl_rdd *sl_rdd_left_outer_join(sl_rdd *a, sl_rdd *b, const char *keys, int32_t n_partitions);
+/// As sl_rdd_join, with the rows of `b` that have no match: after the others.
+SL_API sl_rdd *sl_rdd_right_outer_join(sl_rdd *a, sl_rdd *b, const char *keys,
+                                       int32_t n_partitions);
+SL_API sl_rdd *sl_rdd_full_outer_join(sl_rdd *a, sl_rdd *b, const char *keys, int32_t n_partitions);
+/// One row a key that either side has: the keys, a list for each other column of `a`, then of `b`
+/// ("_2" as for sl_rdd_join); empty lists where a side has no row. Keys in first-seen order, those
+/// of `a` first.
+SL_API sl_rdd *sl_rdd_cogroup(sl_rdd *a, sl_rdd *b, const char *keys, int32_t n_partitions);
 /// As sl_rdd_join, without a shuffle of `rdd`: `table` is collected once, and each task probes it.
 /// For small tables.
 SL_API sl_rdd *sl_rdd_join_table(sl_rdd *rdd, sl_rdd *table, const char *keys);
 /// Each distinct row once.
 SL_API sl_rdd *sl_rdd_distinct(sl_rdd *rdd, int32_t n_partitions);
+/// Rows that both have, each once, in the order of `a`. Equal types; names are a's.
+SL_API sl_rdd *sl_rdd_intersection(sl_rdd *a, sl_rdd *b, int32_t n_partitions);
+/// Rows of `a` that `b` does not have, as often as `a` has them.
+SL_API sl_rdd *sl_rdd_subtract(sl_rdd *a, sl_rdd *b, int32_t n_partitions);
+/// Rows of `a` whose key `b` does not have; the other columns of `b` do not matter.
+SL_API sl_rdd *sl_rdd_subtract_by_key(sl_rdd *a, sl_rdd *b, const char *keys, int32_t n_partitions);
 /// Total order by the columns ("n desc, word"); a single partition when n_partitions is 1, else by
 /// ranges of a sample.
 SL_API sl_rdd *sl_rdd_sort_by(sl_rdd *rdd, const char *order, int32_t n_partitions);

@@ -9,14 +9,8 @@ enum {
     MAX_CELLS = 16 * SLI_BATCH_ROWS
 }; // of a batch's lists; a batch ends with the key that goes over it
 
-/// Row numbers by group, and where each group begins.
-typedef struct sorted {
-    int32_t *rows;
-    int64_t *from; ///< n_groups + 1
-} sorted;
-
-static sl_code sort_by_group(const int32_t *group, int64_t n_rows, int64_t n_groups, sorted *out,
-                             sl_error *err)
+sl_code sli_by_group_sort(const int32_t *group, int64_t n_rows, int64_t n_groups, sli_by_group *out,
+                          sl_error *err)
 {
     out->rows = sl_alloc(SLI_TAG_RDD, (size_t)(n_rows + 1) * sizeof *out->rows);
     out->from = sl_alloc_array(SLI_TAG_RDD, (size_t)n_groups + 2, sizeof *out->from);
@@ -37,9 +31,15 @@ static sl_code sort_by_group(const int32_t *group, int64_t n_rows, int64_t n_gro
     return SL_OK;
 }
 
-/// The lists of groups [from, to) of one column.
-static void put_lists(const sorted *s, const sl_column *column, int64_t from, int64_t to,
-                      sl_builder *out, int32_t at)
+void sli_by_group_reset(sli_by_group *s)
+{
+    sl_free(s->rows);
+    sl_free(s->from);
+    *s = (sli_by_group){0};
+}
+
+void sli_by_group_lists(const sli_by_group *s, const sl_column *column, int64_t from, int64_t to,
+                        sl_builder *out, int32_t at)
 {
     for (int64_t g = from; g < to; g++) {
         sl_builder_list_begin(out, at);
@@ -51,8 +51,8 @@ static void put_lists(const sorted *s, const sl_column *column, int64_t from, in
 }
 
 static sl_code emit_groups(const sli_op *op, const sl_batch *rows, const sli_groups *groups,
-                           const sorted *s, sl_builder *builder, sli_task *task, sli_push_fn push,
-                           void *ctx, sl_error *err)
+                           const sli_by_group *s, sl_builder *builder, sli_task *task,
+                           sli_push_fn push, void *ctx, sl_error *err)
 {
     int64_t n = sli_groups_count(groups);
     for (int64_t from = 0, to = 0; from < n; from = to) {
@@ -64,7 +64,7 @@ static sl_code emit_groups(const sli_op *op, const sl_batch *rows, const sli_gro
         int32_t at = op->n_keys;
         for (int32_t i = 0; i < sl_schema_columns(op->in); i++) {
             if (!sli_is_key(i, op->keys, op->n_keys)) {
-                put_lists(s, sl_batch_column(rows, i), from, to, builder, at++);
+                sli_by_group_lists(s, sl_batch_column(rows, i), from, to, builder, at++);
             }
         }
         sl_batch *batch = NULL;
@@ -82,22 +82,21 @@ static sl_code group_rows(const sli_op *op, const sl_batch *rows, sli_task *task
     int64_t n = sl_batch_rows(rows);
     sli_groups *groups = NULL;
     sl_builder *builder = NULL;
-    sorted s = {0};
+    sli_by_group s = {0};
     int32_t *group = sl_alloc(SLI_TAG_RDD, (size_t)(n + 1) * sizeof *group);
     sl_code rc = group == NULL
                      ? sl_error_nomem(err, (size_t)n * sizeof *group, "the rows of a groupByKey")
                      : SL_OK;
     rc = rc != SL_OK ? rc : sli_groups_new(&groups, op->in, op->keys, op->n_keys, err);
     rc = rc != SL_OK ? rc : sli_groups_add(groups, rows, NULL, group, err);
-    rc = rc != SL_OK ? rc : sort_by_group(group, n, sli_groups_count(groups), &s, err);
+    rc = rc != SL_OK ? rc : sli_by_group_sort(group, n, sli_groups_count(groups), &s, err);
     rc = rc != SL_OK ? rc : sl_builder_new(&builder, op->out, err);
     rc = rc != SL_OK ? rc : emit_groups(op, rows, groups, &s, builder, task, push, ctx, err);
     sl_builder_free(builder);
     if (groups != NULL) {
         sli_groups_free(groups);
     }
-    sl_free(s.rows);
-    sl_free(s.from);
+    sli_by_group_reset(&s);
     sl_free(group);
     return rc;
 }

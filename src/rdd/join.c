@@ -162,9 +162,8 @@ static sl_code check_types(const sli_op *op, sl_error *err)
     return SL_OK;
 }
 
-static sl_code compile_join(sli_runtime *runtime, sli_op *op, sl_error *err)
+sl_code sli_join_keys(sli_op *op, sl_error *err)
 {
-    (void)runtime;
     sl_code rc = sli_op_keys(op, op->text, op->in2, &op->keys2, err);
     if (rc != SL_OK) {
         return sl_error_wrap(err, rc, "right side");
@@ -176,47 +175,21 @@ static sl_code compile_join(sli_runtime *runtime, sli_op *op, sl_error *err)
     if (op->n_keys == 0) {
         return sl_error_set(err, SL_E_INVALID, "no key columns");
     }
-    SL_TRY(check_types(op, err));
-    int32_t columns = sl_schema_columns(op->in2);
-    op->rest2 = sl_alloc(SLI_TAG_RDD, (size_t)(columns + 1) * sizeof *op->rest2);
-    if (op->rest2 == NULL) {
-        return sl_error_nomem(err, (size_t)columns * sizeof *op->rest2, "the columns of a join");
-    }
-    for (int32_t i = 0; i < columns; i++) {
-        if (!sli_is_key(i, op->keys2, op->n_keys)) {
-            op->rest2[op->n_rest2++] = i;
-        }
-    }
+    return check_types(op, err);
+}
+
+static sl_code compile_join(sli_runtime *runtime, sli_op *op, sl_error *err)
+{
+    (void)runtime;
+    SL_TRY(sli_join_keys(op, err));
+    SL_TRY(sli_op_sides(op, err));
     SL_TRY(sli_op_by(op, NULL, op->n_keys, err));
     return sli_schema_joined(op->in, op->keys, op->in2, op->keys2, op->n_keys, &op->out, err);
 }
 
-static sl_code find_join(const sl_rdd *a, const sl_rdd *b, const char *keys, sli_op **op,
-                         sl_error *err)
-{
-    sli_op_key key = {
-        .kind = join_ops.name, .text = keys == NULL ? "" : keys, .in = a->schema, .in2 = b->schema};
-    return sli_op_find(a->runtime, &key, compile_join, op, err);
-}
-
 sl_rdd *sl_rdd_join(sl_rdd *a, sl_rdd *b, const char *keys, int32_t n_partitions)
 {
-    if (a == NULL || b == NULL || a->mistake != NULL || b->mistake != NULL) {
-        return sli_rdd_inherit(a, b);
-    }
-    sl_error error = SL_ERROR_INIT;
-    sli_op *op = NULL;
-    int32_t n = 0;
-    sli_dep deps[2];
-    sl_code rc =
-        sli_partitions_check(a->runtime, n_partitions, SLI_MAX_HASH_PARTITIONS, &n, &error);
-    rc = rc != SL_OK ? rc : find_join(a, b, keys, &op, &error);
-    rc = rc != SL_OK ? rc : sli_keyed_deps(a, b, op, n, deps, &error);
-    if (rc != SL_OK) {
-        sli_op_unref(op);
-        return sli_rdd_wrong(a->runtime, join_ops.name, &error);
-    }
-    return sli_rdd_by(sli_rdd_new(a->runtime, &join_ops, op->out, n, deps, 2, op), op);
+    return sli_rdd_of_sides(a, b, &join_ops, compile_join, keys, n_partitions);
 }
 
 // ---------------------------------------------------------------- a small table on the right
@@ -278,6 +251,14 @@ sl_code sli_broadcast_prepare(sl_rdd *rdd, int32_t dep, sl_error *err)
     index->next = table->indexes;
     table->indexes = index;
     return SL_OK;
+}
+
+static sl_code find_join(const sl_rdd *a, const sl_rdd *b, const char *keys, sli_op **op,
+                         sl_error *err)
+{
+    sli_op_key key = {
+        .kind = join_ops.name, .text = keys == NULL ? "" : keys, .in = a->schema, .in2 = b->schema};
+    return sli_op_find(a->runtime, &key, compile_join, op, err);
 }
 
 sl_rdd *sl_rdd_join_table(sl_rdd *rdd, sl_rdd *table, const char *keys)

@@ -66,8 +66,38 @@ sl_code sli_keyed_deps(sl_rdd *a, sl_rdd *b, const sli_op *op, int32_t n_partiti
     sl_code rc = sli_keyed_dep(b, op->keys2, op->n_keys, n_partitions, &out[1], err);
     if (rc != SL_OK) {
         sli_dep_reset(&out[0]);
+        return rc;
     }
-    return rc;
+    if (out[0].shuffle != NULL) {
+        out[0].shuffle->unique = op->unique;
+    }
+    if (out[1].shuffle != NULL) {
+        out[1].shuffle->unique = op->unique2;
+    }
+    return SL_OK;
+}
+
+sl_rdd *sli_rdd_of_sides(sl_rdd *a, sl_rdd *b, const sli_rdd_ops *ops, sli_compile_fn compile,
+                         const char *keys, int32_t n_partitions)
+{
+    if (a == NULL || b == NULL || a->mistake != NULL || b->mistake != NULL) {
+        return sli_rdd_inherit(a, b);
+    }
+    sl_error error = SL_ERROR_INIT;
+    sli_op *op = NULL;
+    int32_t n = 0;
+    sli_dep deps[2];
+    sli_op_key key = {
+        .kind = ops->name, .text = keys == NULL ? "" : keys, .in = a->schema, .in2 = b->schema};
+    sl_code rc =
+        sli_partitions_check(a->runtime, n_partitions, SLI_MAX_HASH_PARTITIONS, &n, &error);
+    rc = rc != SL_OK ? rc : sli_op_find(a->runtime, &key, compile, &op, &error);
+    rc = rc != SL_OK ? rc : sli_keyed_deps(a, b, op, n, deps, &error);
+    if (rc != SL_OK) {
+        sli_op_unref(op);
+        return sli_rdd_wrong(a->runtime, ops->name, &error);
+    }
+    return sli_rdd_by(sli_rdd_new(a->runtime, ops, op->out, n, deps, 2, op), op);
 }
 
 sl_rdd *sli_rdd_keyed(sl_rdd *parent, const sli_rdd_ops *ops, sli_op *op, int32_t n_partitions)

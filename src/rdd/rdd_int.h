@@ -20,8 +20,10 @@ struct sli_op {
     char *text;       ///< arguments; may be NULL
     const sl_schema *in, *in2;
     // ---- what it resolved to
-    sl_schema *out, *made; ///< of the RDD; of what a user function makes, when that is another
-    sl_schema *values;     ///< mapValues: of what the function gets
+    sl_schema *out;    ///< of the RDD
+    sl_schema *made;   ///< of what a user function makes; outer joins: `in`, all columns nullable;
+                       ///< cogroup: the keys
+    sl_schema *values; ///< mapValues: of what the function gets; outer joins: as `made`, of `in2`
     sli_projection *projection;
     sli_condition *condition;
     sli_agg_plan *plan;
@@ -31,9 +33,9 @@ struct sli_op {
     int32_t *rest2;        ///< join: the columns of `in2` that are no keys
     int32_t n_rest2;
     struct sli_order *order;
-    int32_t *by, n_by; ///< columns of `out` by whose hash its rows lie; n_by 0: not known
-    bool raw;          ///< rows go over as they are and are combined behind the shuffle
-    bool unique;       ///< only the first row of a key needs to go over
+    int32_t *by, n_by;    ///< columns of `out` by whose hash its rows lie; n_by 0: not known
+    bool raw;             ///< rows go over as they are and are combined behind the shuffle
+    bool unique, unique2; ///< only the first row of a key needs to go over; of `in2`
 };
 
 typedef struct sli_op_key {
@@ -102,6 +104,9 @@ sl_code sli_keyed_dep(sl_rdd *parent, const int32_t *keys, int32_t n_keys, int32
 sl_code sli_keyed_deps(sl_rdd *a, sl_rdd *b, const sli_op *op, int32_t n_partitions, sli_dep *out,
                        sl_error *err);
 void sli_dep_reset(sli_dep *dep);
+/// A child of two by hash of their keys. `keys` is its operator's text.
+sl_rdd *sli_rdd_of_sides(sl_rdd *a, sl_rdd *b, const sli_rdd_ops *ops, sli_compile_fn compile,
+                         const char *keys, int32_t n_partitions);
 /// A child of one parent by hash of op->keys, narrow or wide as sli_keyed_dep; behind a shuffle as
 /// sli_shuffle_make makes it.
 sl_rdd *sli_rdd_keyed(sl_rdd *parent, const sli_rdd_ops *ops, SL_TAKES sli_op *op,
@@ -178,6 +183,16 @@ sl_code sli_rest_of(const sl_schema *in, const int32_t *keys, int32_t n_keys, in
 /// Keys, the rest of a, the rest of b with "_2" behind names that are taken.
 sl_code sli_schema_joined(const sl_schema *a, const int32_t *keys_a, const sl_schema *b,
                           const int32_t *keys_b, int32_t n_keys, sl_schema **out, sl_error *err);
+/// What becomes of a side's columns that are no keys.
+typedef enum sli_form { SLI_AS_IT_IS, SLI_NULLABLE, SLI_LISTS } sli_form;
+/// As sli_schema_joined, of the two sides of op. Keys may come from the right unless the left is as
+/// it is.
+sl_code sli_schema_sides(const sli_op *op, sli_form left, sli_form right, sl_schema **out,
+                         sl_error *err);
+/// The same with all columns nullable.
+sl_code sli_schema_nullable(const sl_schema *in, sl_schema **out, sl_error *err);
+/// SL_E_INVALID when the types differ.
+sl_code sli_schemas_check(const sl_schema *a, const sl_schema *b, sl_error *err);
 bool sli_is_key(int32_t column, const int32_t *keys, int32_t n_keys);
 
 // ---------------------------------------------------------------- lists of batches (rows.c)
@@ -256,7 +271,26 @@ sl_code sli_op_sides(sli_op *op, sl_error *err);
 /// A sli_compile_fn: all columns of `in` beside all of `in2` (zip.c).
 sl_code sli_compile_beside(sli_runtime *runtime, sli_op *op, sl_error *err);
 
-// ---------------------------------------------------------------- joins (index.c)
+// ---------------------------------------------------------------- rows by group (group.c)
+
+/// Row numbers by group, those of a group in their order, and where each group begins.
+typedef struct sli_by_group {
+    int32_t *rows;
+    int64_t *from; ///< n_groups + 1
+} sli_by_group;
+/// A zeroed *out is to be reset also after a failure.
+sl_code sli_by_group_sort(const int32_t *group, int64_t n_rows, int64_t n_groups, sli_by_group *out,
+                          sl_error *err);
+/// Appends the lists of groups [from, to) of one column.
+void sli_by_group_lists(const sli_by_group *s, const sl_column *column, int64_t from, int64_t to,
+                        sl_builder *out, int32_t at);
+void sli_by_group_reset(sli_by_group *s);
+
+// ---------------------------------------------------------------- joins (join.c, index.c)
+
+/// Sets op->keys and op->keys2 from op->text. Fails: SL_E_INVALID for columns that are not there or
+/// have other types.
+sl_code sli_join_keys(sli_op *op, sl_error *err);
 
 /// The rows of one side by key. Never changed after it was made.
 typedef struct sli_index {

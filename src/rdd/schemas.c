@@ -66,12 +66,17 @@ static sl_code finish(sli_str *text, sl_schema **out, sl_error *err)
     return rc;
 }
 
+sl_code sli_schemas_check(const sl_schema *a, const sl_schema *b, sl_error *err)
+{
+    return sli_schemas_same_types(a, b)
+               ? SL_OK
+               : sl_error_set(err, SL_E_INVALID, "the types differ: \"%.150s\" and \"%.150s\"",
+                              sl_schema_text(a), sl_schema_text(b));
+}
+
 sl_code sli_schema_union(const sl_schema *a, const sl_schema *b, sl_schema **out, sl_error *err)
 {
-    if (!sli_schemas_same_types(a, b)) {
-        return sl_error_set(err, SL_E_INVALID, "the types differ: \"%.150s\" and \"%.150s\"",
-                            sl_schema_text(a), sl_schema_text(b));
-    }
+    SL_TRY(sli_schemas_check(a, b, err));
     sli_str text = {.tag = SLI_TAG_RDD};
     for (int32_t i = 0; i < sl_schema_columns(a); i++) {
         bool add = sl_schema_field(b, i)->nullable && !sl_schema_field(a, i)->nullable;
@@ -149,22 +154,74 @@ sl_code sli_schema_grouped(const sl_schema *in, const int32_t *keys, int32_t n_k
     return finish(&text, out, err);
 }
 
+static void put_nullable(sli_str *text, const char *name, const char *suffix, sl_text type)
+{
+    put_column(text, name, suffix, type);
+    sli_str_text(text, type.data[type.size - 1] == '?' ? "" : "?");
+}
+
+sl_code sli_schema_nullable(const sl_schema *in, sl_schema **out, sl_error *err)
+{
+    sli_str text = {.tag = SLI_TAG_RDD};
+    for (int32_t i = 0; i < sl_schema_columns(in); i++) {
+        put_nullable(&text, sl_schema_field(in, i)->name, "", sli_column_type_text(in, i));
+    }
+    return finish(&text, out, err);
+}
+
+/// One side of two: `other` has the names that are taken, or is NULL.
+typedef struct side {
+    const sl_schema *schema;
+    const int32_t *keys;
+    sli_form form;
+    const sl_schema *other;
+} side;
+
+static void put_rest(sli_str *text, const side *s, int32_t n_keys)
+{
+    for (int32_t i = 0; i < sl_schema_columns(s->schema); i++) {
+        const char *name = sl_schema_field(s->schema, i)->name;
+        bool taken = s->other != NULL && sl_schema_find(s->other, name) >= 0;
+        sl_text type = sli_column_type_text(s->schema, i);
+        if (sli_is_key(i, s->keys, n_keys)) {
+            continue;
+        }
+        if (s->form == SLI_NULLABLE) {
+            put_nullable(text, name, taken ? "_2" : "", type);
+        } else if (s->form == SLI_LISTS) {
+            put_column(text, name, taken ? "_2 list<" : " list<", type);
+            sli_str_char(text, '>');
+        } else {
+            put_column(text, name, taken ? "_2" : "", type);
+        }
+    }
+}
+
+static sl_code put_sides(const side *a, const side *b, int32_t n_keys, sl_schema **out,
+                         sl_error *err)
+{
+    sli_str text = {.tag = SLI_TAG_RDD};
+    for (int32_t i = 0; i < n_keys; i++) {
+        const char *name = sl_schema_field(a->schema, a->keys[i])->name;
+        bool nullable = a->form != SLI_AS_IT_IS && sl_schema_field(b->schema, b->keys[i])->nullable;
+        (nullable ? put_nullable : put_column)(&text, name, "",
+                                               sli_column_type_text(a->schema, a->keys[i]));
+    }
+    put_rest(&text, a, n_keys);
+    put_rest(&text, b, n_keys);
+    return finish(&text, out, err);
+}
+
+sl_code sli_schema_sides(const sli_op *op, sli_form left, sli_form right, sl_schema **out,
+                         sl_error *err)
+{
+    side a = {op->in, op->keys, left, NULL}, b = {op->in2, op->keys2, right, op->in};
+    return put_sides(&a, &b, op->n_keys, out, err);
+}
+
 sl_code sli_schema_joined(const sl_schema *a, const int32_t *keys_a, const sl_schema *b,
                           const int32_t *keys_b, int32_t n_keys, sl_schema **out, sl_error *err)
 {
-    sli_str text = {.tag = SLI_TAG_RDD};
-    put_picked(&text, a, keys_a, n_keys);
-    for (int32_t i = 0; i < sl_schema_columns(a); i++) {
-        if (!sli_is_key(i, keys_a, n_keys)) {
-            put_column(&text, sl_schema_field(a, i)->name, "", sli_column_type_text(a, i));
-        }
-    }
-    for (int32_t i = 0; i < sl_schema_columns(b); i++) {
-        if (!sli_is_key(i, keys_b, n_keys)) {
-            const char *name = sl_schema_field(b, i)->name;
-            put_column(&text, name, sl_schema_find(a, name) >= 0 ? "_2" : "",
-                       sli_column_type_text(b, i));
-        }
-    }
-    return finish(&text, out, err);
+    side left = {a, keys_a, SLI_AS_IT_IS, NULL}, right = {b, keys_b, SLI_AS_IT_IS, a};
+    return put_sides(&left, &right, n_keys, out, err);
 }
