@@ -65,5 +65,7 @@ SL_BEGIN_DECLS
 /// 16-byte aligned bytes that live until the arena is reset or freed; NULL when refused. `size` 0
 /// gives a pointer of its own. Thread: one at a time per arena.
 SL_API SL_MUST_USE void *sl_arena_alloc(sl_arena *arena, size_t size);
+/// Gives back a text that a function has handed out; accepts NULL. Thread: any.
+SL_API void sl_text_free(SL_TAKES char *text);
 
 SL_END_DECLS

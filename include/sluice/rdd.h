@@ -152,9 +152,17 @@ SL_API sl_rdd *sl_rdd_sort_by(sl_rdd *rdd, const char *order, int32_t n_partitio
 /// argument.
 SL_API sl_rdd *sl_rdd_persist(sl_rdd *rdd, sl_level level);
 SL_API void sl_rdd_unpersist(sl_rdd *rdd);
+/// Cuts the lineage after the first action that computed all of it: the rows are kept at
+/// SL_MEMORY_AND_DISK (or the level set before) and the parents given up, so a lineage that would
+/// grow with a loop does not. What is lost then can't be computed again: the action says so
+/// (SL_E_STATE). Returns its argument.
+SL_API sl_rdd *sl_rdd_local_checkpoint(sl_rdd *rdd);
 SL_API sl_rdd *sl_rdd_named(sl_rdd *rdd,
                             const char *name); ///< for status and progress; returns its argument
 SL_API int32_t sl_rdd_partitions(const sl_rdd *rdd);
+/// The lineage as text, laid out as Spark's toDebugString: a line an RDD, a "+-" where a shuffle
+/// cuts, at most 1,000 lines. The caller frees it with sl_text_free. NULL without memory.
+SL_API char *sl_rdd_debug_text(const sl_rdd *rdd);
 SL_API const sl_schema *sl_rdd_schema(const sl_rdd *rdd); ///< NULL when a mistake sticks to it
 SL_API SL_MUST_USE sl_code sl_rdd_check(const sl_rdd *rdd,
                                         sl_error *err); ///< the mistake that sticks to it

@@ -8,8 +8,6 @@
 
 SL_BEGIN_DECLS
 
-SL_API void sl_text_free(SL_TAKES char *text); ///< accepts NULL
-
 /// Help on a topic, wrapped to `columns`: "options", "sources", "sinks", "formats". Fails:
 /// SL_E_NOT_FOUND with the topics.
 SL_API SL_MUST_USE sl_code sl_help_text(const char *topic, int32_t columns, char **out,

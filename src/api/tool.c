@@ -4,11 +4,6 @@
 #include "api/host.h"
 #include "sluice/tool.h"
 
-void sl_text_free(char *text)
-{
-    sl_free(text);
-}
-
 const char *sl_version(void)
 {
     return SL_VERSION_TEXT;

@@ -199,3 +199,8 @@ char *sli_str_take(sli_str *s)
     *s = (sli_str){.tag = s->tag};
     return data;
 }
+
+void sl_text_free(char *text)
+{
+    sl_free(text);
+}

@@ -63,6 +63,7 @@ struct sli_runtime {
     // ---- rdd's own; zero at first, given back by sli_runtime_reset
     sli_op_cache *ops;
     _Atomic int32_t next_chunk; ///< names the chunks of cached partitions
+    sl_rdd *to_cut;             ///< local checkpoints that are not kept whole yet; no references
 };
 /// Frees what rdd/ keeps in a runtime; RDDs that are still there keep what they need.
 /// sli_sched_free calls it.
@@ -181,6 +182,8 @@ struct sl_rdd {
     int64_t rows_expected;
     struct sli_index *indexes; ///< of a broadcast parent: made by sli_broadcast_prepare
     sl_rdd *link;              ///< list of RDDs that are being freed
+    bool is_to_cut; ///< in the runtime's list: a local checkpoint that still has its lineage
+    sl_rdd *next_to_cut;
     // ---- sched's own. Thread: driver
     int64_t seen; ///< the last walk that met it
 };
@@ -197,6 +200,12 @@ sl_rdd *sli_rdd_mistake(sli_runtime *runtime, sl_code code, const char *fmt, ...
 /// cached on the way, when the RDD has a level). Thread: task.
 sl_code sli_rdd_each(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push, void *ctx,
                      sl_error *err);
+
+/// Whether every partition is kept in blocks, so that nothing below has to be computed.
+bool sli_rdd_is_kept(const sl_rdd *rdd);
+/// Cuts the lineages of local checkpoints that are kept whole. Called when a job or action has
+/// ended and none runs. Thread: driver.
+void sli_runtime_cut(sli_runtime *runtime);
 
 /// Whether every row of a broadcast parent is there for the RDD's tasks; and gets them there, by a
 /// job of its own. Thread: driver.

@@ -241,6 +241,19 @@ static sl_code each_cached(sl_rdd *rdd, int32_t partition, sli_task *task, sli_p
     return compute_and_keep(rdd, partition, task, c.pushed, push, ctx, err);
 }
 
+bool sli_rdd_is_kept(const sl_rdd *rdd)
+{
+    if (rdd->level == SL_LEVEL_NONE) {
+        return false;
+    }
+    for (int32_t i = 0; i < rdd->n_partitions; i++) {
+        if (!sli_blocks_has(rdd->runtime->blocks, block_of(rdd, i, 0))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 sl_code sli_rdd_each(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push, void *ctx,
                      sl_error *err)
 {

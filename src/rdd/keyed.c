@@ -52,20 +52,13 @@ sl_code sli_keyed_dep(sl_rdd *parent, const int32_t *keys, int32_t n_keys, int32
     return SL_OK;
 }
 
-void sli_dep_reset(sli_dep *dep)
-{
-    sli_shuffle_free(dep->shuffle);
-    sl_rdd_unref(dep->parent);
-    *dep = (sli_dep){0};
-}
-
 sl_code sli_keyed_deps(sl_rdd *a, sl_rdd *b, const sli_op *op, int32_t n_partitions, sli_dep *out,
                        sl_error *err)
 {
     SL_TRY(sli_keyed_dep(a, op->keys, op->n_keys, n_partitions, &out[0], err));
     sl_code rc = sli_keyed_dep(b, op->keys2, op->n_keys, n_partitions, &out[1], err);
     if (rc != SL_OK) {
-        sli_dep_reset(&out[0]);
+        sli_deps_free(out, 1);
         return rc;
     }
     if (out[0].shuffle != NULL) {

@@ -1,5 +1,4 @@
-// lineage.c — RDDs as nodes: making them, mistakes that stick, giving them back, telling their
-// lineage.
+// lineage.c — RDDs as nodes: making them, mistakes that stick, giving them back.
 #include "rdd/rdd_int.h"
 
 #include "base/hash.h"
@@ -10,7 +9,7 @@
 
 static const sli_rdd_ops mistake_ops = {.name = "mistake"};
 
-static void free_deps(const sli_dep *deps, int32_t n_deps)
+void sli_deps_free(const sli_dep *deps, int32_t n_deps)
 {
     for (int32_t i = 0; i < n_deps; i++) {
         if (deps[i].shuffle != NULL) {
@@ -61,7 +60,7 @@ sl_rdd *sli_rdd_new(sli_runtime *runtime, const sli_rdd_ops *ops, const sl_schem
                     int32_t n_partitions, const sli_dep *deps, int32_t n_deps, void *body)
 {
     if (n_partitions < 0 || n_partitions > SLI_MAX_PARTITIONS) {
-        free_deps(deps, n_deps);
+        sli_deps_free(deps, n_deps);
         sl_rdd rest = {.body = body};
         if (ops->free != NULL) {
             ops->free(&rest);
@@ -76,7 +75,7 @@ sl_rdd *sli_rdd_new(sli_runtime *runtime, const sli_rdd_ops *ops, const sl_schem
     }
     sl_rdd *rdd = depth > SLI_MAX_NARROW ? NULL : new_node(runtime, ops, n_partitions, n_deps);
     if (rdd == NULL) {
-        free_deps(deps, n_deps);
+        sli_deps_free(deps, n_deps);
         sl_rdd rest = {.body = body};
         if (ops->free != NULL) {
             ops->free(&rest);
@@ -186,6 +185,9 @@ static bool was_last(sl_rdd *rdd)
 /// nothing recurses.
 static void free_node(sl_rdd *rdd, sl_rdd **list)
 {
+    if (rdd->is_to_cut) {
+        sli_rdd_unlist(rdd);
+    }
     if (rdd->level != SL_LEVEL_NONE) {
         sli_blocks_remove_owner(rdd->runtime->blocks, SLI_BLOCK_RDD, rdd->id);
     }
@@ -292,52 +294,4 @@ uint64_t sli_operator_id(const sl_rdd *rdd)
     uint64_t id = sli_hash64(rdd->ops->name, strlen(rdd->ops->name));
     id = rdd->uid == NULL ? id : sli_mix64(id ^ sli_hash64(rdd->uid, strlen(rdd->uid)));
     return sli_mix64(id ^ (uint64_t)rdd->depth);
-}
-
-// ---------------------------------------------------------------- telling
-
-static void tell_one(const sl_rdd *rdd, int32_t indent, bool wide, sli_str *out)
-{
-    static const char *const levels[] = {"", " [MEMORY_ONLY]", " [MEMORY_AND_DISK]",
-                                         " [DISK_ONLY]"};
-    sli_str_printf(out, "(%d) ", rdd->n_partitions);
-    for (int32_t i = 0; i < indent; i++) {
-        sli_str_text(out, i + 1 < indent || !wide ? "|  " : "+- ");
-    }
-    sli_str_text(out, rdd->ops->name);
-    if (rdd->uid != NULL) {
-        sli_str_printf(out, " %s", rdd->uid);
-    }
-    if (rdd->name != NULL) {
-        sli_str_printf(out, " '%s'", rdd->name);
-    }
-    sli_str_text(out, levels[rdd->level]);
-    if (rdd->mistake != NULL) {
-        sli_str_printf(out, ": %s", rdd->mistake->text);
-    }
-    sli_str_char(out, '\n');
-}
-
-enum { MAX_TOLD = 1000 }; // lines: a lineage that joins with itself would be told for ever
-
-static void tell(const sl_rdd *rdd, int32_t indent, bool wide, int32_t *left, sli_str *out)
-{
-    if (*left <= 0) {
-        return;
-    }
-    if (--*left == 0) {
-        sli_str_text(out, "...\n");
-        return;
-    }
-    tell_one(rdd, indent, wide, out);
-    for (int32_t i = 0; i < rdd->n_deps; i++) {
-        bool shuffled = rdd->deps[i].kind != SLI_DEP_NARROW;
-        tell(rdd->deps[i].parent, indent + (shuffled || rdd->n_deps > 1), shuffled, left, out);
-    }
-}
-
-void sli_rdd_debug(const sl_rdd *rdd, sli_str *out)
-{
-    int32_t left = MAX_TOLD;
-    tell(rdd, 0, false, &left, out);
 }

@@ -159,11 +159,38 @@ SL_TEST(debug_text_shows_the_lineage, "")
     sli_str text = {.tag = SLI_TAG_TEST};
     sli_rdd_debug(all, &text);
     SL_CHECK_TEXT(text.data, "(5) union\n"
-                             "(3) |  reduceByKey [MEMORY_ONLY]\n"
-                             "(2) |  +- where where-1\n"
-                             "(2) |  |  empty 'input'\n"
-                             "(2) |  empty 'input'\n");
+                             " |  reduceByKey [MEMORY_ONLY]\n"
+                             " +-(2) where where-1\n"
+                             "    |  empty 'input'\n"
+                             " |  empty 'input'\n");
     sli_str_reset(&text);
+    sl_rdd *joined = sl_rdd_join(big, in, "word", 10);
+    char *told = sl_rdd_debug_text(joined);
+    SL_CHECK_TEXT(told, "(10) join\n"
+                        " +-(2) where where-1\n"
+                        " |  |  empty 'input'\n"
+                        " +-(2) empty 'input'\n");
+    sl_text_free(told);
+    sl_rdd_unref(joined);
+    sl_rdd *wrong = sl_rdd_where(in, "m > 1");
+    told = sl_rdd_debug_text(wrong);
+    assert_non_null(strstr(told, "(0) mistake: where: "));
+    sl_text_free(told);
+    sl_rdd_unref(wrong);
+    assert_null(sl_rdd_debug_text(NULL));
+    for (int i = 0; i < 12; i++) { // 2^12 lines and more, if all were told
+        sl_rdd *twice = sl_rdd_union(all, all);
+        sl_rdd_unref(all);
+        all = twice;
+    }
+    told = sl_rdd_debug_text(all);
+    int lines = 0;
+    for (const char *c = told; *c != '\0'; c++) {
+        lines += *c == '\n';
+    }
+    assert_int_equal(lines, 1001);
+    assert_string_equal(told + strlen(told) - 4, "...\n");
+    sl_text_free(told);
     sums->level = SL_LEVEL_NONE; // this runtime has no blocks
     sl_rdd_unref(all);
     sl_rdd_unref(sums);

@@ -80,6 +80,10 @@ sl_code sli_op_pair_keys(sli_op *op, sl_error *err);
 sl_rdd *sli_rdd_inherit(const sl_rdd *a, const sl_rdd *b);
 /// An RDD that carries *error with "operator: " before it.
 sl_rdd *sli_rdd_wrong(sli_runtime *runtime, const char *operator_name, const sl_error *error);
+/// Gives back parents and shuffles.
+void sli_deps_free(const sli_dep *deps, int32_t n_deps);
+/// Takes a local checkpoint off the list of those to be cut (checkpoint.c).
+void sli_rdd_unlist(sl_rdd *rdd);
 /// A narrow child with `op` (taken) as its body.
 sl_rdd *sli_rdd_narrow(sl_rdd *parent, const sli_rdd_ops *ops, SL_TAKES sli_op *op);
 /// A child behind a shuffle (taken). `schema` is shared, `op` taken.
@@ -103,7 +107,6 @@ sl_code sli_keyed_dep(sl_rdd *parent, const int32_t *keys, int32_t n_keys, int32
 /// On `a` by op->keys and on `b` by op->keys2.
 sl_code sli_keyed_deps(sl_rdd *a, sl_rdd *b, const sli_op *op, int32_t n_partitions, sli_dep *out,
                        sl_error *err);
-void sli_dep_reset(sli_dep *dep);
 /// A child of two by hash of their keys. `keys` is its operator's text.
 sl_rdd *sli_rdd_of_sides(sl_rdd *a, sl_rdd *b, const sli_rdd_ops *ops, sli_compile_fn compile,
                          const char *keys, int32_t n_partitions);

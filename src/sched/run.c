@@ -134,7 +134,9 @@ void sli_sched_enter(sli_sched *sched)
 
 void sli_sched_leave(sli_sched *sched)
 {
-    sched->depth--;
+    if (--sched->depth == 0) {
+        sli_runtime_cut(sched->runtime);
+    }
 }
 
 bool sli_sched_is_cancelled(const sli_sched *sched)

@@ -39,19 +39,6 @@ static bool is_written(const sli_shuffle *shuffle)
     return true;
 }
 
-static bool is_cached(const sl_rdd *rdd)
-{
-    if (rdd->level == SL_LEVEL_NONE) {
-        return false;
-    }
-    for (int32_t i = 0; i < rdd->n_partitions; i++) {
-        if (!sli_blocks_has(rdd->runtime->blocks, (sli_block_id){SLI_BLOCK_RDD, rdd->id, i, 0})) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static sl_code add_stage(sli_run *run, sli_stage stage, sl_error *err)
 {
     if (run->n_stages == run->stage_capacity) {
@@ -117,7 +104,7 @@ static sl_code walk_stage(sli_run *run, int32_t at, int64_t walk, bool *again, s
     SL_TRY(push(sched, run->stages[at].rdd, &n, err));
     while (n > 0) {
         sl_rdd *rdd = sched->stack[--n];
-        if (rdd->seen == mark || is_cached(rdd)) {
+        if (rdd->seen == mark || sli_rdd_is_kept(rdd)) {
             continue;
         }
         rdd->seen = mark;
