@@ -174,6 +174,47 @@ SL_API SL_MUST_USE sl_code sl_rdd_collect(sl_rdd *rdd, sl_batch **out, sl_error 
 /// As sl_rdd_collect, at most `n` rows, reading only as many partitions as needed.
 SL_API SL_MUST_USE sl_code sl_rdd_take(sl_rdd *rdd, int64_t n, sl_batch **out, sl_error *err);
 SL_API SL_MUST_USE sl_code sl_rdd_count(sl_rdd *rdd, int64_t *out, sl_error *err);
+/// The first row. Fails: SL_E_NOT_FOUND when there is none.
+SL_API SL_MUST_USE sl_code sl_rdd_first(sl_rdd *rdd, sl_batch **out, sl_error *err);
+/// Reads only as many partitions as needed.
+SL_API SL_MUST_USE sl_code sl_rdd_is_empty(sl_rdd *rdd, bool *out, sl_error *err);
+/// The `n` rows that come first in an order ("n desc, word"), in that order; equal rows as they
+/// stand in the RDD; none when `n` is not above 0. Each partition keeps `n` rows at most. Spark's
+/// takeOrdered, and with "desc" its top.
+SL_API SL_MUST_USE sl_code sl_rdd_take_ordered(sl_rdd *rdd, const char *order, int64_t n,
+                                               sl_batch **out, sl_error *err);
+/// `n` rows picked at random, in random order; without replacement all when there are fewer. The
+/// same rows in every run with the same seed. Runs one job, with replacement two. Fails:
+/// SL_E_INVALID for `n` below 0.
+SL_API SL_MUST_USE sl_code sl_rdd_take_sample(sl_rdd *rdd, bool with_replacement, int64_t n,
+                                              uint64_t seed, sl_batch **out, sl_error *err);
+/// One row of aggregations over all rows: "sum(v), min(v), stdev(v)". Combined in each partition,
+/// merged in partition order. What reduce, fold, aggregate, treeAggregate, max, min, sum, mean,
+/// stdev and stats are in Spark. Of no rows: the row that the aggregations have for none.
+SL_API SL_MUST_USE sl_code sl_rdd_aggregate(sl_rdd *rdd, const char *aggregations, sl_batch **out,
+                                            sl_error *err);
+/// counts[i] = rows whose number lies in [bounds[i], bounds[i + 1]), the last bucket with its end;
+/// nulls, NaN and what lies outside are not counted. `column` is of a number type. Fails:
+/// SL_E_INVALID for fewer than two bounds, or bounds that do not go up.
+SL_API SL_MUST_USE sl_code sl_rdd_histogram(sl_rdd *rdd, const char *column, const double *bounds,
+                                            int32_t n_bounds, int64_t *counts, sl_error *err);
+/// What is known of a number after part of the work. `low` to `high` holds it with the confidence
+/// asked for.
+typedef struct sl_estimate {
+    double mean, low, high;
+    bool final; ///< every partition was counted: low = mean = high
+} sl_estimate;
+/// Counts partitions, in an order drawn once, until done or `timeout_us` has passed, then estimates
+/// from those counted: a normal interval, as wide as their differences say and at least as wide as
+/// Spark's CountEvaluator makes it. When none has a row nothing is known: 0, between 0 and
+/// infinity. What has begun is counted to its end. Fails: SL_E_INVALID for a `confidence` outside
+/// (0, 1) or a time below 0.
+SL_API SL_MUST_USE sl_code sl_rdd_count_approx(sl_rdd *rdd, int64_t timeout_us, double confidence,
+                                               sl_estimate *out, sl_error *err);
+/// About how many distinct rows there are (HyperLogLog), within a standard error of `relative_sd`,
+/// 0.002 to 0.4; the same number in every run. Fails: SL_E_INVALID for another.
+SL_API SL_MUST_USE sl_code sl_rdd_count_approx_distinct(sl_rdd *rdd, double relative_sd,
+                                                        int64_t *out, sl_error *err);
 /// Calls `each` for every batch, one partition after the other in order, on the calling thread.
 SL_API SL_MUST_USE sl_code sl_rdd_foreach(sl_rdd *rdd,
                                           sl_code (*each)(void *ctx, int32_t partition,

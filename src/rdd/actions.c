@@ -1,4 +1,5 @@
-// actions.c — what runs a job and hands its rows to the caller: collect, take, count, foreach.
+// actions.c — what runs a job and hands its rows to the caller: collect, take, first, count,
+// aggregate, foreach.
 #include "rdd/rdd_int.h"
 
 static sl_code run(sl_rdd *rdd, const int32_t *partitions, int32_t n_partitions, sli_rows_fn done,
@@ -159,5 +160,36 @@ sl_code sl_rdd_take(sl_rdd *rdd, int64_t n, sl_batch **out, sl_error *err)
     sl_batch_unref(all);
     sli_rows_reset(&rows);
     sl_rdd_unref(first);
+    return rc;
+}
+
+// ---------------------------------------------------------------- small answers
+
+sl_code sl_rdd_first(sl_rdd *rdd, sl_batch **out, sl_error *err)
+{
+    sl_batch *row = NULL;
+    SL_TRY(sl_rdd_take(rdd, 1, &row, err));
+    if (sl_batch_rows(row) == 0) {
+        sl_batch_unref(row);
+        return sl_error_set(err, SL_E_NOT_FOUND, "first: there are no rows");
+    }
+    *out = row;
+    return SL_OK;
+}
+
+sl_code sl_rdd_is_empty(sl_rdd *rdd, bool *out, sl_error *err)
+{
+    sl_batch *row = NULL;
+    SL_TRY(sl_rdd_take(rdd, 1, &row, err));
+    *out = sl_batch_rows(row) == 0;
+    sl_batch_unref(row);
+    return SL_OK;
+}
+
+sl_code sl_rdd_aggregate(sl_rdd *rdd, const char *aggregations, sl_batch **out, sl_error *err)
+{
+    sl_rdd *row = sli_rdd_aggregate(rdd, aggregations);
+    sl_code rc = sl_rdd_collect(row, out, err);
+    sl_rdd_unref(row);
     return rc;
 }

@@ -1,20 +1,25 @@
-// number.c — zipWithIndex and zipWithUniqueId: a number behind every row.
+// number.c — zipWithIndex and zipWithUniqueId: a number behind every row; a random one for
+// takeSample.
 //
 // An index over several partitions needs the rows of those before: a job of its own counts them,
 // once, when the first action comes to it (sli_rdd_ops.prepare), not at definition as in Spark, so
 // that nothing runs for an RDD that nobody reads.
 #include "rdd/rdd_int.h"
 
+#include <stdio.h>
+
 typedef struct numbering {
     sli_op *op;
-    bool ready;      ///< `first` is known
-    int64_t step;    ///< 1, or the number of partitions
+    bool ready;   ///< `first` is known
+    int64_t step; ///< 1, or the number of partitions; 0: random numbers
+    uint64_t seed;
     int64_t first[]; ///< number of each partition's first row
 } numbering;
 
 typedef struct numberer {
     const numbering *how;
     int64_t next;
+    sli_rng rng;
     sl_builder *builder; ///< NULL until the first batch
     const sl_batch **from;
     int32_t *column;
@@ -36,8 +41,9 @@ static sl_code start(numberer *n, sli_task *task, sl_error *err)
 static sl_code make_numbers(numberer *n, int64_t rows, sl_batch **out, sl_error *err)
 {
     int64_t *to = sl_builder_reserve(n->builder, 0, rows);
+    bool random = n->how->step == 0;
     for (int64_t i = 0; to != NULL && i < rows; i++) {
-        to[i] = n->next;
+        to[i] = random ? (int64_t)sli_rng_next(&n->rng) : n->next;
         n->next += n->how->step;
     }
     return sl_builder_finish(n->builder, out, err);
@@ -67,7 +73,11 @@ static sl_code compute_numbered(sl_rdd *rdd, int32_t partition, sli_task *task, 
 {
     const numbering *how = rdd->body;
     SL_ASSERT(how->ready, "a task runs after the rows before its partition were counted");
-    numberer n = {.how = how, .next = how->first[partition], .push = push, .ctx = ctx};
+    numberer n = {.how = how,
+                  .next = how->first[partition],
+                  .rng = {sli_mix64(how->seed ^ sli_mix64((uint64_t)partition))},
+                  .push = push,
+                  .ctx = ctx};
     sl_code rc = start(&n, task, err);
     rc = rc != SL_OK ? rc
                      : sli_rdd_each(rdd->deps[0].parent, partition, task, push_numbered, &n, err);
@@ -138,6 +148,9 @@ static const sli_rdd_ops unique_ops = {.name = "zipWithUniqueId",
                                        .keeps_empty = true,
                                        .keeps_place = true};
 
+static const sli_rdd_ops random_ops = {
+    .name = "takeSample", .compute = compute_numbered, .free = free_numbering, .keeps_empty = true};
+
 /// The text of these operators is the schema of the number's column.
 static sl_code compile_number(sli_runtime *runtime, sli_op *op, sl_error *err)
 {
@@ -157,7 +170,9 @@ static numbering *new_numbering(int32_t n_partitions, sli_op *op)
     return how;
 }
 
-static sl_rdd *define(sl_rdd *rdd, const sli_rdd_ops *ops, const char *column, bool unique)
+/// `step` and `seed` as in numbering.
+static sl_rdd *define(sl_rdd *rdd, const sli_rdd_ops *ops, const char *column, int64_t step,
+                      uint64_t seed)
 {
     if (rdd == NULL || rdd->mistake != NULL) {
         return sli_rdd_inherit(rdd, NULL);
@@ -174,9 +189,10 @@ static sl_rdd *define(sl_rdd *rdd, const sli_rdd_ops *ops, const char *column, b
         sli_op_unref(op);
         return NULL;
     }
-    how->step = unique ? n : 1;
-    how->ready = unique || n <= 1 || rdd->is_empty;
-    for (int32_t i = 0; unique && i < n; i++) {
+    how->step = step;
+    how->seed = seed;
+    how->ready = ops != &index_ops || n <= 1 || rdd->is_empty;
+    for (int32_t i = 0; ops == &unique_ops && i < n; i++) {
         how->first[i] = i;
     }
     sli_dep dep = {.kind = SLI_DEP_NARROW, .parent = sl_rdd_ref(rdd)};
@@ -185,10 +201,17 @@ static sl_rdd *define(sl_rdd *rdd, const sli_rdd_ops *ops, const char *column, b
 
 sl_rdd *sl_rdd_zip_with_index(sl_rdd *rdd)
 {
-    return define(rdd, &index_ops, "index int64", false);
+    return define(rdd, &index_ops, "index int64", 1, 0);
 }
 
 sl_rdd *sl_rdd_zip_with_unique_id(sl_rdd *rdd)
 {
-    return define(rdd, &unique_ops, "id int64", true);
+    return define(rdd, &unique_ops, "id int64", rdd == NULL ? 0 : rdd->n_partitions, 0);
+}
+
+sl_rdd *sli_rdd_with_random(sl_rdd *rdd, const char *name, uint64_t seed)
+{
+    char column[256 + sizeof " int64"];
+    (void)snprintf(column, sizeof column, "%s int64", name);
+    return define(rdd, &random_ops, column, 0, seed);
 }

@@ -123,6 +123,13 @@ sl_code sli_partitions_check(const sli_runtime *runtime, int32_t asked, int32_t 
                              sl_error *err);
 /// Rows of each partition, "count int64": no row for an empty one.
 sl_rdd *sli_rdd_count_parts(sl_rdd *rdd);
+/// One row of aggregations over all rows, of none too: in one partition.
+sl_rdd *sli_rdd_aggregate(sl_rdd *rdd, const char *aggregations);
+/// A column of random numbers, by (seed, partition), behind the others; the name must be free.
+sl_rdd *sli_rdd_with_random(sl_rdd *rdd, const char *name, uint64_t seed);
+/// What is known of the rows of `n_all` partitions when the counts of `n` are.
+void sli_estimate_count(const int64_t *counts, int32_t n, int32_t n_all, double confidence,
+                        sl_estimate *out);
 /// Hash of what an operator is, equal in every process and epoch: seeds its random numbers.
 uint64_t sli_operator_id(const sl_rdd *rdd);
 
@@ -245,6 +252,8 @@ int sli_order_compare(const sli_order *order, const sl_batch *a, int64_t row_a, 
 /// all.
 void sli_order_sort(const sli_order *order, const sl_batch *batch, int32_t *rows, int32_t *spare);
 
+/// A sli_compile_fn: op->text is an order (sort.c).
+sl_code sli_compile_order(sli_runtime *runtime, sli_op *op, sl_error *err);
 /// A sli_over_rows: by op->order (sort.c).
 sl_code sli_sort_rows(const sli_op *op, const sl_batch *rows, sli_task *task, sli_push_fn push,
                       void *ctx, sl_error *err);

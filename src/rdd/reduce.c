@@ -63,17 +63,19 @@ static sl_code push_merge(void *ctx, sl_batch *batch, sl_error *err)
     return SL_OK;
 }
 
-static sl_code emit_results(merger *m, sli_push_fn push, void *ctx, sl_error *err)
+/// Of groups [0, n).
+static sl_code emit_results(merger *m, int64_t n, sli_push_fn push, void *ctx, sl_error *err)
 {
     sl_builder *builder = NULL;
     SL_TRY(sl_builder_new(&builder, m->op->out, err));
     sl_code rc = SL_OK;
-    int64_t n = sli_groups_count(m->groups);
     for (int64_t from = 0; rc == SL_OK && from < n; from += SLI_BATCH_ROWS) {
         int64_t rows = n - from < SLI_BATCH_ROWS ? n - from : SLI_BATCH_ROWS;
         sl_batch *batch = NULL;
         rc = sli_task_check(m->task, err);
-        rc = rc != SL_OK ? rc : sli_groups_keys(m->groups, from, rows, builder, 0, err);
+        if (rc == SL_OK && m->op->n_keys > 0) {
+            rc = sli_groups_keys(m->groups, from, rows, builder, 0, err);
+        }
         rc = rc != SL_OK ? rc : sli_aggs_finish(m->aggs, from, rows, builder, err);
         rc = rc != SL_OK ? rc : sl_builder_finish(builder, &batch, err);
         rc = rc != SL_OK ? rc : push(ctx, batch, err);
@@ -83,14 +85,20 @@ static sl_code emit_results(merger *m, sli_push_fn push, void *ctx, sl_error *er
     return rc;
 }
 
-static sl_code compute_reduce(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
-                              void *ctx, sl_error *err)
+/// `always`: also of no rows there is one row.
+static sl_code run_merger(bool always, sl_rdd *rdd, int32_t partition, sli_task *task,
+                          sli_push_fn push, void *ctx, sl_error *err)
 {
     merger m = {.op = rdd->body, .task = task, .weight = {.budget = task->runtime->budget}};
     m.raw = m.op->raw || rdd->deps[0].kind == SLI_DEP_NARROW;
     sl_code rc = sli_dep_each(rdd, 0, partition, task, push_merge, &m, err);
+    if (rc == SL_OK && m.groups == NULL && always) {
+        rc = start_merger(&m, err);
+        rc = rc != SL_OK ? rc : sli_aggs_grow(m.aggs, 1, err);
+    }
     if (rc == SL_OK && m.groups != NULL) {
-        rc = emit_results(&m, push, ctx, err);
+        int64_t n = sli_groups_count(m.groups);
+        rc = emit_results(&m, n == 0 && always ? 1 : n, push, ctx, err);
     }
     if (m.groups != NULL) {
         sli_groups_free(m.groups);
@@ -101,6 +109,18 @@ static sl_code compute_reduce(sl_rdd *rdd, int32_t partition, sli_task *task, sl
     sl_free(m.group);
     sli_weight_set(&m.weight, 0);
     return rc;
+}
+
+static sl_code compute_reduce(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
+                              void *ctx, sl_error *err)
+{
+    return run_merger(false, rdd, partition, task, push, ctx, err);
+}
+
+static sl_code compute_aggregate(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
+                                 void *ctx, sl_error *err)
+{
+    return run_merger(true, rdd, partition, task, push, ctx, err);
 }
 
 static const sli_rdd_ops by_key_ops = {.name = "reduceByKey",
@@ -115,6 +135,8 @@ static const sli_rdd_ops by_value_ops = {.name = "countByValue",
                                          .compute = compute_reduce,
                                          .free = sli_op_free_body,
                                          .keeps_empty = true};
+static const sli_rdd_ops aggregate_ops = {
+    .name = "aggregate", .compute = compute_aggregate, .free = sli_op_free_body};
 static const sli_rdd_ops reduce_ops = {
     .name = "reduce", .compute = compute_reduce, .free = sli_op_free_body, .keeps_empty = true};
 
@@ -191,6 +213,12 @@ sl_rdd *sl_rdd_combine_by_key(sl_rdd *rdd, const char *keys, const char *aggrega
 sl_rdd *sli_rdd_reduce(sl_rdd *rdd, const char *aggregations)
 {
     return define_reduce(rdd, &reduce_ops, reduce_ops.name, compile_reduce, "", aggregations, 1);
+}
+
+sl_rdd *sli_rdd_aggregate(sl_rdd *rdd, const char *aggregations)
+{
+    return define_reduce(rdd, &aggregate_ops, aggregate_ops.name, compile_reduce, "", aggregations,
+                         1);
 }
 
 static sl_code compile_by_value(sli_runtime *runtime, sli_op *op, sl_error *err)

@@ -243,7 +243,7 @@ static sl_code compute_sort(sl_rdd *rdd, int32_t partition, sli_task *task, sli_
 static const sli_rdd_ops sort_ops = {
     .name = "sortBy", .compute = compute_sort, .free = sli_op_free_body};
 
-static sl_code compile_sort(sli_runtime *runtime, sli_op *op, sl_error *err)
+sl_code sli_compile_order(sli_runtime *runtime, sli_op *op, sl_error *err)
 {
     (void)runtime;
     op->out = sl_schema_ref(op->in);
@@ -262,7 +262,7 @@ sl_rdd *sl_rdd_sort_by(sl_rdd *rdd, const char *order, int32_t n_partitions)
     sli_op_key key = {.kind = sort_ops.name, .text = order == NULL ? "" : order, .in = rdd->schema};
     sl_code rc =
         sli_partitions_check(rdd->runtime, n_partitions, SLI_MAX_HASH_PARTITIONS, &n, &error);
-    rc = rc != SL_OK ? rc : sli_op_find(rdd->runtime, &key, compile_sort, &op, &error);
+    rc = rc != SL_OK ? rc : sli_op_find(rdd->runtime, &key, sli_compile_order, &op, &error);
     rc = rc != SL_OK ? rc
                      : sli_shuffle_make(rdd->runtime, rdd, n == 1 ? SLI_CUT_ONE : SLI_CUT_RANGE, op,
                                         n, &shuffle, &error);
