@@ -53,6 +53,25 @@ typedef enum operation {
     OP_TABLE,
     OP_GROUP,
     OP_PERSIST,
+    OP_MAP_VALUES,
+    OP_FLAT_VALUES,
+    OP_COALESCE,
+    OP_PARTITION,
+    OP_SORTED,
+    OP_COMBINE,
+    OP_BY_VALUE,
+    OP_LEFT,
+    OP_RIGHT,
+    OP_FULL,
+    OP_COGROUP,
+    OP_INTERSECT,
+    OP_SUBTRACT,
+    OP_SUBTRACT_KEY,
+    OP_CARTESIAN,
+    OP_ZIP,
+    OP_INDEX,
+    OP_SAMPLE,
+    OP_CHECKPOINT,
     N_OPS
 } operation;
 
@@ -70,6 +89,85 @@ static table naive_keys(const table *in, bool sum)
         }
         if (sum) {
             out.rows[at].v += in->rows[i].v;
+        }
+    }
+    return out;
+}
+
+static bool has(const table *t, const row *r, bool by_key)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        if (t->rows[i].k == r->k && (by_key || t->rows[i].v == r->v)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static table naive_by_value(const table *in)
+{
+    table out = naive_keys(in, false);
+    for (size_t i = 0; i < out.n; i++) {
+        int64_t n = 0;
+        for (size_t j = 0; j < in->n; j++) {
+            n += by_row(&in->rows[j], &out.rows[i]) == 0;
+        }
+        out.rows[i].v += n;
+    }
+    return out;
+}
+
+static table naive_outer(const table *a, const table *b, bool left, bool right)
+{
+    table out = {0};
+    for (size_t i = 0; i < a->n; i++) {
+        for (size_t j = 0; j < b->n; j++) {
+            if (a->rows[i].k == b->rows[j].k) {
+                add(&out, a->rows[i].k, a->rows[i].v - b->rows[j].v);
+            }
+        }
+        if (left && !has(b, &a->rows[i], true)) {
+            add(&out, a->rows[i].k, a->rows[i].v);
+        }
+    }
+    for (size_t j = 0; right && j < b->n; j++) {
+        if (!has(a, &b->rows[j], true)) {
+            add(&out, b->rows[j].k, -b->rows[j].v);
+        }
+    }
+    return out;
+}
+
+/// Sums of the left less sums of the right, of keys that either has.
+static table naive_cogroup(const table *a, const table *b)
+{
+    table all = copy_of(a);
+    for (size_t i = 0; i < b->n; i++) {
+        add(&all, b->rows[i].k, -b->rows[i].v);
+    }
+    table out = naive_keys(&all, true);
+    free(all.rows);
+    return out;
+}
+
+static table naive_set(operation op, const table *a, const table *b)
+{
+    table from = op == OP_INTERSECT ? naive_keys(a, false) : copy_of(a), out = {0};
+    for (size_t i = 0; i < from.n; i++) {
+        if (has(b, &from.rows[i], op == OP_SUBTRACT_KEY) == (op == OP_INTERSECT)) {
+            add(&out, from.rows[i].k, from.rows[i].v);
+        }
+    }
+    free(from.rows);
+    return out;
+}
+
+static table naive_product(const table *a, const table *b)
+{
+    table out = {0};
+    for (size_t i = 0; i < a->n; i++) {
+        for (size_t j = 0; j < b->n; j++) {
+            add(&out, a->rows[i].k, b->rows[j].v - b->rows[j].k);
         }
     }
     return out;
@@ -95,7 +193,27 @@ static table naive(operation op, const table *a, const table *b)
     case OP_REPARTITION:
     case OP_SORT:
     case OP_PERSIST:
+    case OP_COALESCE:
+    case OP_PARTITION:
+    case OP_SORTED:
+    case OP_INDEX:
+    case OP_SAMPLE:
+    case OP_CHECKPOINT:
         return copy_of(a);
+    case OP_BY_VALUE:
+        return naive_by_value(a);
+    case OP_LEFT:
+    case OP_RIGHT:
+    case OP_FULL:
+        return naive_outer(a, b, op != OP_RIGHT, op != OP_LEFT);
+    case OP_COGROUP:
+        return naive_cogroup(a, b);
+    case OP_INTERSECT:
+    case OP_SUBTRACT:
+    case OP_SUBTRACT_KEY:
+        return naive_set(op, a, b);
+    case OP_CARTESIAN:
+        return naive_product(a, b);
     case OP_UNION:
         out = copy_of(a);
         for (size_t i = 0; i < b->n; i++) {
@@ -103,6 +221,7 @@ static table naive(operation op, const table *a, const table *b)
         }
         return out;
     case OP_REDUCE:
+    case OP_COMBINE:
     case OP_GROUP:
         return naive_keys(a, true);
     case OP_DISTINCT:
@@ -115,9 +234,11 @@ static table naive(operation op, const table *a, const table *b)
     }
     for (size_t i = 0; i < a->n; i++) {
         row r = a->rows[i];
-        if (op == OP_MAP) {
+        if (op == OP_MAP || op == OP_MAP_VALUES) {
             add(&out, r.k, r.v * 3 + 1);
-        } else if (op == OP_FLAT) {
+        } else if (op == OP_ZIP) {
+            add(&out, r.k, r.v - r.k);
+        } else if (op == OP_FLAT || op == OP_FLAT_VALUES) {
             for (int64_t n = 0; n < llabs(r.v) % 3; n++) {
                 add(&out, r.k, r.v + n);
             }
@@ -161,21 +282,60 @@ static sl_code run_even(const sl_args *args, const sl_batch *in, sl_builder *out
     }
     return SL_OK;
 }
+static int64_t total_of(const sl_column *lists, int64_t at)
+{
+    const int32_t *offsets = lists->values;
+    int64_t total = 0;
+    for (int32_t j = offsets[at]; j < offsets[at + 1]; j++) {
+        total += sl_column_int64(lists->children, j);
+    }
+    return total;
+}
 static sl_code run_total(const sl_args *args, const sl_batch *in, sl_builder *out, sl_error *err)
 {
     (void)args, (void)err;
-    const sl_column *lists = sl_batch_column(in, 1);
-    const int32_t *offsets = lists->values;
     for (int64_t i = 0; i < sl_batch_rows(in); i++) {
-        int64_t total = 0;
-        for (int32_t j = offsets[i]; j < offsets[i + 1]; j++) {
-            total += sl_column_int64(lists->children, j);
-        }
         sl_builder_cell(out, 0, sl_batch_column(in, 0), i);
-        sl_builder_int64(out, 1, total);
+        sl_builder_int64(out, 1, total_of(sl_batch_column(in, 1), i));
     }
     return SL_OK;
 }
+static sl_code run_value(const sl_args *args, const sl_batch *in, sl_builder *out, sl_error *err)
+{
+    (void)args, (void)err;
+    for (int64_t i = 0; i < sl_batch_rows(in); i++) {
+        sl_builder_int64(out, 0, sl_column_int64(sl_batch_column(in, 0), i) * 3 + 1);
+    }
+    return SL_OK;
+}
+static sl_code run_values(const sl_args *args, const sl_batch *in, sl_builder *out, sl_error *err)
+{
+    (void)args, (void)err;
+    for (int64_t i = 0; i < sl_batch_rows(in); i++) {
+        int64_t v = sl_column_int64(sl_batch_column(in, 0), i);
+        sl_builder_of_row(out, i);
+        for (int64_t n = 0; n < llabs(v) % 3; n++) {
+            sl_builder_int64(out, 0, v + n);
+        }
+    }
+    return SL_OK;
+}
+static sl_code run_less(const sl_args *args, const sl_batch *in, sl_builder *out, sl_error *err)
+{
+    (void)args, (void)err;
+    for (int64_t i = 0; i < sl_batch_rows(in); i++) {
+        sl_builder_cell(out, 0, sl_batch_column(in, 0), i);
+        sl_builder_int64(out, 1,
+                         total_of(sl_batch_column(in, 1), i) - total_of(sl_batch_column(in, 2), i));
+    }
+    return SL_OK;
+}
+static const sl_fn value_fn = {
+    .struct_size = sizeof(sl_fn), .name = "v", .out = "v int64", .run = run_value};
+static const sl_fn values_fn = {
+    .struct_size = sizeof(sl_fn), .name = "vs", .out = "v int64", .run = run_values};
+static const sl_fn less_fn = {
+    .struct_size = sizeof(sl_fn), .name = "less", .out = "k int64, v int64", .run = run_less};
 static const sl_fn map_fn = {
     .struct_size = sizeof(sl_fn), .name = "m", .out = "k int64, v int64", .run = run_map};
 static const sl_fn flat_fn = {
@@ -184,6 +344,8 @@ static const sl_fn even_fn = {
     .struct_size = sizeof(sl_fn), .name = "e", .out = "keep bool", .run = run_even};
 static const sl_fn total_fn = {
     .struct_size = sizeof(sl_fn), .name = "t", .out = "k int64, v int64", .run = run_total};
+
+static const char outer_values[] = "k, coalesce(v, 0) - coalesce(v_2, 0) as v";
 
 static sl_rdd *apply(operation op, sl_rdd *a, sl_rdd *b, int32_t n)
 {
@@ -215,6 +377,53 @@ static sl_rdd *apply(operation op, sl_rdd *a, sl_rdd *b, int32_t n)
     case OP_TABLE:
         made = sl_rdd_join_table(a, b, "k");
         return then(made, sl_rdd_select(made, "k, v - v_2 as v"));
+    case OP_MAP_VALUES:
+        return sl_rdd_map_values(a, "k", &value_fn, NULL);
+    case OP_FLAT_VALUES:
+        return sl_rdd_flat_map_values(a, "k", &values_fn, NULL);
+    case OP_COALESCE:
+        return sl_rdd_coalesce(a, n);
+    case OP_PARTITION:
+        return sl_rdd_partition_by(a, "k", n);
+    case OP_SORTED:
+        return sl_rdd_partition_by_sorted(a, "k", "v desc", n);
+    case OP_COMBINE:
+        return sl_rdd_combine_by_key(a, "k", "sum(v) as v", false, n);
+    case OP_BY_VALUE:
+        made = sl_rdd_count_by_value(a, n);
+        return then(made, sl_rdd_select(made, "k, v + count as v"));
+    case OP_LEFT:
+        made = sl_rdd_left_outer_join(a, b, "k", n);
+        return then(made, sl_rdd_select(made, outer_values));
+    case OP_RIGHT:
+        made = sl_rdd_right_outer_join(a, b, "k", n);
+        return then(made, sl_rdd_select(made, outer_values));
+    case OP_FULL:
+        made = sl_rdd_full_outer_join(a, b, "k", n);
+        return then(made, sl_rdd_select(made, outer_values));
+    case OP_COGROUP:
+        made = sl_rdd_cogroup(a, b, "k", n);
+        return then(made, sl_rdd_map(made, &less_fn, NULL));
+    case OP_INTERSECT:
+        return sl_rdd_intersection(a, b, n);
+    case OP_SUBTRACT:
+        return sl_rdd_subtract(a, b, n);
+    case OP_SUBTRACT_KEY:
+        return sl_rdd_subtract_by_key(a, b, "k", n);
+    case OP_CARTESIAN:
+        made = sl_rdd_cartesian(a, b);
+        return then(made, sl_rdd_select(made, "k, v_2 - k_2 as v"));
+    case OP_ZIP:
+        made = sl_rdd_zip(a, a);
+        return then(made, sl_rdd_select(made, "k, v_2 - k_2 as v"));
+    case OP_INDEX:
+        made = sl_rdd_zip_with_index(a);
+        return then(made, sl_rdd_select(made, "k, v + index - index as v"));
+    case OP_SAMPLE:
+        return sl_rdd_sample(a, false, 1, (uint64_t)n);
+    case OP_CHECKPOINT:
+        made = sl_rdd_select(a, "k, v");
+        return sl_rdd_local_checkpoint(made);
     case OP_GROUP:
         made = sl_rdd_group_by_key(a, "k", n);
         return then(made, sl_rdd_map(made, &total_fn, NULL));
@@ -255,6 +464,9 @@ static void draw(lineage *l, sli_rng *rng)
         l->a[i] = sli_rng_below(rng, 3) > 0 ? i + 1 : (int)sli_rng_below(rng, (uint64_t)i + 2);
         l->b[i] = (int)sli_rng_below(rng, (uint64_t)i + 2);
         l->parts[i] = (int32_t)(1 + sli_rng_below(rng, 7));
+        if (l->op[i] == OP_CARTESIAN && node(l, l->a[i])->n * node(l, l->b[i])->n > MOST_ROWS) {
+            continue;
+        }
         table made = naive(l->op[i], node(l, l->a[i]), node(l, l->b[i]));
         if (made.n > MOST_ROWS) {
             free(made.rows);
