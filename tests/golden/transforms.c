@@ -1,7 +1,7 @@
 // The words of transform and foreachRDD: what a driver does with the RDD of an epoch.
 //
-// Positions over a whole RDD (head2, zipWithIndex) are found in one partition, which keeps the
-// order of the partitions before it.
+// The first two rows of a whole RDD (head2) are found in one partition, which keeps the order of
+// the partitions before it.
 #include "golden/vocabulary.h"
 
 #include <stdio.h>
@@ -18,17 +18,6 @@ static sl_code run_first2(const sl_args *args, const sl_batch *in, sl_builder *o
         for (int32_t c = 0; c < sl_schema_columns(sl_batch_schema(in)); c++) {
             sl_builder_cell(out, c, sl_batch_column(in, c), i);
         }
-    }
-    return SL_OK;
-}
-
-static sl_code run_number(const sl_args *args, const sl_batch *in, sl_builder *out, sl_error *err)
-{
-    int64_t *next = sl_args_state(args);
-    (void)err;
-    for (int64_t i = 0; i < sl_batch_rows(in); i++) {
-        sl_builder_cell(out, 0, sl_batch_column(in, 0), i);
-        sl_builder_int64(out, 1, (*next)++);
     }
     return SL_OK;
 }
@@ -79,11 +68,6 @@ static sl_code end_static(const sl_args *args, sl_builder *out, sl_error *err)
     return SL_OK;
 }
 
-#define NUMBER_FN(type, out_schema)                                                                \
-    {                                                                                              \
-        .struct_size = sizeof(sl_fn), .name = "number-" type, .out = out_schema,                   \
-        .run = run_number, .state_bytes = sizeof(int64_t)                                          \
-    }
 #define TIME_FN(type, out_schema)                                                                  \
     {                                                                                              \
         .struct_size = sizeof(sl_fn), .name = "with-time-" type, .out = out_schema,                \
@@ -93,8 +77,6 @@ static const sl_fn first2 = {.struct_size = sizeof(sl_fn),
                              .name = "first2",
                              .run = run_first2,
                              .state_bytes = sizeof(int64_t)};
-static const sl_fn number_int64 = NUMBER_FN("int64", "k int64, v int64");
-static const sl_fn number_string = NUMBER_FN("string", "k string, v int64");
 static const sl_fn time_int64 = TIME_FN("int64", "k int64, v int64");
 static const sl_fn time_string = TIME_FN("string", "k string, v int64");
 static const sl_fn only_42 = {.struct_size = sizeof(sl_fn),
@@ -133,10 +115,18 @@ TRANSFORM(sort_by_x_desc, sl_rdd_sort_by(in, "x desc", 0))
 TRANSFORM(sort_by_k, sl_rdd_sort_by(in, "k", 0))
 TRANSFORM(distinct, sl_rdd_distinct(in, 0))
 TRANSFORM(head2, in_one_partition(in, &first2, NULL))
-TRANSFORM(index_int64, in_one_partition(in, &number_int64, NULL))
-TRANSFORM(index_string, in_one_partition(in, &number_string, NULL))
 TRANSFORM(add_time_int64, sl_rdd_map(in, &time_int64, NULL))
 TRANSFORM(add_time_string, sl_rdd_map(in, &time_string, NULL))
+
+static sl_code with_index(const sl_args *args, sl_rdd *in, sl_rdd **out, sl_error *err)
+{
+    (void)args;
+    (void)err;
+    sl_rdd *numbered = sl_rdd_zip_with_index(in);
+    *out = sl_rdd_select(numbered, "x as k, index as v");
+    sl_rdd_unref(numbered);
+    return SL_OK;
+}
 
 static sl_code union_42(const sl_args *args, sl_rdd *in, sl_rdd **out, sl_error *err)
 {
@@ -191,8 +181,8 @@ static const transform_word words[] = {
     WORD("sortByKey", SLT_PAIR, "sort-by-key", NULL, sort_by_k),
     WORD("distinct", 0, "distinct", NULL, distinct),
     WORD("head2", 0, "head2", NULL, head2),
-    WORD("zipWithIndex", SLT_INT64, "index-int64", "k int64, v int64", index_int64),
-    WORD("zipWithIndex", SLT_STRING, "index-string", "k string, v int64", index_string),
+    WORD("zipWithIndex", SLT_INT64, "index-int64", "k int64, v int64", with_index),
+    WORD("zipWithIndex", SLT_STRING, "index-string", "k string, v int64", with_index),
     WORD("map(x,time)", SLT_INT64, "time-int64", "k int64, v int64", add_time_int64),
     WORD("map(x,time)", SLT_STRING, "time-string", "k string, v int64", add_time_string),
     WORD("union(const 42)", SLT_INT64, "union-42", NULL, union_42),
