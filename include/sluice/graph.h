@@ -51,11 +51,23 @@ SL_API sl_stream *sl_stream_map_partitions(sl_stream *stream, const sl_fn *fn, c
 SL_API sl_stream *sl_stream_filter(sl_stream *stream, const sl_fn *fn, const char *args);
 SL_API sl_stream *sl_stream_select(sl_stream *stream, const char *expressions);
 SL_API sl_stream *sl_stream_where(sl_stream *stream, const char *condition);
+SL_API sl_stream *sl_stream_map_values(sl_stream *stream, const char *keys, const sl_fn *fn,
+                                       const char *args);
+SL_API sl_stream *sl_stream_flat_map_values(sl_stream *stream, const char *keys, const sl_fn *fn,
+                                            const char *args);
+SL_API sl_stream *sl_stream_glom(sl_stream *stream);
 /// Both streams must have the same slide.
 SL_API sl_stream *sl_stream_union(sl_stream *a, sl_stream *b);
+/// The union of 1 to 1,024 streams, in order.
+SL_API sl_stream *sl_stream_union_all(sl_stream *const *streams, int32_t n);
 SL_API sl_stream *sl_stream_repartition(sl_stream *stream, int32_t n_partitions);
 SL_API sl_stream *sl_stream_reduce_by_key(sl_stream *stream, const char *keys,
                                           const char *aggregations);
+SL_API sl_stream *sl_stream_combine_by_key(sl_stream *stream, const char *keys,
+                                           const char *aggregations, bool map_side_combine);
+/// The distinct rows of the epoch, then "count int64".
+SL_API sl_stream *sl_stream_count_by_value(sl_stream *stream);
+SL_API sl_stream *sl_stream_partition_by(sl_stream *stream, const char *keys);
 /// One row, or none when the epoch is empty.
 SL_API sl_stream *sl_stream_reduce(sl_stream *stream, const char *aggregations);
 /// One row "count int64", 0 when the epoch is empty.
@@ -63,6 +75,10 @@ SL_API sl_stream *sl_stream_count(sl_stream *stream);
 SL_API sl_stream *sl_stream_group_by_key(sl_stream *stream, const char *keys);
 /// RDDs of the same epoch; both streams must have the same slide.
 SL_API sl_stream *sl_stream_join(sl_stream *a, sl_stream *b, const char *keys);
+SL_API sl_stream *sl_stream_left_outer_join(sl_stream *a, sl_stream *b, const char *keys);
+SL_API sl_stream *sl_stream_right_outer_join(sl_stream *a, sl_stream *b, const char *keys);
+SL_API sl_stream *sl_stream_full_outer_join(sl_stream *a, sl_stream *b, const char *keys);
+SL_API sl_stream *sl_stream_cogroup(sl_stream *a, sl_stream *b, const char *keys);
 /// A static table, e.g. "ads.csv?format=csv&schema=...": read whole, once a run, in its
 /// first epoch, and kept in memory.
 SL_API sl_stream *sl_stream_join_table(sl_stream *stream, const char *table_url, const char *keys);
@@ -80,6 +96,22 @@ typedef struct sl_transform_fn {
 } sl_transform_fn;
 SL_API sl_stream *sl_stream_transform(sl_stream *stream, const sl_transform_fn *fn,
                                       const char *args);
+
+/// RDDs of several streams to one: transformWith, and the context's transform.
+typedef struct sl_transform_all_fn {
+    size_t struct_size;
+    const char *name;
+    const char *out; ///< schema of the RDDs it returns; NULL: the first input's
+    uint32_t version;
+    bool impure;
+    /// As sl_transform_fn's. `in` has the streams' RDDs of the epoch, in order. Thread: driver.
+    sl_code (*run)(const sl_args *args, sl_rdd *const *in, int32_t n, sl_rdd **out, sl_error *err);
+} sl_transform_all_fn;
+SL_API sl_stream *sl_stream_transform_with(sl_stream *a, sl_stream *b,
+                                           const sl_transform_all_fn *fn, const char *args);
+/// 1 to 1,024 streams of the same slide.
+SL_API sl_stream *sl_stream_transform_all(sl_stream *const *streams, int32_t n,
+                                          const sl_transform_all_fn *fn, const char *args);
 
 /// State per key, kept across epochs and restarts. The function runs for every known key in every
 /// epoch, also when it has no new values (Spark's rule; its cost is proportional to all keys).
@@ -99,6 +131,8 @@ SL_API sl_stream *sl_stream_update_state_by_key(sl_stream *stream, const char *k
 /// settles theirs as well.
 SL_API sl_stream *sl_stream_uid(sl_stream *stream, const char *uid);
 SL_API sl_stream *sl_stream_persist(sl_stream *stream, sl_level level);
+/// As sl_stream_persist at SL_MEMORY_ONLY, Spark's default for it.
+SL_API sl_stream *sl_stream_cache(sl_stream *stream);
 /// Partitions of this operator's shuffle; default: `parallelism` of the job.
 SL_API sl_stream *sl_stream_partitions(sl_stream *stream, int32_t n_partitions);
 /// updateStateByKey only: rows "keys, state", each key once, that are there before the first epoch.

@@ -175,44 +175,74 @@ sl_stream *sli_node_begin_source(sl_graph *graph, const sli_node_ops *ops, const
     return sli_graph_is_open(graph) ? new_node(graph, ops, label) : NULL;
 }
 
-static sl_code check_inputs(const sl_stream *a, const sl_stream *b, sl_error *err)
+static sl_code check_inputs(sl_stream *const *inputs, int32_t n, sl_error *err)
 {
-    if (a == NULL || b == NULL) {
-        return sl_error_set(err, SL_E_INVALID, "one of its two streams is NULL");
-    }
-    if (a->graph != b->graph) {
-        return sl_error_set(err, SL_E_INVALID, "its two streams are of different graphs");
-    }
-    if (a->slide_epochs != b->slide_epochs) {
-        return sl_error_set(err, SL_E_INVALID,
-                            "both streams must have the same slide: %lld and %lld epochs",
-                            (long long)a->slide_epochs, (long long)b->slide_epochs);
+    for (int32_t i = 0; i < n; i++) {
+        if (inputs[i] == NULL) {
+            return sl_error_set(err, SL_E_INVALID, "stream %d of its %d is NULL", i + 1, n);
+        }
+        if (inputs[i]->graph != inputs[0]->graph) {
+            return sl_error_set(err, SL_E_INVALID, "its streams are of different graphs");
+        }
+        if (inputs[i]->slide_epochs != inputs[0]->slide_epochs) {
+            return sl_error_set(
+                err, SL_E_INVALID, "all its streams must have the same slide: %lld and %lld epochs",
+                (long long)inputs[0]->slide_epochs, (long long)inputs[i]->slide_epochs);
+        }
     }
     return SL_OK;
 }
 
-sl_stream *sli_node_begin(const sli_node_ops *ops, const char *label, sl_stream *a, sl_stream *b)
+/// The node's inputs are those of `inputs` that are there.
+static sl_code set_inputs(sl_stream *node, sl_stream *const *inputs, int32_t n, sl_error *err)
 {
-    sl_stream *first = a != NULL ? a : b;
+    size_t bytes = (size_t)n * sizeof(sl_stream *);
+    node->inputs = sl_arena_alloc(node->graph->arena, bytes);
+    if (node->inputs == NULL) {
+        return sl_error_nomem(err, bytes, "the inputs of an operator");
+    }
+    for (int32_t i = 0; i < n; i++) {
+        if (inputs[i] != NULL) {
+            node->inputs[node->n_inputs++] = inputs[i];
+        }
+    }
+    node->slide_epochs = node->inputs[0]->slide_epochs;
+    return SL_OK;
+}
+
+static sl_stream *first_of(sl_stream *const *inputs, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++) {
+        if (inputs[i] != NULL) {
+            return inputs[i];
+        }
+    }
+    return NULL;
+}
+
+sl_stream *sli_node_begin_many(const sli_node_ops *ops, const char *label, sl_stream *const *inputs,
+                               int32_t n)
+{
+    sl_stream *first = inputs == NULL ? NULL : first_of(inputs, n);
     if (first == NULL || !sli_graph_is_open(first->graph)) {
         return NULL;
     }
     sl_stream *node = new_node(first->graph, ops, label);
-    if (node != NULL) {
-        node->inputs[0] = first;
-        node->inputs[1] = first == a ? b : NULL;
-        node->n_inputs = node->inputs[1] == NULL ? 1 : 2;
-        node->slide_epochs = first->slide_epochs;
+    if (node == NULL) {
+        return NULL;
     }
-    return node;
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = n <= SLI_MAX_INPUTS
+                     ? set_inputs(node, inputs, n, &err)
+                     : sl_error_set(&err, SL_E_INVALID, "%d streams; there may be 1 to %d", n,
+                                    SLI_MAX_INPUTS);
+    rc = rc != SL_OK ? rc : check_inputs(inputs, n, &err);
+    return rc == SL_OK ? node : sli_node_end(node, rc, &err);
 }
 
-sl_stream *sli_node_begin_two(const sli_node_ops *ops, sl_stream *a, sl_stream *b)
+sl_stream *sli_node_begin(const sli_node_ops *ops, const char *label, sl_stream *input)
 {
-    sl_stream *node = sli_node_begin(ops, NULL, a, b);
-    sl_error err = SL_ERROR_INIT;
-    sl_code rc = node == NULL ? SL_OK : check_inputs(a, b, &err);
-    return rc == SL_OK ? node : sli_node_end(node, rc, &err);
+    return sli_node_begin_many(ops, label, &input, 1);
 }
 
 static sl_code add_node(sl_stream *node, sl_error *err)

@@ -2,7 +2,7 @@
 ///
 /// A definition call is always the same three steps:
 ///
-///     node = sli_node_begin(&ops, label, a, b);          // NULL: a mistake sticks already, or
+///     node = sli_node_begin(&ops, label, input);          // NULL: a mistake sticks already, or
 ///     sticks now rc = resolve(node, ..., &err);                     // body, schema, args return
 ///     sli_node_end(node, rc, &err);               // into the graph, or the mistake sticks with
 ///     its place
@@ -24,10 +24,12 @@ void sli_graph_stick_nomem(sl_graph *graph, size_t size, const char *what);
 /// `items` with room for one more; NULL when memory is refused (`items` stays good).
 void *sli_grown(void *items, int32_t n, int32_t *capacity, size_t size);
 
-/// A node that is not in the graph yet, with index, derived uid and inputs. `b` NULL: one input.
-sl_stream *sli_node_begin(const sli_node_ops *ops, const char *label, sl_stream *a, sl_stream *b);
-/// As sli_node_begin for an operator that needs both: of one graph and with the same slide.
-sl_stream *sli_node_begin_two(const sli_node_ops *ops, sl_stream *a, sl_stream *b);
+/// A node with one input that is not in the graph yet, with index and derived uid.
+sl_stream *sli_node_begin(const sli_node_ops *ops, const char *label, sl_stream *input);
+/// As sli_node_begin for an operator of several streams: all there, of one graph and with the same
+/// slide.
+sl_stream *sli_node_begin_many(const sli_node_ops *ops, const char *label, sl_stream *const *inputs,
+                               int32_t n);
 /// As sli_node_begin for an operator without inputs.
 sl_stream *sli_node_begin_source(sl_graph *graph, const sli_node_ops *ops, const char *label);
 /// Puts the node into the graph and returns it; when `rc` tells of a failure, frees it, makes *err
@@ -43,6 +45,13 @@ void sli_node_put_place(const sl_stream *node, sli_str *out);
 void sli_node_put_name(const sl_stream *node, sli_str *out);
 /// A copy in the graph's arena; NULL for NULL.
 sl_code sli_graph_copy(sl_graph *graph, const char *text, const char **out, sl_error *err);
+
+// ---------------------------------------------------------------- graph_try.c
+
+/// Sets the node's schema to what its operator makes of its inputs' schemas, by making its RDD over
+/// RDDs without rows. For operators that are nothing but a lineage; the body must be there. Fails:
+/// the mistake that sticks to the RDD.
+sl_code sli_node_try(sl_stream *node, sl_error *err);
 
 // ---------------------------------------------------------------- graph_uid.c
 
@@ -64,8 +73,8 @@ typedef struct sli_fn_head {
     uint32_t version;
 } sli_fn_head;
 /// Name, size, code and arguments; and that no other function of the job has the name.
-sl_code sli_fn_check(const sl_graph *graph, const sli_fn_head *head, const char *args,
-                     sl_error *err);
+sl_code sli_fn_head_check(const sl_graph *graph, const sli_fn_head *head, const char *args,
+                          sl_error *err);
 /// The schema a function declares, or `otherwise`'s when it declares none. *out one reference.
 sl_code sli_fn_schema(const char *out_text, const sl_schema *otherwise, sl_schema **out,
                       sl_error *err);

@@ -41,7 +41,14 @@ static sl_code make(sli_epoch *epoch, sl_stream *node, sl_rdd *const *inputs, sl
 sl_code sli_epoch_rdd(sli_epoch *epoch, sl_stream *node, sl_rdd **out, sl_error *err)
 {
     if (epoch->made[node->index] == NULL) {
-        sl_rdd *inputs[2] = {NULL, NULL};
+        sl_rdd *few[2] = {NULL, NULL}, **inputs = few;
+        if (node->n_inputs > 2) {
+            inputs = sl_arena_alloc_zero(epoch->arena, (size_t)node->n_inputs * sizeof(sl_rdd *));
+            if (inputs == NULL) {
+                return sl_error_nomem(err, (size_t)node->n_inputs * sizeof(sl_rdd *),
+                                      "the inputs of an operator");
+            }
+        }
         for (int32_t i = 0; i < node->n_inputs; i++) {
             SL_TRY(sli_epoch_rdd(epoch, node->inputs[i], &inputs[i], err));
         }

@@ -42,8 +42,8 @@ static bool find_named(const sl_graph *graph, const char *name, sli_code_fn *run
     return false;
 }
 
-sl_code sli_fn_check(const sl_graph *graph, const sli_fn_head *head, const char *args,
-                     sl_error *err)
+sl_code sli_fn_head_check(const sl_graph *graph, const sli_fn_head *head, const char *args,
+                          sl_error *err)
 {
     if (head->type == NULL) {
         return sl_error_set(err, SL_E_INVALID, "the function is NULL");

@@ -19,7 +19,8 @@
 #include "stream/stream.h"
 
 enum {
-    SLI_MAX_NODES = 2048, ///< operators of a graph; also bounds how deep its RDDs are asked for
+    SLI_MAX_NODES = 2048,  ///< operators of a graph; also bounds how deep its RDDs are asked for
+    SLI_MAX_INPUTS = 1024, ///< streams of one operator
     SLI_MAX_OUTPUTS = 1024,
     SLI_MAX_NAMES = 1024, ///< of aggregations, attachments, settings: of each
     SLI_MAX_UID = 100,    ///< characters of a given uid: they are names of files
@@ -56,8 +57,8 @@ typedef struct sli_node_ops {
 struct sl_stream {
     const sli_node_ops *ops;
     sl_graph *graph;
-    int32_t index; ///< place in the graph
-    sl_stream *inputs[2];
+    int32_t index;      ///< place in the graph
+    sl_stream **inputs; ///< in the arena
     int32_t n_inputs;
     char *uid; ///< given, or derived: see above
     bool uid_given;

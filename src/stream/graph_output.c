@@ -121,7 +121,7 @@ void sl_stream_foreach_rdd(sl_stream *stream, const sl_foreach_fn *fn, const cha
         head = (sli_fn_head){fn->struct_size, sizeof *fn,           "sl_foreach_fn",
                              fn->name,        (sli_code_fn)fn->run, fn->version};
     }
-    sl_code rc = sli_fn_check(graph, &head, args, &err);
+    sl_code rc = sli_fn_head_check(graph, &head, args, &err);
     if (rc == SL_OK && args != NULL) {
         output.args = sl_arena_strdup(graph->arena, args);
         rc = output.args == NULL ? sl_error_nomem(&err, strlen(args), "an output") : SL_OK;

@@ -86,6 +86,16 @@ CASE(join_types, sl_stream_join(words, sl_stream_select(words, "n as word"), "wo
 CASE(join_keys, sl_stream_join(words, words, ""))
 CASE(join_null, sl_stream_join(words, NULL, "word"))
 CASE(transform_null, sl_stream_transform(words, NULL, NULL))
+CASE(transform_with_null, sl_stream_transform_with(words, words, NULL, NULL))
+CASE(union_all_none, sl_stream_union_all((sl_stream *const[]){words, NULL, words}, 3))
+CASE(outer_join_column, sl_stream_left_outer_join(words, words, "wrd"))
+CASE(cogroup_types,
+     sl_stream_cogroup(words, sl_stream_select(words, "n as word, word as n"), "word"))
+CASE(map_values_column, sl_stream_map_values(words, "wrd", &slt_fn_upper, NULL))
+CASE(map_values_all_keys, sl_stream_map_values(words, "word, n", &slt_fn_upper, NULL))
+CASE(combine_by_key_null, sl_stream_combine_by_key(words, "word", NULL, false))
+CASE(count_by_value_clash, sl_stream_count_by_value(sl_stream_select(words, "n as count")))
+CASE(partition_by_no_keys, sl_stream_partition_by(words, ""))
 CASE(update_null, sl_stream_update_state_by_key(words, "word", NULL, NULL))
 CASE(update_no_out, sl_stream_update_state_by_key(words, "word", &no_out, NULL))
 CASE(update_clash, sl_stream_update_state_by_key(words, "word", &clash, NULL))
@@ -176,10 +186,9 @@ static const struct mistake {
     {where_type, SL_E_INVALID,
      "operator 2 (where after queue 'in'): \"n + 1\", character 3: a condition must be bool, this "
      "is int64; write cast(... as bool) if that is meant"},
-    {union_null, SL_E_INVALID,
-     "operator 2 (union after queue 'in'): one of its two streams is NULL"},
+    {union_null, SL_E_INVALID, "operator 2 (union after queue 'in'): stream 2 of its 2 is NULL"},
     {union_null_first, SL_E_INVALID,
-     "operator 2 (union after queue 'in'): one of its two streams is NULL"},
+     "operator 2 (union after queue 'in'): stream 1 of its 2 is NULL"},
     {union_types, SL_E_INVALID,
      "operator 3 (union after queue 'in' and select): the types differ: \"word string, n int64\" "
      "and \"n int64, word string\""},
@@ -214,8 +223,30 @@ static const struct mistake {
     {join_keys, SL_E_INVALID,
      "operator 2 (join after queue 'in' and queue 'in'): left side: no keys: name the columns, as "
      "\"user, page\""},
-    {join_null, SL_E_INVALID, "operator 2 (join after queue 'in'): one of its two streams is NULL"},
+    {join_null, SL_E_INVALID, "operator 2 (join after queue 'in'): stream 2 of its 2 is NULL"},
     {transform_null, SL_E_INVALID, "operator 2 (transform after queue 'in'): the function is NULL"},
+    {transform_with_null, SL_E_INVALID,
+     "operator 2 (transformWith after queue 'in' and queue 'in'): the function is NULL"},
+    {union_all_none, SL_E_INVALID,
+     "operator 2 (union after queue 'in' and queue 'in'): stream 2 of its 3 is NULL"},
+    {outer_join_column, SL_E_INVALID,
+     "operator 2 (leftOuterJoin after queue 'in' and queue 'in'): left side: keys: \"wrd\", "
+     "character 1: there is no column \"wrd\"; did you mean \"word\"?"},
+    {cogroup_types, SL_E_INVALID,
+     "operator 3 (cogroup after queue 'in' and select): key word is string on the left and int64 "
+     "on the right"},
+    {map_values_column, SL_E_INVALID,
+     "operator 2 (mapValues 'upper' after queue 'in'): keys: \"wrd\", character 1: there is no "
+     "column \"wrd\"; did you mean \"word\"?"},
+    {map_values_all_keys, SL_E_INVALID,
+     "operator 2 (mapValues 'upper' after queue 'in'): every column is a key: there are no values"},
+    {combine_by_key_null, SL_E_INVALID,
+     "operator 2 (combineByKey after queue 'in'): the aggregations are NULL"},
+    {count_by_value_clash, SL_E_INVALID,
+     "operator 3 (countByValue after select): schema \"count int64, count int64\": two fields are "
+     "named \"count\""},
+    {partition_by_no_keys, SL_E_INVALID,
+     "operator 2 (partitionBy after queue 'in'): no keys: name the columns, as \"user, page\""},
     {update_null, SL_E_INVALID,
      "operator 2 (updateStateByKey after queue 'in'): the function is NULL"},
     {update_no_out, SL_E_INVALID,
@@ -353,7 +384,7 @@ SL_TEST(graph_streams_of_two_graphs_do_not_mix, "")
     sl_stream *b = sl_stream_queue(other.graph, "in", "word string", true);
     assert_null(sl_stream_union(a, b));
     slt_mistake_is(g.graph, SL_E_INVALID,
-                   "operator 2 (union after queue 'in' and queue 'in'): its two streams are of "
+                   "operator 2 (union after queue 'in' and queue 'in'): its streams are of "
                    "different graphs");
     assert_int_equal(sl_graph_check(other.graph, NULL), SL_OK);
     slt_graph_free(&g);
@@ -368,8 +399,8 @@ SL_TEST(graph_streams_of_different_slides_do_not_mix, "")
     b->slide_epochs = 3;
     assert_null(sl_stream_join(a, b, "word"));
     slt_mistake_is(g.graph, SL_E_INVALID,
-                   "operator 3 (join after queue 'in' and queue 'b'): both streams must have the "
-                   "same slide: 1 and 3 epochs");
+                   "operator 3 (join after queue 'in' and queue 'b'): all its streams must have "
+                   "the same slide: 1 and 3 epochs");
     slt_graph_free(&g);
 }
 

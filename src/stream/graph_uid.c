@@ -98,6 +98,11 @@ sl_stream *sl_stream_persist(sl_stream *stream, sl_level level)
     return settled(stream, rc, &err);
 }
 
+sl_stream *sl_stream_cache(sl_stream *stream)
+{
+    return sl_stream_persist(stream, SL_MEMORY_ONLY);
+}
+
 sl_stream *sl_stream_partitions(sl_stream *stream, int32_t n_partitions)
 {
     if (!is_open(stream)) {

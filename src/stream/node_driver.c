@@ -5,12 +5,14 @@
 
 // ---------------------------------------------------------------- transform
 
+/// One of the two functions.
 typedef struct transform_body {
     const sl_transform_fn *fn;
+    const sl_transform_all_fn *all;
     const char *args;
 } transform_body;
 
-static sl_code call(const sl_stream *node, const sli_epoch *epoch, sl_rdd *in, sl_rdd **out,
+static sl_code call(const sl_stream *node, const sli_epoch *epoch, sl_rdd *const *in, sl_rdd **out,
                     sl_error *err)
 {
     const transform_body *body = node->body;
@@ -28,7 +30,8 @@ static sl_code call(const sl_stream *node, const sli_epoch *epoch, sl_rdd *in, s
         .attached_ctx = runtime->attached_ctx,
     };
     sl_error error = SL_ERROR_INIT;
-    sl_code rc = body->fn->run(&args, in, out, &error);
+    sl_code rc = body->fn != NULL ? body->fn->run(&args, in[0], out, &error)
+                                  : body->all->run(&args, in, node->n_inputs, out, &error);
     if (rc != SL_OK && error.code == SL_OK) {
         rc = sl_error_set(&error, SL_E_USER, "the function gave no reason (code %d)", (int)rc);
     } else if (rc == SL_OK && *out == NULL) {
@@ -53,52 +56,85 @@ static sl_code transform_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *i
                              sl_error *err)
 {
     sl_rdd *made = NULL;
-    sl_code rc = call(node, epoch, inputs[0], &made, err);
+    sl_code rc = call(node, epoch, inputs, &made, err);
     if (rc == SL_OK) {
         rc = check_result(node, made, err);
     }
     if (rc != SL_OK) {
         sl_rdd_unref(made);
-        return sl_error_wrap(err, rc, "transform '%s'", node->label);
+        return sl_error_wrap(err, rc, "%s '%s'", node->ops->kind, node->label);
     }
     *out = made;
     return SL_OK;
 }
 
 static const sli_node_ops transform_ops = {.kind = "transform", .rdd = transform_rdd};
+static const sli_node_ops transform_all_ops = {.kind = "transformWith", .rdd = transform_rdd};
 
-static sl_code resolve_transform(sl_stream *node, const sl_transform_fn *fn, const char *args,
-                                 sl_error *err)
+/// What both kinds of function have: checked, the schema they declare, the node's arguments.
+static sl_code resolve_transform(sl_stream *node, const sli_fn_head *head, const char *out,
+                                 bool impure, const char *args, sl_error *err)
 {
     transform_body *body = NULL;
-    sli_fn_head head = {0};
-    if (fn != NULL) {
-        head = (sli_fn_head){fn->struct_size, sizeof *fn,           "sl_transform_fn",
-                             fn->name,        (sli_code_fn)fn->run, fn->version};
-    }
-    SL_TRY(sli_fn_check(node->graph, &head, args, err));
-    SL_TRY(sli_fn_schema(fn->out, node->inputs[0]->schema, &node->schema, err));
+    SL_TRY(sli_fn_head_check(node->graph, head, args, err));
+    SL_TRY(sli_fn_schema(out, node->inputs[0]->schema, &node->schema, err));
     SL_TRY(sli_node_body(node, sizeof *body, (void **)&body, err));
-    body->fn = fn;
-    node->code = (sli_code_fn)fn->run;
-    node->code_version = fn->version;
+    node->code = head->run;
+    node->code_version = head->version;
     SL_TRY(sli_graph_copy(node->graph, args, &body->args, err));
     sli_str text = {.tag = SLI_TAG_STREAM};
-    sli_put_pair(&text, "fn", fn->name);
-    sli_str_printf(&text, " version=%u%s", (unsigned)fn->version, fn->impure ? " impure" : "");
+    sli_put_pair(&text, "fn", head->name);
+    sli_str_printf(&text, " version=%u%s", (unsigned)head->version, impure ? " impure" : "");
     sli_put_pair(&text, "args", args);
     return sli_node_set_args(node, &text, err);
 }
 
 sl_stream *sl_stream_transform(sl_stream *stream, const sl_transform_fn *fn, const char *args)
 {
-    sl_stream *node = sli_node_begin(&transform_ops, fn == NULL ? NULL : fn->name, stream, NULL);
+    sl_stream *node = sli_node_begin(&transform_ops, fn == NULL ? NULL : fn->name, stream);
     if (node == NULL) {
         return NULL;
     }
+    sli_fn_head head = {0};
+    if (fn != NULL) {
+        head = (sli_fn_head){fn->struct_size, sizeof *fn,           "sl_transform_fn",
+                             fn->name,        (sli_code_fn)fn->run, fn->version};
+    }
     sl_error err = SL_ERROR_INIT;
-    sl_code rc = resolve_transform(node, fn, args, &err);
+    sl_code rc = resolve_transform(node, &head, fn == NULL ? NULL : fn->out,
+                                   fn != NULL && fn->impure, args, &err);
+    if (rc == SL_OK) {
+        ((transform_body *)node->body)->fn = fn;
+    }
     return sli_node_end(node, rc, &err);
+}
+
+sl_stream *sl_stream_transform_all(sl_stream *const *streams, int32_t n,
+                                   const sl_transform_all_fn *fn, const char *args)
+{
+    sl_stream *node =
+        sli_node_begin_many(&transform_all_ops, fn == NULL ? NULL : fn->name, streams, n);
+    if (node == NULL) {
+        return NULL;
+    }
+    sli_fn_head head = {0};
+    if (fn != NULL) {
+        head = (sli_fn_head){fn->struct_size, sizeof *fn,           "sl_transform_all_fn",
+                             fn->name,        (sli_code_fn)fn->run, fn->version};
+    }
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = resolve_transform(node, &head, fn == NULL ? NULL : fn->out,
+                                   fn != NULL && fn->impure, args, &err);
+    if (rc == SL_OK) {
+        ((transform_body *)node->body)->all = fn;
+    }
+    return sli_node_end(node, rc, &err);
+}
+
+sl_stream *sl_stream_transform_with(sl_stream *a, sl_stream *b, const sl_transform_all_fn *fn,
+                                    const char *args)
+{
+    return sl_stream_transform_all((sl_stream *const[]){a, b}, 2, fn, args);
 }
 
 // ---------------------------------------------------------------- joins with a static table
@@ -193,7 +229,7 @@ sl_stream *sl_stream_join_table(sl_stream *stream, const char *table_url, const 
         return NULL;
     }
     const char *label = table_url == NULL ? NULL : sli_url_label(stream->graph, table_url);
-    sl_stream *node = sli_node_begin(&join_table_ops, label, stream, NULL);
+    sl_stream *node = sli_node_begin(&join_table_ops, label, stream);
     if (node == NULL) {
         return NULL;
     }

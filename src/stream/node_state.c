@@ -149,7 +149,7 @@ static sl_code resolve(sl_stream *node, const char *keys, const sl_update_fn *fn
         head = (sli_fn_head){fn->struct_size, sizeof *fn,           "sl_update_fn",
                              fn->name,        (sli_code_fn)fn->run, fn->version};
     }
-    SL_TRY(sli_fn_check(node->graph, &head, args, err));
+    SL_TRY(sli_fn_head_check(node->graph, &head, args, err));
     SL_TRY(sli_node_body(node, sizeof *body, (void **)&body, err));
     body->fn = fn;
     node->code = (sli_code_fn)fn->run;
@@ -164,8 +164,7 @@ static sl_code resolve(sl_stream *node, const char *keys, const sl_update_fn *fn
 sl_stream *sl_stream_update_state_by_key(sl_stream *stream, const char *keys,
                                          const sl_update_fn *fn, const char *args)
 {
-    sl_stream *node =
-        sli_node_begin(&sli_node_update_ops, fn == NULL ? NULL : fn->name, stream, NULL);
+    sl_stream *node = sli_node_begin(&sli_node_update_ops, fn == NULL ? NULL : fn->name, stream);
     if (node == NULL) {
         return NULL;
     }

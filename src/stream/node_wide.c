@@ -1,8 +1,10 @@
-// Operators with a shuffle: repartition, reduceByKey, reduce, count, groupByKey, join.
+// Operators with a shuffle: repartition, partitionBy, reduceByKey, combineByKey, countByValue,
+// reduce, count, groupByKey, the joins, cogroup.
 #include "stream/graph_def.h"
 
 typedef struct wide_body {
     const char *keys, *aggregations;
+    bool map_side_combine; ///< combineByKey
 } wide_body;
 
 static const wide_body *body_of(const sl_stream *node)
@@ -68,6 +70,71 @@ static sl_code join_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inputs
     return SL_OK;
 }
 
+static sl_code left_outer_join_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inputs,
+                                   sl_rdd **out, sl_error *err)
+{
+    (void)epoch;
+    (void)err;
+    *out = sl_rdd_left_outer_join(inputs[0], inputs[1], body_of(node)->keys, node->n_partitions);
+    return SL_OK;
+}
+
+static sl_code right_outer_join_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inputs,
+                                    sl_rdd **out, sl_error *err)
+{
+    (void)epoch;
+    (void)err;
+    *out = sl_rdd_right_outer_join(inputs[0], inputs[1], body_of(node)->keys, node->n_partitions);
+    return SL_OK;
+}
+
+static sl_code full_outer_join_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inputs,
+                                   sl_rdd **out, sl_error *err)
+{
+    (void)epoch;
+    (void)err;
+    *out = sl_rdd_full_outer_join(inputs[0], inputs[1], body_of(node)->keys, node->n_partitions);
+    return SL_OK;
+}
+
+static sl_code cogroup_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inputs, sl_rdd **out,
+                           sl_error *err)
+{
+    (void)epoch;
+    (void)err;
+    *out = sl_rdd_cogroup(inputs[0], inputs[1], body_of(node)->keys, node->n_partitions);
+    return SL_OK;
+}
+
+static sl_code combine_by_key_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inputs,
+                                  sl_rdd **out, sl_error *err)
+{
+    (void)epoch;
+    (void)err;
+    const wide_body *body = body_of(node);
+    *out = sl_rdd_combine_by_key(inputs[0], body->keys, body->aggregations, body->map_side_combine,
+                                 node->n_partitions);
+    return SL_OK;
+}
+
+static sl_code count_by_value_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inputs,
+                                  sl_rdd **out, sl_error *err)
+{
+    (void)epoch;
+    (void)err;
+    *out = sl_rdd_count_by_value(inputs[0], node->n_partitions);
+    return SL_OK;
+}
+
+static sl_code partition_by_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inputs,
+                                sl_rdd **out, sl_error *err)
+{
+    (void)epoch;
+    (void)err;
+    *out = sl_rdd_partition_by(inputs[0], body_of(node)->keys, node->n_partitions);
+    return SL_OK;
+}
+
 static const sli_node_ops repartition_ops = {
     .kind = "repartition", .rdd = repartition_rdd, .most_partitions = SLI_MAX_PARTITIONS};
 static const sli_node_ops reduce_by_key_ops = {
@@ -78,6 +145,24 @@ static const sli_node_ops group_by_key_ops = {
     .kind = "groupByKey", .rdd = group_by_key_rdd, .most_partitions = SLI_MAX_HASH_PARTITIONS};
 static const sli_node_ops join_ops = {
     .kind = "join", .rdd = join_rdd, .most_partitions = SLI_MAX_HASH_PARTITIONS};
+
+static const sli_node_ops left_outer_join_ops = {.kind = "leftOuterJoin",
+                                                 .rdd = left_outer_join_rdd,
+                                                 .most_partitions = SLI_MAX_HASH_PARTITIONS};
+static const sli_node_ops right_outer_join_ops = {.kind = "rightOuterJoin",
+                                                  .rdd = right_outer_join_rdd,
+                                                  .most_partitions = SLI_MAX_HASH_PARTITIONS};
+static const sli_node_ops full_outer_join_ops = {.kind = "fullOuterJoin",
+                                                 .rdd = full_outer_join_rdd,
+                                                 .most_partitions = SLI_MAX_HASH_PARTITIONS};
+static const sli_node_ops cogroup_ops = {
+    .kind = "cogroup", .rdd = cogroup_rdd, .most_partitions = SLI_MAX_HASH_PARTITIONS};
+static const sli_node_ops combine_by_key_ops = {
+    .kind = "combineByKey", .rdd = combine_by_key_rdd, .most_partitions = SLI_MAX_HASH_PARTITIONS};
+static const sli_node_ops count_by_value_ops = {
+    .kind = "countByValue", .rdd = count_by_value_rdd, .most_partitions = SLI_MAX_HASH_PARTITIONS};
+static const sli_node_ops partition_by_ops = {
+    .kind = "partitionBy", .rdd = partition_by_rdd, .most_partitions = SLI_MAX_HASH_PARTITIONS};
 
 // ---------------------------------------------------------------- keys
 
@@ -127,15 +212,31 @@ static sl_code keep(sl_stream *node, const char *keys, const char *aggregations,
     return rc;
 }
 
+/// Of an operator whose only argument is its keys, which all its inputs have.
+static sl_code resolve_keys(sl_stream *node, const char *keys, sl_error *err)
+{
+    const sl_schema *in = node->inputs[0]->schema;
+    int32_t columns[SLI_MAX_KEYS], n_keys = 0;
+    sl_code rc = sli_keys_parse(keys, in, columns, &n_keys, err);
+    if (rc != SL_OK) {
+        return node->n_inputs == 1 ? rc : sl_error_wrap(err, rc, "left side");
+    }
+    sli_str args = {.tag = SLI_TAG_STREAM};
+    sli_put_columns(&args, "keys", in, columns, n_keys);
+    SL_TRY(keep(node, keys, NULL, &args, err));
+    return sli_node_try(node, err);
+}
+
 // ---------------------------------------------------------------- aggregations
 
+/// The node's schema, and its arguments appended to `args`.
 static sl_code resolve_aggregations(sl_stream *node, const char *keys, const char *aggregations,
-                                    sl_error *err)
+                                    sli_str *args, sl_error *err)
 {
     const sl_schema *in = node->inputs[0]->schema;
     int32_t columns[SLI_MAX_KEYS], n_keys = 0;
     sli_agg_plan *plan = NULL;
-    if (node->ops == &reduce_by_key_ops) {
+    if (node->ops != &reduce_ops) {
         SL_TRY(sli_keys_parse(keys, in, columns, &n_keys, err));
     }
     if (aggregations == NULL) {
@@ -144,24 +245,25 @@ static sl_code resolve_aggregations(sl_stream *node, const char *keys, const cha
     SL_TRY(sli_agg_plan_new(&plan, aggregations, in, columns, n_keys,
                             sli_graph_aggregations(node->graph), err));
     node->schema = sl_schema_ref(sli_agg_plan_result(plan));
-    sli_str args = {.tag = SLI_TAG_STREAM};
     if (n_keys > 0) {
-        sli_put_columns(&args, "keys", in, columns, n_keys);
+        sli_put_columns(args, "keys", in, columns, n_keys);
     }
-    sli_put_pair(&args, "aggregations", sli_agg_plan_text(plan));
+    sli_put_pair(args, "aggregations", sli_agg_plan_text(plan));
     sli_agg_plan_free(plan);
-    return keep(node, keys, aggregations, &args, err);
+    return SL_OK;
 }
 
 static sl_stream *define_aggregations(sl_stream *stream, const sli_node_ops *ops, const char *keys,
                                       const char *aggregations)
 {
-    sl_stream *node = sli_node_begin(ops, NULL, stream, NULL);
+    sl_stream *node = sli_node_begin(ops, NULL, stream);
     if (node == NULL) {
         return NULL;
     }
     sl_error err = SL_ERROR_INIT;
-    sl_code rc = resolve_aggregations(node, keys, aggregations, &err);
+    sli_str args = {.tag = SLI_TAG_STREAM};
+    sl_code rc = resolve_aggregations(node, keys, aggregations, &args, &err);
+    rc = rc != SL_OK ? rc : keep(node, keys, aggregations, &args, &err);
     return sli_node_end(node, rc, &err);
 }
 
@@ -175,9 +277,40 @@ sl_stream *sl_stream_reduce(sl_stream *stream, const char *aggregations)
     return define_aggregations(stream, &reduce_ops, NULL, aggregations);
 }
 
+sl_stream *sl_stream_combine_by_key(sl_stream *stream, const char *keys, const char *aggregations,
+                                    bool map_side_combine)
+{
+    sl_stream *node = sli_node_begin(&combine_by_key_ops, NULL, stream);
+    if (node == NULL) {
+        return NULL;
+    }
+    sl_error err = SL_ERROR_INIT;
+    sli_str args = {.tag = SLI_TAG_STREAM};
+    sl_code rc = resolve_aggregations(node, keys, aggregations, &args, &err);
+    if (rc == SL_OK && !map_side_combine) {
+        sli_str_text(&args, " reduce-side");
+    }
+    rc = rc != SL_OK ? rc : keep(node, keys, aggregations, &args, &err);
+    if (rc == SL_OK) {
+        ((wide_body *)node->body)->map_side_combine = map_side_combine;
+    }
+    return sli_node_end(node, rc, &err);
+}
+
+sl_stream *sl_stream_count_by_value(sl_stream *stream)
+{
+    sl_stream *node = sli_node_begin(&count_by_value_ops, NULL, stream);
+    if (node == NULL) {
+        return NULL;
+    }
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = sli_node_try(node, &err);
+    return sli_node_end(node, rc, &err);
+}
+
 sl_stream *sl_stream_count(sl_stream *stream)
 {
-    sl_stream *node = sli_node_begin(&count_ops, NULL, stream, NULL);
+    sl_stream *node = sli_node_begin(&count_ops, NULL, stream);
     if (node == NULL) {
         return NULL;
     }
@@ -190,7 +323,7 @@ sl_stream *sl_stream_count(sl_stream *stream)
 
 sl_stream *sl_stream_repartition(sl_stream *stream, int32_t n_partitions)
 {
-    sl_stream *node = sli_node_begin(&repartition_ops, NULL, stream, NULL);
+    sl_stream *node = sli_node_begin(&repartition_ops, NULL, stream);
     if (node == NULL) {
         return NULL;
     }
@@ -203,6 +336,17 @@ sl_stream *sl_stream_repartition(sl_stream *stream, int32_t n_partitions)
         node->n_partitions = n_partitions;
         node->schema = sl_schema_ref(stream->schema);
     }
+    return sli_node_end(node, rc, &err);
+}
+
+sl_stream *sl_stream_partition_by(sl_stream *stream, const char *keys)
+{
+    sl_stream *node = sli_node_begin(&partition_by_ops, NULL, stream);
+    if (node == NULL) {
+        return NULL;
+    }
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = resolve_keys(node, keys, &err);
     return sli_node_end(node, rc, &err);
 }
 
@@ -219,7 +363,7 @@ static sl_code resolve_group(sl_stream *node, const char *keys, sl_error *err)
 
 sl_stream *sl_stream_group_by_key(sl_stream *stream, const char *keys)
 {
-    sl_stream *node = sli_node_begin(&group_by_key_ops, NULL, stream, NULL);
+    sl_stream *node = sli_node_begin(&group_by_key_ops, NULL, stream);
     if (node == NULL) {
         return NULL;
     }
@@ -244,7 +388,7 @@ sl_code sli_join_resolve(const sl_schema *a, const sl_schema *b, const char *key
 
 sl_stream *sl_stream_join(sl_stream *a, sl_stream *b, const char *keys)
 {
-    sl_stream *node = sli_node_begin_two(&join_ops, a, b);
+    sl_stream *node = sli_node_begin_many(&join_ops, NULL, (sl_stream *const[]){a, b}, 2);
     if (node == NULL) {
         return NULL;
     }
@@ -255,4 +399,35 @@ sl_stream *sl_stream_join(sl_stream *a, sl_stream *b, const char *keys)
         rc = keep(node, keys, NULL, &args, &err);
     }
     return sli_node_end(node, rc, &err);
+}
+
+static sl_stream *define_pair(sl_stream *a, sl_stream *b, const sli_node_ops *ops, const char *keys)
+{
+    sl_stream *node = sli_node_begin_many(ops, NULL, (sl_stream *const[]){a, b}, 2);
+    if (node == NULL) {
+        return NULL;
+    }
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = resolve_keys(node, keys, &err);
+    return sli_node_end(node, rc, &err);
+}
+
+sl_stream *sl_stream_left_outer_join(sl_stream *a, sl_stream *b, const char *keys)
+{
+    return define_pair(a, b, &left_outer_join_ops, keys);
+}
+
+sl_stream *sl_stream_right_outer_join(sl_stream *a, sl_stream *b, const char *keys)
+{
+    return define_pair(a, b, &right_outer_join_ops, keys);
+}
+
+sl_stream *sl_stream_full_outer_join(sl_stream *a, sl_stream *b, const char *keys)
+{
+    return define_pair(a, b, &full_outer_join_ops, keys);
+}
+
+sl_stream *sl_stream_cogroup(sl_stream *a, sl_stream *b, const char *keys)
+{
+    return define_pair(a, b, &cogroup_ops, keys);
 }

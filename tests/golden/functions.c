@@ -231,6 +231,7 @@ static sl_code run_repeat(const sl_args *args, const sl_batch *in, sl_builder *o
     (void)err;
     const sl_column *x = sl_batch_column(in, 0);
     for (int64_t i = 0; i < x->n_rows; i++) {
+        sl_builder_of_row(out, i);
         for (int64_t n = mod3(sl_column_int64(x, i)); n > 0; n--) {
             sl_builder_cell(out, 0, x, i);
         }

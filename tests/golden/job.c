@@ -149,6 +149,40 @@ static void transform(definition *d, const char *arg)
     d->stream = sl_stream_transform(d->stream, fn, behind(arg, " with ", NULL));
 }
 
+/// `transformWith WORD and NAME`
+static void transform_with(definition *d, const char *arg)
+{
+    sl_stream *other = named(d, behind(arg, " and ", ""));
+    const sl_transform_all_fn *fn = other == NULL
+                                        ? NULL
+                                        : slt_transform_with(before(d, arg, " and "), shape_of(d),
+                                                             slt_shape_of(sl_stream_schema(other)));
+    if (fn == NULL) {
+        wrong(d, "transformWith", arg);
+        return;
+    }
+    d->stream = sl_stream_transform_with(d->stream, other, fn, NULL);
+}
+
+/// A word of map or flatMap over the values of a pair, which is a pair again.
+static void values(definition *d, const char *verb, const char *arg)
+{
+    bool flat = strcmp(verb, "flatMapValues") == 0;
+    const slt_step_word *word = slt_step(flat ? "flatMap" : "map", arg, shape_of_values(d));
+    if (word == NULL || word->fn == NULL) {
+        wrong(d, verb, arg);
+        return;
+    }
+    sl_stream *made = flat ? sl_stream_flat_map_values(d->stream, "k", word->fn, word->args)
+                           : sl_stream_map_values(d->stream, "k", word->fn, word->args);
+    const sl_schema *schema = sl_stream_schema(made);
+    char text[128] = "";
+    if (schema != NULL) {
+        (void)snprintf(text, sizeof text, "k, %.100s as v", sl_schema_field(schema, 1)->name);
+    }
+    d->stream = sl_stream_select(made, text);
+}
+
 // ---------------------------------------------------------------- the other steps
 
 static void open_queue(definition *d, const char *name, size_t size, const char *schema, bool all)
@@ -231,13 +265,53 @@ static bool expression(definition *d, const char *verb, const char *arg)
     return true;
 }
 
+/// Steps that pair streams by key. False: it is none of them.
+static bool paired(definition *d, const char *verb, const char *arg)
+{
+    static const struct {
+        const char *verb;
+        sl_stream *(*make)(sl_stream *a, sl_stream *b, const char *keys);
+    } pairs[] = {{"join", sl_stream_join},
+                 {"leftOuterJoin", sl_stream_left_outer_join},
+                 {"rightOuterJoin", sl_stream_right_outer_join},
+                 {"fullOuterJoin", sl_stream_full_outer_join},
+                 {"cogroup", sl_stream_cogroup}};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        if (strcmp(pairs[i].verb, verb) == 0) {
+            d->stream = pairs[i].make(d->stream, named(d, arg), behind(arg, " by ", "k"));
+            return true;
+        }
+    }
+    return false;
+}
+
+/// `NAME NAME ...` and the stream before the step.
+static sl_stream *union_all(definition *d, const char *arg)
+{
+    sl_stream *streams[MAX_NAMED + 1] = {d->stream};
+    int32_t n = 1;
+    while (*arg != '\0' && n <= MAX_NAMED) {
+        streams[n++] = named(d, arg);
+        arg += strcspn(arg, " ");
+        arg += strspn(arg, " ");
+    }
+    return sl_stream_union_all(streams, n);
+}
+
 /// Steps that move rows or join streams. False: it is none of them.
 static bool wide(definition *d, const char *verb, const char *arg)
 {
     if (strcmp(verb, "union") == 0) {
-        d->stream = sl_stream_union(d->stream, named(d, arg));
-    } else if (strcmp(verb, "join") == 0) {
-        d->stream = sl_stream_join(d->stream, named(d, arg), behind(arg, " by ", "k"));
+        d->stream = union_all(d, arg);
+    } else if (strcmp(verb, "glom") == 0) {
+        d->stream = sl_stream_glom(d->stream);
+    } else if (strcmp(verb, "countByValue") == 0) {
+        d->stream = sl_stream_count_by_value(d->stream);
+    } else if (strcmp(verb, "partitionBy") == 0) {
+        d->stream = sl_stream_partition_by(d->stream, *arg == '\0' ? "k" : arg);
+    } else if (strcmp(verb, "combineByKey") == 0) {
+        d->stream = sl_stream_combine_by_key(d->stream, before(d, arg, " into "),
+                                             behind(arg, " into ", ""), false);
     } else if (strcmp(verb, "joinTable") == 0) {
         d->stream =
             sl_stream_join_table(d->stream, before(d, arg, " by "), behind(arg, " by ", "k"));
@@ -263,6 +337,10 @@ static void worded(definition *d, const char *verb, const char *arg)
         update(d, arg);
     } else if (strcmp(verb, "transform") == 0) {
         transform(d, arg);
+    } else if (strcmp(verb, "transformWith") == 0) {
+        transform_with(d, arg);
+    } else if (strcmp(verb, "mapValues") == 0 || strcmp(verb, "flatMapValues") == 0) {
+        values(d, verb, arg);
     } else {
         narrow(d, verb, arg);
     }
@@ -285,7 +363,7 @@ static void define(definition *d, const char *line)
     } else if (strcmp(verb, "open") == 0) {
         d->stream = sl_stream_open(d->graph, arg);
     } else if (!output(d, verb, arg) && !setting(d, verb, arg) && !expression(d, verb, arg) &&
-               !wide(d, verb, arg)) {
+               !paired(d, verb, arg) && !wide(d, verb, arg)) {
         worded(d, verb, arg);
     }
     if (name_size > 0 && d->n_named < MAX_NAMED) {

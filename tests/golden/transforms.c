@@ -1,4 +1,5 @@
-// The words of transform and foreachRDD: what a driver does with the RDD of an epoch.
+// The words of transform, transformWith and foreachRDD: what a driver does with the RDD of an
+// epoch.
 //
 // The first two rows of a whole RDD (head2) are found in one partition, which keeps the order of
 // the partitions before it.
@@ -197,6 +198,78 @@ const sl_transform_fn *slt_transform(const char *word, slt_shape shape)
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (strcmp(words[i].word, word) == 0 && (words[i].shape == 0 || words[i].shape == shape)) {
             return &words[i].fn;
+        }
+    }
+    return NULL;
+}
+
+// ---------------------------------------------------------------- transformWith
+
+#define TRANSFORM_WITH(function, expression)                                                       \
+    static sl_code function(const sl_args *args, sl_rdd *const *in, int32_t n, sl_rdd **out,       \
+                            sl_error *err)                                                         \
+    {                                                                                              \
+        (void)args, (void)n;                                                                       \
+        (void)err; /* a mistake sticks to the RDD */                                               \
+        *out = (expression);                                                                       \
+        return SL_OK;                                                                              \
+    }
+
+TRANSFORM_WITH(subtract, sl_rdd_subtract(in[0], in[1], 0))
+TRANSFORM_WITH(intersection, sl_rdd_intersection(in[0], in[1], 0))
+
+/// The columns of both are called x; pairs are k and v.
+static sl_code cartesian(const sl_args *args, sl_rdd *const *in, int32_t n, sl_rdd **out,
+                         sl_error *err)
+{
+    (void)args, (void)n, (void)err;
+    sl_rdd *product = sl_rdd_cartesian(in[0], in[1]);
+    *out = sl_rdd_select(product, "x as k, x_2 as v");
+    sl_rdd_unref(product);
+    return SL_OK;
+}
+
+static sl_code union_and_time(const sl_args *args, sl_rdd *const *in, int32_t n, sl_rdd **out,
+                              sl_error *err)
+{
+    (void)args, (void)n, (void)err;
+    sl_rdd *both = sl_rdd_union(in[0], in[1]);
+    *out = sl_rdd_map(both, &time_int64, NULL);
+    sl_rdd_unref(both);
+    return SL_OK;
+}
+
+typedef struct transform_with_word {
+    const char *word;
+    slt_shape left, right; ///< 0: every shape
+    sl_transform_all_fn fn;
+} transform_with_word;
+
+#define WITH_WORD(word, left, right, fn_name, out_schema, function)                                \
+    {                                                                                              \
+        word, left, right,                                                                         \
+        {                                                                                          \
+            sizeof(sl_transform_all_fn), fn_name, out_schema, 1, false, function                   \
+        }                                                                                          \
+    }
+static const transform_with_word with_words[] = {
+    WITH_WORD("subtract", 0, 0, "subtract", NULL, subtract),
+    WITH_WORD("intersection", 0, 0, "intersection", NULL, intersection),
+    WITH_WORD("cartesian", SLT_INT64, SLT_INT64, "product-ii", "k int64, v int64", cartesian),
+    WITH_WORD("cartesian", SLT_INT64, SLT_STRING, "product-is", "k int64, v string", cartesian),
+    WITH_WORD("cartesian", SLT_STRING, SLT_INT64, "product-si", "k string, v int64", cartesian),
+    WITH_WORD("cartesian", SLT_STRING, SLT_STRING, "product-ss", "k string, v string", cartesian),
+    WITH_WORD("union+time", SLT_INT64, SLT_INT64, "union-and-time", "k int64, v int64",
+              union_and_time),
+};
+
+const sl_transform_all_fn *slt_transform_with(const char *word, slt_shape left, slt_shape right)
+{
+    for (size_t i = 0; i < sizeof with_words / sizeof with_words[0]; i++) {
+        const transform_with_word *w = &with_words[i];
+        if (strcmp(w->word, word) == 0 && (w->left == 0 || w->left == left) &&
+            (w->right == 0 || w->right == right)) {
+            return &w->fn;
         }
     }
     return NULL;
