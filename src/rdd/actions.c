@@ -1,11 +1,14 @@
 // actions.c — what runs a job and hands its rows to the caller: collect, take, first, count,
-// aggregate, foreach.
+// aggregate, foreach. What is known to have no rows runs none.
 #include "rdd/rdd_int.h"
 
 static sl_code run(sl_rdd *rdd, const int32_t *partitions, int32_t n_partitions, sli_rows_fn done,
                    void *ctx, sl_error *err)
 {
     SL_TRY(sl_rdd_check(rdd, err));
+    if (rdd->is_empty) {
+        return SL_OK; // the answer is known: no job, as in most epochs of a short interval
+    }
     return rdd->runtime->run(rdd->runtime, rdd, partitions, n_partitions, done, ctx, err);
 }
 
@@ -36,6 +39,10 @@ static sl_code add_count(void *ctx, int32_t partition, const sl_batch *batch, sl
 sl_code sl_rdd_count(sl_rdd *rdd, int64_t *out, sl_error *err)
 {
     SL_TRY(sl_rdd_check(rdd, err));
+    if (rdd->is_empty) {
+        *out = 0;
+        return SL_OK;
+    }
     sl_rdd *parts = sli_rdd_count_parts(rdd);
     int64_t rows = 0;
     sl_code rc = run(parts, NULL, 0, add_count, &rows, err);
@@ -145,7 +152,7 @@ static sl_code take_rounds(sl_rdd *rdd, int64_t n, sli_rows *rows, sl_error *err
 sl_code sl_rdd_take(sl_rdd *rdd, int64_t n, sl_batch **out, sl_error *err)
 {
     SL_TRY(sl_rdd_check(rdd, err));
-    if (n <= 0) {
+    if (n <= 0 || rdd->is_empty) {
         return sli_batch_empty(rdd->schema, out, err);
     }
     sl_rdd *first = limited(rdd, n);

@@ -257,7 +257,8 @@ static sl_rdd *of_range(sli_runtime *runtime, const sli_rdd_ops *ops, sli_source
     if (range.size > 0) {
         memcpy(r->range, range.data, range.size);
     }
-    return sli_rdd_new(runtime, ops, source->ops->schema(source), n_splits, NULL, 0, r);
+    sl_rdd *rdd = sli_rdd_new(runtime, ops, source->ops->schema(source), n_splits, NULL, 0, r);
+    return n_splits == 0 ? of_rows(rdd, 0) : rdd;
 }
 
 sl_rdd *sli_rdd_of_source(sli_runtime *runtime, sli_source *source, sl_bytes range,

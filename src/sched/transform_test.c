@@ -119,7 +119,8 @@ SL_TEST(what_is_known_to_be_empty_runs_no_map_tasks, "")
     assert_true(sums->is_empty);
     assert_int_equal(sums->rows_expected, 0);
     int64_t before = sli_metric_value(w.sched->tasks);
-    SL_CHECK_TEXT(collect_text(sums), "");
+    sums = then(sums, sl_rdd_map_partitions(sums, &sum_fn, NULL));
+    SL_CHECK_TEXT(collect_text(sums), "0\n0\n0\n");
     assert_int_equal(sli_metric_value(w.sched->tasks) - before, 3); // of the result only
     none = sl_rdd_empty(world_session(&w), WORDS, 2); // a function with an end makes rows of none
     sl_rdd *ends = then(none, sl_rdd_map_partitions(none, &sum_fn, NULL));
@@ -132,6 +133,33 @@ SL_TEST(what_is_known_to_be_empty_runs_no_map_tasks, "")
     assert_false(both->is_empty);
     assert_int_equal(both->rows_expected, 2);
     SL_CHECK_TEXT(collect_text(both), "a,1\nb,2\n");
+    world_close(&w);
+}
+
+static sl_code never(void *ctx, int32_t partition, const sl_batch *batch, sl_error *err)
+{
+    (void)ctx, (void)partition, (void)batch;
+    return sl_error_set(err, SL_E_DATA, "rows from nowhere");
+}
+
+SL_TEST(actions_on_what_is_known_to_be_empty_run_no_job, "")
+{
+    world w;
+    world_open(&w, (world_conf){.workers = 2, .pool = true});
+    sl_rdd *none = sl_rdd_empty(world_session(&w), WORDS, 4);
+    sl_rdd *sums = then(none, sl_rdd_reduce_by_key(none, "word", "sum(n) as s", 3));
+    sl_batch *rows = NULL;
+    int64_t n = -1;
+    assert_int_equal(sl_rdd_count(sums, &n, NULL), SL_OK);
+    assert_int_equal(n, 0);
+    assert_int_equal(sl_rdd_foreach(sums, never, NULL, NULL), SL_OK);
+    assert_int_equal(sl_rdd_take(sums, 10, &rows, NULL), SL_OK);
+    assert_int_equal(sl_batch_rows(rows), 0);
+    assert_string_equal(sl_schema_text(sl_batch_schema(rows)), sl_schema_text(sl_rdd_schema(sums)));
+    sl_batch_unref(rows);
+    SL_CHECK_TEXT(collect_text(sums), "");
+    assert_int_equal(sli_metric_value(w.sched->tasks), 0);
+    assert_int_equal(sli_metric_value(w.sched->stages), 0);
     world_close(&w);
 }
 
