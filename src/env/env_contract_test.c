@@ -346,6 +346,7 @@ CONTRACT(wait_ends_by_event_or_deadline)
     int64_t deadline = sli_env_mono_us(b->env) + 3000;
     assert_int_equal(sli_signal_wait(signal, deadline, &err), SL_E_TIMEOUT);
     assert_int_equal(err.code, SL_E_TIMEOUT);
+    assert_string_equal(err.text, "the deadline passed before the event");
     assert_true(sli_env_mono_us(b->env) >= deadline);
     assert_int_equal(sli_signal_wait(signal, -5, &err), SL_E_TIMEOUT);
     sli_signal_free(signal);

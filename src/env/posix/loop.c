@@ -28,8 +28,7 @@ struct posix_loop {
     sli_loop head;
     int epoll, event, timer; ///< timer: -1 unless sli_loop_fd was asked
     int64_t timer_at;        ///< what the timerfd is armed for
-    pthread_t runner;        ///< who ran it last; its timers were made sharp
-    bool has_runner, no_pwait2;
+    bool no_pwait2;
     int32_t n_watched, n_always, n_ready;
     posix_socket *always[ALWAYS_READY];
     posix_ready ready[ROUND + ALWAYS_READY];
@@ -317,11 +316,6 @@ sl_code sli_posix_loop_run(sli_loop *loop, int64_t deadline_us, sl_error *err)
 {
     posix_loop *self = (posix_loop *)loop;
     SL_ASSERT(self->n_ready == 0, "sli_loop_run was called from a callback of the same loop");
-    if (!self->has_runner || !pthread_equal(self->runner, pthread_self())) {
-        sli_posix_sharp_timers();
-        self->runner = pthread_self();
-        self->has_runner = true;
-    }
     int64_t until = sli_timers_next(&self->timers);
     until = deadline_us < until ? deadline_us : until;
     struct epoll_event events[ROUND];

@@ -26,8 +26,6 @@ typedef struct posix_event {
 void sli_posix_event_set(posix_event *event);
 /// SL_OK when set (and takes it), SL_E_TIMEOUT.
 sl_code sli_posix_event_wait(posix_event *event, int64_t deadline_us);
-/// Lets timers of the calling thread fire when they are due, not up to 50 µs later.
-void sli_posix_sharp_timers(void);
 
 typedef struct posix_loop posix_loop;
 

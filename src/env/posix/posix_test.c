@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -456,6 +457,26 @@ static int64_t thread_cpu_ns(void)
     struct timespec t;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void note_slack(void *ctx)
+{
+    *(int *)ctx = prctl(PR_GET_TIMERSLACK);
+}
+
+SL_TEST(posix_timers_are_sharp_on_strands_alone, "")
+{
+    sl_env *env = world();
+    int before = prctl(PR_GET_TIMERSLACK), on_strand = -1;
+    sli_strand *strand = sli_strand_new(env, "sharp");
+    sli_signal *signal = sli_signal_new(env);
+    assert_true(sli_strand_post(strand, note_slack, &on_strand));
+    sli_strand_free(strand);
+    assert_int_equal(on_strand, 1);
+    assert_int_equal(sli_signal_wait(signal, sli_env_mono_us(env) + 1000, NULL), SL_E_TIMEOUT);
+    assert_int_equal(prctl(PR_GET_TIMERSLACK), before); // the application's thread is its own
+    sli_signal_free(signal);
+    sli_env_free(env);
 }
 
 SL_TEST(posix_tick_wakes_in_time, "")

@@ -5,7 +5,7 @@
 /// lock more).
 #include <errno.h>
 #include <linux/futex.h>
-#include <sys/prctl.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,15 +17,7 @@ enum { EVENT_NONE = 0, EVENT_SET = 1, EVENT_SLEEPER = 2 };
 typedef struct posix_signal {
     sli_signal head;
     posix_event event;
-    pthread_t waiter; ///< the thread that waited last; its timers were made sharp
-    bool has_waiter;
 } posix_signal;
-
-void sli_posix_sharp_timers(void)
-{
-    prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL,
-          0UL); // where it is refused, deadlines are 50 µs late and still right
-}
 
 void sli_posix_event_set(posix_event *event)
 {
@@ -60,9 +52,10 @@ sl_code sli_posix_event_wait(posix_event *event, int64_t deadline_us)
         atomic_compare_exchange_strong_explicit(
             &event->word, &none, EVENT_SLEEPER, memory_order_relaxed,
             memory_order_relaxed); // fails when it was set: the sleep ends at once
-        long rc = syscall(SYS_futex, &event->word, FUTEX_WAIT_BITSET_PRIVATE, EVENT_SLEEPER,
-                          deadline_us == SLI_FOREVER ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY);
-        if (rc != 0 && errno == ETIMEDOUT) {
+        // What ended the sleep, a set, the deadline or a signal, the word and the clock tell.
+        syscall(SYS_futex, &event->word, FUTEX_WAIT_BITSET_PRIVATE, EVENT_SLEEPER,
+                deadline_us == SLI_FOREVER ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY);
+        if (deadline_us != SLI_FOREVER && sli_posix_mono_us(NULL) >= deadline_us) {
             uint32_t sleeper = EVENT_SLEEPER;
             atomic_compare_exchange_strong_explicit(&event->word, &sleeper, EVENT_NONE,
                                                     memory_order_relaxed, memory_order_relaxed);
@@ -92,18 +85,22 @@ void sli_posix_signal_set(sli_signal *signal)
     sli_posix_event_set(&((posix_signal *)signal)->event);
 }
 
+/// What each tick of a quiet job ends with: the text is copied, formatting it would be a tenth of
+/// the tick.
+static sl_code deadline_passed(sl_error *err)
+{
+    static const char text[] = "the deadline passed before the event";
+    if (err != NULL) {
+        err->code = SL_E_TIMEOUT;
+        err->action = SL_ACT_DEFAULT;
+        err->sys_errno = 0;
+        memcpy(err->text, text, sizeof text);
+    }
+    return SL_E_TIMEOUT;
+}
+
 sl_code sli_posix_signal_wait(sli_signal *signal, int64_t deadline_us, sl_error *err)
 {
-    posix_signal *self = (posix_signal *)signal;
-    if (event_take(&self->event)) {
-        return SL_OK;
-    }
-    if (deadline_us != SLI_FOREVER &&
-        !(self->has_waiter && pthread_equal(self->waiter, pthread_self()))) {
-        sli_posix_sharp_timers();
-        self->waiter = pthread_self();
-        self->has_waiter = true;
-    }
-    sl_code rc = sli_posix_event_wait(&self->event, deadline_us);
-    return rc == SL_OK ? SL_OK : sl_error_set(err, rc, "the deadline passed before the event");
+    sl_code rc = sli_posix_event_wait(&((posix_signal *)signal)->event, deadline_us);
+    return rc == SL_OK ? SL_OK : deadline_passed(err);
 }

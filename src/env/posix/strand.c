@@ -1,5 +1,6 @@
 /// strand.c — a strand of the real world: a thread that runs a queue of works in order.
 #include <signal.h>
+#include <sys/prctl.h>
 
 #include "base/lock.h"
 #include "base/str.h"
@@ -38,6 +39,9 @@ static bool strand_take(posix_strand *strand, posix_work *out, bool *end)
 static void *strand_main(void *arg)
 {
     posix_strand *strand = arg;
+    // Deadlines are kept to the microsecond; where this is refused they are 50 us late and still
+    // right.
+    prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     for (;;) {
         posix_work work;
         bool end = false;
