@@ -425,6 +425,17 @@ static void forget_inputs(sli_engine *engine, const sli_group *group)
     }
 }
 
+/// A group without effect is never sealed: its sinks let go of the attempts that won, without rows.
+static void drop_staged(sli_engine *engine, const sli_group *group)
+{
+    for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
+        sli_sink *sink = engine->graph->outputs[i].sink;
+        for (int32_t w = 0; w < group->shares[i].n_winners && sink->ops->drop != NULL; w++) {
+            sink->ops->drop(sink, group->shares[i].winners[w]);
+        }
+    }
+}
+
 static sl_code after_commit(sli_engine *engine, sli_group *group, sl_error *err)
 {
     if (group->rc != SL_OK) {
@@ -434,6 +445,7 @@ static sl_code after_commit(sli_engine *engine, sli_group *group, sl_error *err)
         return rc;
     }
     if (group->number == 0) {
+        drop_staged(engine, group);
         sli_group_free(group);
         return SL_OK;
     }
