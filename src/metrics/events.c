@@ -143,6 +143,9 @@ void sli_metrics_drain(sli_metrics *m)
     sli_listener listeners[SLI_METRICS_MAX_LISTENERS];
     int32_t n_listeners = 0;
     SL_ASSERT(!m->draining, "a listener drains the events it is told of");
+    if (!sli_metrics_wants(m, SLI_EV_ALL)) {
+        return; // nobody listens, so nothing was queued
+    }
     m->draining = true;
     sli_mutex_lock(m->mutex);
     int32_t left =

@@ -252,6 +252,7 @@ static sl_code open_all(sli_engine *engine, sl_error *err)
         engine->job_arena == NULL) {
         return sl_error_nomem(err, 65536, "the engine");
     }
+    sli_progress_open(engine);
     SL_TRY(open_checkpoint(engine, err));
     seed_from_id(engine);
     SL_TRY(open_sinks(engine, err));

@@ -51,7 +51,6 @@ typedef struct sli_group {
     int64_t number;        ///< 0: idle, nothing to log
     int64_t first_epoch, last_epoch, last_time_us;
     int64_t rows_in, rows_out;
-    int64_t opened_us; ///< mono time of its first epoch's end
     bool has_effect;   ///< rows, state or input: must be logged
     sli_str plans;     ///< PLAN bodies not yet appended: epoch (i64), batch time (i64), bytes, each
     sli_str delta;     ///< state delta
@@ -86,6 +85,22 @@ typedef struct sli_delta_ref {
 } sli_delta_ref;
 
 typedef struct sli_compaction sli_compaction;
+
+/// Rows of sli_engine_metrics.
+enum {
+    SLI_ENGINE_EPOCHS,
+    SLI_ENGINE_FAILED,
+    SLI_ENGINE_ROWS_IN,
+    SLI_ENGINE_ROWS_OUT,
+    SLI_ENGINE_RUN_US,
+    SLI_ENGINE_DELAY_US,
+    SLI_ENGINE_SEAL_US,
+    SLI_ENGINE_LOG_US,
+    SLI_ENGINE_COMMIT_US,
+    SLI_ENGINE_PENDING,
+    SLI_ENGINE_BATCH_TIME,
+    SLI_N_ENGINE_METRICS
+};
 
 struct sli_engine {
     sli_engine_env env;
@@ -143,6 +158,7 @@ struct sli_engine {
     int64_t last_seal_us, last_log_us, last_commit_us;
     int64_t rows_total;
     int64_t rows_read; ///< by the running epoch's outputs: the most of any of them
+    sli_metric *series[SLI_N_ENGINE_METRICS];
 };
 
 // engine.c
@@ -209,6 +225,10 @@ sl_code sli_snapshot_load(sli_engine *engine, int64_t *group, int64_t *epoch, in
 sl_code sli_compaction_join(sli_engine *engine, sl_error *err);
 
 // progress.c
+/// Finds the engine's series, once: an epoch only adds to them.
+void sli_progress_open(sli_engine *engine);
+/// Counts a logged group whose commit has ended.
+void sli_progress_committed(sli_engine *engine, const sli_group *group);
 /// Mono times of an epoch, and how late it began.
 typedef struct sli_timing {
     int64_t begun_us, planned_us, done_us, late_us;

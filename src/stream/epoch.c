@@ -274,7 +274,6 @@ static void count_epoch(sli_engine *engine, sli_group *group, int64_t time_us, i
     engine->last_time_us = time_us;
     if (group->first_epoch == 0) {
         group->first_epoch = engine->epoch;
-        group->opened_us = sli_env_mono_us(engine->world);
     }
     group->last_epoch = engine->epoch;
     group->last_time_us = time_us;

@@ -451,6 +451,7 @@ static sl_code after_commit(sli_engine *engine, sli_group *group, sl_error *err)
     }
     engine->committed = group->number;
     engine->last_commit_us = group->commit_us;
+    sli_progress_committed(engine, group);
     forget_inputs(engine, group);
     sl_code rc = group->snapshot_due ? sli_compaction_start(engine, group, err) : SL_OK;
     if (engine->ckpt == NULL) {

@@ -1,62 +1,63 @@
 // What is told about an epoch: metrics, events, and Spark's progress object.
 #include "stream/engine_int.h"
 
-enum {
-    EPOCHS,
-    FAILED,
-    ROWS_IN,
-    ROWS_OUT,
-    RUN_US,
-    DELAY_US,
-    SEAL_US,
-    LOG_US,
-    COMMIT_US,
-    PENDING,
-    BATCH_TIME
-};
-
 const sli_metric_info sli_engine_metrics[] = {
-    [EPOCHS] = {"sluice_epochs_total", SLI_COUNTER, NULL, "epochs", "Epochs completed."},
-    [FAILED] = {"sluice_epochs_failed_total", SLI_COUNTER, NULL, "epochs",
-                "Epochs whose output failed."},
-    [ROWS_IN] = {"sluice_rows_in_total", SLI_COUNTER, NULL, "rows", "Rows taken from sources."},
-    [ROWS_OUT] = {"sluice_rows_out_total", SLI_COUNTER, NULL, "rows", "Rows handed to sinks."},
-    [RUN_US] = {"sluice_epoch_run_microseconds", SLI_HISTOGRAM, NULL, "us",
-                "Time from an epoch's plan to its end."},
-    [DELAY_US] = {"sluice_epoch_delay_microseconds", SLI_HISTOGRAM, NULL, "us",
-                  "How late epochs began (scheduling delay)."},
-    [SEAL_US] = {"sluice_seal_microseconds", SLI_HISTOGRAM, NULL, "us",
-                 "Time to make a group's output and delta durable."},
-    [LOG_US] = {"sluice_log_microseconds", SLI_HISTOGRAM, NULL, "us",
-                "Time to append and sync a group's log frames."},
-    [COMMIT_US] = {"sluice_commit_microseconds", SLI_HISTOGRAM, NULL, "us",
-                   "Time to make a group visible in every sink."},
-    [PENDING] = {"sluice_groups_pending", SLI_GAUGE, NULL, "groups",
-                 "Groups closed and not yet committed."},
-    [BATCH_TIME] = {"sluice_batch_time_milliseconds", SLI_GAUGE, NULL, "ms",
-                    "Batch time of the last epoch."},
+    [SLI_ENGINE_EPOCHS] = {"sluice_epochs_total", SLI_COUNTER, NULL, "epochs", "Epochs completed."},
+    [SLI_ENGINE_FAILED] = {"sluice_epochs_failed_total", SLI_COUNTER, NULL, "epochs",
+                           "Epochs whose output failed."},
+    [SLI_ENGINE_ROWS_IN] = {"sluice_rows_in_total", SLI_COUNTER, NULL, "rows",
+                            "Rows taken from sources."},
+    [SLI_ENGINE_ROWS_OUT] = {"sluice_rows_out_total", SLI_COUNTER, NULL, "rows",
+                             "Rows handed to sinks."},
+    [SLI_ENGINE_RUN_US] = {"sluice_epoch_run_microseconds", SLI_HISTOGRAM, NULL, "us",
+                           "Time from an epoch's plan to its end."},
+    [SLI_ENGINE_DELAY_US] = {"sluice_epoch_delay_microseconds", SLI_HISTOGRAM, NULL, "us",
+                             "How late epochs began (scheduling delay)."},
+    [SLI_ENGINE_SEAL_US] = {"sluice_seal_microseconds", SLI_HISTOGRAM, NULL, "us",
+                            "Time to make a group's output and delta durable."},
+    [SLI_ENGINE_LOG_US] = {"sluice_log_microseconds", SLI_HISTOGRAM, NULL, "us",
+                           "Time to append and sync a group's log frames."},
+    [SLI_ENGINE_COMMIT_US] = {"sluice_commit_microseconds", SLI_HISTOGRAM, NULL, "us",
+                              "Time to make a group visible in every sink."},
+    [SLI_ENGINE_PENDING] = {"sluice_groups_pending", SLI_GAUGE, NULL, "groups",
+                            "Groups closed and not yet committed."},
+    [SLI_ENGINE_BATCH_TIME] = {"sluice_batch_time_milliseconds", SLI_GAUGE, NULL, "ms",
+                               "Batch time of the last epoch."},
     {0},
 };
+
+void sli_progress_open(sli_engine *engine)
+{
+    for (int32_t i = 0; i < SLI_N_ENGINE_METRICS; i++) {
+        engine->series[i] =
+            sli_metrics_series(engine->env.runtime->metrics, &sli_engine_metrics[i], NULL);
+    }
+}
 
 static void count(sli_engine *engine, int64_t rows_in, int64_t rows_out, int64_t run_us,
                   int64_t late_us, bool failed)
 {
-    sli_metrics *metrics = engine->env.runtime->metrics;
-    const sli_metric_info *info = sli_engine_metrics;
-    sli_metric_add(sli_metrics_series(metrics, &info[failed ? FAILED : EPOCHS], NULL), 1);
-    sli_metric_add(sli_metrics_series(metrics, &info[ROWS_IN], NULL), rows_in);
-    sli_metric_add(sli_metrics_series(metrics, &info[ROWS_OUT], NULL), rows_out);
-    sli_metric_observe(sli_metrics_series(metrics, &info[RUN_US], NULL), run_us);
-    sli_metric_observe(sli_metrics_series(metrics, &info[DELAY_US], NULL), late_us);
-    sli_metric_set(sli_metrics_series(metrics, &info[PENDING], NULL), engine->n_pending);
-    sli_metric_set(sli_metrics_series(metrics, &info[BATCH_TIME], NULL),
-                   engine->last_time_us / 1000);
-    if (engine->last_seal_us > 0) {
-        sli_metric_observe(sli_metrics_series(metrics, &info[SEAL_US], NULL), engine->last_seal_us);
-        sli_metric_observe(sli_metrics_series(metrics, &info[LOG_US], NULL), engine->last_log_us);
-        sli_metric_observe(sli_metrics_series(metrics, &info[COMMIT_US], NULL),
-                           engine->last_commit_us);
+    sli_metric *const *series = engine->series;
+    sli_metric_add(series[failed ? SLI_ENGINE_FAILED : SLI_ENGINE_EPOCHS], 1);
+    if (rows_in > 0) {
+        sli_metric_add(series[SLI_ENGINE_ROWS_IN], rows_in);
     }
+    if (rows_out > 0) {
+        sli_metric_add(series[SLI_ENGINE_ROWS_OUT], rows_out);
+    }
+    sli_metric_observe(series[SLI_ENGINE_RUN_US], run_us);
+    sli_metric_observe(series[SLI_ENGINE_DELAY_US], late_us);
+    sli_metric_set(series[SLI_ENGINE_PENDING], engine->n_pending);
+    sli_metric_set(series[SLI_ENGINE_BATCH_TIME], engine->last_time_us / 1000);
+}
+
+void sli_progress_committed(sli_engine *engine, const sli_group *group)
+{
+    sli_metric_observe(engine->series[SLI_ENGINE_SEAL_US], group->seal_us);
+    if (engine->ckpt != NULL) {
+        sli_metric_observe(engine->series[SLI_ENGINE_LOG_US], group->log_us);
+    }
+    sli_metric_observe(engine->series[SLI_ENGINE_COMMIT_US], group->commit_us);
 }
 
 // ---------------------------------------------------------------- events
@@ -69,14 +70,16 @@ static void put_outcome(sli_event *event, sl_code rc, const sl_error *error)
     }
 }
 
+static bool epochs_are_wanted(const sli_engine *engine)
+{
+    return sli_metrics_wants(engine->env.runtime->metrics,
+                             SLI_EV_BIT(SLI_EV_EPOCH_PLANNED) | SLI_EV_BIT(SLI_EV_EPOCH_COMPLETED));
+}
+
 /// The epoch that has just ended, and its plan.
 static void tell_epoch(sli_engine *engine, const sli_event *of, const sli_timing *at)
 {
     sli_metrics *metrics = engine->env.runtime->metrics;
-    if (!sli_metrics_wants(metrics,
-                           SLI_EV_BIT(SLI_EV_EPOCH_PLANNED) | SLI_EV_BIT(SLI_EV_EPOCH_COMPLETED))) {
-        return;
-    }
     sli_event planned = {
         .kind = SLI_EV_EPOCH_PLANNED,
         .mono_us = at->planned_us,
@@ -96,11 +99,12 @@ static void tell_epoch(sli_engine *engine, const sli_event *of, const sli_timing
 void sli_progress_failed(sli_engine *engine, int64_t time_us, const sli_timing *at,
                          const sl_error *error)
 {
-    sli_metrics *metrics = engine->env.runtime->metrics;
-    sli_metric_add(sli_metrics_series(metrics, &sli_engine_metrics[FAILED], NULL), 1);
-    sli_event event = {.epoch = engine->epoch + 1, .batch_time_us = time_us};
-    put_outcome(&event, error->code, error);
-    tell_epoch(engine, &event, at);
+    sli_metric_add(engine->series[SLI_ENGINE_FAILED], 1);
+    if (epochs_are_wanted(engine)) {
+        sli_event event = {.epoch = engine->epoch + 1, .batch_time_us = time_us};
+        put_outcome(&event, error->code, error);
+        tell_epoch(engine, &event, at);
+    }
 }
 
 void sli_progress_group(const sli_group *group, sli_event_kind kind, int64_t begun_us,
@@ -183,14 +187,16 @@ void sli_progress_tell(sli_engine *engine, const sli_group *group, int64_t rows_
 {
     int64_t plan_us = at->planned_us - at->begun_us, run_us = at->done_us - at->planned_us;
     count(engine, rows_in, rows_out, plan_us + run_us, at->late_us, error != NULL);
-    sli_event event = {
-        .epoch = engine->epoch,
-        .batch_time_us = engine->last_time_us,
-        .group = group->number,
-        .rows = rows_in,
-    };
-    put_outcome(&event, error == NULL ? SL_OK : error->code, error);
-    tell_epoch(engine, &event, at);
+    if (epochs_are_wanted(engine)) {
+        sli_event event = {
+            .epoch = engine->epoch,
+            .batch_time_us = engine->last_time_us,
+            .group = group->number,
+            .rows = rows_in,
+        };
+        put_outcome(&event, error == NULL ? SL_OK : error->code, error);
+        tell_epoch(engine, &event, at);
+    }
     if (engine->env.progress == NULL) {
         return;
     }
