@@ -146,7 +146,9 @@ static sl_code open_inputs(sli_engine *engine, sl_error *err)
     SL_TRY(sli_ingest_new(&engine->ingest, &env, engine->env.conf, err));
     engine->inputs = sl_arena_alloc_zero(engine->job_arena,
                                          (size_t)(engine->graph->n_nodes + 1) * sizeof(sli_input));
-    if (engine->inputs == NULL) {
+    engine->made = sl_arena_alloc_zero(engine->job_arena,
+                                       (size_t)(engine->graph->n_nodes + 1) * sizeof(sl_rdd *));
+    if (engine->inputs == NULL || engine->made == NULL) {
         return sl_error_nomem(err, sizeof(sli_input), "inputs");
     }
     for (int32_t i = 0; i < engine->graph->n_nodes; i++) {
@@ -604,8 +606,7 @@ static void close_nodes(sli_engine *engine)
         if (sli_node_url(node) != NULL) {
             node->source = NULL; // the ingest's
         }
-        sl_rdd_unref(node->static_rdd);
-        node->static_rdd = NULL;
+        sli_node_drop_rdds(node);
     }
 }
 

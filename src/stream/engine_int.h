@@ -120,6 +120,7 @@ struct sli_engine {
     sli_ingest *ingest;
     sli_input *inputs;
     int32_t n_inputs;
+    sl_rdd **made; ///< by node: RDDs of the running epoch; NULL between epochs
     sli_store *store;
     bool has_state;
 

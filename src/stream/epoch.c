@@ -219,6 +219,16 @@ static int64_t rows_offered(const sli_engine *engine)
     return rows;
 }
 
+static bool no_input(const sli_engine *engine)
+{
+    for (int32_t i = 0; i < engine->n_inputs; i++) {
+        if (engine->inputs[i].range.size > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /// The graph's RDDs and outputs for the planned ranges.
 static sl_code run_outputs(sli_engine *engine, sli_group *group, int64_t time_us, int64_t *rows_out,
                            sl_error *err)
@@ -232,13 +242,9 @@ static sl_code run_outputs(sli_engine *engine, sli_group *group, int64_t time_us
         .range = range_of,
         .rows = rows_of,
         .ctx = engine,
+        .no_input = no_input(engine),
+        .made = engine->made,
     };
-    epoch.made =
-        sl_arena_alloc_zero(engine->epoch_arena, (size_t)engine->graph->n_nodes * sizeof(sl_rdd *));
-    if (epoch.made == NULL) {
-        return sl_error_nomem(err, (size_t)engine->graph->n_nodes * sizeof(sl_rdd *),
-                              "the epoch's RDDs");
-    }
     sli_sched_epoch(engine->env.sched, epoch.generation, epoch.number, epoch.time_us);
     sl_code rc = sli_outputs_run(engine, &epoch, group, rows_offered(engine), rows_out, err);
     if (rc == SL_OK) {

@@ -30,7 +30,7 @@ static void node_reset(sl_stream *node)
     if (node->ops->free != NULL) {
         node->ops->free(node);
     }
-    sl_rdd_unref(node->static_rdd);
+    sli_node_drop_rdds(node);
     sl_schema_unref(node->schema);
 }
 

@@ -1,4 +1,9 @@
 // The RDDs of one epoch: made from the outputs backwards, each node's once.
+//
+// An RDD says how rows are computed, not when. So epochs in which no input has anything share what
+// is known to be empty: it is made in the first of them and kept with its node, and a quiet epoch
+// of a job makes nothing. Only what a user's function gives is asked for again, and all that rests
+// on it.
 #include "stream/node_state.h"
 
 static sl_code check_made(const sl_stream *node, const sl_rdd *rdd, sl_error *err)
@@ -8,6 +13,24 @@ static sl_code check_made(const sl_stream *node, const sl_rdd *rdd, sl_error *er
                ? SL_OK
                : sl_error_set(err, SL_E_INVALID, "its RDD has \"%.150s\", defined was \"%.150s\"",
                               sl_schema_text(sl_rdd_schema(rdd)), sl_schema_text(node->schema));
+}
+
+/// Made by an earlier epoch without input, and as good now. NULL when there is none, or when its
+/// user has changed it: a level or a name was meant for that epoch's.
+static sl_rdd *kept_rdd(const sli_epoch *epoch, sl_stream *node)
+{
+    sl_rdd *rdd = epoch->no_input ? node->empty_rdd : NULL;
+    return rdd != NULL && rdd->level == node->level && rdd->name == NULL ? rdd : NULL;
+}
+
+static void keep(sl_stream *node, sl_rdd *rdd, sl_rdd *const *inputs)
+{
+    bool lasts = rdd->is_empty && !node->ops->asks_user;
+    for (int32_t i = 0; i < node->n_inputs; i++) {
+        lasts = lasts && inputs[i] == node->inputs[i]->empty_rdd;
+    }
+    sl_rdd_unref(node->empty_rdd);
+    node->empty_rdd = lasts ? sl_rdd_ref(rdd) : NULL;
 }
 
 static sl_code make(sli_epoch *epoch, sl_stream *node, sl_rdd *const *inputs, sl_error *err)
@@ -32,6 +55,9 @@ static sl_code make(sli_epoch *epoch, sl_stream *node, sl_rdd *const *inputs, sl
     if (node->level != SL_LEVEL_NONE) {
         sl_rdd_persist(rdd, node->level);
     }
+    if (epoch->no_input) {
+        keep(node, rdd, inputs);
+    }
     epoch->made[node->index] = rdd;
     epoch->n_made = node->index >= epoch->n_made ? node->index + 1 : epoch->n_made;
     return SL_OK;
@@ -41,6 +67,10 @@ static sl_code make(sli_epoch *epoch, sl_stream *node, sl_rdd *const *inputs, sl
 sl_code sli_epoch_rdd(sli_epoch *epoch, sl_stream *node, sl_rdd **out, sl_error *err)
 {
     if (epoch->made[node->index] == NULL) {
+        *out = kept_rdd(epoch, node);
+        if (*out != NULL) {
+            return SL_OK;
+        }
         sl_rdd *few[2] = {NULL, NULL}, **inputs = few;
         if (node->n_inputs > 2) {
             inputs = sl_arena_alloc_zero(epoch->arena, (size_t)node->n_inputs * sizeof(sl_rdd *));
@@ -82,4 +112,11 @@ void sli_epoch_release(sli_epoch *epoch)
         epoch->made[i] = NULL;
     }
     epoch->n_made = 0;
+}
+
+void sli_node_drop_rdds(sl_stream *node)
+{
+    sl_rdd_unref(node->static_rdd);
+    sl_rdd_unref(node->empty_rdd);
+    node->static_rdd = node->empty_rdd = NULL;
 }

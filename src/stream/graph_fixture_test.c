@@ -321,8 +321,7 @@ void slt_host_free(slt_host *host)
         sl_stream *node = host->graph.graph->nodes[i];
         node->store = NULL;
         node->table = NULL;
-        sl_rdd_unref(node->static_rdd);
-        node->static_rdd = NULL;
+        sli_node_drop_rdds(node);
     }
     if (host->store != NULL) {
         host->store->ops->close(host->store);
@@ -380,6 +379,7 @@ void slt_epoch_begin(slt_host *host)
         .arena = host->arena,
         .range = range_of,
         .ctx = host,
+        .no_input = true,
         .made = sl_arena_alloc_zero(host->arena, n * sizeof(sl_rdd *)),
     };
     host->offers = sl_arena_alloc_zero(host->arena, n * sizeof *host->offers);
@@ -391,6 +391,7 @@ void slt_epoch_begin(slt_host *host)
         if (source != NULL) {
             sl_code rc = source->ops->offer(source, &ask, host->arena, &host->offers[i], &err);
             assert_int_equal(rc, SL_OK);
+            host->epoch.no_input = host->epoch.no_input && host->offers[i].range.size == 0;
         }
     }
 }

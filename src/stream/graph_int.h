@@ -37,7 +37,9 @@ typedef struct sli_epoch {
     /// NULL: of no node.
     int64_t (*rows)(void *ctx, const sl_stream *node);
     void *ctx;
-    sl_rdd **made;  ///< by node index: the RDD of this epoch, NULL until asked; one reference each
+    bool no_input; ///< no input has anything in this epoch: RDDs without rows are those of the last
+                   ///< such epoch
+    sl_rdd **made; ///< by node index: the RDD of this epoch, NULL until asked; one reference each
     int32_t n_made; ///< graph_epoch.c's: one past the highest index made; 0 at first
 } sli_epoch;
 
@@ -52,6 +54,7 @@ typedef struct sli_node_ops {
                    sl_error *err);
     void (*free)(sl_stream *node); ///< what lies outside the arena; may be NULL. Also half defined
     int32_t most_partitions;       ///< of its shuffle; 0: it has none that may be set
+    bool asks_user; ///< `rdd` calls a user's function: in every epoch, whatever its inputs are
 } sli_node_ops;
 
 struct sl_stream {
@@ -76,6 +79,7 @@ struct sl_stream {
     sli_store *store;   ///< stateful nodes
     sli_table *table;   ///< stateful nodes
     sl_rdd *static_rdd; ///< table joins: made once, cached
+    sl_rdd *empty_rdd;  ///< of epochs without input: graph_epoch.c
 };
 
 typedef enum sli_output_kind { SLI_OUT_SINK = 1, SLI_OUT_FOREACH } sli_output_kind;
@@ -134,6 +138,8 @@ sl_code sli_epoch_rdd(sli_epoch *epoch, sl_stream *node, sl_rdd **out, sl_error 
 /// Costs nothing when nothing is missing. Thread: driver.
 sl_code sli_epoch_settle(sli_epoch *epoch, sl_error *err);
 void sli_epoch_release(sli_epoch *epoch); ///< drops epoch->made
+/// Drops what a node keeps from one epoch to the next, when its run is over.
+void sli_node_drop_rdds(sl_stream *node);
 /// Reads the initial state of every stateful node that has one into its table, as changes of epoch
 /// 0, and completes that epoch, so that the initial state is part of the first delta. For a job
 /// that has never sealed anything, once node->store and node->table are set. Thread: driver.

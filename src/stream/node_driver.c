@@ -68,8 +68,10 @@ static sl_code transform_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *i
     return SL_OK;
 }
 
-static const sli_node_ops transform_ops = {.kind = "transform", .rdd = transform_rdd};
-static const sli_node_ops transform_all_ops = {.kind = "transformWith", .rdd = transform_rdd};
+static const sli_node_ops transform_ops = {
+    .kind = "transform", .rdd = transform_rdd, .asks_user = true};
+static const sli_node_ops transform_all_ops = {
+    .kind = "transformWith", .rdd = transform_rdd, .asks_user = true};
 
 /// What both kinds of function have: checked, the schema they declare, the node's arguments.
 static sl_code resolve_transform(sl_stream *node, const sli_fn_head *head, const char *out,
