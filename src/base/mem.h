@@ -54,6 +54,14 @@ void sl_free(void *p); ///< accepts NULL
 char *sl_strdup(sli_tag tag, const char *text) SL_MUST_USE;
 char *sl_strndup(sli_tag tag, const char *text, size_t size) SL_MUST_USE;
 
+/// SL_ERROR_INIT without writing the whole text: for what every tick passes.
+static inline void sli_error_clear(sl_error *err)
+{
+    err->code = SL_OK;
+    err->action = SL_ACT_DEFAULT;
+    err->sys_errno = 0;
+    err->text[0] = '\0';
+}
 /// SL_E_NOMEM with the size and what for. For `if (p == NULL) return sl_error_nomem(err, size,
 /// "word table");`
 sl_code sl_error_nomem(sl_error *err, size_t size, const char *what);

@@ -89,7 +89,9 @@ static sl_code open_sinks(sli_engine *engine, sl_error *err)
         if (rc != SL_OK) {
             return sl_error_wrap(err, rc, "open output %s (%s)", output->uid, output->url);
         }
-        engine->inline_commit = engine->inline_commit && output->sink->ops->rows_wanted != NULL;
+        const sli_sink_ops *ops = output->sink->ops;
+        engine->inline_commit = engine->inline_commit && ops->rows_wanted != NULL;
+        engine->shows_idle = engine->shows_idle || ops->rows_wanted != NULL || ops->show != NULL;
     }
     return SL_OK;
 }
@@ -318,10 +320,10 @@ sl_code sli_engine_fail(sli_engine *engine, sl_code rc, const sl_error *err)
 }
 
 /// An epoch may begin now: it is due, and no slow sink holds too many groups.
-static bool epoch_is_due(const sli_engine *engine, int64_t now_us)
+static bool epoch_is_due(const sli_engine *engine)
 {
     return engine->n_pending < engine->max_pending && engine->epoch < engine->max_epochs &&
-           sli_clock_due_us(&engine->clock) <= now_us;
+           sli_clock_due_us(&engine->clock) <= engine->now_us;
 }
 
 static bool is_sealing(const sli_engine *engine)
@@ -334,11 +336,12 @@ static bool is_sealing(const sli_engine *engine)
     return false;
 }
 
-static bool group_is_due(const sli_engine *engine, int64_t now_us)
+static bool group_is_due(const sli_engine *engine)
 {
     return engine->open != NULL && engine->open->first_epoch > 0 &&
            engine->n_pending < engine->max_pending && !is_sealing(engine) &&
-           (engine->inline_commit || now_us >= engine->last_close_us + engine->commit_interval_us);
+           (engine->inline_commit ||
+            engine->now_us >= engine->last_close_us + engine->commit_interval_us);
 }
 
 /// The last epochs of a graceful stop: until no input has anything more. `*done` when that is so.
@@ -364,7 +367,7 @@ static sl_code run_out(sli_engine *engine, bool *done, sl_error *err)
     return SL_OK;
 }
 
-static sl_code run_epochs(sli_engine *engine, int64_t now_us, sl_error *err)
+static sl_code run_epochs(sli_engine *engine, sl_error *err)
 {
     int32_t stopping = atomic_load_explicit(&engine->stopping, memory_order_acquire);
     if (stopping == 1 && engine->n_pending < engine->max_pending) {
@@ -375,7 +378,7 @@ static sl_code run_epochs(sli_engine *engine, int64_t now_us, sl_error *err)
         }
         return SL_OK;
     }
-    if (stopping == 0 && epoch_is_due(engine, now_us)) {
+    if (stopping == 0 && epoch_is_due(engine)) {
         SL_TRY(sli_epoch_run(engine, NULL, err));
         if (engine->epoch >= engine->max_epochs) {
             atomic_store_explicit(&engine->stopping, 2, memory_order_release);
@@ -441,10 +444,10 @@ static sl_code step(sli_engine *engine, sl_error *err)
     bool moved = false;
     SL_TRY(sli_compaction_step(engine, err));
     SL_TRY(sli_groups_step(engine, &moved, err));
-    SL_TRY(run_epochs(engine, sli_env_mono_us(engine->world), err));
+    engine->now_us = sli_env_mono_us(engine->world);
+    SL_TRY(run_epochs(engine, err));
     bool last = atomic_load_explicit(&engine->stopping, memory_order_relaxed) == 2;
-    if (group_is_due(engine, sli_env_mono_us(engine->world)) ||
-        (last && engine->n_pending < engine->max_pending)) {
+    if (group_is_due(engine) || (last && engine->n_pending < engine->max_pending)) {
         SL_TRY(sli_group_close(engine, err));
     }
     return sli_groups_step(engine, &moved, err);
@@ -508,7 +511,8 @@ sl_code sli_engine_step(sli_engine *engine, int64_t *due_us, sl_error *err)
                                &ignored); // commits what is sealed; the first failure is told
         return step_failed(engine, due_us, err);
     }
-    sl_error error = SL_ERROR_INIT;
+    sl_error error;
+    sli_error_clear(&error);
     sl_code rc = step(engine, &error);
     sli_metrics_drain(engine->env.runtime->metrics);
     if (rc != SL_OK) {
@@ -637,6 +641,7 @@ void sli_engine_close(sli_engine *engine)
     engine->writer = engine->committer = NULL;
     (void)!sli_compaction_join(engine, &ignored);
     sli_group_free(engine->open);
+    sli_group_free(engine->spare);
     free_groups(engine->pending);
     free_groups(engine->retired);
     close_sinks(engine);

@@ -54,17 +54,17 @@ typedef struct sli_group {
     bool has_effect;   ///< rows, state or input: must be logged
     sli_str plans;     ///< PLAN bodies not yet appended: epoch (i64), batch time (i64), bytes, each
     sli_str delta;     ///< state delta
-    sli_share *shares; ///< one an output
+    sli_share *shares; ///< one an output; behind the group, as the ranges
     sl_bytes *last_ranges; ///< one an input: the newest range in the group; size 0 none
     sl_arena *arena;
     const char *delta_path;
     int64_t seal_us, log_us, commit_us; ///< durations
     sl_code rc;                         ///< of the writer or committer
-    sl_error error;
     int64_t committed_before; ///< groups up to it were committed when this one was closed: their
                               ///< COMMITTED go with it
     bool snapshot_due;        ///< positions were taken for a snapshot after it
     sli_str positions;        ///< pairs of uid and position bytes
+    sl_error error;           ///< last: its text is not cleared for every group
 } sli_group;
 
 /// An input of the job: a source or queue node's replayable source.
@@ -124,11 +124,13 @@ struct sli_engine {
     sli_store *store;
     bool has_state;
 
-    int64_t epoch; ///< the last one run
+    int64_t now_us; ///< mono time as read last: one reading serves what happens together
+    int64_t epoch;  ///< the last one run
     int64_t last_time_us;
     int64_t next_group;
     int64_t committed;
     sli_group *open;                    ///< collects epochs; NULL when none since the last close
+    sli_group *spare;                   ///< an emptied one, for the next open
     sli_group *pending, **pending_tail; ///< closed, in order, until committed
     int32_t n_pending;
     sli_group *retired;       ///< committed, but no durable COMMITTED yet: their outboxes stay
@@ -138,6 +140,7 @@ struct sli_engine {
     sli_signal *give_up; ///< ends the committer's wait for a sink that is down
     bool inline_commit;  ///< no checkpoint and nothing slow to commit: the driver does it itself
     bool plan_first;     ///< an output acts before SEALED: PLAN is synced alone
+    bool shows_idle;     ///< an output has something to show in epochs in which nothing happened
 
     sli_strand *writer, *committer, *compactor;
     bool seal_broken;           ///< writer: a group could not be sealed, so no later one may be
@@ -174,7 +177,8 @@ sl_code sli_engine_begin(sli_engine *engine, sl_error *err);
 sl_code sli_engine_recover(sli_engine *engine, sl_error *err);
 
 // epoch.c
-/// Runs the next epoch: plans it (or takes `recorded`), runs the outputs, completes the state.
+/// Runs the next epoch, which begins at engine->now_us: plans it (or takes `recorded`), runs the
+/// outputs, completes the state.
 sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *err);
 
 // output.c
@@ -205,7 +209,7 @@ sl_code sli_plans_append(sli_engine *engine, const sli_str *plans, sl_error *err
 /// Appends COMMITTED frames up to a group. Thread: writer, or the driver once the writer has ended.
 sl_code sli_committed_append(sli_engine *engine, int64_t upto, sl_error *err);
 sl_code sli_group_open(sli_engine *engine, sli_group **out, sl_error *err);
-void sli_group_free(SL_TAKES sli_group *group);
+void sli_group_free(SL_TAKES sli_group *group); ///< accepts NULL
 /// Closes the open group and sends it on its way.
 sl_code sli_group_close(sli_engine *engine, sl_error *err);
 /// Moves groups on that a strand has finished with. *moved when anything changed.

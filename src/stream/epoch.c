@@ -329,9 +329,10 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
     sli_group *group = engine->open;
     int64_t time_us = recorded != NULL ? recorded->time_us : engine->clock.next_time_us;
     int64_t number = engine->epoch + 1, rows_out = 0;
-    sl_error failure = SL_ERROR_INIT;
+    sl_error failure;
+    sli_error_clear(&failure);
     engine->rows_read = 0;
-    sli_timing at = {.begun_us = sli_env_mono_us(engine->world)};
+    sli_timing at = {.begun_us = engine->now_us};
     if (recorded == NULL) {
         sli_clock_tick(&engine->clock);
     }
@@ -344,7 +345,7 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
     if (rc == SL_OK && engine->store != NULL) {
         rc = engine->store->ops->complete(engine->store, number, &failure);
     }
-    at.done_us = sli_env_mono_us(engine->world);
+    at.done_us = engine->now_us = sli_env_mono_us(engine->world);
     if (rc != SL_OK) {
         if (engine->store != NULL) {
             engine->store->ops->fail(engine->store, number);

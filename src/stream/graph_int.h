@@ -87,8 +87,9 @@ typedef struct sli_output {
     sli_output_kind kind;
     const char *verb; ///< "print", "save", "foreachRDD"
     sl_stream *input;
-    char *uid; ///< set by sli_graph_seal (and sl_graph_text)
-    char *url; ///< SLI_OUT_SINK: "console:?rows=10" for print
+    char *uid;         ///< set by sli_graph_seal (and sl_graph_text)
+    uint64_t uid_hash; ///< set by sli_graph_seal: seeds what its function draws
+    char *url;         ///< SLI_OUT_SINK: "console:?rows=10" for print
     const sl_foreach_fn *foreach;
     char *args;
     sli_sink *sink;         ///< run time

@@ -163,6 +163,7 @@ sl_code sli_outputs_name(sl_graph *graph, sl_error *err)
         if (output->uid == NULL) {
             return sl_error_nomem(err, SLI_MAX_UID, "the uid of an output");
         }
+        output->uid_hash = sli_hash64(output->uid, strlen(output->uid));
         SL_TRY(check_output_uid(graph, i, err));
     }
     return SL_OK;

@@ -7,47 +7,96 @@
 // The writer makes all that SEALED names durable (delta, outboxes, staged objects), then appends
 // PLANs, SEALED and the COMMITTED frames of earlier groups, with one sync. Only then the committer
 // starts. A group whose epochs had no input, no rows and no change of state is *idle*: it has
-// nothing to recover, is not logged, and only lets sinks show banners and what is due.
+// nothing to recover, is not logged, and only lets sinks show banners and what is due; where no
+// sink has anything to show it begins again on the spot.
 #include "stream/engine_int.h"
 
 // ---------------------------------------------------------------- making and freeing
 
-sl_code sli_group_open(sli_engine *engine, sli_group **out, sl_error *err)
+/// A group without epochs, in memory that never held one or is done with it.
+static void begin(sli_group *group, sli_engine *engine, sl_arena *arena)
 {
-    sl_arena *arena = sl_arena_new(SLI_TAG_STREAM);
-    sli_group *group = sl_alloc_zero(SLI_TAG_STREAM, sizeof *group);
-    if (group != NULL && arena != NULL) {
-        group->shares =
-            sl_arena_alloc_zero(arena, (size_t)(engine->graph->n_outputs + 1) * sizeof(sli_share));
-        group->last_ranges =
-            sl_arena_alloc_zero(arena, (size_t)(engine->n_inputs + 1) * sizeof(sl_bytes));
-    }
-    if (group == NULL || group->shares == NULL || group->last_ranges == NULL) {
-        sl_arena_free(arena);
-        sl_free(group);
-        return sl_error_nomem(err, sizeof *group, "a commit group");
-    }
-    group->arena = arena;
+    memset(group, 0, offsetof(sli_group, error));
+    sli_error_clear(&group->error);
     group->engine = engine;
+    group->arena = arena;
+    group->shares = (sli_share *)(void *)(group + 1);
+    group->last_ranges = (sl_bytes *)(void *)(group->shares + engine->graph->n_outputs);
     group->plans.tag = group->delta.tag = group->positions.tag = SLI_TAG_STREAM;
     group->delta_path = "";
+}
+
+sl_code sli_group_open(sli_engine *engine, sli_group **out, sl_error *err)
+{
+    if (engine->spare != NULL) {
+        *out = engine->spare;
+        engine->spare = NULL;
+        return SL_OK;
+    }
+    size_t size = sizeof(sli_group) + (size_t)engine->graph->n_outputs * sizeof(sli_share) +
+                  (size_t)engine->n_inputs * sizeof(sl_bytes);
+    sl_arena *arena = sl_arena_new(SLI_TAG_STREAM);
+    sli_group *group = sl_alloc_zero(SLI_TAG_STREAM, size);
+    if (group == NULL || arena == NULL) {
+        sl_arena_free(arena);
+        sl_free(group);
+        return sl_error_nomem(err, size, "a commit group");
+    }
+    begin(group, engine, arena);
     *out = group;
     return SL_OK;
 }
 
-void sli_group_free(sli_group *group)
+static void empty(sli_group *group)
 {
-    if (group == NULL) {
-        return;
-    }
     for (int32_t i = 0; i < group->engine->graph->n_outputs; i++) {
         sli_share_reset(group->engine, &group->shares[i]);
+    }
+    for (int32_t i = 0; i < group->engine->n_inputs; i++) {
+        group->last_ranges[i] = (sl_bytes){NULL, 0};
     }
     sli_str_reset(&group->plans);
     sli_str_reset(&group->delta);
     sli_str_reset(&group->positions);
-    sl_arena_free(group->arena);
-    sl_free(group);
+}
+
+void sli_group_free(sli_group *group)
+{
+    if (group != NULL) {
+        empty(group);
+        sl_arena_free(group->arena);
+        sl_free(group);
+    }
+}
+
+static void begin_again(sli_group *group)
+{
+    empty(group);
+    sl_arena_reset(group->arena);
+    begin(group, group->engine, group->arena);
+}
+
+/// A group without effect is never sealed: its sinks let go of the attempts that won, without rows.
+static void drop_staged(sli_engine *engine, const sli_group *group)
+{
+    for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
+        sli_sink *sink = engine->graph->outputs[i].sink;
+        for (int32_t w = 0; w < group->shares[i].n_winners && sink->ops->drop != NULL; w++) {
+            sink->ops->drop(sink, group->shares[i].winners[w]);
+        }
+    }
+}
+
+/// Its memory serves the next group, which in a quiet job begins at the next tick.
+static void group_done(sli_group *group)
+{
+    sli_engine *engine = group->engine;
+    if (engine->spare != NULL) {
+        sli_group_free(group);
+        return;
+    }
+    begin_again(group);
+    engine->spare = group;
 }
 
 // ---------------------------------------------------------------- the writer
@@ -199,7 +248,9 @@ static void hand_back(sli_group *group, sl_code rc, sli_group_stage stage)
     // Release: pairs with the driver's acquire load in sli_groups_step, which then owns the group
     // again.
     atomic_store_explicit(&group->stage, stage, memory_order_release);
-    sli_engine_wake(engine);
+    if (!engine->inline_commit) { // else this is the driver: it looks before it waits
+        sli_engine_wake(engine);
+    }
 }
 
 /// Groups count in order: one that follows a failed one would leave a hole in the log, or show
@@ -350,8 +401,13 @@ sl_code sli_group_close(sli_engine *engine, sl_error *err)
         return SL_OK;
     }
     SL_TRY(complete_group(engine, group, err));
+    engine->last_close_us = engine->now_us;
+    if (group->number == 0 && !engine->shows_idle) { // nothing to make durable, nobody to tell
+        drop_staged(engine, group);
+        begin_again(group);
+        return SL_OK;
+    }
     engine->open = NULL;
-    engine->last_close_us = sli_env_mono_us(engine->world);
     append_pending(engine, group);
     if (group->number == 0) {
         atomic_store_explicit(&group->stage, SLI_GROUP_SEALED,
@@ -384,7 +440,7 @@ static void free_retired(sli_engine *engine, int64_t upto)
                 sli_ckpt_drop(engine->ckpt, outbox);
             }
         }
-        sli_group_free(group);
+        group_done(group);
     }
 }
 
@@ -425,17 +481,6 @@ static void forget_inputs(sli_engine *engine, const sli_group *group)
     }
 }
 
-/// A group without effect is never sealed: its sinks let go of the attempts that won, without rows.
-static void drop_staged(sli_engine *engine, const sli_group *group)
-{
-    for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
-        sli_sink *sink = engine->graph->outputs[i].sink;
-        for (int32_t w = 0; w < group->shares[i].n_winners && sink->ops->drop != NULL; w++) {
-            sink->ops->drop(sink, group->shares[i].winners[w]);
-        }
-    }
-}
-
 static sl_code after_commit(sli_engine *engine, sli_group *group, sl_error *err)
 {
     if (group->rc != SL_OK) {
@@ -446,7 +491,7 @@ static sl_code after_commit(sli_engine *engine, sli_group *group, sl_error *err)
     }
     if (group->number == 0) {
         drop_staged(engine, group);
-        sli_group_free(group);
+        group_done(group);
         return SL_OK;
     }
     engine->committed = group->number;
@@ -455,7 +500,7 @@ static sl_code after_commit(sli_engine *engine, sli_group *group, sl_error *err)
     forget_inputs(engine, group);
     sl_code rc = group->snapshot_due ? sli_compaction_start(engine, group, err) : SL_OK;
     if (engine->ckpt == NULL) {
-        sli_group_free(group);
+        group_done(group);
         return rc;
     }
     group->next = engine->retired;

@@ -250,8 +250,7 @@ static sl_code run_foreach(sli_output *output, sli_epoch *epoch, sl_error *err)
     sl_rdd *rdd = NULL;
     SL_TRY(sli_epoch_rdd(epoch, output->input, &rdd, err));
     sli_runtime *runtime = epoch->runtime;
-    sli_rng rng = {runtime->seed ^ sli_mix64((uint64_t)epoch->number) ^
-                   sli_hash64(output->uid, strlen(output->uid))};
+    sli_rng rng = {runtime->seed ^ sli_mix64((uint64_t)epoch->number) ^ output->uid_hash};
     sl_args args = {
         .text = output->args == NULL ? "" : output->args,
         .epoch = epoch->number,

@@ -281,6 +281,7 @@ static sl_code run_planned(sli_engine *engine, const record *log, sl_error *err)
             int32_t parallelism = engine->env.runtime->parallelism;
             engine->env.runtime->parallelism =
                 log->plans[p].parallelism > 0 ? log->plans[p].parallelism : parallelism;
+            engine->now_us = sli_env_mono_us(engine->world);
             sl_code rc = sli_epoch_run(engine, &log->plans[p], err);
             engine->env.runtime->parallelism = parallelism;
             SL_TRY(rc);

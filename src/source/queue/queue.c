@@ -103,10 +103,10 @@ static sl_code add_item(sli_queue *self, SL_TAKES sli_queue_item *item, sl_error
     sli_mutex_lock(&self->mutex);
     bool full = self->n == SLI_MAX_QUEUED;
     if (!full) {
-        item->number = self->next++;
         *self->end = item;
         self->end = &item->next;
         self->n++;
+        item->number = atomic_fetch_add_explicit(&self->next, 1, memory_order_relaxed);
     }
     sli_mutex_unlock(&self->mutex);
     if (!full) {
@@ -239,6 +239,10 @@ static sl_code queue_offer(sli_source *base, const sli_ask *ask, sl_arena *arena
 {
     (void)ask; // an RDD is taken whole or not at all, as in Spark
     sli_queue *self = (sli_queue *)base;
+    if (atomic_load_explicit(&self->next, memory_order_relaxed) == self->offered) {
+        *out = (sli_offer){0}; // as most epochs of a short interval find it
+        return SL_OK;
+    }
     uint8_t *range = sl_arena_alloc(arena, RANGE_BYTES);
     if (range == NULL) {
         return sl_error_nomem(err, RANGE_BYTES, "a queue's range");
@@ -257,7 +261,7 @@ static sl_code queue_offer(sli_source *base, const sli_ask *ask, sl_arena *arena
         to++;
     }
     self->offered = to;
-    offer.more = to < self->next;
+    offer.more = to < atomic_load_explicit(&self->next, memory_order_relaxed);
     sli_mutex_unlock(&self->mutex);
     if (to > from) {
         put_i64(range, from);
@@ -290,7 +294,8 @@ static sl_code find_split(sli_queue *self, sl_bytes range, int32_t number, sli_q
     bool found = false;
     SL_TRY(read_range(range, &from, &to, err));
     sli_mutex_lock(&self->mutex);
-    bool gone = self->first == NULL || self->first->number > from || to > self->next;
+    bool gone = self->first == NULL || self->first->number > from ||
+                to > atomic_load_explicit(&self->next, memory_order_relaxed);
     for (const sli_queue_item *i = self->first; !gone && !found && i != NULL && i->number < to;
          i = i->next) {
         if (i->number < from) {

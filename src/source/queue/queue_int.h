@@ -1,6 +1,8 @@
 /// queue_int.h — what the files of the queue share.
 #pragma once
 
+#include <stdatomic.h>
+
 #include "base/lock.h"
 #include "source/source_int.h"
 
@@ -20,7 +22,9 @@ typedef struct sli_queue {
     sli_mutex mutex;              ///< guards what follows
     sli_queue_item *first, **end; ///< in order of number
     int32_t n;
-    int64_t next;    ///< number of the next item pushed
+    /// Number of the next item pushed. Written under the mutex, which orders the list; an offer
+    /// looks at it without, to see whether there is anything new. So relaxed.
+    _Atomic int64_t next;
     int64_t offered; ///< items before it were in a range
 } sli_queue;
 
