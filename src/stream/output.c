@@ -231,6 +231,9 @@ static sl_code run_sink(sli_engine *engine, sli_output *output, sli_epoch *epoch
             return sl_error_nomem(err, (size_t)d.kept.n_partitions, "the outbox of a group");
         }
         SL_TRY(add_kept(share, d.kept, err));
+        if (rdd->is_empty) {
+            return SL_OK; // nothing to keep; the sink is told of the epoch all the same
+        }
         d.parts =
             sl_arena_alloc_zero(epoch->arena, (size_t)(d.kept.n_partitions + 1) * sizeof(part));
         if (d.parts == NULL) {

@@ -168,6 +168,27 @@ SL_TEST(an_epoch_without_input_runs_no_stage_and_allocates_nothing, "")
     sl_context_free(context);
 }
 
+static void print_words(sl_graph *graph)
+{
+    sl_stream *words = sl_stream_open(graph, "file:in?format=csv&schema=word string");
+    sl_stream_print(sl_stream_reduce_by_key(words, "word", "count() as n"), 10);
+}
+
+SL_TEST(an_epoch_without_input_is_printed_without_a_stage, "")
+{
+    slt_life l = slt_life_new(print_words, NULL);
+    size_t size = 0;
+    assert_int_equal(slt_life_start(&l), SL_OK);
+    assert_int_equal(slt_life_run(&l, 3), SL_OK);
+    assert_int_equal(slt_times_in(sli_world_printed(l.world, 1, &size), "Time: "), 3);
+    assert_int_equal(metric(&l, "\nsluice_stages_total "), 0);
+    slt_life_put(&l, "in/a.csv", "to\n");
+    assert_int_equal(slt_life_run(&l, 2), SL_OK);
+    SL_CHECK_HAS(sli_world_printed(l.world, 1, &size), "(to,1)");
+    assert_int_equal(metric(&l, "\nsluice_stages_total "), 2);
+    slt_life_free(&l);
+}
+
 // ---------------------------------------------------------------- waking
 
 SL_TEST(a_driver_that_sleeps_for_an_hour_hears_the_stop, "")
