@@ -6,7 +6,14 @@
 // process from the first push to the last result: the engine's threads, its ticks and its clean-up
 // included, the making of the lines and the checking of the counts not.
 //
+// With -c a job with one worker and one with WORKERS take turns at the same epochs, each with as
+// many partitions as workers, and what is printed is the median over all rounds of: the speed-up
+// over wall time, the work (CPU time of the many over that of the one), and how busy the workers
+// were (CPU time over wall time and workers). Turns are short, so that a slow spell of the machine
+// meets both.
+//
 //     wordcount [-t WORKERS] [-p PARTITIONS] [-r REPETITIONS] [-s MIB] [-e EPOCH_MIB]
+//     wordcount -c -t WORKERS [-r ROUNDS] [-s MIB] [-e EPOCH_MIB]
 #include "bench.h"
 #include "perf/limit/zipf_text.h"
 
@@ -14,35 +21,49 @@
 
 enum { MAX_RESULTS = 4096, MAX_REPETITIONS = 1000 };
 
-typedef struct bench {
+typedef struct plan {
     int64_t n_workers, n_partitions, n_repetitions;
     size_t size_bytes, epoch_bytes;
+    bool compare;
+} plan;
+
+typedef struct input {
     zipf_text text;
     sl_batch *lines[ZIPF_MAX_EPOCHS]; ///< of each epoch
-    sl_batch *results[MAX_RESULTS];   ///< of the repetition, not looked at yet
+} input;
+
+typedef struct job {
+    const input *input;
+    int32_t n_partitions;
+    sl_context *context;
+    sl_batch *results[MAX_RESULTS]; ///< of the repetition, not looked at yet
     size_t n_results, n_epochs_done;
     uint64_t want; ///< the right checksum of all epochs
-} bench;
+} job;
+
+typedef struct times {
+    int64_t cpu_ns, wall_ns;
+} times;
 
 // ---- the job
 
 static sl_code take_batch(void *ctx, int32_t partition, const sl_batch *batch, sl_error *err)
 {
-    bench *b = ctx;
+    job *j = ctx;
     (void)partition;
-    if (b->n_results == MAX_RESULTS) {
+    if (j->n_results == MAX_RESULTS) {
         return sl_error_set(err, SL_E_INVALID, "more than %d batches of results", MAX_RESULTS);
     }
-    b->results[b->n_results++] = sl_batch_ref(batch);
+    j->results[j->n_results++] = sl_batch_ref(batch);
     return SL_OK;
 }
 
 static sl_code take(const sl_args *args, sl_rdd *rdd, sl_error *err)
 {
-    bench *b = sl_args_attached(args, "bench");
-    size_t before = b->n_results;
-    sl_code rc = sl_rdd_foreach(rdd, take_batch, b, err);
-    b->n_epochs_done += b->n_results > before; // an epoch between two pushes has no rows
+    job *j = sl_args_attached(args, "bench");
+    size_t before = j->n_results;
+    sl_code rc = sl_rdd_foreach(rdd, take_batch, j, err);
+    j->n_epochs_done += j->n_results > before; // an epoch between two pushes has no rows
     return rc;
 }
 
@@ -80,124 +101,190 @@ static sl_batch *lines_of(zipf_span span)
 }
 
 /// Sum of zipf_text_pair over the rows taken, which are given back; *n_words gets their counts.
-static uint64_t checksum(bench *b, uint64_t *n_words)
+static uint64_t checksum(job *j, uint64_t *n_words)
 {
     uint64_t sum = 0;
     *n_words = 0;
-    for (size_t i = 0; i < b->n_results; i++) {
-        const sl_column *words = sl_batch_column(b->results[i], 0);
-        const sl_column *counts = sl_batch_column(b->results[i], 1);
+    for (size_t i = 0; i < j->n_results; i++) {
+        const sl_column *words = sl_batch_column(j->results[i], 0);
+        const sl_column *counts = sl_batch_column(j->results[i], 1);
         for (int64_t row = 0; row < words->n_rows; row++) {
             sl_text word = sl_column_text(words, row);
             uint64_t n = (uint64_t)sl_column_int64(counts, row);
             sum += zipf_text_pair(word.data, word.size, n);
             *n_words += n;
         }
-        sl_batch_unref(b->results[i]);
+        sl_batch_unref(j->results[i]);
     }
-    b->n_results = 0;
+    j->n_results = 0;
     return sum;
 }
 
-/// Pushes every epoch once and steps until all results are there. Returns CPU time, *wall_ns gets
-/// the other one.
-static int64_t run_once(bench *b, sl_context *context, int64_t *wall_ns)
+/// Pushes every epoch once and steps until all results are there.
+static times run_once(job *j)
 {
+    const input *in = j->input;
     sl_error err = SL_ERROR_INIT;
-    b->n_epochs_done = 0;
-    int64_t wall = limit_wall_ns(), cpu = limit_process_cpu_ns();
-    for (size_t i = 0; i < b->text.n_epochs; i++) {
-        bench_check(sl_queue_push(context, "lines", b->lines[i], (int32_t)b->n_partitions, &err),
-                    &err, "push");
+    j->n_epochs_done = 0;
+    times began = {limit_process_cpu_ns(), limit_wall_ns()};
+    for (size_t i = 0; i < in->text.n_epochs; i++) {
+        bench_check(sl_queue_push(j->context, "lines", in->lines[i], j->n_partitions, &err), &err,
+                    "push");
     }
-    while (b->n_epochs_done < b->text.n_epochs) {
-        if (!bench_step(context)) {
+    while (j->n_epochs_done < in->text.n_epochs) {
+        if (!bench_step(j->context)) {
             limit_die("the job ended");
         }
     }
-    cpu = limit_process_cpu_ns() - cpu;
-    *wall_ns = limit_wall_ns() - wall;
-    uint64_t n_words, sum = checksum(b, &n_words);
-    if (n_words != b->text.n_words || (b->want != 0 && sum != b->want)) {
+    times took = {limit_process_cpu_ns() - began.cpu_ns, limit_wall_ns() - began.wall_ns};
+    uint64_t n_words, sum = checksum(j, &n_words);
+    if (n_words != in->text.n_words || (j->want != 0 && sum != j->want)) {
         limit_die("wrong counts: %llu words, checksum %016llx", (unsigned long long)n_words,
                   (unsigned long long)sum);
     }
-    b->want = sum; // perf/run compares it with the loop's
-    return cpu;
+    j->want = sum; // perf/run compares it with the loop's
+    return took;
+}
+
+static job *start_job(const input *in, int64_t n_workers, int64_t n_partitions)
+{
+    job *j = calloc(1, sizeof *j);
+    if (j == NULL) {
+        limit_die("no memory");
+    }
+    j->input = in;
+    j->n_partitions = (int32_t)n_partitions;
+    char master[32];
+    (void)snprintf(master, sizeof master, "local[%d]", (int)n_workers);
+    const char *settings[] = {"master", master,     "interval", "1ms", "memory",
+                              "1GiB",   "progress", "none",     NULL};
+    j->context = bench_start("wordcount", wordcount, settings, j);
+    (void)run_once(j); // the loop's memory is touched before its clock runs, too
+    return j;
+}
+
+static void end_job(job *j)
+{
+    sl_context_free(j->context);
+    free(j);
 }
 
 // ---- the program
 
-static void read_options(bench *b, int argc, char **argv)
+static plan read_plan(int argc, char **argv)
 {
+    plan p = {.n_workers = 1, .n_repetitions = 7, .epoch_bytes = (size_t)16 << 20};
     int option;
-    while ((option = getopt(argc, argv, "t:p:r:s:e:")) != -1) {
+    while ((option = getopt(argc, argv, "t:p:r:s:e:c")) != -1) {
         switch (option) {
         case 't':
-            b->n_workers = limit_number("-t", optarg, 1, 64);
+            p.n_workers = limit_number("-t", optarg, 1, 64);
             break;
         case 'p':
-            b->n_partitions = limit_number("-p", optarg, 1, 1024);
+            p.n_partitions = limit_number("-p", optarg, 1, 1024);
             break;
         case 'r':
-            b->n_repetitions = limit_number("-r", optarg, 1, MAX_REPETITIONS);
+            p.n_repetitions = limit_number("-r", optarg, 1, MAX_REPETITIONS);
             break;
         case 's':
-            b->size_bytes = (size_t)limit_number("-s", optarg, 1, 65536) << 20;
+            p.size_bytes = (size_t)limit_number("-s", optarg, 1, 65536) << 20;
             break;
         case 'e':
-            b->epoch_bytes = (size_t)limit_number("-e", optarg, 1, 1024) << 20;
+            p.epoch_bytes = (size_t)limit_number("-e", optarg, 1, 1024) << 20;
+            break;
+        case 'c':
+            p.compare = true;
             break;
         default:
-            limit_die("usage: wordcount [-t WORKERS] [-p PARTITIONS] [-r REPETITIONS] [-s MIB] "
-                      "[-e EPOCH_MIB]");
+            limit_die("usage: wordcount [-c] [-t WORKERS] [-p PARTITIONS] [-r REPETITIONS] "
+                      "[-s MIB] [-e EPOCH_MIB]");
         }
     }
-    b->n_partitions = b->n_partitions == 0 ? b->n_workers : b->n_partitions;
+    p.n_partitions = p.n_partitions == 0 ? p.n_workers : p.n_partitions;
+    p.size_bytes = p.size_bytes != 0 ? p.size_bytes : (size_t)(p.compare ? 32 : 256) << 20;
+    return p;
 }
 
-static void prepare(bench *b)
+static void prepare(input *in, const plan *p)
 {
-    zipf_text_init(&b->text, b->size_bytes, b->epoch_bytes, 7);
-    for (size_t i = 0; i < b->text.n_epochs; i++) {
-        b->lines[i] = lines_of(zipf_text_epoch(&b->text, i));
+    zipf_text_init(&in->text, p->size_bytes, p->epoch_bytes, 7);
+    for (size_t i = 0; i < in->text.n_epochs; i++) {
+        in->lines[i] = lines_of(zipf_text_epoch(&in->text, i));
     }
+}
+
+static void reset(input *in)
+{
+    for (size_t i = 0; i < in->text.n_epochs; i++) {
+        sl_batch_unref(in->lines[i]);
+    }
+    zipf_text_reset(&in->text);
+}
+
+static void measure(const input *in, const plan *p)
+{
+    int64_t cpu_ns[MAX_REPETITIONS], wall_ns[MAX_REPETITIONS];
+    size_t n = (size_t)p->n_repetitions;
+    job *j = start_job(in, p->n_workers, p->n_partitions);
+    for (size_t r = 0; r < n; r++) {
+        times took = run_once(j);
+        cpu_ns[r] = took.cpu_ns;
+        wall_ns[r] = took.wall_ns;
+    }
+    limit_sort(cpu_ns, n);
+    limit_sort(wall_ns, n);
+    printf("wordcount engine workers=%lld partitions=%lld repetitions=%zu words=%llu epochs=%zu "
+           "best_mwords_s=%.1f median_mwords_s=%.1f best_wall_mwords_s=%.1f "
+           "median_wall_mwords_s=%.1f checksum=%016llx\n",
+           (long long)p->n_workers, (long long)p->n_partitions, n,
+           (unsigned long long)in->text.n_words, in->text.n_epochs,
+           bench_per_us(in->text.n_words, cpu_ns[0]),
+           bench_per_us(in->text.n_words, limit_quantile(cpu_ns, n, 500)),
+           bench_per_us(in->text.n_words, wall_ns[0]),
+           bench_per_us(in->text.n_words, limit_quantile(wall_ns, n, 500)),
+           (unsigned long long)j->want);
+    end_job(j);
+}
+
+/// One worker and many by turns.
+static void compare(const input *in, const plan *p)
+{
+    // thousandths, so that the integers' sort and quantile serve
+    int64_t speedup[MAX_REPETITIONS], work[MAX_REPETITIONS], busy[MAX_REPETITIONS];
+    size_t n = (size_t)p->n_repetitions;
+    job *one = start_job(in, 1, 1), *many = start_job(in, p->n_workers, p->n_partitions);
+    for (size_t r = 0; r < n; r++) {
+        times a = run_once(one), b = run_once(many);
+        speedup[r] = a.wall_ns * 1000 / b.wall_ns;
+        work[r] = b.cpu_ns * 1000 / a.cpu_ns;
+        busy[r] = b.cpu_ns * 1000 / (b.wall_ns * p->n_workers);
+    }
+    if (one->want != many->want) {
+        limit_die("one worker and many count differently");
+    }
+    limit_sort(speedup, n);
+    limit_sort(work, n);
+    limit_sort(busy, n);
+    printf("wordcount engine workers=%lld partitions=%lld rounds=%zu speedup=%.3f lowest=%.3f "
+           "highest=%.3f work=%.3f busy=%.3f checksum=%016llx\n",
+           (long long)p->n_workers, (long long)p->n_partitions, n,
+           (double)limit_quantile(speedup, n, 500) / 1e3, (double)speedup[0] / 1e3,
+           (double)speedup[n - 1] / 1e3, (double)limit_quantile(work, n, 500) / 1e3,
+           (double)limit_quantile(busy, n, 500) / 1e3, (unsigned long long)one->want);
+    end_job(one);
+    end_job(many);
 }
 
 int main(int argc, char **argv)
 {
-    static bench b = {.n_workers = 1,
-                      .n_repetitions = 7,
-                      .size_bytes = (size_t)256 << 20,
-                      .epoch_bytes = (size_t)16 << 20};
-    read_options(&b, argc, argv);
-    prepare(&b);
-    char master[32];
-    (void)snprintf(master, sizeof master, "local[%d]", (int)b.n_workers);
-    const char *settings[] = {"master", master,     "interval", "1ms", "memory",
-                              "1GiB",   "progress", "none",     NULL};
-    sl_context *context = bench_start("wordcount", wordcount, settings, &b);
-    int64_t cpu_ns[MAX_REPETITIONS], wall_ns[MAX_REPETITIONS], warm;
-    (void)run_once(&b, context, &warm); // the loop's memory is touched before its clock runs, too
-    for (int64_t r = 0; r < b.n_repetitions; r++) {
-        cpu_ns[r] = run_once(&b, context, &wall_ns[r]);
+    plan p = read_plan(argc, argv);
+    static input in;
+    prepare(&in, &p);
+    if (p.compare) {
+        compare(&in, &p);
+    } else {
+        measure(&in, &p);
     }
-    limit_sort(cpu_ns, (size_t)b.n_repetitions);
-    limit_sort(wall_ns, (size_t)b.n_repetitions);
-    printf("wordcount engine workers=%lld partitions=%lld repetitions=%lld words=%llu epochs=%zu "
-           "best_mwords_s=%.1f median_mwords_s=%.1f best_wall_mwords_s=%.1f "
-           "median_wall_mwords_s=%.1f checksum=%016llx\n",
-           (long long)b.n_workers, (long long)b.n_partitions, (long long)b.n_repetitions,
-           (unsigned long long)b.text.n_words, b.text.n_epochs,
-           bench_per_us(b.text.n_words, cpu_ns[0]),
-           bench_per_us(b.text.n_words, limit_quantile(cpu_ns, (size_t)b.n_repetitions, 500)),
-           bench_per_us(b.text.n_words, wall_ns[0]),
-           bench_per_us(b.text.n_words, limit_quantile(wall_ns, (size_t)b.n_repetitions, 500)),
-           (unsigned long long)b.want);
-    sl_context_free(context);
-    for (size_t i = 0; i < b.text.n_epochs; i++) {
-        sl_batch_unref(b.lines[i]);
-    }
-    zipf_text_reset(&b.text);
+    reset(&in);
     return 0;
 }

@@ -15,7 +15,10 @@
 /// Any text gives right counts; more distinct words than the tables hold ends the program. The
 /// first epoch is counted a second time by a loop that is too simple to be wrong, and must agree.
 ///
-///     wordcount [-t THREADS] [-r REPETITIONS] [-s MIB] [-e EPOCH_MIB] [-k avx512|avx2]
+/// With -c one copy and THREADS copies take turns, and what is printed is the median over all
+/// rounds of the speed-up over wall time: the sum of the copies' rates over the rate of the one.
+///
+///     wordcount [-c] [-t THREADS] [-r REPETITIONS] [-s MIB] [-e EPOCH_MIB] [-k avx512|avx2]
 #include "limit.h"
 #include "zipf_text.h"
 
@@ -483,15 +486,18 @@ typedef struct plan {
     const kernel *use;
     int64_t n_threads, n_repetitions;
     size_t size_bytes, epoch_bytes;
+    bool compare;
     const zipf_text *text;
 } plan;
 
 /// One copy of the loop: its own text, tables and figures.
 typedef struct copy {
     const plan *of;
+    int64_t number;
     pthread_barrier_t *start;
     zipf_text text; ///< the plan's, with bytes of its own
     int64_t cpu_ns[MAX_REPETITIONS], wall_ns[MAX_REPETITIONS];
+    int64_t alone_ns[MAX_REPETITIONS]; ///< wall time of the turns that a copy had for itself
     uint64_t sum;
 } copy;
 
@@ -530,6 +536,13 @@ static void *run_copy(void *argument)
     counter *table = counter_new();
     for (int64_t r = 0; r < self->of->n_repetitions; r++) {
         pthread_barrier_wait(self->start);
+        if (self->of->compare) {
+            if (r % self->of->n_threads == self->number) {
+                run_once(self, table, r);
+                self->alone_ns[r] = self->wall_ns[r];
+            }
+            pthread_barrier_wait(self->start);
+        }
         run_once(self, table, r);
     }
     counter_free(table);
@@ -562,6 +575,26 @@ static void report(const plan *of, copy *copies)
            (unsigned long long)copies[0].sum);
 }
 
+/// The speed-up of all copies over one, of each round, whose lone copy was another each time.
+static void report_speedup(const plan *of, const copy *copies)
+{
+    int64_t speedup[MAX_REPETITIONS]; // thousandths
+    size_t n = (size_t)of->n_repetitions;
+    for (int64_t r = 0; r < of->n_repetitions; r++) {
+        int64_t alone_ns = copies[r % of->n_threads].alone_ns[r];
+        speedup[r] = 0;
+        for (int64_t t = 0; t < of->n_threads; t++) {
+            speedup[r] += alone_ns * 1000 / copies[t].wall_ns[r];
+        }
+    }
+    limit_sort(speedup, n);
+    printf("wordcount kernel=%s threads=%lld rounds=%zu speedup=%.3f lowest=%.3f highest=%.3f "
+           "checksum=%016llx\n",
+           of->use->name, (long long)of->n_threads, n,
+           (double)limit_quantile(speedup, n, 500) / 1e3, (double)speedup[0] / 1e3,
+           (double)speedup[n - 1] / 1e3, (unsigned long long)copies[0].sum);
+}
+
 /// The named kernel, or the best this processor has.
 static const kernel *choose_kernel(const char *name)
 {
@@ -581,13 +614,10 @@ static const kernel *choose_kernel(const char *name)
 
 static plan read_plan(int argc, char **argv)
 {
-    plan p = {.n_threads = 1,
-              .n_repetitions = 7,
-              .size_bytes = (size_t)256 << 20,
-              .epoch_bytes = (size_t)16 << 20};
+    plan p = {.n_threads = 1, .n_repetitions = 7, .epoch_bytes = (size_t)16 << 20};
     const char *name = NULL;
     int option;
-    while ((option = getopt(argc, argv, "t:r:s:e:k:")) != -1) {
+    while ((option = getopt(argc, argv, "t:r:s:e:k:c")) != -1) {
         switch (option) {
         case 't':
             p.n_threads = limit_number("-t", optarg, 1, MAX_THREADS);
@@ -604,12 +634,16 @@ static plan read_plan(int argc, char **argv)
         case 'k':
             name = optarg;
             break;
+        case 'c':
+            p.compare = true;
+            break;
         default:
-            limit_die("usage: wordcount [-t THREADS] [-r REPETITIONS] [-s MIB] [-e EPOCH_MIB] "
-                      "[-k avx512|avx2]");
+            limit_die("usage: wordcount [-c] [-t THREADS] [-r REPETITIONS] [-s MIB] "
+                      "[-e EPOCH_MIB] [-k avx512|avx2]");
         }
     }
     p.use = choose_kernel(name);
+    p.size_bytes = p.size_bytes != 0 ? p.size_bytes : (size_t)(p.compare ? 32 : 256) << 20;
     return p;
 }
 
@@ -625,6 +659,7 @@ int main(int argc, char **argv)
     pthread_barrier_init(&start, NULL, (unsigned)p.n_threads);
     for (int64_t t = 0; t < p.n_threads; t++) {
         copies[t].of = &p;
+        copies[t].number = t;
         copies[t].start = &start;
         if (pthread_create(&threads[t], NULL, run_copy, &copies[t]) != 0) {
             limit_die("cannot start a thread");
@@ -633,7 +668,11 @@ int main(int argc, char **argv)
     for (int64_t t = 0; t < p.n_threads; t++) {
         pthread_join(threads[t], NULL);
     }
-    report(&p, copies);
+    if (p.compare) {
+        report_speedup(&p, copies);
+    } else {
+        report(&p, copies);
+    }
     pthread_barrier_destroy(&start);
     limit_free(copies, (size_t)p.n_threads * sizeof *copies);
     zipf_text_reset(&text);
