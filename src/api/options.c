@@ -43,7 +43,8 @@ const sl_option sli_host_options[] = {
      .fallback = "auto",
      .choices = "auto|inline|pool",
      .text =
-         "inline: tasks run on the driver, in an order drawn from seed; pool: a thread a worker."},
+         "inline: tasks run on the driver, in an order drawn from seed; pool: a thread a worker, "
+         "the driver's own for the first."},
     {.name = "seed",
      .type = SL_OPT_INT,
      .fallback = "0",

@@ -3,7 +3,7 @@
 /// A backend takes tasks and gives them back finished; what they compute, and whether they are
 /// tried again, is the scheduler's business. `inline/` runs each task on the driver when it asks
 /// for results, in an order drawn from the seed (all simulation, most tests); `pool/` has a strand
-/// per worker.
+/// per worker but the first, whose tasks the driver runs while it waits for results.
 ///
 /// A partition has a home worker (partition mod workers): its state and cached blocks stay on that
 /// core. An idle worker may steal a task only when the task says so. The number of workers never
@@ -32,8 +32,10 @@ static inline bool sli_work_was_run(const sli_work *work)
     return work->was_run;
 }
 
-/// Workers a backend takes at most; local[N] beyond is a configuration error.
-enum { SLI_EXEC_MAX_WORKERS = 1024 };
+enum {
+    SLI_EXEC_MAX_WORKERS = 1024, ///< of a backend; local[N] beyond is a configuration error
+    SLI_EXEC_DRIVER = 0,         ///< the worker that is the driver's own thread, inside `next`
+};
 
 typedef struct sli_exec_ops {
     size_t struct_size;
@@ -44,7 +46,8 @@ typedef struct sli_exec_ops {
     int32_t (*workers)(const sli_exec *self);
     /// Queues a task. Thread: driver. Cannot fail (the queue is made of the works themselves).
     void (*submit)(sli_exec *self, sli_work *work);
-    /// The next finished task, in any order; NULL with SL_E_TIMEOUT when there is none by
+    /// The next finished task, in any order; tasks may run inside, on the driver's thread, and one
+    /// that has begun there is not left. NULL with SL_E_TIMEOUT when there is none by
     /// `deadline_us`, with SL_E_END when nothing is queued or running. In a simulated process that
     /// died: SL_E_CRASHED while works are out; `cancel`, then `next` until SL_E_END gives them all
     /// back. Thread: driver.

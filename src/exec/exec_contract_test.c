@@ -63,7 +63,8 @@ static void everywhere(void (*body)(place at))
 typedef struct job {
     sli_work work;
     _Atomic int32_t runs;
-    int32_t worker; // that ran it; handed over with the work
+    int32_t worker;     // that ran it; handed over with the work
+    const void *thread; // likewise
     int32_t number;
     bool came_back;
     _Atomic int32_t *order; // the next place in the order of running
@@ -71,11 +72,14 @@ typedef struct job {
     sli_signal *gate, *entered;
 } job;
 
+static _Thread_local char this_thread; // its address is the thread's name
+
 static void run_job(sli_work *work, int32_t worker)
 {
     job *j = (job *)work;
     atomic_fetch_add(&j->runs, 1);
     j->worker = worker;
+    j->thread = &this_thread;
     if (j->order != NULL) {
         j->place = atomic_fetch_add(j->order, 1);
     }
@@ -336,7 +340,7 @@ SL_TEST(pool_next_times_out_and_goes_on, "")
     for (size_t p = 0; p < 2; p++) {
         rig r;
         rig_open(&r, pools[p], 2, 3, NULL);
-        job held = job_of(0, 0, false);
+        job held = job_of(0, 1, false);
         held.gate = sli_signal_new(r.env);
         assert_non_null(held.gate);
         r.exec->ops->submit(r.exec, &held.work);
@@ -355,7 +359,7 @@ SL_TEST(pool_next_times_out_and_goes_on, "")
     }
 }
 
-/// Worker 0 is held by one task; what is queued behind it and may move is done by worker 1, the
+/// Worker 1 is held by one task; what is queued behind it and may move is done by worker 0, the
 /// rest waits.
 SL_TEST(pool_steals_what_may_move_and_nothing_else, "")
 {
@@ -363,32 +367,81 @@ SL_TEST(pool_steals_what_may_move_and_nothing_else, "")
         enum { N = 20 };
         rig r;
         rig_open(&r, pools[p], 2, 5, NULL);
-        job held = job_of(0, 0, false), jobs[N];
+        job held = job_of(0, 1, false), jobs[N];
         held.gate = sli_signal_new(r.env);
         held.entered = sli_signal_new(r.env);
         assert_true(held.gate != NULL && held.entered != NULL);
         r.exec->ops->submit(r.exec, &held.work);
         assert_int_equal(sli_signal_wait(held.entered, SLI_FOREVER, NULL), SL_OK);
         for (int32_t i = 0; i < N; i++) {
-            jobs[i] = job_of(i, 0, i % 2 == 0);
+            jobs[i] = job_of(i, 1, i % 2 == 0);
             r.exec->ops->submit(r.exec, &jobs[i].work);
         }
         for (int32_t i = 0; i < N / 2; i++) {
             const job *j = next_job(&r);
             assert_true(j->work.may_move);
-            assert_int_equal(j->worker, 1);
+            assert_int_equal(j->worker, 0);
         }
         sli_signal_set(held.gate);
         for (int32_t i = 0; i < N / 2 + 1; i++) {
             const job *j = next_job(&r);
             assert_false(j->work.may_move);
-            assert_int_equal(j->worker, 0);
+            assert_int_equal(j->worker, 1);
         }
         expect_end(&r);
         sli_signal_free(held.gate);
         sli_signal_free(held.entered);
         rig_close(&r);
     }
+}
+
+/// The driver is worker 0: its works run on its own thread when it asks for results and not before,
+/// the others' meanwhile.
+SL_TEST(pool_runs_the_drivers_works_inside_next, "")
+{
+    for (size_t p = 0; p < 2; p++) {
+        rig r;
+        rig_open(&r, pools[p], 2, 5, NULL);
+        job own = job_of(0, 0, false), other = job_of(1, 1, false);
+        other.entered = sli_signal_new(r.env);
+        assert_non_null(other.entered);
+        r.exec->ops->submit(r.exec, &own.work);
+        r.exec->ops->submit(r.exec, &other.work);
+        assert_int_equal(sli_signal_wait(other.entered, SLI_FOREVER, NULL), SL_OK);
+        assert_int_equal(own.runs, 0);
+        for (int i = 0; i < 2; i++) {
+            const job *j = next_job(&r);
+            assert_int_equal(j->worker, j->number);
+        }
+        assert_ptr_equal(own.thread, &this_thread);
+        assert_true(r.at.simulated || other.thread != own.thread);
+        expect_end(&r);
+        sli_signal_free(other.entered);
+        rig_close(&r);
+    }
+}
+
+/// A worker that sleeps is not woken for the work that the driver begins next, but for the one
+/// behind it.
+SL_TEST(pool_wakes_for_what_the_driver_leaves, "")
+{
+    rig r;
+    rig_open(&r, pools[0], 2, 5, NULL);
+    job first = job_of(0, 0, true), second = job_of(1, 0, true);
+    r.exec->ops->submit(r.exec, &first.work);
+    assert_ptr_equal(next_job(&r), &first); // nobody else was awake
+    assert_int_equal(first.worker, 0);
+    first.entered = second.entered = sli_signal_new(r.env);
+    assert_non_null(first.entered);
+    r.exec->ops->submit(r.exec, &first.work);
+    r.exec->ops->submit(r.exec, &second.work);
+    // One of them runs though the driver asks for nothing.
+    assert_int_equal(sli_signal_wait(first.entered, SLI_FOREVER, NULL), SL_OK);
+    (void)next_job(&r);
+    (void)next_job(&r);
+    expect_end(&r);
+    sli_signal_free(first.entered);
+    rig_close(&r);
 }
 
 /// Works of one home that may not move run in the order they were submitted.
@@ -424,8 +477,8 @@ SL_TEST(pool_cancel_waits_for_what_runs, "")
 {
     for (size_t p = 0; p < 2; p++) {
         rig r;
-        rig_open(&r, pools[p], 1, 5, NULL);
-        job slow = job_of(0, 0, false), never = job_of(1, 0, false);
+        rig_open(&r, pools[p], 2, 5, NULL);
+        job slow = job_of(0, 1, false), never = job_of(1, 1, false);
         sli_signal *entered = sli_signal_new(r.env);
         slow.gate = sli_signal_new(r.env);
         slow.entered = entered;

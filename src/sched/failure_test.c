@@ -382,7 +382,7 @@ SL_TEST(a_chunk_lost_in_the_middle_costs_no_row_and_doubles_none, "")
 // ---------------------------------------------------------------- stages
 
 typedef struct stages {
-    int32_t started, completed, tasks;
+    int32_t started, completed, tasks, misplaced;
 } stages;
 
 static void note_event(void *ctx, const sli_event *event)
@@ -391,6 +391,8 @@ static void note_event(void *ctx, const sli_event *event)
     s->started += event->kind == SLI_EV_STAGE_STARTED;
     s->completed += event->kind == SLI_EV_STAGE_COMPLETED;
     s->tasks += event->kind == SLI_EV_TASK_COMPLETED;
+    s->misplaced += event->kind == SLI_EV_TASK_COMPLETED &&
+                    (event->worker == SLI_EXEC_DRIVER) != (event->thread == SLI_ON_DRIVER);
 }
 
 SL_TEST(a_shared_shuffle_is_written_once_and_skipped_afterwards, "")
@@ -414,6 +416,7 @@ SL_TEST(a_shared_shuffle_is_written_once_and_skipped_afterwards, "")
     assert_int_equal(seen.started, 4);
     assert_int_equal(seen.completed, 4);
     assert_int_equal(seen.tasks, 11);
+    assert_int_equal(seen.misplaced, 0);
     assert_int_equal(sli_sched_run(w.sched, &job, NULL), SL_OK);
     assert_int_equal(job.n_stages, 1);
     assert_int_equal(p.calls, 4);

@@ -7,9 +7,10 @@
 
 static void tell_end(const sli_unit *unit)
 {
+    bool on_driver = unit->run->on_driver || unit->task.worker == SLI_EXEC_DRIVER;
     sli_event event = {
         .kind = SLI_EV_TASK_COMPLETED,
-        .thread = unit->run->on_driver ? SLI_ON_DRIVER : SLI_ON_WORKER,
+        .thread = on_driver ? SLI_ON_DRIVER : SLI_ON_WORKER,
         .mono_us = unit->ended_us,
         .epoch = unit->task.epoch,
         .batch_time_us = unit->task.time_us,

@@ -71,7 +71,7 @@ struct sli_run {
     int32_t n_stages, stage_capacity;
     int32_t next_number, stage_attempts;
     bool direct;      ///< past the backend, on the driver's own thread
-    bool on_driver;   ///< direct, or the backend has no threads
+    bool on_driver;   ///< all of it: direct, or the backend has no threads
     bool wants_tasks; ///< somebody listens for their events
     sl_code rc;       ///< the job's failure
     int32_t failed_stage,

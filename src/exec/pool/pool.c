@@ -1,6 +1,12 @@
-/// pool.c — a strand per worker, two queues per worker, one list of finished tasks.
+/// pool.c — a strand per worker but the first, two queues per worker, one list of finished tasks.
 ///
 ///     submit ─► worker's pinned or movable queue ─► run on a strand ─► finished ─► next
+///                          worker 0's: run by the driver, inside ────────────────► next
+///
+/// The driver is worker 0: it has nothing else to do while it waits for results. So a wave on n
+/// workers needs n - 1 wake-ups and no sleep of the driver, and n threads are what n workers keep
+/// busy: a driver that wakes all of them and goes to sleep leaves its processor idle, and Linux
+/// lets two workers share the other one for some milliseconds before it moves one over.
 ///
 /// An idle worker takes its own pinned works, then its own movable ones, then another's movable
 /// ones, each queue first in first out; then its strand goes to sleep. One mutex guards all of it:
@@ -9,12 +15,13 @@
 ///
 /// No wake-up is lost:
 ///   - `awake` of a worker turns false only under the mutex, when the worker has just seen that
-///   there is nothing to take;
-///     whoever queues a work afterwards sees it false, sets it and posts. A work may be seen by a
-///     worker that was awake anyway; then the post finds empty queues and ends.
-///   - the driver sets `driver_waits` under the mutex after it saw an empty finished list; whoever
-///   adds to the list
-///     afterwards sees it and sets the signal, which stays set until somebody waits for it.
+///     there is nothing to take; whoever queues a work afterwards sees it false, sets it and posts.
+///     A work may be seen by a worker that was awake anyway; then the post finds empty queues and
+///     ends.
+///   - the driver sets `driver_waits` under the mutex after it saw an empty finished list and
+///     nothing to take; whoever adds to the list afterwards sees it and sets the signal, which
+///     stays set until somebody waits for it. Only the driver queues works, so none that it could
+///     take comes while it waits.
 ///
 /// A strand has at most two posts of ours at once (one running, one queued), so posting needs no
 /// memory and can't fail.
@@ -31,9 +38,9 @@ typedef struct pool pool;
 
 typedef struct worker {
     pool *pool;
-    sli_strand *strand;
+    sli_strand *strand; // NULL: worker 0, the driver
     int32_t number;
-    bool awake;            // under the mutex: a post is queued or running
+    bool awake;            // under the mutex: a post is queued or running; always, of the driver's
     queue pinned, movable; // under the mutex
 } worker;
 
@@ -43,7 +50,7 @@ struct pool {
     sli_signal *signal; // something is finished; the driver waits for it
     sli_mutex mutex;    // SLI_RANK_EXEC: queues, awake, finished, n_running, driver_waits
     queue finished;
-    int32_t n_running;
+    int32_t n_running; // on strands
     bool driver_waits;
     // the driver's own:
     queue ready;   // finished works that were fetched already
@@ -145,7 +152,7 @@ static void worker_run(void *ctx)
 
 static void stop_strands(pool *self)
 {
-    for (int32_t i = 0; i < self->n_workers; i++) {
+    for (int32_t i = 1; i < self->n_workers; i++) {
         sli_strand_free(self->workers[i].strand);
         self->workers[i].strand = NULL;
     }
@@ -163,7 +170,8 @@ static void pool_free(pool *self)
 
 static sl_code start_strands(pool *self, sl_error *err)
 {
-    for (int32_t i = 0; i < self->n_workers; i++) {
+    self->workers[SLI_EXEC_DRIVER] = (worker){.pool = self, .awake = true};
+    for (int32_t i = 1; i < self->n_workers; i++) {
         char name[32];
         (void)snprintf(name, sizeof name, "sl-worker-%d", i);
         self->workers[i].pool = self;
@@ -220,13 +228,16 @@ static void pool_close(sli_exec *exec)
 // ---------------------------------------------------------------- the driver's side
 
 /// Whom to wake for a work that was queued at `home`: home itself when it sleeps, else a sleeping
-/// worker that may steal it. Locks: the pool's. NULL when nobody need be.
-static worker *sleeper(pool *self, worker *home, bool may_move)
+/// worker that may steal it. Not for one that the driver will begin as soon as it asks for results.
+/// Locks: the pool's. NULL when nobody need be.
+static worker *sleeper(pool *self, worker *home, const sli_work *work)
 {
     if (!home->awake) {
         return home;
     }
-    for (int32_t i = 1; may_move && i < self->n_workers; i++) {
+    bool is_next = home->number == SLI_EXEC_DRIVER && home->pinned.first == NULL &&
+                   home->movable.first == work;
+    for (int32_t i = 1; work->may_move && !is_next && i < self->n_workers; i++) {
         worker *w = &self->workers[(home->number + i) % self->n_workers];
         if (!w->awake) {
             return w;
@@ -248,7 +259,7 @@ static void pool_submit(sli_exec *exec, sli_work *work)
     worker *home = &self->workers[work->home % self->n_workers];
     sli_mutex_lock(&self->mutex);
     queue_push(work->may_move ? &home->movable : &home->pinned, work);
-    worker *woken = sleeper(self, home, work->may_move);
+    worker *woken = sleeper(self, home, work);
     if (woken != NULL) {
         woken->awake = true;
     }
@@ -259,14 +270,35 @@ static void pool_submit(sli_exec *exec, sli_work *work)
     }
 }
 
-/// Moves what is finished to `ready`; with `wait`, when there is nothing, the next one to finish
-/// will set the signal.
-static void fetch(pool *self, bool wait)
+/// Moves what is finished to `ready`. When there is nothing, returns a work for the driver to run;
+/// when there is none either, NULL, and the next one to finish will set the signal.
+static sli_work *fetch(pool *self)
 {
+    sli_work *work = NULL;
     sli_mutex_lock(&self->mutex);
     queue_join(&self->ready, &self->finished);
-    self->driver_waits = wait && self->ready.first == NULL;
+    if (self->ready.first == NULL) {
+        work = take(self, &self->workers[SLI_EXEC_DRIVER]);
+        self->driver_waits = work == NULL;
+    }
     sli_mutex_unlock(&self->mutex);
+    return work;
+}
+
+/// Until something is ready: runs what the driver may run, else waits.
+static sl_code await(pool *self, int64_t deadline_us, sl_error *err)
+{
+    while (self->ready.first == NULL) {
+        sli_work *work = fetch(self);
+        if (work != NULL) {
+            work->was_run = true;
+            work->run(work, SLI_EXEC_DRIVER);
+            queue_push(&self->ready, work);
+        } else if (self->ready.first == NULL) {
+            SL_TRY(sli_signal_wait(self->signal, deadline_us, err));
+        }
+    }
+    return SL_OK;
 }
 
 static sl_code pool_next(sli_exec *exec, int64_t deadline_us, sli_work **out, sl_error *err)
@@ -276,15 +308,9 @@ static sl_code pool_next(sli_exec *exec, int64_t deadline_us, sli_work **out, sl
     if (self->n_out == 0) {
         return sl_error_set(err, SL_E_END, "no task is queued or running");
     }
-    if (self->ready.first == NULL) {
-        fetch(self, true);
-    }
-    while (self->ready.first == NULL) {
-        sl_code rc = sli_signal_wait(self->signal, deadline_us, err);
-        if (rc != SL_OK) {
-            return rc == SL_E_TIMEOUT ? sl_error_set(err, rc, "no task has finished in time") : rc;
-        }
-        fetch(self, true);
+    sl_code rc = await(self, deadline_us, err);
+    if (rc != SL_OK) {
+        return rc == SL_E_TIMEOUT ? sl_error_set(err, rc, "no task has finished in time") : rc;
     }
     *out = queue_pop(&self->ready);
     self->n_out--;
