@@ -62,6 +62,27 @@ sl_code sli_receiver_cut(sli_receiver *r, bool all, sl_error *err)
     return SL_OK;
 }
 
+/// Drops what follows the last record end: its rest will not come. Tells how much. Called under the
+/// mutex.
+static int64_t drop_tail(sli_receiver *r)
+{
+    int64_t size = (int64_t)r->pending.size;
+    r->cut = r->cut || (size > 0 && r->pending.data[size - 1] == '\r'); // no '\n' follows any more
+    int64_t end = r->cut ? size : sli_text_last_end(r->pending.data, size);
+    r->pending.size = (size_t)end;
+    r->bytes -= size - end;
+    return size - end;
+}
+
+static void tail_dropped(sli_receiver *r, int64_t size, const char *why)
+{
+    if (size > 0) {
+        sli_budget_release(r->ingest->env.budget, size);
+        SLI_LOG(r->ingest->env.log, SLI_WARN, "ingest",
+                "%s: %s inside a record: its %lld bytes are dropped", r->uid, why, (long long)size);
+    }
+}
+
 /// Room for more: bytes go on being taken until max_pending, then the sender is slowed.
 static bool has_room(const sli_receiver *r)
 {
@@ -251,18 +272,22 @@ static bool has_unlogged(sli_receiver *r)
     return more;
 }
 
-static bool take(void *ctx, const void *data, size_t size, bool cut)
+static bool take(void *ctx, const void *data, size_t size, sli_tail tail)
 {
     sli_receiver *r = ctx;
     sl_error error = SL_ERROR_INIT;
     sl_code rc = SL_OK;
+    int64_t dropped = 0;
     // Counted before anybody can see the bytes: an epoch may take, commit and release them at once.
     (void)sli_budget_reserve(r->ingest->env.budget, (int64_t)size, true);
     sli_mutex_lock(&r->mutex);
     sli_str_add(&r->pending, data, size);
-    r->cut = cut && r->pending.size > 0;
+    r->cut = tail == SLI_TAIL_ENDED && r->pending.size > 0;
     r->bytes += (int64_t)size;
     rc = sli_str_check(&r->pending, "received bytes", &error);
+    if (rc == SL_OK && tail == SLI_TAIL_LOST) {
+        dropped = drop_tail(r);
+    }
     if (rc == SL_OK && (r->cut || r->pending.size >= BLOCK_BYTES)) {
         rc = sli_receiver_cut(r, false, &error);
     }
@@ -274,6 +299,7 @@ static bool take(void *ctx, const void *data, size_t size, bool cut)
     r->paused = !room;
     int64_t held = r->bytes;
     sli_mutex_unlock(&r->mutex);
+    tail_dropped(r, dropped, "the connection broke");
     sli_metric_add(sli_receiver_metric(r, SLI_INGEST_BYTES), (int64_t)size);
     sli_metric_set(sli_receiver_metric(r, SLI_INGEST_PENDING), held);
     if (!room) {
@@ -315,10 +341,13 @@ sl_code sli_receiver_stop(sli_receiver *r, sl_error *err)
     r->stopped = true;
     (void)!sli_loop_timer(r->ingest->env.loop, SLI_FOREVER, on_timer, r,
                           NULL); // removing can't fail
-    // What no record end closes is no record yet: a socket's half line is dropped, as when the
-    // sender dies; a stream that has ended had it cut already.
-    sl_code rc = r->wal == NULL ? SL_OK : flush(r, SLI_ON_DRIVER, err);
-    return rc;
+    // What no record end closes is no record: its rest would go to a connection that is no more. A
+    // stream that has ended had its last record cut already.
+    sli_mutex_lock(&r->mutex);
+    int64_t dropped = drop_tail(r);
+    sli_mutex_unlock(&r->mutex);
+    tail_dropped(r, dropped, "stopped");
+    return r->wal == NULL ? SL_OK : flush(r, SLI_ON_DRIVER, err);
 }
 
 bool sli_receiver_drained(sli_receiver *r)

@@ -149,9 +149,9 @@ static void end_life(life *l)
     *l = (life){0};
 }
 
-static bool give(life *l, const char *text, bool cut)
+static bool give(life *l, const char *text, sli_tail tail)
 {
-    return l->source->take(l->source->ctx, text, strlen(text), cut);
+    return l->source->take(l->source->ctx, text, strlen(text), tail);
 }
 
 /// Lets io and the wal strand work for a while of virtual time.
@@ -205,14 +205,14 @@ SL_TEST(whole_records_are_offered_and_half_ones_wait, "")
     life l = begin_life(world, &(sli_fault){0}, false, "");
     sli_str rows = SLI_STR_INIT;
     assert_int_equal(l.rc, SL_OK);
-    assert_true(give(&l, "one\ntwo\nthr", false));
+    assert_true(give(&l, "one\ntwo\nthr", SLI_TAIL_OPEN));
     sl_bytes range = offer_and_read(&l, INT64_MAX, &rows);
     SL_CHECK_TEXT(rows.data, "one;two;");
-    assert_true(give(&l, "ee\n", false));
+    assert_true(give(&l, "ee\n", SLI_TAIL_OPEN));
     sli_str_clear(&rows);
     (void)offer_and_read(&l, INT64_MAX, &rows);
     SL_CHECK_TEXT(rows.data, "three;");
-    assert_true(give(&l, "last", true)); // the stream ended: the rest is a record
+    assert_true(give(&l, "last", SLI_TAIL_ENDED)); // the stream ended: the rest is a record
     sli_str_clear(&rows);
     (void)offer_and_read(&l, INT64_MAX, &rows);
     SL_CHECK_TEXT(rows.data, "last;");
@@ -220,6 +220,42 @@ SL_TEST(whole_records_are_offered_and_half_ones_wait, "")
     sli_str_reset(&rows);
     end_life(&l);
     sli_world_free(world);
+}
+
+SL_TEST(half_a_record_of_a_broken_connection_is_dropped, "")
+{
+    sli_world *world = new_world();
+    life l = begin_life(world, &(sli_fault){0}, false, "");
+    sli_str rows = SLI_STR_INIT;
+    assert_true(give(&l, "one\ntw", SLI_TAIL_OPEN));
+    assert_true(give(&l, "", SLI_TAIL_LOST));
+    assert_true(give(&l, "three\n", SLI_TAIL_OPEN));
+    sl_bytes range = offer_and_read(&l, INT64_MAX, &rows);
+    SL_CHECK_TEXT(rows.data, "one;three;");
+    l.input->ops->forget(l.input, range);
+    assert_int_equal(sli_budget_used(l.budget), 0);
+    sli_str_reset(&rows);
+    end_life(&l);
+    sli_world_free(world);
+}
+
+SL_TEST(a_stop_keeps_whole_records_and_drops_half_a_one, "DURABLE-2")
+{
+    for (int stop = 0; stop < 4; stop++) {
+        sli_world *world = new_world();
+        life l = begin_life(world, &(sli_fault){0}, stop / 2 == 1, "");
+        sli_str rows = SLI_STR_INIT;
+        bool half = stop % 2 == 0; // or a last line whose '\r' might have been half of "\r\n"
+        assert_true(give(&l, half ? "one\ntwo\nthr" : "one\rtwo\r", SLI_TAIL_OPEN));
+        assert_int_equal(sli_ingest_stop(l.ingest, NULL), SL_OK);
+        sl_bytes range = offer_and_read(&l, INT64_MAX, &rows);
+        SL_CHECK_TEXT(rows.data, "one;two;");
+        l.input->ops->forget(l.input, range);
+        assert_int_equal(sli_budget_used(l.budget), 0);
+        sli_str_reset(&rows);
+        end_life(&l);
+        sli_world_free(world);
+    }
 }
 
 SL_TEST(an_empty_offer_has_no_range, "")
@@ -244,10 +280,10 @@ SL_TEST(a_full_receiver_stops_reading_and_goes_on_when_there_is_room, "BOUNDED-1
     memset(line, 'x', 1023);
     line[1023] = '\n';
     line[1024] = '\0';
-    assert_true(give(&l, line, false));
-    assert_true(give(&l, line, false));
-    assert_true(give(&l, line, false));
-    assert_false(give(&l, line, false)); // taken all the same
+    assert_true(give(&l, line, SLI_TAIL_OPEN));
+    assert_true(give(&l, line, SLI_TAIL_OPEN));
+    assert_true(give(&l, line, SLI_TAIL_OPEN));
+    assert_false(give(&l, line, SLI_TAIL_OPEN)); // taken all the same
     sl_bytes range = offer_and_read(&l, INT64_MAX, &rows);
     assert_int_equal(rows.size, 4 * 1024);
     sli_ingest_turn(l.ingest);
@@ -267,7 +303,7 @@ SL_TEST(a_row_limit_leaves_the_rest_for_the_next_epoch, "")
     life l = begin_life(world, &(sli_fault){0}, true, "");
     sli_str rows = SLI_STR_INIT;
     for (int i = 0; i < 3; i++) {
-        assert_true(give(&l, "a\nb\n", false));
+        assert_true(give(&l, "a\nb\n", SLI_TAIL_OPEN));
         work(&l); // a block each
     }
     (void)offer_and_read(&l, 4, &rows);
@@ -286,7 +322,7 @@ SL_TEST(with_a_checkpoint_only_synced_blocks_are_offered_and_they_survive_a_powe
     life l = begin_life(world, &(sli_fault){0}, true, "");
     sli_str rows = SLI_STR_INIT;
     assert_int_equal(l.rc, SL_OK);
-    assert_true(give(&l, "one\ntwo\n", false));
+    assert_true(give(&l, "one\ntwo\n", SLI_TAIL_OPEN));
     sl_bytes range = offer_and_read(&l, INT64_MAX, &rows);
     assert_int_equal(range.size, 0); // not in the log yet
     work(&l);
@@ -299,7 +335,7 @@ SL_TEST(with_a_checkpoint_only_synced_blocks_are_offered_and_they_survive_a_powe
     l = begin_life(world, &(sli_fault){0}, true, "");
     assert_int_equal(l.rc, SL_OK);
     sli_str_clear(&rows);
-    assert_true(give(&l, "three\n", false));
+    assert_true(give(&l, "three\n", SLI_TAIL_OPEN));
     work(&l);
     (void)offer_and_read(&l, INT64_MAX, &rows); // no plan named the old ones: they come first
     SL_CHECK_TEXT(rows.data, "one;two;three;");
@@ -314,13 +350,13 @@ SL_TEST(what_a_plan_named_is_not_offered_again, "")
     life l = begin_life(world, &(sli_fault){0}, true, "");
     sli_str rows = SLI_STR_INIT;
     char copy[64];
-    assert_true(give(&l, "one\n", false));
+    assert_true(give(&l, "one\n", SLI_TAIL_OPEN));
     work(&l);
     sl_bytes range = offer_and_read(&l, INT64_MAX, &rows);
     assert_true(range.size > 0 && range.size < sizeof copy);
     memcpy(copy, range.data, range.size);
     range.data = copy;
-    assert_true(give(&l, "two\n", false));
+    assert_true(give(&l, "two\n", SLI_TAIL_OPEN));
     work(&l);
     end_life(&l);
     l = begin_life(world, &(sli_fault){0}, true, "");
@@ -349,7 +385,7 @@ static bool crash_at(int64_t n)
     for (int i = 0; i < 3 && l.rc == SL_OK; i++) {
         char line[32];
         (void)snprintf(line, sizeof line, "line%d\n", i);
-        (void)give(&l, line, false);
+        (void)give(&l, line, SLI_TAIL_OPEN);
         work(&l);
         sli_str rows = SLI_STR_INIT;
         sl_bytes range = l.rc == SL_OK ? offer_and_read(&l, INT64_MAX, &rows) : (sl_bytes){NULL, 0};
@@ -391,7 +427,7 @@ SL_TEST(a_full_disk_stops_the_reading_and_loses_nothing, "")
     life l = begin_life(world, &(sli_fault){0}, true, "");
     sli_str rows = SLI_STR_INIT;
     sli_world_disk_limit(world, 1);
-    (void)give(&l, "one\n", false);
+    (void)give(&l, "one\n", SLI_TAIL_OPEN);
     work(&l);
     assert_int_equal(l.rc, SL_OK);
     (void)offer_and_read(&l, INT64_MAX, &rows);

@@ -10,14 +10,15 @@ sl_code sli_intake_read(sli_intake *intake, sli_socket *socket, sl_error *err)
             return SL_OK;
         }
         sli_source_count(intake->common, SLI_SOURCE_BYTES, (int64_t)n);
-        intake->paused = !intake->take(intake->ctx, intake->buffer, n, false);
+        intake->paused = !intake->take(intake->ctx, intake->buffer, n, SLI_TAIL_OPEN);
     }
     return SL_OK;
 }
 
-void sli_intake_cut(sli_intake *intake)
+void sli_intake_end(sli_intake *intake, sl_code rc)
 {
-    if (!intake->take(intake->ctx, intake->buffer, 0, true)) {
+    sli_tail tail = rc == SL_E_END ? SLI_TAIL_ENDED : SLI_TAIL_LOST;
+    if (!intake->take(intake->ctx, intake->buffer, 0, tail)) {
         intake->paused = true;
     }
 }

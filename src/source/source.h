@@ -47,10 +47,16 @@ typedef struct sli_offer {
     bool more;           ///< a backlog remains: the next epoch needn't wait for anything new
 } sli_offer;
 
+/// What is known of the record that received bytes end in, when no record end closes it.
+typedef enum sli_tail {
+    SLI_TAIL_OPEN = 0,  ///< its rest may still come
+    SLI_TAIL_ENDED = 1, ///< the stream has ended in order: it is a record
+    SLI_TAIL_LOST = 2,  ///< the connection broke: its rest never comes, so it is none
+} sli_tail;
+
 /// Takes received bytes. Returns false when the receiver must stop reading until `resume` is called
-/// (the bytes of this call were taken all the same). `cut` true: the bytes end a record for sure
-/// (end of stream): cut a block. Thread: io.
-typedef bool (*sli_receive_fn)(void *ctx, const void *data, size_t size, bool cut);
+/// (the bytes of this call were taken all the same). Thread: io.
+typedef bool (*sli_receive_fn)(void *ctx, const void *data, size_t size, sli_tail tail);
 
 typedef struct sli_source_ops {
     size_t struct_size;

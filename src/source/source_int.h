@@ -58,8 +58,8 @@ typedef struct sli_intake {
 /// Hands over what has arrived, at most SLI_RECEIVE_ROUNDS buffers of it, so that other receivers
 /// get their turn. SL_OK: the connection goes on; SL_E_END or a failure: it has ended.
 sl_code sli_intake_read(sli_intake *intake, sli_socket *socket, sl_error *err);
-/// The connection has ended: what was received so far ends a record.
-void sli_intake_cut(sli_intake *intake);
+/// The connection has ended, in order (SL_E_END) or not, and tells so what its last bytes are.
+void sli_intake_end(sli_intake *intake, sl_code rc);
 
 /// A copy of a part of the URL, ended by a zero; NULL without memory.
 char *sli_source_text(sl_text text) SL_MUST_USE;

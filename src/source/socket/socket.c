@@ -89,7 +89,7 @@ static void let_go(socket_source *self)
 }
 
 /// The connection was refused or has ended; the next try is due after the delay.
-static void lost(socket_source *self, const sl_error *why)
+static void lost(socket_source *self, sl_code rc, const sl_error *why)
 {
     bool was_open = self->state == OPEN;
     sl_error error = SL_ERROR_INIT;
@@ -106,9 +106,9 @@ static void lost(socket_source *self, const sl_error *why)
         sli_source_event(&self->common, SLI_EV_RECEIVER_ERROR, &error);
     }
     if (was_open) {
-        // An unended last line counts as one, as Spark has it; it must not run into the first line
-        // of the next connection.
-        sli_intake_cut(&self->intake);
+        // An unended last line counts when the server has closed, and doesn't when the connection
+        // broke, as in Spark; it must not run into the first line of the next connection.
+        sli_intake_end(&self->intake, rc);
     }
 }
 
@@ -120,9 +120,10 @@ static int32_t interest_of(const socket_source *self)
 static void watch(socket_source *self)
 {
     sl_error error = SL_ERROR_INIT;
-    if (sli_loop_watch(self->loop, self->socket, interest_of(self), on_ready, self, &error) !=
-        SL_OK) {
-        lost(self, &error);
+    sl_code rc =
+        sli_loop_watch(self->loop, self->socket, interest_of(self), on_ready, self, &error);
+    if (rc != SL_OK) {
+        lost(self, rc, &error);
     }
 }
 
@@ -130,9 +131,10 @@ static void connect_now(socket_source *self)
 {
     sl_error error = SL_ERROR_INIT;
     self->state = CONNECTING;
-    if (sli_socket_connect(self->common.env.env, self->host, self->port, &self->socket, &error) !=
-        SL_OK) {
-        lost(self, &error);
+    sl_code rc =
+        sli_socket_connect(self->common.env.env, self->host, self->port, &self->socket, &error);
+    if (rc != SL_OK) {
+        lost(self, rc, &error);
         return;
     }
     watch(self);
@@ -146,7 +148,7 @@ static void on_connecting(socket_source *self)
         return;
     }
     if (rc != SL_OK) {
-        lost(self, &error);
+        lost(self, rc, &error);
         return;
     }
     self->state = OPEN;
@@ -164,8 +166,9 @@ static void on_ready(void *ctx, int32_t ready)
         return;
     }
     sl_error error = SL_ERROR_INIT;
-    if (sli_intake_read(&self->intake, self->socket, &error) != SL_OK) {
-        lost(self, &error);
+    sl_code rc = sli_intake_read(&self->intake, self->socket, &error);
+    if (rc != SL_OK) {
+        lost(self, rc, &error);
     } else if (self->intake.paused) {
         watch(self);
     }

@@ -52,7 +52,7 @@ static void ended(stdin_source *self, sl_code rc, const sl_error *why)
         sli_source_event(&self->common, SLI_EV_RECEIVER_ERROR, why);
     }
     atomic_store(&self->ended, true);
-    sli_intake_cut(&self->intake);
+    sli_intake_end(&self->intake, rc);
     sli_source_event(&self->common, SLI_EV_RECEIVER_STOPPED, NULL);
 }
 
