@@ -113,6 +113,8 @@ static sl_code link_parse(sli_link *link, const char *path, const char *job_id, 
                             " that its BEGIN carries",
                             path, scan->end, scan->n, link->begin.carried);
     }
+    int64_t beginning = 1 + link->begin.carried; // durable before the segment got its name
+    link->sure = scan->sure > beginning ? scan->sure : beginning;
     return SL_OK;
 }
 

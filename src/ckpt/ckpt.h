@@ -3,9 +3,9 @@
 ///
 /// Knows named sections of bytes, not graphs. Formats byte by byte are in the README. The protocol
 /// is the design's section 3 (and crash_model's): a new generation is taken durably before anything
-/// is read; what was read is synced before anything rests on it; the new segment's BEGIN names its
-/// parent, how many of the parent's frames count, and the length of every older write-ahead
-/// segment; every path carries the generation.
+/// is read; what was read and may not be durable is written anew before anything rests on it; the
+/// new segment's BEGIN names its parent, how many of the parent's frames count, and the length of
+/// every older write-ahead segment; every path carries the generation.
 ///
 ///     DIR/MANIFEST.json            job id, name, format, graph; replaced when the graph changes
 ///     DIR/LOCK                     advisory lock with the holder's pid
@@ -54,7 +54,7 @@ typedef struct sli_frame {
 
 // ---------------------------------------------------------------- opening, in the protocol's order
 
-/// Takes the lock and a new generation, reads and checks everything, syncs what was read. Makes the
+/// Takes the lock and a new generation, reads and checks everything, syncs the names. Makes the
 /// directory and the job id when there are none. Does not write BEGIN: the caller first asks its
 /// sinks (the torn-tail check), then calls sli_ckpt_begin. Fails: SL_E_BUSY with the holder's pid;
 /// SL_E_INCOMPATIBLE (another job's name, a newer format); SL_E_CORRUPT with file and offset
@@ -72,7 +72,8 @@ bool sli_ckpt_tail_was_torn(const sli_ckpt *ckpt);
 /// Where the newest segment ends, as "FILE at offset N"; "" when nothing was ever logged. Lives
 /// until close.
 const char *sli_ckpt_tail(const sli_ckpt *ckpt);
-/// Writes BEGIN into this generation's segment, syncs it, checks the generation.
+/// Writes what was read and may not be durable anew: records into write-ahead segments of this
+/// generation, frames behind BEGIN. Syncs all that, and checks the generation.
 sl_code sli_ckpt_begin(sli_ckpt *ckpt, sl_error *err);
 /// Lets the lock go. Its wals and snapshots were closed before. Accepts NULL.
 void sli_ckpt_close(SL_TAKES sli_ckpt *ckpt);

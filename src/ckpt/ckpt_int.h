@@ -2,8 +2,8 @@
 /// itself.
 ///
 /// Reading order: frame.c (bytes) · names.c · segment.c · chain.c (reading the log) · ckpt.c
-/// · open.c · log.c (writing it) · wal_past.c and wal.c · group_file.c · snapshot.c and
-/// snapshot_read.c · manifest.c · inspect.c.
+/// · open.c · log.c (writing it) · wal_past.c, wal_carry.c and wal.c · group_file.c · snapshot.c
+/// and snapshot_read.c · manifest.c · inspect.c.
 #pragma once
 
 #include <inttypes.h>
@@ -108,6 +108,7 @@ bool sli_frame_get(sl_bytes file, int64_t offset, sli_raw_frame *out);
 typedef struct sli_scan {
     sli_raw_frame *frames; ///< in the arena
     int64_t n;
+    int64_t sure;     ///< of them: those that a later one says were durable when it was written
     int64_t end;      ///< where the good frames end
     bool torn;        ///< something follows that is no frame
     bool damaged;     ///< and what follows had been durable: no crash explains it
@@ -144,6 +145,8 @@ typedef struct sli_link {
     size_t size;
     sli_scan scan;
     sli_begin begin;
+    int64_t
+        sure; ///< frames that are durable beyond doubt: its beginning, and what `scan` is sure of
 } sli_link;
 
 /// The log as it counts: the newest segment and its parents.
@@ -180,6 +183,9 @@ typedef struct sli_wal_past {
     sli_wal_part *parts;
     int64_t n, capacity;
     int64_t next; ///< number after the last record
+    int64_t sure; ///< records below are durable beyond doubt
+    char *tail;   ///< frames of the others, all in the last part; sl_free
+    size_t tail_size;
 } sli_wal_past;
 
 typedef struct sli_wal_pasts {
@@ -195,6 +201,9 @@ void sli_wal_past_reset(sli_wal_past *past);
 sl_code sli_wal_part_add(sli_wal_past *past, int64_t generation, int64_t part, int64_t base,
                          sl_error *err);
 sl_code sli_wal_part_note(sli_wal_part *part, int64_t offset, sl_error *err); ///< one more record
+/// Copies records that may not be durable into segments of this generation, and lists in `cuts`
+/// where those of older generations end. Before BEGIN. (wal_carry.c)
+sl_code sli_wals_carry(sli_ckpt *ckpt, sl_error *err);
 
 // ---------------------------------------------------------------- MANIFEST.json and other checked
 // texts (manifest.c)
@@ -248,7 +257,8 @@ struct sli_ckpt {
     _Atomic int64_t free_to; ///< see sli_ckpt_forget; grows
     // this generation's log segment
     bool begun, dirty;
-    bool whole; ///< it carries what counts of older segments: none of them is needed
+    bool whole;      ///< it carries what counts of older segments: none of them is needed
+    int64_t n_older; ///< frames of `chain` that it does not carry
     sli_file *file;
     sli_str scratch;
     int64_t part, end, durable, prewritten, n_frames;

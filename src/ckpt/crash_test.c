@@ -93,6 +93,43 @@ static void fail_everywhere(const char *bug, char wrong[512])
     }
 }
 
+/// What a failed sync lost stays readable, and the next sync of it says yes; only a power loss
+/// shows it. So: the n-th sync fails, the process ends, the next one dies at its call m, and then
+/// the power fails. False: there is no such sync.
+static bool fail_sync_then_crash(const char *bug, int64_t n, int64_t m, fate what, char wrong[512])
+{
+    sli_world *world = fx_world((uint64_t)(n * 1000 + m), bug);
+    fx_ghost ghost = {0};
+    sl_error err = SL_ERROR_INIT;
+    sli_fault sync = {.fail_at_call = n, .only_site = "file.sync"}, death = {.crash_at_call = m};
+    bool more = false;
+    (void)fx_boot(world, &ghost, &sync, FX_GROUPS, &err, &more);
+    sl_code rc = fx_boot(world, &ghost, &death, FX_GROUPS, &err, NULL);
+    if (rc == SL_OK || rc == SL_E_CRASHED) {
+        suffer(world, what);
+        rc = fx_boot(world, &ghost, NULL, FX_GROUPS, &err, NULL);
+    }
+    (void)is_wrong(&ghost, rc, &err, wrong);
+    sli_world_free(world);
+    return more;
+}
+
+/// Every sync, with deaths of the next life `step` calls apart.
+static int64_t fail_every_sync(const char *bug, int64_t step, char wrong[512])
+{
+    enum { CALLS = 200 }; // more than any life here makes: the last ones end well
+    int64_t n_runs = 0;
+    bool more = true;
+    for (int64_t n = 1; more && wrong[0] == '\0'; n++) {
+        for (int64_t m = 1 + n % step; more && m <= CALLS && wrong[0] == '\0'; m += step) {
+            more = fail_sync_then_crash(bug, n, m, ALL_UNSYNCED_LOST, wrong) &&
+                   fail_sync_then_crash(bug, n, m, POWER_FAILS, wrong);
+            n_runs += 2;
+        }
+    }
+    return n_runs;
+}
+
 /// Whoever meets the other's lock or generation has ended as it should.
 static bool gave_way(sl_code rc)
 {
@@ -138,13 +175,14 @@ static bool zombie(const char *bug, int64_t i, int64_t j, int64_t m, bool kill, 
     return paused;
 }
 
-static int64_t zombies(const char *bug, int64_t step, char wrong[512])
+/// Every `step`-th place where the first one pauses, with `draws` of what comes after.
+static int64_t zombies(const char *bug, int64_t step, int draws, char wrong[512])
 {
     int64_t n_runs = 0;
     bool more = true;
     for (int64_t i = 1; more && wrong[0] == '\0'; i += step) {
         sli_rng rng = {(uint64_t)i};
-        for (int k = 0; k < 10 && more && wrong[0] == '\0'; k++) {
+        for (int k = 0; k < draws && more && wrong[0] == '\0'; k++) {
             int64_t j = 1 + (int64_t)sli_rng_below(&rng, 150),
                     m = 1 + (int64_t)sli_rng_below(&rng, 40);
             more = zombie(bug, i, j, m, k % 2 == 0, wrong);
@@ -169,15 +207,24 @@ SL_TEST(ckpt_keeps_its_promises_when_any_call_fails, "")
     SL_CHECK_TEXT(wrong, "");
 }
 
+SL_TEST(ckpt_keeps_its_promises_when_a_sync_fails_and_the_power_fails_a_life_later,
+        "EXACTLY-ONCE-2")
+{
+    char wrong[512] = "";
+    int64_t n_runs = fail_every_sync(NULL, slt_is_soak() ? 1 : 7, wrong);
+    SL_CHECK_TEXT(wrong, "");
+    assert_true(n_runs > 500);
+}
+
 SL_TEST(ckpt_keeps_its_promises_beside_zombies, "")
 {
     char wrong[512] = "";
-    int64_t n_runs = zombies(NULL, slt_is_soak() ? 1 : 2, wrong);
+    int64_t n_runs = zombies(NULL, slt_is_soak() ? 1 : 2, 10, wrong);
     SL_CHECK_TEXT(wrong, "");
     assert_true(n_runs > 100);
 }
 
-typedef enum trial { CRASHES, FAILURES, ZOMBIES } trial;
+typedef enum trial { CRASHES, FAILURES, FAILED_SYNCS, ZOMBIES } trial;
 
 static void find(const char *bug, trial kind)
 {
@@ -186,8 +233,10 @@ static void find(const char *bug, trial kind)
         (void)crash_everywhere(bug, 12, wrong);
     } else if (kind == FAILURES) {
         fail_everywhere(bug, wrong);
+    } else if (kind == FAILED_SYNCS) {
+        (void)fail_every_sync(bug, 1, wrong);
     } else {
-        (void)zombies(bug, 1, wrong);
+        (void)zombies(bug, 1, 80, wrong); // some show in few of the meetings only
     }
     if (wrong[0] == '\0') {
         fail_msg("the planted mistake %s was not found", bug);
@@ -203,6 +252,7 @@ SL_TEST(ckpt_tests_find_mistakes_that_crashes_show, "")
     find("no-dirsync-stage", CRASHES);
     find("plan-names-unsynced-wal", CRASHES);
     find("failed-sync-retried", FAILURES);
+    find("failed-sync-believed", FAILED_SYNCS);
 }
 
 SL_TEST(ckpt_tests_find_mistakes_that_zombies_show, "")

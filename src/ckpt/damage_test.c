@@ -215,3 +215,15 @@ SL_TEST(ckpt_manifest_that_is_missing_is_named, "")
     assert_non_null(strstr(err.text, "MANIFEST.json is missing"));
     sli_world_free(world);
 }
+
+SL_TEST(ckpt_log_that_is_missing_beside_a_write_ahead_log_is_named, "")
+{
+    fx_ghost ghost = {0};
+    sli_world *world = fx_world(3, NULL);
+    sl_error err = SL_ERROR_INIT;
+    assert_int_equal(fx_boot(world, &ghost, NULL, 1, &err, NULL), SL_OK); // no snapshot yet
+    assert_int_equal(sli_world_remove(world, "work/ck/log/000001-0001.log", &err), SL_OK);
+    assert_int_equal(fx_boot(world, &ghost, NULL, FX_GROUPS, &err, NULL), SL_E_CORRUPT);
+    assert_non_null(strstr(err.text, "work/ck/log has no epoch log"));
+    sli_world_free(world);
+}

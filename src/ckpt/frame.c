@@ -200,6 +200,21 @@ static sl_code frames_grow(sli_scan *scan, int64_t *capacity, sl_arena *arena, s
     return SL_OK;
 }
 
+/// Frames in the bytes that a sync made durable before one of them was written. Of the others
+/// nobody can tell: a sync that failed leaves them readable, and the next one says yes.
+static int64_t count_sure(const sli_scan *scan)
+{
+    int64_t durable = 0, n = 0;
+    for (int64_t i = 0; i < scan->n; i++) {
+        durable = scan->frames[i].durable > durable ? scan->frames[i].durable : durable;
+    }
+    while (n < scan->n &&
+           scan->frames[n].offset + sli_frame_bytes(scan->frames[n].body.size) <= durable) {
+        n++;
+    }
+    return n;
+}
+
 sl_code sli_scan_frames(sl_bytes file, sli_hash128 head, sl_arena *arena, sli_scan *out,
                         sl_error *err)
 {
@@ -212,6 +227,7 @@ sl_code sli_scan_frames(sl_bytes file, sli_hash128 head, sl_arena *arena, sli_sc
         scan.end += sli_frame_bytes(frame.body.size);
         scan.last = frame.hash;
     }
+    scan.sure = count_sure(&scan);
     scan.torn = !all_zero(file, scan.end);
     scan.damaged = scan.torn && had_been_durable(file, scan.end);
     *out = scan;

@@ -77,6 +77,7 @@ static sl_code segment_start(sli_ckpt *ckpt, int64_t part, sli_begin begin,
         ckpt->n_frames = 1 + begin.carried;
         ckpt->last = last;
         ckpt->whole = begin.whole;
+        ckpt->n_older = begin.whole ? 0 : ckpt->chain.n_frames - begin.carried;
         ckpt->dirty = false;
     }
     sli_str_reset(&body);
@@ -99,6 +100,15 @@ static sl_code frame_list(const sli_frame *frames, int64_t n, const sli_frame **
     return SL_OK;
 }
 
+/// How many of the parent's frames count where they are. The rest is carried: it can be read, but a
+/// failed sync may have lost it, and then a power loss would take it from under this life's feet.
+static int64_t counted(const sli_ckpt *ckpt, const sli_link *parent)
+{
+    bool believes = sli_env_bug(ckpt->env, "recovery-believes-unsynced") ||
+                    sli_env_bug(ckpt->env, "failed-sync-believed");
+    return believes ? parent->scan.n : parent->sure;
+}
+
 static sl_code begin_segment(sli_ckpt *ckpt, sl_error *err)
 {
     const sli_chain *chain = &ckpt->chain;
@@ -108,14 +118,13 @@ static sl_code begin_segment(sli_ckpt *ckpt, sl_error *err)
         const sli_link *parent = &chain->links[0];
         begin.parent_generation = parent->generation;
         begin.parent_part = parent->part;
-        begin.cut = parent->scan.n;
-        begin.parent_hash = parent->scan.last;
+        begin.cut = counted(ckpt, parent);
+        begin.parent_hash = parent->scan.frames[begin.cut - 1].hash;
+        begin.whole = chain->n_links >= SLI_LOG_CHAIN; // many short lives without a snapshot
+        begin.carried = begin.whole ? chain->n_frames : parent->scan.n - begin.cut;
     }
-    if (chain->n_links >= SLI_LOG_CHAIN) { // many short lives without a snapshot
-        begin.whole = true;
-        begin.carried = chain->n_frames;
-        SL_TRY(frame_list(chain->frames, chain->n_frames, &carried, err));
-    }
+    SL_TRY(
+        frame_list(chain->frames + chain->n_frames - begin.carried, begin.carried, &carried, err));
     sl_code rc = segment_start(ckpt, 1, begin, carried, err);
     sl_free(carried);
     return rc;
@@ -127,7 +136,10 @@ sl_code sli_ckpt_begin(sli_ckpt *ckpt, sl_error *err)
         return sl_error_set(err, SL_E_STATE, "the checkpoint's BEGIN is written already");
     }
     SL_TRY(sli_ckpt_alive(ckpt, err));
-    sl_code rc = begin_segment(ckpt, err);
+    sl_code rc = sli_wals_carry(ckpt, err);
+    if (rc == SL_OK) {
+        rc = begin_segment(ckpt, err);
+    }
     if (rc == SL_OK) {
         ckpt->begun = true;
         rc = sli_ckpt_check_generation(ckpt, err);
@@ -303,11 +315,11 @@ static sl_code own_frames(sli_ckpt *ckpt, sli_link *own, sl_arena *arena, sl_err
     return SL_OK;
 }
 
-/// All frames that count now: the chain's, unless this segment carries them, and its own.
+/// All frames that count now: the chain's that this segment does not carry, and its own.
 static sl_code all_frames(const sli_ckpt *ckpt, const sli_link *own, sl_arena *arena,
                           sli_frame **out, int64_t *n, sl_error *err)
 {
-    int64_t older = ckpt->whole ? 0 : ckpt->chain.n_frames;
+    int64_t older = ckpt->n_older;
     sli_frame *frames = sl_arena_alloc(arena, (size_t)(older + own->scan.n + 1) * sizeof *frames);
     if (frames == NULL) {
         return sl_error_nomem(err, (size_t)(older + own->scan.n) * sizeof *frames,

@@ -70,8 +70,9 @@ sl_code sli_wal_open(sli_wal **out, sli_ckpt *ckpt, const char *uid, sl_error *e
         wal->past = (sli_wal_past){.uid = copy};
     }
     atomic_store(&wal->next, wal->past.next);
-    atomic_store(&wal->synced,
-                 wal->past.next); // older ones were synced when the checkpoint was opened
+    atomic_store(&wal->synced, wal->past.next); // BEGIN carried what was not
+    const sli_wal_part *last = wal->past.n > 0 ? &wal->past.parts[wal->past.n - 1] : NULL;
+    wal->part = last != NULL && last->generation == ckpt->generation ? last->part : 0;
     *out = wal;
     return SL_OK;
 }

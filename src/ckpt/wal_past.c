@@ -3,7 +3,7 @@
 ///
 /// The newest BEGIN names the end of every older generation's records; one it does not name counts
 /// as empty, since only a superseded driver can have made it. The newest generation's own segments
-/// count as far as they are whole.
+/// count as far as they are whole. What a newer one left, which never began, are copies of these.
 #include "ckpt/ckpt_int.h"
 
 #include <stdlib.h>
@@ -49,6 +49,7 @@ void sli_wal_past_reset(sli_wal_past *past)
     }
     sl_free(past->parts);
     sl_free(past->uid);
+    sl_free(past->tail);
     *past = (sli_wal_past){0};
 }
 
@@ -84,7 +85,7 @@ typedef struct entry {
 static int64_t end_of(const reading *r, const entry *e)
 {
     if (e->generation >= r->parent) {
-        return -1;
+        return e->generation == r->parent ? -1 : 0;
     }
     const sli_begin *begin = &r->chain->links[0].begin;
     for (int64_t i = 0; i < begin->n_cuts; i++) {
@@ -108,6 +109,29 @@ static sl_code note_records(const sli_scan *scan, int64_t end, sli_wal_part *par
         }
         SL_TRY(sli_wal_part_note(part, frame->offset, err));
     }
+    return SL_OK;
+}
+
+/// Keeps the frames that may not be durable, as they were read: read again, they might be gone. A
+/// segment is whole and durable before the next one is made, so only the last one has such frames.
+static sl_code keep_tail(const sli_scan *scan, sl_bytes file, int64_t end, sli_wal_past *past,
+                         sl_error *err)
+{
+    const sli_wal_part *part = &past->parts[past->n - 1];
+    int64_t sure = end >= 0 || scan->sure > part->n ? part->n : scan->sure;
+    sl_free(past->tail);
+    past->tail = NULL;
+    past->tail_size = 0;
+    past->sure = part->base + sure;
+    if (sure == part->n) {
+        return SL_OK;
+    }
+    past->tail_size = (size_t)(part->bytes - part->offsets[sure]);
+    past->tail = sl_alloc(SLI_TAG_CKPT, past->tail_size);
+    if (past->tail == NULL) {
+        return sl_error_nomem(err, past->tail_size, "write-ahead records");
+    }
+    memcpy(past->tail, (const char *)file.data + part->offsets[sure], past->tail_size);
     return SL_OK;
 }
 
@@ -161,7 +185,7 @@ static sl_code segment_parse(const reading *r, const entry *e, sl_bytes file, co
     part->bytes = scan.end;
     SL_TRY(note_records(&scan, end, part, path, err));
     past->next = part->base + part->n;
-    return SL_OK;
+    return keep_tail(&scan, file, end, past, err);
 }
 
 static sl_code segment_read(const reading *r, const entry *e, sli_wal_past *past, sl_error *err)
@@ -259,6 +283,11 @@ static sl_code read_all(const reading *r, int64_t below, sli_wal_pasts *out, sl_
         return sl_error_set(
             err, SL_E_CORRUPT,
             "%s/MANIFEST.json is missing, and there is a write-ahead log: bring it back", r->dir);
+    }
+    if (n > 0 && r->parent == 0) { // a receiver's log is opened after BEGIN
+        return sl_error_set(
+            err, SL_E_CORRUPT,
+            "%s/log has no epoch log, and there is a write-ahead log: bring it back", r->dir);
     }
     out->items = sl_alloc_array(SLI_TAG_CKPT, (size_t)n + 1, sizeof *out->items);
     if (out->items == NULL) {

@@ -98,6 +98,59 @@ SL_TEST(wal_forgets_whole_segments_and_never_reuses_a_number, "")
     sli_world_free(world);
 }
 
+/// A process that appends records up to `next`, syncs before the last `unsynced` of them, and dies.
+static void die_with(sli_world *world, int64_t from, int64_t next, int64_t unsynced)
+{
+    sl_env *env = NULL;
+    sli_wal *wal = NULL;
+    assert_int_equal(sli_world_boot(world, NULL, &env, NULL), SL_OK);
+    sli_ckpt *ckpt = open_begun(env);
+    assert_int_equal(sli_wal_open(&wal, ckpt, "in", NULL), SL_OK);
+    assert_int_equal(sli_wal_next(wal), from);
+    for (int64_t i = 0; i < from; i++) {
+        check_record(wal, i);
+    }
+    for (int64_t i = from; i < next; i++) {
+        append_text(wal, i);
+        if (next - i == unsynced + 1) {
+            assert_int_equal(sli_wal_sync(wal, NULL), SL_OK);
+        }
+    }
+    sli_world_kill(env);
+    sli_wal_close(wal);
+    sli_ckpt_close(ckpt);
+    sli_env_free(env);
+}
+
+static bool is_there(sli_world *world, const char *path)
+{
+    char *bytes = NULL;
+    size_t size = 0;
+    bool there = sli_world_read(world, path, &bytes, &size, NULL) == SL_OK;
+    sl_free(bytes);
+    return there;
+}
+
+SL_TEST(wal_records_that_may_not_be_durable_are_copied_by_the_next_life, "DURABLE-1")
+{
+    sli_world *world = fx_world(1, NULL);
+    die_with(world, 0, 5, 2); // five can be read; nothing says that the first three are durable
+    die_with(world, 5, 5, 0); // copies all
+    sli_world_power_loss(world, true);
+    die_with(world, 5, 5, 0); // finds them, and has no reason to copy them again
+    assert_true(is_there(world, "ck/wal/000002-0001-in.wal"));
+    assert_false(is_there(world, "ck/wal/000003-0001-in.wal"));
+    die_with(world, 5, 45, 0); // cut over; the last segment's end is open
+    die_with(world, 45, 45, 0);
+    assert_true(is_there(world, "ck/wal/000005-0001-in.wal"));
+    sli_world_power_loss(world, true);
+    die_with(world, 45, 46, 0); // behind copies of its own
+    die_with(world, 46, 46, 0);
+    sli_world_power_loss(world, true);
+    die_with(world, 46, 46, 0);
+    sli_world_free(world);
+}
+
 SL_TEST(wal_on_a_full_disk_stays_usable, "")
 {
     sli_world *world = fx_world(1, NULL);

@@ -1,9 +1,11 @@
 // Recovery, in the one order that is right (the design's section 3.7):
 //
-//   the checkpoint has taken its generation, read the log and synced what it read
+//   the checkpoint has taken its generation, read the log and synced its names
 //   1. each sink fences older generations and tells its last committed group
 //   2. none of them may be ahead of the log: a torn tail must not swallow what readers have seen
-//   3. BEGIN, synced: from here on older generations' later frames don't count
+//   3. BEGIN, synced, with what of the log may not be durable: from here on older generations'
+//   later
+//      frames don't count
 //   4. what was staged and is named by nobody is removed
 //   5. state and positions: newest snapshot, then the deltas and ranges of sealed groups after it
 //   6. sealed groups are finished in every sink, from the record

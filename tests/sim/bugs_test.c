@@ -12,6 +12,7 @@ typedef enum search {
     ORDERS,
     FULL_DISK,
     FAILURES,
+    FAILED_SYNCS,
     ROT,
     WIPED,
     ZOMBIES,
@@ -24,6 +25,7 @@ static const char *const search_names[N_SEARCHES] = {"crash at every call",
                                                      "orders of strands",
                                                      "a full disk, then a crash",
                                                      "a failed sync, then a crash",
+                                                     "the same, a life later",
                                                      "rot",
                                                      "wiped checkpoint",
                                                      "zombies",
@@ -63,6 +65,7 @@ static const planted bugs[] = {
     {"group-in-two-transactions", CRASHES, NULL},
     {"unplanned-wal-dropped", CRASHES, &slt_job_socket},
     {"failed-sync-retried", FAILURES, NULL},
+    {"failed-sync-believed", FAILED_SYNCS, NULL},
     {"torn-tail-blind", ROT, NULL},
     {"job-id-reused", WIPED, &slt_job_joined},
     {"zombie-unchecked", ZOMBIES, NULL},
@@ -185,6 +188,21 @@ static bool by_failures(const char *bug, const slt_sim_job *job, finding *out)
     return found;
 }
 
+/// The sync fails, the next process dies, and only then the power fails.
+static bool by_failed_syncs(const char *bug, const slt_sim_job *job, finding *out)
+{
+    bool found = false;
+    for (int64_t n = 1; n < 40 && !found; n++) {
+        for (int64_t m = 1 + n % 20; m < 240 && !found; m += 20) {
+            slt_trial trial = {.job = job, .seed = (uint64_t)n, .bug = bug, .n_dooms = 2};
+            trial.dooms[0] = (slt_doom){.fault = {.fail_at_call = n, .only_site = "file.sync"}};
+            trial.dooms[1] = (slt_doom){.fault = {.crash_at_call = m}, .fate = SLT_LOSE_ALL};
+            found = shows(&trial, out);
+        }
+    }
+    return found;
+}
+
 static bool by_rot(const char *bug, const slt_sim_job *job, finding *out)
 {
     slt_trial trial = {.job = job,
@@ -237,8 +255,8 @@ static bool search_by(search kind, const char *bug, const slt_sim_job *first, fi
 {
     static bool (*const searches[N_SEARCHES])(const char *bug, const slt_sim_job *job,
                                               finding *out) = {
-        by_crashes, by_two_crashes, by_orders,  by_full_disk, by_failures,
-        by_rot,     by_wiping,      by_zombies, by_seeds};
+        by_crashes,      by_two_crashes, by_orders, by_full_disk, by_failures,
+        by_failed_syncs, by_rot,         by_wiping, by_zombies,   by_seeds};
     bool found = false;
     if (first != NULL) {
         found = searches[kind](bug, first, out);
@@ -280,7 +298,7 @@ SL_TEST(sim_every_planted_mistake_is_found, "EXACTLY-ONCE-4")
     printf("# %-28s %-28s %-8s %6s  %s\n", "planted", "found by", "job", "runs", "as");
     for (size_t b = 0; b < sizeof bugs / sizeof *bugs; b++) {
         search kind = bugs[b].first;
-        bool cheap = kind == FAILURES || kind == ROT || kind == WIPED;
+        bool cheap = kind == FAILURES || kind == FAILED_SYNCS || kind == ROT || kind == WIPED;
         bool wanted = only == NULL ? cheap || !SLT_SLOW_BUILD : strcmp(only, bugs[b].name) == 0;
         if (wanted) {
             missed += !find_bug(&bugs[b]);

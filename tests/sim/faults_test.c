@@ -43,6 +43,42 @@ SL_TEST(sim_one_full_disk_loses_nothing, "EXACTLY-ONCE-2")
     fail_every_call(SL_E_NO_SPACE);
 }
 
+// ---------------------------------------------------------------- failed syncs
+
+/// What a failed sync lost stays readable and the next one says yes, until the power fails: here a
+/// life later.
+static int64_t fail_syncs(const slt_sim_job *job, int64_t step)
+{
+    int64_t runs = 0;
+    bool reached = true;
+    for (int64_t n = 1; reached; n++) {
+        for (int64_t m = 1 + n % step; reached && m < 240; m += step) {
+            slt_trial trial = {.job = job, .seed = (uint64_t)(n * 1000 + m), .n_dooms = 2};
+            trial.dooms[0] = (slt_doom){.fault = {.fail_at_call = n, .only_site = "file.sync"}};
+            trial.dooms[1] = (slt_doom){.fault = {.crash_at_call = m}, .fate = SLT_LOSE_ALL};
+            slt_outcome out = slt_trial_run(&trial);
+            if (!out.right) {
+                fail_msg("%s: sync %lld fails, the next process dies at its call %lld, then the "
+                         "power fails: %s (after '%s')",
+                         job->name, (long long)n, (long long)m, out.wrong, out.error);
+            }
+            reached = out.reached[0];
+            runs++;
+        }
+    }
+    return runs;
+}
+
+SL_TEST(sim_a_failed_sync_and_a_power_loss_a_life_later_lose_nothing, "EXACTLY-ONCE-2")
+{
+    int64_t runs = 0;
+    for (int32_t j = 0; slt_all_jobs[j] != NULL; j++) {
+        runs += fail_syncs(slt_all_jobs[j], slt_thin(SLT_SLOW_BUILD ? 90 : 30));
+    }
+    printf("# %lld runs with a failed sync and a power loss\n", (long long)runs);
+    assert_true(runs > 100);
+}
+
 // ---------------------------------------------------------------- spoiled checkpoints
 
 SL_TEST(sim_a_log_that_lost_its_end_stops_the_job, "EXACTLY-ONCE-3")

@@ -35,11 +35,6 @@ static slt_doom doom_of(sli_rng *rng, int32_t life)
     if (sli_rng_below(rng, 3) == 0) {
         doom.fault.fail_code = SL_E_NO_SPACE;
     }
-    if (doom.fault.fail_chance > 0 && doom.fate == SLT_KEEP) {
-        // What a failed sync lost stays readable, and a later sync says yes: that is a trap of
-        // kernels for the process after the next one, and README.md's known limit.
-        doom.fate = SLT_POWER;
-    }
     return doom;
 }
 
