@@ -401,6 +401,38 @@ SL_TEST(fs_follows_no_link_when_removing_and_opens_no_pipe, "")
 
 // ---------------------------------------------------------------- trouble
 
+static void fill_tree(void *ctx)
+{
+    place *p = ctx;
+    for (int i = 0; i < 6; i++) { // fails once the tree is gone
+        char name[32];
+        sli_file *file = NULL;
+        (void)snprintf(name, sizeof name, "/data/tree/%d", i);
+        (void)sli_file_open(p->env, name, SLI_CREATE, &file, NULL);
+        sli_file_close(&file);
+    }
+}
+
+SL_TEST(fs_removes_a_tree_that_somebody_fills, "")
+{
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        sli_world_conf conf = {.seed = seed, .switch_chance = 0.5};
+        place p = {.world = sli_world_new(&conf), .dir = "/data"};
+        sl_error err = SL_ERROR_INIT;
+        assert_int_equal(sli_world_boot(p.world, NULL, &p.env, NULL), SL_OK);
+        open_place(&p);
+        assert_int_equal(p.ops->mkdirs(p.fs, at(&p, "tree"), NULL), SL_OK);
+        sli_strand *other = sli_strand_new(p.env, "other");
+        assert_true(sli_strand_post(other, fill_tree, &p));
+        if (p.ops->remove(p.fs, at(&p, "tree"), &err) != SL_OK) {
+            fail_msg("seed %d: %s", (int)seed, err.text);
+        }
+        sli_strand_free(other);
+        check_list(&p, "", "");
+        close_place(&p);
+    }
+}
+
 SL_TEST(fs_full_disk_leaves_no_half_file, "")
 {
     sli_world *world = sli_world_new(&(sli_world_conf){.seed = 5, .disk_limit_bytes = 100});

@@ -11,6 +11,7 @@
 #include <errno.h>
 
 enum {
+    REMOVE_TRIES = 8,   // of a directory that somebody else fills
     REMOVE_DEPTH = 64,  // directories below each other that remove goes into
     REMOVE_NAMES = 1000 // names it keeps at a time
 };
@@ -260,20 +261,6 @@ static sl_code remove_some(sl_env *env, const char *dir, int depth, bool *more, 
     return rc;
 }
 
-static sl_code remove_full_dir(sl_env *env, const char *path, int depth, sl_error *err)
-{
-    if (depth >= REMOVE_DEPTH) {
-        return sl_error_set(err, SL_E_INVALID,
-                            "%s: more than %d directories below each other; remove it by hand",
-                            path, REMOVE_DEPTH);
-    }
-    for (bool more = true; more;) { // ends: each round removes something or fails
-        SL_TRY(remove_some(env, path, depth, &more, err));
-    }
-    sl_code rc = sli_env_remove_dir(env, path, err);
-    return rc == SL_E_NOT_FOUND ? SL_OK : rc;
-}
-
 // Removes a file, a link or an empty directory; *full tells of a directory with something in it.
 // rmdir says "not empty" of real directories only, never of a link to one, so no link is ever
 // followed. A plain file takes one call. Not inlined: its two errors would lie on the stack once
@@ -300,6 +287,26 @@ __attribute__((noinline)) static sl_code remove_one(sl_env *env, const char *pat
         *err = is_dir ? as_dir : as_file;
     }
     return is_dir ? dir_rc : rc;
+}
+
+// Another process may put new names in meanwhile: a driver that does not know yet that it is
+// superseded.
+static sl_code remove_full_dir(sl_env *env, const char *path, int depth, sl_error *err)
+{
+    if (depth >= REMOVE_DEPTH) {
+        return sl_error_set(err, SL_E_INVALID,
+                            "%s: more than %d directories below each other; remove it by hand",
+                            path, REMOVE_DEPTH);
+    }
+    bool full = true;
+    for (int i = 0; full && i < REMOVE_TRIES; i++) {
+        for (bool more = true; more;) { // ends: each round removes something or fails
+            SL_TRY(remove_some(env, path, depth, &more, err));
+        }
+        full = false;
+        SL_TRY(remove_one(env, path, &full, err));
+    }
+    return full ? sli_env_remove_dir(env, path, err) : SL_OK; // tells why
 }
 
 static sl_code remove_tree(sl_env *env, const char *path, int depth, sl_error *err)
