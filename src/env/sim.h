@@ -34,7 +34,9 @@ void sli_world_free(SL_TAKES sli_world *world);       ///< every process must ha
 /// When and how the next process dies or is hurt. Zero: it lives.
 typedef struct sli_fault {
     int64_t crash_at_call; ///< 1 = the first outside call with an effect or an answer; 0 = never
-    int64_t fail_at_call;  ///< this call fails once with `fail_code` (default SL_E_IO); 0 = none
+    int64_t hang_us; ///< the call of `crash_at_call` hangs so long before the process dies at it,
+                     ///< while other strands go on: a slow disk
+    int64_t fail_at_call; ///< this call fails once with `fail_code` (default SL_E_IO); 0 = none
     sl_code fail_code;
     double crash_chance; ///< at each call, by the seed
     double fail_chance;  ///< at each call that may fail harmlessly, by the seed (I/O errors, short

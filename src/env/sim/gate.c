@@ -130,6 +130,28 @@ static sl_code maybe_fail(sim_call *call, bool here, sl_error *err)
     return sl_error_set(err, code, "injected failure of %s", site_table[call->site].name);
 }
 
+static bool never(const void *ctx)
+{
+    (void)ctx;
+    return false;
+}
+
+/// The process dies at this call; what other strands do while it hangs is done before.
+static sl_code die_here(sim_call *call, sl_error *err)
+{
+    sim_env *env = call->env;
+    env->fault_reached = true;
+    if (env->fault.hang_us > 0) {
+        (void)sli_sim_wait(env, never, NULL, env->world->mono_us + env->fault.hang_us, true);
+    }
+    if (!env->dead) {
+        env->world->sites[call->site].crashes++;
+        call->died = true;
+        sli_sim_env_die(env);
+    }
+    return dead_call(env, err);
+}
+
 sl_code sli_sim_begin(sim_call *call, sim_env *env, sim_site site, sl_error *err)
 {
     *call = (sim_call){.env = env, .site = site};
@@ -154,11 +176,7 @@ sl_code sli_sim_begin(sim_call *call, sim_env *env, sim_site site, sl_error *err
     bool fail_here = env->calls == env->fault.fail_at_call;
     env->fault_reached = env->fault_reached || crash_here || fail_here;
     if (crash_here || chance(env, env->fault.crash_chance)) {
-        env->fault_reached = true;
-        env->world->sites[site].crashes++;
-        call->died = true;
-        sli_sim_env_die(env);
-        return dead_call(env, err);
+        return die_here(call, err);
     }
     return maybe_fail(call, fail_here, err);
 }

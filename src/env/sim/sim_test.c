@@ -521,6 +521,17 @@ SL_TEST(sim_equal_seeds_give_equal_traces, "")
     assert_true(n_orders >= 5);
 }
 
+SL_TEST(sim_a_call_may_hang_while_others_go_on_and_kill_then, "")
+{
+    enum { ALL_OF_ONE = 15 };         // bytes
+    for (int64_t n = 2; n < 8; n++) { // the first call is the main thread's wait
+        char *file = NULL;
+        (void)two_strands(7, 0, (sli_fault){.crash_at_call = n, .hang_us = 1000}, &file);
+        assert_true(file != NULL && strlen(file) >= ALL_OF_ONE && strlen(file) < 2 * ALL_OF_ONE);
+        sl_free(file);
+    }
+}
+
 SL_TEST(sim_strands_of_the_dead_still_run_and_free, "")
 {
     for (int64_t n = 1; n < 25; n++) {
