@@ -73,7 +73,7 @@ SL_TEST(sim_a_failed_sync_and_a_power_loss_a_life_later_lose_nothing, "EXACTLY-O
 {
     int64_t runs = 0;
     for (int32_t j = 0; slt_all_jobs[j] != NULL; j++) {
-        runs += fail_syncs(slt_all_jobs[j], slt_thin(SLT_SLOW_BUILD ? 90 : 30));
+        runs += fail_syncs(slt_all_jobs[j], slt_thin(SLT_SLOW_BUILD ? 150 : 50));
     }
     printf("# %lld runs with a failed sync and a power loss\n", (long long)runs);
     assert_true(runs > 100);

@@ -49,6 +49,8 @@ slt_trial slt_trial_of_seed(uint64_t seed)
     trial.job = slt_all_jobs[sli_rng_below(&rng, (uint64_t)n_jobs)];
     trial.switch_chance = sli_rng_below(&rng, 2) == 0 ? 0 : one_in(&rng, 2, 30);
     trial.n_dooms = 1 + (int32_t)sli_rng_below(&rng, 6);
+    trial.sender.crash_chance = sli_rng_below(&rng, 2) == 0 ? 0 : one_in(&rng, 20, 300);
+    trial.sender.fail_chance = sli_rng_below(&rng, 2) == 0 ? 0 : one_in(&rng, 20, 300);
     for (int32_t i = 0; i < trial.n_dooms; i++) {
         trial.dooms[i] = doom_of(&rng, i);
     }

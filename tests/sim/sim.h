@@ -9,6 +9,7 @@
 #include "api/test_int.h"
 #include "base/hash.h"
 #include "base/str.h"
+#include "ingest/ingest.h"
 #include "sl_test.h"
 
 enum {
@@ -19,6 +20,7 @@ enum {
     SLT_ROUNDS = 4,     ///< of input before the first ending
     SLT_ALL_ROUNDS = 5, ///< and one after it
     SLT_WORD_BYTES = 24,
+    SLT_PORT = 9999,
 };
 
 // ---------------------------------------------------------------- counts
@@ -41,6 +43,7 @@ void slt_counts_set(slt_counts *counts, const char *word, size_t size, int64_t n
 // ---------------------------------------------------------------- jobs
 
 typedef struct slt_sim slt_sim;
+typedef struct slt_sender slt_sender;
 
 typedef struct slt_sim_job {
     const char *name;
@@ -50,12 +53,14 @@ typedef struct slt_sim_job {
     void (*feed)(slt_sim *sim, int32_t round);
     /// Compares outputs and input; sets `wrong`. `at_end`: everything accepted must be shown.
     void (*check)(slt_sim *sim, bool at_end);
-    bool has_socket;
+    const char *peer; ///< host of the scripted server (port SLT_PORT), or "stdin"; NULL: none
+    bool has_sender;  ///< its server is a process of its own
 } slt_sim_job;
 
 extern const slt_sim_job slt_job_files, slt_job_socket, slt_job_joined, slt_job_grouped,
-    slt_job_rate, slt_job_rolled;
-/// The socket's job with short epochs and a log that is synced less often: for planted mistakes.
+    slt_job_rate, slt_job_stdin, slt_job_sender, slt_job_rolled;
+/// The socket's job with short epochs and a log that is synced less often: a call that hangs is
+/// overtaken by many epochs.
 extern const slt_sim_job slt_job_quick;
 extern const slt_sim_job *const slt_all_jobs[]; ///< NULL-ended
 
@@ -81,7 +86,8 @@ typedef struct slt_trial {
     double switch_chance;
     slt_doom dooms[SLT_MOST_LIVES];
     int32_t n_dooms;
-    const char *bug; ///< planted; NULL: none
+    sli_fault sender; ///< what happens to the first sender process, if the job has one
+    const char *bug;  ///< planted; NULL: none
     /// Called after the first ending, before the next process: what a bad disk or operator does.
     void (*spoil)(slt_sim *sim);
     /// After `spoil` a stop with an error that has one of these words is right; NULL: none is.
@@ -91,18 +97,18 @@ typedef struct slt_trial {
 struct slt_sim {
     const slt_trial *trial;
     sli_world *world;
-    sl_env *env;         ///< of the process that runs
-    sli_peer *peer;      ///< the socket's other side
-    slt_counts due;      ///< words that were put into files
-    slt_counts promised; ///< words of socket lines that were seen synced in the write-ahead log
-    slt_counts called;   ///< words that foreachRDD was called with, each epoch counted once
+    sl_env *env;        ///< of the process that runs
+    sli_peer *peer;     ///< the socket's other side, or standard input's
+    slt_sender *sender; ///< the same, as a process
+    slt_counts due;     ///< words that were put into files or sent
+    slt_counts acked;   ///< words of received lines of which a sender would have been told
     char *calls[SLT_MOST_EPOCHS]; ///< rows that foreachRDD got, by epoch
     char ignored[64][9];          ///< tags of what was published before `spoil`
     int32_t n_ignored;
     int32_t lives, deaths;
-    int64_t wal_generation; ///< the newest whose segments were looked at for promises
-    int32_t rounds;         ///< fed so far
+    int32_t rounds; ///< fed so far
     bool ended_once, zombies, stopped_rightly;
+    bool sender_reached;              ///< its fault
     bool hurt;                        ///< some call may have failed: a connection may have broken
     int64_t calls_of[SLT_MOST_LIVES]; ///< outside calls of each life
     bool reached[SLT_MOST_LIVES];     ///< its fault
@@ -123,6 +129,7 @@ void slt_sim_wrong(slt_sim *sim, const char *fmt, ...) SL_PRINTF(2, 3); ///< the
 typedef struct slt_outcome {
     bool right;
     bool reached[SLT_MOST_LIVES];
+    bool sender_reached; ///< the sender's fault
     int64_t calls_of[SLT_MOST_LIVES];
     int32_t lives, deaths;
     uint64_t trace;
@@ -168,23 +175,38 @@ bool slt_groups_read(slt_sim *sim, const char *dir, slt_groups *out);
 void slt_groups_count(const slt_groups *groups, int32_t from, int32_t to, slt_counts *out);
 /// "word,n" lines of the table `counts`, in order of rows, and the last group committed.
 bool slt_sqlite_read(slt_sim *sim, const char *path, sli_str *out, int64_t *group);
-/// Marks the socket's lines that are durable in the write-ahead log.
-void slt_promises_note(slt_sim *sim);
-/// As slt_promises_note, of the newest generation only: an older one's promises are nobody's.
-void slt_promises_newest(slt_sim *sim);
-/// The durable bytes of a file: what a power loss that loses all would leave.
-void slt_durable_bytes(sli_world *world, const char *path, sli_str *out);
-
 /// Takes the lock of the checkpoint away from its holder. Locks of databases stay: nothing is
 /// promised without them.
 void slt_break_job_lock(sli_world *world);
+
+// ---------------------------------------------------------------- senders
+
+/// What one process has acknowledged. Lives as long as the process.
+typedef struct slt_acks {
+    slt_sim *sim;
+    sl_env *env;
+    sli_ingest *ingest;
+} slt_acks;
+/// From now on sim->acked gets the lines of every block that a receiver of this process calls
+/// durable: the very point at which a source with a way back would tell its sender.
+void slt_acks_watch(slt_acks *acks, slt_sim *sim, sl_env *env, sl_context *context);
+
+/// A process in the same world that listens, accepts and sends lines, and is started again when it
+/// dies. Whoever connects anew gets what was not sent yet, from the beginning of a line. NULL
+/// without memory.
+slt_sender *slt_sender_new(slt_sim *sim, const sli_fault *fault);
+void slt_sender_free(SL_TAKES slt_sender *sender); ///< accepts NULL
+void slt_sender_line(slt_sender *sender, const char *line);
 
 // ---------------------------------------------------------------- call sites
 
 /// Merges a world's call sites into the program's table.
 void slt_sites_add(const sli_world *world);
-/// Prints the table; false, naming them, when a numbered site was never crashed at.
+/// Prints the table; false, naming them, when a site was never called, or never crashed at though
+/// that can be.
 bool slt_sites_tell(char *missing, size_t size);
+/// Whether no code of Sluice makes such calls, only the sender of these tests.
+bool slt_site_is_senders(const char *name);
 
 /// Builds with assertions and sanitizers are many times slower: they try a part of what release
 /// does.

@@ -1,4 +1,4 @@
-// What a reader of the outputs sees, and what was durable when a process died.
+// What a reader of the outputs sees.
 #include "sim/sim.h"
 
 #include <stdio.h>
@@ -241,94 +241,7 @@ bool slt_sqlite_read(slt_sim *sim, const char *path, sli_str *out, int64_t *grou
     return rc == SL_OK;
 }
 
-// ---------------------------------------------------------------- what is durable
-
-static void undo(const sim_change *change, sli_str *bytes)
-{
-    size_t need = (size_t)(change->old_size > change->offset + change->n_old
-                               ? change->old_size
-                               : change->offset + change->n_old);
-    while (bytes->size < need) {
-        sli_str_char(bytes, '\0');
-    }
-    if (change->n_old > 0) {
-        memcpy(bytes->data + change->offset, change->old, (size_t)change->n_old);
-    }
-    bytes->size = (size_t)change->old_size;
-}
-
-void slt_durable_bytes(sli_world *world, const char *path, sli_str *out)
-{
-    sim_place at = {0};
-    if (sli_sim_disk_find(&world->disk, path, &at) != 0 || at.inode == NULL || at.inode->is_dir) {
-        return;
-    }
-    sli_str_add(out, at.inode->data, (size_t)at.inode->size);
-    for (size_t i = at.inode->n_changes; i > 0; i--) {
-        if (!at.inode->changes[i - 1].durable) {
-            undo(&at.inode->changes[i - 1], out);
-        }
-    }
-}
-
-/// Segments of the process that just died. In older ones a power loss may have left pieces of
-/// records that were never synced.
-typedef struct segments {
-    slt_sim *sim;
-    int64_t newest;
-} segments;
-
-static sl_code note_segment(void *ctx, const char *name, sl_error *err)
-{
-    segments *seen = ctx;
-    slt_sim *sim = seen->sim;
-    int64_t generation = strtoll(name, NULL, 10);
-    if (generation <= sim->wal_generation) {
-        return SL_OK;
-    }
-    seen->newest = generation > seen->newest ? generation : seen->newest;
-    char path[256], line[64];
-    sli_str bytes = {.tag = SLI_TAG_TEST};
-    (void)err;
-    (void)snprintf(path, sizeof path, "checkpoint/wal/%s", name);
-    slt_durable_bytes(sim->world, path, &bytes);
-    for (int32_t i = 0; i < sim->due.n && bytes.size > 0; i++) {
-        const char *word = sim->due.items[i].word;
-        (void)snprintf(line, sizeof line, "%s the\n", word);
-        if (memmem(bytes.data, bytes.size, line, strlen(line)) != NULL) {
-            slt_counts_set(&sim->promised, word, strlen(word), 1);
-        }
-    }
-    sli_str_reset(&bytes);
-    return SL_OK;
-}
-
-void slt_promises_note(slt_sim *sim)
-{
-    segments seen = {sim, sim->wal_generation};
-    (void)sli_world_list(sim->world, "checkpoint/wal", note_segment, &seen,
-                         NULL); // no directory yet: no promise
-    sim->wal_generation = seen.newest;
-}
-
-static sl_code newest_generation(void *ctx, const char *name, sl_error *err)
-{
-    int64_t *newest = ctx;
-    (void)err;
-    *newest = strtoll(name, NULL, 10); // names come in order
-    return SL_OK;
-}
-
-void slt_promises_newest(slt_sim *sim)
-{
-    int64_t newest = 0;
-    (void)sli_world_list(sim->world, "checkpoint/gen", newest_generation, &newest,
-                         NULL); // none yet: no promise
-    if (sim->trial->job->has_socket && newest > 0) {
-        sim->wal_generation = newest - 1;
-        slt_promises_note(sim);
-    }
-}
+// ---------------------------------------------------------------- the lock
 
 void slt_break_job_lock(sli_world *world)
 {

@@ -47,8 +47,14 @@ slt_sim *slt_sim_new(const slt_trial *trial)
     if (trial->bug != NULL) {
         sli_world_plant(sim->world, trial->bug);
     }
-    if (trial->job->has_socket) {
-        sim->peer = sli_peer_listen(sim->world, "localhost", 9999);
+    if (trial->job->peer != NULL) {
+        bool is_stdin = strcmp(trial->job->peer, "stdin") == 0;
+        sim->peer = sli_peer_listen(sim->world, trial->job->peer, is_stdin ? 0 : SLT_PORT);
+        SL_ASSERT(sim->peer != NULL, "no memory for a test");
+    }
+    if (trial->job->has_sender) {
+        sim->sender = slt_sender_new(sim, &trial->sender);
+        SL_ASSERT(sim->sender != NULL, "no memory for a test");
     }
     for (int32_t i = 0; i < SLT_ROUNDS; i++) {
         // Every other one exactly when an epoch begins.
@@ -62,6 +68,7 @@ void slt_sim_free(slt_sim *sim)
     while (sim->rounds < SLT_ROUNDS && sli_world_mono_us(sim->world) < FIRST_END_US) {
         sli_world_advance(sim->world, ROUND_US); // their events own memory
     }
+    slt_sender_free(sim->sender);
     slt_sites_add(sim->world);
     sli_world_free(sim->world);
     for (int32_t i = 0; i < SLT_MOST_EPOCHS; i++) {
@@ -113,12 +120,16 @@ sl_code slt_sim_life(slt_sim *sim, sl_env *env, sl_error *err)
 {
     const slt_sim_job *job = sim->trial->job;
     sl_context *context = NULL;
+    slt_acks acks;
     bool stopped = false;
     int64_t end_us = end_of_life(sim);
     sl_code rc =
         sli_context_new_in(&context, env, job->name, job->build, attach, sim, job->settings, err);
     if (rc == SL_OK) {
         rc = sl_context_start_stepped(context, err);
+    }
+    if (rc == SL_OK) {
+        slt_acks_watch(&acks, sim, env, context);
     }
     while (rc == SL_OK) {
         rc = turn(sim, context, end_us, &stopped, err);
@@ -194,9 +205,6 @@ static sl_code live(slt_sim *sim, const slt_doom *doom, bool *dead, bool *reache
 static void bury(slt_sim *sim, slt_fate fate)
 {
     sim->deaths++;
-    if (sim->trial->job->has_socket) {
-        slt_promises_note(sim);
-    }
     if (fate != SLT_KEEP) {
         sli_world_power_loss(sim->world, fate == SLT_LOSE_ALL);
     }
@@ -273,6 +281,7 @@ static slt_outcome outcome_of(const slt_sim *sim)
     slt_outcome out = {.right = sim->wrong[0] == '\0',
                        .lives = sim->lives,
                        .deaths = sim->deaths,
+                       .sender_reached = sim->sender_reached,
                        .trace = sli_world_trace(sim->world),
                        .stopped_rightly = sim->stopped_rightly};
     memcpy(out.reached, sim->reached, sizeof out.reached);
@@ -345,7 +354,6 @@ static bool meet(slt_sim *sim, slt_zombie at)
         if (at.k == 0 || sli_process_resume(two, at.k)) {
             at.k == 0 ? run_out(sim, two, &second) : sli_world_kill(sli_process_env(two));
         }
-        slt_promises_newest(sim);
         sli_process_free(two);
     }
     sli_process_free(one);

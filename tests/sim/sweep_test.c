@@ -111,6 +111,64 @@ SL_TEST(sim_rolled_files_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
     sweep(&slt_job_rolled);
 }
 
+SL_TEST(sim_standard_input_survives_a_crash_at_every_call, "EXACTLY-ONCE-1")
+{
+    sweep(&slt_job_stdin);
+}
+
+SL_TEST(sim_acknowledged_lines_survive_a_crash_at_every_call, "DURABLE-1")
+{
+    sweep(&slt_job_sender);
+}
+
+/// The sender dies at its call n, or that call fails; the job lives.
+SL_TEST(sim_job_survives_its_sender, "EXACTLY-ONCE-1")
+{
+    bool reached = true;
+    int64_t n = 1;
+    for (; reached; n += SLT_SLOW_BUILD ? 9 : 1) {
+        for (int32_t k = 0; k < 2; k++) {
+            slt_trial trial = {.job = &slt_job_sender, .seed = (uint64_t)n};
+            *(k == 0 ? &trial.sender.crash_at_call : &trial.sender.fail_at_call) = n;
+            slt_outcome out = slt_trial_run(&trial);
+            if (!out.right) {
+                fail_msg("the sender %s at its call %lld: %s", k == 0 ? "dies" : "fails",
+                         (long long)n, out.wrong);
+            }
+            reached = out.sender_reached;
+        }
+    }
+    assert_true(n > 50);
+}
+
+// ---------------------------------------------------------------- calls that hang
+
+/// The call hangs while other strands go on, through several epochs, and then the power fails: what
+/// they told the world in the meantime must not rest on it.
+SL_TEST(sim_jobs_survive_a_call_that_hangs_before_they_die, "DURABLE-1")
+{
+    static const slt_sim_job *const jobs[] = {&slt_job_quick, &slt_job_sender, &slt_job_files};
+    int64_t runs = 0;
+    for (size_t j = 0; j < sizeof jobs / sizeof *jobs; j++) {
+        bool reached = true;
+        int64_t step = slt_thin(jobs[j] == &slt_job_quick ? 50 : 2) * (SLT_SLOW_BUILD ? 5 : 1);
+        for (int64_t n = 1; reached; n += step) {
+            slt_trial trial = {.job = jobs[j], .seed = (uint64_t)n, .n_dooms = 1};
+            trial.dooms[0] = (slt_doom){.fault = {.crash_at_call = n, .hang_us = 2100000},
+                                        .fate = n % 2 == 0 ? SLT_LOSE_ALL : SLT_POWER};
+            slt_outcome out = slt_trial_run(&trial);
+            if (!out.right) {
+                fail_msg("%s: call %lld hangs, then the power fails: %s", trial.job->name,
+                         (long long)n, out.wrong);
+            }
+            reached = out.reached[0];
+            runs++;
+        }
+    }
+    printf("# %lld runs with a call that hangs\n", (long long)runs);
+    assert_true(runs > 30);
+}
+
 // ---------------------------------------------------------------- two crashes
 
 /// The second process is crashed at every `step`-th of its calls, too.
@@ -132,7 +190,7 @@ static int64_t sweep_recovery(const slt_sim_job *job, int64_t first, int64_t ste
 
 SL_TEST(sim_jobs_survive_a_second_crash_while_they_recover, "EXACTLY-ONCE-1")
 {
-    int64_t runs = 0, step = slt_thin(23), each = slt_thin(29);
+    int64_t runs = 0, step = slt_thin(23), each = slt_thin(SLT_SLOW_BUILD ? 71 : 29);
     for (int32_t j = 0; slt_all_jobs[j] != NULL; j++) {
         slt_trial whole = {.job = slt_all_jobs[j], .seed = 1};
         int64_t calls = slt_trial_run(&whole).calls_of[0];
