@@ -91,10 +91,10 @@ SL_API sl_rdd *sl_rdd_sample(sl_rdd *rdd, bool with_replacement, double fraction
 
 // ---- wide transformations: a shuffle by hash of the key
 //
-// Rows that are partitioned by the same keys into as many partitions already are not moved again:
-// what sl_rdd_partition_by, sl_rdd_reduce_by_key and the others by key make stays so through
-// sl_rdd_where, sl_rdd_filter, sl_rdd_map_values, sl_rdd_flat_map_values, sl_rdd_sample and the
-// numbering of rows.
+// Rows that are partitioned by the same key columns, in the same order, into as many partitions are
+// not moved again: what sl_rdd_partition_by, sl_rdd_reduce_by_key and the others by key make stays
+// so through sl_rdd_where, sl_rdd_filter, sl_rdd_map_values, sl_rdd_flat_map_values, sl_rdd_sample
+// and the numbering of rows. The result is the same as with a shuffle, in the same order.
 
 /// Moves rows round robin, deterministic: row j of partition p goes to (p + j) mod n.
 SL_API sl_rdd *sl_rdd_repartition(sl_rdd *rdd, int32_t n_partitions);
@@ -126,6 +126,8 @@ SL_API sl_rdd *sl_rdd_left_outer_join(sl_rdd *a, sl_rdd *b, const char *keys, in
 /// As sl_rdd_join, with the rows of `b` that have no match: after the others.
 SL_API sl_rdd *sl_rdd_right_outer_join(sl_rdd *a, sl_rdd *b, const char *keys,
                                        int32_t n_partitions);
+/// As sl_rdd_left_outer_join, and then sl_rdd_right_outer_join's rows of `b` without a match. Here
+/// and there the keys come from the side that has the row.
 SL_API sl_rdd *sl_rdd_full_outer_join(sl_rdd *a, sl_rdd *b, const char *keys, int32_t n_partitions);
 /// One row a key that either side has: the keys, a list for each other column of `a`, then of `b`
 /// ("_2" as for sl_rdd_join); empty lists where a side has no row. Keys in first-seen order, those
@@ -195,7 +197,8 @@ SL_API SL_MUST_USE sl_code sl_rdd_aggregate(sl_rdd *rdd, const char *aggregation
                                             sl_error *err);
 /// counts[i] = rows whose number lies in [bounds[i], bounds[i + 1]), the last bucket with its end;
 /// nulls, NaN and what lies outside are not counted. `column` is of a number type. Fails:
-/// SL_E_INVALID for fewer than two bounds, or bounds that do not go up.
+/// SL_E_INVALID for fewer than two bounds, or bounds that do not go up; SL_E_UNSUPPORTED for
+/// uint64.
 SL_API SL_MUST_USE sl_code sl_rdd_histogram(sl_rdd *rdd, const char *column, const double *bounds,
                                             int32_t n_bounds, int64_t *counts, sl_error *err);
 /// What is known of a number after part of the work. `low` to `high` holds it with the confidence
