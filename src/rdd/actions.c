@@ -2,12 +2,19 @@
 // aggregate, foreach. What is known to have no rows runs none.
 #include "rdd/rdd_int.h"
 
+/// Its answer is known without a job. A job all the same when local checkpoints wait, since they
+/// are cut at a job's end.
+static bool is_known_empty(const sl_rdd *rdd)
+{
+    return rdd->is_empty && rdd->runtime->to_cut == NULL;
+}
+
 static sl_code run(sl_rdd *rdd, const int32_t *partitions, int32_t n_partitions, sli_rows_fn done,
                    void *ctx, sl_error *err)
 {
     SL_TRY(sl_rdd_check(rdd, err));
-    if (rdd->is_empty) {
-        return SL_OK; // the answer is known: no job, as in most epochs of a short interval
+    if (is_known_empty(rdd)) {
+        return SL_OK; // as in most epochs of a short interval
     }
     return rdd->runtime->run(rdd->runtime, rdd, partitions, n_partitions, done, ctx, err);
 }
@@ -39,7 +46,7 @@ static sl_code add_count(void *ctx, int32_t partition, const sl_batch *batch, sl
 sl_code sl_rdd_count(sl_rdd *rdd, int64_t *out, sl_error *err)
 {
     SL_TRY(sl_rdd_check(rdd, err));
-    if (rdd->is_empty) {
+    if (is_known_empty(rdd)) {
         *out = 0;
         return SL_OK;
     }
@@ -152,7 +159,7 @@ static sl_code take_rounds(sl_rdd *rdd, int64_t n, sli_rows *rows, sl_error *err
 sl_code sl_rdd_take(sl_rdd *rdd, int64_t n, sl_batch **out, sl_error *err)
 {
     SL_TRY(sl_rdd_check(rdd, err));
-    if (n <= 0 || rdd->is_empty) {
+    if (n <= 0 || is_known_empty(rdd)) {
         return sli_batch_empty(rdd->schema, out, err);
     }
     sl_rdd *first = limited(rdd, n);
