@@ -11,12 +11,12 @@ static slt_trial failing(const slt_sim_job *job, int64_t n, sl_code code, slt_fa
     return trial;
 }
 
-static void fail_every_call(sl_code code)
+static void fail_every_call(sl_code code, int64_t step)
 {
     int64_t runs = 0, ends = 0;
     for (int32_t j = 0; slt_all_jobs[j] != NULL; j++) {
         bool reached = true;
-        for (int64_t n = 1; reached; n += SLT_SLOW_BUILD ? 9 : 1) {
+        for (int64_t n = 1; reached; n += SLT_SLOW_BUILD ? 9 : step) {
             slt_trial trial = failing(slt_all_jobs[j], n, code, (slt_fate)(n % SLT_N_FATES));
             slt_outcome out = slt_trial_run(&trial);
             if (!out.right) {
@@ -35,12 +35,12 @@ static void fail_every_call(sl_code code)
 
 SL_TEST(sim_one_failed_call_loses_nothing, "EXACTLY-ONCE-2")
 {
-    fail_every_call(SL_E_IO);
+    fail_every_call(SL_E_IO, 1);
 }
 
 SL_TEST(sim_one_full_disk_loses_nothing, "EXACTLY-ONCE-2")
 {
-    fail_every_call(SL_E_NO_SPACE);
+    fail_every_call(SL_E_NO_SPACE, slt_thin(2));
 }
 
 // ---------------------------------------------------------------- failed syncs

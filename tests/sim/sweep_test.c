@@ -52,13 +52,13 @@ static void run_crash(const slt_trial *trial, bool *reached, int64_t *calls)
     *calls = out.calls_of[last + 1 < SLT_MOST_LIVES ? last + 1 : last];
 }
 
-/// Every fate of a crash at one call, then a power loss with strands that run in another order.
+/// Every fate of a crash at one call, and a power loss with strands that run in another order.
 /// False: there is no such call.
 static bool crash_at(const slt_sim_job *job, int64_t n, int64_t *runs)
 {
     bool reached = false, any = true;
     int64_t calls = 0;
-    for (int32_t k = 0; k < SLT_N_FATES + 2 && any; k++) {
+    for (int32_t k = 0; k < SLT_N_FATES + 1 && any; k++) {
         slt_trial trial = {.job = job, .seed = (uint64_t)(n * 8 + k), .n_dooms = 1};
         trial.switch_chance = k < SLT_N_FATES ? 0 : 0.2;
         trial.dooms[0] = (slt_doom){.fault = {.crash_at_call = n},
