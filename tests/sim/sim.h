@@ -208,13 +208,5 @@ bool slt_sites_tell(char *missing, size_t size);
 /// Whether no code of Sluice makes such calls, only the sender of these tests.
 bool slt_site_is_senders(const char *name);
 
-/// Builds with assertions and sanitizers are many times slower: they try a part of what release
-/// does.
-#ifdef SL_DEBUG
-#define SLT_SLOW_BUILD 1
-#else
-#define SLT_SLOW_BUILD 0
-#endif
-
 /// Long runs do all, short ones every `step`-th with a start that the job's name settles.
 int64_t slt_thin(int64_t short_step);

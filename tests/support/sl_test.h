@@ -60,5 +60,13 @@ void slt_check_text(const char *actual, const char *expected, const char *what, 
 /// every call within one test.
 const char *slt_temp_dir(void);
 
+/// Builds with assertions and sanitizers are many times slower: they try a part of what release
+/// does.
+#ifdef SL_DEBUG
+#define SLT_SLOW_BUILD 1
+#else
+#define SLT_SLOW_BUILD 0
+#endif
+
 /// True in the long runs of `make soak`: do the full number of seeds, kills or rounds.
 _Bool slt_is_soak(void);
