@@ -1,8 +1,6 @@
 // Snapshots of a table as Arrow IPC files, one a range of 64 slots, over any store; and their
 // compaction from files.
-#include "state/state.h"
-
-#include "state/mem/mem_int.h"
+#include "state/state_int.h"
 
 enum { SLOTS_PER_PART = SLI_SLOTS / SLI_SNAPSHOT_PARTS };
 
@@ -216,7 +214,7 @@ static sl_code compact_into(sli_store *store, const sli_table_info *info, sli_bu
         SL_TRY(sli_state_restore_part(store, table, info, old_part, err));
     }
     for (int32_t i = 0; i < n_deltas; i++) {
-        SL_TRY(sli_mem_apply_part(store, deltas[i], from, from + SLOTS_PER_PART, err));
+        SL_TRY(sli_core_apply_part(store, deltas[i], from, from + SLOTS_PER_PART, err));
     }
     return sli_state_snapshot_part(store, table, info, part, out, err);
 }
@@ -226,7 +224,7 @@ sl_code sli_state_compact_part(const sli_table_info *info, sli_buffer *old_part,
                                sl_error *err)
 {
     sli_store *store = NULL;
-    SL_TRY(sli_store_memory.open(&store, NULL, NULL, err));
+    SL_TRY(sli_store_memory.open(&store, &(sli_state_env){0}, err));
     sl_code rc = compact_into(store, info, old_part, deltas, n_deltas, part, out, err);
     store->ops->close(store);
     return rc;

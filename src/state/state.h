@@ -13,7 +13,7 @@
 #pragma once
 
 #include "col/col.h"
-#include "conf/conf.h"
+#include "env/env.h"
 
 typedef struct sli_store sli_store;
 typedef struct sli_table sli_table;
@@ -25,15 +25,20 @@ typedef struct sli_table_info {
     const sl_schema *keys, *values;
 } sli_table_info;
 
-/// One change: value.data NULL = removed.
+/// What a store is opened with.
+typedef struct sli_state_env {
+    sl_env *env;
+    sli_budget *budget; ///< NULL: nothing is counted
+} sli_state_env;
+
+/// One key and its value; lives for the call.
 typedef sl_code (*sli_state_fn)(void *ctx, int32_t slot, sl_bytes key, sl_bytes value,
                                 sl_error *err);
 
 typedef struct sli_store_ops {
     size_t struct_size;
     const char *name; ///< "memory"
-    const sl_option *options;
-    sl_code (*open)(sli_store **out, const sl_conf *conf, sli_budget *budget, sl_error *err);
+    sl_code (*open)(sli_store **out, const sli_state_env *env, sl_error *err);
     /// Declares a table; before anything is restored. The store keeps references to the schemas.
     sl_code (*table)(sli_store *self, const sli_table_info *info, sli_table **out, sl_error *err);
 
@@ -41,8 +46,8 @@ typedef struct sli_store_ops {
     // partitions at once
     sl_code (*begin)(sli_store *self, sli_table *table, int64_t epoch, int32_t partition,
                      int32_t n_partitions, sli_state_view **out, sl_error *err);
-    /// Bytes live until the next change of the view. *found false: no such key. `hash` is that of
-    /// the key's cells.
+    /// Bytes live until the next call of the view. *found false: no such key. `hash` is that of the
+    /// key's cells.
     sl_code (*find)(sli_state_view *view, uint64_t hash, sl_bytes key, sl_bytes *value, bool *found,
                     sl_error *err);
     sl_code (*put)(sli_state_view *view, uint64_t hash, sl_bytes key, sl_bytes value,

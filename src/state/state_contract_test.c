@@ -30,7 +30,7 @@ static void open_store(fixture *f, const sli_store_ops *ops, const char *uid)
     assert_int_equal(sl_schema_parse(&f->keys, "k int64", &err), SL_OK);
     assert_int_equal(sl_schema_parse(&f->values, "v int64", &err), SL_OK);
     f->info = (sli_table_info){uid, "updateStateByKey", f->keys, f->values};
-    assert_int_equal(ops->open(&f->store, NULL, NULL, &err), SL_OK);
+    assert_int_equal(ops->open(&f->store, &(sli_state_env){0}, &err), SL_OK);
     assert_int_equal(ops->table(f->store, &f->info, &f->table, &err), SL_OK);
 }
 
@@ -443,7 +443,8 @@ SL_TEST(state_is_counted_in_the_budget, "")
     sl_schema *schema = NULL;
     assert_int_equal(sl_schema_parse(&schema, "k int64", &err), SL_OK);
     sli_table_info info = {"counts", "updateStateByKey", schema, schema};
-    assert_int_equal(sli_store_memory.open(&store, NULL, budget, &err), SL_OK);
+    assert_int_equal(sli_store_memory.open(&store, &(sli_state_env){.budget = budget}, &err),
+                     SL_OK);
     assert_int_equal(sli_store_memory.table(store, &info, &table, &err), SL_OK);
     assert_int_equal(sli_store_memory.begin(store, table, 1, 0, 1, &view, &err), SL_OK);
     char bytes[4096] = {0};

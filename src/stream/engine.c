@@ -180,8 +180,8 @@ sl_code sli_engine_open_state(sli_engine *engine, sl_error *err)
             continue;
         }
         if (engine->store == NULL) {
-            SL_TRY(sli_store_memory.open(&engine->store, engine->env.conf,
-                                         engine->env.runtime->budget, err));
+            sli_state_env env = {engine->world, engine->env.runtime->budget};
+            SL_TRY(sli_store_memory.open(&engine->store, &env, err));
         }
         SL_TRY(engine->store->ops->table(engine->store, info, &node->table, err));
         node->store = engine->store;

@@ -250,7 +250,8 @@ static void open_state(slt_host *host)
             continue;
         }
         if (host->store == NULL) {
-            sl_code rc = sli_store_memory.open(&host->store, host->conf, host->budget, &err);
+            sl_code rc =
+                sli_store_memory.open(&host->store, &(sli_state_env){.budget = host->budget}, &err);
             assert_int_equal(rc, SL_OK);
         }
         assert_int_equal(host->store->ops->table(host->store, info, &node->table, &err), SL_OK);

@@ -8,7 +8,13 @@
 
 #include "state/state.h"
 
-typedef enum sli_change { SLI_SET = 1, SLI_REMOVED = 2, SLI_MOVED = 3 } sli_change;
+/// What happened to a key; the first three are bytes of a delta. See README: how changes compose.
+typedef enum sli_change {
+    SLI_SET = 1,     ///< a new value in place; in a delta also a new key
+    SLI_REMOVED = 2, ///< was in the base
+    SLI_MOVED = 3,   ///< was in the base, was removed and put again: last in its slot
+    SLI_ADDED = 4,   ///< views only: was not in the base
+} sli_change;
 
 typedef struct sli_entry {
     uint64_t hash; ///< of the key's bytes
@@ -17,7 +23,7 @@ typedef struct sli_entry {
     int32_t slot;
     int32_t previous,
         next;          ///< in the slot's list; -1 at its ends. Free entries are linked by `next`
-    sli_change change; ///< views and deltas: what happened to the key; base: SLI_SET
+    sli_change change; ///< base: SLI_SET
 } sli_entry;
 
 typedef struct sli_map {
@@ -31,6 +37,7 @@ typedef struct sli_map {
 
 void sli_map_init(sli_map *map);
 void sli_map_reset(sli_map *map);
+int64_t sli_map_footprint(const sli_map *map); ///< bytes of memory
 /// Entry number or -1.
 int32_t sli_map_find(const sli_map *map, uint64_t hash, sl_bytes key);
 /// Adds a key that isn't there, at the end of its slot.

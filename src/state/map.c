@@ -1,6 +1,6 @@
 // The ordered map. Deleting from the index shifts later entries of the run back, so that no
 // tombstones are needed and lookups never get slower with age.
-#include "state/mem/map.h"
+#include "state/map.h"
 
 #include <string.h>
 
@@ -19,6 +19,12 @@ void sli_map_reset(sli_map *map)
     sl_free(map->entries);
     sl_free(map->index);
     sli_map_init(map);
+}
+
+int64_t sli_map_footprint(const sli_map *map)
+{
+    return map->bytes + (int64_t)map->capacity * (int64_t)sizeof(sli_entry) +
+           (int64_t)map->index_size * (int64_t)sizeof *map->index;
 }
 
 static bool is_key(const sli_entry *entry, uint64_t hash, sl_bytes key)

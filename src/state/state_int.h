@@ -1,0 +1,119 @@
+/// state_int.h — what the stores share: everything but where the base lies.
+///
+/// Views, the pending changes of the open group and the bytes of deltas are the same in every store
+/// (store.c, delta.c), so that equal work gives equal deltas. A store adds its base, as a table of
+/// functions.
+#pragma once
+
+#include "base/lock.h"
+#include "state/map.h"
+
+typedef struct sli_view sli_view;
+typedef struct sli_core sli_core;
+
+/// The common head of a store's own struct for a table.
+struct sli_table {
+    struct sli_table *next;
+    char *uid, *kind;
+    sl_schema *keys, *values;
+    sli_map pending; ///< changes since the last delta
+    sli_view *done;  ///< views of the running epoch, by partition; under the store's mutex
+    int64_t n_keys;  ///< in the base
+};
+
+/// What the base has for a key. Of the caller; `value` lives until the next use, or the next change
+/// of the base.
+typedef struct sli_found {
+    bool there;
+    uint64_t mark; ///< the base's own name for the row; 0 when it has none
+    sl_bytes value;
+    sli_str key, bytes; ///< of a base that isn't in memory: what the last look-up found
+} sli_found;
+
+struct sli_view {
+    sli_state_view head;
+    sli_table *table;
+    int64_t epoch;
+    int32_t partition, n_partitions;
+    sli_map changes;
+    uint64_t *marks; ///< by entry of `changes`: of the row in the base, 0 for a new one
+    int32_t mark_capacity;
+    sli_found found;
+    sli_view *next; ///< in sli_table.done
+};
+
+/// Where a store keeps its rows.
+typedef struct sli_base_ops {
+    size_t table_bytes; ///< of the store's struct for a table, which begins with a sli_table
+    /// Thread: any, while nothing changes the base.
+    sl_code (*find)(sli_core *core, sli_table *table, int32_t slot, sl_bytes key, sli_found *out,
+                    sl_error *err);
+    /// Slots [from, to), each in its order.
+    sl_code (*each)(sli_core *core, sli_table *table, int32_t from, int32_t to, sli_state_fn each,
+                    void *ctx, sl_error *err);
+    /// One change; `mark` as find told it, or 0 when nobody looked. Keeps table->n_keys.
+    sl_code (*change)(sli_core *core, sli_table *table, const sli_entry *change, uint64_t mark,
+                      sl_error *err);
+    /// All changes so far can be found from now on. NULL: they can at once.
+    sl_code (*settle)(sli_core *core, sl_error *err);
+    int64_t (*table_size)(const sli_table *table); ///< bytes of memory. NULL: none
+    void (*table_close)(sli_table *table);         ///< what the store added to it. NULL: nothing
+} sli_base_ops;
+
+/// The common head of a store.
+struct sli_core {
+    sli_store head;
+    const sli_base_ops *base;
+    sli_budget *budget; ///< may be NULL
+    int64_t fixed;      ///< bytes that the store holds whatever is in it
+    int64_t counted;    ///< bytes reserved in the budget
+    sli_table *tables, **tables_tail;
+    sli_mutex mutex; ///< `done` lists
+    sli_found found; ///< the driver's look-ups
+    sli_str row;     ///< the driver's row under way
+};
+
+// ---------------------------------------------------------------- store.c
+
+void sli_core_init(sli_core *core, const sli_store_ops *ops, const sli_base_ops *base,
+                   sli_budget *budget, int64_t fixed);
+void sli_core_reset(sli_core *core);
+/// Counts in the budget what the store holds now.
+void sli_core_recount(sli_core *core);
+
+// Entries of sli_store_ops that are the same in every store.
+sl_code sli_core_table(sli_store *self, const sli_table_info *info, sli_table **out, sl_error *err);
+sl_code sli_core_begin(sli_store *self, sli_table *table, int64_t epoch, int32_t partition,
+                       int32_t n_partitions, sli_state_view **out, sl_error *err);
+sl_code sli_core_find(sli_state_view *view, uint64_t hash, sl_bytes key, sl_bytes *value,
+                      bool *found, sl_error *err);
+sl_code sli_core_put(sli_state_view *view, uint64_t hash, sl_bytes key, sl_bytes value,
+                     sl_error *err);
+sl_code sli_core_remove(sli_state_view *view, uint64_t hash, sl_bytes key, sl_error *err);
+sl_code sli_core_each(sli_state_view *view, sli_state_fn each, void *ctx, sl_error *err);
+sl_code sli_core_done(SL_TAKES sli_state_view *view, sl_error *err);
+void sli_core_drop(SL_TAKES sli_state_view *view);
+sl_code sli_core_complete(sli_store *self, int64_t epoch, sl_error *err);
+void sli_core_fail(sli_store *self, int64_t epoch);
+sl_code sli_core_dump(sli_store *self, sli_table *table, int32_t from_slot, int32_t to_slot,
+                      sli_state_fn each, void *ctx, sl_error *err);
+sl_code sli_core_load(sli_store *self, sli_table *table, int32_t slot, sl_bytes key, sl_bytes value,
+                      sl_error *err);
+int64_t sli_core_keys(const sli_store *self, const sli_table *table);
+int64_t sli_core_bytes(const sli_store *self);
+
+// ---------------------------------------------------------------- delta.c
+
+sl_code sli_core_delta(sli_store *self, sli_str *out, sl_error *err);
+sl_code sli_core_apply(sli_store *self, sl_bytes delta, sl_error *err);
+/// As apply, only slots [from, to) and only tables that are declared here.
+sl_code sli_core_apply_part(sli_store *self, sl_bytes delta, int32_t from, int32_t to,
+                            sl_error *err);
+/// The table's name and columns are as somebody kept them; else SL_E_INCOMPATIBLE with both.
+sl_code sli_state_table_check(const sli_table *table, sl_bytes kind, sl_bytes keys, sl_bytes values,
+                              sl_error *err);
+sli_table *sli_state_table_find(const sli_core *core, sl_bytes uid); ///< NULL when not declared
+
+/// The entry that holds a row beside nothing else, for sli_base_ops.change; its blob is `row`.
+sl_code sli_entry_of(sli_str *row, int32_t slot, sl_bytes key, sl_bytes value, sli_change change,
+                     sli_entry *out, sl_error *err);
