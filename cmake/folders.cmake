@@ -1,10 +1,10 @@
 # sl_folder() and what is made from folders. A folder without sources makes no target and may still be a dependency.
 set_property(GLOBAL PROPERTY SL_FOLDERS "")
 
-# Files of a folder (recursive) that match the extensions, without tests.
+# Files of a folder (recursive) that match the extensions, without tests and modules.
 function(sl_sources out dir)
     file(GLOB_RECURSE found CONFIGURE_DEPENDS ${dir}/*.c ${dir}/*.cc)
-    list(FILTER found EXCLUDE REGEX "_test\\.c$")
+    list(FILTER found EXCLUDE REGEX "_test\\.c$|/module/")
     set(${out} ${found} PARENT_SCOPE)
 endfunction()
 
@@ -24,7 +24,8 @@ endfunction()
 function(sl_test_program target)
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:sl_test_support>)
     target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests/support)
-    target_compile_definitions(${target} PRIVATE SLT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SLT_BUILD_DIR="${CMAKE_BINARY_DIR}")
+    target_compile_definitions(${target} PRIVATE SLT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SLT_BUILD_DIR="${CMAKE_BINARY_DIR}"
+        SLT_ROCKSDB=$<BOOL:${SL_ROCKSDB}>)
     target_link_libraries(${target} PRIVATE sl_flags PkgConfig::CMOCKA sl_third_party)
     set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests LINKER_LANGUAGE CXX)
 endfunction()
@@ -94,6 +95,20 @@ function(sl_library)
     endif()
 endfunction()
 
+# sl_module(NAME LIBRARY...): src/*/*/module/NAME.c as lib/sluice/NAME.so, which libsluice loads when it is first asked
+# for (src/env/module.h). A module calls nothing of libsluice and exports its entry alone.
+function(sl_module name)
+    file(GLOB file CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/*/*/module/${name}.c)
+    add_library(module_${name} MODULE ${file})
+    target_link_libraries(module_${name} PRIVATE sl_flags ${ARGN})
+    set_target_properties(module_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
+        LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/sluice)
+    if(NOT SL_SANITIZE)
+        target_link_options(module_${name} PRIVATE -Wl,-z,defs)
+    endif()
+    set_property(GLOBAL APPEND PROPERTY SL_MODULES module_${name})
+endfunction()
+
 # A program of ours that sees include/sluice/ only and links the shared library.
 function(sl_public_program target)
     add_executable(${target} ${ARGN})
@@ -133,7 +148,8 @@ function(sl_test_dirs)
             add_executable(test_t_${dir} ${tests} ${objects})
             sl_test_program(test_t_${dir})
             target_include_directories(test_t_${dir} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
-            foreach(user sluice) # tests of whole programs run the real one
+            get_property(modules GLOBAL PROPERTY SL_MODULES)
+            foreach(user sluice ${modules}) # tests of whole programs run the real one
                 if(TARGET ${user})
                     add_dependencies(test_t_${dir} ${user})
                 endif()

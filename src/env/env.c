@@ -119,6 +119,11 @@ sl_code sli_env_sync_dir(sl_env *env, const char *path, sl_error *err)
     return env->ops->sync_dir(env, path, err);
 }
 
+sl_code sli_env_link(sl_env *env, const char *from, const char *to, sl_error *err)
+{
+    return env->ops->link(env, from, to, err);
+}
+
 sl_code sli_env_list(sl_env *env, const char *path, sli_list_fn each, void *ctx, sl_error *err)
 {
     return env->ops->list(env, path, each, ctx, err);
@@ -403,6 +408,16 @@ bool sli_env_is_terminal(sl_env *env, int fd)
 const char *sli_env_variable(sl_env *env, const char *name)
 {
     return env->ops->variable(env, name);
+}
+
+sl_code sli_env_load(sl_env *env, const char *path, const char *symbol, void **out, sl_error *err)
+{
+    return env->ops->load(env, path, symbol, out, err);
+}
+
+sl_code sli_env_code_dir(sl_env *env, sli_str *out, sl_error *err)
+{
+    return env->ops->code_dir(env, out, err);
 }
 
 int64_t sli_env_resident_bytes(sl_env *env)

@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 typedef struct sl_env sl_env;
 typedef struct sli_file sli_file;
@@ -98,6 +99,9 @@ sl_code sli_env_rename(sl_env *env, const char *from, const char *to, bool repla
 sl_code sli_env_remove(sl_env *env, const char *path, sl_error *err); ///< a file; SL_E_NOT_FOUND
 sl_code sli_env_remove_dir(sl_env *env, const char *path, sl_error *err); ///< an empty directory
 sl_code sli_env_sync_dir(sl_env *env, const char *path, sl_error *err);
+/// A second name for a file; `to` must not be there. SL_E_UNSUPPORTED where the filesystem, or the
+/// simulated disk, has none: copy then.
+sl_code sli_env_link(sl_env *env, const char *from, const char *to, sl_error *err);
 /// Calls `each` for the names in a directory, in byte order of names, without "." and "..". Stops
 /// when `each` fails.
 typedef sl_code (*sli_list_fn)(void *ctx, const char *name, sl_error *err);
@@ -202,6 +206,13 @@ sl_code sli_env_print(sl_env *env, int fd, const void *data, size_t size, sl_err
 bool sli_env_is_terminal(sl_env *env, int fd);
 /// NULL when unset; always NULL in simulation.
 const char *sli_env_variable(sl_env *env, const char *name);
+/// Loads a shared object, for good, and gives the address of a symbol in it. SL_E_UNSUPPORTED with
+/// the loader's reason when it can't be loaded, and in simulation; SL_E_INCOMPATIBLE without the
+/// symbol.
+sl_code sli_env_load(sl_env *env, const char *path, const char *symbol, void **out, sl_error *err);
+/// Appends the directory of libsluice, or of the program that is linked with libsluice.a.
+/// SL_E_UNSUPPORTED in simulation.
+sl_code sli_env_code_dir(sl_env *env, sli_str *out, sl_error *err);
 /// Bytes of memory resident now; 0 when unknown.
 int64_t sli_env_resident_bytes(sl_env *env);
 

@@ -715,3 +715,23 @@ CONTRACT(no_memory_at_any_point_leaves_nothing_behind)
     assert_true(good);
     assert_true(n > 5);
 }
+
+CONTRACT(a_link_is_a_second_name_or_unsupported)
+{
+    sli_stat stat;
+    assert_int_equal(put(b, "one", "bytes"), SL_OK);
+    char one[600], two[600];
+    snprintf(one, sizeof one, "%s", at(b, "one"));
+    snprintf(two, sizeof two, "%s", at(b, "two"));
+    sl_code rc = sli_env_link(b->env, one, two, NULL);
+    if (b->world != NULL) {
+        assert_int_equal(rc, SL_E_UNSUPPORTED);
+        return;
+    }
+    assert_int_equal(rc, SL_OK);
+    assert_int_equal(sli_env_link(b->env, one, two, NULL), SL_E_EXISTS);
+    assert_int_equal(sli_env_link(b->env, at(b, "none"), at(b, "three"), NULL), SL_E_NOT_FOUND);
+    assert_int_equal(sli_env_remove(b->env, one, NULL), SL_OK);
+    assert_int_equal(sli_env_stat(b->env, two, &stat, NULL), SL_OK);
+    assert_int_equal(stat.size_bytes, 5);
+}

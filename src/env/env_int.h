@@ -59,6 +59,7 @@ struct sli_env_ops {
     sl_code (*remove)(sl_env *env, const char *path, sl_error *err);
     sl_code (*remove_dir)(sl_env *env, const char *path, sl_error *err);
     sl_code (*sync_dir)(sl_env *env, const char *path, sl_error *err);
+    sl_code (*link)(sl_env *env, const char *from, const char *to, sl_error *err);
     sl_code (*list)(sl_env *env, const char *path, sli_list_fn each, void *ctx, sl_error *err);
     sl_code (*lock_file)(sl_env *env, const char *path, const char *text, sli_file **out,
                          sl_error *err);
@@ -100,6 +101,8 @@ struct sli_env_ops {
     sl_code (*print)(sl_env *env, int fd, const void *data, size_t size, sl_error *err);
     bool (*is_terminal)(sl_env *env, int fd);
     const char *(*variable)(sl_env *env, const char *name);
+    sl_code (*load)(sl_env *env, const char *path, const char *symbol, void **out, sl_error *err);
+    sl_code (*code_dir)(sl_env *env, sli_str *out, sl_error *err);
     int64_t (*resident_bytes)(sl_env *env);
     bool (*bug)(sl_env *env, const char *bug);
     void (*phase)(sl_env *env, const char *phase);

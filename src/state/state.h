@@ -28,7 +28,10 @@ typedef struct sli_table_info {
 /// What a store is opened with.
 typedef struct sli_state_env {
     sl_env *env;
-    sli_budget *budget; ///< NULL: nothing is counted
+    sli_budget *budget;   ///< NULL: nothing is counted
+    const char *dir;      ///< stores on disk: a directory of its own, made and removed by the store
+    const char *modules;  ///< see sli_module_load; may be NULL
+    int64_t memory_bytes; ///< stores on disk: for what they keep in memory
 } sli_state_env;
 
 /// One key and its value; lives for the call.
@@ -78,6 +81,15 @@ typedef struct sli_store_ops {
     int64_t (*keys)(const sli_store *self, const sli_table *table);
     int64_t (*bytes)(const sli_store *self);
     void (*close)(SL_TAKES sli_store *self);
+
+    // ---- stores on disk; NULL in others, which are dumped and loaded. Thread: driver
+    /// The base as durable files in a new directory beside `dir`, hard-linked where they have not
+    /// changed since the last time. Right after `delta` it is the state after the group.
+    sl_code (*checkpoint)(sli_store *self, const char *dir, sl_error *err);
+    /// A store without keys takes over the base that checkpoint left in `dir`, and leaves those
+    /// files as they are. Tables that are not declared are dropped. After a failure the store can
+    /// only be closed. Fails: SL_E_CORRUPT, SL_E_INCOMPATIBLE as `apply`.
+    sl_code (*restore)(sli_store *self, const char *dir, sl_error *err);
 } sli_store_ops;
 
 struct sli_store {
@@ -88,6 +100,8 @@ struct sli_state_view {
 };
 
 extern const sli_store_ops sli_store_memory;
+extern const sli_store_ops sli_store_rocksdb;   ///< on disk; needs the module state_rocksdb
+extern const sli_store_ops *const sli_stores[]; ///< all of them; NULL-ended
 
 // ---------------------------------------------------------------- snapshots, over any store
 //

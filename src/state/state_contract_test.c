@@ -8,6 +8,22 @@
 
 enum { MOST = 4096 };
 
+/// One test a store; `ops` is the store's.
+#define CONTRACT(name, promise)                                                                    \
+    static void check_##name(const sli_store_ops *ops);                                            \
+    SL_TEST(name##_memory, promise)                                                                \
+    {                                                                                              \
+        check_##name(&sli_store_memory);                                                           \
+    }                                                                                              \
+    SL_TEST(name##_rocksdb, promise)                                                               \
+    {                                                                                              \
+        if (!SLT_ROCKSDB) {                                                                        \
+            skip(); /* a build without it */                                                       \
+        }                                                                                          \
+        check_##name(&sli_store_rocksdb);                                                          \
+    }                                                                                              \
+    static void check_##name(const sli_store_ops *ops)
+
 typedef struct model_row {
     int64_t key, value;
     int32_t slot;
@@ -18,11 +34,21 @@ typedef struct model {
 } model;
 
 typedef struct fixture {
+    sl_env *env;
     sli_store *store;
     sli_table *table;
     sli_table_info info;
     sl_schema *keys, *values;
 } fixture;
+
+/// A name in the test's directory that no other store of this test has.
+static const char *new_dir(void)
+{
+    static char path[600];
+    static int n;
+    (void)snprintf(path, sizeof path, "%s/store-%d", slt_temp_dir(), n++);
+    return path;
+}
 
 static void open_store(fixture *f, const sli_store_ops *ops, const char *uid)
 {
@@ -30,13 +56,16 @@ static void open_store(fixture *f, const sli_store_ops *ops, const char *uid)
     assert_int_equal(sl_schema_parse(&f->keys, "k int64", &err), SL_OK);
     assert_int_equal(sl_schema_parse(&f->values, "v int64", &err), SL_OK);
     f->info = (sli_table_info){uid, "updateStateByKey", f->keys, f->values};
-    assert_int_equal(ops->open(&f->store, &(sli_state_env){0}, &err), SL_OK);
+    assert_int_equal(sli_env_posix(&f->env, &err), SL_OK);
+    sli_state_env env = {.env = f->env, .dir = new_dir()};
+    assert_int_equal(ops->open(&f->store, &env, &err), SL_OK);
     assert_int_equal(ops->table(f->store, &f->info, &f->table, &err), SL_OK);
 }
 
 static void close_store(fixture *f)
 {
     f->store->ops->close(f->store);
+    sli_env_free(f->env);
     sl_schema_unref(f->keys);
     sl_schema_unref(f->values);
 }
@@ -261,14 +290,10 @@ static void random_epochs(const sli_store_ops *ops, uint64_t seed)
     sl_free(m);
 }
 
-static const sli_store_ops *const stores[] = {&sli_store_memory};
-
-SL_TEST(state_equals_the_model_over_random_epochs_and_partitions, "")
+CONTRACT(equals_the_model_over_random_epochs_and_partitions, "")
 {
-    for (size_t s = 0; s < sizeof stores / sizeof stores[0]; s++) {
-        for (uint64_t seed = 1; seed <= 12; seed++) {
-            random_epochs(stores[s], seed);
-        }
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        random_epochs(ops, seed);
     }
 }
 
@@ -282,14 +307,14 @@ static sli_buffer *buffer_of(const sli_str *bytes)
     return buffer;
 }
 
-SL_TEST(a_snapshot_restores_the_table_and_compaction_equals_it, "")
+CONTRACT(a_snapshot_restores_the_table_and_compaction_equals_it, "")
 {
     fixture f, restored;
     sli_rng rng = {77};
     model *m = sl_alloc_zero(SLI_TAG_TEST, sizeof *m);
     sli_str parts[SLI_SNAPSHOT_PARTS] = {{0}}, deltas[5] = {{0}};
-    open_store(&f, &sli_store_memory, "counts");
-    open_store(&restored, &sli_store_memory, "counts");
+    open_store(&f, ops, "counts");
+    open_store(&restored, ops, "counts");
     for (int i = 0; i < 5; i++) {
         run_epoch(&f, &rng, m, i + 1, 3, false);
         assert_int_equal(f.store->ops->delta(f.store, &deltas[i], NULL), SL_OK);
@@ -330,49 +355,45 @@ SL_TEST(a_snapshot_restores_the_table_and_compaction_equals_it, "")
 
 // ---------------------------------------------------------------- bad bytes
 
-static void make_delta(sli_str *delta)
+static void make_delta(const sli_store_ops *ops, sli_str *delta)
 {
     fixture f;
     sli_rng rng = {5};
     model *m = sl_alloc_zero(SLI_TAG_TEST, sizeof *m);
-    open_store(&f, &sli_store_memory, "counts");
+    open_store(&f, ops, "counts");
     run_epoch(&f, &rng, m, 1, 2, false);
     assert_int_equal(f.store->ops->delta(f.store, delta, NULL), SL_OK);
     close_store(&f);
     sl_free(m);
 }
 
-SL_TEST(a_damaged_delta_is_an_error_or_harmless_never_a_crash, "")
+CONTRACT(a_damaged_delta_is_an_error_or_harmless_never_a_crash, "")
 {
+    fixture f;
     sli_str delta = SLI_STR_INIT;
-    make_delta(&delta);
+    make_delta(ops, &delta);
+    open_store(&f, ops, "counts");
     for (size_t cut = 1; cut < delta.size; cut++) {
-        fixture f;
-        open_store(&f, &sli_store_memory, "counts");
-        assert_int_not_equal(f.store->ops->apply(f.store, (sl_bytes){delta.data, cut}, NULL),
-                             SL_OK);
-        close_store(&f);
+        assert_int_not_equal(ops->apply(f.store, (sl_bytes){delta.data, cut}, NULL), SL_OK);
     }
     for (size_t at = 0; at < delta.size; at++) {
-        fixture f;
         sl_error err = SL_ERROR_INIT;
-        open_store(&f, &sli_store_memory, "counts");
         delta.data[at] = (char)(delta.data[at] ^ 0x41);
-        sl_code rc = f.store->ops->apply(f.store, (sl_bytes){delta.data, delta.size}, &err);
+        sl_code rc = ops->apply(f.store, (sl_bytes){delta.data, delta.size}, &err);
         assert_true(rc == SL_OK || rc == SL_E_CORRUPT || rc == SL_E_INCOMPATIBLE);
         delta.data[at] = (char)(delta.data[at] ^ 0x41);
-        close_store(&f);
     }
+    close_store(&f);
     sli_str_reset(&delta);
 }
 
-SL_TEST(a_delta_of_an_unknown_table_or_other_columns_names_them, "")
+CONTRACT(a_delta_of_an_unknown_table_or_other_columns_names_them, "")
 {
     fixture f;
     sl_error err = SL_ERROR_INIT;
     sli_str delta = SLI_STR_INIT;
-    make_delta(&delta);
-    open_store(&f, &sli_store_memory, "other");
+    make_delta(ops, &delta);
+    open_store(&f, ops, "other");
     assert_int_equal(f.store->ops->apply(f.store, (sl_bytes){delta.data, delta.size}, &err),
                      SL_E_INCOMPATIBLE);
     assert_non_null(strstr(err.text, "counts"));
@@ -380,14 +401,14 @@ SL_TEST(a_delta_of_an_unknown_table_or_other_columns_names_them, "")
     sli_str_reset(&delta);
 }
 
-SL_TEST(a_snapshot_row_in_the_wrong_slot_is_damage, "")
+CONTRACT(a_snapshot_row_in_the_wrong_slot_is_damage, "")
 {
     fixture f, from;
     sl_error err = SL_ERROR_INIT;
     sli_str part = SLI_STR_INIT, key = SLI_STR_INIT;
     uint64_t hash = 0;
-    open_store(&f, &sli_store_memory, "counts");
-    open_store(&from, &sli_store_memory, "counts");
+    open_store(&f, ops, "counts");
+    open_store(&from, ops, "counts");
     row_bytes(from.keys, 1, &key, &hash);
     int32_t wrong = (sli_slot_of(hash) + 1) % SLI_SLOTS;
     sl_bytes bytes = {key.data, key.size};
@@ -407,13 +428,12 @@ SL_TEST(a_snapshot_row_in_the_wrong_slot_is_damage, "")
 
 // ---------------------------------------------------------------- sizes and memory
 
-SL_TEST(unchanged_values_make_no_delta_and_large_keys_work, "")
+CONTRACT(unchanged_values_make_no_delta_and_large_keys_work, "")
 {
     fixture f;
     sli_state_view *view = NULL;
     sli_str delta = SLI_STR_INIT;
-    open_store(&f, &sli_store_memory, "counts");
-    const sli_store_ops *ops = f.store->ops;
+    open_store(&f, ops, "counts");
     size_t size = 1000000;
     char *large = sl_alloc_zero(SLI_TAG_TEST, size);
     sl_bytes key = {large, size}, none = {NULL, 0};
@@ -433,7 +453,7 @@ SL_TEST(unchanged_values_make_no_delta_and_large_keys_work, "")
     close_store(&f);
 }
 
-SL_TEST(state_is_counted_in_the_budget, "")
+CONTRACT(is_counted_in_the_budget, "")
 {
     sl_error err = SL_ERROR_INIT;
     sli_budget *budget = sli_budget_new(1024);
@@ -443,31 +463,33 @@ SL_TEST(state_is_counted_in_the_budget, "")
     sl_schema *schema = NULL;
     assert_int_equal(sl_schema_parse(&schema, "k int64", &err), SL_OK);
     sli_table_info info = {"counts", "updateStateByKey", schema, schema};
-    assert_int_equal(sli_store_memory.open(&store, &(sli_state_env){.budget = budget}, &err),
-                     SL_OK);
-    assert_int_equal(sli_store_memory.table(store, &info, &table, &err), SL_OK);
-    assert_int_equal(sli_store_memory.begin(store, table, 1, 0, 1, &view, &err), SL_OK);
+    sl_env *world = NULL;
+    assert_int_equal(sli_env_posix(&world, NULL), SL_OK);
+    sli_state_env env = {.env = world, .budget = budget, .dir = new_dir()};
+    assert_int_equal(ops->open(&store, &env, &err), SL_OK);
+    assert_int_equal(ops->table(store, &info, &table, &err), SL_OK);
+    assert_int_equal(ops->begin(store, table, 1, 0, 1, &view, &err), SL_OK);
     char bytes[4096] = {0};
-    assert_int_equal(
-        sli_store_memory.put(view, 0, (sl_bytes){"k", 1}, (sl_bytes){bytes, sizeof bytes}, &err),
-        SL_OK);
-    assert_int_equal(sli_store_memory.done(view, &err), SL_OK);
-    assert_int_equal(sli_store_memory.complete(store, 1, &err), SL_OK);
+    assert_int_equal(ops->put(view, 0, (sl_bytes){"k", 1}, (sl_bytes){bytes, sizeof bytes}, &err),
+                     SL_OK);
+    assert_int_equal(ops->done(view, &err), SL_OK);
+    assert_int_equal(ops->complete(store, 1, &err), SL_OK);
     assert_true(sli_budget_used(budget) >= 4096);
-    assert_int_equal(sli_store_memory.bytes(store), sli_budget_used(budget));
-    sli_store_memory.close(store);
+    assert_int_equal(ops->bytes(store), sli_budget_used(budget));
+    ops->close(store);
+    sli_env_free(world);
     assert_int_equal(sli_budget_used(budget), 0);
     sli_budget_free(budget);
     sl_schema_unref(schema);
 }
 
-SL_TEST(a_refused_allocation_in_a_view_is_told_and_the_base_is_as_it_was, "")
+CONTRACT(a_refused_allocation_in_a_view_is_told_and_the_base_is_as_it_was, "")
 {
     for (int64_t n = 1; n < 40; n++) {
         fixture f;
         sl_error err = SL_ERROR_INIT;
         sli_state_view *view = NULL;
-        open_store(&f, &sli_store_memory, "counts");
+        open_store(&f, ops, "counts");
         sli_mem_fail_nth(n);
         sl_code rc = f.store->ops->begin(f.store, f.table, 1, 0, 1, &view, &err);
         for (int i = 0; i < 100 && rc == SL_OK; i++) {

@@ -27,7 +27,9 @@ typedef struct sli_found {
     bool there;
     uint64_t mark; ///< the base's own name for the row; 0 when it has none
     sl_bytes value;
-    sli_str key, bytes; ///< of a base that isn't in memory: what the last look-up found
+    // Of a base that isn't in memory: the last look-up, its result, and the state of the base then.
+    sli_str key, bytes;
+    uint64_t version;
 } sli_found;
 
 struct sli_view {

@@ -448,3 +448,5 @@ int64_t sli_core_bytes(const sli_store *self)
 {
     return ((const sli_core *)self)->counted;
 }
+
+const sli_store_ops *const sli_stores[] = {&sli_store_memory, &sli_store_rocksdb, NULL};

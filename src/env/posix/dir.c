@@ -77,6 +77,17 @@ sl_code sli_posix_rename(sl_env *env, const char *from, const char *to, bool rep
     return sl_error_sys(err, SL_OK, errno, "%s: rename from %s", to, from);
 }
 
+sl_code sli_posix_link(sl_env *env, const char *from, const char *to, sl_error *err)
+{
+    (void)env;
+    if (link(from, to) == 0) {
+        return SL_OK;
+    }
+    // EMLINK: the file has as many names as it can; EXDEV: another filesystem.
+    bool cant = errno == EPERM || errno == EMLINK || errno == EXDEV || errno == EOPNOTSUPP;
+    return sl_error_sys(err, cant ? SL_E_UNSUPPORTED : SL_OK, errno, "%s: link from %s", to, from);
+}
+
 sl_code sli_posix_remove(sl_env *env, const char *path, sl_error *err)
 {
     (void)env;

@@ -81,6 +81,7 @@ sl_code sli_posix_rename(sl_env *env, const char *from, const char *to, bool rep
 sl_code sli_posix_remove(sl_env *env, const char *path, sl_error *err);
 sl_code sli_posix_remove_dir(sl_env *env, const char *path, sl_error *err);
 sl_code sli_posix_sync_dir(sl_env *env, const char *path, sl_error *err);
+sl_code sli_posix_link(sl_env *env, const char *from, const char *to, sl_error *err);
 sl_code sli_posix_list(sl_env *env, const char *path, sli_list_fn each, void *ctx, sl_error *err);
 
 sli_signal *sli_posix_signal_new(sl_env *env);
@@ -135,6 +136,11 @@ sl_code sli_posix_print(sl_env *env, int fd, const void *data, size_t size, sl_e
 bool sli_posix_is_terminal(sl_env *env, int fd);
 const char *sli_posix_variable(sl_env *env, const char *name);
 int64_t sli_posix_resident_bytes(sl_env *env);
+
+// library.c
+sl_code sli_posix_load(sl_env *env, const char *path, const char *symbol, void **out,
+                       sl_error *err);
+sl_code sli_posix_code_dir(sl_env *env, sli_str *out, sl_error *err);
 void sli_posix_phase(sl_env *env, const char *phase);
 sl_code sli_posix_phases_open(posix_env *env,
                               sl_error *err); ///< maps SLUICE_PHASE_FILE when it is set

@@ -29,6 +29,28 @@ static int64_t sim_zero(sl_env *env)
     return 0; // not modelled: whatever is computed from it must not reach a result
 }
 
+static sl_code sim_link(sl_env *env, const char *from, const char *to, sl_error *err)
+{
+    (void)env;
+    return sl_error_set(err, SL_E_UNSUPPORTED, "%s: link from %s: a simulated disk has no links",
+                        to, from);
+}
+
+static sl_code sim_load(sl_env *env, const char *path, const char *symbol, void **out,
+                        sl_error *err)
+{
+    (void)env;
+    (void)out;
+    return sl_error_set(err, SL_E_UNSUPPORTED, "%s: %s is code of the real world", path, symbol);
+}
+
+static sl_code sim_code_dir(sl_env *env, sli_str *out, sl_error *err)
+{
+    (void)env;
+    (void)out;
+    return sl_error_set(err, SL_E_UNSUPPORTED, "modules are code of the real world");
+}
+
 static sl_code sim_random(sl_env *env, void *out, size_t size, sl_error *err)
 {
     sim_call call;
@@ -147,6 +169,7 @@ static const sli_env_ops sim_ops = {
     .remove = sli_sim_remove,
     .remove_dir = sli_sim_remove_dir,
     .sync_dir = sli_sim_sync_dir,
+    .link = sim_link,
     .list = sli_sim_list,
     .lock_file = sli_sim_lock_file,
     .signal_new = sli_sim_signal_new,
@@ -179,6 +202,8 @@ static const sli_env_ops sim_ops = {
     .print = sim_print,
     .is_terminal = sim_is_terminal,
     .variable = sim_variable,
+    .load = sim_load,
+    .code_dir = sim_code_dir,
     .resident_bytes = sim_zero,
     .bug = sim_bug,
     .phase = sim_phase,
