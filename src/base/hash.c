@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/mem.h"
+
 #ifndef NDEBUG
 #define XXH_NO_INLINE_HINTS                                                                        \
     1 // gcc -Og refuses some of the forced inlining; the hashes are the same
@@ -50,4 +52,32 @@ sli_hash128 sli_hash128_chain(sli_hash128 previous, const void *data, size_t siz
     (void)XXH3_128bits_update(&state, head, 16);
     (void)XXH3_128bits_update(&state, data, size);
     return hash128(XXH3_128bits_digest(&state));
+}
+
+// ---------------------------------------------------------------- in pieces
+
+struct sli_hasher {
+    XXH3_state_t state; // asks for 64-byte alignment
+};
+
+sli_hasher *sli_hasher_new(void)
+{
+    sli_hasher *hasher = sl_alloc_aligned(SLI_TAG_BASE, sizeof *hasher);
+    if (hasher != NULL) {
+        XXH3_INITSTATE(&hasher->state);
+        (void)XXH3_128bits_reset(&hasher->state); // these fail for NULL only
+    }
+    return hasher;
+}
+
+void sli_hasher_add(sli_hasher *hasher, const void *data, size_t size)
+{
+    (void)XXH3_128bits_update(&hasher->state, data, size);
+}
+
+sli_hash128 sli_hasher_end(sli_hasher *hasher)
+{
+    sli_hash128 hash = hash128(XXH3_128bits_digest(&hasher->state));
+    sl_free(hasher);
+    return hash;
 }

@@ -12,6 +12,12 @@ uint64_t sli_hash64(const void *data, size_t size);
 sli_hash128 sli_hash128_of(const void *data, size_t size);
 /// Chained: XXH3-128 of previous.low and previous.high, little-endian, followed by data.
 sli_hash128 sli_hash128_chain(sli_hash128 previous, const void *data, size_t size);
+/// sli_hash128_of over bytes that come in pieces.
+typedef struct sli_hasher sli_hasher;
+sli_hasher *sli_hasher_new(void); ///< NULL without memory
+void sli_hasher_add(sli_hasher *hasher, const void *data, size_t size);
+sli_hash128 sli_hasher_end(SL_TAKES sli_hasher *hasher); ///< of all that was added
+
 /// Mixes an integer well (splitmix64's finaliser, Steele et al. 2014).
 static inline uint64_t sli_mix64(uint64_t x)
 {

@@ -34,6 +34,23 @@ SL_TEST(hash_chain_is_the_hash_of_both, "")
     }
 }
 
+SL_TEST(hash_of_pieces_is_the_hash_of_the_whole, "")
+{
+    char all[4000];
+    for (size_t i = 0; i < sizeof all; i++) {
+        all[i] = (char)(i * 37 >> 2);
+    }
+    for (size_t piece = 1; piece < sizeof all; piece = piece * 3 + 1) {
+        sli_hasher *hasher = sli_hasher_new();
+        assert_non_null(hasher);
+        for (size_t at = 0; at < sizeof all; at += piece) {
+            sli_hasher_add(hasher, all + at, at + piece < sizeof all ? piece : sizeof all - at);
+        }
+        sli_hash128 a = sli_hasher_end(hasher), b = sli_hash128_of(all, sizeof all);
+        assert_true(a.low == b.low && a.high == b.high);
+    }
+}
+
 SL_TEST(hash_sees_every_bit, "")
 {
     unsigned char data[300] = {0};

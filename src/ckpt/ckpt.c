@@ -187,3 +187,8 @@ const char *sli_ckpt_tail(const sli_ckpt *ckpt)
 {
     return ckpt->tail;
 }
+
+void sli_ckpt_work_dir(const sli_ckpt *ckpt, sli_str *out)
+{
+    sli_str_printf(out, "%s/work/%06" PRId64, ckpt->dir, ckpt->generation);
+}

@@ -15,6 +15,7 @@
 ///     DIR/delta/000001-000000042   state delta of a group
 ///     DIR/outbox/000001-000000042-UID
 ///     DIR/snap/000000040/          a snapshot: SECTIONS.json with hashes, and a file a section
+///     DIR/work/000001/             scratch of a generation, removed at the next start
 ///
 /// Thread: driver, except where said. After a failed sync everything here fails with SL_E_IO,
 /// SL_ACT_STOP_JOB.
@@ -157,6 +158,12 @@ sl_code sli_snapshot_create(sli_snapshot **out, sli_ckpt *ckpt, int64_t group, s
 /// Adds a section: written and synced. Names [A-Za-z0-9_./-]+, at most one '/'. Thread: any, one at
 /// a time.
 sl_code sli_snapshot_add(sli_snapshot *snapshot, const char *name, sl_bytes content, sl_error *err);
+/// Moves a directory of files (`from`, on the checkpoint's filesystem) into the snapshot as
+/// sections NAME/FILE: each is synced and hashed, unless snapshot `previous` (0: none) has the same
+/// file under the same name. *bytes is the size of those it had not. After a failure the directory
+/// is the snapshot's. Thread: any, one at a time.
+sl_code sli_snapshot_adopt(sli_snapshot *snapshot, const char *name, const char *from,
+                           int64_t previous, int64_t *bytes, sl_error *err);
 /// Publishes it by one rename that does not replace, and syncs the directory. When it is there
 /// already, made by a newer driver, that is as good. Then older snapshots go (the newest two stay),
 /// and the deltas that the older of the two covers. Takes `snapshot`. Thread: any, one snapshot at
@@ -169,9 +176,17 @@ void sli_snapshot_discard(SL_TAKES sli_snapshot *snapshot); ///< accepts NULL
 sl_code sli_snapshot_newest(sli_ckpt *ckpt, int64_t *group, sl_error *err);
 sl_code sli_snapshot_read(sli_ckpt *ckpt, int64_t group, const char *name, sli_buffer **out,
                           sl_error *err);
+/// The path of a section, or of a directory of sections; appended to `out`.
+void sli_snapshot_path(const sli_ckpt *ckpt, int64_t group, const char *name, sli_str *out);
 /// Section names of a snapshot, in order. Calls `each`.
 sl_code sli_snapshot_sections(sli_ckpt *ckpt, int64_t group, sli_list_fn each, void *ctx,
                               sl_error *err);
+
+// ---------------------------------------------------------------- scratch
+
+/// Appends the name of this generation's directory for files that needn't outlive the process. The
+/// caller makes it, and removes it; what is left is removed by a later generation's sweep.
+void sli_ckpt_work_dir(const sli_ckpt *ckpt, sli_str *out);
 
 // ---------------------------------------------------------------- looking from outside (status,
 // validate): no lock taken

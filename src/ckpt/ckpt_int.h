@@ -2,8 +2,8 @@
 /// itself.
 ///
 /// Reading order: frame.c (bytes) · names.c · segment.c · chain.c (reading the log) · ckpt.c
-/// · open.c · log.c (writing it) · wal_past.c, wal_carry.c and wal.c · group_file.c · snapshot.c
-/// and snapshot_read.c · manifest.c · inspect.c.
+/// · open.c · log.c (writing it) · wal_past.c, wal_carry.c and wal.c · group_file.c · snapshot.c,
+/// snapshot_adopt.c and snapshot_read.c · manifest.c · inspect.c.
 #pragma once
 
 #include <inttypes.h>
@@ -292,6 +292,44 @@ sl_code sli_segment_write(sli_ckpt *ckpt, sli_file *file, int64_t end, sli_str *
                           int64_t *prewritten, sl_error *err);
 /// Reads a file into a shared buffer.
 sl_code sli_buffer_read(sl_env *env, const char *path, sli_buffer **out, sl_error *err);
+
+/// Size and XXH3-128 of a file, read a piece at a time.
+sl_code sli_file_hash(sli_file *file, int64_t *size, char hash[33], sl_error *err);
+
+// ---------------------------------------------------------------- snapshots (snapshot.c,
+// snapshot_adopt.c, snapshot_read.c)
+
+struct sli_snapshot {
+    sli_ckpt *ckpt;
+    int64_t group;
+    sli_ckpt_path temp; ///< its directory
+    sl_arena *arena;
+    sli_str list;       ///< SECTIONS.json so far
+    const char **names; ///< of sections, to find repeats
+    const char **dirs;  ///< directories below temp, to sync
+    int64_t n, n_dirs, capacity;
+};
+/// [A-Za-z0-9_./-]+ with at most one '/', and parts that are names; *slash as strchr gives it.
+bool sli_section_is_good(const char *name, const char **slash);
+/// Lists a section that is written and synced.
+sl_code sli_snapshot_note(sli_snapshot *snapshot, const char *name, int64_t size, const char *hash,
+                          sl_error *err);
+/// A directory below the snapshot's, to be synced before it is published. `dir` is in the arena.
+sl_code sli_snapshot_note_dir(sli_snapshot *snapshot, const char *dir, sl_error *err);
+
+typedef struct sli_section {
+    sl_text name;
+    int64_t size;
+    sl_text hash;
+} sli_section;
+/// SECTIONS.json in memory.
+typedef struct sli_sections {
+    char *bytes;        ///< sl_free
+    sli_section *items; ///< in the arena
+    int64_t n;
+} sli_sections;
+sl_code sli_sections_read(sli_sections *out, sl_env *env, const char *dir, const char *job_id,
+                          int64_t group, sl_arena *arena, sl_error *err);
 
 /// MANIFEST.json shows the graph of the last run. Its job id never changes, so whoever replaces it
 /// last does no harm. (ckpt.c)

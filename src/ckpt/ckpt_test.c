@@ -485,6 +485,92 @@ SL_TEST(ckpt_keeps_two_snapshots_and_the_deltas_after_the_older, "")
     bench_free(&b);
 }
 
+// ---------------------------------------------------------------- adopted files
+
+static void put_file(sl_env *env, const char *dir, const char *name, const char *text)
+{
+    char path[700];
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    assert_int_equal(sli_env_mkdirs(env, dir, NULL), SL_OK);
+    assert_int_equal(sli_env_write_file(env, path, text, strlen(text), NULL), SL_OK);
+}
+
+/// Snapshot of `group` from a directory; the bytes that were new.
+static int64_t adopt(sli_ckpt *ckpt, int64_t group, const char *dir, int64_t previous)
+{
+    sli_snapshot *s = NULL;
+    int64_t bytes = 0;
+    sl_error err = SL_ERROR_INIT;
+    assert_int_equal(sli_snapshot_create(&s, ckpt, group, NULL), SL_OK);
+    assert_int_equal(sli_snapshot_add(s, "meta", (sl_bytes){0}, NULL), SL_OK);
+    if (sli_snapshot_adopt(s, "files", dir, previous, &bytes, &err) != SL_OK) {
+        fail_msg("%s", err.text);
+    }
+    assert_int_equal(sli_snapshot_publish(s, NULL), SL_OK);
+    return bytes;
+}
+
+/// The file of the snapshot, with a second name in a new directory.
+static void link_file(sl_env *env, const char *home, const char *name, const char *to)
+{
+    char from[700], path[700];
+    (void)snprintf(from, sizeof from, "%s/ck/snap/000000001/files/%s", home, name);
+    (void)snprintf(path, sizeof path, "%s/%s", to, name);
+    assert_int_equal(sli_env_mkdirs(env, to, NULL), SL_OK);
+    assert_int_equal(sli_env_link(env, from, path, NULL), SL_OK);
+}
+
+SL_TEST(ckpt_adopted_files_are_hashed_once, "")
+{
+    sl_env *env = NULL;
+    const char *home = slt_temp_dir();
+    char dir[600], ck[600];
+    sli_buffer *buffer = NULL;
+    int64_t group = 0;
+    (void)snprintf(dir, sizeof dir, "%s/one", home);
+    (void)snprintf(ck, sizeof ck, "%s/ck", home);
+    assert_int_equal(sli_env_posix(&env, NULL), SL_OK);
+    sli_ckpt *ckpt = open_begun(env, ck);
+    seal(ckpt, 1);
+    seal(ckpt, 2);
+    put_file(env, dir, "000001.sst", "same");
+    put_file(env, dir, "000002.sst", "named as before");
+    put_file(env, dir, "CURRENT", "1");
+    assert_int_equal(adopt(ckpt, 1, dir, 0), 4 + 15 + 1);
+
+    link_file(env, home, "000001.sst", dir);
+    put_file(env, dir, "000002.sst", "another file under the old name");
+    put_file(env, dir, "000003.sst", "new");
+    put_file(env, dir, "CURRENT", "2");
+    assert_int_equal(adopt(ckpt, 2, dir, 1), 31 + 3 + 1);
+    assert_int_equal(sli_snapshot_newest(ckpt, &group, NULL), SL_OK);
+    assert_int_equal(group, 2);
+    assert_int_equal(sli_snapshot_read(ckpt, 2, "files/000001.sst", &buffer, NULL), SL_OK);
+    assert_memory_equal(sli_buffer_bytes(buffer), "same", 4);
+    sli_buffer_unref(buffer);
+    sli_ckpt_close(ckpt);
+    sli_env_free(env);
+}
+
+SL_TEST(ckpt_work_of_older_generations_is_swept, "")
+{
+    bench b = bench_new(NULL);
+    sli_str dir = SLI_STR_INIT;
+    sli_ckpt *ckpt = open_begun(b.env, "ck");
+    sli_ckpt_work_dir(ckpt, &dir);
+    SL_CHECK_TEXT(dir.data, "ck/work/000001");
+    put_file(b.env, "ck/work/000001/state", "000001.sst", "scratch");
+    assert_int_equal(sli_ckpt_sweep(ckpt, (const char *[]){NULL}, NULL), SL_OK);
+    check_names(&b, "ck/work/000001/state", "000001.sst "); // its own
+    sli_ckpt_close(ckpt);
+    ckpt = open_begun(b.env, "ck");
+    assert_int_equal(sli_ckpt_sweep(ckpt, (const char *[]){NULL}, NULL), SL_OK);
+    check_names(&b, "ck/work", "");
+    sli_ckpt_close(ckpt);
+    sli_str_reset(&dir);
+    bench_free(&b);
+}
+
 SL_TEST(ckpt_snapshot_that_is_there_is_as_good, "")
 {
     bench b = bench_new(NULL);

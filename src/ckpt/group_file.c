@@ -262,6 +262,13 @@ static bool snapshot_is_passing(const sweeping *sweep, const char *name, bool *t
     return sli_name_is_passing(name, &generation) && generation < sweep->ckpt->generation;
 }
 
+static bool work_is_stale(const sweeping *sweep, const char *name, bool *tree)
+{
+    int64_t generation;
+    *tree = true;
+    return sli_name_is_generation(name, &generation) && generation < sweep->ckpt->generation;
+}
+
 /// Segments that nobody finished, or that this driver's BEGIN does not name.
 static bool wal_is_stale(const sweeping *sweep, const char *name, bool *tree)
 {
@@ -298,11 +305,9 @@ sl_code sli_ckpt_sweep(sli_ckpt *ckpt, const char *const *named, sl_error *err)
     static const struct {
         const char *folder;
         bool (*goes)(const sweeping *sweep, const char *name, bool *tree);
-    } all[] = {{"delta", group_file_is_stale},
-               {"outbox", group_file_is_stale},
-               {"snap", snapshot_is_passing},
-               {"wal", wal_is_stale},
-               {"", manifest_is_stale}};
+    } all[] = {{"delta", group_file_is_stale}, {"outbox", group_file_is_stale},
+               {"snap", snapshot_is_passing},  {"wal", wal_is_stale},
+               {"work", work_is_stale},        {"", manifest_is_stale}};
     sl_code rc = SL_OK;
     for (size_t i = 0; rc == SL_OK && i < sizeof all / sizeof *all; i++) {
         sweeping sweep = {.ckpt = ckpt, .folder = all[i].folder, .named = named};

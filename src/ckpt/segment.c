@@ -88,6 +88,30 @@ sl_code sli_segment_write(sli_ckpt *ckpt, sli_file *file, int64_t end, sli_str *
     return rc;
 }
 
+sl_code sli_file_hash(sli_file *file, int64_t *size, char hash[33], sl_error *err)
+{
+    enum { PIECE = 1 << 20 };
+    sli_hasher *hasher = sli_hasher_new();
+    char *piece = sl_alloc(SLI_TAG_CKPT, PIECE);
+    sl_code rc =
+        hasher != NULL && piece != NULL ? SL_OK : sl_error_nomem(err, PIECE, "a file's hash");
+    size_t n = PIECE;
+    int64_t at = 0;
+    for (; rc == SL_OK && n == PIECE; at += (int64_t)n) {
+        n = 0;
+        rc = sli_file_read_at(file, at, piece, PIECE, &n, err);
+        if (rc == SL_OK) {
+            sli_hasher_add(hasher, piece, n);
+        }
+    }
+    if (hasher != NULL) {
+        sli_hash_text(sli_hasher_end(hasher), hash);
+    }
+    *size = at;
+    sl_free(piece);
+    return rc;
+}
+
 sl_code sli_buffer_read(sl_env *env, const char *path, sli_buffer **out, sl_error *err)
 {
     sli_file *file = NULL;

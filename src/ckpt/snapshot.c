@@ -2,17 +2,6 @@
 /// older things go.
 #include "ckpt/ckpt_int.h"
 
-struct sli_snapshot {
-    sli_ckpt *ckpt;
-    int64_t group;
-    sli_ckpt_path temp; ///< its directory
-    sl_arena *arena;
-    sli_str list;       ///< SECTIONS.json so far
-    const char **names; ///< of sections, to find repeats
-    const char **dirs;  ///< directories below temp, to sync
-    int64_t n, n_dirs, capacity;
-};
-
 static bool bug(const sli_snapshot *snapshot, const char *name)
 {
     return sli_env_bug(snapshot->ckpt->env, name);
@@ -80,7 +69,7 @@ void sli_snapshot_discard(sli_snapshot *snapshot)
 // ---------------------------------------------------------------- sections
 
 /// [A-Za-z0-9_./-]+ with at most one '/', and parts that are names.
-static bool section_is_good(const char *name, const char **slash)
+bool sli_section_is_good(const char *name, const char **slash)
 {
     *slash = strchr(name, '/');
     if (*slash == NULL) {
@@ -99,7 +88,11 @@ static bool section_is_good(const char *name, const char **slash)
 
 static sl_code lists_grow(sli_snapshot *snapshot, sl_error *err)
 {
-    if (snapshot->n < snapshot->capacity) {
+    if (snapshot->n == SLI_SECTIONS_MOST) {
+        return sl_error_set(err, SL_E_INVALID, "a snapshot has at most %d sections",
+                            SLI_SECTIONS_MOST);
+    }
+    if (snapshot->n < snapshot->capacity && snapshot->n_dirs < snapshot->capacity) {
         return SL_OK;
     }
     int64_t capacity = snapshot->capacity == 0 ? 64 : snapshot->capacity * 2;
@@ -119,6 +112,21 @@ static sl_code lists_grow(sli_snapshot *snapshot, sl_error *err)
     return SL_OK;
 }
 
+sl_code sli_snapshot_note(sli_snapshot *snapshot, const char *name, int64_t size, const char *hash,
+                          sl_error *err)
+{
+    SL_TRY(lists_grow(snapshot, err));
+    const char *copy = sl_arena_strdup(snapshot->arena, name);
+    if (copy == NULL) {
+        return sl_error_nomem(err, strlen(name), "a section's name");
+    }
+    sli_str_printf(&snapshot->list,
+                   "%s\n    {\"name\": \"%s\", \"size\": %" PRId64 ", \"hash\": \"%s\"}",
+                   snapshot->n == 0 ? "" : ",", name, size, hash);
+    snapshot->names[snapshot->n++] = copy;
+    return sli_str_check(&snapshot->list, "SECTIONS.json", err);
+}
+
 static bool is_listed(const char *const *names, int64_t n, const char *name)
 {
     for (int64_t i = 0; i < n; i++) {
@@ -127,6 +135,13 @@ static bool is_listed(const char *const *names, int64_t n, const char *name)
         }
     }
     return false;
+}
+
+sl_code sli_snapshot_note_dir(sli_snapshot *snapshot, const char *dir, sl_error *err)
+{
+    SL_TRY(lists_grow(snapshot, err));
+    snapshot->dirs[snapshot->n_dirs++] = dir;
+    return SL_OK;
 }
 
 static sl_code make_dir_of(sli_snapshot *snapshot, const char *name, const char *slash,
@@ -144,8 +159,7 @@ static sl_code make_dir_of(sli_snapshot *snapshot, const char *name, const char 
         return SL_OK;
     }
     SL_TRY(sli_env_mkdirs(snapshot->ckpt->env, dir, err));
-    snapshot->dirs[snapshot->n_dirs++] = dir;
-    return SL_OK;
+    return sli_snapshot_note_dir(snapshot, dir, err);
 }
 
 static sl_code file_write(sli_snapshot *snapshot, const char *name, sl_bytes content, sl_error *err)
@@ -168,27 +182,15 @@ static sl_code file_write(sli_snapshot *snapshot, const char *name, sl_bytes con
 static sl_code add(sli_snapshot *snapshot, const char *name, sl_bytes content, sl_error *err)
 {
     const char *slash;
-    if (!section_is_good(name, &slash) || is_listed(snapshot->names, snapshot->n, name)) {
+    if (!sli_section_is_good(name, &slash) || is_listed(snapshot->names, snapshot->n, name)) {
         return sl_error_set(err, SL_E_INVALID,
                             "\"%s\" is there already or can't be a section's name", name);
-    }
-    if (snapshot->n == SLI_SECTIONS_MOST) {
-        return sl_error_set(err, SL_E_INVALID, "a snapshot has at most %d sections",
-                            SLI_SECTIONS_MOST);
-    }
-    SL_TRY(lists_grow(snapshot, err));
-    const char *copy = sl_arena_strdup(snapshot->arena, name);
-    if (copy == NULL) {
-        return sl_error_nomem(err, strlen(name), "a section's name");
     }
     SL_TRY(make_dir_of(snapshot, name, slash, err));
     SL_TRY(file_write(snapshot, name, content, err));
     char hash[33];
     sli_hash_text(sli_hash128_of(content.data, content.size), hash);
-    sli_str_printf(&snapshot->list, "%s\n    {\"name\": \"%s\", \"size\": %zu, \"hash\": \"%s\"}",
-                   snapshot->n == 0 ? "" : ",", name, content.size, hash);
-    snapshot->names[snapshot->n++] = copy;
-    return sli_str_check(&snapshot->list, "SECTIONS.json", err);
+    return sli_snapshot_note(snapshot, name, (int64_t)content.size, hash, err);
 }
 
 sl_code sli_snapshot_add(sli_snapshot *snapshot, const char *name, sl_bytes content, sl_error *err)

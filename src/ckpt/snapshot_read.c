@@ -3,19 +3,6 @@
 
 #include <stdlib.h>
 
-typedef struct section {
-    sl_text name;
-    int64_t size;
-    sl_text hash;
-} section;
-
-/// SECTIONS.json in memory.
-typedef struct sections {
-    char *bytes;    ///< sl_free
-    section *items; ///< in the arena
-    int64_t n;
-} sections;
-
 // ---------------------------------------------------------------- which are there
 
 static int newest_first(const void *a, const void *b)
@@ -57,7 +44,7 @@ static bool parse_head(sl_text *at, const char *job_id, int64_t group)
            sli_text_until(at, ",\n  \"sections\": [", &generation);
 }
 
-static bool parse_section(sl_text *at, section *out)
+static bool parse_section(sl_text *at, sli_section *out)
 {
     sl_text size;
     return sli_text_skip(at, "\n    {\"name\": \"") &&
@@ -68,7 +55,7 @@ static bool parse_section(sl_text *at, section *out)
 }
 
 static sl_code parse(sl_text at, const char *path, const char *job_id, int64_t group,
-                     sl_arena *arena, sections *out, sl_error *err)
+                     sl_arena *arena, sli_sections *out, sl_error *err)
 {
     int64_t most = 1;
     for (size_t i = 0; i < at.size; i++) {
@@ -89,12 +76,12 @@ static sl_code parse(sl_text at, const char *path, const char *job_id, int64_t g
                                path, group);
 }
 
-static sl_code sections_read(sections *out, sl_env *env, const char *dir, const char *job_id,
-                             int64_t group, sl_arena *arena, sl_error *err)
+sl_code sli_sections_read(sli_sections *out, sl_env *env, const char *dir, const char *job_id,
+                          int64_t group, sl_arena *arena, sl_error *err)
 {
     sli_ckpt_path path;
     sli_ckpt_path_of(&path, dir, "snap/%09" PRId64 "/SECTIONS.json", group);
-    sections list = {0};
+    sli_sections list = {0};
     size_t size = 0;
     SL_TRY(sli_env_read_file(env, path.text, SLI_FILE_MOST_BYTES, &list.bytes, &size, err));
     sl_text body;
@@ -111,33 +98,74 @@ static sl_code sections_read(sections *out, sl_env *env, const char *dir, const 
     return SL_OK;
 }
 
-static sl_code section_read(sl_env *env, const char *dir, int64_t group, const section *s,
+static const char *section_path(sli_ckpt_path *out, const char *dir, int64_t group,
+                                const sli_section *s)
+{
+    return sli_ckpt_path_of(out, dir, "snap/%09" PRId64 "/%.*s", group, (int)s->name.size,
+                            s->name.data);
+}
+
+/// Whether bytes found at `path` are those that were listed.
+static sl_code section_fits(const sli_section *s, const char *path, int64_t size,
+                            const char hash[33], sl_error *err)
+{
+    if (size != s->size) {
+        return sl_error_set(err, SL_E_CORRUPT,
+                            "%s: ends at offset %" PRId64 ", it had %" PRId64 " bytes", path, size,
+                            s->size);
+    }
+    if (!sli_text_is(s->hash, hash)) {
+        return sl_error_set(err, SL_E_CORRUPT, "%s: offsets 0 to %" PRId64 " do not fit their hash",
+                            path, s->size);
+    }
+    return SL_OK;
+}
+
+static sl_code section_read(sl_env *env, const char *dir, int64_t group, const sli_section *s,
                             sli_buffer **out, sl_error *err)
 {
     sli_ckpt_path path;
-    sli_ckpt_path_of(&path, dir, "snap/%09" PRId64 "/%.*s", group, (int)s->name.size, s->name.data);
     sli_buffer *buffer = NULL;
-    SL_TRY(sli_buffer_read(env, path.text, &buffer, err));
     char hash[33];
-    sl_code rc = SL_OK;
-    if (sli_buffer_size(buffer) != s->size) {
-        rc = sl_error_set(err, SL_E_CORRUPT,
-                          "%s: ends at offset %" PRId64 ", it had %" PRId64 " bytes", path.text,
-                          sli_buffer_size(buffer), s->size);
-    } else {
-        sli_hash_text(sli_hash128_of(sli_buffer_bytes(buffer), (size_t)s->size), hash);
-        if (!sli_text_is(s->hash, hash)) {
-            rc = sl_error_set(err, SL_E_CORRUPT,
-                              "%s: offsets 0 to %" PRId64 " do not fit their hash", path.text,
-                              s->size);
-        }
-    }
+    SL_TRY(sli_buffer_read(env, section_path(&path, dir, group, s), &buffer, err));
+    sli_hash_text(sli_hash128_of(sli_buffer_bytes(buffer), (size_t)sli_buffer_size(buffer)), hash);
+    sl_code rc = section_fits(s, path.text, sli_buffer_size(buffer), hash, err);
     if (rc != SL_OK) {
         sli_buffer_unref(buffer);
         return rc;
     }
     *out = buffer;
     return SL_OK;
+}
+
+/// A listed file that is not there: damage, unless the whole snapshot is being removed by another
+/// driver, which takes its name away first.
+static sl_code section_missing(sl_env *env, const char *dir, int64_t group, const sli_section *s,
+                               sl_error *err)
+{
+    sli_ckpt_path path;
+    sli_stat stat;
+    sli_ckpt_path_of(&path, dir, "snap/%09" PRId64 "/SECTIONS.json", group);
+    SL_TRY(sli_env_stat(env, path.text, &stat, err));
+    return sl_error_set(err, SL_E_CORRUPT, "%s: is missing (offset 0)",
+                        section_path(&path, dir, group, s));
+}
+
+/// Sections are as large as a disk store's files, so they are checked a piece at a time.
+static sl_code section_check(sl_env *env, const char *dir, int64_t group, const sli_section *s,
+                             sl_error *err)
+{
+    sli_ckpt_path path;
+    sli_file *file = NULL;
+    char hash[33];
+    int64_t size = 0;
+    sl_code rc = sli_file_open(env, section_path(&path, dir, group, s), SLI_READ, &file, err);
+    if (rc != SL_OK) {
+        return rc == SL_E_NOT_FOUND ? section_missing(env, dir, group, s, err) : rc;
+    }
+    rc = sli_file_hash(file, &size, hash, err);
+    sli_file_close(&file);
+    return rc == SL_OK ? section_fits(s, path.text, size, hash, err) : rc;
 }
 
 sl_code sli_snapshot_check(sl_env *env, const char *dir, const char *job_id, int64_t group,
@@ -147,16 +175,12 @@ sl_code sli_snapshot_check(sl_env *env, const char *dir, const char *job_id, int
     if (arena == NULL) {
         return sl_error_nomem(err, 4096, "a snapshot's sections");
     }
-    sections list = {0};
-    sl_code rc = sections_read(&list, env, dir, job_id, group, arena, err);
+    sli_sections list = {0};
+    sl_code rc = sli_sections_read(&list, env, dir, job_id, group, arena, err);
     int64_t total = 0;
     for (int64_t i = 0; rc == SL_OK && i < list.n; i++) {
-        sli_buffer *buffer = NULL;
-        rc = section_read(env, dir, group, &list.items[i], &buffer, err);
+        rc = section_check(env, dir, group, &list.items[i], err);
         total += list.items[i].size;
-        if (rc == SL_OK) {
-            sli_buffer_unref(buffer);
-        }
     }
     sl_free(list.bytes);
     sl_arena_free(arena);
@@ -180,8 +204,9 @@ static bool log_reaches_back(const sli_ckpt *ckpt, int64_t group)
 }
 
 static sl_code newest_that_fits(sli_ckpt *ckpt, const int64_t *groups, int64_t n, int64_t *chosen,
-                                sl_error *err)
+                                int64_t *damaged, sl_error *err)
 {
+    *damaged = 0;
     for (*chosen = 0; *chosen < n; (*chosen)++) {
         int64_t bytes, group = groups[*chosen];
         if (sli_env_bug(ckpt->env, "snapshot-unsynced")) {
@@ -201,6 +226,7 @@ static sl_code newest_that_fits(sli_ckpt *ckpt, const int64_t *groups, int64_t n
             }
             return rc;
         }
+        *damaged += rc == SL_E_CORRUPT;
         SLI_LOG(ckpt->log, SLI_ERROR, "ckpt", "snapshot %" PRId64 " is passed over: %s", group,
                 why.text);
     }
@@ -224,15 +250,17 @@ static sl_code put_aside(sli_ckpt *ckpt, int64_t group, sl_error *err)
 
 static sl_code newest(sli_ckpt *ckpt, sl_arena *arena, int64_t *group, sl_error *err)
 {
-    int64_t *groups, n, chosen;
+    int64_t *groups, n, chosen, damaged;
     SL_TRY(sli_snapshot_list(ckpt->env, ckpt->dir, arena, &groups, &n, err));
-    SL_TRY(newest_that_fits(ckpt, groups, n, &chosen, err));
+    SL_TRY(newest_that_fits(ckpt, groups, n, &chosen, &damaged, err));
     int64_t found = chosen < n ? groups[chosen] : 0;
-    if (!log_reaches_back(ckpt, found) || found < ckpt->chain.floor) {
+    // Deltas reach back to the older of two snapshots, which may share files.
+    if (!log_reaches_back(ckpt, found) || found < ckpt->chain.floor || damaged > 1) {
         if (chosen > 0) {
-            return sl_error_wrap(
-                err, SL_E_CORRUPT,
-                "snapshot %" PRId64 ", and the log does not reach back to an older one", groups[0]);
+            return sl_error_wrap(err, SL_E_CORRUPT,
+                                 "snapshot %" PRId64
+                                 ", and log and deltas do not reach back to an older one",
+                                 groups[0]);
         }
         return sl_error_set(err, SL_E_CORRUPT,
                             "%s/snap: the snapshot of group %" PRId64
@@ -273,9 +301,9 @@ sl_code sli_snapshot_read(sli_ckpt *ckpt, int64_t group, const char *name, sli_b
     if (arena == NULL) {
         return sl_error_nomem(err, 4096, "a snapshot's sections");
     }
-    sections list = {0};
-    sl_code rc = sections_read(&list, ckpt->env, ckpt->dir, ckpt->job_id, group, arena, err);
-    const section *found = NULL;
+    sli_sections list = {0};
+    sl_code rc = sli_sections_read(&list, ckpt->env, ckpt->dir, ckpt->job_id, group, arena, err);
+    const sli_section *found = NULL;
     for (int64_t i = 0; rc == SL_OK && i < list.n && found == NULL; i++) {
         found = sli_text_is(list.items[i].name, name) ? &list.items[i] : NULL;
     }
@@ -290,6 +318,11 @@ sl_code sli_snapshot_read(sli_ckpt *ckpt, int64_t group, const char *name, sli_b
     return sli_ckpt_verdict(ckpt, rc, err);
 }
 
+void sli_snapshot_path(const sli_ckpt *ckpt, int64_t group, const char *name, sli_str *out)
+{
+    sli_str_printf(out, "%s/snap/%09" PRId64 "/%s", ckpt->dir, group, name);
+}
+
 sl_code sli_snapshot_sections(sli_ckpt *ckpt, int64_t group, sli_list_fn each, void *ctx,
                               sl_error *err)
 {
@@ -297,8 +330,8 @@ sl_code sli_snapshot_sections(sli_ckpt *ckpt, int64_t group, sli_list_fn each, v
     if (arena == NULL) {
         return sl_error_nomem(err, 4096, "a snapshot's sections");
     }
-    sections list = {0};
-    sl_code rc = sections_read(&list, ckpt->env, ckpt->dir, ckpt->job_id, group, arena, err);
+    sli_sections list = {0};
+    sl_code rc = sli_sections_read(&list, ckpt->env, ckpt->dir, ckpt->job_id, group, arena, err);
     for (int64_t i = 0; rc == SL_OK && i < list.n; i++) {
         const char *name =
             sl_arena_printf(arena, "%.*s", (int)list.items[i].name.size, list.items[i].name.data);

@@ -146,6 +146,12 @@ static sl_code fault_remove(sl_env *env, const char *path, sl_error *err)
     return inner_of(env)->remove(env, path, err);
 }
 
+static sl_code fault_link(sl_env *env, const char *from, const char *to, sl_error *err)
+{
+    SL_TRY(strike(env, AT_PATH_LINK, err));
+    return inner_of(env)->link(env, from, to, err);
+}
+
 static sl_code fault_mkdirs(sl_env *env, const char *path, sl_error *err)
 {
     SL_TRY(strike(env, AT_DIR_MAKE, err));
@@ -270,6 +276,7 @@ static void fill_table(sli_env_ops *ops)
     ops->stat = fault_stat;
     ops->rename = fault_rename;
     ops->remove = fault_remove;
+    ops->link = fault_link;
     ops->mkdirs = fault_mkdirs;
     ops->remove_dir = fault_remove_dir;
     ops->sync_dir = fault_sync_dir;

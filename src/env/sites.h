@@ -27,6 +27,7 @@ typedef enum sli_site_kind {
     X(PATH_STAT, "path.stat", SWITCH)                                                              \
     X(PATH_RENAME, "path.rename", SWITCH)                                                          \
     X(PATH_REMOVE, "path.remove", SWITCH)                                                          \
+    X(PATH_LINK, "path.link", SWITCH)                                                              \
     X(DIR_MAKE, "dir.make", SWITCH)                                                                \
     X(DIR_REMOVE, "dir.remove", SWITCH)                                                            \
     X(DIR_SYNC, "dir.sync", SWITCH)                                                                \

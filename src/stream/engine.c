@@ -61,8 +61,21 @@ const sl_option sli_engine_options[] = {
     {.name = "state.store",
      .type = SL_OPT_CHOICE,
      .fallback = "memory",
-     .choices = "memory",
-     .text = "Where keyed state lives."},
+     .choices = "memory|rocksdb",
+     .text =
+         "Where keyed state lives: memory, or files of RocksDB, for more than memory (needs the "
+         "module state_rocksdb). It may change at any start."},
+    {.name = "state.memory",
+     .type = SL_OPT_SIZE,
+     .fallback = "0",
+     .low = "0",
+     .text =
+         "What the rocksdb store keeps in memory, as a part of `memory`; 0: a quarter of it. At "
+         "least 1MiB."},
+    {.name = "modules",
+     .type = SL_OPT_TEXT,
+     .text = "Directory of loadable modules; default: SLUICE_MODULES, else sluice/ beside the "
+             "library."},
     {0},
 };
 
@@ -158,33 +171,6 @@ static sl_code open_inputs(sli_engine *engine, sl_error *err)
         if (sli_node_url(node) != NULL || sli_node_queue(node) != NULL) {
             SL_TRY(open_input(engine, node, err));
         }
-    }
-    return SL_OK;
-}
-
-sl_code sli_engine_open_state(sli_engine *engine, sl_error *err)
-{
-    if (engine->store != NULL) {
-        engine->store->ops->close(engine->store);
-        engine->store = NULL;
-    }
-    for (int32_t i = 0; i < engine->n_deltas; i++) {
-        sl_free(engine->deltas[i].path);
-    }
-    engine->n_deltas = 0;
-    engine->delta_bytes = 0;
-    for (int32_t i = 0; i < engine->graph->n_nodes; i++) {
-        sl_stream *node = engine->graph->nodes[i];
-        const sli_table_info *info = sli_node_state(node);
-        if (info == NULL) {
-            continue;
-        }
-        if (engine->store == NULL) {
-            sli_state_env env = {engine->world, engine->env.runtime->budget};
-            SL_TRY(sli_store_memory.open(&engine->store, &env, err));
-        }
-        SL_TRY(engine->store->ops->table(engine->store, info, &node->table, err));
-        node->store = engine->store;
     }
     return SL_OK;
 }
@@ -647,12 +633,8 @@ void sli_engine_close(sli_engine *engine)
     close_sinks(engine);
     close_nodes(engine);
     sli_ingest_free(engine->ingest);
-    if (engine->store != NULL) {
-        engine->store->ops->close(engine->store);
-    }
-    for (int32_t i = 0; i < engine->n_deltas; i++) {
-        sl_free(engine->deltas[i].path);
-    }
+    sli_state_close(engine);
+    sli_deltas_forget(engine, INT64_MAX);
     sl_free(engine->deltas);
     sli_ckpt_close(engine->ckpt);
     if (engine->signal != NULL) {

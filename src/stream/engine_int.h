@@ -122,7 +122,8 @@ struct sli_engine {
     int32_t n_inputs;
     sl_rdd **made; ///< by node: RDDs of the running epoch; NULL between epochs
     sli_store *store;
-    bool has_state;
+    bool snapshot_is_foreign; ///< the newest snapshot is another store's: the compactor can't go on
+                              ///< from it
 
     int64_t now_us; ///< mono time as read last: one reading serves what happens together
     int64_t epoch;  ///< the last one run
@@ -165,9 +166,27 @@ struct sli_engine {
     sli_metric *series[SLI_N_ENGINE_METRICS];
 };
 
-// engine.c
+// store.c
 /// (Re)opens the state store, empty, with the tables of all stateful nodes.
-sl_code sli_engine_open_state(sli_engine *engine, sl_error *err);
+sl_code sli_state_open(sli_engine *engine, sl_error *err);
+void sli_state_close(sli_engine *engine);
+/// The store's name when snapshots consist of its own files, else "".
+const char *sli_state_files(const sli_engine *engine);
+/// Whether the state after a group must be kept when the group is closed, for a snapshot of it: the
+/// compactor can't make it from the last one.
+bool sli_state_must_keep(const sli_engine *engine);
+/// Keeps it, beside the store. The group has just been closed.
+sl_code sli_state_keep(sli_engine *engine, int64_t group, sl_error *err);
+/// What was kept becomes part of the snapshot. *bytes: of what the snapshot before has not. Thread:
+/// any.
+sl_code sli_state_adopt(const sli_engine *engine, sli_snapshot *snapshot, int64_t group,
+                        int64_t previous, int64_t *bytes, sl_error *err);
+/// Removes what was kept of a group, if anything.
+void sli_state_forget(const sli_engine *engine, int64_t group);
+/// The base from a snapshot that holds files of the store `writer`.
+sl_code sli_state_restore(sli_engine *engine, int64_t group, const char *writer, sl_error *err);
+
+// engine.c
 sl_code sli_engine_fail(sli_engine *engine, sl_code rc, const sl_error *err);
 
 // recover.c
@@ -218,10 +237,13 @@ sl_code sli_groups_step(sli_engine *engine, bool *moved, sl_error *err);
 sl_code sli_group_finish(sli_engine *engine, const sli_sealed *sealed, sl_error *err);
 
 // snapshot.c
-bool sli_snapshot_is_due(const sli_engine *engine);
-sl_code sli_positions_put(sli_engine *engine, sli_str *out, sl_error *err);
+/// If a snapshot is due, takes what only now is the state after the group: positions, and the base
+/// of a store on disk. The group has just been closed.
+sl_code sli_snapshot_prepare(sli_engine *engine, sli_group *group, sl_error *err);
 sl_code sli_compaction_start(sli_engine *engine, sli_group *group, sl_error *err);
 sl_code sli_compaction_step(sli_engine *engine, sl_error *err);
+/// Deltas up to a group are no longer the engine's.
+void sli_deltas_forget(sli_engine *engine, int64_t group);
 sl_code sli_delta_remember(sli_engine *engine, int64_t group, const char *path, int64_t bytes,
                            sl_error *err);
 sl_code sli_positions_load(sli_engine *engine, int64_t group, sl_error *err);

@@ -380,11 +380,7 @@ static sl_code complete_group(sli_engine *engine, sli_group *group, sl_error *er
         return SL_OK;
     }
     group->number = engine->next_group++;
-    if (engine->ckpt != NULL && sli_snapshot_is_due(engine)) {
-        SL_TRY(sli_positions_put(engine, &group->positions, err));
-        group->snapshot_due = true;
-    }
-    return SL_OK;
+    return engine->ckpt == NULL ? SL_OK : sli_snapshot_prepare(engine, group, err);
 }
 
 static void append_pending(sli_engine *engine, sli_group *group)

@@ -208,7 +208,8 @@ static bool delta_applies(const sli_engine *engine, int64_t group, int64_t snaps
 static sl_code restore_state(sli_engine *engine, const record *log, int64_t *snapshot,
                              int64_t *epoch, int64_t *time_us, sl_error *err)
 {
-    SL_TRY(sli_engine_open_state(engine, err));
+    sli_deltas_forget(engine, INT64_MAX);
+    SL_TRY(sli_state_open(engine, err));
     SL_TRY(sli_snapshot_load(engine, snapshot, epoch, time_us, err));
     for (int32_t g = 0; g < log->n_sealed; g++) {
         if (delta_applies(engine, log->sealed[g].group, *snapshot)) {

@@ -3,10 +3,11 @@
 // The compactor reads the newest snapshot and the deltas after it, and writes the next snapshot, a
 // 16th of each table at a time; it never looks at the live state, so nothing is copied or locked.
 // Source positions are taken by the driver when the group is closed, because only then they are
-// those of that group.
+// those of that group. So are the files of a store on disk (store.c): then the compactor has
+// nothing to compact, and makes those files the snapshot.
 //
-// Sections: "meta" (group, epoch, batch time) · "sources" (uid, position)* · "UID/part-NN.arrow"
-// per table.
+// Sections: "meta" (group, epoch, batch time, store) · "sources" (uid, position)* ·
+// "UID/part-NN.arrow" per table, or "state.STORE/" with the store's files.
 #include "stream/engine_int.h"
 
 #include <stdio.h>
@@ -18,7 +19,9 @@ struct sli_compaction {
     sli_str positions;
     char **paths; ///< deltas after `previous`, up to `group`
     int32_t n_paths;
-    int64_t bytes; ///< of all sections
+    bool kept;         ///< the state was kept when the group was closed
+    const char *files; ///< of which store; "" for Arrow parts
+    int64_t bytes;     ///< what it cost: of all sections that are new
     int64_t begun_us, done_us;
     sl_code rc;
     sl_error error;
@@ -48,9 +51,34 @@ sl_code sli_delta_remember(sli_engine *engine, int64_t group, const char *path, 
     return SL_OK;
 }
 
-bool sli_snapshot_is_due(const sli_engine *engine)
+void sli_deltas_forget(sli_engine *engine, int64_t group)
 {
-    if (engine->compaction != NULL || engine->n_deltas == 0) {
+    int32_t n = 0;
+    while (n < engine->n_deltas && engine->deltas[n].group <= group) {
+        engine->delta_bytes -= engine->deltas[n].bytes;
+        sl_free(engine->deltas[n].path);
+        n++;
+    }
+    if (n > 0) {
+        memmove(engine->deltas, engine->deltas + n,
+                (size_t)(engine->n_deltas - n) * sizeof *engine->deltas);
+        engine->n_deltas -= n;
+    }
+}
+
+/// One at a time, from the closing of its group on.
+static bool is_under_way(const sli_engine *engine)
+{
+    bool found = engine->compaction != NULL;
+    for (const sli_group *group = engine->pending; group != NULL && !found; group = group->next) {
+        found = group->snapshot_due;
+    }
+    return found;
+}
+
+static bool is_due(const sli_engine *engine)
+{
+    if (engine->n_deltas == 0 || is_under_way(engine)) {
         return false;
     }
     int64_t enough = engine->snapshot_bytes / 2 > engine->snapshot_every_bytes
@@ -59,7 +87,7 @@ bool sli_snapshot_is_due(const sli_engine *engine)
     return engine->delta_bytes >= enough || engine->n_deltas >= engine->snapshot_every_groups;
 }
 
-sl_code sli_positions_put(sli_engine *engine, sli_str *out, sl_error *err)
+static sl_code put_positions(sli_engine *engine, sli_str *out, sl_error *err)
 {
     for (int32_t i = 0; i < engine->n_inputs; i++) {
         sli_source *source = engine->inputs[i].source;
@@ -75,6 +103,41 @@ sl_code sli_positions_put(sli_engine *engine, sli_str *out, sl_error *err)
         }
     }
     return sli_str_check(out, "positions", err);
+}
+
+/// A snapshot that could not be written for lack of room is no reason to stop: the deltas stay, and
+/// it is tried again.
+static bool may_wait(sl_code rc)
+{
+    return rc == SL_E_NO_SPACE || rc == SL_E_NOMEM;
+}
+
+static void tell_put_off(const sli_engine *engine, int64_t group, const sl_error *why)
+{
+    SLI_LOG(engine->log, SLI_WARN, "stream", "snapshot of group %lld is put off: %s",
+            (long long)group, why->text);
+}
+
+sl_code sli_snapshot_prepare(sli_engine *engine, sli_group *group, sl_error *err)
+{
+    if (!is_due(engine)) {
+        return SL_OK;
+    }
+    SL_TRY(put_positions(engine, &group->positions, err));
+    if (sli_state_must_keep(engine)) {
+        sl_error why = SL_ERROR_INIT;
+        sl_code rc = sli_state_keep(engine, group->number, &why);
+        if (may_wait(rc)) {
+            tell_put_off(engine, group->number, &why);
+            return SL_OK;
+        }
+        if (rc != SL_OK) {
+            *err = why;
+            return rc;
+        }
+    }
+    group->snapshot_due = true;
+    return SL_OK;
 }
 
 // ---------------------------------------------------------------- the compactor
@@ -136,10 +199,14 @@ static sl_code compact_tables(sli_compaction *c, const sl_bytes *deltas, sl_erro
 static sl_code add_meta(sli_compaction *c, sl_error *err)
 {
     sli_str meta = {.tag = SLI_TAG_STREAM};
-    sli_put_u8(&meta, 1);
+    // Format 1 knows no stores' files: who reads only that must not take them for no state.
+    sli_put_u8(&meta, c->files[0] == '\0' ? 1 : 2);
     sli_put_i64(&meta, c->group);
     sli_put_i64(&meta, c->epoch);
     sli_put_i64(&meta, c->time_us);
+    if (c->files[0] != '\0') {
+        sli_put_text(&meta, c->files);
+    }
     sl_code rc = sli_str_check(&meta, "a snapshot's meta section", err);
     if (rc == SL_OK) {
         rc = sli_snapshot_add(c->snapshot, "meta", (sl_bytes){meta.data, meta.size}, err);
@@ -152,22 +219,31 @@ static sl_code add_meta(sli_compaction *c, sl_error *err)
     return rc;
 }
 
-static sl_code compact(sli_compaction *c, sl_error *err)
+/// All tables from the last snapshot and the deltas after it.
+static sl_code compact_deltas(sli_compaction *c, sl_error *err)
 {
     sli_buffer **buffers = sl_alloc_array(SLI_TAG_STREAM, (size_t)c->n_paths + 1, sizeof *buffers);
     sl_bytes *deltas = sl_alloc_array(SLI_TAG_STREAM, (size_t)c->n_paths + 1, sizeof *deltas);
     sl_code rc =
         buffers == NULL || deltas == NULL
             ? sl_error_nomem(err, (size_t)c->n_paths * sizeof *deltas, "a snapshot's deltas")
-            : add_meta(c, err);
-    if (rc == SL_OK) {
-        rc = read_deltas(c, buffers, deltas, err);
-    }
+            : read_deltas(c, buffers, deltas, err);
     if (rc == SL_OK) {
         rc = compact_tables(c, deltas, err);
     }
     unref_all(buffers, c->n_paths);
     sl_free(deltas);
+    return rc;
+}
+
+static sl_code compact(sli_compaction *c, sl_error *err)
+{
+    sl_code rc = add_meta(c, err);
+    if (rc == SL_OK) {
+        rc = c->kept
+                 ? sli_state_adopt(c->engine, c->snapshot, c->group, c->previous, &c->bytes, err)
+                 : compact_deltas(c, err);
+    }
     if (rc == SL_OK) {
         sli_snapshot *snapshot = c->snapshot;
         c->snapshot = NULL;
@@ -195,6 +271,9 @@ static void compaction_free(sli_compaction *c)
     sl_free(c->paths);
     sli_str_reset(&c->positions);
     sli_snapshot_discard(c->snapshot);
+    if (c->kept) {
+        sli_state_forget(c->engine, c->group);
+    }
     sl_free(c);
 }
 
@@ -221,9 +300,7 @@ static sl_code take_paths(sli_compaction *c, sl_error *err)
 
 sl_code sli_compaction_start(sli_engine *engine, sli_group *group, sl_error *err)
 {
-    if (engine->compaction != NULL) {
-        return SL_OK; // the one that runs covers less; the next group asks again
-    }
+    SL_ASSERT(engine->compaction == NULL, "a snapshot is due only when none is under way");
     sli_compaction *c = sl_alloc_zero(SLI_TAG_STREAM, sizeof *c);
     if (c == NULL) {
         return sl_error_nomem(err, sizeof *c, "a snapshot");
@@ -233,9 +310,11 @@ sl_code sli_compaction_start(sli_engine *engine, sli_group *group, sl_error *err
     c->epoch = group->last_epoch;
     c->time_us = group->last_time_us;
     c->previous = engine->snapshot_group;
+    c->kept = sli_state_must_keep(engine);
+    c->files = sli_state_files(engine);
     c->positions = group->positions;
     group->positions = (sli_str){.tag = SLI_TAG_STREAM};
-    sl_code rc = take_paths(c, err);
+    sl_code rc = c->kept ? SL_OK : take_paths(c, err);
     if (rc == SL_OK) {
         rc = sli_snapshot_create(&c->snapshot, engine->ckpt, c->group, err);
     }
@@ -251,28 +330,6 @@ sl_code sli_compaction_start(sli_engine *engine, sli_group *group, sl_error *err
     }
     engine->compaction = c;
     return SL_OK;
-}
-
-/// Deltas that the published snapshot covers are no longer the engine's; ckpt/ removes them when no
-/// kept snapshot needs them.
-static void forget_deltas(sli_engine *engine, int64_t group)
-{
-    int32_t n = 0;
-    while (n < engine->n_deltas && engine->deltas[n].group <= group) {
-        engine->delta_bytes -= engine->deltas[n].bytes;
-        sl_free(engine->deltas[n].path);
-        n++;
-    }
-    memmove(engine->deltas, engine->deltas + n,
-            (size_t)(engine->n_deltas - n) * sizeof *engine->deltas);
-    engine->n_deltas -= n;
-}
-
-/// A snapshot that could not be written for lack of room is no reason to stop: the deltas stay, and
-/// it is tried again.
-static bool may_wait(sl_code rc)
-{
-    return rc == SL_E_NO_SPACE || rc == SL_E_NOMEM;
 }
 
 static void tell_snapshot(sli_engine *engine, const sli_compaction *c)
@@ -294,8 +351,9 @@ static void tell_snapshot(sli_engine *engine, const sli_compaction *c)
 
 static void note_snapshot(sli_engine *engine, const sli_compaction *c)
 {
-    forget_deltas(engine, c->group);
+    sli_deltas_forget(engine, c->group); // ckpt/ removes them when no kept snapshot needs them
     engine->snapshot_group = c->group;
+    engine->snapshot_is_foreign = false;
     engine->snapshot_bytes = c->bytes;
 }
 
@@ -312,8 +370,7 @@ sl_code sli_compaction_step(sli_engine *engine, sl_error *err)
         note_snapshot(engine, c);
     }
     if (rc != SL_OK && may_wait(rc)) {
-        SLI_LOG(engine->log, SLI_WARN, "stream", "snapshot of group %lld is put off: %s",
-                (long long)c->group, c->error.text);
+        tell_put_off(engine, c->group, &c->error);
         rc = SL_OK;
     } else if (rc != SL_OK) {
         *err = c->error;
@@ -366,8 +423,9 @@ static sl_code load_tables(sli_engine *engine, int64_t group, sl_error *err)
     return SL_OK;
 }
 
+/// *files: the store whose files the snapshot has, in the job arena; "" for Arrow parts.
 static sl_code load_meta(sli_engine *engine, int64_t group, int64_t *epoch, int64_t *time_us,
-                         sl_error *err)
+                         const char **files, sl_error *err)
 {
     sli_buffer *bytes = NULL;
     SL_TRY(sli_snapshot_read(engine->ckpt, group, "meta", &bytes, err));
@@ -377,8 +435,12 @@ static sl_code load_meta(sli_engine *engine, int64_t group, int64_t *epoch, int6
     int64_t of = sli_get_i64(&r);
     *epoch = sli_get_i64(&r);
     *time_us = sli_get_i64(&r);
+    *files = format == 2 ? sli_get_text(&r, engine->job_arena) : "";
     sl_code rc = sli_reader_done(&r, "snapshot section meta", err);
-    if (rc == SL_OK && (format != 1 || of != group)) {
+    if (rc == SL_OK && *files == NULL) {
+        rc = sl_error_nomem(err, 16, "a state store's name");
+    }
+    if (rc == SL_OK && (format < 1 || format > 2 || of != group)) {
         rc = sl_error_set(err, SL_E_INCOMPATIBLE,
                           "snapshot of group %lld has a meta section of format %u for group %lld",
                           (long long)group, format, (long long)of);
@@ -442,12 +504,15 @@ sl_code sli_snapshot_load(sli_engine *engine, int64_t *group, int64_t *epoch, in
 {
     *group = *epoch = *time_us = 0;
     engine->snapshot_bytes = 0;
+    engine->snapshot_is_foreign = false;
     if (engine->ckpt != NULL) {
         SL_TRY(sli_snapshot_newest(engine->ckpt, group, err));
     }
     if (*group > 0) {
-        SL_TRY(load_meta(engine, *group, epoch, time_us, err));
-        SL_TRY(load_tables(engine, *group, err));
+        const char *files = "";
+        SL_TRY(load_meta(engine, *group, epoch, time_us, &files, err));
+        SL_TRY(files[0] != '\0' ? sli_state_restore(engine, *group, files, err)
+                                : load_tables(engine, *group, err));
     }
     engine->snapshot_group = *group;
     return SL_OK;

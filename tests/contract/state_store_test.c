@@ -1,0 +1,326 @@
+// The real program with its state in RocksDB: the same rows as with state in memory, byte for byte,
+// for any numbers of partitions; the store changed between two runs; killed at calls all over its
+// life; and modules, files and disks that are not as they should be.
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/hash.h"
+#include "contract/program.h"
+
+enum { OK = 0, JOB = 1, CONFIG = 3, INCOMPATIBLE = 4, LIVES = 6 };
+
+/// Sums by key; a key whose sum is a multiple of five goes, so that keys move in their slots.
+static const char summing_job[] =
+    "#include <sluice/sluice.h>\n"
+    "static sl_code add(const sl_args *args, const sl_update_call *call, sl_error *err)\n"
+    "{\n    (void)args; (void)err;\n"
+    "    const sl_column *old = sl_batch_column(call->states, 0);\n"
+    "    const sl_column *n = sl_batch_column(call->values, 0);\n"
+    "    for (int64_t i = 0; i < sl_batch_rows(call->keys); i++) {\n"
+    "        int64_t sum = call->had[i] ? sl_column_int64(old, i) : 0;\n"
+    "        for (int64_t r = call->values_from[i]; r < call->values_from[i + 1]; r++) {\n"
+    "            sum += sl_column_int64(n, r);\n"
+    "        }\n"
+    "        sl_builder_int64(call->out, 0, sum);\n"
+    "        call->keep[i] = sum % 5 != 0;\n"
+    "    }\n    return SL_OK;\n}\n"
+    "static const sl_update_fn add_fn = {sizeof(sl_update_fn), \"add\", \"sum int64\", 1, false, "
+    "add};\n"
+    "static void job(sl_graph *g)\n{\n"
+    "    sl_stream *rows = sl_stream_open(g, \"file:in?format=csv&schema=k string, n int64\");\n"
+    "    sl_stream *sums = sl_stream_update_state_by_key(sl_stream_uid(rows, \"rows\"), \"k\", "
+    "&add_fn, NULL);\n"
+    "    sl_stream_save(sl_stream_uid(sums, \"sums\"), \"file:out?format=csv\");\n"
+    "}\nSL_JOB(\"job\", job);\n";
+
+typedef struct place {
+    const char *dir;
+    char fault[96];
+    const char *modules; ///< a setting, or NULL
+    slt_program program;
+} place;
+
+static void place_init(place *p)
+{
+    if (!SLT_ROCKSDB) {
+        skip();
+    }
+    *p = (place){.dir = slt_temp_dir(), .fault = "SLUICE_TEST=none"};
+    slt_compile_job(p->dir, "summing", summing_job);
+}
+
+/// Each life finds one more file, of rows drawn from its number.
+static void feed(const place *p, int life)
+{
+    sli_rng rng = {(uint64_t)life};
+    char name[32], text[8192];
+    size_t size = 0;
+    for (int i = 0; i < 200; i++) {
+        size += (size_t)snprintf(text + size, sizeof text - size, "key-%d,%d\n",
+                                 (int)sli_rng_below(&rng, 120), (int)sli_rng_below(&rng, 4));
+    }
+    (void)snprintf(name, sizeof name, "%d.csv", life);
+    slt_put(slt_path(p->dir, "in"), name, text);
+}
+
+static int run(place *p, const char *store, const char *parallelism)
+{
+    char partitions[32], state_store[48];
+    (void)snprintf(partitions, sizeof partitions, "parallelism=%s", parallelism);
+    (void)snprintf(state_store, sizeof state_store, "state.store=%s", store);
+    const char *const argv[] = {"env",
+                                p->fault,
+                                slt_built("bin/sluice"),
+                                "run",
+                                "summing.so",
+                                "--interval",
+                                "10ms",
+                                "--checkpoint",
+                                "state",
+                                "--max-epochs",
+                                "3",
+                                "--conf",
+                                "snapshot.groups=1",
+                                "--conf",
+                                partitions,
+                                "--conf",
+                                state_store,
+                                p->modules == NULL ? NULL : "--conf",
+                                p->modules,
+                                NULL};
+    return slt_run(&p->program, p->dir, argv);
+}
+
+static void must_run(place *p, const char *store, const char *parallelism)
+{
+    int code = run(p, store, parallelism);
+    if (code != OK) {
+        fail_msg("%s: exit code %d, said: %s", store, code, slt_err(&p->program));
+    }
+}
+
+static void shell(const place *p, const char *command)
+{
+    slt_program sh;
+    const char *const argv[] = {"sh", "-c", command, NULL};
+    if (slt_run(&sh, p->dir, argv) != OK) {
+        fail_msg("%s: %s", command, slt_err(&sh));
+    }
+}
+
+static void clear(const place *p)
+{
+    shell(p, "rm -rf in out state; mkdir in");
+}
+
+/// What readers see: each group's file, in order. Lives until the seventh further call.
+static const char *shown(const place *p)
+{
+    shell(p, "cat out/*.csv > shown");
+    return slt_content(slt_path(p->dir, "shown"));
+}
+
+/// The sums after the last epoch, which gives a row for every key: how many epochs there were
+/// before depends on where the program was killed.
+static const char *last_sums(const place *p)
+{
+    shell(p, "cat out/*.csv | tac | awk -F, '$1 in seen {exit} {seen[$1]; print}' > sums");
+    return slt_content(slt_path(p->dir, "sums"));
+}
+
+static const char *const partitions_of[LIVES] = {"1", "7", "2", "7", "1", "3"};
+
+/// All lives in turn, each with its store; what readers then see.
+static const char *run_lives(place *p, const char *const stores[LIVES])
+{
+    clear(p);
+    for (int life = 0; life < LIVES; life++) {
+        feed(p, life);
+        must_run(p, stores[life], partitions_of[life]);
+    }
+    return shown(p);
+}
+
+#define MEMORY "memory"
+#define DISK "rocksdb"
+static const char *const in_memory[LIVES] = {MEMORY, MEMORY, MEMORY, MEMORY, MEMORY, MEMORY};
+
+SL_TEST(state_in_rocksdb_gives_the_bytes_that_state_in_memory_gives, "DETERMINISM-1")
+{
+    static const char *const on_disk[LIVES] = {DISK, DISK, DISK, DISK, DISK, DISK};
+    place p;
+    place_init(&p);
+    const char *expected = run_lives(&p, in_memory);
+    assert_non_null(strstr(expected, "key-7,"));
+    assert_string_equal(run_lives(&p, on_disk), expected);
+    shell(&p, "ls state/snap/*/state.rocksdb/CURRENT && test -z \"$(ls state/work)\"");
+}
+
+SL_TEST(the_store_may_change_between_two_runs, "EXACTLY-ONCE-1")
+{
+    static const char *const orders[][LIVES] = {{MEMORY, DISK, MEMORY, DISK, DISK, MEMORY},
+                                                {DISK, MEMORY, MEMORY, MEMORY, DISK, DISK},
+                                                {MEMORY, MEMORY, DISK, DISK, MEMORY, MEMORY}};
+    place p;
+    place_init(&p);
+    const char *expected = run_lives(&p, in_memory);
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
+        assert_string_equal(run_lives(&p, orders[i]), expected);
+    }
+}
+
+// ---------------------------------------------------------------- killed
+
+/// Three lives; the second is killed at a call, then run again.
+static bool is_killed_at(place *p, const char *site, int n, const char *const stores[3],
+                         const char *expected)
+{
+    clear(p);
+    bool killed = false;
+    for (int life = 0; life < 3; life++) {
+        feed(p, life);
+        if (life == 1) {
+            (void)snprintf(p->fault, sizeof p->fault, "SLUICE_FAULT=%s:%d:crash", site, n);
+            killed = run(p, stores[life], "2") == 128 + SIGKILL;
+            (void)snprintf(p->fault, sizeof p->fault, "SLUICE_TEST=none");
+        }
+        must_run(p, stores[life], "2");
+    }
+    if (strcmp(last_sums(p), expected) != 0) {
+        fail_msg("killed at %s %d: the sums are: %s", site, n, last_sums(p));
+    }
+    return killed;
+}
+
+static void kill_all_over(const char *const stores[3])
+{
+    static const char *const sites[] = {"path.link", "path.rename", "file.sync",  "dir.sync",
+                                        "dir.make",  "path.remove", "dir.remove", "dir.list",
+                                        "file.open", "path.stat"};
+    place p;
+    place_init(&p);
+    clear(&p);
+    for (int life = 0; life < 3; life++) {
+        feed(&p, life);
+        must_run(&p, MEMORY, "2");
+    }
+    char *expected = strdup(last_sums(&p));
+    int n_killed = 0;
+    for (size_t i = 0; i < sizeof sites / sizeof sites[0]; i++) {
+        int step = slt_is_soak() ? 1 : 17;
+        for (int n = 1 + (int)i % step; is_killed_at(&p, sites[i], n, stores, expected);
+             n += step) {
+            n_killed++;
+        }
+    }
+    free(expected);
+    assert_true(n_killed > 10);
+}
+
+SL_TEST(a_job_with_state_in_rocksdb_killed_at_any_call_is_finished_by_the_next, "EXACTLY-ONCE-1")
+{
+    static const char *const stores[3] = {DISK, DISK, DISK};
+    kill_all_over(stores);
+}
+
+SL_TEST(a_job_killed_while_its_store_changes_is_finished_by_the_next, "EXACTLY-ONCE-1")
+{
+    static const char *const stores[3] = {DISK, MEMORY, DISK};
+    kill_all_over(stores);
+}
+
+// ---------------------------------------------------------------- bad input
+
+SL_TEST(a_missing_module_is_named_with_the_places_and_the_package, "ERRORS-5")
+{
+    place p;
+    place_init(&p);
+    clear(&p);
+    feed(&p, 0);
+    p.modules = "modules=nowhere";
+    assert_int_equal(run(&p, DISK, "1"), JOB);
+    SL_CHECK_HAS(slt_err(&p.program), "state.store=rocksdb needs the module state_rocksdb.so");
+    SL_CHECK_HAS(slt_err(&p.program), "not in nowhere");
+    SL_CHECK_HAS(slt_err(&p.program), "librocksdb-dev");
+    must_run(&p, MEMORY, "1"); // never asks for it
+}
+
+static const char other_module[] =
+    "#include <stddef.h>\n#include <stdint.h>\n"
+    "typedef struct { size_t size; const char *name, *needs; uint32_t abi; const void *table; } "
+    "m;\n"
+    "static const m other = {sizeof(m), \"state_rocksdb\", \"\", 999, NULL};\n"
+    "const void *sluice_module_1(void) { return &other; }\n";
+
+SL_TEST(a_module_of_another_build_is_refused_with_both_numbers, "ERRORS-5")
+{
+    place p;
+    place_init(&p);
+    clear(&p);
+    feed(&p, 0);
+    shell(&p, "mkdir mods");
+    slt_compile_job(p.dir, "state_rocksdb", other_module);
+    shell(&p, "mv state_rocksdb.so mods/");
+    p.modules = "modules=mods";
+    assert_int_equal(run(&p, DISK, "1"), INCOMPATIBLE);
+    SL_CHECK_HAS(slt_err(&p.program), "mods/state_rocksdb.so is of another build");
+    SL_CHECK_HAS(slt_err(&p.program), "999");
+}
+
+SL_TEST(a_damaged_state_file_in_a_snapshot_is_refused_or_passed_over, "ERRORS-2")
+{
+    place p;
+    place_init(&p);
+    clear(&p);
+    for (int life = 0; life < 3; life++) {
+        feed(&p, life);
+        must_run(&p, DISK, "2");
+    }
+    const char *const damage[] = {
+        "for f in state/snap/*/state.rocksdb/*.sst; do printf X | dd of=$f bs=1 seek=60 "
+        "conv=notrunc; "
+        "done",
+        "for f in state/snap/*/state.rocksdb/MANIFEST*; do truncate -s 20 $f; done",
+        "rm state/snap/*/state.rocksdb/CURRENT"};
+    shell(&p, "cp -al state whole");
+    for (size_t i = 0; i < sizeof damage / sizeof damage[0]; i++) {
+        shell(&p, "rm -rf state; cp -a whole state"); // no links: `whole` stays as it is
+        shell(&p, damage[i]);
+        assert_int_equal(run(&p, DISK, "2"), INCOMPATIBLE);
+        SL_CHECK_HAS(slt_err(&p.program), "state.rocksdb/");
+    }
+}
+
+/// Room for the log and one small checkpoint, in a mount that only the program sees.
+static int run_in_small_disk(place *p)
+{
+    char command[1024];
+    (void)snprintf(command, sizeof command,
+                   "mkdir -p state && unshare -m sh -c 'mount -t tmpfs -o size=3m none state && "
+                   "%s run summing.so --interval 10ms --checkpoint state --max-epochs 60 --conf "
+                   "state.store=rocksdb --conf state.memory=1MiB --conf snapshot.bytes=64KiB'",
+                   slt_built("bin/sluice"));
+    const char *const argv[] = {"sh", "-c", command, NULL};
+    return slt_run(&p->program, p->dir, argv);
+}
+
+SL_TEST(a_full_disk_under_the_state_is_told_and_stops_the_job, "ERRORS-5")
+{
+    place p;
+    slt_program ask;
+    const char *const can[] = {"unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt", NULL};
+    place_init(&p);
+    if (slt_run(&ask, p.dir, can) != OK) {
+        skip(); // needs to be root
+    }
+    clear(&p);
+    shell(&p, "i=0; while [ $i -lt 60000 ]; do echo key-$i-with-a-long-name-that-does-not-repeat-"
+              "$((i * 7919)),1; i=$((i + 1)); done > in/many.csv");
+    int code = run_in_small_disk(&p);
+    assert_int_equal(code, JOB);
+    SL_CHECK_HAS(slt_err(&p.program), "No space left on device");
+    SL_CHECK_HAS(slt_err(&p.program), "state/");
+}
