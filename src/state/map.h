@@ -13,7 +13,13 @@ typedef enum sli_change {
     SLI_SET = 1,     ///< a new value in place; in a delta also a new key
     SLI_REMOVED = 2, ///< was in the base
     SLI_MOVED = 3,   ///< was in the base, was removed and put again: last in its slot
-    SLI_ADDED = 4,   ///< views only: was not in the base
+    // Views only.
+    SLI_ADDED = 4,  ///< was not in the base
+    SLI_PUT = 5,    ///< put, the base not asked yet: SET, ADDED, or no change
+    SLI_GONE = 6,   ///< removed, the base not asked yet: REMOVED, or no change
+    SLI_AGAIN = 7,  ///< removed and put again, the base not asked yet: MOVED or ADDED
+    SLI_KEPT = 8,   ///< no change: what the base has
+    SLI_ABSENT = 9, ///< no change: the base has no such key
 } sli_change;
 
 typedef struct sli_entry {

@@ -25,6 +25,12 @@ typedef struct sli_table_info {
     const sl_schema *keys, *values;
 } sli_table_info;
 
+/// A key and the hash of its cells.
+typedef struct sli_state_key {
+    uint64_t hash;
+    sl_bytes key;
+} sli_state_key;
+
 /// What a store is opened with.
 typedef struct sli_state_env {
     sl_env *env;
@@ -82,13 +88,17 @@ typedef struct sli_store_ops {
     int64_t (*bytes)(const sli_store *self);
     void (*close)(SL_TAKES sli_store *self);
 
-    // ---- stores on disk; NULL in others, which are dumped and loaded. Thread: driver
-    /// The base as durable files in a new directory beside `dir`, hard-linked where they have not
-    /// changed since the last time. Right after `delta` it is the state after the group.
+    // ---- stores on disk; NULL in others
+    /// Reads these keys together, which is much cheaper than one by one; what is fetched can be
+    /// found and put until the next fetch at the cost of memory. A hint: everything works without.
+    sl_code (*fetch)(sli_state_view *view, const sli_state_key *keys, int32_t n, sl_error *err);
+    /// Thread: driver. The base as durable files in a new directory beside `dir`, hard-linked where
+    /// they have not changed since the last time. Right after `delta` it is the state after the
+    /// group.
     sl_code (*checkpoint)(sli_store *self, const char *dir, sl_error *err);
-    /// A store without keys takes over the base that checkpoint left in `dir`, and leaves those
-    /// files as they are. Tables that are not declared are dropped. After a failure the store can
-    /// only be closed. Fails: SL_E_CORRUPT, SL_E_INCOMPATIBLE as `apply`.
+    /// Thread: driver. A store without keys takes over the base that checkpoint left in `dir`, and
+    /// leaves those files as they are. Tables that are not declared are dropped. After a failure
+    /// the store can only be closed. Fails: SL_E_CORRUPT, SL_E_INCOMPATIBLE as `apply`.
     sl_code (*restore)(sli_store *self, const char *dir, sl_error *err);
 } sli_store_ops;
 

@@ -32,6 +32,12 @@ typedef struct sli_found {
     uint64_t version;
 } sli_found;
 
+/// Entries of a view, by number.
+typedef struct sli_entries {
+    int32_t *at;
+    int32_t n, capacity;
+} sli_entries;
+
 struct sli_view {
     sli_state_view head;
     sli_table *table;
@@ -41,8 +47,19 @@ struct sli_view {
     uint64_t *marks; ///< by entry of `changes`: of the row in the base, 0 for a new one
     int32_t mark_capacity;
     sli_found found;
-    sli_view *next; ///< in sli_table.done
+    sli_entries asked;   ///< PUT, GONE and AGAIN: the base is asked for all of them at once
+    sli_entries fetched; ///< READ and ABSENT, unless they were changed since
+    sli_view *next;      ///< in sli_table.done
 };
+
+/// A key that the base is asked for, with others.
+typedef struct sli_question {
+    int32_t slot, entry;
+    sl_bytes key;
+} sli_question;
+/// The answer; `there` false: value is empty.
+typedef sl_code (*sli_answer_fn)(void *ctx, const sli_question *question, bool there, uint64_t mark,
+                                 sl_bytes value, sl_error *err);
 
 /// Where a store keeps its rows.
 typedef struct sli_base_ops {
@@ -50,6 +67,13 @@ typedef struct sli_base_ops {
     /// Thread: any, while nothing changes the base.
     sl_code (*find)(sli_core *core, sli_table *table, int32_t slot, sl_bytes key, sli_found *out,
                     sl_error *err);
+    // A base that is not in memory; NULL in others: keys of a view are asked for together.
+    /// Questions in order of slot, then of key bytes; calls `answer` for each. Thread: any.
+    sl_code (*find_many)(sli_core *core, sli_table *table, const sli_question *questions, int32_t n,
+                         sli_answer_fn answer, void *ctx, sl_error *err);
+    /// Whether `found` is of this key, and still true.
+    bool (*is_found)(const sli_core *core, const sli_table *table, int32_t slot, sl_bytes key,
+                     const sli_found *found);
     /// Slots [from, to), each in its order.
     sl_code (*each)(sli_core *core, sli_table *table, int32_t from, int32_t to, sli_state_fn each,
                     void *ctx, sl_error *err);
@@ -75,13 +99,24 @@ struct sli_core {
     sli_str row;     ///< the driver's row under way
 };
 
-// ---------------------------------------------------------------- store.c
+// ---------------------------------------------------------------- view.c, store.c
 
 void sli_core_init(sli_core *core, const sli_store_ops *ops, const sli_base_ops *base,
                    sli_budget *budget, int64_t fixed);
 void sli_core_reset(sli_core *core);
 /// Counts in the budget what the store holds now.
 void sli_core_recount(sli_core *core);
+
+void sli_found_reset(sli_found *found);
+void sli_view_free(sli_view *view); ///< accepts NULL
+/// The base's name for the row that an entry changes; 0 for a new one.
+uint64_t sli_view_mark(const sli_view *view, int32_t entry);
+sl_code sli_view_set_mark(sli_view *view, int32_t entry, uint64_t mark, sl_error *err);
+
+// ---------------------------------------------------------------- ask.c
+
+/// Asks the base for everything in view->asked: no entry is PUT, GONE or AGAIN afterwards.
+sl_code sli_view_ask(sli_view *view, sl_error *err);
 
 // Entries of sli_store_ops that are the same in every store.
 sl_code sli_core_table(sli_store *self, const sli_table_info *info, sli_table **out, sl_error *err);
@@ -93,6 +128,7 @@ sl_code sli_core_put(sli_state_view *view, uint64_t hash, sl_bytes key, sl_bytes
                      sl_error *err);
 sl_code sli_core_remove(sli_state_view *view, uint64_t hash, sl_bytes key, sl_error *err);
 sl_code sli_core_each(sli_state_view *view, sli_state_fn each, void *ctx, sl_error *err);
+sl_code sli_core_fetch(sli_state_view *view, const sli_state_key *keys, int32_t n, sl_error *err);
 sl_code sli_core_done(SL_TAKES sli_state_view *view, sl_error *err);
 void sli_core_drop(SL_TAKES sli_state_view *view);
 sl_code sli_core_complete(sli_store *self, int64_t epoch, sl_error *err);

@@ -1,4 +1,4 @@
-// What every store does alike: tables, private views, and folding them into the base and into the
+// What every store does alike: tables, and folding an epoch's views into the base and into the
 // pending changes of the open group.
 #include "state/state_int.h"
 
@@ -74,27 +74,11 @@ void sli_core_init(sli_core *core, const sli_store_ops *ops, const sli_base_ops 
     sli_core_recount(core);
 }
 
-static void found_reset(sli_found *found)
-{
-    sli_str_reset(&found->key);
-    sli_str_reset(&found->bytes);
-}
-
-static void view_free(sli_view *view)
-{
-    if (view != NULL) {
-        sli_map_reset(&view->changes);
-        sl_free(view->marks);
-        found_reset(&view->found);
-        sl_free(view);
-    }
-}
-
 static void drop_done(sli_table *table)
 {
     while (table->done != NULL) {
         sli_view *next = table->done->next;
-        view_free(table->done);
+        sli_view_free(table->done);
         table->done = next;
     }
 }
@@ -123,7 +107,7 @@ void sli_core_reset(sli_core *core)
     if (core->budget != NULL) {
         sli_budget_release(core->budget, core->counted);
     }
-    found_reset(&core->found);
+    sli_found_reset(&core->found);
     sli_str_reset(&core->row);
     sli_mutex_reset(&core->mutex);
 }
@@ -150,216 +134,6 @@ sl_code sli_core_table(sli_store *self, const sli_table_info *info, sli_table **
     return SL_OK;
 }
 
-// ---------------------------------------------------------------- views
-
-sl_code sli_core_begin(sli_store *self, sli_table *table, int64_t epoch, int32_t partition,
-                       int32_t n_partitions, sli_state_view **out, sl_error *err)
-{
-    sli_view *view = sl_alloc_zero(SLI_TAG_STATE, sizeof *view);
-    if (view == NULL) {
-        return sl_error_nomem(err, sizeof *view, "a view of the state");
-    }
-    view->head.store = self;
-    view->table = table;
-    view->epoch = epoch;
-    view->partition = partition;
-    view->n_partitions = n_partitions;
-    view->found.key.tag = view->found.bytes.tag = SLI_TAG_STATE;
-    sli_map_init(&view->changes);
-    *out = &view->head;
-    return SL_OK;
-}
-
-/// What the base has, in view->found.
-static sl_code look(sli_view *view, uint64_t hash, sl_bytes key, sl_error *err)
-{
-    sli_core *core = (sli_core *)view->head.store;
-    return core->base->find(core, view->table, sli_slot_of(hash), key, &view->found, err);
-}
-
-sl_code sli_core_find(sli_state_view *self, uint64_t hash, sl_bytes key, sl_bytes *value,
-                      bool *found, sl_error *err)
-{
-    sli_view *view = (sli_view *)self;
-    int32_t entry = sli_map_find(&view->changes, sli_key_hash(key), key);
-    if (entry >= 0) {
-        const sli_entry *change = &view->changes.entries[entry];
-        *found = change->change != SLI_REMOVED;
-        *value = sli_entry_value(change);
-        return SL_OK;
-    }
-    SL_TRY(look(view, hash, key, err));
-    *found = view->found.there;
-    *value = view->found.value;
-    return SL_OK;
-}
-
-/// Keeps the base's name for a row beside the row's change. Bases without names cost nothing.
-static sl_code set_mark(sli_view *view, int32_t entry, uint64_t mark, sl_error *err)
-{
-    if (entry < view->mark_capacity) {
-        view->marks[entry] = mark;
-    }
-    if (entry < view->mark_capacity || mark == 0) {
-        return SL_OK;
-    }
-    size_t had = (size_t)view->mark_capacity, has = (size_t)view->changes.capacity;
-    uint64_t *more = sl_realloc(SLI_TAG_STATE, view->marks, has * sizeof *more);
-    if (more == NULL) {
-        return sl_error_nomem(err, has * sizeof *more, "a view of the state");
-    }
-    memset(more + had, 0, (has - had) * sizeof *more);
-    more[entry] = mark;
-    view->marks = more;
-    view->mark_capacity = view->changes.capacity;
-    return SL_OK;
-}
-
-static uint64_t mark_of(const sli_view *view, int32_t entry)
-{
-    return entry < view->mark_capacity ? view->marks[entry] : 0;
-}
-
-/// A change of a key that the view has not changed before; view->found is what the base has for it.
-static sl_code add_change(sli_view *view, uint64_t hash, sl_bytes key, sl_bytes value,
-                          sli_change change, sl_error *err)
-{
-    sli_map *changes = &view->changes;
-    int32_t slot = sli_slot_of(hash);
-    SL_TRY(sli_map_add(changes, sli_key_hash(key), slot, key, value, change, err));
-    int32_t entry = changes->tail[slot];
-    sl_code rc = set_mark(view, entry, view->found.there ? view->found.mark : 0, err);
-    if (rc != SL_OK) {
-        sli_map_remove(changes, entry);
-    }
-    return rc;
-}
-
-static bool is_same(sl_bytes a, sl_bytes b)
-{
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
-}
-
-sl_code sli_core_put(sli_state_view *self, uint64_t hash, sl_bytes key, sl_bytes value,
-                     sl_error *err)
-{
-    sli_view *view = (sli_view *)self;
-    int32_t entry = sli_map_find(&view->changes, sli_key_hash(key), key);
-    if (entry >= 0) {
-        SL_TRY(sli_map_set_value(&view->changes, entry, value, err));
-        if (view->changes.entries[entry].change == SLI_REMOVED) {
-            view->changes.entries[entry].change = SLI_MOVED;
-            sli_map_move_last(&view->changes, entry);
-        }
-        return SL_OK;
-    }
-    SL_TRY(look(view, hash, key, err));
-    if (view->found.there && is_same(view->found.value, value)) {
-        return SL_OK; // unchanged state costs no delta
-    }
-    return add_change(view, hash, key, value, view->found.there ? SLI_SET : SLI_ADDED, err);
-}
-
-sl_code sli_core_remove(sli_state_view *self, uint64_t hash, sl_bytes key, sl_error *err)
-{
-    sli_view *view = (sli_view *)self;
-    int32_t entry = sli_map_find(&view->changes, sli_key_hash(key), key);
-    if (entry >= 0 && view->changes.entries[entry].change == SLI_ADDED) {
-        sli_map_remove(&view->changes, entry); // it came in this epoch, and goes in it
-        return SL_OK;
-    }
-    if (entry >= 0) {
-        view->changes.entries[entry].change = SLI_REMOVED;
-        return SL_OK;
-    }
-    SL_TRY(look(view, hash, key, err));
-    return view->found.there ? add_change(view, hash, key, (sl_bytes){NULL, 0}, SLI_REMOVED, err)
-                             : SL_OK;
-}
-
-/// Rows of the base on their way to whoever asked, with the view's changes among them.
-typedef struct merge {
-    const sli_view *view;
-    sli_state_fn each;
-    void *ctx;
-    int32_t slot; ///< slots before it are done
-} merge;
-
-/// Ends the slots before `upto`: after the base's rows come those that are new or were moved.
-static sl_code end_slots(merge *m, int32_t upto, sl_error *err)
-{
-    const sli_map *changes = &m->view->changes;
-    for (; m->slot < upto; m->slot++) {
-        for (int32_t i = changes->head[m->slot]; i >= 0; i = changes->entries[i].next) {
-            const sli_entry *change = &changes->entries[i];
-            if (change->change == SLI_ADDED || change->change == SLI_MOVED) {
-                SL_TRY(
-                    m->each(m->ctx, m->slot, sli_entry_key(change), sli_entry_value(change), err));
-            }
-        }
-    }
-    return SL_OK;
-}
-
-static sl_code merge_row(void *ctx, int32_t slot, sl_bytes key, sl_bytes value, sl_error *err)
-{
-    merge *m = ctx;
-    SL_TRY(end_slots(m, slot, err));
-    int32_t entry = sli_map_find(&m->view->changes, sli_key_hash(key), key);
-    if (entry < 0) {
-        return m->each(m->ctx, slot, key, value, err);
-    }
-    const sli_entry *change = &m->view->changes.entries[entry];
-    return change->change == SLI_SET ? m->each(m->ctx, slot, key, sli_entry_value(change), err)
-                                     : SL_OK;
-}
-
-/// The first slot of a partition: slot * n / SLI_SLOTS is the partition of a slot.
-static int32_t first_slot(int32_t partition, int32_t n_partitions)
-{
-    return (int32_t)(((int64_t)partition * SLI_SLOTS + n_partitions - 1) / n_partitions);
-}
-
-sl_code sli_core_each(sli_state_view *self, sli_state_fn each, void *ctx, sl_error *err)
-{
-    const sli_view *view = (const sli_view *)self;
-    sli_core *core = (sli_core *)view->head.store;
-    int32_t from = first_slot(view->partition, view->n_partitions),
-            to = first_slot(view->partition + 1, view->n_partitions);
-    if (view->changes.live == 0) {
-        return core->base->each(core, view->table, from, to, each, ctx, err);
-    }
-    merge m = {.view = view, .each = each, .ctx = ctx, .slot = from};
-    SL_TRY(core->base->each(core, view->table, from, to, merge_row, &m, err));
-    return end_slots(&m, to, err);
-}
-
-sl_code sli_core_done(sli_state_view *self, sl_error *err)
-{
-    sli_view *view = (sli_view *)self, *replaced = NULL;
-    sli_core *core = (sli_core *)self->store;
-    (void)err;
-    sli_mutex_lock(&core->mutex);
-    sli_view **at = &view->table->done;
-    while (*at != NULL && (*at)->partition < view->partition) {
-        at = &(*at)->next;
-    }
-    if (*at != NULL && (*at)->partition == view->partition) {
-        replaced = *at;
-        *at = replaced->next;
-    }
-    view->next = *at;
-    *at = view;
-    sli_mutex_unlock(&core->mutex);
-    view_free(replaced);
-    return SL_OK;
-}
-
-void sli_core_drop(sli_state_view *self)
-{
-    view_free((sli_view *)self);
-}
-
 // ---------------------------------------------------------------- epochs
 
 static sl_code fold_view(sli_core *core, sli_table *table, const sli_view *view, sl_error *err)
@@ -367,8 +141,10 @@ static sl_code fold_view(sli_core *core, sli_table *table, const sli_view *view,
     for (int32_t slot = 0; slot < SLI_SLOTS && view->changes.live > 0; slot++) {
         for (int32_t i = view->changes.head[slot]; i >= 0; i = view->changes.entries[i].next) {
             const sli_entry *change = &view->changes.entries[i];
-            SL_TRY(core->base->change(core, table, change, mark_of(view, i), err));
-            SL_TRY(fold(&table->pending, change, err));
+            if (change->change != SLI_KEPT && change->change != SLI_ABSENT) {
+                SL_TRY(core->base->change(core, table, change, sli_view_mark(view, i), err));
+                SL_TRY(fold(&table->pending, change, err));
+            }
         }
     }
     return SL_OK;

@@ -3,6 +3,8 @@
 
 #include "env/module.h"
 
+#include <stdlib.h>
+
 // ---------------------------------------------------------------- rows
 
 static void put_u16(sli_str *out, uint32_t v)
@@ -18,9 +20,11 @@ void sli_disk_key(sli_str *out, uint16_t table, int32_t slot, sl_bytes key)
     sli_str_add(out, key.data, key.size);
 }
 
-static bool was_just_found(const sli_disk *disk, const sli_found *found, uint16_t table,
-                           int32_t slot, sl_bytes key)
+static bool is_found(const sli_core *core, const sli_table *of, int32_t slot, sl_bytes key,
+                     const sli_found *found)
 {
+    const sli_disk *disk = (const sli_disk *)core;
+    uint16_t table = ((const disk_table *)of)->number;
     const char head[SLI_KEY_HEAD] = {(char)(table >> 8), (char)(table & 255), (char)(slot >> 8),
                                      (char)(slot & 255)};
     return found->version == disk->version && found->key.size == SLI_KEY_HEAD + key.size &&
@@ -47,7 +51,7 @@ static sl_code find(sli_core *core, sli_table *table, int32_t slot, sl_bytes key
 {
     sli_disk *disk = (sli_disk *)core;
     uint16_t number = ((const disk_table *)table)->number;
-    if (was_just_found(disk, out, number, slot, key)) {
+    if (is_found(core, table, slot, key, out)) {
         return SL_OK;
     }
     void *held = NULL;
@@ -64,16 +68,82 @@ static sl_code find(sli_core *core, sli_table *table, int32_t slot, sl_bytes key
     return rc;
 }
 
-static void stage(sli_disk *disk, uint64_t age, sl_bytes value)
+typedef struct asking {
+    const sli_question *questions;
+    sli_answer_fn answer;
+    void *ctx;
+} asking;
+
+static sl_code pass_on(void *ctx, int32_t i, const sl_bytes *row, sl_error *err)
 {
-    sl_bytes key = {disk->key.data, disk->key.size};
-    sli_str_clear(&disk->value);
-    sli_put_u64(&disk->value, age);
-    sli_str_add(&disk->value, value.data, value.size);
-    if (!disk->value.failed) {
-        disk->ops->put(disk->kv, key, (sl_bytes){disk->value.data, disk->value.size});
+    const asking *a = ctx;
+    if (row == NULL) {
+        return a->answer(a->ctx, &a->questions[i], false, 0, (sl_bytes){NULL, 0}, err);
     }
-    disk->staged += (int64_t)(disk->key.size + disk->value.size);
+    sli_reader r = sli_reader_of(*row);
+    uint64_t age = sli_get_u64(&r);
+    if (r.bad) {
+        return sl_error_set(err, SL_E_CORRUPT, "a row of the state's files has no age");
+    }
+    return a->answer(a->ctx, &a->questions[i], true, age, (sl_bytes){r.at, (size_t)(r.end - r.at)},
+                     err);
+}
+
+static sl_code find_many(sli_core *core, sli_table *table, const sli_question *questions, int32_t n,
+                         sli_answer_fn answer, void *ctx, sl_error *err)
+{
+    sli_disk *disk = (sli_disk *)core;
+    asking a = {questions, answer, ctx};
+    sli_str bytes = {.tag = SLI_TAG_STATE};
+    sl_bytes *keys = sl_alloc(SLI_TAG_STATE, (size_t)n * sizeof *keys);
+    for (int32_t i = 0; i < n && keys != NULL; i++) {
+        keys[i].size = SLI_KEY_HEAD + questions[i].key.size;
+        sli_disk_key(&bytes, ((const disk_table *)table)->number, questions[i].slot,
+                     questions[i].key);
+    }
+    sl_code rc = keys == NULL ? sl_error_nomem(err, (size_t)n * sizeof *keys, "keys of a view")
+                              : sli_str_check(&bytes, "keys of a view", err);
+    if (rc == SL_OK) {
+        const char *at = bytes.data; // no longer moves
+        for (int32_t i = 0; i < n; at += keys[i++].size) {
+            keys[i].data = at;
+        }
+        rc = disk->ops->get_many(disk->kv, keys, n, pass_on, &a, err);
+    }
+    sl_free(keys);
+    sli_str_reset(&bytes);
+    return rc;
+}
+
+static sl_code grow_rows(sli_disk *disk, sl_error *err)
+{
+    if (disk->n_rows < disk->row_capacity) {
+        return SL_OK;
+    }
+    int32_t capacity = disk->row_capacity == 0 ? 1024 : disk->row_capacity * 2;
+    sli_staged *more = sl_realloc(SLI_TAG_STATE, disk->rows, (size_t)capacity * sizeof *more);
+    if (more == NULL) {
+        return sl_error_nomem(err, (size_t)capacity * sizeof *more, "rows to be written");
+    }
+    disk->rows = more;
+    disk->row_capacity = capacity;
+    return SL_OK;
+}
+
+/// Notes a row, or with `value` NULL that it goes.
+static sl_code stage(sli_disk *disk, uint16_t table, const sli_entry *change, uint64_t age,
+                     const sl_bytes *value, sl_error *err)
+{
+    sli_staged row = {disk->staged.size, SLI_KEY_HEAD + change->key_size, SLI_STAGED_REMOVED};
+    SL_TRY(grow_rows(disk, err));
+    sli_disk_key(&disk->staged, table, change->slot, sli_entry_key(change));
+    if (value != NULL) {
+        row.value_size = (uint32_t)(SLI_AGE_BYTES + value->size);
+        sli_put_u64(&disk->staged, age);
+        sli_str_add(&disk->staged, value->data, value->size);
+    }
+    disk->rows[disk->n_rows++] = row;
+    return sli_str_check(&disk->staged, "rows to be written", err);
 }
 
 /// Whether the base has the row; *age is its age. A view has looked already, a delta has not.
@@ -94,38 +164,57 @@ static sl_code change(sli_core *core, sli_table *table, const sli_entry *change,
                       sl_error *err)
 {
     sli_disk *disk = (sli_disk *)core;
+    uint16_t number = ((const disk_table *)table)->number;
     uint64_t age = 0;
     bool there = false;
     SL_TRY(find_age(core, table, change, mark, &there, &age, err));
     disk->version++;
-    sli_str_clear(&disk->key);
-    sli_disk_key(&disk->key, ((const disk_table *)table)->number, change->slot,
-                 sli_entry_key(change));
-    SL_TRY(sli_str_check(&disk->key, "a state key", err));
     if (change->change == SLI_REMOVED) {
-        if (there) {
-            disk->ops->remove(disk->kv, (sl_bytes){disk->key.data, disk->key.size});
-            table->n_keys--;
-        }
-        return SL_OK;
+        table->n_keys -= there ? 1 : 0;
+        return there ? stage(disk, number, change, 0, NULL, err) : SL_OK;
     }
     bool in_place = there && change->change != SLI_MOVED;
-    stage(disk, in_place ? age : disk->next_age++, sli_entry_value(change));
+    sl_bytes value = sli_entry_value(change);
+    SL_TRY(stage(disk, number, change, in_place ? age : disk->next_age++, &value, err));
     table->n_keys += there ? 0 : 1;
-    SL_TRY(sli_str_check(&disk->value, "a state row", err));
-    return disk->staged < SLI_STAGED_BYTES ? SL_OK : sli_disk_settle(core, err);
+    return disk->staged.size < SLI_STAGED_BYTES ? SL_OK : sli_disk_settle(core, err);
+}
+
+static int by_key(const void *a, const void *b, void *bytes)
+{
+    const sli_staged *x = a, *y = b;
+    const char *at = bytes;
+    uint32_t least = x->key_size < y->key_size ? x->key_size : y->key_size;
+    int order = memcmp(at + x->at, at + y->at, least);
+    return order != 0 ? order : (x->key_size > y->key_size) - (x->key_size < y->key_size);
 }
 
 sl_code sli_disk_settle(sli_core *core, sl_error *err)
 {
     sli_disk *disk = (sli_disk *)core;
-    disk->staged = 0;
+    if (disk->n_rows > 1) {
+        qsort_r(disk->rows, (size_t)disk->n_rows, sizeof *disk->rows, by_key, disk->staged.data);
+    }
+    for (int32_t i = 0; i < disk->n_rows; i++) {
+        const sli_staged *row = &disk->rows[i];
+        const char *at = disk->staged.data + row->at;
+        sl_bytes key = {at, row->key_size};
+        if (row->value_size == SLI_STAGED_REMOVED) {
+            disk->ops->remove(disk->kv, key);
+        } else {
+            disk->ops->put(disk->kv, key, (sl_bytes){at + row->key_size, row->value_size});
+        }
+    }
+    disk->n_rows = 0;
+    sli_str_clear(&disk->staged);
     return disk->ops->write(disk->kv, err);
 }
 
 const sli_base_ops sli_disk_base = {
     .table_bytes = sizeof(disk_table),
     .find = find,
+    .find_many = find_many,
+    .is_found = is_found,
     .each = sli_disk_each,
     .change = change,
     .settle = sli_disk_settle,
@@ -147,8 +236,8 @@ static void disk_close(sli_store *self)
     }
     sli_core_reset(&disk->core);
     sl_free(disk->dir);
-    sli_str_reset(&disk->key);
-    sli_str_reset(&disk->value);
+    sli_str_reset(&disk->staged);
+    sl_free(disk->rows);
     sl_free(disk);
 }
 
@@ -230,6 +319,7 @@ const sli_store_ops sli_store_rocksdb = {
     .keys = sli_core_keys,
     .bytes = sli_core_bytes,
     .close = disk_close,
+    .fetch = sli_core_fetch,
     .checkpoint = sli_disk_checkpoint,
     .restore = sli_disk_restore,
 };

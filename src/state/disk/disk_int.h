@@ -20,6 +20,15 @@ typedef struct disk_table {
     uint16_t number; ///< in front of its keys; 0 is the store's own
 } disk_table;
 
+/// A row on its way into the engine. It is written in the order of keys, which the engine takes in
+/// much faster than any other; its age was given to it before.
+typedef struct sli_staged {
+    size_t at; ///< in sli_disk.staged
+    uint32_t key_size;
+    uint32_t value_size; ///< SLI_STAGED_REMOVED: the key is removed
+} sli_staged;
+#define SLI_STAGED_REMOVED UINT32_MAX
+
 typedef struct sli_disk {
     sli_core core;
     sl_env *env;
@@ -28,10 +37,11 @@ typedef struct sli_disk {
     sli_kv *kv; ///< NULL after a restore that failed
     char *dir;
     int64_t memory_bytes;
-    uint64_t next_age;  ///< of the next row that comes or moves; ages begin with 1
-    uint64_t version;   ///< grows with every change; what was looked up before may be gone
-    int64_t staged;     ///< bytes collected and not yet written
-    sli_str key, value; ///< of the change under way
+    uint64_t next_age; ///< of the next row that comes or moves; ages begin with 1
+    uint64_t version;  ///< grows with every change; what was looked up before may be gone
+    sli_str staged;    ///< rows collected and not yet written: key, age and value, each
+    sli_staged *rows;  ///< where each is
+    int32_t n_rows, row_capacity;
 } sli_disk;
 
 /// Appends the engine's key of a row: table, slot, key.

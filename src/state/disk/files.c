@@ -53,7 +53,7 @@ sl_code sli_disk_checkpoint(sli_store *self, const char *dir, sl_error *err)
     if (rc == SL_OK) {
         disk->ops->put(disk->kv, (sl_bytes){own_key, sizeof own_key},
                        (sl_bytes){row.data, row.size});
-        rc = sli_disk_settle(&disk->core, err);
+        rc = disk->ops->write(disk->kv, err);
     }
     sli_str_reset(&row);
     return rc == SL_OK ? disk->ops->checkpoint(disk->kv, dir, err) : rc;
@@ -84,13 +84,17 @@ static void number_new_tables(sli_disk *disk)
 static sl_code drop_table(sli_disk *disk, uint16_t number, sl_error *err)
 {
     sl_bytes none = {NULL, 0};
-    sli_str_clear(&disk->key);
-    sli_disk_key(&disk->key, number, 0, none);
-    sli_disk_key(&disk->key, number, SLI_SLOTS, none);
-    SL_TRY(sli_str_check(&disk->key, "a table's keys", err));
-    disk->ops->remove_range(disk->kv, (sl_bytes){disk->key.data, SLI_KEY_HEAD},
-                            (sl_bytes){disk->key.data + SLI_KEY_HEAD, SLI_KEY_HEAD});
-    return sli_disk_settle(&disk->core, err);
+    sli_str range = {.tag = SLI_TAG_STATE};
+    sli_disk_key(&range, number, 0, none);
+    sli_disk_key(&range, number, SLI_SLOTS, none);
+    sl_code rc = sli_str_check(&range, "a table's keys", err);
+    if (rc == SL_OK) {
+        disk->ops->remove_range(disk->kv, (sl_bytes){range.data, SLI_KEY_HEAD},
+                                (sl_bytes){range.data + SLI_KEY_HEAD, SLI_KEY_HEAD});
+        rc = disk->ops->write(disk->kv, err);
+    }
+    sli_str_reset(&range);
+    return rc;
 }
 
 /// One table of the files: the job's with its uid takes it, else it goes.

@@ -22,12 +22,18 @@ typedef struct sli_kv_conf {
 /// Bytes live for the call. What it returns ends the scan, unless it is SL_OK.
 typedef sl_code (*sli_kv_fn)(void *ctx, sl_bytes key, sl_bytes value, sl_error *err);
 
+/// The i-th key's value; NULL: no such key.
+typedef sl_code (*sli_kv_many_fn)(void *ctx, int32_t i, const sl_bytes *value, sl_error *err);
+
 typedef struct sli_kv_ops {
     size_t struct_size;
     sl_code (*open)(sli_kv **out, const sli_kv_conf *conf, sl_error *err);
     /// *held NULL: no such key. Else *value lives until release. Thread: any.
     sl_code (*get)(sli_kv *self, sl_bytes key, sl_bytes *value, void **held, sl_error *err);
     void (*release)(void *held); ///< accepts NULL
+    /// Many keys, in rising order; calls `each` once for each, in that order. Thread: any.
+    sl_code (*get_many)(sli_kv *self, const sl_bytes *keys, int32_t n, sli_kv_many_fn each,
+                        void *ctx, sl_error *err);
     /// Keys in [from, to) in order, as they were when the scan began. Thread: any.
     sl_code (*scan)(sli_kv *self, sl_bytes from, sl_bytes to, sli_kv_fn each, void *ctx,
                     sl_error *err);

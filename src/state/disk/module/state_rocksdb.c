@@ -18,15 +18,18 @@ struct sli_kv {
     rocksdb_readoptions_t *reading;
     rocksdb_writeoptions_t *writing;
     rocksdb_writebatch_t *batch;
+    rocksdb_column_family_handle_t *rows; ///< the one column family: reading many keys asks for it
 };
 
 enum {
     BLOCK_BYTES = 4 << 10,  ///< what a look-up reads and unpacks
     FILE_BYTES = 32 << 20,  ///< largest file: what a small change makes again at most, a level
     LEVEL_BYTES = 64 << 20, ///< of the first level that is sorted as a whole
+    SHARD_BITS = 2,         ///< of the cache, for a few workers at once
     FILTER_BITS = 10,       ///< a key: one look-up of a hundred for a missing key reads a block
     LOG_BYTES = 1 << 20,
     LOG_WARN = 2,
+    MANY = 512, ///< keys that are read together
 };
 
 // ---------------------------------------------------------------- errors
@@ -65,7 +68,11 @@ static sl_code verdict(char *why, const char *what, sl_error *err)
 
 static void set_table(sli_kv *kv, const sli_kv_conf *conf)
 {
-    kv->cache = rocksdb_cache_create_lru((size_t)conf->cache_bytes);
+    rocksdb_lru_cache_options_t *lru = rocksdb_lru_cache_options_create();
+    rocksdb_lru_cache_options_set_capacity(lru, (size_t)conf->cache_bytes);
+    rocksdb_lru_cache_options_set_num_shard_bits(lru, SHARD_BITS);
+    kv->cache = rocksdb_cache_create_lru_opts(lru);
+    rocksdb_lru_cache_options_destroy(lru);
     kv->table = rocksdb_block_based_options_create();
     rocksdb_block_based_options_set_block_cache(kv->table, kv->cache);
     rocksdb_block_based_options_set_block_size(kv->table, BLOCK_BYTES);
@@ -73,7 +80,14 @@ static void set_table(sli_kv *kv, const sli_kv_conf *conf)
     rocksdb_block_based_options_set_filter_policy(
         kv->table, rocksdb_filterpolicy_create_bloom_full(FILTER_BITS));
     // Indexes and filters are in the cache too: else they grow with the state, outside any budget.
+    // In parts of a block's size: a whole file's filter would drive everything out of a small
+    // cache.
     rocksdb_block_based_options_set_cache_index_and_filter_blocks(kv->table, 1);
+    rocksdb_block_based_options_set_index_type(
+        kv->table, rocksdb_block_based_table_index_type_two_level_index_search);
+    rocksdb_block_based_options_set_partition_filters(kv->table, 1);
+    rocksdb_block_based_options_set_metadata_block_size(kv->table, BLOCK_BYTES);
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks_with_high_priority(kv->table, 1);
     rocksdb_block_based_options_set_pin_l0_filter_and_index_blocks_in_cache(kv->table, 1);
     rocksdb_options_set_block_based_table_factory(kv->options, kv->table);
 }
@@ -108,6 +122,7 @@ static void kv_close(sli_kv *kv)
     }
     if (kv->db != NULL) {
         rocksdb_cancel_all_background_work(kv->db, 1);
+        rocksdb_column_family_handle_destroy(kv->rows);
         rocksdb_close(kv->db);
     }
     rocksdb_writebatch_destroy(kv->batch);
@@ -127,7 +142,10 @@ static sl_code kv_open(sli_kv **out, const sli_kv_conf *conf, sl_error *err)
         return fail(err, SL_E_NOMEM, conf->dir, "no memory");
     }
     set_options(kv, conf);
-    kv->db = rocksdb_open(kv->options, conf->dir, &why);
+    const char *name = "default";
+    const rocksdb_options_t *options = kv->options;
+    kv->db =
+        rocksdb_open_column_families(kv->options, conf->dir, 1, &name, &options, &kv->rows, &why);
     sl_code rc = verdict(why, conf->dir, err);
     if (rc != SL_OK) {
         kv_close(kv);
@@ -157,6 +175,48 @@ static void kv_release(void *held)
     if (held != NULL) {
         rocksdb_pinnableslice_destroy(held);
     }
+}
+
+/// One of the keys that were read together; its value and error are released in any case.
+static sl_code give(rocksdb_pinnableslice_t *found, char *why, int32_t i, sli_kv_many_fn each,
+                    void *ctx, bool wanted, sl_error *err)
+{
+    sl_bytes value = {NULL, 0};
+    sl_code rc = verdict(why, "get", wanted ? err : NULL);
+    if (found != NULL) {
+        value.data = rocksdb_pinnableslice_value(found, &value.size);
+    }
+    if (rc == SL_OK && wanted) {
+        rc = each(ctx, i, found == NULL ? NULL : &value, err);
+    }
+    if (found != NULL) {
+        rocksdb_pinnableslice_destroy(found);
+    }
+    return rc;
+}
+
+static sl_code kv_get_many(sli_kv *kv, const sl_bytes *keys, int32_t n, sli_kv_many_fn each,
+                           void *ctx, sl_error *err)
+{
+    const char *names[MANY];
+    size_t sizes[MANY];
+    rocksdb_pinnableslice_t *values[MANY];
+    char *whys[MANY];
+    sl_code rc = SL_OK;
+    for (int32_t from = 0; from < n && rc == SL_OK; from += MANY) {
+        int32_t m = n - from < MANY ? n - from : MANY;
+        for (int32_t i = 0; i < m; i++) {
+            names[i] = keys[from + i].data;
+            sizes[i] = keys[from + i].size;
+        }
+        rocksdb_batched_multi_get_cf(kv->db, kv->reading, kv->rows, (size_t)m, names, sizes, values,
+                                     whys, true);
+        for (int32_t i = 0; i < m; i++) {
+            sl_code one = give(values[i], whys[i], from + i, each, ctx, rc == SL_OK, err);
+            rc = rc == SL_OK ? one : rc;
+        }
+    }
+    return rc;
 }
 
 static sl_code walk(rocksdb_iterator_t *at, sli_kv_fn each, void *ctx, sl_error *err)
@@ -226,6 +286,7 @@ static const sli_kv_ops ops = {
     .open = kv_open,
     .get = kv_get,
     .release = kv_release,
+    .get_many = kv_get_many,
     .scan = kv_scan,
     .put = kv_put,
     .remove = kv_remove,
