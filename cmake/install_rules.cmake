@@ -1,9 +1,13 @@
-# What `make install` puts where: libraries, headers, pkg-config and CMake files, the program, its man pages.
+# What `make install` puts where: libraries, modules, headers, pkg-config and CMake files, the program, its man pages.
 # Every path is relative, so the installed tree may be moved or staged under DESTDIR.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS sluice_shared EXPORT sluice LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS sluice_static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+get_property(modules GLOBAL PROPERTY SL_MODULES)
+if(modules)
+    install(TARGETS ${modules} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/sluice)
+endif()
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/sluice DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 if(TARGET sluice)
     install(TARGETS sluice RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

@@ -84,6 +84,9 @@ static _Noreturn void become(const slt_life *life)
     (void)snprintf(program, sizeof program, "%s/bin/sluice", SLT_BUILD_DIR);
     (void)snprintf(job, sizeof job, "%s/tests/jobs/kill_job.so", SLT_BUILD_DIR);
     // Half the lives run every epoch on worker threads, half on the driver's own.
+    // And every third has its state in files.
+    const char *store =
+        SLT_ROCKSDB && life->number % 3 == 1 ? "state.store=rocksdb" : "state.store=memory";
     const char *inline_rows = life->number % 2 == 0 ? "inline_rows=4096" : "inline_rows=0";
     const char *const argv[] = {program,
                                 "run",
@@ -94,6 +97,8 @@ static _Noreturn void become(const slt_life *life)
                                 "20ms",
                                 "--conf",
                                 inline_rows,
+                                "--conf",
+                                store,
                                 "--master",
                                 "local[2]",
                                 "--conf",
