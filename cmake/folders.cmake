@@ -1,10 +1,10 @@
 # sl_folder() and what is made from folders. A folder without sources makes no target and may still be a dependency.
 set_property(GLOBAL PROPERTY SL_FOLDERS "")
 
-# Files of a folder (recursive) that match the extensions, without tests and modules.
+# Files of a folder (recursive) that match the extensions, without tests, modules and benchmarks.
 function(sl_sources out dir)
     file(GLOB_RECURSE found CONFIGURE_DEPENDS ${dir}/*.c ${dir}/*.cc)
-    list(FILTER found EXCLUDE REGEX "_test\\.c$|/module/")
+    list(FILTER found EXCLUDE REGEX "_test\\.c$|/module/|/perf/")
     set(${out} ${found} PARENT_SCOPE)
 endfunction()
 
@@ -206,12 +206,21 @@ function(sl_examples)
     endforeach()
 endfunction()
 
-# perf/NAME.c measures the engine through its public interface; perf/limit/NAME.c|cc is the bare loop beside it and links
-# no Sluice. None is part of `all`: build the target perf.
+# perf/NAME.c measures the engine through its public interface; src/FOLDER/perf/NAME.c measures a contract of FOLDER that
+# no public call reaches; perf/limit/NAME.c|cc is the bare loop beside them and links no Sluice. None is part of `all`:
+# build the target perf.
 function(sl_benchmarks)
     add_custom_target(perf)
     file(GLOB engine CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/perf/*.c)
     file(GLOB limits CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/perf/limit/*.c ${CMAKE_SOURCE_DIR}/perf/limit/*.cc)
+    file(GLOB inner CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/*/perf/*.c)
+    set(rocksdb "")
+    if(SL_ROCKSDB)
+        set(rocksdb PkgConfig::ROCKSDB)
+    else()
+        list(FILTER limits EXCLUDE REGEX "/limit/state\\.c$")
+        list(FILTER inner EXCLUDE REGEX "/state/perf/")
+    endif()
     foreach(file IN LISTS engine)
         get_filename_component(name ${file} NAME_WE)
         sl_public_program(perf_${name} ${file})
@@ -220,13 +229,28 @@ function(sl_benchmarks)
             RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/perf)
         add_dependencies(perf perf_${name})
     endforeach()
+    foreach(file IN LISTS inner)
+        get_filename_component(name ${file} NAME_WE)
+        string(REGEX REPLACE ".*/src/([^/]*)/perf/.*" "\\1" folder ${file})
+        get_property(closure GLOBAL PROPERTY SL_CLOSURE_${folder})
+        sl_objects(objects ${closure})
+        add_executable(perf_${name} EXCLUDE_FROM_ALL ${file} ${objects})
+        target_link_libraries(perf_${name} PRIVATE sl_flags sl_third_party)
+        target_include_directories(perf_${name} PRIVATE ${CMAKE_SOURCE_DIR})
+        set_target_properties(perf_${name} PROPERTIES OUTPUT_NAME ${name} LINKER_LANGUAGE CXX
+            RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/perf)
+        get_property(modules GLOBAL PROPERTY SL_MODULES)
+        add_dependencies(perf_${name} ${modules})
+        add_dependencies(perf perf_${name})
+    endforeach()
     foreach(file IN LISTS limits)
         get_filename_component(name ${file} NAME_WE)
         add_executable(limit_${name} EXCLUDE_FROM_ALL ${file})
         target_include_directories(limit_${name} PRIVATE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR})
         target_compile_definitions(limit_${name} PRIVATE _GNU_SOURCE)
         target_compile_options(limit_${name} PRIVATE -O3 -Wall -Wextra)
-        target_link_libraries(limit_${name} PRIVATE PkgConfig::SIMDJSON Threads::Threads m)
+        target_link_options(limit_${name} PRIVATE -Wl,--as-needed)
+        target_link_libraries(limit_${name} PRIVATE PkgConfig::SIMDJSON ${rocksdb} Threads::Threads m)
         set_target_properties(limit_${name} PROPERTIES OUTPUT_NAME ${name}
             RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/perf/limit)
         add_dependencies(perf limit_${name})
