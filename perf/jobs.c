@@ -6,6 +6,7 @@
 //     jobs idle DIR           counts the words of files in a directory where none comes
 //     jobs store DIR RATE     counts generated rows into CSV files in DIR
 //     jobs grow ROWS RATE     keeps state for generated rows, to see its memory
+//     jobs keys ROWS RATE     counts generated rows, each with a key of its own
 #include "perf/limit/limit.h"
 
 #include <sluice/sluice.h>
@@ -79,6 +80,16 @@ static void grow(sl_graph *graph)
     sl_stream_print(sl_stream_reduce(totals, "count() as keys, sum(total) as total"), 1);
 }
 
+static void keys(sl_graph *graph)
+{
+    char rate[TEXT_BYTES * 2 + 64];
+    (void)snprintf(rate, sizeof rate, "rate:?rows=%s&rows_per_second=%s&partitions=4", first,
+                   second);
+    sl_stream *counts = sl_stream_reduce_by_key(sl_stream_open(graph, rate), "value",
+                                                "count() as n, max(value) as v");
+    sl_stream_print(sl_stream_reduce(counts, "count() as keys, sum(n) as rows, max(v) as most"), 1);
+}
+
 typedef struct job {
     const char *name;
     sl_build_fn build;
@@ -87,11 +98,8 @@ typedef struct job {
 
 int main(int argc, char **argv)
 {
-    static const job jobs[] = {{"lines", lines, 1},
-                               {"words", words, 0},
-                               {"idle", idle, 1},
-                               {"store", store, 2},
-                               {"grow", grow, 2}};
+    static const job jobs[] = {{"lines", lines, 1}, {"words", words, 0}, {"idle", idle, 1},
+                               {"store", store, 2}, {"grow", grow, 2},   {"keys", keys, 2}};
     for (size_t i = 0; argc > 1 && i < sizeof jobs / sizeof jobs[0]; i++) {
         int own = 1 + jobs[i].n_arguments;
         if (strcmp(argv[1], jobs[i].name) != 0 || argc <= own) {
@@ -102,7 +110,7 @@ int main(int argc, char **argv)
         argv[own] = argv[0];
         return sl_main(argc - own, argv + own, jobs[i].name, jobs[i].build);
     }
-    limit_die(
-        "usage: jobs lines ADDRESS | words | idle DIR | store DIR RATE | grow ROWS RATE, then "
-        "a job's options");
+    limit_die("usage: jobs lines ADDRESS | words | idle DIR | store DIR RATE | grow ROWS RATE | "
+              "keys ROWS RATE, then "
+              "a job's options");
 }

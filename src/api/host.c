@@ -129,6 +129,14 @@ static void tell_start(const sli_host *host, int32_t workers, int32_t processors
             (long long)sli_env_memory_bytes(host->env));
 }
 
+/// A quarter of the budget for the tables of all workers.
+static int64_t table_bytes(const sli_host *host, int32_t workers)
+{
+    enum { LEAST = 256 << 10 };
+    int64_t share = sli_budget_limit(host->budget) / 4 / workers;
+    return share < LEAST ? LEAST : share;
+}
+
 static sl_code open_backend(sli_host *host, sl_error *err)
 {
     int32_t workers = 0, processors = sli_env_cpus(host->env);
@@ -140,6 +148,7 @@ static sl_code open_backend(sli_host *host, sl_error *err)
                      err));
     int64_t parallelism = sl_conf_int64(host->conf, "parallelism");
     host->runtime.parallelism = parallelism > 0 ? (int32_t)parallelism : workers;
+    host->runtime.table_bytes = table_bytes(host, workers);
     tell_start(host, workers, processors);
     return SL_OK;
 }

@@ -10,6 +10,7 @@
 /// most double frees, in release builds too.
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +202,11 @@ void sl_free(void *p)
     header->magic = MAGIC_FREED;
     overwrite(p, FREED_BYTE, header->size);
     free(base);
+}
+
+void sli_mem_trim(void)
+{
+    (void)malloc_trim(0);
 }
 
 #ifdef NDEBUG

@@ -66,6 +66,10 @@ static inline void sli_error_clear(sl_error *err)
 /// "word table");`
 sl_code sl_error_nomem(sl_error *err, size_t size, const char *what);
 
+/// Gives pages of freed memory back to the system, also those between blocks in use, which free()
+/// keeps: what was written to disk to save memory would stay resident else. Takes milliseconds a
+/// hundred MiB. Thread: any.
+void sli_mem_trim(void);
 /// Bytes allocated now under `tag`, over all threads; -1 stands for all tags.
 int64_t sli_mem_used(int tag);
 const char *sli_tag_name(sli_tag tag);

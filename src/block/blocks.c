@@ -64,12 +64,15 @@ enum {
 };
 _Static_assert(sizeof infos / sizeof *infos == N_METRICS + 1, "a name for each metric");
 
+enum { MIN_TRIM = 16 << 20 };
+
 struct sli_blocks {
     sli_budget *budget;
     sli_spill spill;
     sli_mutex mutex; // SLI_RANK_BLOCK: index, counts
     sli_block_index index;
     int64_t counts[N_METRICS];
+    int64_t spilled_since_trim;     // bytes
     sli_metric *metrics[N_METRICS]; // NULL when nobody wants any
 };
 
@@ -211,6 +214,24 @@ static void take_out(sli_blocks *self, sli_block *block, sli_block **doomed)
 
 // ---------------------------------------------------------------- eviction
 
+/// After so many spilled bytes the memory they left is given back to the system.
+static int64_t trim_bytes(const sli_blocks *self)
+{
+    int64_t share = sli_budget_limit(self->budget);
+    return share < MIN_TRIM ? MIN_TRIM : share;
+}
+
+static void trim_when_due(sli_blocks *self)
+{
+    sli_mutex_lock(&self->mutex);
+    bool is_due = self->spilled_since_trim >= trim_bytes(self);
+    self->spilled_since_trim = is_due ? 0 : self->spilled_since_trim;
+    sli_mutex_unlock(&self->mutex);
+    if (is_due) {
+        sli_mem_trim();
+    }
+}
+
 /// Writes content to a new file.
 static sl_code spill(sli_blocks *self, const sli_content *content, sli_spill_file *out,
                      sl_error *err)
@@ -221,10 +242,12 @@ static sl_code spill(sli_blocks *self, const sli_content *content, sli_spill_fil
         count(self, SPILLED, 1);
         count(self, SPILLED_BYTES, out->size_bytes);
         count(self, DISK, out->size_bytes);
+        self->spilled_since_trim += out->size_bytes;
     } else {
         count(self, SPILL_FAILURES, 1);
     }
     sli_mutex_unlock(&self->mutex);
+    trim_when_due(self);
     return rc;
 }
 

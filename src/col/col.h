@@ -142,6 +142,9 @@ void sli_groups_free(SL_TAKES sli_groups *groups);
 /// other key types.
 sl_code sli_groups_add(sli_groups *groups, const sl_batch *batch, const uint64_t *hashes,
                        int32_t *group, sl_error *err);
+/// As sli_groups_add, of another batch: its key columns are `columns`, of the same types.
+sl_code sli_groups_add_by(sli_groups *groups, const sl_batch *batch, const int32_t *columns,
+                          const uint64_t *hashes, int32_t *group, sl_error *err);
 /// group[i] = number of row i's key or -1; adds nothing. `columns` of this other batch, same types.
 sl_code sli_groups_find(const sli_groups *groups, const sl_batch *batch, const int32_t *columns,
                         int32_t *group, sl_error *err);

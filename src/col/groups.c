@@ -491,10 +491,10 @@ static sl_code check_types(const sli_groups *groups, const sl_batch *batch, cons
     return SL_OK;
 }
 
-sl_code sli_groups_add(sli_groups *groups, const sl_batch *batch, const uint64_t *hashes,
-                       int32_t *group, sl_error *err)
+sl_code sli_groups_add_by(sli_groups *groups, const sl_batch *batch, const int32_t *columns,
+                          const uint64_t *hashes, int32_t *group, sl_error *err)
 {
-    SL_TRY(check_types(groups, batch, groups->columns, err));
+    SL_TRY(check_types(groups, batch, columns, err));
     chunk rows;
     rows.rows = (sli_str){.tag = SLI_TAG_BATCH};
     sl_code rc = SL_OK;
@@ -503,7 +503,7 @@ sl_code sli_groups_add(sli_groups *groups, const sl_batch *batch, const uint64_t
         int64_t n = n_rows - from < CHUNK ? n_rows - from : CHUNK;
         rc = make_room(groups, n, err);
         if (rc == SL_OK) {
-            rc = make_keys(groups, batch, groups->columns, hashes, from, n, &rows, err);
+            rc = make_keys(groups, batch, columns, hashes, from, n, &rows, err);
         }
         if (rc == SL_OK) {
             rc = add_chunk(groups, &rows, n, group + from, err);
@@ -511,6 +511,12 @@ sl_code sli_groups_add(sli_groups *groups, const sl_batch *batch, const uint64_t
     }
     sli_str_reset(&rows.rows);
     return rc;
+}
+
+sl_code sli_groups_add(sli_groups *groups, const sl_batch *batch, const uint64_t *hashes,
+                       int32_t *group, sl_error *err)
+{
+    return sli_groups_add_by(groups, batch, groups->columns, hashes, group, err);
 }
 
 sl_code sli_groups_find(const sli_groups *groups, const sl_batch *batch, const int32_t *columns,

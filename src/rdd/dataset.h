@@ -47,6 +47,9 @@ struct sli_runtime {
     sli_budget *budget;
     sli_blocks *blocks;
     int32_t parallelism; ///< default partitions of a shuffle
+    /// What a task's table may weigh before it goes on in bins; 0: a quarter of the budget, at
+    /// least 256 KiB. No result rests on it.
+    int64_t table_bytes;
     uint64_t seed; ///< of the job: random numbers are seeded by (seed, epoch, partition, operator)
     bool compat_spark;
     const sli_source_env *source_env;
@@ -63,6 +66,7 @@ struct sli_runtime {
     // ---- rdd's own; zero at first, given back by sli_runtime_reset
     sli_op_cache *ops;
     _Atomic int32_t next_chunk; ///< names the chunks of cached partitions
+    _Atomic int64_t next_owner; ///< names the blocks of tasks
     sl_rdd *to_cut;             ///< local checkpoints that are not kept whole yet; no references
 };
 /// Frees what rdd/ keeps in a runtime; RDDs that are still there keep what they need.

@@ -12,8 +12,7 @@ typedef struct prober {
     sli_task *task;
     sli_push_fn push;
     void *ctx;
-    int32_t *group; ///< of the left batch's rows
-    int64_t capacity;
+    sli_numbers group; ///< of the left batch's rows
     // made at the first batch, in the task's arena
     int32_t *left, *right; ///< pairs of rows, up to SLI_BATCH_ROWS
     int32_t n_pairs;
@@ -78,10 +77,10 @@ static sl_code pair_rows(prober *p, const sl_batch *batch, sl_error *err)
     const sli_index *x = p->index;
     int64_t n = sl_batch_rows(batch);
     for (int64_t i = 0; i < n; i++) {
-        if (p->group[i] < 0) {
+        if (p->group.at[i] < 0) {
             continue;
         }
-        for (int32_t row = x->first[p->group[i]]; row >= 0; row = x->following[row]) {
+        for (int32_t row = x->first[p->group.at[i]]; row >= 0; row = x->following[row]) {
             p->left[p->n_pairs] = (int32_t)i;
             p->right[p->n_pairs++] = row;
             if (p->n_pairs == SLI_BATCH_ROWS) {
@@ -103,16 +102,8 @@ static sl_code push_probe(void *ctx, sl_batch *batch, sl_error *err)
     if (p->left == NULL) {
         SL_TRY(start(p, err));
     }
-    if (n > p->capacity) {
-        sl_free(p->group);
-        p->capacity = n < SLI_BATCH_ROWS ? SLI_BATCH_ROWS : n + n / 4;
-        p->group = sl_alloc(SLI_TAG_RDD, (size_t)p->capacity * sizeof *p->group);
-        if (p->group == NULL) {
-            p->capacity = 0;
-            return sl_error_nomem(err, (size_t)n * sizeof *p->group, "group numbers");
-        }
-    }
-    SL_TRY(sli_groups_find(p->index->groups, batch, p->op->keys, p->group, err));
+    SL_TRY(sli_numbers_room(&p->group, n, err));
+    SL_TRY(sli_groups_find(p->index->groups, batch, p->op->keys, p->group.at, err));
     return pair_rows(p, batch, err);
 }
 
@@ -135,7 +126,7 @@ static sl_code compute_join(sl_rdd *rdd, int32_t partition, sli_task *task, sli_
         sli_weight_set(&weight, sli_index_bytes(index));
         prober p = {.op = op, .index = index, .task = task, .push = push, .ctx = ctx};
         rc = sli_dep_each(rdd, 0, partition, task, push_probe, &p, err);
-        sl_free(p.group);
+        sli_numbers_reset(&p.group);
     }
     sli_index_free(index);
     sli_weight_set(&weight, 0);
@@ -216,7 +207,7 @@ static sl_code compute_join_table(sl_rdd *rdd, int32_t partition, sli_task *task
                 .ctx = ctx};
     SL_ASSERT(p.index != NULL, "a task runs after its broadcast tables were prepared");
     sl_code rc = sli_rdd_each(rdd->deps[0].parent, partition, task, push_probe, &p, err);
-    sl_free(p.group);
+    sli_numbers_reset(&p.group);
     return rc;
 }
 

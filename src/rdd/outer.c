@@ -7,27 +7,10 @@ typedef struct outer {
     sli_pairs pairs;
     const sli_index *index;
     bool keep_left, keep_right;
-    sl_batch *right; ///< the index's rows under a schema that allows nulls
-    int32_t *group;  ///< of the left batch's rows
-    int64_t capacity;
-    bool *matched; ///< by group of the index
+    sl_batch *right;   ///< the index's rows under a schema that allows nulls
+    sli_numbers group; ///< of the left batch's rows
+    bool *matched;     ///< by group of the index
 } outer;
-
-static sl_code grow_group(outer *o, int64_t n, sl_error *err)
-{
-    if (n <= o->capacity) {
-        return SL_OK;
-    }
-    int64_t capacity = n < SLI_BATCH_ROWS ? SLI_BATCH_ROWS : n + n / 4;
-    sl_free(o->group);
-    o->capacity = 0;
-    o->group = sl_alloc(SLI_TAG_RDD, (size_t)capacity * sizeof *o->group);
-    if (o->group == NULL) {
-        return sl_error_nomem(err, (size_t)capacity * sizeof *o->group, "group numbers");
-    }
-    o->capacity = capacity;
-    return SL_OK;
-}
 
 static sl_code add_pair(outer *o, const sl_batch *left, int32_t l, int32_t r, sl_error *err)
 {
@@ -42,10 +25,10 @@ static sl_code push_left(void *ctx, sl_batch *batch, sl_error *err)
     outer *o = ctx;
     const sli_index *x = o->index;
     int64_t n = sl_batch_rows(batch);
-    SL_TRY(grow_group(o, n, err));
-    SL_TRY(sli_groups_find(x->groups, batch, o->pairs.op->keys, o->group, err));
+    SL_TRY(sli_numbers_room(&o->group, n, err));
+    SL_TRY(sli_groups_find(x->groups, batch, o->pairs.op->keys, o->group.at, err));
     for (int64_t i = 0; i < n; i++) {
-        int32_t g = o->group[i];
+        int32_t g = o->group.at[i];
         if (g < 0) {
             SL_TRY(o->keep_left ? add_pair(o, batch, (int32_t)i, -1, err) : SL_OK);
             continue;
@@ -151,7 +134,7 @@ static sl_code run_outer(bool left, bool right, sl_rdd *rdd, int32_t partition, 
                    .keep_left = left,
                    .keep_right = right};
         rc = join_index(&o, rdd, partition, err);
-        sl_free(o.group);
+        sli_numbers_reset(&o.group);
         sl_free(o.matched);
         sl_batch_unref(o.right);
     }

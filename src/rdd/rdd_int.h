@@ -133,6 +133,12 @@ void sli_estimate_count(const int64_t *counts, int32_t n, int32_t n_all, double 
 /// Hash of what an operator is, equal in every process and epoch: seeds its random numbers.
 uint64_t sli_operator_id(const sl_rdd *rdd);
 
+/// compute of every aggregation (merger.c); the second also makes a row of none.
+sl_code sli_compute_merger(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
+                           void *ctx, sl_error *err);
+sl_code sli_compute_merger_always(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
+                                  void *ctx, sl_error *err);
+
 // ---------------------------------------------------------------- calls of user functions (call.c)
 
 /// A user function in one task, and the rows it made that were not handed on yet. The fields up
@@ -239,6 +245,95 @@ typedef sl_code (*sli_over_rows)(const sli_op *op, const sl_batch *rows, sli_tas
                                  sli_push_fn push, void *ctx, sl_error *err);
 sl_code sli_whole_partition(sl_rdd *rdd, int32_t partition, sli_task *task, sli_over_rows over,
                             sli_push_fn push, void *ctx, sl_error *err);
+
+/// Numbers for the rows of a batch: scratch that grows. Zero it.
+typedef struct sli_numbers {
+    int32_t *at;
+    int64_t capacity;
+} sli_numbers;
+/// Room for n; what was there may be gone.
+sl_code sli_numbers_room(sli_numbers *numbers, int64_t n, sl_error *err);
+void sli_numbers_reset(sli_numbers *numbers);
+
+// ---------------------------------------------------------------- cutting rows (cut.c)
+
+/// Rows on their way to `n_out` targets, put as blocks: one a target and piece, with the minor
+/// number piece * n_out + target. The fields up to `output` are the caller's to set. Thread: task.
+typedef struct sli_cutter {
+    sli_task *task;
+    const sl_schema *schema;
+    sli_block_id id; ///< of its blocks, but for the minor number
+    int32_t n_out;
+    sli_map_output *output; ///< what was put
+    struct sli_target *targets;
+    int64_t full_bytes, piece_bytes;
+    int64_t capacity;
+    int32_t *where; ///< the target of each row of the batch to be added
+    int32_t *order;
+    int64_t *counts;
+} sli_cutter;
+sl_code sli_cutter_start(sli_cutter *cutter, sl_error *err);
+/// Room in `where` for n rows.
+sl_code sli_cutter_room(sli_cutter *cutter, int64_t n, sl_error *err);
+/// Each row to the target that `where` says; a target keeps the order of its rows.
+sl_code sli_cutter_add(sli_cutter *cutter, const sl_batch *batch, sl_error *err);
+sl_code sli_cutter_add_to(sli_cutter *cutter, int32_t target, const sl_batch *batch, sl_error *err);
+sl_code sli_cutter_end(sli_cutter *cutter, sl_error *err); ///< puts what is left
+void sli_cutter_reset(sli_cutter *cutter);                 ///< its blocks and *output stay
+
+// ---------------------------------------------------------------- bins (bins.c, bins_merge.c)
+
+enum { SLI_BINS = 16, SLI_BIN_LEVELS = 8 };
+
+/// What a table may weigh before its rows go into bins.
+int64_t sli_table_most(const sli_runtime *runtime);
+
+/// Rows in bins by hash of their key, each row with its position behind its columns. Thread: task.
+typedef struct sli_bins {
+    sl_schema *schema; ///< with the positions
+    sli_cutter cut;
+    sli_map_output output;
+    uint64_t *hashes;
+    int64_t capacity;
+    sl_builder *positions;
+    const sl_batch **from; ///< for each column: the batch, and
+    int32_t *column;       ///< its column there
+} sli_bins;
+/// `schema`: of rows without positions. *bins is to be reset also after a failure.
+sl_code sli_bins_open(sli_bins *bins, sli_task *task, const sl_schema *schema, sl_error *err);
+/// The same for what is filled bin after bin and then merged: a block of each bin is in memory
+/// then, so they are smaller.
+sl_code sli_bins_open_runs(sli_bins *bins, sli_task *task, const sl_schema *schema, sl_error *err);
+/// Rows that get the positions first, first + 1, ...
+sl_code sli_bins_add(sli_bins *bins, const sl_batch *batch, const int32_t *keys, int32_t n_keys,
+                     int64_t first, sl_error *err);
+/// Rows that have positions, and lie in one bin of the levels below `level`.
+sl_code sli_bins_add_placed(sli_bins *bins, const sl_batch *batch, const int32_t *keys,
+                            int32_t n_keys, int32_t level, sl_error *err);
+/// One bin of them. The positions of what is pushed to it never fall.
+typedef struct sli_bin {
+    sli_bins *bins;
+    int32_t bin;
+} sli_bin;
+/// A sli_push_fn: ctx is a sli_bin.
+sl_code sli_bin_push(void *ctx, sl_batch *batch, sl_error *err);
+sl_code sli_bins_end(sli_bins *bins, sl_error *err); ///< before reading
+/// Pushes the rows of one bin, with their positions.
+sl_code sli_bins_each(const sli_bins *bins, int32_t bin, sli_push_fn push, void *ctx,
+                      sl_error *err);
+/// The positions of a batch that has some: its last column.
+const sl_column *sli_bins_positions(const sl_batch *batch);
+/// A batch of these bins without its positions; `schema` is that of the other columns.
+sl_code sli_bins_strip(sli_bins *bins, const sl_schema *schema, const sl_batch *batch,
+                       sl_batch **out, sl_error *err);
+/// Pushes the rows of all bins by position; `schema`: without the positions, NULL: with them. No
+/// position is in two bins.
+sl_code sli_bins_merge(sli_bins *bins, const sl_schema *schema, sli_push_fn push, void *ctx,
+                       sl_error *err);
+/// The batches of one piece of a bin.
+sl_code sli_bins_piece(const sli_bins *bins, int32_t bin, int32_t piece, sli_rows *out,
+                       sl_error *err);
+void sli_bins_reset(sli_bins *bins);
 
 // ---------------------------------------------------------------- order (order.c)
 

@@ -1,144 +1,25 @@
-// reduce.c — reduceByKey, reduce, distinct, count, repartition: what reads a shuffle and makes one
-// row a key (or none).
-//
-// Partial states come in the order of map partitions and are merged in that order; results leave in
-// the order in which keys were first seen. So neither the number of workers nor their speed reaches
-// a result.
+// reduce.c — reduceByKey, combineByKey, countByValue, reduce, aggregate: definitions; repartition
+// and count. What the aggregations compute is in merger.c.
 #include "rdd/rdd_int.h"
 
-// ---------------------------------------------------------------- reduceByKey: the reduce side
-
-typedef struct merger {
-    const sli_op *op;
-    bool raw; ///< gets rows, not partial states
-    sli_task *task;
-    sli_groups *groups; ///< NULL until the first batch
-    sli_aggs *aggs;
-    sl_args args;
-    int32_t *group;
-    int64_t capacity;
-    sli_weight weight;
-} merger;
-
-static sl_code grow_group(int32_t **group, int64_t *capacity, int64_t n, sl_error *err)
-{
-    if (n <= *capacity) {
-        return SL_OK;
-    }
-    int64_t size = n < SLI_BATCH_ROWS ? SLI_BATCH_ROWS : n + n / 4;
-    sl_free(*group);
-    *capacity = 0;
-    *group = sl_alloc(SLI_TAG_RDD, (size_t)size * sizeof **group);
-    if (*group == NULL) {
-        return sl_error_nomem(err, (size_t)size * sizeof **group, "group numbers");
-    }
-    *capacity = size;
-    return SL_OK;
-}
-
-static sl_code start_merger(merger *m, sl_error *err)
-{
-    const sli_op *op = m->op;
-    int32_t first[64];
-    for (int32_t i = 0; i < op->n_keys; i++) {
-        first[i] = i; // partial rows begin with the keys
-    }
-    SL_TRY(sli_groups_new(&m->groups, m->raw ? op->in : sli_agg_plan_partial(op->plan),
-                          m->raw ? op->keys : first, op->n_keys, err));
-    SL_TRY(sli_task_args(m->task, NULL, 0, 0, &m->args, err));
-    return sli_aggs_new(&m->aggs, op->plan, &m->args, err);
-}
-
-static sl_code push_merge(void *ctx, sl_batch *batch, sl_error *err)
-{
-    merger *m = ctx;
-    if (m->groups == NULL) {
-        SL_TRY(start_merger(m, err));
-    }
-    SL_TRY(grow_group(&m->group, &m->capacity, sl_batch_rows(batch), err));
-    SL_TRY(sli_groups_add(m->groups, batch, NULL, m->group, err));
-    SL_TRY(sli_aggs_grow(m->aggs, sli_groups_count(m->groups), err));
-    SL_TRY((m->raw ? sli_aggs_update : sli_aggs_merge)(m->aggs, m->group, batch, err));
-    sli_weight_set(&m->weight, sli_groups_bytes(m->groups) + sli_aggs_bytes(m->aggs));
-    return SL_OK;
-}
-
-/// Of groups [0, n).
-static sl_code emit_results(merger *m, int64_t n, sli_push_fn push, void *ctx, sl_error *err)
-{
-    sl_builder *builder = NULL;
-    SL_TRY(sl_builder_new(&builder, m->op->out, err));
-    sl_code rc = SL_OK;
-    for (int64_t from = 0; rc == SL_OK && from < n; from += SLI_BATCH_ROWS) {
-        int64_t rows = n - from < SLI_BATCH_ROWS ? n - from : SLI_BATCH_ROWS;
-        sl_batch *batch = NULL;
-        rc = sli_task_check(m->task, err);
-        if (rc == SL_OK && m->op->n_keys > 0) {
-            rc = sli_groups_keys(m->groups, from, rows, builder, 0, err);
-        }
-        rc = rc != SL_OK ? rc : sli_aggs_finish(m->aggs, from, rows, builder, err);
-        rc = rc != SL_OK ? rc : sl_builder_finish(builder, &batch, err);
-        rc = rc != SL_OK ? rc : push(ctx, batch, err);
-        sl_batch_unref(batch);
-    }
-    sl_builder_free(builder);
-    return rc;
-}
-
-/// `always`: also of no rows there is one row.
-static sl_code run_merger(bool always, sl_rdd *rdd, int32_t partition, sli_task *task,
-                          sli_push_fn push, void *ctx, sl_error *err)
-{
-    merger m = {.op = rdd->body, .task = task, .weight = {.budget = task->runtime->budget}};
-    m.raw = m.op->raw || rdd->deps[0].kind == SLI_DEP_NARROW;
-    sl_code rc = sli_dep_each(rdd, 0, partition, task, push_merge, &m, err);
-    if (rc == SL_OK && m.groups == NULL && always) {
-        rc = start_merger(&m, err);
-        rc = rc != SL_OK ? rc : sli_aggs_grow(m.aggs, 1, err);
-    }
-    if (rc == SL_OK && m.groups != NULL) {
-        int64_t n = sli_groups_count(m.groups);
-        rc = emit_results(&m, n == 0 && always ? 1 : n, push, ctx, err);
-    }
-    if (m.groups != NULL) {
-        sli_groups_free(m.groups);
-    }
-    if (m.aggs != NULL) {
-        sli_aggs_free(m.aggs);
-    }
-    sl_free(m.group);
-    sli_weight_set(&m.weight, 0);
-    return rc;
-}
-
-static sl_code compute_reduce(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
-                              void *ctx, sl_error *err)
-{
-    return run_merger(false, rdd, partition, task, push, ctx, err);
-}
-
-static sl_code compute_aggregate(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
-                                 void *ctx, sl_error *err)
-{
-    return run_merger(true, rdd, partition, task, push, ctx, err);
-}
+// ---------------------------------------------------------------- aggregations
 
 static const sli_rdd_ops by_key_ops = {.name = "reduceByKey",
-                                       .compute = compute_reduce,
+                                       .compute = sli_compute_merger,
                                        .free = sli_op_free_body,
                                        .keeps_empty = true};
 static const sli_rdd_ops combine_ops = {.name = "combineByKey",
-                                        .compute = compute_reduce,
+                                        .compute = sli_compute_merger,
                                         .free = sli_op_free_body,
                                         .keeps_empty = true};
 static const sli_rdd_ops by_value_ops = {.name = "countByValue",
-                                         .compute = compute_reduce,
+                                         .compute = sli_compute_merger,
                                          .free = sli_op_free_body,
                                          .keeps_empty = true};
 static const sli_rdd_ops aggregate_ops = {
-    .name = "aggregate", .compute = compute_aggregate, .free = sli_op_free_body};
+    .name = "aggregate", .compute = sli_compute_merger_always, .free = sli_op_free_body};
 static const sli_rdd_ops reduce_ops = {
-    .name = "reduce", .compute = compute_reduce, .free = sli_op_free_body, .keeps_empty = true};
+    .name = "reduce", .compute = sli_compute_merger, .free = sli_op_free_body, .keeps_empty = true};
 
 static sl_code compile_reduce(sli_runtime *runtime, sli_op *op, sl_error *err)
 {
@@ -234,88 +115,6 @@ sl_rdd *sl_rdd_count_by_value(sl_rdd *rdd, int32_t n_partitions)
 {
     return define_reduce(rdd, &by_value_ops, by_value_ops.name, compile_by_value, "", "",
                          n_partitions);
-}
-
-// ---------------------------------------------------------------- distinct: the reduce side
-
-typedef struct sieve {
-    const sli_op *op;
-    sli_task *task;
-    sli_push_fn push;
-    void *ctx;
-    sli_groups *groups;
-    int32_t *group;
-    int64_t capacity;
-    sli_weight weight;
-} sieve;
-
-static sl_code push_sieve(void *ctx, sl_batch *batch, sl_error *err)
-{
-    sieve *s = ctx;
-    if (s->groups == NULL) {
-        SL_TRY(sli_groups_new(&s->groups, s->op->in, s->op->keys, s->op->n_keys, err));
-    }
-    int64_t n = sl_batch_rows(batch), fresh = 0;
-    SL_TRY(grow_group(&s->group, &s->capacity, n, err));
-    int32_t known = (int32_t)sli_groups_count(s->groups);
-    SL_TRY(sli_groups_add(s->groups, batch, NULL, s->group, err));
-    sli_weight_set(&s->weight, sli_groups_bytes(s->groups));
-    for (int64_t i = 0; i < n; i++) {
-        if (s->group[i] == known) {
-            s->group[fresh++] = (int32_t)i; // never ahead of what is read
-            known++;
-        }
-    }
-    if (fresh == n) {
-        return s->push(s->ctx, batch, err);
-    }
-    return fresh == 0 ? SL_OK
-                      : sli_push_rows(batch, s->group, fresh, s->task, s->push, s->ctx, err);
-}
-
-static sl_code compute_distinct(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
-                                void *ctx, sl_error *err)
-{
-    sieve s = {.op = rdd->body,
-               .task = task,
-               .push = push,
-               .ctx = ctx,
-               .weight = {.budget = task->runtime->budget}};
-    sl_code rc = sli_dep_each(rdd, 0, partition, task, push_sieve, &s, err);
-    if (s.groups != NULL) {
-        sli_groups_free(s.groups);
-    }
-    sl_free(s.group);
-    sli_weight_set(&s.weight, 0);
-    return rc;
-}
-
-static const sli_rdd_ops distinct_ops = {
-    .name = "distinct", .compute = compute_distinct, .free = sli_op_free_body, .keeps_empty = true};
-
-static sl_code compile_distinct(sli_runtime *runtime, sli_op *op, sl_error *err)
-{
-    (void)runtime;
-    SL_TRY(sli_op_all_keys(op, op->in, &op->keys, err));
-    op->unique = true;
-    op->out = sl_schema_ref(op->in);
-    return sli_op_by(op, NULL, op->n_keys, err);
-}
-
-sl_rdd *sl_rdd_distinct(sl_rdd *rdd, int32_t n_partitions)
-{
-    if (rdd == NULL || rdd->mistake != NULL) {
-        return sli_rdd_inherit(rdd, NULL);
-    }
-    sl_error error = SL_ERROR_INIT;
-    sli_op *op = NULL;
-    int32_t n = 0;
-    sli_op_key key = {.kind = distinct_ops.name, .in = rdd->schema};
-    sl_code rc =
-        sli_partitions_check(rdd->runtime, n_partitions, SLI_MAX_HASH_PARTITIONS, &n, &error);
-    rc = rc != SL_OK ? rc : sli_op_find(rdd->runtime, &key, compile_distinct, &op, &error);
-    return rc == SL_OK ? sli_rdd_keyed(rdd, &distinct_ops, op, n)
-                       : sli_rdd_wrong(rdd->runtime, distinct_ops.name, &error);
 }
 
 // ---------------------------------------------------------------- repartition

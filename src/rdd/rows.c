@@ -120,6 +120,27 @@ void sli_weight_set(sli_weight *weight, int64_t bytes)
     weight->bytes = bytes;
 }
 
+sl_code sli_numbers_room(sli_numbers *numbers, int64_t n, sl_error *err)
+{
+    if (n <= numbers->capacity) {
+        return SL_OK;
+    }
+    int64_t capacity = n < SLI_BATCH_ROWS ? SLI_BATCH_ROWS : n + n / 4;
+    sli_numbers_reset(numbers);
+    numbers->at = sl_alloc(SLI_TAG_RDD, (size_t)capacity * sizeof *numbers->at);
+    if (numbers->at == NULL) {
+        return sl_error_nomem(err, (size_t)capacity * sizeof *numbers->at, "group numbers");
+    }
+    numbers->capacity = capacity;
+    return SL_OK;
+}
+
+void sli_numbers_reset(sli_numbers *numbers)
+{
+    sl_free(numbers->at);
+    *numbers = (sli_numbers){0};
+}
+
 sl_code sli_whole_partition(sl_rdd *rdd, int32_t partition, sli_task *task, sli_over_rows over,
                             sli_push_fn push, void *ctx, sl_error *err)
 {

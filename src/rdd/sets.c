@@ -11,26 +11,9 @@ typedef struct sieve {
     bool wanted;        ///< rows that have their like pass, once each; else those that have none
     sli_groups *groups; ///< of the right side; NULL: it has no rows
     bool *passed;       ///< by group: a row of it went on
-    int32_t *group;     ///< scratch for a batch
-    int64_t capacity;
+    sli_numbers group;
     sli_weight weight;
 } sieve;
-
-static sl_code grow_group(sieve *s, int64_t n, sl_error *err)
-{
-    if (n <= s->capacity) {
-        return SL_OK;
-    }
-    int64_t capacity = n < SLI_BATCH_ROWS ? SLI_BATCH_ROWS : n + n / 4;
-    sl_free(s->group);
-    s->capacity = 0;
-    s->group = sl_alloc(SLI_TAG_RDD, (size_t)capacity * sizeof *s->group);
-    if (s->group == NULL) {
-        return sl_error_nomem(err, (size_t)capacity * sizeof *s->group, "group numbers");
-    }
-    s->capacity = capacity;
-    return SL_OK;
-}
 
 static sl_code push_right(void *ctx, sl_batch *batch, sl_error *err)
 {
@@ -38,8 +21,8 @@ static sl_code push_right(void *ctx, sl_batch *batch, sl_error *err)
     if (s->groups == NULL) {
         SL_TRY(sli_groups_new(&s->groups, s->op->in2, s->op->keys2, s->op->n_keys, err));
     }
-    SL_TRY(grow_group(s, sl_batch_rows(batch), err));
-    SL_TRY(sli_groups_add(s->groups, batch, NULL, s->group, err));
+    SL_TRY(sli_numbers_room(&s->group, sl_batch_rows(batch), err));
+    SL_TRY(sli_groups_add(s->groups, batch, NULL, s->group.at, err));
     sli_weight_set(&s->weight, sli_groups_bytes(s->groups));
     return SL_OK;
 }
@@ -49,13 +32,13 @@ static int64_t sift(sieve *s, int64_t n)
 {
     int64_t kept = 0;
     for (int64_t i = 0; i < n; i++) {
-        int32_t g = s->group[i];
+        int32_t g = s->group.at[i];
         bool passes = (g >= 0) == s->wanted && (g < 0 || !s->passed[g]);
         if (passes && g >= 0) {
             s->passed[g] = true;
         }
         if (passes) {
-            s->group[kept++] = (int32_t)i; // never ahead of what is read
+            s->group.at[kept++] = (int32_t)i; // never ahead of what is read
         }
     }
     return kept;
@@ -65,13 +48,14 @@ static sl_code push_left(void *ctx, sl_batch *batch, sl_error *err)
 {
     sieve *s = ctx;
     int64_t n = sl_batch_rows(batch);
-    SL_TRY(grow_group(s, n, err));
-    SL_TRY(sli_groups_find(s->groups, batch, s->op->keys, s->group, err));
+    SL_TRY(sli_numbers_room(&s->group, n, err));
+    SL_TRY(sli_groups_find(s->groups, batch, s->op->keys, s->group.at, err));
     int64_t kept = sift(s, n);
     if (kept == n) {
         return s->push(s->ctx, batch, err);
     }
-    return kept == 0 ? SL_OK : sli_push_rows(batch, s->group, kept, s->task, s->push, s->ctx, err);
+    return kept == 0 ? SL_OK
+                     : sli_push_rows(batch, s->group.at, kept, s->task, s->push, s->ctx, err);
 }
 
 static sl_code pass_left(sieve *s, sl_rdd *rdd, int32_t partition, sl_error *err)
@@ -101,7 +85,7 @@ static sl_code run_sieve(bool wanted, sl_rdd *rdd, int32_t partition, sli_task *
         sli_groups_free(s.groups);
     }
     sl_free(s.passed);
-    sl_free(s.group);
+    sli_numbers_reset(&s.group);
     sli_weight_set(&s.weight, 0);
     return rc;
 }

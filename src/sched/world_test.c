@@ -33,6 +33,7 @@ void world_open(world *w, world_conf conf)
     w->own.budget = w->budget;
     w->own.blocks = w->blocks;
     w->own.parallelism = conf.parallelism == 0 ? 3 : conf.parallelism;
+    w->own.table_bytes = conf.table_bytes;
     w->own.seed = 7;
     w->own.attached = find_attached;
     w->own.attached_ctx = w;
@@ -78,6 +79,7 @@ const layout layouts[] = {
     {{.workers = 4, .pool = true}, 3},
     {{.workers = 4, .pool = true}, 7},
     {{.workers = 4, .pool = true, .budget_bytes = 65536}, 7},
+    {{.workers = 4, .pool = true, .budget_bytes = 65536, .table_bytes = 16384}, 3},
 };
 const size_t n_layouts = sizeof layouts / sizeof *layouts;
 

@@ -9,6 +9,7 @@ typedef struct world_conf {
     bool pool;            ///< else the inline backend
     uint64_t seed;        ///< of the inline order
     int64_t budget_bytes; ///< 0: 256 MiB
+    int64_t table_bytes;  ///< what a task's table may weigh; 0: the default
     int32_t parallelism;  ///< 0: 3
     const sl_agg_fn *const *aggregations;
     const char *settings; ///< "task.max_failures=2", or NULL
@@ -60,7 +61,7 @@ typedef struct layout {
 
 extern const layout layouts[];
 extern const size_t n_layouts;
-/// 1, 3 and 7 partitions, 1 and 4 workers, and 64 KiB of memory.
+/// 1, 3 and 7 partitions, 1 and 4 workers, 64 KiB of memory, and tables that hardly hold anything.
 #define EACH_LAYOUT(w, l)                                                                          \
     for (size_t at_ = 0; at_ < n_layouts; at_++)                                                   \
         for (const layout *l = &layouts[at_]; l != NULL; l = NULL)                                 \

@@ -1,0 +1,124 @@
+// Tables that outgrow their share of memory: the same rows, in the same order, to the last bit.
+#include "sched/world_test.h"
+
+#include <stdio.h>
+
+enum { ROWS = 40000, KEYS = 15000 };
+
+/// "k string?, n int64, v float64": keys in no order, some long, one null, each several times.
+static sl_batch *many_keys(void)
+{
+    sl_schema *schema = NULL;
+    sl_builder *builder = NULL;
+    sl_batch *batch = NULL;
+    sli_rng rng = {3};
+    assert_int_equal(sl_schema_parse(&schema, "k string?, n int64, v float64", NULL), SL_OK);
+    assert_int_equal(sl_builder_new(&builder, schema, NULL), SL_OK);
+    for (int64_t i = 0; i < ROWS; i++) {
+        char key[64];
+        int64_t k = (int64_t)sli_rng_below(&rng, KEYS);
+        int size = snprintf(key, sizeof key,
+                            k % 3 == 0 ? "a key of many bytes, number %lld" : "%lld", (long long)k);
+        if (k == 7) {
+            sl_builder_null(builder, 0);
+        } else {
+            sl_builder_text(builder, 0, key, (size_t)size);
+        }
+        sl_builder_int64(builder, 1, i % 5);
+        sl_builder_float64(builder, 2, (double)sli_rng_next(&rng) / 1e15);
+    }
+    assert_int_equal(sl_builder_finish(builder, &batch, NULL), SL_OK);
+    sl_builder_free(builder);
+    sl_schema_unref(schema);
+    return batch;
+}
+
+typedef sl_rdd *(*operator_fn)(sl_rdd *in);
+
+static sl_rdd *reduced(sl_rdd *in)
+{
+    return sl_rdd_reduce_by_key(in, "k", "sum(v) as s, count() as n, stdev(v) as d, first(n) as f",
+                                2);
+}
+static sl_rdd *reduced_by_two(sl_rdd *in)
+{
+    return sl_rdd_reduce_by_key(in, "n, k", "sum(v) as s, list(n) as l", 3);
+}
+static sl_rdd *combined_late(sl_rdd *in)
+{
+    return sl_rdd_combine_by_key(in, "k", "sum(v) as s, last(v) as l", false, 2);
+}
+static sl_rdd *counted(sl_rdd *in)
+{
+    sl_rdd *keys = sl_rdd_select(in, "k, n");
+    return then(keys, sl_rdd_count_by_value(keys, 2));
+}
+static sl_rdd *kept_once(sl_rdd *in)
+{
+    sl_rdd *keys = sl_rdd_select(in, "k, n, k as position");
+    return then(keys, sl_rdd_distinct(keys, 2));
+}
+static sl_rdd *reduced_where_it_lies(sl_rdd *in)
+{
+    sl_rdd *lying = sl_rdd_partition_by(in, "k", 2);
+    return then(lying, sl_rdd_reduce_by_key(lying, "k", "sum(v) as s", 2));
+}
+
+static sl_batch *run(const sl_batch *rows, operator_fn apply, world_conf conf,
+                     sli_blocks_stats *stats)
+{
+    world w;
+    sl_batch *out = NULL;
+    sl_error err = SL_ERROR_INIT;
+    world_open(&w, conf);
+    sl_rdd *in = sl_rdd_of_batches(world_session(&w), &rows, 1, 3);
+    sl_rdd *applied = then(in, apply(in));
+    if (sl_rdd_collect(applied, &out, &err) != SL_OK) {
+        fail_msg("%s", err.text);
+    }
+    sl_rdd_unref(applied);
+    sli_blocks_stats_of(w.blocks, stats);
+    world_close(&w);
+    return out;
+}
+
+static void check_equal(const sl_batch *a, const sl_batch *b)
+{
+    int32_t columns[64];
+    int32_t n = sl_schema_columns(sl_batch_schema(a));
+    assert_string_equal(sl_schema_text(sl_batch_schema(a)), sl_schema_text(sl_batch_schema(b)));
+    assert_int_equal(sl_batch_rows(a), sl_batch_rows(b));
+    for (int32_t i = 0; i < n; i++) {
+        columns[i] = i;
+    }
+    for (int64_t row = 0; row < sl_batch_rows(a); row++) {
+        if (!sli_rows_equal(a, columns, row, b, columns, row, n)) {
+            fail_msg("row %lld differs", (long long)row);
+        }
+    }
+}
+
+SL_TEST(a_table_that_goes_on_in_bins_gives_the_same_rows_in_the_same_order, "")
+{
+    static const operator_fn operators[] = {reduced, reduced_by_two, combined_late,
+                                            counted, kept_once,      reduced_where_it_lies};
+    static const world_conf small[] = {
+        {.workers = 1, .table_bytes = 1 << 20},                // late, one level
+        {.workers = 2, .pool = true, .table_bytes = 64 << 10}, // at once
+        {.workers = 2, .pool = true, .table_bytes = 1, .budget_bytes = 256 << 10}, // bins of bins
+    };
+    sl_batch *rows = many_keys();
+    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
+        sli_blocks_stats stats;
+        sl_batch *expected = run(rows, operators[i], (world_conf){.workers = 1}, &stats);
+        assert_int_equal(stats.spilled, 0);
+        for (size_t c = 0; c < sizeof small / sizeof *small; c++) {
+            sl_batch *got = run(rows, operators[i], small[c], &stats);
+            check_equal(got, expected);
+            assert_true(small[c].budget_bytes == 0 || stats.spilled > 0);
+            sl_batch_unref(got);
+        }
+        sl_batch_unref(expected);
+    }
+    sl_batch_unref(rows);
+}
