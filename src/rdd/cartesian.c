@@ -46,7 +46,8 @@ static sl_code compute_cartesian(sl_rdd *rdd, int32_t partition, sli_task *task,
         sli_weight_set(&weight, held.bytes);
         rc = sli_rows_concat(&held, op->in2, &right, err);
         sli_rows_reset(&held);
-        sli_pairs p = {.op = op, .task = task, .push = push, .ctx = ctx, .right = right};
+        sli_pairs p = {
+            .op = op, .out = op->out, .task = task, .push = push, .ctx = ctx, .right = right};
         rc = rc != SL_OK ? rc : sli_pairs_start(&p, err);
         rc = rc != SL_OK ? rc
                          : sli_rdd_each(rdd->deps[0].parent, parent_of_product(rdd, 0, partition),

@@ -1,15 +1,13 @@
 // cogroup.c — cogroup: one row a key that either side has, with a list for each other column of
-// both. Both sides of the partition are held once, keys are numbered over both (those of the left
-// first), and each side's lists are built as groupByKey's are.
+// both. Both sides of the partition, or of a bin of it, are held once, keys are numbered over both
+// (those of the left first), and each side's lists are built as groupByKey's are.
 #include "rdd/rdd_int.h"
 
 enum { MAX_CELLS = 16 * SLI_BATCH_ROWS }; // as groupByKey's
 
 typedef struct cogroup_side {
-    const sl_schema *schema;
     const int32_t *keys, *rest;
     int32_t n_rest;
-    sli_rows held;
     sl_batch *rows;
     int32_t *group;
     sli_by_group sorted;
@@ -17,7 +15,7 @@ typedef struct cogroup_side {
 
 typedef struct cogroup {
     const sli_op *op;
-    sli_task *task;
+    const sli_share *share;
     cogroup_side sides[2];
     sli_groups *groups;
     sl_builder *builder;
@@ -36,8 +34,6 @@ static sl_code keys_of(const sli_op *op, const cogroup_side *side, sl_batch **ou
 static sl_code number_keys(cogroup *c, cogroup_side *side, sl_error *err)
 {
     sl_batch *keys = NULL;
-    SL_TRY(sli_rows_concat(&side->held, side->schema, &side->rows, err));
-    sli_rows_reset(&side->held);
     int64_t n = sl_batch_rows(side->rows);
     side->group = sl_alloc(SLI_TAG_RDD, (size_t)(n + 1) * sizeof *side->group);
     if (side->group == NULL) {
@@ -52,10 +48,23 @@ static sl_code number_keys(cogroup *c, cogroup_side *side, sl_error *err)
     return rc;
 }
 
+static int64_t cells_in(const cogroup_side *side, int64_t from, int64_t to)
+{
+    return side->sorted.from[to] - side->sorted.from[from];
+}
+
 static int64_t cells_of(const cogroup *c, int64_t from, int64_t to)
 {
-    const int64_t *a = c->sides[0].sorted.from, *b = c->sides[1].sorted.from;
-    return a[to] - a[from] + b[to] - b[from];
+    return cells_in(&c->sides[0], from, to) + cells_in(&c->sides[1], from, to);
+}
+
+/// Of the first row that has the key.
+static void put_positions(const cogroup *c, int64_t from, int64_t to, int32_t at)
+{
+    for (int64_t g = from; g < to; g++) {
+        const cogroup_side *side = &c->sides[cells_in(&c->sides[0], g, g + 1) > 0 ? 0 : 1];
+        sli_by_group_positions(&side->sorted, side->rows, g, g + 1, c->builder, at);
+    }
 }
 
 static sl_code emit_range(cogroup *c, int64_t from, int64_t to, sli_push_fn push, void *ctx,
@@ -69,6 +78,9 @@ static sl_code emit_range(cogroup *c, int64_t from, int64_t to, sli_push_fn push
             sli_by_group_lists(&side->sorted, sl_batch_column(side->rows, side->rest[i]), from, to,
                                c->builder, at++);
         }
+    }
+    if (c->share->level > 0) {
+        put_positions(c, from, to, at);
     }
     sl_batch *batch = NULL;
     SL_TRY(sl_builder_finish(c->builder, &batch, err));
@@ -84,9 +96,9 @@ static sl_code emit(cogroup *c, sli_push_fn push, void *ctx, sl_error *err)
         cogroup_side *side = &c->sides[s];
         SL_TRY(sli_by_group_sort(side->group, sl_batch_rows(side->rows), n, &side->sorted, err));
     }
-    SL_TRY(sl_builder_new(&c->builder, c->op->out, err));
+    SL_TRY(sl_builder_new(&c->builder, c->share->out, err));
     for (int64_t from = 0, to = 0; from < n; from = to) {
-        SL_TRY(sli_task_check(c->task, err));
+        SL_TRY(sli_task_check(c->share->task, err));
         while (to < n && to - from < SLI_BATCH_ROWS && cells_of(c, from, to) < MAX_CELLS) {
             to++;
         }
@@ -110,7 +122,6 @@ static sl_code group_sides(cogroup *c, sli_push_fn push, void *ctx, sl_error *er
 static void reset(cogroup *c)
 {
     for (int32_t s = 0; s < 2; s++) {
-        sli_rows_reset(&c->sides[s].held);
         sl_batch_unref(c->sides[s].rows);
         sl_free(c->sides[s].group);
         sli_by_group_reset(&c->sides[s].sorted);
@@ -121,26 +132,39 @@ static void reset(cogroup *c)
     sl_builder_free(c->builder);
 }
 
-static sl_code compute_cogroup(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
-                               void *ctx, sl_error *err)
+static sl_code group_held(sli_sides *held, sli_push_fn push, void *ctx, sl_error *err)
 {
-    const sli_op *op = rdd->body;
+    const sli_op *op = held->share->rdd->body;
     cogroup c = {.op = op,
-                 .task = task,
-                 .sides = {{.schema = op->in, .keys = op->keys, .rest = op->rest, op->n_rest},
-                           {.schema = op->in2, .keys = op->keys2, .rest = op->rest2, op->n_rest2}}};
-    sli_weight weight = {.budget = task->runtime->budget};
-    sl_code rc = SL_OK;
-    for (int32_t s = 0; rc == SL_OK && s < 2; s++) {
-        rc = sli_dep_each(rdd, s, partition, task, sli_rows_push, &c.sides[s].held, err);
-        sli_weight_set(&weight, weight.bytes + c.sides[s].held.bytes);
-    }
-    if (rc == SL_OK && c.sides[0].held.n + c.sides[1].held.n > 0) {
+                 .share = held->share,
+                 .sides = {{.keys = op->keys, .rest = op->rest, .n_rest = op->n_rest},
+                           {.keys = op->keys2, .rest = op->rest2, .n_rest = op->n_rest2}}};
+    sl_code rc = sli_sides_take(held, 0, &c.sides[0].rows, err);
+    rc = rc != SL_OK ? rc : sli_sides_take(held, 1, &c.sides[1].rows, err);
+    if (rc == SL_OK && sl_batch_rows(c.sides[0].rows) + sl_batch_rows(c.sides[1].rows) > 0) {
         rc = group_sides(&c, push, ctx, err);
     }
     reset(&c);
-    sli_weight_set(&weight, 0);
     return rc;
+}
+
+static sl_code cogroup_share(const sli_share *share, sli_push_fn push, void *ctx, sl_error *err)
+{
+    sli_sides sides = {.share = share};
+    sl_code rc = sli_sides_gather(&sides, 0, err);
+    rc = rc != SL_OK ? rc : sli_sides_gather(&sides, 1, err);
+    if (rc == SL_OK) {
+        rc = sides.in_bins ? sli_sides_run(&sides, cogroup_share, push, ctx, err)
+                           : group_held(&sides, push, ctx, err);
+    }
+    sli_sides_reset(&sides);
+    return rc;
+}
+
+static sl_code compute_cogroup(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
+                               void *ctx, sl_error *err)
+{
+    return sli_share_run(rdd, partition, task, cogroup_share, push, ctx, err);
 }
 
 static const sli_rdd_ops cogroup_ops = {

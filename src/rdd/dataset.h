@@ -300,7 +300,8 @@ void sli_rdd_debug(const sl_rdd *rdd, sli_str *out);
 
 /// The type of a column as in the canonical text: "list<int64?>?".
 sl_text sli_column_type_text(const sl_schema *schema, int32_t column);
-/// Of sl_rdd_union, sl_rdd_group_by_key and sl_rdd_join. Fails: SL_E_INVALID.
+/// Of sl_rdd_union, sl_rdd_group_by_key and sl_rdd_join (keys, the rest of a, the rest of b with
+/// "_2" behind names that are taken). Fails: SL_E_INVALID.
 sl_code sli_schema_union(const sl_schema *a, const sl_schema *b, sl_schema **out, sl_error *err);
 sl_code sli_schema_grouped(const sl_schema *in, const int32_t *keys, int32_t n_keys,
                            sl_schema **out, sl_error *err);

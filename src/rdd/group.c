@@ -1,8 +1,8 @@
 // group.c — groupByKey: all rows of a key in one row, as lists.
 //
 // Rows go over as they are, as in Spark: lists would not get smaller on the map side. The reduce
-// side holds its partition once (counted against the budget), numbers the keys, sorts row numbers
-// by key without changing the order inside one, and builds the lists.
+// side holds its partition once, or a bin of it (sides.c), numbers the keys, sorts row numbers by
+// key without changing the order inside one, and builds the lists.
 #include "rdd/rdd_int.h"
 
 enum {
@@ -50,25 +50,53 @@ void sli_by_group_lists(const sli_by_group *s, const sl_column *column, int64_t 
     }
 }
 
-static sl_code emit_groups(const sli_op *op, const sl_batch *rows, const sli_groups *groups,
-                           const sli_by_group *s, sl_builder *builder, sli_task *task,
-                           sli_push_fn push, void *ctx, sl_error *err)
+void sli_by_group_positions(const sli_by_group *s, const sl_batch *rows, int64_t from, int64_t to,
+                            sl_builder *out, int32_t at)
 {
-    int64_t n = sli_groups_count(groups);
+    const sl_column *positions = sli_bins_positions(rows);
+    for (int64_t g = from; g < to; g++) {
+        sl_builder_cell(out, at, positions, s->rows[s->from[g]]);
+    }
+}
+
+typedef struct grouping {
+    const sli_share *share;
+    const sl_batch *rows;
+    sli_groups *groups;
+    sli_by_group by_group;
+    sl_builder *builder;
+} grouping;
+
+static sl_code put_groups(grouping *g, int64_t from, int64_t to, sl_error *err)
+{
+    const sli_op *op = g->share->rdd->body;
+    SL_TRY(sli_groups_keys(g->groups, from, to - from, g->builder, 0, err));
+    int32_t at = op->n_keys;
+    for (int32_t i = 0; i < sl_schema_columns(op->in); i++) {
+        if (!sli_is_key(i, op->keys, op->n_keys)) {
+            sli_by_group_lists(&g->by_group, sl_batch_column(g->rows, i), from, to, g->builder,
+                               at++);
+        }
+    }
+    if (g->share->level > 0) {
+        sli_by_group_positions(&g->by_group, g->rows, from, to, g->builder, at);
+    }
+    return SL_OK;
+}
+
+static sl_code push_groups(grouping *g, sli_push_fn push, void *ctx, sl_error *err)
+{
+    int64_t n = sli_groups_count(g->groups);
+    const int64_t *rows_from = g->by_group.from;
     for (int64_t from = 0, to = 0; from < n; from = to) {
-        SL_TRY(sli_task_check(task, err));
-        while (to < n && to - from < SLI_BATCH_ROWS && s->from[to] - s->from[from] < MAX_CELLS) {
+        SL_TRY(sli_task_check(g->share->task, err));
+        while (to < n && to - from < SLI_BATCH_ROWS &&
+               rows_from[to] - rows_from[from] < MAX_CELLS) {
             to++;
         }
-        SL_TRY(sli_groups_keys(groups, from, to - from, builder, 0, err));
-        int32_t at = op->n_keys;
-        for (int32_t i = 0; i < sl_schema_columns(op->in); i++) {
-            if (!sli_is_key(i, op->keys, op->n_keys)) {
-                sli_by_group_lists(s, sl_batch_column(rows, i), from, to, builder, at++);
-            }
-        }
         sl_batch *batch = NULL;
-        SL_TRY(sl_builder_finish(builder, &batch, err));
+        SL_TRY(put_groups(g, from, to, err));
+        SL_TRY(sl_builder_finish(g->builder, &batch, err));
         sl_code rc = push(ctx, batch, err);
         sl_batch_unref(batch);
         SL_TRY(rc);
@@ -76,35 +104,54 @@ static sl_code emit_groups(const sli_op *op, const sl_batch *rows, const sli_gro
     return SL_OK;
 }
 
-static sl_code group_rows(const sli_op *op, const sl_batch *rows, sli_task *task, sli_push_fn push,
-                          void *ctx, sl_error *err)
+static sl_code group_rows(grouping *g, sli_push_fn push, void *ctx, sl_error *err)
 {
-    int64_t n = sl_batch_rows(rows);
-    sli_groups *groups = NULL;
-    sl_builder *builder = NULL;
-    sli_by_group s = {0};
+    const sli_op *op = g->share->rdd->body;
+    int64_t n = sl_batch_rows(g->rows);
     int32_t *group = sl_alloc(SLI_TAG_RDD, (size_t)(n + 1) * sizeof *group);
     sl_code rc = group == NULL
                      ? sl_error_nomem(err, (size_t)n * sizeof *group, "the rows of a groupByKey")
                      : SL_OK;
-    rc = rc != SL_OK ? rc : sli_groups_new(&groups, op->in, op->keys, op->n_keys, err);
-    rc = rc != SL_OK ? rc : sli_groups_add(groups, rows, NULL, group, err);
-    rc = rc != SL_OK ? rc : sli_by_group_sort(group, n, sli_groups_count(groups), &s, err);
-    rc = rc != SL_OK ? rc : sl_builder_new(&builder, op->out, err);
-    rc = rc != SL_OK ? rc : emit_groups(op, rows, groups, &s, builder, task, push, ctx, err);
-    sl_builder_free(builder);
-    if (groups != NULL) {
-        sli_groups_free(groups);
-    }
-    sli_by_group_reset(&s);
+    rc = rc != SL_OK ? rc : sli_groups_new(&g->groups, op->in, op->keys, op->n_keys, err);
+    rc = rc != SL_OK ? rc : sli_groups_add(g->groups, g->rows, NULL, group, err);
+    rc = rc != SL_OK ? rc
+                     : sli_by_group_sort(group, n, sli_groups_count(g->groups), &g->by_group, err);
     sl_free(group);
+    rc = rc != SL_OK ? rc : sl_builder_new(&g->builder, g->share->out, err);
+    return rc != SL_OK ? rc : push_groups(g, push, ctx, err);
+}
+
+static sl_code group_held(sli_sides *sides, sli_push_fn push, void *ctx, sl_error *err)
+{
+    sl_batch *rows = NULL;
+    SL_TRY(sli_sides_take(sides, 0, &rows, err));
+    grouping g = {.share = sides->share, .rows = rows};
+    sl_code rc = sl_batch_rows(rows) == 0 ? SL_OK : group_rows(&g, push, ctx, err);
+    sl_builder_free(g.builder);
+    if (g.groups != NULL) {
+        sli_groups_free(g.groups);
+    }
+    sli_by_group_reset(&g.by_group);
+    sl_batch_unref(rows);
+    return rc;
+}
+
+static sl_code group_share(const sli_share *share, sli_push_fn push, void *ctx, sl_error *err)
+{
+    sli_sides sides = {.share = share};
+    sl_code rc = sli_sides_gather(&sides, 0, err);
+    if (rc == SL_OK) {
+        rc = sides.in_bins ? sli_sides_run(&sides, group_share, push, ctx, err)
+                           : group_held(&sides, push, ctx, err);
+    }
+    sli_sides_reset(&sides);
     return rc;
 }
 
 static sl_code compute_group(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
                              void *ctx, sl_error *err)
 {
-    return sli_whole_partition(rdd, partition, task, group_rows, push, ctx, err);
+    return sli_share_run(rdd, partition, task, group_share, push, ctx, err);
 }
 
 static const sli_rdd_ops group_ops = {

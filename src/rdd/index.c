@@ -20,10 +20,10 @@ static sl_code chain_rows(sli_index *x, const int32_t *group, int64_t n, int64_t
     return SL_OK;
 }
 
-static sl_code build(sli_index *x, const sl_schema *schema, const sli_rows *rows, sl_error *err)
+static sl_code build(sli_index *x, sl_batch *rows, sl_error *err)
 {
-    SL_TRY(sli_rows_concat(rows, schema, &x->rows, err));
-    SL_TRY(sli_groups_new(&x->groups, schema, x->keys, x->n_keys, err));
+    x->rows = sl_batch_ref(rows);
+    SL_TRY(sli_groups_new(&x->groups, sl_batch_schema(rows), x->keys, x->n_keys, err));
     int64_t n = sl_batch_rows(x->rows);
     int32_t *group = sl_alloc(SLI_TAG_RDD, (size_t)(n + 1) * sizeof *group);
     if (group == NULL) {
@@ -37,8 +37,8 @@ static sl_code build(sli_index *x, const sl_schema *schema, const sli_rows *rows
     return rc;
 }
 
-sl_code sli_index_new(sli_index **out, const sl_schema *schema, const int32_t *keys, int32_t n_keys,
-                      const sli_rows *rows, sl_error *err)
+sl_code sli_index_new(sli_index **out, const int32_t *keys, int32_t n_keys, sl_batch *rows,
+                      sl_error *err)
 {
     sli_index *x = sl_alloc_zero(SLI_TAG_RDD, sizeof *x);
     if (x == NULL) {
@@ -51,7 +51,7 @@ sl_code sli_index_new(sli_index **out, const sl_schema *schema, const int32_t *k
         rc = sl_error_nomem(err, (size_t)n_keys * sizeof *x->keys, "the table of a join");
     } else {
         memcpy(x->keys, keys, (size_t)n_keys * sizeof *x->keys);
-        rc = build(x, schema, rows, err);
+        rc = build(x, rows, err);
     }
     if (rc != SL_OK) {
         sli_index_free(x);

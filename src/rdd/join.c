@@ -7,89 +7,27 @@
 #include "rdd/rdd_int.h"
 
 typedef struct prober {
-    const sli_op *op;
+    sli_pairs pairs;
     const sli_index *index;
-    sli_task *task;
-    sli_push_fn push;
-    void *ctx;
     sli_numbers group; ///< of the left batch's rows
-    // made at the first batch, in the task's arena
-    int32_t *left, *right; ///< pairs of rows, up to SLI_BATCH_ROWS
-    int32_t n_pairs;
-    const sl_batch **from; ///< for each column of the result: the side, and
-    int32_t *column;       ///< its column there
-    bool *is_right;
 } prober;
-
-static sl_code start(prober *p, sl_error *err)
-{
-    const sli_op *op = p->op;
-    size_t columns = (size_t)sl_schema_columns(op->out);
-    p->left = sl_arena_alloc(p->task->arena, SLI_BATCH_ROWS * sizeof *p->left);
-    p->right = sl_arena_alloc(p->task->arena, SLI_BATCH_ROWS * sizeof *p->right);
-    p->from = sl_arena_alloc_zero(p->task->arena, columns * sizeof *p->from);
-    p->column = sl_arena_alloc_zero(p->task->arena, columns * sizeof *p->column);
-    p->is_right = sl_arena_alloc_zero(p->task->arena, columns * sizeof *p->is_right);
-    if (p->left == NULL || p->right == NULL || p->from == NULL || p->column == NULL ||
-        p->is_right == NULL) {
-        p->left = NULL;
-        return sl_error_nomem(err, SLI_BATCH_ROWS * sizeof *p->left, "the pairs of a join");
-    }
-    int32_t at = 0;
-    for (int32_t i = 0; i < op->n_keys; i++) {
-        p->column[at++] = op->keys[i];
-    }
-    for (int32_t i = 0; i < sl_schema_columns(op->in); i++) {
-        if (!sli_is_key(i, op->keys, op->n_keys)) {
-            p->column[at++] = i;
-        }
-    }
-    for (int32_t i = 0; i < op->n_rest2; i++) {
-        p->is_right[at] = true;
-        p->column[at++] = op->rest2[i];
-    }
-    return SL_OK;
-}
-
-/// Columns of the result from the pair of taken batches.
-static sl_code push_pairs(prober *p, const sl_batch *batch, sl_error *err)
-{
-    sl_batch *left = NULL, *right = NULL, *out = NULL;
-    int64_t n = p->n_pairs;
-    p->n_pairs = 0;
-    sl_code rc = sli_batch_take(batch, p->left, n, &left, err);
-    rc = rc != SL_OK ? rc : sli_batch_take(p->index->rows, p->right, n, &right, err);
-    if (rc == SL_OK) {
-        for (int32_t i = 0; i < sl_schema_columns(p->op->out); i++) {
-            p->from[i] = p->is_right[i] ? right : left;
-        }
-        rc = sli_batch_project(p->op->out, p->from, p->column, &out, err);
-    }
-    rc = rc != SL_OK ? rc : p->push(p->ctx, out, err);
-    sl_batch_unref(out);
-    sl_batch_unref(left);
-    sl_batch_unref(right);
-    return rc;
-}
 
 static sl_code pair_rows(prober *p, const sl_batch *batch, sl_error *err)
 {
     const sli_index *x = p->index;
+    sli_pairs *pairs = &p->pairs;
     int64_t n = sl_batch_rows(batch);
     for (int64_t i = 0; i < n; i++) {
-        if (p->group.at[i] < 0) {
-            continue;
-        }
-        for (int32_t row = x->first[p->group.at[i]]; row >= 0; row = x->following[row]) {
-            p->left[p->n_pairs] = (int32_t)i;
-            p->right[p->n_pairs++] = row;
-            if (p->n_pairs == SLI_BATCH_ROWS) {
-                SL_TRY(sli_task_check(p->task, err));
-                SL_TRY(push_pairs(p, batch, err));
+        int32_t g = p->group.at[i];
+        for (int32_t row = g < 0 ? -1 : x->first[g]; row >= 0; row = x->following[row]) {
+            pairs->left_rows[pairs->n] = (int32_t)i;
+            pairs->right_rows[pairs->n++] = row;
+            if (pairs->n == SLI_BATCH_ROWS) {
+                SL_TRY(sli_pairs_flush(pairs, batch, err));
             }
         }
     }
-    return p->n_pairs > 0 ? push_pairs(p, batch, err) : SL_OK;
+    return sli_pairs_flush(pairs, batch, err);
 }
 
 static sl_code push_probe(void *ctx, sl_batch *batch, sl_error *err)
@@ -99,38 +37,58 @@ static sl_code push_probe(void *ctx, sl_batch *batch, sl_error *err)
     if (sl_batch_rows(p->index->rows) == 0 || n == 0) {
         return SL_OK;
     }
-    if (p->left == NULL) {
-        SL_TRY(start(p, err));
-    }
+    SL_TRY(p->pairs.left_rows == NULL ? sli_pairs_start(&p->pairs, err) : SL_OK);
     SL_TRY(sli_numbers_room(&p->group, n, err));
-    SL_TRY(sli_groups_find(p->index->groups, batch, p->op->keys, p->group.at, err));
+    SL_TRY(sli_groups_find(p->index->groups, batch, p->pairs.op->keys, p->group.at, err));
     return pair_rows(p, batch, err);
 }
 
 // ---------------------------------------------------------------- both sides shuffled
 
-static sl_code compute_join(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
-                            void *ctx, sl_error *err)
+/// The left side streams by the rows that are held of the right one.
+static sl_code probe_held(sli_sides *sides, sli_push_fn push, void *ctx, sl_error *err)
 {
-    const sli_op *op = rdd->body;
-    sli_rows held = {0};
+    const sli_share *share = sides->share;
+    const sli_op *op = share->rdd->body;
     sli_index *index = NULL;
-    sli_weight weight = {.budget = task->runtime->budget};
-    sl_code rc = sli_dep_each(rdd, 1, partition, task, sli_rows_push, &held, err);
-    if (rc == SL_OK && held.n > 0) { // without right rows there are no pairs
-        sli_weight_set(&weight, held.bytes);
-        rc = sli_index_new(&index, op->in2, op->keys2, op->n_keys, &held, err);
-    }
-    sli_rows_reset(&held);
+    sl_batch *right = NULL;
+    SL_TRY(sli_sides_take(sides, 1, &right, err));
+    sl_code rc = sl_batch_rows(right) == 0 // without right rows there are no pairs
+                     ? SL_OK
+                     : sli_index_new(&index, op->keys2, op->n_keys, right, err);
     if (rc == SL_OK && index != NULL) {
-        sli_weight_set(&weight, sli_index_bytes(index));
-        prober p = {.op = op, .index = index, .task = task, .push = push, .ctx = ctx};
-        rc = sli_dep_each(rdd, 0, partition, task, push_probe, &p, err);
+        sli_weight_set(&sides->weight, sli_index_bytes(index));
+        prober p = {.pairs = {.op = op,
+                              .out = share->out,
+                              .task = share->task,
+                              .push = push,
+                              .ctx = ctx,
+                              .right = index->rows},
+                    .index = index};
+        rc = sli_share_each(share, 0, push_probe, &p, err);
         sli_numbers_reset(&p.group);
     }
     sli_index_free(index);
-    sli_weight_set(&weight, 0);
+    sl_batch_unref(right);
     return rc;
+}
+
+static sl_code join_share(const sli_share *share, sli_push_fn push, void *ctx, sl_error *err)
+{
+    sli_sides sides = {.share = share};
+    sl_code rc = sli_sides_gather(&sides, 1, err);
+    if (rc == SL_OK) {
+        rc = sides.in_bins ? sli_sides_run(&sides, join_share, push, ctx, err)
+                           : probe_held(&sides, push, ctx, err);
+    }
+    sli_sides_reset(&sides);
+    return rc;
+}
+
+static sl_code compute_join(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
+                            void *ctx, sl_error *err)
+{
+    return sli_share_run(rdd, partition, task, join_share, push, ctx, err);
 }
 
 static const sli_rdd_ops join_ops = {
@@ -200,12 +158,15 @@ static sl_code compute_join_table(sl_rdd *rdd, int32_t partition, sli_task *task
                                   void *ctx, sl_error *err)
 {
     const sli_op *op = rdd->body;
-    prober p = {.op = op,
-                .index = index_of(rdd->deps[1].parent, op),
-                .task = task,
-                .push = push,
-                .ctx = ctx};
-    SL_ASSERT(p.index != NULL, "a task runs after its broadcast tables were prepared");
+    const sli_index *index = index_of(rdd->deps[1].parent, op);
+    SL_ASSERT(index != NULL, "a task runs after its broadcast tables were prepared");
+    prober p = {.pairs = {.op = op,
+                          .out = op->out,
+                          .task = task,
+                          .push = push,
+                          .ctx = ctx,
+                          .right = index->rows},
+                .index = index};
     sl_code rc = sli_rdd_each(rdd->deps[0].parent, partition, task, push_probe, &p, err);
     sli_numbers_reset(&p.group);
     return rc;
@@ -230,10 +191,13 @@ sl_code sli_broadcast_prepare(sl_rdd *rdd, int32_t dep, sl_error *err)
     sl_rdd *table = rdd->deps[dep].parent;
     const sli_op *op = rdd->body;
     sli_rows rows = {0};
+    sl_batch *all = NULL;
     sli_index *index = NULL;
     sl_code rc = rdd->runtime->run(rdd->runtime, table, NULL, 0, hold_rows, &rows, err);
-    rc = rc != SL_OK ? rc : sli_index_new(&index, table->schema, op->keys2, op->n_keys, &rows, err);
+    rc = rc != SL_OK ? rc : sli_rows_concat(&rows, table->schema, &all, err);
     sli_rows_reset(&rows);
+    rc = rc != SL_OK ? rc : sli_index_new(&index, op->keys2, op->n_keys, all, err);
+    sl_batch_unref(all);
     if (rc != SL_OK) {
         return sl_error_wrap(err, rc, "the table of a join");
     }

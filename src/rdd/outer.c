@@ -7,7 +7,7 @@ typedef struct outer {
     sli_pairs pairs;
     const sli_index *index;
     bool keep_left, keep_right;
-    sl_batch *right;   ///< the index's rows under a schema that allows nulls
+    sl_batch *right;   ///< the index's rows under a schema that allows nulls, without positions
     sli_numbers group; ///< of the left batch's rows
     bool *matched;     ///< by group of the index
 } outer;
@@ -70,11 +70,13 @@ static sl_code unmatched_rows(const outer *o, int32_t **rows, int64_t *n, sl_err
 static sl_code push_right_rows(outer *o, const sl_batch *nothing, const int32_t *rows,
                                const int32_t *no_rows, int64_t n, sl_error *err)
 {
-    sl_batch *right = NULL, *left = NULL;
+    sl_batch *right = NULL, *left = NULL, *keys = NULL;
     SL_TRY(sli_task_check(o->pairs.task, err));
     SL_TRY(sli_batch_take(o->right, rows, n, &right, err));
     sl_code rc = sli_batch_take(nothing, no_rows, n, &left, err);
-    rc = rc != SL_OK ? rc : sli_pairs_push(&o->pairs, right, o->pairs.op->keys2, left, right, err);
+    rc = rc != SL_OK ? rc : sli_batch_take(o->index->rows, rows, n, &keys, err);
+    rc = rc != SL_OK ? rc : sli_pairs_push(&o->pairs, keys, o->pairs.op->keys2, left, right, err);
+    sl_batch_unref(keys);
     sl_batch_unref(left);
     sl_batch_unref(right);
     return rc;
@@ -97,57 +99,73 @@ static sl_code push_unmatched(outer *o, sl_error *err)
     return rc;
 }
 
-// ---------------------------------------------------------------- one partition
+// ---------------------------------------------------------------- one share
 
-static sl_code join_index(outer *o, sl_rdd *rdd, int32_t partition, sl_error *err)
+static sl_code join_index(outer *o, const sli_share *share, sl_error *err)
 {
-    const sli_op *op = rdd->body;
+    const sli_op *op = share->rdd->body;
+    const sl_batch *rows = o->index->rows;
     int64_t groups = sli_groups_count(o->index->groups);
     o->matched = sl_alloc_array(SLI_TAG_RDD, (size_t)groups + 1, sizeof *o->matched);
     if (o->matched == NULL) {
         return sl_error_nomem(err, (size_t)groups * sizeof *o->matched, "the keys of a join");
     }
-    SL_TRY(sli_batch_rename(o->index->rows, op->values, &o->right, err));
+    SL_TRY(share->level > 0 ? sli_bins_strip(&share->bins[1], op->values, rows, &o->right, err)
+                            : sli_batch_rename(rows, op->values, &o->right, err));
     o->pairs.right = o->right;
     SL_TRY(sli_pairs_start(&o->pairs, err));
-    SL_TRY(sli_dep_each(rdd, 0, partition, o->pairs.task, push_left, o, err));
+    SL_TRY(sli_share_each(share, 0, push_left, o, err));
     return o->keep_right ? push_unmatched(o, err) : SL_OK;
 }
 
-static sl_code run_outer(bool left, bool right, sl_rdd *rdd, int32_t partition, sli_task *task,
-                         sli_push_fn push, void *ctx, sl_error *err)
+static sl_code join_held(bool left, bool right, sli_sides *sides, sli_push_fn push, void *ctx,
+                         sl_error *err)
 {
-    const sli_op *op = rdd->body;
-    sli_rows held = {0};
+    const sli_share *share = sides->share;
+    const sli_op *op = share->rdd->body;
     sli_index *index = NULL;
-    sli_weight weight = {.budget = task->runtime->budget};
-    sl_code rc = sli_dep_each(rdd, 1, partition, task, sli_rows_push, &held, err);
+    sl_batch *rows = NULL;
+    SL_TRY(sli_sides_take(sides, 1, &rows, err));
+    sl_code rc = sli_index_new(&index, op->keys2, op->n_keys, rows, err);
+    sl_batch_unref(rows);
     if (rc == SL_OK) {
-        sli_weight_set(&weight, held.bytes);
-        rc = sli_index_new(&index, op->in2, op->keys2, op->n_keys, &held, err);
-    }
-    sli_rows_reset(&held);
-    if (rc == SL_OK) {
-        sli_weight_set(&weight, sli_index_bytes(index));
-        outer o = {.pairs = {.op = op, .task = task, .push = push, .ctx = ctx},
-                   .index = index,
-                   .keep_left = left,
-                   .keep_right = right};
-        rc = join_index(&o, rdd, partition, err);
+        sli_weight_set(&sides->weight, sli_index_bytes(index));
+        outer o = {
+            .pairs = {.op = op, .out = share->out, .task = share->task, .push = push, .ctx = ctx},
+            .index = index,
+            .keep_left = left,
+            .keep_right = right};
+        rc = join_index(&o, share, err);
         sli_numbers_reset(&o.group);
         sl_free(o.matched);
         sl_batch_unref(o.right);
     }
     sli_index_free(index);
-    sli_weight_set(&weight, 0);
+    return rc;
+}
+
+static sl_code join_share(bool left, bool right, sli_share_fn again, const sli_share *share,
+                          sli_push_fn push, void *ctx, sl_error *err)
+{
+    sli_sides sides = {.share = share};
+    sl_code rc = sli_sides_gather(&sides, 1, err);
+    if (rc == SL_OK) {
+        rc = sides.in_bins ? sli_sides_run(&sides, again, push, ctx, err)
+                           : join_held(left, right, &sides, push, ctx, err);
+    }
+    sli_sides_reset(&sides);
     return rc;
 }
 
 #define OUTER(side, text, left, right)                                                             \
+    static sl_code run_##side(const sli_share *share, sli_push_fn push, void *ctx, sl_error *err)  \
+    {                                                                                              \
+        return join_share(left, right, run_##side, share, push, ctx, err);                         \
+    }                                                                                              \
     static sl_code compute_##side(sl_rdd *rdd, int32_t partition, sli_task *task,                  \
                                   sli_push_fn push, void *ctx, sl_error *err)                      \
     {                                                                                              \
-        return run_outer(left, right, rdd, partition, task, push, ctx, err);                       \
+        return sli_share_run(rdd, partition, task, run_##side, push, ctx, err);                    \
     }                                                                                              \
     static const sli_rdd_ops side##_ops = {                                                        \
         .name = text, .compute = compute_##side, .free = sli_op_free_body, .keeps_empty = true};

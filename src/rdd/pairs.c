@@ -11,7 +11,7 @@ sl_code sli_op_sides(sli_op *op, sl_error *err)
 sl_code sli_pairs_start(sli_pairs *p, sl_error *err)
 {
     sl_arena *arena = p->task->arena;
-    size_t columns = (size_t)sl_schema_columns(p->op->out);
+    size_t columns = (size_t)sl_schema_columns(p->out);
     p->column = sl_arena_alloc(arena, columns * sizeof *p->column);
     p->from = sl_arena_alloc(arena, columns * sizeof *p->from);
     p->right_rows = sl_arena_alloc(arena, SLI_BATCH_ROWS * sizeof *p->right_rows);
@@ -37,8 +37,13 @@ sl_code sli_pairs_push(sli_pairs *p, const sl_batch *keys, const int32_t *key_co
         p->from[op->n_keys + op->n_rest + i] = right;
         p->column[op->n_keys + op->n_rest + i] = op->rest2[i];
     }
+    int32_t n = op->n_keys + op->n_rest + op->n_rest2;
+    if (n < sl_schema_columns(p->out)) {
+        p->from[n] = keys;
+        p->column[n] = sl_schema_columns(sl_batch_schema(keys)) - 1;
+    }
     sl_batch *out = NULL;
-    SL_TRY(sli_batch_project(op->out, p->from, p->column, &out, err));
+    SL_TRY(sli_batch_project(p->out, p->from, p->column, &out, err));
     sl_code rc = p->push(p->ctx, out, err);
     sl_batch_unref(out);
     return rc;

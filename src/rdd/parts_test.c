@@ -182,23 +182,24 @@ SL_TEST(a_source_is_read_in_batches_that_know_their_place, "")
 SL_TEST(an_index_chains_rows_of_a_key_in_order_of_arrival, "")
 {
     sl_schema *schema = schema_of("n int64");
-    sl_batch *a = numbers(0, 3), *b = numbers(1, 4);
-    sli_rows rows = {0};
-    assert_int_equal(sli_rows_add(&rows, a, NULL), SL_OK);
-    assert_int_equal(sli_rows_add(&rows, b, NULL), SL_OK);
+    sl_batch *a = numbers(0, 3), *b = numbers(1, 4), *both = NULL, *none = NULL;
+    const sl_batch *list[] = {a, b};
+    assert_int_equal(sli_batch_concat(list, 2, &both, NULL), SL_OK);
+    assert_int_equal(sli_batch_empty(schema, &none, NULL), SL_OK);
     sli_index *index = NULL;
     int32_t keys[] = {0}, group[3];
-    assert_int_equal(sli_index_new(&index, schema, keys, 1, &rows, NULL), SL_OK);
+    assert_int_equal(sli_index_new(&index, keys, 1, both, NULL), SL_OK);
     assert_int_equal(sli_groups_find(index->groups, b, keys, group, NULL), SL_OK);
     assert_int_equal(index->first[group[0]], 1); // key 1: rows 1 and 3
     assert_int_equal(index->following[1], 3);
     assert_int_equal(index->following[3], -1);
     sli_index_free(index);
-    sli_rows_reset(&rows);
     index = NULL;
-    assert_int_equal(sli_index_new(&index, schema, keys, 1, &rows, NULL), SL_OK); // of no rows
+    assert_int_equal(sli_index_new(&index, keys, 1, none, NULL), SL_OK);
     assert_int_equal(sl_batch_rows(index->rows), 0);
     sli_index_free(index);
+    sl_batch_unref(both);
+    sl_batch_unref(none);
     sl_batch_unref(a);
     sl_batch_unref(b);
     sl_schema_unref(schema);

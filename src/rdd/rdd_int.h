@@ -180,13 +180,8 @@ sl_code sli_caller_compile(const sl_fn *fn, const char *args, const sl_schema *i
 // ---------------------------------------------------------------- schemas made of others'
 // (schemas.c)
 
-/// The type of a column as in the canonical text: "list<int64?>?".
-sl_text sli_column_type_text(const sl_schema *schema, int32_t column);
 /// Equal types in the same order; nullability and names may differ.
 bool sli_schemas_same_types(const sl_schema *a, const sl_schema *b);
-sl_code sli_schema_union(const sl_schema *a, const sl_schema *b, sl_schema **out, sl_error *err);
-sl_code sli_schema_grouped(const sl_schema *in, const int32_t *keys, int32_t n_keys,
-                           sl_schema **out, sl_error *err);
 /// Columns `columns` of a schema, under their names.
 sl_code sli_schema_picked(const sl_schema *in, const int32_t *columns, int32_t n, sl_schema **out,
                           sl_error *err);
@@ -196,9 +191,6 @@ sl_code sli_schema_beside(const sl_schema *in, const int32_t *columns, int32_t n
 /// The columns that are no keys, allocated.
 sl_code sli_rest_of(const sl_schema *in, const int32_t *keys, int32_t n_keys, int32_t **rest,
                     int32_t *n_rest, sl_error *err);
-/// Keys, the rest of a, the rest of b with "_2" behind names that are taken.
-sl_code sli_schema_joined(const sl_schema *a, const int32_t *keys_a, const sl_schema *b,
-                          const int32_t *keys_b, int32_t n_keys, sl_schema **out, sl_error *err);
 /// What becomes of a side's columns that are no keys.
 typedef enum sli_form { SLI_AS_IT_IS, SLI_NULLABLE, SLI_LISTS } sli_form;
 /// As sli_schema_joined, of the two sides of op. Keys may come from the right unless the left is as
@@ -238,7 +230,7 @@ typedef struct sli_weight {
 } sli_weight;
 void sli_weight_set(sli_weight *weight, int64_t bytes);
 
-/// What needs all rows of its first dependency's share at once (groupByKey, sortBy): gathers them
+/// What needs all rows of its first dependency's share at once (sortBy): gathers them
 /// as one batch, counted in the budget, and hands it to `over`; nothing is called for a share
 /// without rows.
 typedef sl_code (*sli_over_rows)(const sli_op *op, const sl_batch *rows, sli_task *task,
@@ -335,6 +327,46 @@ sl_code sli_bins_piece(const sli_bins *bins, int32_t bin, int32_t piece, sli_row
                        sl_error *err);
 void sli_bins_reset(sli_bins *bins);
 
+// ---------------------------------------------------------------- sides (sides.c)
+
+/// What an operator by key computes from: the shares of a partition, or one bin of them. The
+/// operator's body is a sli_op, its sides are its dependencies (by op->keys and op->keys2).
+typedef struct sli_share {
+    sl_rdd *rdd;
+    int32_t partition;
+    sli_task *task;
+    const sl_schema *out; ///< of the results: above level 0 with a position behind the columns
+    int32_t level;        ///< 0: the partition; above: a bin, whose rows have positions
+    sli_bins *bins;       ///< of each side; level > 0
+    int32_t bin;
+} sli_share;
+typedef sl_code (*sli_share_fn)(const sli_share *share, sli_push_fn push, void *ctx, sl_error *err);
+/// Calls `run` for a partition.
+sl_code sli_share_run(sl_rdd *rdd, int32_t partition, sli_task *task, sli_share_fn run,
+                      sli_push_fn push, void *ctx, sl_error *err);
+/// Pushes the rows of one side.
+sl_code sli_share_each(const sli_share *share, int32_t side, sli_push_fn push, void *ctx,
+                       sl_error *err);
+
+/// Rows of a share that are needed together. Set `share`, zero the rest.
+typedef struct sli_sides {
+    const sli_share *share;
+    sli_rows rows[2]; ///< what is held of each side
+    sli_weight weight;
+    bool in_bins; ///< it was too much: nothing is held
+    bool is_read[2];
+    sli_bins bins[2];
+    int64_t next[2]; ///< level 0: rows seen
+} sli_sides;
+/// Holds the rows of a side, until they are too many (`in_bins`).
+sl_code sli_sides_gather(sli_sides *sides, int32_t side, sl_error *err);
+/// What is held of a side as one batch, which the caller has a reference to.
+sl_code sli_sides_take(sli_sides *sides, int32_t side, sl_batch **out, sl_error *err);
+/// `in_bins`: calls `run` for each bin and pushes what it gives, in order.
+sl_code sli_sides_run(sli_sides *sides, sli_share_fn run, sli_push_fn push, void *ctx,
+                      sl_error *err);
+void sli_sides_reset(sli_sides *sides);
+
 // ---------------------------------------------------------------- order (order.c)
 
 typedef struct sli_order sli_order;
@@ -355,9 +387,10 @@ sl_code sli_sort_rows(const sli_op *op, const sl_batch *rows, sli_task *task, sl
 
 // ---------------------------------------------------------------- rows of two sides (pairs.c)
 
-/// Pairs of rows on their way. The first five fields are the operator's to set.
+/// Pairs of rows on their way. The first six fields are the operator's to set.
 typedef struct sli_pairs {
-    const sli_op *op; ///< keys, rest, rest2: the columns of its result
+    const sli_op *op;     ///< keys, rest, rest2: the columns of its result
+    const sl_schema *out; ///< op->out, or with the position of the row that has the keys behind it
     sli_task *task;
     sli_push_fn push;
     void *ctx;
@@ -391,6 +424,9 @@ sl_code sli_by_group_sort(const int32_t *group, int64_t n_rows, int64_t n_groups
 /// Appends the lists of groups [from, to) of one column.
 void sli_by_group_lists(const sli_by_group *s, const sl_column *column, int64_t from, int64_t to,
                         sl_builder *out, int32_t at);
+/// Appends the position of each group's first row; `rows` have positions.
+void sli_by_group_positions(const sli_by_group *s, const sl_batch *rows, int64_t from, int64_t to,
+                            sl_builder *out, int32_t at);
 void sli_by_group_reset(sli_by_group *s);
 
 // ---------------------------------------------------------------- joins (join.c, index.c)
@@ -408,7 +444,7 @@ typedef struct sli_index {
     sl_batch *rows;
     int32_t *first, *following; ///< a group's first row; the next row of the same key or -1
 } sli_index;
-sl_code sli_index_new(sli_index **out, const sl_schema *schema, const int32_t *keys, int32_t n_keys,
-                      const sli_rows *rows, sl_error *err);
+sl_code sli_index_new(sli_index **out, const int32_t *keys, int32_t n_keys,
+                      SL_SHARES sl_batch *rows, sl_error *err);
 void sli_index_free(SL_TAKES sli_index *index); ///< accepts NULL; and those after it
 int64_t sli_index_bytes(const sli_index *index);

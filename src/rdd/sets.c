@@ -1,31 +1,18 @@
 // sets.c — intersection, subtract, subtractByKey: rows of the left side that have, or don't have,
-// their like on the right. Of the right side only the keys are kept; the left side streams by, so
-// its order stays.
+// their like on the right. The right side's rows of the partition, or of a bin of it, are held by
+// key; the left side streams by, so its order stays.
 #include "rdd/rdd_int.h"
 
 typedef struct sieve {
     const sli_op *op;
-    sli_task *task;
+    const sli_share *share;
     sli_push_fn push;
     void *ctx;
     bool wanted;        ///< rows that have their like pass, once each; else those that have none
-    sli_groups *groups; ///< of the right side; NULL: it has no rows
+    sli_groups *groups; ///< of the right side
     bool *passed;       ///< by group: a row of it went on
     sli_numbers group;
-    sli_weight weight;
 } sieve;
-
-static sl_code push_right(void *ctx, sl_batch *batch, sl_error *err)
-{
-    sieve *s = ctx;
-    if (s->groups == NULL) {
-        SL_TRY(sli_groups_new(&s->groups, s->op->in2, s->op->keys2, s->op->n_keys, err));
-    }
-    SL_TRY(sli_numbers_room(&s->group, sl_batch_rows(batch), err));
-    SL_TRY(sli_groups_add(s->groups, batch, NULL, s->group.at, err));
-    sli_weight_set(&s->weight, sli_groups_bytes(s->groups));
-    return SL_OK;
-}
 
 /// group[0..n): numbers of the rows that pass. Returns their number.
 static int64_t sift(sieve *s, int64_t n)
@@ -54,52 +41,84 @@ static sl_code push_left(void *ctx, sl_batch *batch, sl_error *err)
     if (kept == n) {
         return s->push(s->ctx, batch, err);
     }
-    return kept == 0 ? SL_OK
-                     : sli_push_rows(batch, s->group.at, kept, s->task, s->push, s->ctx, err);
+    return kept == 0
+               ? SL_OK
+               : sli_push_rows(batch, s->group.at, kept, s->share->task, s->push, s->ctx, err);
 }
 
-static sl_code pass_left(sieve *s, sl_rdd *rdd, int32_t partition, sl_error *err)
+static sl_code number_right(sieve *s, const sl_batch *right, sl_error *err)
 {
-    if (s->groups == NULL) { // nothing on the right: all rows pass, or none
-        return s->wanted ? SL_OK : sli_dep_each(rdd, 0, partition, s->task, s->push, s->ctx, err);
-    }
+    SL_TRY(sli_groups_new(&s->groups, sl_batch_schema(right), s->op->keys2, s->op->n_keys, err));
+    SL_TRY(sli_numbers_room(&s->group, sl_batch_rows(right), err));
+    SL_TRY(sli_groups_add(s->groups, right, NULL, s->group.at, err));
     int64_t n = sli_groups_count(s->groups);
     s->passed = sl_alloc_array(SLI_TAG_RDD, (size_t)n, sizeof *s->passed);
     return s->passed == NULL
                ? sl_error_nomem(err, (size_t)n * sizeof *s->passed, "the rows of a set")
-               : sli_dep_each(rdd, 0, partition, s->task, push_left, s, err);
+               : SL_OK;
 }
 
-static sl_code run_sieve(bool wanted, sl_rdd *rdd, int32_t partition, sli_task *task,
-                         sli_push_fn push, void *ctx, sl_error *err)
+static sl_code pass_left(sieve *s, const sl_batch *right, sl_error *err)
 {
-    sieve s = {.op = rdd->body,
-               .task = task,
+    if (sl_batch_rows(right) == 0) { // all rows pass, or none
+        return s->wanted ? SL_OK : sli_share_each(s->share, 0, s->push, s->ctx, err);
+    }
+    SL_TRY(number_right(s, right, err));
+    return sli_share_each(s->share, 0, push_left, s, err);
+}
+
+static sl_code sift_held(bool wanted, sli_sides *sides, sli_push_fn push, void *ctx, sl_error *err)
+{
+    sl_batch *right = NULL;
+    SL_TRY(sli_sides_take(sides, 1, &right, err));
+    sieve s = {.op = sides->share->rdd->body,
+               .share = sides->share,
                .push = push,
                .ctx = ctx,
-               .wanted = wanted,
-               .weight = {.budget = task->runtime->budget}};
-    sl_code rc = sli_dep_each(rdd, 1, partition, task, push_right, &s, err);
-    rc = rc != SL_OK ? rc : pass_left(&s, rdd, partition, err);
+               .wanted = wanted};
+    sl_code rc = pass_left(&s, right, err);
     if (s.groups != NULL) {
         sli_groups_free(s.groups);
     }
     sl_free(s.passed);
     sli_numbers_reset(&s.group);
-    sli_weight_set(&s.weight, 0);
+    sl_batch_unref(right);
     return rc;
+}
+
+static sl_code sift_share(bool wanted, sli_share_fn again, const sli_share *share, sli_push_fn push,
+                          void *ctx, sl_error *err)
+{
+    sli_sides sides = {.share = share};
+    sl_code rc = sli_sides_gather(&sides, 1, err);
+    if (rc == SL_OK) {
+        rc = sides.in_bins ? sli_sides_run(&sides, again, push, ctx, err)
+                           : sift_held(wanted, &sides, push, ctx, err);
+    }
+    sli_sides_reset(&sides);
+    return rc;
+}
+
+static sl_code intersect_share(const sli_share *share, sli_push_fn push, void *ctx, sl_error *err)
+{
+    return sift_share(true, intersect_share, share, push, ctx, err);
+}
+
+static sl_code subtract_share(const sli_share *share, sli_push_fn push, void *ctx, sl_error *err)
+{
+    return sift_share(false, subtract_share, share, push, ctx, err);
 }
 
 static sl_code compute_intersection(sl_rdd *rdd, int32_t partition, sli_task *task,
                                     sli_push_fn push, void *ctx, sl_error *err)
 {
-    return run_sieve(true, rdd, partition, task, push, ctx, err);
+    return sli_share_run(rdd, partition, task, intersect_share, push, ctx, err);
 }
 
 static sl_code compute_subtract(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
                                 void *ctx, sl_error *err)
 {
-    return run_sieve(false, rdd, partition, task, push, ctx, err);
+    return sli_share_run(rdd, partition, task, subtract_share, push, ctx, err);
 }
 
 static const sli_rdd_ops intersection_ops = {.name = "intersection",

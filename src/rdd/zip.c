@@ -66,8 +66,9 @@ static sl_code zip_rows(zipper *z, sl_rdd *rdd, sl_error *err)
 static sl_code compute_zip(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
                            void *ctx, sl_error *err)
 {
-    zipper z = {.pairs = {.op = rdd->body, .task = task, .push = push, .ctx = ctx},
-                .partition = partition};
+    zipper z = {
+        .pairs = {.op = rdd->body, .out = rdd->schema, .task = task, .push = push, .ctx = ctx},
+        .partition = partition};
     sli_weight weight = {.budget = task->runtime->budget};
     sl_code rc = sli_rdd_each(rdd->deps[1].parent, partition, task, push_held, &z.right, err);
     if (rc == SL_OK) {

@@ -2,6 +2,8 @@
 #include "sched/world_test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { ROWS = 40000, KEYS = 15000 };
 
@@ -64,6 +66,56 @@ static sl_rdd *reduced_where_it_lies(sl_rdd *in)
     return then(lying, sl_rdd_reduce_by_key(lying, "k", "sum(v) as s", 2));
 }
 
+static sl_rdd *grouped(sl_rdd *in)
+{
+    return sl_rdd_group_by_key(in, "k", 2);
+}
+/// A right side: other columns, keys that the left has not, each key more than once.
+static sl_rdd *right_of(sl_rdd *in)
+{
+    sl_rdd *some = sl_rdd_where(in, "n > 1");
+    return then(some, sl_rdd_select(some, "coalesce(k, 'none') || substr('x', 1, n % 2) as k, v"));
+}
+static sl_rdd *with_right(sl_rdd *in, sl_rdd *(*op)(sl_rdd *, sl_rdd *, const char *, int32_t))
+{
+    sl_rdd *right = right_of(in);
+    return then(right, op(in, right, "k", 2));
+}
+static sl_rdd *joined(sl_rdd *in)
+{
+    return with_right(in, sl_rdd_join);
+}
+static sl_rdd *joined_left(sl_rdd *in)
+{
+    return with_right(in, sl_rdd_left_outer_join);
+}
+static sl_rdd *joined_right(sl_rdd *in)
+{
+    return with_right(in, sl_rdd_right_outer_join);
+}
+static sl_rdd *joined_full(sl_rdd *in)
+{
+    return with_right(in, sl_rdd_full_outer_join);
+}
+static sl_rdd *cogrouped(sl_rdd *in)
+{
+    return with_right(in, sl_rdd_cogroup);
+}
+static sl_rdd *subtracted_by_key(sl_rdd *in)
+{
+    return with_right(in, sl_rdd_subtract_by_key);
+}
+static sl_rdd *subtracted(sl_rdd *in)
+{
+    sl_rdd *keys = sl_rdd_select(in, "k, n"), *some = sl_rdd_where(keys, "n > 1");
+    return then(keys, then(some, sl_rdd_subtract(keys, some, 2)));
+}
+static sl_rdd *intersected(sl_rdd *in)
+{
+    sl_rdd *keys = sl_rdd_select(in, "k, n"), *some = sl_rdd_where(keys, "n > 1");
+    return then(keys, then(some, sl_rdd_intersection(keys, some, 2)));
+}
+
 static sl_batch *run(const sl_batch *rows, operator_fn apply, world_conf conf,
                      sli_blocks_stats *stats)
 {
@@ -98,21 +150,19 @@ static void check_equal(const sl_batch *a, const sl_batch *b)
     }
 }
 
-SL_TEST(a_table_that_goes_on_in_bins_gives_the_same_rows_in_the_same_order, "")
+static const operator_fn operators[] = {reduced,           reduced_by_two, combined_late,
+                                        counted,           kept_once,      reduced_where_it_lies,
+                                        grouped,           joined,         joined_left,
+                                        joined_right,      joined_full,    cogrouped,
+                                        subtracted_by_key, subtracted,     intersected};
+enum { OPERATORS = sizeof operators / sizeof *operators };
+
+static void check_small_tables(const sl_batch *rows, const world_conf *small, size_t n_small)
 {
-    static const operator_fn operators[] = {reduced, reduced_by_two, combined_late,
-                                            counted, kept_once,      reduced_where_it_lies};
-    static const world_conf small[] = {
-        {.workers = 1, .table_bytes = 1 << 20},                // late, one level
-        {.workers = 2, .pool = true, .table_bytes = 64 << 10}, // at once
-        {.workers = 2, .pool = true, .table_bytes = 1, .budget_bytes = 256 << 10}, // bins of bins
-    };
-    sl_batch *rows = many_keys();
-    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
+    for (size_t i = 0; i < OPERATORS; i++) {
         sli_blocks_stats stats;
         sl_batch *expected = run(rows, operators[i], (world_conf){.workers = 1}, &stats);
-        assert_int_equal(stats.spilled, 0);
-        for (size_t c = 0; c < sizeof small / sizeof *small; c++) {
+        for (size_t c = 0; c < n_small; c++) {
             sl_batch *got = run(rows, operators[i], small[c], &stats);
             check_equal(got, expected);
             assert_true(small[c].budget_bytes == 0 || stats.spilled > 0);
@@ -120,5 +170,53 @@ SL_TEST(a_table_that_goes_on_in_bins_gives_the_same_rows_in_the_same_order, "")
         }
         sl_batch_unref(expected);
     }
+}
+
+SL_TEST(what_goes_on_in_bins_gives_the_same_rows_in_the_same_order, "")
+{
+    static const world_conf small[] = {
+        {.workers = 1, .table_bytes = 1 << 20},                // late, one level
+        {.workers = 2, .pool = true, .table_bytes = 64 << 10}, // at once
+        {.workers = 2, .pool = true, .table_bytes = 1, .budget_bytes = 256 << 10}, // bins of bins
+    };
+    sl_batch *rows = many_keys();
+    check_small_tables(rows, small, sizeof small / sizeof *small);
+    sl_batch_unref(rows);
+}
+
+/// Keys of 1 MB that differ in their last byte alone.
+static sl_batch *large_keys(void)
+{
+    enum { KEY_BYTES = 1000000, N = 18 };
+    sl_schema *schema = NULL;
+    sl_builder *builder = NULL;
+    sl_batch *batch = NULL;
+    char *key = malloc(KEY_BYTES);
+    assert_non_null(key);
+    memset(key, 'k', KEY_BYTES);
+    assert_int_equal(sl_schema_parse(&schema, "k string?, n int64, v float64", NULL), SL_OK);
+    assert_int_equal(sl_builder_new(&builder, schema, NULL), SL_OK);
+    for (int64_t i = 0; i < N; i++) {
+        key[KEY_BYTES - 1] = (char)('a' + i % 5);
+        sl_builder_text(builder, 0, key, KEY_BYTES);
+        sl_builder_int64(builder, 1, i % 4);
+        sl_builder_float64(builder, 2, (double)i);
+    }
+    assert_int_equal(sl_builder_finish(builder, &batch, NULL), SL_OK);
+    sl_builder_free(builder);
+    sl_schema_unref(schema);
+    free(key);
+    return batch;
+}
+
+SL_TEST(keys_of_a_megabyte_are_keys_like_others, "")
+{
+    static const world_conf small[] = {{.workers = 2, .pool = true, .budget_bytes = 4 << 20}};
+    sl_batch *rows = large_keys();
+    sli_blocks_stats stats;
+    sl_batch *groups = run(rows, reduced, (world_conf){.workers = 2}, &stats);
+    assert_int_equal(sl_batch_rows(groups), 5);
+    sl_batch_unref(groups);
+    check_small_tables(rows, small, 1);
     sl_batch_unref(rows);
 }
