@@ -433,7 +433,7 @@ static sl_rdd *apply(operation op, sl_rdd *a, sl_rdd *b, int32_t n)
     }
 }
 
-enum { STEPS = 12, MOST_ROWS = 3000 };
+enum { STEPS = 12, MOST_ROWS = 1000 };
 
 typedef struct lineage {
     int n;
