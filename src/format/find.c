@@ -95,3 +95,13 @@ int64_t sli_text_last_end(const char *data, int64_t size)
     }
     return 0;
 }
+
+int64_t sli_text_first_end(const char *data, int64_t size)
+{
+    for (int64_t i = 0; i < size; i++) {
+        if (data[i] == '\n' || (data[i] == '\r' && i + 1 < size)) {
+            return i + 1 + (data[i] == '\r' && data[i + 1] == '\n');
+        }
+    }
+    return 0;
+}

@@ -41,6 +41,19 @@ SL_TEST(last_end_is_behind_the_last_line_end, "")
     }
 }
 
+SL_TEST(first_end_is_behind_the_first_line_end, "")
+{
+    static const struct {
+        const char *text;
+        int64_t end;
+    } cases[] = {{"", 0},     {"a", 0},      {"a\nb\n", 2}, {"\nb", 1},     {"a\r", 0},
+                 {"a\rb", 2}, {"a\r\nb", 3}, {"\n\n", 1},   {"b\r\n\r", 3}, {"\r\r", 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(sli_text_first_end(cases[i].text, (int64_t)strlen(cases[i].text)),
+                         cases[i].end);
+    }
+}
+
 SL_TEST(near_view_equals_the_plain_one, "")
 {
     char data[128] = "0123456789abcdefghijklmnopqrstuvwxyz";

@@ -104,6 +104,8 @@ const sli_decode_stats *sli_records_stats(const sli_records *records);
 /// The end of the last whole record in data[0, size), or 0: how receivers cut their stream into
 /// blocks. text and json: after the last '\n' (text also lone '\r' followed by another byte).
 int64_t sli_text_last_end(const char *data, int64_t size);
+/// The end of the first whole record in data[0, size), or 0; its end as above.
+int64_t sli_text_first_end(const char *data, int64_t size);
 
 /// Appends one cell as README.md's "cells as text" has it; nothing for null. Not for lists and
 /// structs (asserted).

@@ -15,7 +15,8 @@ const sl_option sli_ingest_options[] = {
      .fallback = "64MiB",
      .low = "4KiB",
      .text = "Bytes received and not yet committed, per receiver, at which it stops reading; at "
-             "most a quarter of `memory`."},
+             "most a quarter of `memory`. One record without its end may go over it, up to "
+             "max_record."},
     {.name = "receiver.max_rate",
      .type = SL_OPT_INT,
      .fallback = "0",
@@ -74,6 +75,8 @@ const sli_metric_info sli_ingest_metrics[] = {
                           "Syncs of the write-ahead log."},
     [SLI_INGEST_FULL] = {"sluice_wal_full_total", SLI_COUNTER, "source", "times",
                          "Times the write-ahead log found no room."},
+    [SLI_INGEST_DROPPED] = {"sluice_received_dropped_bytes_total", SLI_COUNTER, "source", "bytes",
+                            "Bytes of records over max_record that were not kept."},
     {0},
 };
 

@@ -8,8 +8,9 @@
 ///
 /// Bounded: when bytes received and not yet committed exceed `receiver.max_pending` (at most a
 /// quarter of the memory budget), the receiver stops reading until there is room again; TCP then
-/// slows the sender. A full disk stops reading too, never the job. Nothing that was taken is
-/// dropped.
+/// slows the sender. A record whose end has not come may go on beyond it, up to `max_record`; a
+/// longer one is malformed. A full disk stops reading too, never the job. Nothing else that was
+/// taken is dropped.
 #pragma once
 
 #include "ckpt/ckpt.h"

@@ -23,11 +23,13 @@ typedef struct sli_receiver {
     char *uid;
     const sli_format_ops *format;
     const sl_conf *format_conf;
-    sli_wal *wal; ///< NULL without a checkpoint
+    int64_t max_record; ///< the format's option
+    sli_wal *wal;       ///< NULL without a checkpoint
     sli_mutex mutex;
     // under the mutex
     sli_str pending;    ///< bytes not yet in a block; whole records first
     bool cut;           ///< the pending bytes end a record for sure
+    bool dropping;      ///< they belong to a record over max_record, whose start is in a block
     sli_rblock *blocks; ///< numbers first .. next - 1
     int64_t first, next, capacity;
     int64_t synced; ///< blocks below it may be offered
@@ -82,5 +84,6 @@ enum {
     SLI_INGEST_PENDING,
     SLI_INGEST_PAUSES,
     SLI_INGEST_SYNCS,
-    SLI_INGEST_FULL
+    SLI_INGEST_FULL,
+    SLI_INGEST_DROPPED
 };

@@ -7,7 +7,10 @@
 // are offered first, in the log's order.
 #include "ingest/ingest_int.h"
 
-enum { BLOCK_BYTES = 1 << 20 }; ///< pending bytes are cut at this size in any case
+enum {
+    BLOCK_BYTES = 1 << 20, ///< pending bytes are cut at this size in any case
+    MOST_LOGGED = 32 << 20 ///< max_record, where records go to the write-ahead log
+};
 
 // ---------------------------------------------------------------- blocks, under the mutex
 
@@ -83,10 +86,68 @@ static void tail_dropped(sli_receiver *r, int64_t size, const char *why)
     }
 }
 
-/// Room for more: bytes go on being taken until max_pending, then the sender is slowed.
+/// Bytes that belong to no whole record yet, without a last '\r', which may be half of "\r\n".
+/// Called under the mutex.
+static int64_t open_bytes(const sli_receiver *r)
+{
+    int64_t size = (int64_t)r->pending.size, end = sli_text_last_end(r->pending.data, size);
+    return size - end - (size > end && r->pending.data[size - 1] == '\r');
+}
+
+/// Room for more: bytes go on being taken until max_pending, then the sender is slowed. When all of
+/// it is one record without its end, nothing could ever be committed, so that record may grow on,
+/// up to max_record.
 static bool has_room(const sli_receiver *r)
 {
-    return r->bytes < r->ingest->max_pending && !r->failed;
+    bool open = r->bytes == (int64_t)r->pending.size && !r->cut;
+    return !r->failed &&
+           (r->bytes < r->ingest->max_pending || (open && open_bytes(r) >= r->bytes - 1));
+}
+
+// ---------------------------------------------------------------- records over max_record
+//
+// The start of such a record, one byte more than allowed at least, becomes the end of a block: the
+// decoder finds it malformed there and does what the option `malformed` says, once. The rest is
+// dropped as it comes, up to the record's end.
+
+/// Cuts the block that ends with the record's start. A '\r' that ends the bytes stays: what follows
+/// tells whether it ends the record.
+static sl_code cut_long_record(sli_receiver *r, sl_error *err)
+{
+    bool half_end = r->pending.data[r->pending.size - 1] == '\r';
+    r->pending.size -= half_end ? 1 : 0;
+    sl_code rc = sli_receiver_cut(r, true, err);
+    if (half_end) {
+        sli_str_char(&r->pending, '\r');
+    }
+    r->dropping = rc == SL_OK;
+    return rc;
+}
+
+/// Drops pending bytes up to the end of the record that is dropped. Returns how many.
+static int64_t drop_rest(sli_receiver *r, bool ended)
+{
+    int64_t size = (int64_t)r->pending.size, end = sli_text_first_end(r->pending.data, size);
+    bool half_end = size > 0 && r->pending.data[size - 1] == '\r';
+    int64_t drop = end > 0 ? end : ended ? size : size - (half_end ? 1 : 0);
+    r->dropping = end == 0 && !ended;
+    memmove(r->pending.data, r->pending.data + drop, (size_t)(size - drop));
+    r->pending.size = (size_t)(size - drop);
+    r->bytes -= drop;
+    return drop;
+}
+
+static void rest_dropped(sli_receiver *r, int64_t size, bool begins)
+{
+    if (begins) {
+        SLI_LOG(r->ingest->env.log, SLI_WARN, "ingest",
+                "%s: a record of more than max_record (%lld bytes): what follows of it is dropped",
+                r->uid, (long long)r->max_record);
+    }
+    if (size > 0) {
+        sli_budget_release(r->ingest->env.budget, size);
+        sli_metric_add(sli_receiver_metric(r, SLI_INGEST_DROPPED), size);
+    }
 }
 
 // ---------------------------------------------------------------- the wal strand
@@ -272,25 +333,42 @@ static bool has_unlogged(sli_receiver *r)
     return more;
 }
 
+/// What became of bytes that were added: how many were dropped, and why.
+typedef struct taken {
+    int64_t tail, rest; ///< of a record that its connection's end cut off; of one over max_record
+    bool long_record;   ///< such a one was found
+} taken;
+
+/// Adds bytes to the pending ones, and cuts a block when it is time. Called under the mutex.
+static sl_code add_bytes(sli_receiver *r, const void *data, size_t size, sli_tail tail, taken *out,
+                         sl_error *err)
+{
+    sli_str_add(&r->pending, data, size);
+    r->bytes += (int64_t)size;
+    SL_TRY(sli_str_check(&r->pending, "received bytes", err));
+    if (r->dropping) {
+        out->rest = drop_rest(r, tail != SLI_TAIL_OPEN);
+    }
+    r->cut = tail == SLI_TAIL_ENDED && r->pending.size > 0;
+    if (tail == SLI_TAIL_LOST) {
+        out->tail = drop_tail(r);
+    }
+    if (r->cut || r->pending.size >= BLOCK_BYTES) {
+        SL_TRY(sli_receiver_cut(r, false, err));
+    }
+    out->long_record = (int64_t)r->pending.size > r->max_record && open_bytes(r) > r->max_record;
+    return out->long_record ? cut_long_record(r, err) : SL_OK;
+}
+
 static bool take(void *ctx, const void *data, size_t size, sli_tail tail)
 {
     sli_receiver *r = ctx;
     sl_error error = SL_ERROR_INIT;
-    sl_code rc = SL_OK;
-    int64_t dropped = 0;
+    taken did = {0};
     // Counted before anybody can see the bytes: an epoch may take, commit and release them at once.
     (void)sli_budget_reserve(r->ingest->env.budget, (int64_t)size, true);
     sli_mutex_lock(&r->mutex);
-    sli_str_add(&r->pending, data, size);
-    r->cut = tail == SLI_TAIL_ENDED && r->pending.size > 0;
-    r->bytes += (int64_t)size;
-    rc = sli_str_check(&r->pending, "received bytes", &error);
-    if (rc == SL_OK && tail == SLI_TAIL_LOST) {
-        dropped = drop_tail(r);
-    }
-    if (rc == SL_OK && (r->cut || r->pending.size >= BLOCK_BYTES)) {
-        rc = sli_receiver_cut(r, false, &error);
-    }
+    sl_code rc = add_bytes(r, data, size, tail, &did, &error);
     if (rc != SL_OK && !r->failed) {
         r->failed = true;
         r->error = error;
@@ -299,7 +377,8 @@ static bool take(void *ctx, const void *data, size_t size, sli_tail tail)
     r->paused = !room;
     int64_t held = r->bytes;
     sli_mutex_unlock(&r->mutex);
-    tail_dropped(r, dropped, "the connection broke");
+    tail_dropped(r, did.tail, "the connection broke");
+    rest_dropped(r, did.rest, did.long_record);
     sli_metric_add(sli_receiver_metric(r, SLI_INGEST_BYTES), (int64_t)size);
     sli_metric_set(sli_receiver_metric(r, SLI_INGEST_PENDING), held);
     if (!room) {
@@ -344,8 +423,10 @@ sl_code sli_receiver_stop(sli_receiver *r, sl_error *err)
     // What no record end closes is no record: its rest would go to a connection that is no more. A
     // stream that has ended had its last record cut already.
     sli_mutex_lock(&r->mutex);
+    int64_t rest = r->dropping ? drop_rest(r, true) : 0;
     int64_t dropped = drop_tail(r);
     sli_mutex_unlock(&r->mutex);
+    rest_dropped(r, rest, false);
     tail_dropped(r, dropped, "stopped");
     return r->wal == NULL ? SL_OK : flush(r, SLI_ON_DRIVER, err);
 }
@@ -380,6 +461,19 @@ static sl_code adopt_log(sli_receiver *r, sl_error *err)
     return SL_OK;
 }
 
+/// A block may hold a record and what one read brings, and is one record of the log.
+static sl_code check_max_record(const sli_receiver *r, sl_error *err)
+{
+    if (r->ingest->env.ckpt == NULL || r->max_record <= MOST_LOGGED) {
+        return SL_OK;
+    }
+    return sl_error_set(
+        err, SL_E_CONFIG,
+        "receiver %s: max_record of %lld bytes; with a checkpoint a received record "
+        "has at most %d",
+        r->uid, (long long)r->max_record, MOST_LOGGED);
+}
+
 sl_code sli_receiver_new(sli_receiver **out, sli_ingest *ingest, sli_source *inner, const char *uid,
                          sl_error *err)
 {
@@ -396,8 +490,10 @@ sl_code sli_receiver_new(sli_receiver **out, sli_ingest *ingest, sli_source *inn
     r->last_flush_us = INT64_MIN / 2;
     sli_mutex_init(&r->mutex, SLI_RANK_RECEIVER);
     r->format = inner->ops->format(inner, &r->format_conf);
+    r->max_record = sl_conf_int64(r->format_conf, "max_record");
     r->uid = sl_strdup(SLI_TAG_INGEST, uid);
-    sl_code rc = r->uid == NULL ? sl_error_nomem(err, strlen(uid), "a receiver's name") : SL_OK;
+    sl_code rc = r->uid == NULL ? sl_error_nomem(err, strlen(uid), "a receiver's name")
+                                : check_max_record(r, err);
     if (rc == SL_OK && ingest->env.ckpt != NULL) {
         rc = adopt_log(r, err);
     }

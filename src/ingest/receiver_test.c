@@ -87,18 +87,19 @@ typedef struct life {
     sl_error error;
 } life;
 
-static fake *new_fake(void)
+static fake *new_fake(const char *format_settings)
 {
     static const sl_option *tables[2];
     fake *f = sl_alloc_zero(SLI_TAG_TEST, sizeof *f);
     tables[0] = sli_format_text.options;
     f->base.ops = &fake_ops;
     assert_int_equal(sl_conf_new(&f->conf, "fake", tables, NULL), SL_OK);
+    assert_int_equal(sl_conf_parse(f->conf, format_settings, NULL), SL_OK);
     assert_int_equal(sli_format_text.schema(f->conf, &f->schema, NULL), SL_OK);
     return f;
 }
 
-static sl_code open_life(life *l, bool checkpoint)
+static sl_code open_life(life *l, bool checkpoint, const char *format_settings)
 {
     sl_error *err = &l->error;
     sli_ckpt_job job = {"test", "graph", 1};
@@ -113,14 +114,15 @@ static sl_code open_life(life *l, bool checkpoint)
                           .loop = l->loop,
                           .interval_us = 1000000};
     SL_TRY(sli_ingest_new(&l->ingest, &env, l->conf, err));
-    l->source = new_fake();
+    l->source = new_fake(format_settings);
     SL_TRY(sli_ingest_add(l->ingest, &l->source->base, "lines", &l->input, err));
     SL_TRY(l->input->ops->restore(l->input, (sl_bytes){NULL, 0}, err));
     return sli_ingest_start(l->ingest, err);
 }
 
-static life begin_life(sli_world *world, const sli_fault *fault, bool checkpoint,
-                       const char *settings)
+/// `settings` of the ingest, and of the format that the source's bytes are in.
+static life begin_life_of(sli_world *world, const sli_fault *fault, bool checkpoint,
+                          const char *settings, const char *format_settings)
 {
     static const sl_option *tables[2];
     life l = {0};
@@ -132,8 +134,14 @@ static life begin_life(sli_world *world, const sli_fault *fault, bool checkpoint
     assert_int_equal(sli_metrics_new(&l.metrics, l.env, NULL), SL_OK);
     l.loop = sli_loop_new(l.env);
     l.arena = sl_arena_new(SLI_TAG_TEST);
-    l.rc = open_life(&l, checkpoint);
+    l.rc = open_life(&l, checkpoint, format_settings);
     return l;
+}
+
+static life begin_life(sli_world *world, const sli_fault *fault, bool checkpoint,
+                       const char *settings)
+{
+    return begin_life_of(world, fault, checkpoint, settings, "");
 }
 
 static void end_life(life *l)
@@ -293,6 +301,116 @@ SL_TEST(a_full_receiver_stops_reading_and_goes_on_when_there_is_room, "BOUNDED-1
     assert_int_equal(l.source->resumed, 1);
     assert_int_equal(sli_budget_used(l.budget), 0);
     sli_str_reset(&rows);
+    end_life(&l);
+    sli_world_free(world);
+}
+
+/// `n` bytes that end no record.
+static bool give_many(life *l, int64_t n, sli_tail tail)
+{
+    char bytes[1024];
+    memset(bytes, 'x', sizeof bytes);
+    bool more = true;
+    for (int64_t left = n; left > 0; left -= (int64_t)sizeof bytes) {
+        bool last = left <= (int64_t)sizeof bytes;
+        more = l->source->take(l->source->ctx, bytes, last ? (size_t)left : sizeof bytes,
+                               last ? tail : SLI_TAIL_OPEN);
+    }
+    return more;
+}
+
+SL_TEST(a_record_may_be_longer_than_what_may_wait, "BOUNDED-1")
+{
+    for (int checkpoint = 0; checkpoint < 2; checkpoint++) {
+        sli_world *world = new_world();
+        life l = begin_life(world, &(sli_fault){0}, checkpoint == 1, "receiver.max_pending=4KiB");
+        sli_str rows = SLI_STR_INIT;
+        assert_true(give_many(&l, 10 << 10, SLI_TAIL_OPEN)); // else its end would never be read
+        assert_true(give(&l, "\r", SLI_TAIL_OPEN));
+        assert_false(give(&l, "\nnext\n", SLI_TAIL_OPEN));
+        work(&l);
+        sl_bytes range = offer_and_read(&l, INT64_MAX, &rows);
+        assert_int_equal(rows.size, (10 << 10) + strlen(";next;"));
+        l.input->ops->forget(l.input, range);
+        sli_ingest_turn(l.ingest);
+        assert_int_equal(l.source->resumed, 1);
+        assert_int_equal(sli_budget_used(l.budget), 0);
+        sli_str_reset(&rows);
+        end_life(&l);
+        sli_world_free(world);
+    }
+}
+
+/// What follows a record over max_record, and what is read then with malformed=skip.
+typedef struct long_case {
+    const char *then;
+    sli_tail tail;
+    const char *rows;
+} long_case;
+
+static void check_long_record(const long_case *c, bool checkpoint)
+{
+    sli_world *world = new_world();
+    life l = begin_life_of(world, &(sli_fault){0}, checkpoint, "receiver.max_pending=4KiB",
+                           "max_record=8KiB malformed=skip");
+    sli_str rows = SLI_STR_INIT;
+    assert_true(give(&l, "first\n", SLI_TAIL_OPEN));
+    (void)give_many(&l, 100 << 10, SLI_TAIL_OPEN);
+    assert_in_range(sli_budget_used(l.budget), 1, 8 << 10 | 2048); // the start only
+    work(&l);
+    sl_bytes range = offer_and_read(&l, INT64_MAX, &rows);
+    l.input->ops->forget(l.input, range);
+    sli_ingest_turn(l.ingest);
+    assert_true(give(&l, c->then, c->tail));
+    assert_true(give(&l, "last\n", SLI_TAIL_OPEN));
+    work(&l);
+    range = offer_and_read(&l, INT64_MAX, &rows);
+    SL_CHECK_TEXT(rows.data, c->rows);
+    l.input->ops->forget(l.input, range);
+    assert_int_equal(sli_budget_used(l.budget), 0);
+    sli_str_reset(&rows);
+    end_life(&l);
+    sli_world_free(world);
+}
+
+SL_TEST(of_a_record_over_max_record_only_the_start_is_kept, "BOUNDED-1")
+{
+    static const long_case cases[] = {
+        {"xx\nnext\n", SLI_TAIL_OPEN, "first;next;last;"},
+        {"xx\r\nnext\n", SLI_TAIL_OPEN, "first;next;last;"},
+        {"xx\rnext\r", SLI_TAIL_OPEN, "first;next;last;"}, // then '\r' ends records
+        {"xx\r", SLI_TAIL_OPEN, "first;last;"},
+        {"xx", SLI_TAIL_ENDED, "first;last;"}, // the connection's end is the record's
+        {"xx", SLI_TAIL_LOST, "first;last;"},
+        {"xx\r", SLI_TAIL_LOST, "first;last;"},
+        {"xx\nnext\nhalf", SLI_TAIL_LOST, "first;next;last;"},
+        {"xx\nnext", SLI_TAIL_ENDED, "first;next;last;"},
+    };
+    for (size_t i = 0; i < 2 * (sizeof cases / sizeof *cases); i++) {
+        check_long_record(&cases[i / 2], i % 2 == 1);
+    }
+}
+
+SL_TEST(a_record_over_max_record_fails_the_epoch_that_reads_it, "")
+{
+    sli_world *world = new_world();
+    life l = begin_life_of(world, &(sli_fault){0}, false, "", "max_record=8KiB");
+    sli_str rows = SLI_STR_INIT;
+    (void)give_many(&l, 9 << 10, SLI_TAIL_OPEN);
+    (void)offer_and_read(&l, INT64_MAX, &rows);
+    assert_int_equal(l.rc, SL_E_DATA);
+    assert_non_null(strstr(l.error.text, "a record of more than 8192 bytes; raise max_record"));
+    sli_str_reset(&rows);
+    end_life(&l);
+    sli_world_free(world);
+}
+
+SL_TEST(a_log_takes_no_records_that_it_could_not_hold, "")
+{
+    sli_world *world = new_world();
+    life l = begin_life_of(world, &(sli_fault){0}, true, "", "max_record=33MiB");
+    assert_int_equal(l.rc, SL_E_CONFIG);
+    assert_non_null(strstr(l.error.text, "max_record"));
     end_life(&l);
     sli_world_free(world);
 }
