@@ -1,6 +1,7 @@
 /// sluice.h — everything public.
 #pragma once
 
+#include "sluice/accumulator.h"
 #include "sluice/base.h"
 #include "sluice/batch.h"
 #include "sluice/context.h"

@@ -13,7 +13,7 @@
 /// The first failure sticks to the test; sl_test_check returns it. Thread: one.
 #pragma once
 
-#include "sluice/context.h"
+#include "sluice/accumulator.h"
 
 SL_BEGIN_DECLS
 
@@ -73,6 +73,9 @@ SL_API const char *sl_test_read(sl_test *test, const char *path);
 /// Rows that reached the sink "collect:NAME" in the epoch just run, as JSON lines; NULL when that
 /// output did not run in this epoch (its slide is longer).
 SL_API const char *sl_test_rows(sl_test *test, const char *name);
+/// As sl_context_accumulated.
+SL_API SL_MUST_USE sl_code sl_test_accumulated(sl_test *test, const char *name, sl_accumulated *out,
+                                               sl_error *err);
 /// The job's first error so far, or "".
 SL_API const char *sl_test_error(sl_test *test);
 

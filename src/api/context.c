@@ -307,6 +307,17 @@ void sl_context_stop(sl_context *context, bool gracefully)
     }
 }
 
+sl_code sl_context_accumulated(sl_context *context, const char *name, sl_accumulated *out,
+                               sl_error *err)
+{
+    sli_mutex_lock(&context->mutex);
+    sli_engine *engine = context->engine;
+    sli_mutex_unlock(&context->mutex);
+    return engine == NULL
+               ? sl_error_set(err, SL_E_STATE, "context '%s' has not begun", context->name)
+               : sli_engine_accumulated(engine, name, out, err);
+}
+
 // ---------------------------------------------------------------- stepped
 
 sl_code sl_context_start_stepped(sl_context *context, sl_error *err)

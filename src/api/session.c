@@ -4,6 +4,7 @@
 struct sl_session {
     sli_host own;
     sli_host *host; ///< own, or the context's
+    sli_accs *accs; ///< NULL until one is declared
 };
 
 sl_code sl_session_new(sl_session **out, const char *const *settings, sl_error *err)
@@ -31,9 +32,29 @@ sl_code sl_session_new(sl_session **out, const char *const *settings, sl_error *
 void sl_session_free(sl_session *session)
 {
     if (session != NULL) {
+        sli_accs_free(session->accs);
         sli_host_reset(&session->own);
         sl_free(session);
     }
+}
+
+sl_code sl_session_accumulator(sl_session *session, const char *name, sl_accumulator_kind kind,
+                               const sl_accumulator_fn *fn, sl_error *err)
+{
+    sli_runtime *runtime = sli_session_runtime(session);
+    if (runtime->accs == NULL) {
+        SL_TRY(sli_accs_new(&session->accs, true, err));
+        runtime->accs = session->accs;
+    }
+    sl_code rc = sli_accs_declare(runtime->accs, &(sli_acc_def){name, kind, fn}, err);
+    return rc == SL_OK ? SL_OK
+                       : sl_error_wrap(err, rc, "accumulator '%s'", name == NULL ? "" : name);
+}
+
+sl_code sl_session_accumulated(sl_session *session, const char *name, sl_accumulated *out,
+                               sl_error *err)
+{
+    return sli_accs_value(sli_session_runtime(session)->accs, name, false, out, err);
 }
 
 sli_runtime *sli_session_runtime(sl_session *session)

@@ -549,6 +549,12 @@ const char *sl_test_rows(sl_test *test, const char *name)
     return was_empty(test, name, epoch) ? "" : NULL;
 }
 
+sl_code sl_test_accumulated(sl_test *test, const char *name, sl_accumulated *out, sl_error *err)
+{
+    return test->context == NULL ? sl_error_set(err, SL_E_STATE, "the test's job could not be made")
+                                 : sl_context_accumulated(test->context, name, out, err);
+}
+
 const char *sl_test_error(sl_test *test)
 {
     return test->error.code != SL_OK ? test->error.text : test->told.first_error;

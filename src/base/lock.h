@@ -11,13 +11,14 @@
 
 /// Rank, and what a mutex of it protects. Lower is taken first.
 typedef enum sli_rank {
-    SLI_RANK_CONTEXT = 10,  ///< a context's state word and first error
-    SLI_RANK_RECEIVER = 20, ///< a receiver's queue between io and driver
-    SLI_RANK_EXEC = 30,     ///< the pool's task and completion queues
-    SLI_RANK_BLOCK = 40,    ///< the block table
-    SLI_RANK_STATE = 50,    ///< a state store's list of versions
-    SLI_RANK_SINK = 60,     ///< a sink's attempts
-    SLI_RANK_CKPT = 65,     ///< a write-ahead log's list of segments
+    SLI_RANK_CONTEXT = 10,     ///< a context's state word and first error
+    SLI_RANK_RECEIVER = 20,    ///< a receiver's queue between io and driver
+    SLI_RANK_EXEC = 30,        ///< the pool's task and completion queues
+    SLI_RANK_BLOCK = 40,       ///< the block table
+    SLI_RANK_STATE = 50,       ///< a state store's list of versions
+    SLI_RANK_SINK = 60,        ///< a sink's attempts
+    SLI_RANK_CKPT = 65,        ///< a write-ahead log's list of segments
+    SLI_RANK_ACCUMULATOR = 67, ///< what readers see of accumulators
     SLI_RANK_METRICS = 70,
     SLI_RANK_ENV = 80, ///< a strand's or loop's queue
     SLI_RANK_LOG = 90,

@@ -141,6 +141,22 @@ sl_code sli_scan_size(sl_text text, int64_t *out, sl_error *err)
                           out, err);
 }
 
+// ---------------------------------------------------------------- names
+
+bool sli_is_file_name(const char *text, size_t most)
+{
+    size_t n = 0;
+    for (; text[n] != '\0'; n++) {
+        char c = text[n];
+        bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    c == '_' || c == '.' || c == '-';
+        if (!fine || n == most) {
+            return false;
+        }
+    }
+    return n > 0 && text[0] != '.'; // "." and ".." are no names of files
+}
+
 // ---------------------------------------------------------------- the nearest word
 
 enum { MAX_WORD = 64 }; // longer words have no near ones

@@ -149,6 +149,15 @@ SL_TEST(scan_size_knows_its_units, "")
     assert_true(size_of("8388607t") == INT64_C(8388607) << 40);
 }
 
+SL_TEST(scan_names_are_what_may_be_files, "")
+{
+    assert_true(sli_is_file_name("a.B-9_", 6));
+    assert_false(sli_is_file_name("a.B-9_x", 6));
+    assert_false(sli_is_file_name("", 6));
+    assert_false(sli_is_file_name(".a", 6));
+    assert_false(sli_is_file_name("a/b", 6));
+}
+
 SL_TEST(scan_nearest_finds_the_slip_of_a_finger, "")
 {
     static const char *const list[] = {"interval", "checkpoint", "commit_interval", "name", NULL};

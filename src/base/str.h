@@ -50,6 +50,8 @@ sl_code sli_scan_duration_us(sl_text text, int64_t *out,
                              sl_error *err); ///< "500ms" "10s" "5m" "20us" "1h" "2d"
 sl_code sli_scan_size(sl_text text, int64_t *out,
                       sl_error *err); ///< "64MiB" "10k" "1g" "512" (k, m, g are 1024s)
+/// 1 to `most` of [A-Za-z0-9_.-], not beginning with a dot: what may be a name in a file system.
+bool sli_is_file_name(const char *text, size_t most);
 /// The member of a NULL-ended list nearest to `word` by edit distance, or NULL when none is near (>
 /// 1/2 of the word). The first of several; words of more than 64 bytes are near to nothing.
 const char *sli_nearest(const char *word, const char *const *list);

@@ -107,4 +107,5 @@ struct sl_args {
     sl_arena *arena;
     void *(*attached)(const void *ctx, const char *name); ///< NULL: nothing is attached
     const void *attached_ctx;
+    struct sli_adder *adder; ///< of rdd/; NULL: nothing can be added to accumulators
 };

@@ -145,7 +145,8 @@ typedef struct sli_progress {
     int32_t n_sources;
     const char *const *sinks; ///< descriptions
     int32_t n_sinks;
-    const char *error; ///< NULL when it went well
+    const char *accumulators; ///< a JSON object, or NULL
+    const char *error;        ///< NULL when it went well
 } sli_progress;
 /// Keys, units and what is left out when unknown: README.md. `start` and `end` are taken as JSON
 /// when they are, else as text, so the line is valid JSON whatever a source gives.

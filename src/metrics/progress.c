@@ -142,6 +142,10 @@ static void write_line(sli_str *out, const sli_progress *p)
     durations(out, p);
     sources(out, p);
     sinks(out, p);
+    if (p->accumulators != NULL) {
+        sli_str_text(out, ",\"accumulators\":");
+        sli_str_text(out, p->accumulators);
+    }
     if (p->error != NULL) {
         sli_str_text(out, ",\"error\":");
         quoted(out, p->error);

@@ -168,6 +168,16 @@ SL_TEST(progress_has_sparks_keys, "")
               "\"numOutputRows\":4}}\n");
 }
 
+SL_TEST(progress_tells_accumulators, "")
+{
+    sli_progress p = {.group = -1, .accumulators = "{\"bad\":3}"};
+    sli_str out = SLI_STR_INIT;
+    assert_int_equal(sli_progress_json(&p, &out, NULL), SL_OK);
+    assert_true(valid(out.data));
+    assert_non_null(strstr(out.data, ",\"accumulators\":{\"bad\":3}}\n"));
+    sli_str_reset(&out);
+}
+
 SL_TEST(progress_leaves_out_what_is_not_there, "")
 {
     sli_progress p = {.group = -1,

@@ -1,6 +1,7 @@
 // call.c — one user function in one task: its arguments, its output builder, and what is checked
 // after each call. It is started at the first batch, so a partition without rows costs no more than
 // a function call.
+#include "rdd/accumulator.h"
 #include "rdd/rdd_int.h"
 
 #include <stdio.h>
@@ -19,6 +20,7 @@ sl_code sli_caller_start(sli_caller *c, sl_error *err)
         sli_task_args(c->task, c->text, sli_operator_id(c->rdd), c->fn->state_bytes, &c->args, err);
     c->task->partition = partition;
     SL_TRY(rc);
+    SL_TRY(sli_task_adder(c->task, c->rdd, c->partition, &c->args, err));
     c->slice = FIRST_SLICE;
     return sl_builder_new(&c->builder, c->op->made, err);
 }
@@ -116,6 +118,14 @@ sl_code sli_caller_end(sli_caller *c, sl_error *err)
     c->task->source_rows = 0;
     sl_code rc = c->fn->end(&c->args, c->builder, err);
     return rc == SL_OK ? check_made(c, &made, err) : sli_caller_blame(c, rc, err);
+}
+
+void sli_caller_close(sli_caller *c, sl_code rc)
+{
+    if (rc == SL_OK) {
+        sli_adder_whole(&c->args);
+    }
+    sl_builder_free(c->builder);
 }
 
 sl_code sli_caller_flush(sli_caller *c, sl_batch **out, sl_error *err)

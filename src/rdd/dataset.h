@@ -62,7 +62,8 @@ struct sli_runtime {
     /// sched/.
     sl_code (*run)(sli_runtime *runtime, sl_rdd *rdd, const int32_t *partitions,
                    int32_t n_partitions, sli_rows_fn done, void *ctx, sl_error *err);
-    void *sched; ///< the scheduler behind `run`
+    void *sched;           ///< the scheduler behind `run`
+    struct sli_accs *accs; ///< accumulator.h; NULL: none
     // ---- rdd's own; zero at first, given back by sli_runtime_reset
     sli_op_cache *ops;
     _Atomic int32_t next_chunk; ///< names the chunks of cached partitions
@@ -97,6 +98,7 @@ struct sli_task {
     /// Set with SL_E_NOT_FOUND and SL_ACT_REPLAY_EPOCH: the output of this map partition is lost.
     sli_shuffle *lost_shuffle;
     int32_t lost_map;
+    struct sli_adds *adds; ///< what functions added to accumulators; taken or freed by sched/
 };
 /// SL_E_CANCELLED when the job is to end. Called by whoever makes batches, between them.
 sl_code sli_task_check(const sli_task *task, sl_error *err);
@@ -184,6 +186,7 @@ struct sl_rdd {
     /// Rows that its sources give it, as far as that is known before they are read; -1: unknown.
     /// Of a source: set by whoever makes it. Only where tasks run may rest on it, never a result.
     int64_t rows_expected;
+    bool *counted; ///< by partition: what its function added counts; NULL: of none (adds.c)
     struct sli_index *indexes; ///< of a broadcast parent: made by sli_broadcast_prepare
     sl_rdd *link;              ///< list of RDDs that are being freed
     bool is_to_cut; ///< in the runtime's list: a local checkpoint that still has its lineage

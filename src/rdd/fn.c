@@ -115,7 +115,7 @@ static sl_code run_fn(fn_kind kind, sl_rdd *rdd, int32_t partition, sli_task *ta
     if (rc == SL_OK && r.caller.held > 0) {
         rc = flush(&r, err);
     }
-    sl_builder_free(r.caller.builder);
+    sli_caller_close(&r.caller, rc);
     return rc;
 }
 

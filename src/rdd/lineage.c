@@ -212,6 +212,7 @@ static void free_node(sl_rdd *rdd, sl_rdd **list)
     sl_schema_unref(rdd->schema);
     sl_free(rdd->name);
     sl_free(rdd->mistake);
+    sl_free(rdd->counted);
     sl_free(rdd);
 }
 

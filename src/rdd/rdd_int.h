@@ -142,7 +142,7 @@ sl_code sli_compute_merger_always(sl_rdd *rdd, int32_t partition, sli_task *task
 // ---------------------------------------------------------------- calls of user functions (call.c)
 
 /// A user function in one task, and the rows it made that were not handed on yet. The fields up
-/// to `task` are the operator's to set; `builder` is its to free.
+/// to `task` are the operator's to set.
 typedef struct sli_caller {
     sl_rdd *rdd;
     const sli_op *op; ///< `made`: the schema of its rows
@@ -169,6 +169,8 @@ sl_code sli_caller_slices(sli_caller *c, sl_batch *batch, sli_push_fn each, void
 sl_code sli_caller_end(sli_caller *c, sl_error *err); ///< mapPartitions: the partition's end
 /// What is held, as a batch; NULL when nothing is.
 sl_code sli_caller_flush(sli_caller *c, sl_batch **out, sl_error *err);
+/// The partition has ended with `rc`: SL_OK when the function has seen all of it.
+void sli_caller_close(sli_caller *c, sl_code rc);
 /// What a user function did wrong, with its name and the place of the rows.
 sl_code sli_caller_blame(const sli_caller *c, sl_code rc, sl_error *err);
 

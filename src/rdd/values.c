@@ -153,7 +153,7 @@ static sl_code run_values(bool flat, sl_rdd *rdd, int32_t partition, sli_task *t
                     .push = push,
                     .ctx = ctx};
     sl_code rc = sli_rdd_each(rdd->deps[0].parent, partition, task, push_values, &r, err);
-    sl_builder_free(r.caller.builder);
+    sli_caller_close(&r.caller, rc);
     sl_free(r.origins);
     return rc;
 }

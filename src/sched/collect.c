@@ -63,7 +63,7 @@ sl_code sli_sched_collect(sli_runtime *runtime, sl_rdd *rdd, const int32_t *part
         rc = sli_sched_run(sched, &job, err);
         rc = rc != SL_OK ? rc : hand_over(round, held, n, done, ctx, err);
     }
-    sli_sched_leave(sched);
+    rc = sli_sched_leave(sched, rc, err);
     for (int32_t i = 0; held != NULL && i < most; i++) {
         sli_rows_reset(&held[i]);
     }

@@ -129,14 +129,17 @@ void sli_sched_enter(sli_sched *sched)
 {
     if (sched->depth++ == 0) {
         sched->cancels_before = atomic_load_explicit(&sched->cancels, memory_order_acquire);
+        sli_accs_action_begins(sched->runtime->accs);
     }
 }
 
-void sli_sched_leave(sli_sched *sched)
+sl_code sli_sched_leave(sli_sched *sched, sl_code rc, sl_error *err)
 {
-    if (--sched->depth == 0) {
-        sli_runtime_cut(sched->runtime);
+    if (--sched->depth > 0) {
+        return rc;
     }
+    sli_runtime_cut(sched->runtime);
+    return sli_accs_action_ended(sched->runtime->accs, rc, err);
 }
 
 bool sli_sched_is_cancelled(const sli_sched *sched)
@@ -201,7 +204,7 @@ sl_code sli_sched_run(sli_sched *sched, sli_job *job, sl_error *err)
     atomic_exchange_explicit(&sched->stop, false, memory_order_acq_rel);
     sl_code rc = make_results(&run, &local);
     rc = rc != SL_OK ? rc : run_all(&run, &local);
-    sli_sched_leave(sched);
+    rc = sli_sched_leave(sched, rc, &local);
     sl_free(run.results);
     sl_free(run.stages);
     if (run.wants_tasks) {

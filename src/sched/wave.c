@@ -107,6 +107,7 @@ static void tell_start(const sli_unit *unit)
 static void begin_attempt(sli_unit *unit)
 {
     sli_task *task = &unit->task;
+    sli_adds_free(&task->adds); // of the attempt before
     task->attempt++;
     task->stage = unit->stage->number;
     task->read = (sli_decode_stats){0};
@@ -166,6 +167,31 @@ static sl_code run_on_workers(sli_run *run, sli_unit **units, int32_t n, sl_erro
     return SL_OK;
 }
 
+/// What the attempts that have won added to accumulators is taken over, in order of stages and
+/// partitions; the rest is not.
+static sl_code take_adds(sli_run *run, sli_unit **units, int32_t n, sl_code rc, sl_error *err)
+{
+    sli_accs *accs = run->sched->runtime->accs;
+    for (int32_t i = 0; accs != NULL && i < n; i++) {
+        if (rc == SL_OK && units[i]->won) {
+            rc = sli_accs_take(accs, &units[i]->task.adds, err);
+        }
+        sli_adds_free(&units[i]->task.adds);
+    }
+    return rc;
+}
+
+static sl_code outcome_of(const sli_run *run, sl_code rc, sl_error *err)
+{
+    if (rc != SL_OK || run->rc == SL_OK) {
+        return rc;
+    }
+    if (err != NULL) {
+        *err = run->error;
+    }
+    return run->rc;
+}
+
 sl_code sli_run_wave(sli_run *run, sli_unit **units, int32_t n, sl_error *err)
 {
     sl_code rc = SL_OK;
@@ -176,12 +202,7 @@ sl_code sli_run_wave(sli_run *run, sli_unit **units, int32_t n, sl_error *err)
         rc = run_on_workers(run, units, n, err);
     }
     run->sched->in_wave = false;
-    SL_TRY(rc);
-    if (run->rc != SL_OK) {
-        if (err != NULL) {
-            *err = run->error;
-        }
-        return run->rc;
-    }
+    rc = outcome_of(run, rc, err);
+    SL_TRY(take_adds(run, units, n, rc, err));
     return sli_run_lost(run, units, n, err);
 }

@@ -231,6 +231,16 @@ static void seed_from_id(sli_engine *engine)
     engine->env.runtime->seed = sli_hash64(engine->job_id, strlen(engine->job_id));
 }
 
+static sl_code open_accumulators(sli_engine *engine, sl_error *err)
+{
+    if (engine->graph->n_accumulators == 0) {
+        return SL_OK;
+    }
+    SL_TRY(sli_graph_accumulators(engine->graph, &engine->accs, err));
+    engine->env.runtime->accs = engine->accs;
+    return SL_OK;
+}
+
 static sl_code open_all(sli_engine *engine, sl_error *err)
 {
     read_options(engine);
@@ -243,6 +253,7 @@ static sl_code open_all(sli_engine *engine, sl_error *err)
         return sl_error_nomem(err, 65536, "the engine");
     }
     sli_progress_open(engine);
+    SL_TRY(open_accumulators(engine, err));
     SL_TRY(open_checkpoint(engine, err));
     seed_from_id(engine);
     SL_TRY(open_sinks(engine, err));
@@ -566,6 +577,12 @@ bool sli_engine_rests(const sli_engine *engine)
     return engine->pending == NULL && engine->compaction == NULL && !may_close;
 }
 
+sl_code sli_engine_accumulated(sli_engine *engine, const char *name, sl_accumulated *out,
+                               sl_error *err)
+{
+    return sli_accs_shown(engine->accs, name, out, err);
+}
+
 int64_t sli_engine_committed(const sli_engine *engine)
 {
     return engine->committed;
@@ -632,6 +649,8 @@ void sli_engine_close(sli_engine *engine)
     free_groups(engine->retired);
     close_sinks(engine);
     close_nodes(engine);
+    sli_accs_free(engine->accs);
+    engine->env.runtime->accs = NULL;
     sli_ingest_free(engine->ingest);
     sli_state_close(engine);
     sli_deltas_forget(engine, INT64_MAX);

@@ -54,6 +54,7 @@ typedef struct sli_group {
     bool has_effect;   ///< rows, state or input: must be logged
     sli_str plans;     ///< PLAN bodies not yet appended: epoch (i64), batch time (i64), bytes, each
     sli_str delta;     ///< state delta
+    sli_str counted;   ///< values of accumulators that the group has changed
     sli_share *shares; ///< one an output; behind the group, as the ranges
     sl_bytes *last_ranges; ///< one an input: the newest range in the group; size 0 none
     sl_arena *arena;
@@ -64,6 +65,7 @@ typedef struct sli_group {
                               ///< COMMITTED go with it
     bool snapshot_due;        ///< positions were taken for a snapshot after it
     sli_str positions;        ///< pairs of uid and position bytes
+    sli_str all_counted;      ///< values of all accumulators, for the snapshot
     sl_error error;           ///< last: its text is not cleared for every group
 } sli_group;
 
@@ -99,6 +101,7 @@ enum {
     SLI_ENGINE_COMMIT_US,
     SLI_ENGINE_PENDING,
     SLI_ENGINE_BATCH_TIME,
+    SLI_ENGINE_ACCUMULATED, ///< a series an accumulator, so none in `series`
     SLI_N_ENGINE_METRICS
 };
 
@@ -124,6 +127,7 @@ struct sli_engine {
     sli_store *store;
     bool snapshot_is_foreign; ///< the newest snapshot is another store's: the compactor can't go on
                               ///< from it
+    sli_accs *accs; ///< NULL when the graph has no accumulators
 
     int64_t now_us; ///< mono time as read last: one reading serves what happens together
     int64_t epoch;  ///< the last one run
@@ -256,6 +260,8 @@ sl_code sli_compaction_join(sli_engine *engine, sl_error *err);
 void sli_progress_open(sli_engine *engine);
 /// Counts a logged group whose commit has ended.
 void sli_progress_committed(sli_engine *engine, const sli_group *group);
+/// What readers see of accumulators has changed.
+void sli_progress_counted(sli_engine *engine);
 /// Mono times of an epoch, and how late it began.
 typedef struct sli_timing {
     int64_t begun_us, planned_us, done_us, late_us;

@@ -342,6 +342,9 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
         sli_env_phase(engine->world, "stage");
         rc = run_outputs(engine, group, time_us, &rows_out, &failure);
     }
+    if (rc == SL_OK && engine->accs != NULL) {
+        rc = sli_accs_settle(engine->accs, &failure);
+    }
     if (rc == SL_OK && engine->store != NULL) {
         rc = engine->store->ops->complete(engine->store, number, &failure);
     }
@@ -349,6 +352,9 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
     if (rc != SL_OK) {
         if (engine->store != NULL) {
             engine->store->ops->fail(engine->store, number);
+        }
+        if (engine->accs != NULL) {
+            sli_accs_drop(engine->accs);
         }
         sli_outputs_forget(engine, group, number);
         rc = drop_epoch(engine, group, time_us, rc, &failure);

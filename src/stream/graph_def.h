@@ -96,6 +96,11 @@ void sli_put_url_pair(sli_str *out, const char *key, const sl_graph *graph, cons
 /// The URL without its query, for messages; in the arena. NULL without memory.
 const char *sli_url_label(sl_graph *graph, const char *url);
 
+// ---------------------------------------------------------------- graph_accumulator.c
+
+/// A line an accumulator.
+void sli_put_accumulators(sli_str *out, const sl_graph *graph);
+
 // ---------------------------------------------------------------- node_source.c
 
 /// The source that a URL names, open to be asked what definition needs to know; it counts nothing.

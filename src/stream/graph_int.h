@@ -12,8 +12,9 @@
 /// gives its outputs lasting names as well.
 ///
 /// Files: graph.c nodes and mistakes · graph_uid.c settings of one stream · graph_output.c outputs
-/// · graph_fn.c checks of user functions · text.c canonical form · graph_epoch.c RDDs of an epoch ·
-/// node_*.c, queue.c and queue_default.c the operators. What they share is in graph_def.h.
+/// · graph_accumulator.c · graph_fn.c checks of user functions · text.c canonical form ·
+/// graph_epoch.c RDDs of an epoch · node_*.c, queue.c and queue_default.c the operators. What they
+/// share is in graph_def.h.
 #pragma once
 
 #include "stream/stream.h"
@@ -111,6 +112,8 @@ struct sl_graph {
         void *pointer;
     } * attachments;
     int32_t n_attachments, attachment_capacity;
+    sli_acc_def accumulators[SL_MAX_ACCUMULATORS];
+    int32_t n_accumulators;
     struct sli_setting {
         const char *name, *value;
     } * settings;
@@ -123,6 +126,8 @@ struct sl_graph {
     uint64_t hash; ///< of `text`
 };
 
+/// The graph's accumulators, at zero.
+sl_code sli_graph_accumulators(const sl_graph *graph, sli_accs **out, sl_error *err);
 /// Source nodes: the URL; queue nodes: the queue's name (NULL for others).
 const char *sli_node_url(const sl_stream *node);
 const char *sli_node_queue(const sl_stream *node);

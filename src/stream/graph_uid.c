@@ -3,16 +3,7 @@
 
 bool sli_is_uid(const char *text)
 {
-    size_t n = 0;
-    for (; text[n] != '\0'; n++) {
-        char c = text[n];
-        bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                    c == '_' || c == '.' || c == '-';
-        if (!fine || n == SLI_MAX_UID) {
-            return false;
-        }
-    }
-    return n > 0 && text[0] != '.'; // "." and ".." are no names of files
+    return sli_is_file_name(text, SLI_MAX_UID);
 }
 
 sl_code sli_uid_check_unique(const sl_stream *node, const char *uid, sl_error *err)

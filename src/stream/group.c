@@ -23,6 +23,7 @@ static void begin(sli_group *group, sli_engine *engine, sl_arena *arena)
     group->shares = (sli_share *)(void *)(group + 1);
     group->last_ranges = (sl_bytes *)(void *)(group->shares + engine->graph->n_outputs);
     group->plans.tag = group->delta.tag = group->positions.tag = SLI_TAG_STREAM;
+    group->counted.tag = group->all_counted.tag = SLI_TAG_STREAM;
     group->delta_path = "";
 }
 
@@ -58,6 +59,8 @@ static void empty(sli_group *group)
     sli_str_reset(&group->plans);
     sli_str_reset(&group->delta);
     sli_str_reset(&group->positions);
+    sli_str_reset(&group->counted);
+    sli_str_reset(&group->all_counted);
 }
 
 void sli_group_free(sli_group *group)
@@ -154,6 +157,7 @@ static sl_code append_sealed(sli_group *group, sl_error *err)
         .rows_in = group->rows_in,
         .rows_out = group->rows_out,
         .delta = group->delta_path,
+        .counted = {group->counted.data, group->counted.size},
     };
     sealed.sinks = sl_arena_alloc_zero(group->arena, (size_t)(engine->graph->n_outputs + 1) *
                                                          sizeof *sealed.sinks);
@@ -374,7 +378,10 @@ static sl_code complete_group(sli_engine *engine, sli_group *group, sl_error *er
     if (engine->store != NULL) {
         SL_TRY(engine->store->ops->delta(engine->store, &group->delta, err));
     }
-    group->has_effect = group->has_effect || group->delta.size > 0;
+    if (engine->accs != NULL) {
+        SL_TRY(sli_accs_put(engine->accs, false, &group->counted, err));
+    }
+    group->has_effect = group->has_effect || group->delta.size > 0 || group->counted.size > 0;
     group->committed_before = engine->committed;
     if (!group->has_effect) {
         return SL_OK;
@@ -452,8 +459,9 @@ static sl_code after_seal(sli_engine *engine, sli_group *group, sl_error *err)
         engine->last_seal_us = group->seal_us;
         engine->last_log_us = group->log_us;
         if (engine->ckpt != NULL) {
-            SL_TRY(sli_delta_remember(engine, group->number, group->delta_path,
-                                      (int64_t)(group->delta.size + group->plans.size), err));
+            size_t logged = group->delta.size + group->plans.size + group->counted.size;
+            SL_TRY(
+                sli_delta_remember(engine, group->number, group->delta_path, (int64_t)logged, err));
         }
         free_retired(engine, group->committed_before);
     }
@@ -477,6 +485,18 @@ static void forget_inputs(sli_engine *engine, const sli_group *group)
     }
 }
 
+/// Readers of accumulators see the group's values from now on.
+static sl_code show_counted(sli_engine *engine, const sli_group *group, sl_error *err)
+{
+    if (group->counted.size == 0) {
+        return SL_OK;
+    }
+    sl_bytes values = {group->counted.data, group->counted.size};
+    SL_TRY(sli_accs_show(engine->accs, values, err));
+    sli_progress_counted(engine);
+    return SL_OK;
+}
+
 static sl_code after_commit(sli_engine *engine, sli_group *group, sl_error *err)
 {
     if (group->rc != SL_OK) {
@@ -493,6 +513,7 @@ static sl_code after_commit(sli_engine *engine, sli_group *group, sl_error *err)
     engine->committed = group->number;
     engine->last_commit_us = group->commit_us;
     sli_progress_committed(engine, group);
+    SL_TRY(show_counted(engine, group, err));
     forget_inputs(engine, group);
     sl_code rc = group->snapshot_due ? sli_compaction_start(engine, group, err) : SL_OK;
     if (engine->ckpt == NULL) {

@@ -30,8 +30,12 @@ static sl_code call(const sl_stream *node, const sli_epoch *epoch, sl_rdd *const
         .attached_ctx = runtime->attached_ctx,
     };
     sl_error error = SL_ERROR_INIT;
+    sli_adder adder;
+    sli_adds *adds = NULL;
+    sli_driver_adder(epoch->runtime, &adder, &adds, &args);
     sl_code rc = body->fn != NULL ? body->fn->run(&args, in[0], out, &error)
                                   : body->all->run(&args, in, node->n_inputs, out, &error);
+    rc = sli_driver_added(epoch->runtime, &adds, rc, &error);
     if (rc != SL_OK && error.code == SL_OK) {
         rc = sl_error_set(&error, SL_E_USER, "the function gave no reason (code %d)", (int)rc);
     } else if (rc == SL_OK && *out == NULL) {

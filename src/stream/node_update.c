@@ -439,7 +439,8 @@ static sl_code open_update(update *u, sl_error *err)
     SL_TRY(sl_builder_new(&c->states, def->old_schema, err));
     SL_TRY(sl_builder_new(&u->out, def->state_schema, err));
     const char *uid = u->run->node->uid;
-    return sli_task_args(u->task, def->args, sli_hash64(uid, strlen(uid)), 0, &u->args, err);
+    SL_TRY(sli_task_args(u->task, def->args, sli_hash64(uid, strlen(uid)), 0, &u->args, err));
+    return sli_task_adder(u->task, u->rdd, u->task->partition, &u->args, err);
 }
 
 static void close_update(update *u)
@@ -510,6 +511,7 @@ static sl_code compute(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_
     }
     close_update(&u);
     if (rc == SL_OK) {
+        sli_adder_whole(&u.args);
         // Release: pairs with the acquire in sli_update_settle, though the job's end orders them
         // too.
         atomic_store_explicit(&run->done[partition], true, memory_order_release);

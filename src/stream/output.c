@@ -264,7 +264,11 @@ static sl_code run_foreach(sli_output *output, sli_epoch *epoch, sl_error *err)
         .attached = runtime->attached,
         .attached_ctx = runtime->attached_ctx,
     };
+    sli_adder adder;
+    sli_adds *adds = NULL;
+    sli_driver_adder(runtime, &adder, &adds, &args);
     sl_code rc = output->foreach->run(&args, rdd, err);
+    rc = sli_driver_added(runtime, &adds, rc, err);
     if (rc != SL_OK && (err->code == SL_OK || err->text[0] == '\0')) {
         rc = sl_error_set(err, rc, "foreachRDD function '%s' failed without a text",
                           output->foreach->name);

@@ -2,7 +2,7 @@
 // older one.
 #include "stream/plan.h"
 
-enum { PLAN_FORMAT = 1, SEALED_FORMAT = 1, MOST_INPUTS = 65536 };
+enum { PLAN_FORMAT = 1, SEALED_FORMAT = 2, MOST_INPUTS = 65536 };
 
 void sli_plan_put(sli_str *out, const sli_plan *plan)
 {
@@ -23,12 +23,12 @@ void sli_plan_put(sli_str *out, const sli_plan *plan)
     }
 }
 
-static sl_code bad_format(const char *what, uint8_t format, sl_error *err)
+static sl_code bad_format(const char *what, uint8_t format, int newest, sl_error *err)
 {
     return sl_error_set(err, SL_E_INCOMPATIBLE,
-                        "%s frame of format %u, this Sluice reads format 1: use the Sluice that "
-                        "wrote it, or a newer one",
-                        what, format);
+                        "%s frame of format %u, this Sluice reads up to format %d: use the Sluice "
+                        "that wrote it, or a newer one",
+                        what, format, newest);
 }
 
 /// A text in the arena; NULL when it is damaged, which the caller finds in `r`. Fails: SL_E_NOMEM
@@ -70,7 +70,7 @@ sl_code sli_plan_get(sl_bytes body, sl_arena *arena, sli_plan *out, sl_error *er
     sli_reader r = sli_reader_of(body);
     uint8_t format = sli_get_u8(&r);
     if (format != PLAN_FORMAT) {
-        return bad_format("PLAN", format, err);
+        return bad_format("PLAN", format, PLAN_FORMAT, err);
     }
     sli_plan plan = {0};
     plan.epoch = sli_get_i64(&r);
@@ -112,14 +112,15 @@ void sli_sealed_put(sli_str *out, const sli_sealed *sealed)
         sli_put_bytes(out, sink->receipt.data, sink->receipt.size);
         sli_put_text(out, sink->outbox);
     }
+    sli_put_bytes(out, sealed->counted.data, sealed->counted.size);
 }
 
 sl_code sli_sealed_get(sl_bytes body, sl_arena *arena, sli_sealed *out, sl_error *err)
 {
     sli_reader r = sli_reader_of(body);
     uint8_t format = sli_get_u8(&r);
-    if (format != SEALED_FORMAT) {
-        return bad_format("SEALED", format, err);
+    if (format < 1 || format > SEALED_FORMAT) { // 1: before there were accumulators
+        return bad_format("SEALED", format, SEALED_FORMAT, err);
     }
     sli_sealed sealed = {0};
     sealed.group = sli_get_i64(&r);
@@ -144,6 +145,7 @@ sl_code sli_sealed_get(sl_bytes body, sl_arena *arena, sli_sealed *out, sl_error
         sealed.sinks[i].receipt = sli_get_bytes(&r);
         SL_TRY(get_text(&r, arena, &sealed.sinks[i].outbox, err));
     }
+    sealed.counted = format >= 2 ? sli_get_bytes(&r) : (sl_bytes){NULL, 0};
     SL_TRY(sli_reader_done(&r, "SEALED", err));
     *out = sealed;
     return SL_OK;

@@ -40,6 +40,7 @@ typedef struct sli_sealed {
     const char *delta; ///< path of the state delta, or "" when no state changed
     sli_sealed_sink *sinks;
     int32_t n_sinks;
+    sl_bytes counted; ///< values of accumulators that changed, as sli_accs_put makes them
 } sli_sealed;
 
 void sli_sealed_put(sli_str *out, const sli_sealed *sealed);

@@ -155,7 +155,7 @@ SL_TEST(plan_is_written_byte_by_byte_as_the_readme_says, "")
 SL_TEST(sealed_is_written_byte_by_byte_as_the_readme_says, "")
 {
     static const uint8_t expected[] = {
-        1,                                     // format
+        2,                                     // format
         9,    0,    0,    0,   0,   0, 0,   0, // group
         7,    0,    0,    0,   0,   0, 0,   0, // first epoch
         8,    0,    0,    0,   0,   0, 0,   0, // last epoch
@@ -165,13 +165,21 @@ SL_TEST(sealed_is_written_byte_by_byte_as_the_readme_says, "")
         1,    'd',                             // delta
         1,                                     // sinks
         1,    'u',  2,    'r', 'c', 1, 'o',    // uid, receipt, outbox
+        3,    'a',  'c',  'c',                 // accumulators
     };
     sli_sealed_sink sink = {"u", {"rc", 2}, "o"};
-    sli_sealed sealed = {9, 7, 8, 1000000, 5, 4, "d", &sink, 1};
+    sli_sealed sealed = {9, 7, 8, 1000000, 5, 4, "d", &sink, 1, {"acc", 3}};
     sli_str bytes = {.tag = SLI_TAG_TEST};
     sli_sealed_put(&bytes, &sealed);
     assert_int_equal(bytes.size, sizeof expected);
     assert_memory_equal(bytes.data, expected, sizeof expected);
+    bytes.data[0] = 1; // as it was before there were accumulators
+    sl_arena *arena = sl_arena_new(SLI_TAG_TEST);
+    assert_int_equal(sli_sealed_get((sl_bytes){bytes.data, bytes.size - 4}, arena, &sealed, NULL),
+                     SL_OK);
+    assert_int_equal(sealed.n_sinks, 1);
+    assert_int_equal(sealed.counted.size, 0);
+    sl_arena_free(arena);
     sli_str_reset(&bytes);
 }
 
@@ -261,11 +269,11 @@ SL_TEST(plan_of_a_later_format_says_what_to_do, "")
     sli_plan plan;
     sli_sealed sealed;
     assert_int_equal(sli_plan_get((sl_bytes){"\2", 1}, arena, &plan, &err), SL_E_INCOMPATIBLE);
-    SL_CHECK_TEXT(err.text, "PLAN frame of format 2, this Sluice reads format 1: use the Sluice "
-                            "that wrote it, or a newer one");
+    SL_CHECK_TEXT(err.text, "PLAN frame of format 2, this Sluice reads up to format 1: use the "
+                            "Sluice that wrote it, or a newer one");
     assert_int_equal(sli_sealed_get((sl_bytes){"\3", 1}, arena, &sealed, &err), SL_E_INCOMPATIBLE);
-    SL_CHECK_TEXT(err.text, "SEALED frame of format 3, this Sluice reads format 1: use the Sluice "
-                            "that wrote it, or a newer one");
+    SL_CHECK_TEXT(err.text, "SEALED frame of format 3, this Sluice reads up to format 2: use the "
+                            "Sluice that wrote it, or a newer one");
     sl_arena_free(arena);
 }
 

@@ -23,12 +23,15 @@ const sli_metric_info sli_engine_metrics[] = {
                             "Groups closed and not yet committed."},
     [SLI_ENGINE_BATCH_TIME] = {"sluice_batch_time_milliseconds", SLI_GAUGE, NULL, "ms",
                                "Batch time of the last epoch."},
+    [SLI_ENGINE_ACCUMULATED] = {"sluice_accumulator", SLI_GAUGE, "name", NULL,
+                                "Value of an accumulator of int64, as of the last committed "
+                                "group."},
     {0},
 };
 
 void sli_progress_open(sli_engine *engine)
 {
-    for (int32_t i = 0; i < SLI_N_ENGINE_METRICS; i++) {
+    for (int32_t i = 0; i < SLI_ENGINE_ACCUMULATED; i++) {
         engine->series[i] =
             sli_metrics_series(engine->env.runtime->metrics, &sli_engine_metrics[i], NULL);
     }
@@ -49,6 +52,17 @@ static void count(sli_engine *engine, int64_t rows_in, int64_t rows_out, int64_t
     sli_metric_observe(series[SLI_ENGINE_DELAY_US], late_us);
     sli_metric_set(series[SLI_ENGINE_PENDING], engine->n_pending);
     sli_metric_set(series[SLI_ENGINE_BATCH_TIME], engine->last_time_us / 1000);
+}
+
+static void set_gauge(void *ctx, const char *name, int64_t value)
+{
+    sli_metric_set(sli_metrics_series(ctx, &sli_engine_metrics[SLI_ENGINE_ACCUMULATED], name),
+                   value);
+}
+
+void sli_progress_counted(sli_engine *engine)
+{
+    sli_accs_each_int64(engine->accs, set_gauge, engine->env.runtime->metrics);
 }
 
 void sli_progress_committed(sli_engine *engine, const sli_group *group)
@@ -175,6 +189,13 @@ static void tell_listener(sli_engine *engine, sli_progress *progress)
         const sli_output *output = &engine->graph->outputs[i];
         sinks[n_sinks++] = output->kind == SLI_OUT_SINK ? output->url : output->foreach->name;
     }
+    sli_str counted = {.tag = SLI_TAG_STREAM};
+    if (engine->accs != NULL) {
+        sli_accs_json(engine->accs, &counted);
+        progress->accumulators =
+            counted.failed ? NULL : sl_arena_strdup(engine->epoch_arena, counted.data);
+    }
+    sli_str_reset(&counted);
     progress->sources = sources;
     progress->n_sources = engine->n_inputs;
     progress->sinks = sinks;

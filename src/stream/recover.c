@@ -182,6 +182,17 @@ static sl_code apply_delta(sli_engine *engine, const sli_sealed *sealed, sl_erro
     return sli_delta_remember(engine, sealed->group, sealed->delta, size, err);
 }
 
+/// The values that accumulators had after a sealed group. One that the job does not declare any
+/// more is forgotten, as state of an operator that is gone.
+static sl_code load_counted(sli_engine *engine, sl_bytes counted, sl_error *err)
+{
+    if (engine->accs == NULL) {
+        return SL_OK;
+    }
+    SL_TRY(sli_accs_load(engine->accs, counted, err));
+    return sli_accs_show(engine->accs, counted, err);
+}
+
 static sl_code accept_ranges(sli_engine *engine, const sli_plan *plan, sl_error *err)
 {
     for (int32_t i = 0; i < engine->n_inputs; i++) {
@@ -214,6 +225,7 @@ static sl_code restore_state(sli_engine *engine, const record *log, int64_t *sna
     for (int32_t g = 0; g < log->n_sealed; g++) {
         if (delta_applies(engine, log->sealed[g].group, *snapshot)) {
             SL_TRY(apply_delta(engine, &log->sealed[g], err));
+            SL_TRY(load_counted(engine, log->sealed[g].counted, err));
         }
     }
     if (*snapshot == 0 && log->n_sealed == 0) {
@@ -246,6 +258,9 @@ static sl_code restore(sli_engine *engine, const record *log, sl_error *err)
     }
     if (rc != SL_OK) {
         return sl_error_wrap(err, rc, "restore state");
+    }
+    if (engine->accs != NULL) {
+        sli_progress_counted(engine);
     }
     SL_TRY(restore_positions(engine, log, snapshot, epoch, err));
     engine->epoch = log->sealed_epoch > epoch ? log->sealed_epoch : epoch;

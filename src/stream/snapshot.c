@@ -6,8 +6,9 @@
 // those of that group. So are the files of a store on disk (store.c): then the compactor has
 // nothing to compact, and makes those files the snapshot.
 //
-// Sections: "meta" (group, epoch, batch time, store) · "sources" (uid, position)* ·
-// "UID/part-NN.arrow" per table, or "state.STORE/" with the store's files.
+// Sections: "meta" (group, epoch, batch time, store) · "sources" (uid, position)* · "accumulators" (as
+// sli_accs_put, when there are some) · "UID/part-NN.arrow" per table, or "state.STORE/" with the
+// store's files.
 #include "stream/engine_int.h"
 
 #include <stdio.h>
@@ -16,7 +17,7 @@ struct sli_compaction {
     sli_engine *engine;
     sli_snapshot *snapshot;
     int64_t group, epoch, time_us, previous;
-    sli_str positions;
+    sli_str positions, counted;
     char **paths; ///< deltas after `previous`, up to `group`
     int32_t n_paths;
     bool kept;         ///< the state was kept when the group was closed
@@ -124,6 +125,8 @@ sl_code sli_snapshot_prepare(sli_engine *engine, sli_group *group, sl_error *err
         return SL_OK;
     }
     SL_TRY(put_positions(engine, &group->positions, err));
+    SL_TRY(engine->accs == NULL ? SL_OK
+                                : sli_accs_put(engine->accs, true, &group->all_counted, err));
     if (sli_state_must_keep(engine)) {
         sl_error why = SL_ERROR_INIT;
         sl_code rc = sli_state_keep(engine, group->number, &why);
@@ -215,6 +218,10 @@ static sl_code add_meta(sli_compaction *c, sl_error *err)
         rc = sli_snapshot_add(c->snapshot, "sources",
                               (sl_bytes){c->positions.data, c->positions.size}, err);
     }
+    if (rc == SL_OK && c->counted.size > 0) {
+        rc = sli_snapshot_add(c->snapshot, "accumulators",
+                              (sl_bytes){c->counted.data, c->counted.size}, err);
+    }
     sli_str_reset(&meta);
     return rc;
 }
@@ -270,6 +277,7 @@ static void compaction_free(sli_compaction *c)
     }
     sl_free(c->paths);
     sli_str_reset(&c->positions);
+    sli_str_reset(&c->counted);
     sli_snapshot_discard(c->snapshot);
     if (c->kept) {
         sli_state_forget(c->engine, c->group);
@@ -313,7 +321,8 @@ sl_code sli_compaction_start(sli_engine *engine, sli_group *group, sl_error *err
     c->kept = sli_state_must_keep(engine);
     c->files = sli_state_files(engine);
     c->positions = group->positions;
-    group->positions = (sli_str){.tag = SLI_TAG_STREAM};
+    c->counted = group->all_counted;
+    group->positions = group->all_counted = (sli_str){.tag = SLI_TAG_STREAM};
     sl_code rc = c->kept ? SL_OK : take_paths(c, err);
     if (rc == SL_OK) {
         rc = sli_snapshot_create(&c->snapshot, engine->ckpt, c->group, err);
@@ -423,6 +432,21 @@ static sl_code load_tables(sli_engine *engine, int64_t group, sl_error *err)
     return SL_OK;
 }
 
+static sl_code load_accumulators(sli_engine *engine, int64_t group, sl_error *err)
+{
+    sli_buffer *bytes = NULL;
+    sl_code rc = sli_snapshot_read(engine->ckpt, group, "accumulators", &bytes, err);
+    if (rc == SL_E_NOT_FOUND) {
+        return SL_OK; // there were none then
+    }
+    SL_TRY(rc);
+    sl_bytes values = {sli_buffer_bytes(bytes), (size_t)sli_buffer_size(bytes)};
+    rc = sli_accs_load(engine->accs, values, err);
+    rc = rc == SL_OK ? sli_accs_show(engine->accs, values, err) : rc;
+    sli_buffer_unref(bytes);
+    return rc;
+}
+
 /// *files: the store whose files the snapshot has, in the job arena; "" for Arrow parts.
 static sl_code load_meta(sli_engine *engine, int64_t group, int64_t *epoch, int64_t *time_us,
                          const char **files, sl_error *err)
@@ -505,6 +529,9 @@ sl_code sli_snapshot_load(sli_engine *engine, int64_t *group, int64_t *epoch, in
     *group = *epoch = *time_us = 0;
     engine->snapshot_bytes = 0;
     engine->snapshot_is_foreign = false;
+    if (engine->accs != NULL) {
+        sli_accs_zero(engine->accs);
+    }
     if (engine->ckpt != NULL) {
         SL_TRY(sli_snapshot_newest(engine->ckpt, group, err));
     }
@@ -513,6 +540,7 @@ sl_code sli_snapshot_load(sli_engine *engine, int64_t *group, int64_t *epoch, in
         SL_TRY(load_meta(engine, *group, epoch, time_us, &files, err));
         SL_TRY(files[0] != '\0' ? sli_state_restore(engine, *group, files, err)
                                 : load_tables(engine, *group, err));
+        SL_TRY(engine->accs == NULL ? SL_OK : load_accumulators(engine, *group, err));
     }
     engine->snapshot_group = *group;
     return SL_OK;

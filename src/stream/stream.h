@@ -6,6 +6,7 @@
 #pragma once
 
 #include "ingest/ingest.h"
+#include "rdd/accumulator.h"
 #include "sched/sched.h"
 #include "sink/sink.h"
 #include "sluice/graph.h"
@@ -88,4 +89,7 @@ int64_t sli_engine_epoch(const sli_engine *engine); ///< the last completed epoc
 bool sli_engine_rests(const sli_engine *engine);
 /// Mono time of the next epoch.
 int64_t sli_engine_next_epoch_us(const sli_engine *engine);
+/// As sl_context_accumulated. Thread: any, until the engine is closed.
+sl_code sli_engine_accumulated(sli_engine *engine, const char *name, sl_accumulated *out,
+                               sl_error *err);
 int64_t sli_engine_committed(const sli_engine *engine); ///< the last group committed in every sink

@@ -152,6 +152,7 @@ static sl_code make_text(sl_graph *graph, sl_error *err)
     for (int32_t i = 0; i < graph->n_outputs; i++) {
         put_output(&text, graph, &graph->outputs[i]);
     }
+    sli_put_accumulators(&text, graph);
     sl_code rc = sli_str_check(&text, "the text of a graph", err);
     if (rc == SL_OK) {
         graph->text = sl_arena_strdup(graph->arena, text.data);
