@@ -4,6 +4,7 @@
 #include "sluice/accumulator.h"
 #include "sluice/base.h"
 #include "sluice/batch.h"
+#include "sluice/broadcast.h"
 #include "sluice/context.h"
 #include "sluice/error.h"
 #include "sluice/fn.h"

@@ -4,7 +4,6 @@
 struct sl_session {
     sli_host own;
     sli_host *host; ///< own, or the context's
-    sli_accs *accs; ///< NULL until one is declared
 };
 
 sl_code sl_session_new(sl_session **out, const char *const *settings, sl_error *err)
@@ -32,7 +31,8 @@ sl_code sl_session_new(sl_session **out, const char *const *settings, sl_error *
 void sl_session_free(sl_session *session)
 {
     if (session != NULL) {
-        sli_accs_free(session->accs);
+        sli_accs_free(session->own.runtime.accs);
+        sli_bvars_free(session->own.runtime.bvars);
         sli_host_reset(&session->own);
         sl_free(session);
     }
@@ -43,8 +43,7 @@ sl_code sl_session_accumulator(sl_session *session, const char *name, sl_accumul
 {
     sli_runtime *runtime = sli_session_runtime(session);
     if (runtime->accs == NULL) {
-        SL_TRY(sli_accs_new(&session->accs, true, err));
-        runtime->accs = session->accs;
+        SL_TRY(sli_accs_new(&runtime->accs, true, err));
     }
     sl_code rc = sli_accs_declare(runtime->accs, &(sli_acc_def){name, kind, fn}, err);
     return rc == SL_OK ? SL_OK
@@ -55,6 +54,30 @@ sl_code sl_session_accumulated(sl_session *session, const char *name, sl_accumul
                                sl_error *err)
 {
     return sli_accs_value(sli_session_runtime(session)->accs, name, false, out, err);
+}
+
+sl_code sl_session_broadcast(sl_session *session, const char *name, sl_loan value, sl_error *err)
+{
+    sli_runtime *runtime = sli_session_runtime(session);
+    sl_code rc = SL_OK;
+    if (sli_sched_is_busy(session->host->sched)) {
+        rc = sl_error_set(err, SL_E_STATE, "an action runs");
+    } else if (runtime->bvars == NULL) {
+        rc = sli_bvars_new(&runtime->bvars, runtime->budget, err);
+    }
+    if (rc == SL_OK) {
+        rc = sli_bvars_set(runtime->bvars, name, value, err);
+    } else if (value.release != NULL) {
+        value.release(value.ctx);
+    }
+    return rc == SL_OK
+               ? SL_OK
+               : sl_error_wrap(err, rc, "broadcast variable '%s'", name == NULL ? "" : name);
+}
+
+void sl_session_unbroadcast(sl_session *session, const char *name)
+{
+    sli_bvars_unset(sli_session_runtime(session)->bvars, name);
 }
 
 sli_runtime *sli_session_runtime(sl_session *session)

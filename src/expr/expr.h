@@ -107,5 +107,6 @@ struct sl_args {
     sl_arena *arena;
     void *(*attached)(const void *ctx, const char *name); ///< NULL: nothing is attached
     const void *attached_ctx;
+    struct sli_bvars *bvars; ///< of rdd/; NULL: no broadcast variables
     struct sli_adder *adder; ///< of rdd/; NULL: nothing can be added to accumulators
 };

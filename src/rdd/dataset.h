@@ -62,8 +62,9 @@ struct sli_runtime {
     /// sched/.
     sl_code (*run)(sli_runtime *runtime, sl_rdd *rdd, const int32_t *partitions,
                    int32_t n_partitions, sli_rows_fn done, void *ctx, sl_error *err);
-    void *sched;           ///< the scheduler behind `run`
-    struct sli_accs *accs; ///< accumulator.h; NULL: none
+    void *sched;             ///< the scheduler behind `run`
+    struct sli_accs *accs;   ///< accumulator.h; NULL: none
+    struct sli_bvars *bvars; ///< bvar.h; NULL: none
     // ---- rdd's own; zero at first, given back by sli_runtime_reset
     sli_op_cache *ops;
     _Atomic int32_t next_chunk; ///< names the chunks of cached partitions

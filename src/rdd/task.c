@@ -32,6 +32,7 @@ sl_code sli_task_args(sli_task *task, const char *text, uint64_t operator_id, si
         .arena = task->arena,
         .attached = task->runtime->attached,
         .attached_ctx = task->runtime->attached_ctx,
+        .bvars = task->runtime->bvars,
     };
     return SL_OK;
 }

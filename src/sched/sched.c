@@ -91,6 +91,11 @@ void sli_sched_epoch(sli_sched *sched, int64_t generation, int64_t epoch, int64_
     sched->time_us = time_us;
 }
 
+bool sli_sched_is_busy(const sli_sched *sched)
+{
+    return sched->depth > 0;
+}
+
 void sli_sched_cancel(sli_sched *sched)
 {
     // The count is there before the order to stop: pairs with the exchange at the start of a job

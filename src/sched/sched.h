@@ -51,6 +51,8 @@ typedef struct sli_job {
 /// Runs it to its end. Fails: the first task's error after its last attempt, wrapped with stage,
 /// partition, attempt and uid; SL_E_CANCELLED.
 sl_code sli_sched_run(sli_sched *sched, sli_job *job, sl_error *err);
+/// Whether a job or action runs, the caller's included.
+bool sli_sched_is_busy(const sli_sched *sched);
 /// What user functions in the jobs of actions (sl_rdd_collect and so on) see from now on as their
 /// epoch and its time.
 void sli_sched_epoch(sli_sched *sched, int64_t generation, int64_t epoch, int64_t time_us);

@@ -231,14 +231,25 @@ static void seed_from_id(sli_engine *engine)
     engine->env.runtime->seed = sli_hash64(engine->job_id, strlen(engine->job_id));
 }
 
-static sl_code open_accumulators(sli_engine *engine, sl_error *err)
+static sl_code open_variables(sli_engine *engine, sl_error *err)
 {
-    if (engine->graph->n_accumulators == 0) {
-        return SL_OK;
+    sli_runtime *runtime = engine->env.runtime;
+    if (engine->graph->n_accumulators > 0) {
+        SL_TRY(sli_graph_accumulators(engine->graph, &engine->accs, err));
+        runtime->accs = engine->accs;
     }
-    SL_TRY(sli_graph_accumulators(engine->graph, &engine->accs, err));
-    engine->env.runtime->accs = engine->accs;
-    return SL_OK;
+    return engine->graph->n_broadcasts == 0
+               ? SL_OK
+               : sli_graph_broadcasts(engine->graph, runtime->budget, &runtime->bvars, err);
+}
+
+static void close_variables(sli_engine *engine)
+{
+    sli_runtime *runtime = engine->env.runtime;
+    sli_accs_free(engine->accs);
+    sli_bvars_free(runtime->bvars);
+    runtime->accs = NULL;
+    runtime->bvars = NULL;
 }
 
 static sl_code open_all(sli_engine *engine, sl_error *err)
@@ -253,7 +264,7 @@ static sl_code open_all(sli_engine *engine, sl_error *err)
         return sl_error_nomem(err, 65536, "the engine");
     }
     sli_progress_open(engine);
-    SL_TRY(open_accumulators(engine, err));
+    SL_TRY(open_variables(engine, err));
     SL_TRY(open_checkpoint(engine, err));
     seed_from_id(engine);
     SL_TRY(open_sinks(engine, err));
@@ -649,8 +660,7 @@ void sli_engine_close(sli_engine *engine)
     free_groups(engine->retired);
     close_sinks(engine);
     close_nodes(engine);
-    sli_accs_free(engine->accs);
-    engine->env.runtime->accs = NULL;
+    close_variables(engine);
     sli_ingest_free(engine->ingest);
     sli_state_close(engine);
     sli_deltas_forget(engine, INT64_MAX);

@@ -246,7 +246,10 @@ static sl_code run_outputs(sli_engine *engine, sli_group *group, int64_t time_us
         .made = engine->made,
     };
     sli_sched_epoch(engine->env.sched, epoch.generation, epoch.number, epoch.time_us);
-    sl_code rc = sli_outputs_run(engine, &epoch, group, rows_offered(engine), rows_out, err);
+    sl_code rc = sli_epoch_broadcast(engine->graph, &epoch, err);
+    if (rc == SL_OK) {
+        rc = sli_outputs_run(engine, &epoch, group, rows_offered(engine), rows_out, err);
+    }
     if (rc == SL_OK) {
         rc = sli_epoch_settle(&epoch, err);
     }

@@ -96,10 +96,12 @@ void sli_put_url_pair(sli_str *out, const char *key, const sl_graph *graph, cons
 /// The URL without its query, for messages; in the arena. NULL without memory.
 const char *sli_url_label(sl_graph *graph, const char *url);
 
-// ---------------------------------------------------------------- graph_accumulator.c
+// ---------------------------------------------------------------- graph_accumulator.c,
+// graph_broadcast.c
 
-/// A line an accumulator.
+/// A line an accumulator, and a broadcast variable.
 void sli_put_accumulators(sli_str *out, const sl_graph *graph);
+void sli_put_broadcasts(sli_str *out, const sl_graph *graph);
 
 // ---------------------------------------------------------------- node_source.c
 

@@ -102,6 +102,24 @@ sl_code sli_epoch_settle(sli_epoch *epoch, sl_error *err)
     return SL_OK;
 }
 
+sl_args sli_driver_args(const sli_epoch *epoch, const char *text, const char *uid, sli_rng *rng)
+{
+    const sli_runtime *runtime = epoch->runtime;
+    *rng = (sli_rng){runtime->seed ^ sli_mix64((uint64_t)epoch->number) ^
+                     sli_hash64(uid, strlen(uid))};
+    return (sl_args){
+        .text = text == NULL ? "" : text,
+        .epoch = epoch->number,
+        .time_us = epoch->time_us,
+        .partition = -1,
+        .rng = rng,
+        .arena = epoch->arena,
+        .attached = runtime->attached,
+        .attached_ctx = runtime->attached_ctx,
+        .bvars = runtime->bvars,
+    };
+}
+
 void sli_epoch_release(sli_epoch *epoch)
 {
     for (int32_t i = epoch->n_made; i-- > 0;) {

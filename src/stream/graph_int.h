@@ -12,9 +12,9 @@
 /// gives its outputs lasting names as well.
 ///
 /// Files: graph.c nodes and mistakes · graph_uid.c settings of one stream · graph_output.c outputs
-/// · graph_accumulator.c · graph_fn.c checks of user functions · text.c canonical form ·
-/// graph_epoch.c RDDs of an epoch · node_*.c, queue.c and queue_default.c the operators. What they
-/// share is in graph_def.h.
+/// · graph_accumulator.c · graph_broadcast.c · graph_fn.c checks of user functions · text.c
+/// canonical form · graph_epoch.c RDDs of an epoch · node_*.c, queue.c and queue_default.c the
+/// operators. What they share is in graph_def.h.
 #pragma once
 
 #include "stream/stream.h"
@@ -114,6 +114,11 @@ struct sl_graph {
     int32_t n_attachments, attachment_capacity;
     sli_acc_def accumulators[SL_MAX_ACCUMULATORS];
     int32_t n_accumulators;
+    struct sli_broadcast {
+        const char *name, *args;
+        const sl_broadcast_fn *fn;
+    } broadcasts[SL_MAX_BROADCASTS];
+    int32_t n_broadcasts;
     struct sli_setting {
         const char *name, *value;
     } * settings;
@@ -128,6 +133,13 @@ struct sl_graph {
 
 /// The graph's accumulators, at zero.
 sl_code sli_graph_accumulators(const sl_graph *graph, sli_accs **out, sl_error *err);
+/// The graph's broadcast variables, without values; and gives those values that are due. The latter
+/// when no task is out. Fails: as the user's function.
+sl_code sli_graph_broadcasts(const sl_graph *graph, sli_budget *budget, sli_bvars **out,
+                             sl_error *err);
+sl_code sli_epoch_broadcast(const sl_graph *graph, const sli_epoch *epoch, sl_error *err);
+/// The arguments of a function that runs on the driver in this epoch. `rng` is the caller's.
+sl_args sli_driver_args(const sli_epoch *epoch, const char *text, const char *uid, sli_rng *rng);
 /// Source nodes: the URL; queue nodes: the queue's name (NULL for others).
 const char *sli_node_url(const sl_stream *node);
 const char *sli_node_queue(const sl_stream *node);

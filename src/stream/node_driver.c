@@ -16,19 +16,8 @@ static sl_code call(const sl_stream *node, const sli_epoch *epoch, sl_rdd *const
                     sl_error *err)
 {
     const transform_body *body = node->body;
-    const sli_runtime *runtime = epoch->runtime;
-    sli_rng rng = {runtime->seed ^ sli_mix64((uint64_t)epoch->number) ^
-                   sli_hash64(node->uid, strlen(node->uid))};
-    sl_args args = {
-        .text = body->args == NULL ? "" : body->args,
-        .epoch = epoch->number,
-        .time_us = epoch->time_us,
-        .partition = -1,
-        .rng = &rng,
-        .arena = epoch->arena,
-        .attached = runtime->attached,
-        .attached_ctx = runtime->attached_ctx,
-    };
+    sli_rng rng;
+    sl_args args = sli_driver_args(epoch, body->args, node->uid, &rng);
     sl_error error = SL_ERROR_INIT;
     sli_adder adder;
     sli_adds *adds = NULL;

@@ -253,17 +253,8 @@ static sl_code run_foreach(sli_output *output, sli_epoch *epoch, sl_error *err)
     sl_rdd *rdd = NULL;
     SL_TRY(sli_epoch_rdd(epoch, output->input, &rdd, err));
     sli_runtime *runtime = epoch->runtime;
-    sli_rng rng = {runtime->seed ^ sli_mix64((uint64_t)epoch->number) ^ output->uid_hash};
-    sl_args args = {
-        .text = output->args == NULL ? "" : output->args,
-        .epoch = epoch->number,
-        .time_us = epoch->time_us,
-        .partition = -1,
-        .rng = &rng,
-        .arena = epoch->arena,
-        .attached = runtime->attached,
-        .attached_ctx = runtime->attached_ctx,
-    };
+    sli_rng rng;
+    sl_args args = sli_driver_args(epoch, output->args, output->uid, &rng);
     sli_adder adder;
     sli_adds *adds = NULL;
     sli_driver_adder(runtime, &adder, &adds, &args);

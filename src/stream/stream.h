@@ -7,6 +7,7 @@
 
 #include "ingest/ingest.h"
 #include "rdd/accumulator.h"
+#include "rdd/bvar.h"
 #include "sched/sched.h"
 #include "sink/sink.h"
 #include "sluice/graph.h"

@@ -153,6 +153,7 @@ static sl_code make_text(sl_graph *graph, sl_error *err)
         put_output(&text, graph, &graph->outputs[i]);
     }
     sli_put_accumulators(&text, graph);
+    sli_put_broadcasts(&text, graph);
     sl_code rc = sli_str_check(&text, "the text of a graph", err);
     if (rc == SL_OK) {
         graph->text = sl_arena_strdup(graph->arena, text.data);
