@@ -66,7 +66,7 @@ typedef struct sli_pid {
     double latest_rate, latest_error;
 } sli_pid;
 /// After an epoch: rows processed in processing_us, after waiting scheduling_us, finished at
-/// time_us. Returns true and *rate (rows/s) when there is a new rate.
+/// time_us (of any clock). Returns true and *rate (rows/s) when there is a new rate.
 bool sli_pid_update(sli_pid *pid, int64_t time_us, int64_t rows, int64_t processing_us,
                     int64_t scheduling_us, double *rate);
 

@@ -29,6 +29,7 @@ typedef struct sli_receiver {
     // under the mutex
     sli_str pending;    ///< bytes not yet in a block; whole records first
     bool cut;           ///< the pending bytes end a record for sure
+    int64_t block_rows; ///< most rows of a block, so that a rate can be kept; 0: any number
     bool dropping;      ///< they belong to a record over max_record, whose start is in a block
     sli_rblock *blocks; ///< numbers first .. next - 1
     int64_t first, next, capacity;
@@ -71,6 +72,10 @@ sl_code sli_receiver_start(sli_receiver *receiver, sl_error *err);
 void sli_receiver_turn(sli_receiver *receiver);
 sl_code sli_receiver_stop(sli_receiver *receiver, sl_error *err);
 bool sli_receiver_drained(sli_receiver *receiver);
+
+/// Rows that the next epoch may take; blocks are cut small enough for it from now on. Thread:
+/// driver.
+int64_t sli_receiver_limit(sli_receiver *receiver, int64_t interval_us);
 
 /// The series of one of sli_ingest_metrics for this receiver.
 sli_metric *sli_receiver_metric(sli_receiver *receiver, int which);

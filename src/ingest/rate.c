@@ -4,7 +4,8 @@
 bool sli_pid_update(sli_pid *pid, int64_t time_us, int64_t rows, int64_t processing_us,
                     int64_t scheduling_us, double *rate)
 {
-    if (time_us <= pid->latest_time_us || rows <= 0 || processing_us <= 0) {
+    bool later = !pid->first_done || time_us > pid->latest_time_us;
+    if (!later || rows <= 0 || processing_us <= 0) {
         return false;
     }
     double since = (double)(time_us - pid->latest_time_us) / 1e6;
@@ -38,13 +39,10 @@ static sli_ingest_input *input_of(sli_ingest *ingest, const sli_source *source)
     return NULL;
 }
 
-int64_t sli_ingest_limit(sli_ingest *ingest, const sli_source *source, int64_t interval_us)
+/// Rows of an epoch, at least one.
+static int64_t limit_of(const sli_ingest *ingest, const sli_receiver *receiver, int64_t interval_us)
 {
-    const sli_ingest_input *input = input_of(ingest, source);
-    if (input == NULL || input->receiver == NULL) {
-        return INT64_MAX;
-    }
-    double rate = input->receiver->rate;
+    double rate = receiver->rate;
     if (rate <= 0 && ingest->backpressure && ingest->initial_rate > 0) {
         rate = (double)ingest->initial_rate; // the first epoch after a backlog is limited too
     }
@@ -56,6 +54,29 @@ int64_t sli_ingest_limit(sli_ingest *ingest, const sli_source *source, int64_t i
     }
     double rows = rate * (double)interval_us / 1e6;
     return rows < 1 ? 1 : rows > 9e18 ? INT64_MAX : (int64_t)rows;
+}
+
+int64_t sli_receiver_limit(sli_receiver *receiver, int64_t interval_us)
+{
+    const sli_ingest *ingest = receiver->ingest;
+    int64_t limit = limit_of(ingest, receiver, interval_us), rows = 0;
+    if (limit < INT64_MAX) { // what a block interval's share of it is, as in Spark
+        double share = (double)ingest->block_interval_us / (double)interval_us;
+        rows = share >= 1 ? limit : (int64_t)((double)limit * share);
+        rows = rows < 1 ? 1 : rows;
+    }
+    sli_mutex_lock(&receiver->mutex);
+    receiver->block_rows = rows;
+    sli_mutex_unlock(&receiver->mutex);
+    return limit;
+}
+
+int64_t sli_ingest_limit(sli_ingest *ingest, const sli_source *source, int64_t interval_us)
+{
+    const sli_ingest_input *input = input_of(ingest, source);
+    return input == NULL || input->receiver == NULL
+               ? INT64_MAX
+               : sli_receiver_limit(input->receiver, interval_us);
 }
 
 void sli_ingest_epoch_done(sli_ingest *ingest, const sli_source *source, int64_t time_us,

@@ -8,8 +8,9 @@
 #include "ingest/ingest_int.h"
 
 enum {
-    BLOCK_BYTES = 1 << 20, ///< pending bytes are cut at this size in any case
-    MOST_LOGGED = 32 << 20 ///< max_record, where records go to the write-ahead log
+    BLOCK_BYTES = 1 << 20,  ///< pending bytes are cut at this size in any case
+    MOST_LOGGED = 32 << 20, ///< max_record, where records go to the write-ahead log
+    MOST_SMALL = 4096       ///< blocks that are cut small for a rate, at a time
 };
 
 // ---------------------------------------------------------------- blocks, under the mutex
@@ -41,28 +42,59 @@ static int64_t count_ends(const char *data, int64_t size, bool open_end)
     return n + (open_end && size > 0 && data[size - 1] != '\n' ? 1 : 0);
 }
 
-sl_code sli_receiver_cut(sli_receiver *r, bool all, sl_error *err)
+/// Where the block that begins at `from` ends.
+static int64_t block_end(const sli_receiver *r, int64_t from, int64_t end)
 {
-    int64_t size = (int64_t)r->pending.size;
-    int64_t end = all || r->cut ? size : sli_text_last_end(r->pending.data, size);
-    if (end == 0) {
-        return SL_OK;
+    int64_t to = from;
+    for (int64_t n = 0; n < r->block_rows; n++) {
+        const char *at = memchr(r->pending.data + to, '\n', (size_t)(end - to));
+        if (at == NULL) {
+            return end;
+        }
+        to = at - r->pending.data + 1;
     }
-    sli_buffer *data = sli_buffer_new(end);
+    return r->block_rows == 0 ? end : to;
+}
+
+static sl_code cut_block(sli_receiver *r, int64_t from, int64_t to, bool open_end, sl_error *err)
+{
+    sli_buffer *data = sli_buffer_new(to - from);
     if (data == NULL) {
-        return sl_error_nomem(err, (size_t)end, "a received block");
+        return sl_error_nomem(err, (size_t)(to - from), "a received block");
     }
-    memcpy(sli_buffer_data(data), r->pending.data, (size_t)end);
+    const char *bytes = r->pending.data + from;
+    memcpy(sli_buffer_data(data), bytes, (size_t)(to - from));
     sl_code rc =
-        add_block(r, (sli_rblock){data, end, count_ends(r->pending.data, end, all || r->cut)}, err);
+        add_block(r, (sli_rblock){data, to - from, count_ends(bytes, to - from, open_end)}, err);
     if (rc != SL_OK) {
         sli_buffer_unref(data);
-        return rc;
     }
-    memmove(r->pending.data, r->pending.data + end, (size_t)(size - end));
-    r->pending.size = (size_t)(size - end);
+    return rc;
+}
+
+/// Small blocks are not made long before they can be offered: the bytes wait as they are.
+static bool has_enough_blocks(const sli_receiver *r)
+{
+    return r->block_rows > 0 && r->next - r->first >= MOST_SMALL;
+}
+
+sl_code sli_receiver_cut(sli_receiver *r, bool all, sl_error *err)
+{
+    int64_t size = (int64_t)r->pending.size, from = 0;
+    bool open_end = all || r->cut;
+    int64_t end = open_end ? size : sli_text_last_end(r->pending.data, size);
+    sl_code rc = SL_OK;
+    while (rc == SL_OK && from < end && (open_end || !has_enough_blocks(r))) {
+        int64_t to = block_end(r, from, end);
+        rc = cut_block(r, from, to, open_end, err);
+        from = rc == SL_OK ? to : from;
+    }
+    if (from > 0) {
+        memmove(r->pending.data, r->pending.data + from, (size_t)(size - from));
+        r->pending.size = (size_t)(size - from);
+    }
     r->cut = r->cut && r->pending.size > 0;
-    return SL_OK;
+    return rc;
 }
 
 /// Drops what follows the last record end: its rest will not come. Tells how much. Called under the
@@ -96,12 +128,12 @@ static int64_t open_bytes(const sli_receiver *r)
 
 /// Room for more: bytes go on being taken until max_pending, then the sender is slowed. When all of
 /// it is one record without its end, nothing could ever be committed, so that record may grow on,
-/// up to max_record.
+/// up to max_record. What a rate keeps out of the log is not read ahead either.
 static bool has_room(const sli_receiver *r)
 {
     bool open = r->bytes == (int64_t)r->pending.size && !r->cut;
-    return !r->failed &&
-           (r->bytes < r->ingest->max_pending || (open && open_bytes(r) >= r->bytes - 1));
+    bool fits = r->bytes < r->ingest->max_pending || (open && open_bytes(r) >= r->bytes - 1);
+    return fits && !has_enough_blocks(r) && !r->failed;
 }
 
 // ---------------------------------------------------------------- records over max_record
@@ -408,6 +440,8 @@ void sli_receiver_turn(sli_receiver *r)
 
 sl_code sli_receiver_start(sli_receiver *r, sl_error *err)
 {
+    (void)sli_receiver_limit(r,
+                             r->ingest->env.interval_us); // also what comes before the first epoch
     return r->inner->ops->start(r->inner, r->ingest->env.loop, take, r, err);
 }
 
@@ -423,6 +457,7 @@ sl_code sli_receiver_stop(sli_receiver *r, sl_error *err)
     // What no record end closes is no record: its rest would go to a connection that is no more. A
     // stream that has ended had its last record cut already.
     sli_mutex_lock(&r->mutex);
+    r->block_rows = 0; // the end waits for no rate, and all is to be in the log
     int64_t rest = r->dropping ? drop_rest(r, true) : 0;
     int64_t dropped = drop_tail(r);
     sli_mutex_unlock(&r->mutex);

@@ -434,6 +434,96 @@ SL_TEST(a_row_limit_leaves_the_rest_for_the_next_epoch, "")
     sli_world_free(world);
 }
 
+/// 1,000 lines at once: a backlog.
+static void give_backlog(life *l)
+{
+    sli_str lines = SLI_STR_INIT;
+    for (int i = 0; i < 1000; i++) {
+        sli_str_printf(&lines, "%d\n", i);
+    }
+    assert_true(give(l, lines.data, SLI_TAIL_OPEN));
+    sli_str_reset(&lines);
+}
+
+SL_TEST(a_rate_is_kept_from_the_first_epoch_of_a_backlog_on, "BOUNDED-1")
+{
+    static const struct {
+        const char *settings;
+        int64_t rows;
+    } cases[] = {
+        {"receiver.max_rate=100", 100},
+        {"receiver.max_rate=100 backpressure=true", 100},
+        {"backpressure=true backpressure.initial_rate=50", 50},
+        {"backpressure=true backpressure.initial_rate=500 receiver.max_rate=100", 100},
+        {"backpressure.initial_rate=50", 1000}, // not without backpressure
+        {"backpressure=true", 1000},            // nor before the first estimate
+    };
+    for (size_t i = 0; i < 2 * (sizeof cases / sizeof *cases); i++) {
+        sli_world *world = new_world();
+        life l = begin_life(world, &(sli_fault){0}, i % 2 == 1, cases[i / 2].settings);
+        give_backlog(&l);
+        work(&l);
+        int64_t left = 1000;
+        while (left > 0) {
+            sli_str rows = SLI_STR_INIT;
+            int64_t limit = sli_ingest_limit(l.ingest, l.input, 1000000), n = 0;
+            (void)offer_and_read(&l, limit, &rows);
+            for (size_t at = 0; at < rows.size; at++) {
+                n += rows.data[at] == ';';
+            }
+            assert_int_equal(n, cases[i / 2].rows);
+            left -= n;
+            sli_str_reset(&rows);
+        }
+        assert_int_equal(left, 0);
+        end_life(&l);
+        sli_world_free(world);
+    }
+}
+
+SL_TEST(a_low_rate_makes_no_crowd_of_small_blocks, "BOUNDED-1")
+{
+    for (int checkpoint = 0; checkpoint < 2; checkpoint++) {
+        sli_world *world = new_world();
+        life l = begin_life(world, &(sli_fault){0}, checkpoint == 1, "receiver.max_rate=1");
+        for (int i = 0; i < 10; i++) {
+            give_backlog(&l);
+        }
+        work(&l);
+        const sli_receiver *r = (const sli_receiver *)l.input;
+        sli_str rows = SLI_STR_INIT;
+        sl_bytes range = offer_and_read(&l, 1, &rows);
+        SL_CHECK_TEXT(rows.data, "0;");
+        assert_in_range(r->next - r->first, 1000, 4096);
+        if (r->next - r->first == 4096) { // all of it would be too many: no more is read
+            assert_false(give(&l, "x\n", SLI_TAIL_OPEN));
+        }
+        l.input->ops->forget(l.input, range);
+        assert_int_equal(sli_ingest_stop(l.ingest, NULL), SL_OK); // and the end takes all
+        sli_str_clear(&rows);
+        (void)offer_and_read(&l, INT64_MAX, &rows);
+        assert_int_equal(rows.size, 10 * (10 * 2 + 90 * 3 + 900 * 4) - 2 + (int)strlen("x;"));
+        sli_str_reset(&rows);
+        end_life(&l);
+        sli_world_free(world);
+    }
+}
+
+SL_TEST(rates_below_nothing_are_refused, "ERRORS-1")
+{
+    static const sl_option *const tables[] = {sli_ingest_options, NULL};
+    static const char *const wrong[] = {
+        "receiver.max_rate=-1",         "backpressure.initial_rate=-1",
+        "backpressure.proportional=-1", "backpressure.integral=-0.1",
+        "backpressure.derived=-0.1",    "backpressure.min_rate=0"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        sl_conf *conf = NULL;
+        assert_int_equal(sl_conf_new(&conf, "test", tables, NULL), SL_OK);
+        assert_int_equal(sl_conf_parse(conf, wrong[i], NULL), SL_E_CONFIG);
+        sl_conf_free(conf);
+    }
+}
+
 SL_TEST(with_a_checkpoint_only_synced_blocks_are_offered_and_they_survive_a_power_loss, "DURABLE-1")
 {
     sli_world *world = new_world();

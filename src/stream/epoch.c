@@ -317,7 +317,7 @@ static void tell(sli_engine *engine, const sli_group *group, sli_timing *at, int
     int64_t due_us = engine->last_time_us - engine->clock.offset_us;
     at->late_us = at->begun_us > due_us ? at->begun_us - due_us : 0;
     for (int32_t i = 0; i < engine->n_inputs; i++) {
-        sli_ingest_epoch_done(engine->ingest, engine->inputs[i].source, engine->last_time_us,
+        sli_ingest_epoch_done(engine->ingest, engine->inputs[i].source, at->done_us,
                               engine->inputs[i].rows < 0 ? rows_in : engine->inputs[i].rows,
                               at->done_us - at->begun_us, at->late_us);
     }
