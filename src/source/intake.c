@@ -9,6 +9,7 @@ sl_code sli_intake_read(sli_intake *intake, sli_socket *socket, sl_error *err)
         if (n == 0) {
             return SL_OK;
         }
+        intake->brought = true;
         sli_source_count(intake->common, SLI_SOURCE_BYTES, (int64_t)n);
         intake->paused = !intake->take(intake->ctx, intake->buffer, n, SLI_TAIL_OPEN);
     }

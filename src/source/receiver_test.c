@@ -107,6 +107,47 @@ SL_TEST(socket_tries_for_ever_when_refused, "")
     slt_place_close(&p);
 }
 
+static int times(const char *text, const char *part)
+{
+    int n = 0;
+    for (; text != NULL && (text = strstr(text, part)) != NULL; text++) {
+        n++;
+    }
+    return n;
+}
+
+// A connection that ends in a loop, refused or right after it was made, is one line in the log.
+SL_TEST(socket_that_dies_in_a_loop_does_not_flood_the_log, "")
+{
+    slt_place p;
+    taker t = {0};
+    slt_place_open(&p, true);
+    sli_peer *peer = sli_peer_listen(p.world, "feed", 9999);
+    sli_peer_refuse(peer, true);
+    sli_loop *loop = sli_loop_new(p.env);
+    sli_source *s = start(&p, "socket://feed:9999?reconnect_delay=100ms", loop, &t);
+    run_for(&p, loop, 2000000);
+    assert_int_equal(times(p.told.data, "socket feed:9999"), 1);
+    sli_peer_refuse(peer, false);
+    for (int i = 0; i < 10; i++) {
+        run_for(&p, loop, 150000);
+        sli_peer_finish(peer);
+        run_for(&p, loop, 50000);
+    }
+    assert_true(slt_metric(&p, SLI_SOURCE_RECONNECTS) >= 25);
+    assert_true(times(p.told.data, "socket feed:9999") <=
+                4); // refused, connected, closed, connected
+    assert_int_equal(sli_peer_send(peer, "x\n", 2, NULL), SL_OK);
+    run_for(&p, loop, 1000000);
+    assert_int_equal(times(p.told.data, "socket feed:9999: receives, after "), 1);
+    int before = times(p.told.data, "socket feed:9999");
+    sli_peer_finish(peer);
+    run_for(&p, loop, 50000);
+    assert_int_equal(times(p.told.data, "socket feed:9999"), before + 1); // news again
+    finish(s, loop, &t);
+    slt_place_close(&p);
+}
+
 // An end or a reset, by the seed: only an end makes a record of what no line end closes.
 SL_TEST(socket_tells_a_closed_connection_from_a_broken_one, "")
 {

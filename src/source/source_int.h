@@ -52,7 +52,8 @@ typedef struct sli_intake {
     sli_source_common *common;
     sli_receive_fn take;
     void *ctx;
-    bool paused; ///< `take` said stop; nothing is read until resume
+    bool paused;  ///< `take` said stop; nothing is read until resume
+    bool brought; ///< bytes have come since the connection's owner cleared it
     char buffer[SLI_RECEIVE_BYTES];
 } sli_intake;
 /// Hands over what has arrived, at most SLI_RECEIVE_ROUNDS buffers of it, so that other receivers

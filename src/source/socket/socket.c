@@ -10,6 +10,8 @@
 // loop.
 #include "source/source_int.h"
 
+#include <stdio.h>
+
 typedef enum state { IDLE = 0, CONNECTING, OPEN, WAITING } state;
 
 typedef struct socket_source {
@@ -21,6 +23,10 @@ typedef struct socket_source {
     int64_t delay_us;
     int32_t port;
     char *host, *place; ///< "host:port", for messages
+    // the log: the same trouble again and again is one line, until it changes or bytes have come
+    char told[128];   ///< the last trouble, "" when none since
+    int64_t n_untold; ///< times it came again
+    bool flaps;       ///< it comes after connecting, so that connecting is no news
 } socket_source;
 
 static const sl_option options[] = {
@@ -88,16 +94,52 @@ static void let_go(socket_source *self)
     }
 }
 
+/// A connection that was refused or has ended without a byte, as the last one, is no news.
+static void tell_lost(socket_source *self, const char *why)
+{
+    bool again = !self->intake.brought && strncmp(self->told, why, sizeof self->told - 1) == 0;
+    self->flaps = again && self->state == OPEN;
+    if (again) {
+        self->n_untold++;
+        return;
+    }
+    self->n_untold = 0;
+    (void)snprintf(self->told, sizeof self->told, "%.*s", (int)sizeof self->told - 1, why);
+    SLI_LOG(self->common.env.log, SLI_WARN, "source",
+            "socket %s: %s; next try in %lld ms, the same again is not told", self->place, why,
+            (long long)(self->delay_us / 1000));
+}
+
+static void tell_connected(socket_source *self)
+{
+    if (!self->flaps) {
+        SLI_LOG(self->common.env.log, SLI_INFO, "source", "socket %s: connected", self->place);
+    }
+}
+
+/// Bytes have come: whatever follows is news.
+static void tell_brought(socket_source *self)
+{
+    if (self->n_untold > 0) {
+        SLI_LOG(self->common.env.log, SLI_INFO, "source",
+                "socket %s: receives, after %lld more tries of the same end", self->place,
+                (long long)self->n_untold);
+    }
+    self->told[0] = '\0';
+    self->n_untold = 0;
+    self->flaps = false;
+}
+
 /// The connection was refused or has ended; the next try is due after the delay.
 static void lost(socket_source *self, sl_code rc, const sl_error *why)
 {
     bool was_open = self->state == OPEN;
     sl_error error = SL_ERROR_INIT;
     let_go(self);
+    tell_lost(self, why->text);
     self->state = WAITING;
+    self->intake.brought = false;
     sli_source_count(&self->common, SLI_SOURCE_RECONNECTS, 1);
-    SLI_LOG(self->common.env.log, SLI_WARN, "source", "socket %s: %s; next try in %lld ms",
-            self->place, why->text, (long long)(self->delay_us / 1000));
     sli_source_event(&self->common, SLI_EV_RECEIVER_ERROR, why);
     int64_t at = sli_env_mono_us(self->common.env.env) + self->delay_us;
     if (sli_loop_timer(self->loop, at, on_time, self, &error) != SL_OK) {
@@ -152,7 +194,7 @@ static void on_connecting(socket_source *self)
         return;
     }
     self->state = OPEN;
-    SLI_LOG(self->common.env.log, SLI_INFO, "source", "socket %s: connected", self->place);
+    tell_connected(self);
     sli_source_event(&self->common, SLI_EV_RECEIVER_STARTED, NULL);
     watch(self);
 }
@@ -167,6 +209,9 @@ static void on_ready(void *ctx, int32_t ready)
     }
     sl_error error = SL_ERROR_INIT;
     sl_code rc = sli_intake_read(&self->intake, self->socket, &error);
+    if (self->intake.brought) {
+        tell_brought(self);
+    }
     if (rc != SL_OK) {
         lost(self, rc, &error);
     } else if (self->intake.paused) {
