@@ -10,5 +10,6 @@
 #include "sluice/fn.h"
 #include "sluice/graph.h"
 #include "sluice/rdd.h"
+#include "sluice/receiver.h"
 #include "sluice/test.h"
 #include "sluice/tool.h"

@@ -14,6 +14,7 @@
 typedef struct sli_rblock {
     sli_buffer *data;   ///< NULL: only in the write-ahead log (an older life's)
     int64_t size, rows; ///< rows are ends of records; -1 unknown
+    int64_t upto;       ///< bytes taken in this life, up to its end
 } sli_rblock;
 
 typedef struct sli_receiver {
@@ -33,8 +34,10 @@ typedef struct sli_receiver {
     bool dropping;      ///< they belong to a record over max_record, whose start is in a block
     sli_rblock *blocks; ///< numbers first .. next - 1
     int64_t first, next, capacity;
-    int64_t synced; ///< blocks below it may be offered
-    int64_t bytes;  ///< pending and blocks: what max_pending limits
+    int64_t synced;  ///< blocks below it may be offered
+    int64_t bytes;   ///< pending and blocks: what max_pending limits
+    int64_t taken;   ///< bytes that the source has given in this life
+    int64_t settled; ///< of them, durable (or dropped)
     bool paused, syncing, failed;
     sl_error error; ///< the write-ahead log's final failure
     // io

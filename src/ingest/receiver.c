@@ -64,8 +64,12 @@ static sl_code cut_block(sli_receiver *r, int64_t from, int64_t to, bool open_en
     }
     const char *bytes = r->pending.data + from;
     memcpy(sli_buffer_data(data), bytes, (size_t)(to - from));
-    sl_code rc =
-        add_block(r, (sli_rblock){data, to - from, count_ends(bytes, to - from, open_end)}, err);
+    sl_code rc = add_block(r,
+                           (sli_rblock){.data = data,
+                                        .size = to - from,
+                                        .rows = count_ends(bytes, to - from, open_end),
+                                        .upto = r->taken - (int64_t)r->pending.size + to},
+                           err);
     if (rc != SL_OK) {
         sli_buffer_unref(data);
     }
@@ -221,6 +225,10 @@ static void publish_synced(sli_receiver *r, int64_t upto)
 {
     sli_mutex_lock(&r->mutex);
     r->synced = upto;
+    if (upto > r->first) { // what is forgotten was told before
+        int64_t settled = r->blocks[upto - 1 - r->first].upto;
+        r->settled = settled > r->settled ? settled : r->settled;
+    }
     sli_mutex_unlock(&r->mutex);
     if (r->ingest->env.arrived != NULL) {
         r->ingest->env.arrived(r->ingest->env.arrived_ctx);
@@ -377,6 +385,7 @@ static sl_code add_bytes(sli_receiver *r, const void *data, size_t size, sli_tai
 {
     sli_str_add(&r->pending, data, size);
     r->bytes += (int64_t)size;
+    r->taken += (int64_t)size;
     SL_TRY(sli_str_check(&r->pending, "received bytes", err));
     if (r->dropping) {
         out->rest = drop_rest(r, tail != SLI_TAIL_OPEN);
@@ -420,8 +429,29 @@ static bool take(void *ctx, const void *data, size_t size, sli_tail tail)
     return room;
 }
 
+/// Tells the source what is durable, when it wants to know.
+static void tell_settled(sli_receiver *r)
+{
+    if (r->inner->ops->settled == NULL) {
+        return;
+    }
+    sli_mutex_lock(&r->mutex);
+    if (r->wal == NULL) {
+        r->settled = r->taken;
+    } else if (r->synced == r->next && r->pending.size == 0) {
+        r->settled = r->taken; // what was dropped at its end, too
+    }
+    int64_t settled = r->settled;
+    sli_mutex_unlock(&r->mutex);
+    r->inner->ops->settled(r->inner, settled);
+}
+
 void sli_receiver_turn(sli_receiver *r)
 {
+    if (r->inner->ops->turn != NULL && !r->stopped) {
+        r->inner->ops->turn(r->inner);
+        tell_settled(r);
+    }
     if (atomic_load_explicit(&r->wants_turn, memory_order_acquire) == 0 || r->stopped) {
         return;
     }
@@ -489,7 +519,7 @@ static sl_code adopt_log(sli_receiver *r, sl_error *err)
         r->first = r->next = end;
     }
     while (r->next < end) {
-        SL_TRY(add_block(r, (sli_rblock){NULL, 0, -1}, err));
+        SL_TRY(add_block(r, (sli_rblock){NULL, 0, -1, 0}, err));
     }
     r->synced = end;
     r->offered = r->first;

@@ -16,10 +16,19 @@
 #include "format/format.h"
 #include "fs/fs.h"
 #include "metrics/metrics.h"
+#include "sluice/receiver.h"
 
 typedef struct sli_source sli_source;
 
 typedef enum sli_source_kind { SLI_SOURCE_REPLAYABLE = 1, SLI_SOURCE_RECEIVER = 2 } sli_source_kind;
+
+enum { SLI_MAX_RECEIVERS = 64 }; ///< that a job brings itself
+
+/// A receiver that the program brings.
+typedef struct sli_receiver_def {
+    const sl_receiver_fn *fn;
+    const char *args; ///< NULL: none
+} sli_receiver_def;
 
 /// What a source is given when it is opened. The struct is copied; what it points to lives as long
 /// as the source.
@@ -30,6 +39,8 @@ typedef struct sli_source_env {
     const char *uid;     ///< of the stream
     int64_t interval_us; ///< the epoch clock's
     bool compat_spark;   ///< Spark's behaviour where Sluice cures a trap
+    const sli_receiver_def *receivers;
+    int32_t n_receivers;
 } sli_source_env;
 
 /// How much an epoch may take.
@@ -116,6 +127,13 @@ typedef struct sli_source_ops {
     void (*close)(SL_TAKES sli_source *self);
     /// Its bytes are records of a format: the URL may set `format` and that format's options.
     bool formatted;
+
+    // ---- receivers whose bytes come from other threads; both may be NULL. Thread: io
+    /// After a round of the loop: takes what has come since the last.
+    void (*turn)(sli_source *self);
+    /// Of all bytes given to `take`, so many are durable: they will be part of an epoch whatever
+    /// happens. Without a write-ahead log: were taken.
+    void (*settled)(sli_source *self, int64_t bytes);
 } sli_source_ops;
 
 struct sli_source {
@@ -130,9 +148,10 @@ extern const sli_source_ops
     sli_source_file; ///< a directory: rules and cured traps in file/README.md
 extern const sli_source_ops sli_source_socket; ///< TCP client, lines
 extern const sli_source_ops sli_source_stdin;
-extern const sli_source_ops sli_source_rate;  ///< "value int64, ts timestamp", deterministic
-extern const sli_source_ops sli_source_queue; ///< what the program pushes: "queue:NAME"
-extern const sli_source_ops sli_source_table; ///< what sli_table_open opens; not for streams
+extern const sli_source_ops sli_source_custom; ///< "receiver:NAME": functions of the program
+extern const sli_source_ops sli_source_rate;   ///< "value int64, ts timestamp", deterministic
+extern const sli_source_ops sli_source_queue;  ///< what the program pushes: "queue:NAME"
+extern const sli_source_ops sli_source_table;  ///< what sli_table_open opens; not for streams
 
 /// Reads the URL, finds the source among `sources` (NULL-ended), builds its conf from source,
 /// common and format tables, checks it, opens it. Fails: SL_E_CONFIG, naming the nearest scheme or

@@ -129,6 +129,8 @@ static sl_code open_input(sli_engine *engine, sl_stream *node, sl_error *err)
     sli_source_env env = *engine->env.runtime->source_env;
     env.uid = node->uid;
     env.interval_us = engine->clock.interval_us;
+    env.receivers = engine->graph->receivers;
+    env.n_receivers = engine->graph->n_receivers;
     if (url != NULL) {
         sli_source *source = NULL;
         sl_code rc = sli_source_open(&source, url, engine->graph->sources, &env, err);

@@ -119,6 +119,8 @@ struct sl_graph {
         const sl_broadcast_fn *fn;
     } broadcasts[SL_MAX_BROADCASTS];
     int32_t n_broadcasts;
+    sli_receiver_def receivers[SLI_MAX_RECEIVERS];
+    int32_t n_receivers;
     struct sli_setting {
         const char *name, *value;
     } * settings;

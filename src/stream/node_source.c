@@ -22,6 +22,8 @@ sl_code sli_url_open(const sl_graph *graph, const char *url, const char *uid, bo
         .uid = uid,
         .interval_us = 1000000,
         .compat_spark = graph->compat_spark,
+        .receivers = graph->receivers,
+        .n_receivers = graph->n_receivers,
     };
     return is_table ? sli_table_open(out, url, &env, err)
                     : sli_source_open(out, url, graph->sources, &env, err);
@@ -64,6 +66,50 @@ sl_code sli_table_each(sli_runtime *runtime, const char *url, sli_emit_fn each, 
     }
     sl_arena_free(arena);
     return rc;
+}
+
+// ---------------------------------------------------------------- receivers of the program
+
+static sl_code add_receiver(sl_graph *graph, const sl_receiver_fn *fn, const char *args,
+                            sl_error *err)
+{
+    sli_fn_head head = {0};
+    if (fn != NULL) {
+        head = (sli_fn_head){fn->struct_size,        sizeof *fn, "sl_receiver_fn", fn->name,
+                             (sli_code_fn)fn->start, fn->version};
+    }
+    SL_TRY(sli_fn_head_check(graph, &head, args, err));
+    if (fn->stop == NULL) {
+        return sl_error_set(err, SL_E_INVALID, "it has no `stop`");
+    }
+    for (int32_t i = 0; i < graph->n_receivers; i++) {
+        if (strcmp(graph->receivers[i].fn->name, fn->name) == 0) {
+            return sl_error_set(err, SL_E_INVALID, "there is one of that name already");
+        }
+    }
+    if (graph->n_receivers == SLI_MAX_RECEIVERS) {
+        return sl_error_set(err, SL_E_INVALID, "there are too many: a job may have %d",
+                            SLI_MAX_RECEIVERS);
+    }
+    sli_receiver_def *own = &graph->receivers[graph->n_receivers];
+    own->fn = fn;
+    SL_TRY(sli_graph_copy(graph, args, &own->args, err));
+    graph->n_receivers++;
+    return SL_OK;
+}
+
+void sl_graph_receiver(sl_graph *graph, const sl_receiver_fn *fn, const char *args)
+{
+    if (!sli_graph_is_open(graph)) {
+        return;
+    }
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = add_receiver(graph, fn, args, &err);
+    if (rc != SL_OK) {
+        const char *name = fn == NULL || fn->name == NULL ? "" : fn->name;
+        rc = sl_error_wrap(&err, rc, "receiver '%s'", name);
+        sli_graph_stick(graph, rc, &err);
+    }
 }
 
 // ---------------------------------------------------------------- the node
