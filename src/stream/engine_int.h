@@ -74,6 +74,7 @@ typedef struct sli_input {
     sl_stream *node;
     sli_source *source; ///< owned by the ingest (sources) or by the node (queues)
     sl_bytes range;     ///< of the running epoch
+    sl_bytes kept;      ///< a copy in the group's arena
     int32_t n_splits;
     int64_t rows;
     bool more;

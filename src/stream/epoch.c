@@ -188,12 +188,11 @@ static sl_code sync_plans(sli_engine *engine, sli_group *group, sl_error *err)
     return rc;
 }
 
-/// Copies what the group must remember of the inputs' ranges: they are forgotten when the group is
-/// committed.
-static sl_code remember_ranges(sli_engine *engine, sli_group *group, sl_error *err)
+/// Copies the inputs' ranges to where the group can remember them.
+static sl_code keep_ranges(sli_engine *engine, sli_group *group, sl_error *err)
 {
     for (int32_t i = 0; i < engine->n_inputs; i++) {
-        const sli_input *input = &engine->inputs[i];
+        sli_input *input = &engine->inputs[i];
         if (input->range.size == 0) {
             continue;
         }
@@ -201,10 +200,21 @@ static sl_code remember_ranges(sli_engine *engine, sli_group *group, sl_error *e
         if (copy == NULL) {
             return sl_error_nomem(err, input->range.size, "a range");
         }
-        group->last_ranges[i] = (sl_bytes){copy, input->range.size};
-        group->has_effect = true;
+        input->kept = (sl_bytes){copy, input->range.size};
     }
     return SL_OK;
+}
+
+/// The epoch is part of the group: its input is forgotten when that is committed. That of an epoch
+/// which ends the job is not: the next life reads it again.
+static void remember_ranges(const sli_engine *engine, sli_group *group)
+{
+    for (int32_t i = 0; i < engine->n_inputs; i++) {
+        if (engine->inputs[i].kept.size > 0) {
+            group->last_ranges[i] = engine->inputs[i].kept;
+            group->has_effect = true;
+        }
+    }
 }
 
 static int64_t rows_offered(const sli_engine *engine)
@@ -261,13 +271,16 @@ static sl_code plan_epoch(sli_engine *engine, sli_group *group, const sli_plan *
                           int64_t time_us, sl_error *err)
 {
     sli_env_phase(engine->world, "fetch");
+    for (int32_t i = 0; i < engine->n_inputs; i++) {
+        engine->inputs[i].kept = (sl_bytes){NULL, 0}; // of the epoch before
+    }
     if (recorded != NULL) {
         SL_TRY(accept_all(engine, recorded, err));
     } else {
         SL_TRY(offer_all(engine, time_us, err));
         SL_TRY(record_plan(engine, group, time_us, err));
     }
-    SL_TRY(remember_ranges(engine, group, err));
+    SL_TRY(keep_ranges(engine, group, err));
     if (engine->plan_first && recorded == NULL &&
         !sli_env_bug(engine->world, "plan-after-effect")) {
         return sync_plans(engine, group, err);
@@ -279,6 +292,7 @@ static sl_code plan_epoch(sli_engine *engine, sli_group *group, const sli_plan *
 static void count_epoch(sli_engine *engine, sli_group *group, int64_t time_us, int64_t rows_in,
                         int64_t rows_out)
 {
+    remember_ranges(engine, group);
     engine->epoch++;
     engine->last_time_us = time_us;
     if (group->first_epoch == 0) {

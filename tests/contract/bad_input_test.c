@@ -25,6 +25,7 @@ COPY_JOB(copy_short, "file:in?max_record=16")
 COPY_JOB(copy_short_skip, "file:in?max_record=16&malformed=skip")
 COPY_JOB(copy_or_fail, "file:in?missing=fail")
 COPY_JOB(copy_socket, "socket://localhost:9999?reconnect_delay=10ms")
+COPY_JOB(copy_socket_strict, "socket://localhost:9999?reconnect_delay=10ms&invalid_utf8=fail")
 
 // ---------------------------------------------------------------- bytes that are not what they
 // should be
@@ -324,5 +325,27 @@ SL_TEST(a_failing_function_is_told_with_uid_epoch_and_place, "ERRORS-4")
     assert_int_equal(slt_life_start(&l), SL_OK);
     assert_int_equal(slt_life_run(&l, 2), SL_OK);
     SL_CHECK_TEXT(slt_life_shown(&l, "out"), "five\nsix\nSEVEN\neight\n");
+    slt_life_free(&l);
+}
+
+// The good epochs of the group are committed; what the bad one should have read is not forgotten.
+SL_TEST(input_of_an_epoch_that_failed_is_there_at_the_next_start, "ERRORS-5")
+{
+    const char *const more[] = {"commit_interval", "1m", NULL};
+    slt_life l = slt_life_new(copy_socket_strict, more);
+    sli_peer *peer = sli_peer_listen(l.world, "localhost", 9999);
+    assert_int_equal(slt_life_start(&l), SL_OK);
+    assert_int_equal(sli_peer_send(peer, "good\n", 5, NULL), SL_OK);
+    assert_int_equal(slt_life_run(&l, 2), SL_OK);
+    SL_CHECK_TEXT(slt_life_shown(&l, "out"), ""); // the group waits a minute
+    assert_int_equal(sli_peer_send(peer, "bad\xff\n", 5, NULL), SL_OK);
+    (void)slt_life_run(&l, 2);
+    SL_CHECK_HAS(l.error.text, "UTF-8");
+    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "good\n");
+    SL_CHECK_HAS(slt_life_metrics(&l), "sluice_received_pending_bytes{source=\"lines\"} 5");
+    l.build = copy_socket;
+    assert_int_equal(slt_life_start(&l), SL_OK);
+    assert_int_equal(slt_life_run(&l, 2), SL_OK);
+    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "good\nbad\xEF\xBF\xBD\n");
     slt_life_free(&l);
 }
