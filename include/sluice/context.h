@@ -33,8 +33,9 @@ SL_API SL_MUST_USE sl_code sl_context_start(sl_context *context, sl_error *err);
 /// error; SL_E_TIMEOUT.
 SL_API SL_MUST_USE sl_code sl_context_await(sl_context *context, int64_t timeout_us, sl_error *err);
 /// Ends the job: gracefully (receivers stop, everything received is processed and committed) or
-/// after the running epoch. Thread: any, except inside a user function. Returns at once; wait with
-/// sl_context_await. Again: nothing happens.
+/// now: the running epoch's tasks end between two batches, the epochs before it are committed, and
+/// with a checkpoint the next start runs that epoch again. Thread: any, except inside a user
+/// function. Returns at once; wait with sl_context_await. Again: nothing happens.
 SL_API void sl_context_stop(sl_context *context, bool gracefully);
 SL_API sl_context_state sl_context_state_of(const sl_context *context);
 /// Stops without grace when needed, and frees. Accepts NULL.
@@ -82,6 +83,9 @@ SL_API SL_MUST_USE sl_code sl_queue_push_bytes(sl_context *context, const char *
 /// Settings as for a context (master, memory, parallelism, ...).
 SL_API SL_MUST_USE sl_code sl_session_new(sl_session **out, const char *const *settings,
                                           sl_error *err);
+/// Ends the action that runs, soon, between two batches: it fails with SL_E_CANCELLED. Nothing
+/// happens when none does. Thread: any.
+SL_API void sl_session_cancel(sl_session *session);
 SL_API void sl_session_free(
     SL_TAKES sl_session *session); ///< accepts NULL; all its RDDs must have been given back
 

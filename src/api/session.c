@@ -28,6 +28,11 @@ sl_code sl_session_new(sl_session **out, const char *const *settings, sl_error *
     return SL_OK;
 }
 
+void sl_session_cancel(sl_session *session)
+{
+    sli_sched_cancel(session->host->sched);
+}
+
 void sl_session_free(sl_session *session)
 {
     if (session != NULL) {

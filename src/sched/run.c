@@ -144,7 +144,8 @@ sl_code sli_sched_leave(sli_sched *sched, sl_code rc, sl_error *err)
 
 bool sli_sched_is_cancelled(const sli_sched *sched)
 {
-    return atomic_load_explicit(&sched->cancels, memory_order_acquire) != sched->cancels_before;
+    return atomic_load_explicit(&sched->over, memory_order_acquire) ||
+           atomic_load_explicit(&sched->cancels, memory_order_acquire) != sched->cancels_before;
 }
 
 static sl_code check_job(const sli_sched *sched, const sli_job *job, sl_error *err)

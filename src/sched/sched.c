@@ -103,3 +103,9 @@ void sli_sched_cancel(sli_sched *sched)
     atomic_fetch_add_explicit(&sched->cancels, 1, memory_order_release);
     atomic_store_explicit(&sched->stop, true, memory_order_release);
 }
+
+void sli_sched_end(sli_sched *sched)
+{
+    atomic_store_explicit(&sched->over, true, memory_order_release);
+    sli_sched_cancel(sched);
+}

@@ -59,3 +59,5 @@ void sli_sched_epoch(sli_sched *sched, int64_t generation, int64_t epoch, int64_
 /// Ends a running job soon, between batches: it fails with SL_E_CANCELLED. Without one nothing
 /// happens. Thread: any.
 void sli_sched_cancel(sli_sched *sched);
+/// The same, and every later job fails so too. Thread: any.
+void sli_sched_end(sli_sched *sched);

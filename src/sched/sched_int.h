@@ -51,6 +51,7 @@ struct sli_sched {
     _Atomic bool
         stop; ///< tasks look at it between batches; set by a cancel and when a job has failed
     _Atomic int64_t cancels; ///< calls of sli_sched_cancel
+    _Atomic bool over;       ///< sli_sched_end was called
     int64_t cancels_before;  ///< of them, those that came before the outermost job or action
     int32_t depth;           ///< jobs and actions within each other
     bool in_wave;            ///< tasks are out: no other job can begin

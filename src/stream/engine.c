@@ -354,6 +354,25 @@ static bool group_is_due(const sli_engine *engine)
             engine->now_us >= engine->last_close_us + engine->commit_interval_us);
 }
 
+/// Runs the next epoch. When the job is told to end at once the running one is given up: with a
+/// checkpoint the next life runs it again.
+static sl_code run_epoch(sli_engine *engine, sl_error *err)
+{
+    sl_error error;
+    sli_error_clear(&error);
+    sl_code rc = sli_epoch_run(engine, NULL, &error);
+    bool now = atomic_load_explicit(&engine->stopping, memory_order_acquire) == 2;
+    if (rc == SL_E_CANCELLED && now) {
+        SLI_LOG(engine->log, SLI_INFO, "stream", "epoch %lld is given up: the job ends now",
+                (long long)(engine->epoch + 1));
+        return SL_OK;
+    }
+    if (rc != SL_OK) {
+        *err = error;
+    }
+    return rc;
+}
+
 /// The last epochs of a graceful stop: until no input has anything more. `*done` when that is so.
 static sl_code run_out(sli_engine *engine, bool *done, sl_error *err)
 {
@@ -369,7 +388,7 @@ static sl_code run_out(sli_engine *engine, bool *done, sl_error *err)
         *done = true;
         return SL_OK;
     }
-    SL_TRY(sli_epoch_run(engine, NULL, err));
+    SL_TRY(run_epoch(engine, err));
     *done = true;
     for (int32_t i = 0; i < engine->n_inputs; i++) {
         *done = *done && !engine->inputs[i].more;
@@ -389,7 +408,7 @@ static sl_code run_epochs(sli_engine *engine, sl_error *err)
         return SL_OK;
     }
     if (stopping == 0 && epoch_is_due(engine)) {
-        SL_TRY(sli_epoch_run(engine, NULL, err));
+        SL_TRY(run_epoch(engine, err));
         if (engine->epoch >= engine->max_epochs) {
             atomic_store_explicit(&engine->stopping, 2, memory_order_release);
         } else if (sli_ingest_drained(engine->ingest)) {
@@ -568,6 +587,7 @@ void sli_engine_stop(sli_engine *engine, bool gracefully)
     }
     if (!gracefully) {
         sli_signal_set(engine->give_up);
+        sli_sched_end(engine->env.sched);
     }
     sli_engine_wake(engine);
 }

@@ -79,8 +79,8 @@ sl_code sli_engine_wait(sli_engine *engine, int64_t until_us, sl_error *err);
 sl_code sli_engine_io(sli_engine *engine, int64_t until_us, sl_error *err);
 /// Makes a waiting engine look again. Thread: any.
 void sli_engine_wake(sli_engine *engine);
-/// Asks for the end: graceful = take everything received, run it, commit; else after the running
-/// epoch and its commit. Thread: any.
+/// Asks for the end: graceful = take everything received, run it, commit; else the running epoch is
+/// given up between batches, and what ran before is committed. Thread: any.
 void sli_engine_stop(sli_engine *engine, bool gracefully);
 /// Ends strands, closes everything. What is not committed will be finished by the next life.
 void sli_engine_close(SL_TAKES sli_engine *engine);
