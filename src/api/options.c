@@ -128,6 +128,12 @@ static const spark_key spark_keys[] = {
      "SIGTERM always finishes the epoch and commits: leave the key out", NULL},
     {"spark.streaming.unpersist", NULL, "old epochs' blocks are always dropped: leave the key out",
      NULL},
+    {"spark.speculation", NULL,
+     "tasks are threads of one process, a copy would run on the same machine: leave the key out",
+     NULL},
+    {"spark.scheduler.mode", NULL, "a session runs one action at a time: leave the key out", NULL},
+    {"spark.locality.wait", NULL,
+     "tasks without state run on any worker that has nothing to do: leave the key out", NULL},
     {"spark.streaming.concurrentJobs", NULL, "outputs of an epoch run in order: leave the key out",
      NULL},
 };
