@@ -1,4 +1,5 @@
-# What `make install` puts where: libraries, modules, headers, pkg-config and CMake files, the program, its man pages.
+# What `make install` puts where: libraries, modules, headers, pkg-config and CMake files; the program, its man pages
+# and service.
 # Every path is relative, so the installed tree may be moved or staged under DESTDIR.
 include(CMakePackageConfigHelpers)
 
@@ -16,6 +17,9 @@ file(GLOB man_pages CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/man/*.1)
 if(man_pages)
     install(FILES ${man_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
+
+# Not ${CMAKE_INSTALL_LIBDIR}: systemd looks below /usr/lib and /usr/local/lib whatever the machine's kind.
+install(FILES ${CMAKE_SOURCE_DIR}/packaging/sluice@.service DESTINATION lib/systemd/system)
 
 file(RELATIVE_PATH pc_to_prefix /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
 configure_file(${CMAKE_SOURCE_DIR}/cmake/sluice.pc.in ${CMAKE_BINARY_DIR}/sluice.pc @ONLY)

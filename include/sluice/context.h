@@ -94,7 +94,8 @@ SL_API void sl_session_free(
 /// Everything `sluice run` does, for a program whose main calls it: options from the command line,
 /// the job run until it ends or is told to (SIGTERM and SIGINT finish the epoch and commit), the
 /// exit code to return: 0 ok, 1 the job failed, 2 usage, 3 configuration, 4 checkpoint incompatible
-/// or damaged, 5 audit failed.
+/// or damaged, 5 audit failed. Tells a service manager that set NOTIFY_SOCKET how the job is
+/// (docs/SERVICE.md).
 SL_API int sl_main(int argc, char **argv, const char *name, sl_build_fn build);
 
 /// In a job built as a shared object: names the build function that `sluice run JOB.so` calls.

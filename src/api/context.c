@@ -21,6 +21,7 @@ struct sl_context {
     sli_signal *ended;
     sli_strand *driver, *io;
     _Atomic int32_t io_over; ///< set by the driver before the io strand is joined
+    _Atomic int64_t steps;   ///< odd while the driver is in a step, even while it waits
     int64_t due_us;          ///< stepped: when the engine wants to be called
     void (*progress)(void *ctx, const sli_progress *progress);
     void *progress_ctx;
@@ -241,6 +242,13 @@ static void run_io(void *ctx)
     }
 }
 
+/// Relaxed, and no read-modify-write: the driver alone counts, a watchdog looks now and then.
+static void count_step(sl_context *context)
+{
+    int64_t steps = atomic_load_explicit(&context->steps, memory_order_relaxed);
+    atomic_store_explicit(&context->steps, steps + 1, memory_order_relaxed);
+}
+
 static void drive(void *ctx)
 {
     sl_context *context = ctx;
@@ -248,12 +256,19 @@ static void drive(void *ctx)
     sl_code rc = SL_OK;
     while (rc == SL_OK) {
         int64_t due_us = SLI_FOREVER;
+        count_step(context);
         rc = sli_engine_step(context->engine, &due_us, &error);
+        count_step(context);
         if (rc == SL_OK) {
             rc = sli_engine_wait(context->engine, due_us, &error);
         }
     }
     mark_ended(context, rc, &error);
+}
+
+int64_t sli_context_steps(const sl_context *context)
+{
+    return atomic_load_explicit(&context->steps, memory_order_relaxed);
 }
 
 sl_code sl_context_start(sl_context *context, sl_error *err)

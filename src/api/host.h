@@ -54,5 +54,8 @@ sl_code sli_context_new_in(sl_context **out, sl_env *env, const char *name, sl_b
 /// Called after every epoch on the driver; set before the start.
 void sli_context_on_progress(sl_context *context,
                              void (*fn)(void *ctx, const sli_progress *progress), void *ctx);
+/// Grows with every step of a started context's driver: odd while it is in a step, even while it
+/// waits. Thread: any.
+int64_t sli_context_steps(const sl_context *context);
 sli_engine *sli_context_engine(sl_context *context);
 sli_host *sli_context_host(sl_context *context);

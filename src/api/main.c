@@ -5,6 +5,7 @@
 
 #include "api/crash.h"
 #include "api/host.h"
+#include "api/service.h"
 #include "sluice/tool.h"
 
 enum {
@@ -32,6 +33,7 @@ typedef struct reporter {
     const char *metrics_path;
     const sli_host *host; ///< its metrics, once it is open
     int64_t metrics_due_us;
+    sli_service service;
 } reporter;
 
 static void say(sl_env *env, int fd, const char *text)
@@ -192,6 +194,7 @@ static void report(void *ctx, const sli_progress *progress)
 {
     reporter *r = ctx;
     write_metrics(r);
+    sli_service_count(&r->service, progress);
     if (r->lines) {
         write_line(r, progress);
         return;
@@ -221,6 +224,7 @@ static sl_code open_reporter(reporter *r, sli_host *host, bool quiet, sl_error *
     const char *progress = sl_conf_text(host->conf, "progress");
     *r = (reporter){
         .env = host->env, .host = host, .metrics_path = sl_conf_text(host->conf, "metrics")};
+    sli_service_init(&r->service, host->env);
     if (strcmp(progress, "auto") == 0) {
         r->lines = !quiet && sli_env_is_terminal(host->env, 2);
     } else if (strcmp(progress, "json") == 0) {
@@ -234,39 +238,46 @@ static sl_code open_reporter(reporter *r, sli_host *host, bool quiet, sl_error *
 
 // ---------------------------------------------------------------- running
 
+typedef struct running {
+    sl_context *context;
+    reporter reporter;
+} running;
+
 static void on_signal(void *ctx, int32_t count)
 {
-    sl_context_stop(ctx, count == 1);
+    running *r = ctx;
+    sli_service_stopping(&r->reporter.service);
+    sl_context_stop(r->context, count == 1);
 }
 
 static sl_code run(command *cmd, sl_env *env, const char *name, sl_build_fn build, sl_error *err)
 {
-    sl_context *context = NULL;
-    reporter r = {0};
+    running r = {0};
     sli_terminate *terminate = NULL;
-    SL_TRY(sli_context_new_in(&context, env, name, build, NULL, NULL, cmd->settings, err));
-    sl_code rc = open_reporter(&r, sli_context_host(context), cmd->quiet, err);
+    SL_TRY(sli_context_new_in(&r.context, env, name, build, NULL, NULL, cmd->settings, err));
+    sli_host *host = sli_context_host(r.context);
+    sl_code rc = open_reporter(&r.reporter, host, cmd->quiet, err);
     if (rc == SL_OK) {
-        sli_context_on_progress(context, report, &r);
-        rc = sli_terminate_watch(&terminate, on_signal, context, err); // before any thread is made
+        sli_context_on_progress(r.context, report, &r.reporter);
+        rc = sli_terminate_watch(&terminate, on_signal, &r, err); // before any thread is made
     }
     bool watched = false;
     if (rc == SL_OK) {
-        rc = sli_crash_record_begin(sli_context_host(context), err);
+        rc = sli_crash_record_begin(host, err);
         watched = rc == SL_OK;
     }
     if (rc == SL_OK) {
-        rc = sl_context_start(context, err);
+        rc = sl_context_start(r.context, err);
     }
     if (rc == SL_OK) {
-        rc = sl_context_await(context, -1, err);
+        rc = sli_service_await(&r.reporter.service, r.context, err);
     }
     sli_terminate_end(terminate);
     if (watched) {
-        sli_crash_record_end(sli_context_host(context));
+        sli_crash_record_end(host);
     }
-    sl_context_free(context);
-    sli_file_close(&r.file);
+    sl_context_free(r.context);
+    sli_file_close(&r.reporter.file);
     return rc;
 }
 

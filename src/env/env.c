@@ -425,6 +425,11 @@ int64_t sli_env_resident_bytes(sl_env *env)
     return env->ops->resident_bytes(env);
 }
 
+sl_code sli_env_notify(sl_env *env, const char *lines, sl_error *err)
+{
+    return env->ops->notify(env, lines, err);
+}
+
 void sli_env_free(sl_env *env)
 {
     if (env != NULL) {

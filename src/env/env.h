@@ -215,6 +215,11 @@ sl_code sli_env_load(sl_env *env, const char *path, const char *symbol, void **o
 sl_code sli_env_code_dir(sl_env *env, sli_str *out, sl_error *err);
 /// Bytes of memory resident now; 0 when unknown.
 int64_t sli_env_resident_bytes(sl_env *env);
+/// Tells the service manager that started this process something: lines VARIABLE=VALUE, as one
+/// datagram to the socket that NOTIFY_SOCKET names (systemd's protocol). SL_OK when nobody asked.
+/// Thread: any. Blocks: up to 5 s when the manager does not read. Fails: SL_E_CONFIG for an
+/// impossible NOTIFY_SOCKET, SL_E_IO.
+sl_code sli_env_notify(sl_env *env, const char *lines, sl_error *err);
 
 /// Watches for SIGTERM, SIGINT and SIGHUP in the real process: `fn` is called on a thread of its
 /// own with 1, 2, ... for each that came. To be called before other threads are made, so that they

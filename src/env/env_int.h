@@ -104,6 +104,7 @@ struct sli_env_ops {
     sl_code (*load)(sl_env *env, const char *path, const char *symbol, void **out, sl_error *err);
     sl_code (*code_dir)(sl_env *env, sli_str *out, sl_error *err);
     int64_t (*resident_bytes)(sl_env *env);
+    sl_code (*notify)(sl_env *env, const char *lines, sl_error *err);
     bool (*bug)(sl_env *env, const char *bug);
     void (*phase)(sl_env *env, const char *phase);
     void (*free)(sl_env *env); ///< never NULL

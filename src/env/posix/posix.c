@@ -71,6 +71,7 @@ static const sli_env_ops posix_ops = {
     .load = sli_posix_load,
     .code_dir = sli_posix_code_dir,
     .resident_bytes = sli_posix_resident_bytes,
+    .notify = sli_posix_notify,
     .bug = posix_bug,
     .phase = sli_posix_phase,
     .free = posix_free,

@@ -136,6 +136,7 @@ sl_code sli_posix_print(sl_env *env, int fd, const void *data, size_t size, sl_e
 bool sli_posix_is_terminal(sl_env *env, int fd);
 const char *sli_posix_variable(sl_env *env, const char *name);
 int64_t sli_posix_resident_bytes(sl_env *env);
+sl_code sli_posix_notify(sl_env *env, const char *lines, sl_error *err);
 
 // library.c
 sl_code sli_posix_load(sl_env *env, const char *path, const char *symbol, void **out,

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -500,5 +503,48 @@ SL_TEST(posix_tick_wakes_in_time, "")
                   (long long)(cpu / TICKS));
     assert_true(best < 1000); // others share the machine: only the best one says something
     sli_signal_free(signal);
+    sli_env_free(env);
+}
+
+// ---------------------------------------------------------------- the service manager
+
+/// A datagram socket bound to `name`; '@' begins one of the abstract name space.
+static int listen_as_manager(const char *name)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    (void)snprintf(at.sun_path, sizeof at.sun_path, "%s", name);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name));
+    if (name[0] == '@') {
+        at.sun_path[0] = '\0';
+    }
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&at, size), 0);
+    return fd;
+}
+
+SL_TEST(posix_notify_reaches_a_socket_by_path_and_by_abstract_name, "")
+{
+    sl_env *env = world();
+    char path[100], abstract[64], got[64];
+    (void)snprintf(path, sizeof path, "%s/n", slt_temp_dir());
+    (void)snprintf(abstract, sizeof abstract, "@sluice-notify-%d", (int)getpid());
+    const char *const names[] = {path, abstract};
+    for (size_t i = 0; i < 2; i++) {
+        int fd = listen_as_manager(names[i]);
+        assert_int_equal(setenv("NOTIFY_SOCKET", names[i], 1), 0);
+        assert_int_equal(sli_env_notify(env, "READY=1\nSTATUS=there", NULL), SL_OK);
+        ssize_t size = recv(fd, got, sizeof got, MSG_DONTWAIT);
+        assert_int_equal(size, strlen("READY=1\nSTATUS=there"));
+        assert_memory_equal(got, "READY=1\nSTATUS=there", (size_t)size);
+        close(fd);
+    }
+    sl_error err = SL_ERROR_INIT;
+    assert_int_equal(sli_env_notify(env, "READY=1", &err), SL_E_IO); // nobody listens any more
+    assert_non_null(strstr(err.text, abstract));
+    assert_int_equal(setenv("NOTIFY_SOCKET", "no-path", 1), 0);
+    assert_int_equal(sli_env_notify(env, "READY=1", &err), SL_E_CONFIG);
+    assert_int_equal(unsetenv("NOTIFY_SOCKET"), 0);
+    assert_int_equal(sli_env_notify(env, "READY=1", NULL), SL_OK);
     sli_env_free(env);
 }

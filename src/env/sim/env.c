@@ -116,6 +116,14 @@ static const char *sim_variable(sl_env *env, const char *name)
     return NULL; // the environment of the real process must not reach a simulated result
 }
 
+static sl_code sim_notify(sl_env *env, const char *lines, sl_error *err)
+{
+    (void)env;
+    (void)lines;
+    (void)err;
+    return SL_OK; // no service manager started this process
+}
+
 static bool sim_bug(sl_env *env, const char *bug)
 {
     const sli_world *world = env_of(env)->world;
@@ -205,6 +213,7 @@ static const sli_env_ops sim_ops = {
     .load = sim_load,
     .code_dir = sim_code_dir,
     .resident_bytes = sim_zero,
+    .notify = sim_notify,
     .bug = sim_bug,
     .phase = sim_phase,
     .free = sim_free,
