@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 DIR := build/$(BUILD)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test soak perf install format check clean
+.PHONY: help setup build demo test soak perf install deb format check clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10 | sed 's/^/  make /'
@@ -33,6 +33,9 @@ install: setup ## install to PREFIX (/usr/local), staged under DESTDIR
 	@tools/build release
 	@DESTDIR='$(DESTDIR)' cmake --install build/release --prefix '$(PREFIX)'
 	@if [ -z '$(DESTDIR)' ] && [ "$$(id -u)" = 0 ]; then ldconfig; fi
+
+deb: setup ## Debian packages into build/deb/packages
+	@tools/make-deb
 
 format: ## rewrite the sources in the house format
 	@tools/check-format --fix
