@@ -13,6 +13,12 @@ install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/sluice DESTINATION ${CMAKE_INSTALL
 if(TARGET sluice)
     install(TARGETS sluice RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
+# The default is zsh's own place; Debian's packages have vendor-completions.
+set(SL_ZSH_DIR share/zsh/site-functions CACHE STRING "Where zsh looks for completions, below the prefix")
+set(completions ${CMAKE_SOURCE_DIR}/cli/completions)
+install(FILES ${completions}/sluice.bash DESTINATION share/bash-completion/completions RENAME sluice)
+install(FILES ${completions}/_sluice DESTINATION ${SL_ZSH_DIR})
+install(FILES ${completions}/sluice.fish DESTINATION share/fish/vendor_completions.d)
 file(GLOB man_pages CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/man/*.1)
 if(man_pages)
     install(FILES ${man_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)

@@ -1,0 +1,82 @@
+# Made by tools/make-completions from the tables of the sources: change those, not this.
+_sluice_commands='run new validate status help version'
+_sluice_settings='--help --version --quiet --conf --interval --commit-interval --checkpoint --max-epochs --catch-up --commit.max-pending --commit.retry-timeout --snapshot.bytes --snapshot.groups --state.store --master --name --parallelism --memory --spill-dir --compat --backend --seed --progress --metrics --trace --log --block.interval --receiver.max-pending --receiver.max-rate --receiver.splits --backpressure --backpressure.initial-rate --backpressure.proportional --backpressure.integral --backpressure.derived --backpressure.min-rate --task.max-failures --stage.max-attempts --inline-rows'
+_sluice_names='interval= commit_interval= checkpoint= max_epochs= catch_up= commit.max_pending= commit.retry_timeout= snapshot.bytes= snapshot.groups= state.store= master= name= parallelism= memory= spill_dir= compat= backend= seed= progress= metrics= trace= log= block.interval= receiver.max_pending= receiver.max_rate= receiver.splits= backpressure= backpressure.initial_rate= backpressure.proportional= backpressure.integral= backpressure.derived= backpressure.min_rate= task.max_failures= stage.max_attempts= inline_rows='
+
+# Puts into COMPREPLY what of the words $1 begins with the word at hand.
+_sluice_words() {
+    mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
+}
+
+# Names of files: of directories with "dirs", of jobs with "jobs".
+_sluice_files() {
+    compopt -o filenames 2>/dev/null
+    case $1 in
+    dirs) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+    jobs) mapfile -t COMPREPLY < <(compgen -d -- "$cur"; compgen -f -X '!*.so' -- "$cur") ;;
+    *) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+    esac
+}
+
+# Values of the setting $1; false when it is none.
+_sluice_value() {
+    case $1 in
+    --catch-up) _sluice_words 'true false' ;;
+    --state.store) _sluice_words 'memory' ;;
+    --compat) _sluice_words 'sluice spark' ;;
+    --backend) _sluice_words 'auto inline pool' ;;
+    --progress) _sluice_words 'auto json none' && [[ ${#COMPREPLY[@]} -gt 0 ]] || _sluice_files any ;;
+    --backpressure) _sluice_words 'true false' ;;
+    --checkpoint | --spill-dir) _sluice_files dirs ;;
+    --master | --name | --metrics | --trace | --log) _sluice_files any ;;
+    --interval | --commit-interval | --max-epochs | --commit.max-pending | --commit.retry-timeout | --snapshot.bytes | --snapshot.groups | --parallelism | --memory | --seed | --block.interval | --receiver.max-pending | --receiver.max-rate | --receiver.splits | --backpressure.initial-rate | --backpressure.proportional | --backpressure.integral | --backpressure.derived | --backpressure.min-rate | --task.max-failures | --stage.max-attempts | --inline-rows) ;; # a number, a time or a size
+    --conf) _sluice_words "$_sluice_names"; compopt -o nospace 2>/dev/null || true ;;
+    *) return 1 ;;
+    esac
+}
+
+# Arguments of the subcommand.
+_sluice_arguments() {
+    case $command in
+    run)
+        _sluice_value "$prev" && return
+        if [[ $COMP_CWORD -eq 2 && $cur != -* ]]; then
+            _sluice_files jobs
+        else
+            _sluice_words "$_sluice_settings"
+        fi
+        ;;
+    validate)
+        [[ $COMP_CWORD -ne 2 ]] || _sluice_files jobs
+        ;;
+    status)
+        if [[ $cur = -* ]]; then
+            _sluice_words '--json'
+        else
+            _sluice_files dirs
+        fi
+        ;;
+    help)
+        [[ $COMP_CWORD -ne 2 ]] || _sluice_words 'options sources sinks formats'
+        ;;
+    esac
+}
+
+_sluice() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]}
+    COMPREPLY=()
+    # "--name=value" comes as three words, since '=' breaks words.
+    if [[ $cur = "=" ]]; then
+        cur=
+    elif [[ $prev = "=" ]]; then
+        prev=${COMP_WORDS[COMP_CWORD - 2]}
+        [[ $prev = -* ]] || prev=--${prev//_/-} # --conf name=value
+    fi
+    if [[ $COMP_CWORD -eq 1 ]]; then
+        _sluice_words "$_sluice_commands"
+        return
+    fi
+    _sluice_arguments
+}
+
+complete -F _sluice sluice

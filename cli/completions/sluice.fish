@@ -1,0 +1,52 @@
+# Made by tools/make-completions from the tables of the sources: change those, not this.
+complete -c sluice -f
+complete -c sluice -n __fish_use_subcommand -a run -d 'run a job until it ends or is told to'
+complete -c sluice -n __fish_use_subcommand -a new -d 'a new job in directory NAME: source, test, build file'
+complete -c sluice -n __fish_use_subcommand -a validate -d 'build the job\'s graph, check it, show it'
+complete -c sluice -n __fish_use_subcommand -a status -d 'what a checkpoint directory says of its job'
+complete -c sluice -n __fish_use_subcommand -a help -d 'what can be set, and to what'
+complete -c sluice -n __fish_use_subcommand -a version -d 'which version this is'
+complete -c sluice -n '__fish_seen_subcommand_from run' -a '(__fish_complete_suffix .so)'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l help -d 'show every setting'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l version -d 'show the version'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l quiet -d 'no progress lines on a terminal'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l conf -x -d 'any setting, NAME=VALUE'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l interval -r -d 'Batch interval' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l commit-interval -r -d 'Shortest time between two commit groups' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l checkpoint -r -d 'Directory of the epoch log, write-ahead log and snapshots' -f -a '(__fish_complete_directories)'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l max-epochs -r -d 'End the job after so many epochs of this run' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l catch-up -r -d 'After an outage run one epoch per missed interval, as Spark does, in place of one for all' -a 'true false' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l commit.max-pending -r -d 'Groups that may wait for a slow sink before no further epoch is started' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l commit.retry-timeout -r -d 'How long the commit to a sink that is busy or down is tried again before the job ends' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l snapshot.bytes -r -d 'Least size of state deltas after which a snapshot is made (or half the last snapshot, if larger)' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l snapshot.groups -r -d 'Commit groups after which a snapshot is made in any case' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l state.store -r -d 'Where keyed state lives' -a 'memory' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l master -r -d 'Where tasks run'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l name -r -d 'The job\'s name, in progress and in its checkpoint'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l parallelism -r -d 'Partitions of a shuffle' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l memory -r -d 'Budget for cached, received and shuffled blocks, outboxes and state' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l spill-dir -r -d 'Directory for spilled blocks' -f -a '(__fish_complete_directories)'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l compat -r -d 'spark' -a 'sluice spark' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l backend -r -d 'inline' -a 'auto inline pool' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l seed -r -d 'Order of tasks of the inline backend, as SLUICE_SEED' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l progress -r -d 'auto' -a 'auto json none'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l metrics -r -d 'File for metrics in Prometheus text format, written anew every 5 s'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l trace -r -d 'File for a timeline of epochs, stages, tasks, commits and snapshots, as chrome://tracing and Perfetto open it'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l log -r -d 'Log levels, as in SLUICE_LOG'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l block.interval -r -d 'Shortest time between two syncs of received data to the write-ahead log' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l receiver.max-pending -r -d 'Bytes received and not yet committed, per receiver, at which it stops reading' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l receiver.max-rate -r -d 'Rows per second that an epoch takes from a receiver' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l receiver.splits -r -d 'Most partitions that an epoch\'s received data is spread over' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l backpressure -r -d 'Limit what an epoch takes from receivers to what earlier epochs could process (Spark\'s PID estimator)' -a 'true false' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l backpressure.initial-rate -r -d 'Rows per second until the first estimate' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l backpressure.proportional -r -d 'PID' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l backpressure.integral -r -d 'PID' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l backpressure.derived -r -d 'PID' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l backpressure.min-rate -r -d 'PID' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l task.max-failures -r -d 'How often a task may fail before the job does' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l stage.max-attempts -r -d 'How often lost shuffle output is written again before the job fails' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l inline-rows -r -d 'Jobs of at most so many expected rows run on the driver\'s own thread' -f
+complete -c sluice -n '__fish_seen_subcommand_from validate' -a '(__fish_complete_suffix .so)'
+complete -c sluice -n '__fish_seen_subcommand_from status' -a '(__fish_complete_directories)'
+complete -c sluice -n '__fish_seen_subcommand_from status' -l json
+complete -c sluice -n '__fish_seen_subcommand_from help' -a 'options sources sinks formats'
