@@ -113,6 +113,27 @@ bool sli_rows_equal(const sl_batch *a, const int32_t *columns_a, int64_t row_a, 
 /// -1, 0, 1: nulls first, then by value; strings by bytes; NaN last; lists element by element.
 int sli_cell_compare(const sl_column *a, int64_t row_a, const sl_column *b, int64_t row_b);
 
+/// A row beside a number that orders as one of its cells does.
+typedef struct sli_keyed {
+    uint64_t key;
+    int32_t row;
+} sli_keyed;
+
+/// What equal keys say. SLI_KEY_PREFIX: of two cells with equal keys that are sli_key_is_whole the
+/// cells are equal, of others nothing is known. Different keys always order as the cells.
+typedef enum sli_key_kind { SLI_KEY_NONE, SLI_KEY_PREFIX, SLI_KEY_EXACT } sli_key_kind;
+enum { SLI_KEY_MORE = 255 };
+
+/// Sets rows[i].key for the cell of rows[i].row, which must not be null. `down`: a greater cell has
+/// a smaller key. SLI_KEY_NONE: the column's cells have no such numbers, keys are undefined.
+sli_key_kind sli_sort_keys(const sl_column *column, sli_keyed *rows, int64_t n, bool down);
+static inline bool sli_key_is_whole(uint64_t key, bool down)
+{
+    return ((down ? ~key : key) & 255) != SLI_KEY_MORE;
+}
+/// By key; rows of equal keys keep their order. `spare` has room for n rows.
+void sli_sort_keyed(sli_keyed *rows, sli_keyed *spare, int64_t n);
+
 /// Keys are filed under 1,024 slots by the top bits of their hash; partition p of n owns the slots
 /// with slot * n / 1024 == p, so the number of partitions may change at any restart.
 enum { SLI_SLOTS = 1024 };

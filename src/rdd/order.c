@@ -1,11 +1,5 @@
-// order.c — orders over rows ("n desc, word") and a stable sort of row numbers by them.
+// order.c — orders over rows: "n desc, word".
 #include "rdd/rdd_int.h"
-
-struct sli_order {
-    int32_t n;
-    int32_t columns[64];
-    bool down[64];
-};
 
 void sli_order_free(sli_order *order)
 {
@@ -38,7 +32,7 @@ static sl_code parse_items(sli_order *order, char *text, const sl_schema *schema
         if (comma != NULL) {
             *comma = '\0';
         }
-        if (order->n == 64) {
+        if (order->n == SLI_ORDER_COLUMNS) {
             return sl_error_set(err, SL_E_INVALID, "more than 64 columns to sort by");
         }
         for (char *c = item; *c != '\0'; c++) {
@@ -75,10 +69,10 @@ sl_code sli_order_parse(sli_order **out, const char *text, const sl_schema *sche
     return SL_OK;
 }
 
-int sli_order_compare(const sli_order *order, const sl_batch *a, int64_t row_a, const sl_batch *b,
-                      int64_t row_b)
+int sli_order_compare_from(const sli_order *order, int32_t level, const sl_batch *a, int64_t row_a,
+                           const sl_batch *b, int64_t row_b)
 {
-    for (int32_t i = 0; i < order->n; i++) {
+    for (int32_t i = level; i < order->n; i++) {
         int32_t column = order->columns[i];
         int way =
             sli_cell_compare(sl_batch_column(a, column), row_a, sl_batch_column(b, column), row_b);
@@ -89,40 +83,8 @@ int sli_order_compare(const sli_order *order, const sl_batch *a, int64_t row_a, 
     return 0;
 }
 
-static void merge(const sli_order *order, const sl_batch *batch, const int32_t *left,
-                  int64_t n_left, const int32_t *right, int64_t n_right, int32_t *to)
+int sli_order_compare(const sli_order *order, const sl_batch *a, int64_t row_a, const sl_batch *b,
+                      int64_t row_b)
 {
-    while (n_left > 0 && n_right > 0) {
-        if (sli_order_compare(order, batch, *left, batch, *right) <= 0) {
-            *to++ = *left++;
-            n_left--;
-        } else {
-            *to++ = *right++;
-            n_right--;
-        }
-    }
-    memcpy(to, left, (size_t)n_left * sizeof *to);
-    memcpy(to + n_left, right, (size_t)n_right * sizeof *to);
-}
-
-void sli_order_sort(const sli_order *order, const sl_batch *batch, int32_t *rows, int32_t *spare)
-{
-    int64_t n = sl_batch_rows(batch);
-    for (int64_t i = 0; i < n; i++) {
-        rows[i] = (int32_t)i;
-    }
-    int32_t *from = rows, *to = spare;
-    for (int64_t width = 1; width < n; width *= 2) {
-        for (int64_t at = 0; at < n; at += 2 * width) {
-            int64_t left = n - at < width ? n - at : width;
-            int64_t right = n - at - left < width ? n - at - left : width;
-            merge(order, batch, from + at, left, from + at + left, right, to + at);
-        }
-        int32_t *swap = from;
-        from = to;
-        to = swap;
-    }
-    if (from != rows) {
-        memcpy(rows, from, (size_t)n * sizeof *rows);
-    }
+    return sli_order_compare_from(order, 0, a, row_a, b, row_b);
 }

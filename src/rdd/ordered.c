@@ -23,11 +23,8 @@ static sl_code first_of(const sli_order *order, const sl_batch *rows, int64_t n,
                         sl_error *err)
 {
     int64_t all = sl_batch_rows(rows);
-    int32_t *list = sl_alloc(SLI_TAG_RDD, (size_t)(2 * all + 1) * sizeof *list);
-    if (list == NULL) {
-        return sl_error_nomem(err, (size_t)(2 * all) * sizeof *list, "the order of rows");
-    }
-    sli_order_sort(order, rows, list, list + all);
+    int32_t *list = NULL;
+    SL_TRY(sli_order_sort(order, rows, &list, err));
     sl_code rc = sli_batch_take(rows, list, n < all ? n : all, out, err);
     sl_free(list);
     return rc;

@@ -371,15 +371,37 @@ void sli_sides_reset(sli_sides *sides);
 
 // ---------------------------------------------------------------- order (order.c)
 
-typedef struct sli_order sli_order;
+enum { SLI_ORDER_COLUMNS = 64 };
+typedef struct sli_order {
+    int32_t n;
+    int32_t columns[SLI_ORDER_COLUMNS];
+    bool down[SLI_ORDER_COLUMNS];
+} sli_order;
 /// "n desc, word". Fails: SL_E_INVALID, nearest name.
 sl_code sli_order_parse(sli_order **out, const char *text, const sl_schema *schema, sl_error *err);
 void sli_order_free(SL_TAKES sli_order *order);
 int sli_order_compare(const sli_order *order, const sl_batch *a, int64_t row_a, const sl_batch *b,
                       int64_t row_b);
-/// rows[i] = the row that comes i-th; equal rows keep their order. `rows` and `spare` have room for
-/// all.
-void sli_order_sort(const sli_order *order, const sl_batch *batch, int32_t *rows, int32_t *spare);
+/// By the columns of the order from number `level` on.
+int sli_order_compare_from(const sli_order *order, int32_t level, const sl_batch *a, int64_t row_a,
+                           const sl_batch *b, int64_t row_b);
+/// *rows (sl_free; sl_batch_rows of them, room for one at least) gets the row that comes i-th;
+/// equal rows keep their order. Needs SLI_SORT_ROW_BYTES a row meanwhile. order_sort.c. Fails:
+/// SL_E_NOMEM.
+sl_code sli_order_sort(const sli_order *order, const sl_batch *batch, int32_t **rows,
+                       sl_error *err);
+enum { SLI_SORT_ROW_BYTES = 2 * sizeof(sli_keyed) + 2 * sizeof(int32_t) };
+
+/// Where rows lie between the bounds of a SLI_CUT_RANGE shuffle (ranges.c); all zero to begin with.
+typedef struct sli_ranges {
+    sli_keyed *keyed, *bounds; ///< of a batch's rows; of the bounds, made once
+    sli_key_kind bounds_kind;
+    int64_t capacity;
+} sli_ranges;
+/// where[i] = the first range whose bound row i does not come after.
+sl_code sli_ranges_place(sli_ranges *ranges, const sli_shuffle *shuffle, const sl_batch *batch,
+                         int32_t *where, sl_error *err);
+void sli_ranges_reset(sli_ranges *ranges);
 
 /// A sli_compile_fn: op->text is an order (sort.c).
 sl_code sli_compile_order(sli_runtime *runtime, sli_op *op, sl_error *err);

@@ -179,20 +179,19 @@ static sl_code find_bounds(sli_shuffle *shuffle, const samples *s, sl_error *err
 {
     sl_batch *all = NULL;
     SL_TRY(sli_rows_concat(&s->rows, shuffle->schema, &all, err));
-    int64_t n = sl_batch_rows(all);
-    int32_t *rows = sl_alloc(SLI_TAG_RDD, (size_t)(2 * n + shuffle->n_out) * sizeof *rows);
-    sl_code rc = SL_OK;
-    if (rows == NULL) {
-        rc = sl_error_nomem(err, (size_t)(2 * n) * sizeof *rows, "a sample");
-    } else {
-        sli_order_sort(shuffle->ordered, all, rows, rows + n);
-        int64_t n_bounds = choose(s, rows, shuffle->n_out, rows + 2 * n);
-        sl_batch *taken = NULL;
-        rc = sli_batch_take(all, rows + 2 * n, n_bounds, &taken, err);
-        rc = rc != SL_OK ? rc : sli_batch_compact(taken, &shuffle->bounds, err);
-        sl_batch_unref(taken);
+    int32_t *rows = NULL,
+            *bounds = sl_alloc_array(SLI_TAG_RDD, (size_t)shuffle->n_out, sizeof *bounds);
+    sl_batch *taken = NULL;
+    sl_code rc = bounds == NULL ? sl_error_nomem(err, sizeof *bounds, "the bounds of ranges")
+                                : sli_order_sort(shuffle->ordered, all, &rows, err);
+    if (rc == SL_OK) {
+        int64_t n_bounds = choose(s, rows, shuffle->n_out, bounds);
+        rc = sli_batch_take(all, bounds, n_bounds, &taken, err);
     }
+    rc = rc != SL_OK ? rc : sli_batch_compact(taken, &shuffle->bounds, err);
+    sl_batch_unref(taken);
     sl_free(rows);
+    sl_free(bounds);
     sl_batch_unref(all);
     return rc;
 }
@@ -224,13 +223,14 @@ sl_code sli_sort_rows(const sli_op *op, const sl_batch *rows, sli_task *task, sl
                       void *ctx, sl_error *err)
 {
     int64_t n = sl_batch_rows(rows);
-    int32_t *order = sl_alloc(SLI_TAG_RDD, (size_t)(2 * n + 1) * sizeof *order);
-    if (order == NULL) {
-        return sl_error_nomem(err, (size_t)(2 * n) * sizeof *order, "the rows of a sortBy");
-    }
-    sli_order_sort(op->order, rows, order, order + n);
-    sl_code rc = sli_push_rows(rows, order, n, task, push, ctx, err);
+    int32_t *order = NULL;
+    sli_weight weight = {.budget = task->runtime->budget};
+    sli_weight_set(&weight, n * SLI_SORT_ROW_BYTES);
+    sl_code rc = sli_order_sort(op->order, rows, &order, err);
+    sli_weight_set(&weight, n * (int64_t)sizeof *order);
+    rc = rc != SL_OK ? rc : sli_push_rows(rows, order, n, task, push, ctx, err);
     sl_free(order);
+    sli_weight_set(&weight, 0);
     return rc;
 }
 

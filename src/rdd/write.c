@@ -23,6 +23,7 @@ typedef struct writer {
     sli_numbers group; ///< of a batch's rows
     uint64_t *hashes;  ///< of up to `capacity` rows' keys
     int64_t capacity;
+    sli_ranges ranges;
 } writer;
 
 // ---------------------------------------------------------------- placing
@@ -45,22 +46,8 @@ static sl_code hash_rows(writer *w, const sl_batch *batch, sl_error *err)
     return SL_OK;
 }
 
-static int32_t range_of(const sli_shuffle *s, const sl_batch *batch, int64_t row)
-{
-    int64_t low = 0, high = sl_batch_rows(s->bounds);
-    while (low < high) {
-        int64_t middle = (low + high) / 2;
-        if (sli_order_compare(s->ordered, batch, row, s->bounds, middle) <= 0) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    return (int32_t)low;
-}
-
 /// where[i] = reduce partition of row i.
-static void place(writer *w, const sl_batch *batch, const uint64_t *hashes)
+static sl_code place(writer *w, const sl_batch *batch, const uint64_t *hashes, sl_error *err)
 {
     const sli_shuffle *s = w->shuffle;
     int64_t n = sl_batch_rows(batch);
@@ -77,14 +64,12 @@ static void place(writer *w, const sl_batch *batch, const uint64_t *hashes)
         w->row += n;
         break;
     case SLI_CUT_RANGE:
-        for (int64_t i = 0; i < n; i++) {
-            w->cut.where[i] = range_of(s, batch, i);
-        }
-        break;
+        return sli_ranges_place(&w->ranges, s, batch, w->cut.where, err);
     case SLI_CUT_ONE:
         memset(w->cut.where, 0, (size_t)n * sizeof *w->cut.where);
         break;
     }
+    return SL_OK;
 }
 
 /// `hashes` of the rows' keys, or NULL to be computed when needed.
@@ -103,7 +88,7 @@ static sl_code send(writer *w, const sl_batch *batch, const uint64_t *hashes, sl
         hashes = w->hashes;
     }
     SL_TRY(sli_cutter_room(&w->cut, sl_batch_rows(batch), err));
-    place(w, batch, hashes);
+    SL_TRY(place(w, batch, hashes, err));
     return sli_cutter_add(&w->cut, batch, err);
 }
 
@@ -221,6 +206,7 @@ static void reset(writer *w)
     sli_cutter_reset(&w->cut);
     sli_numbers_reset(&w->group);
     sl_free(w->hashes);
+    sli_ranges_reset(&w->ranges);
     if (w->groups != NULL) {
         sli_groups_free(w->groups);
     }
