@@ -495,10 +495,14 @@ sl_code sli_groups_add_by(sli_groups *groups, const sl_batch *batch, const int32
                           const uint64_t *hashes, int32_t *group, sl_error *err)
 {
     SL_TRY(check_types(groups, batch, columns, err));
+    int64_t n_rows = sl_batch_rows(batch);
+    if (groups->n_columns == 0) { // there is one group, and its first row makes it
+        memset(group, 0, (size_t)n_rows * sizeof *group);
+        n_rows = n_rows > 0 && sli_groups_count(groups) == 0 ? 1 : 0;
+    }
     chunk rows;
     rows.rows = (sli_str){.tag = SLI_TAG_BATCH};
     sl_code rc = SL_OK;
-    int64_t n_rows = sl_batch_rows(batch);
     for (int64_t from = 0; rc == SL_OK && from < n_rows; from += CHUNK) {
         int64_t n = n_rows - from < CHUNK ? n_rows - from : CHUNK;
         rc = make_room(groups, n, err);

@@ -130,6 +130,54 @@ SL_TEST(avg_of_large_integers_is_exact_until_it_divides, "")
     sl_batch_unref(in);
 }
 
+// Rows of one group are summed in blocks where no sum can leave int64 on the way; wherever that is
+// not sure, row by row.
+SL_TEST(sums_without_keys_are_those_of_single_rows, "")
+{
+    enum { N = 5000 };
+    sl_schema *schema = NULL;
+    sl_builder *builder = NULL;
+    sl_batch *in = NULL;
+    assert_int_equal(sl_schema_parse(&schema, "v int64", NULL), SL_OK);
+    assert_int_equal(sl_builder_new(&builder, schema, NULL), SL_OK);
+    static const int64_t hard[] = {1,
+                                   -1,
+                                   ((int64_t)1 << 50) - 1,
+                                   -((int64_t)1 << 50),
+                                   (int64_t)1 << 50,
+                                   -7,
+                                   ((int64_t)1 << 62) - 1,
+                                   -((int64_t)1 << 62)};
+    for (int64_t base = 0; base < 8; base++) { // some blocks of small values, some with a large one
+        int32_t group[N] = {0};
+        int64_t want = 0, want_odd = 0;
+        for (int64_t i = 0; i < N; i++) {
+            int64_t value = i == 17 || i == 4711 ? hard[(base + i) % 8] : i % 1000 - 500;
+            sl_builder_int64(builder, 0, value);
+            want += value;
+            group[i] = base == 7 && i == N - 1 ? 1 : 0; // the last block is not of one group
+            want_odd = value;
+        }
+        assert_int_equal(sl_builder_finish(builder, &in, NULL), SL_OK);
+        sli_agg_plan *plan = slt_plan_of("sum(v) as s, count() as n", in, 0, NULL);
+        sli_aggs *aggs = slt_aggs_of(plan, 2);
+        assert_int_equal(sli_aggs_update(aggs, group, in, NULL), SL_OK);
+        char text[100];
+        if (base == 7) {
+            (void)snprintf(text, sizeof text, "%lld,%d;%lld,1", (long long)(want - want_odd), N - 1,
+                           (long long)want_odd);
+        } else {
+            (void)snprintf(text, sizeof text, "%lld,%d;null,0", (long long)want, N);
+        }
+        slt_check_result(aggs, plan, 2, text);
+        sli_aggs_free(aggs);
+        sli_agg_plan_free(plan);
+        sl_batch_unref(in);
+    }
+    sl_builder_free(builder);
+    sl_schema_unref(schema);
+}
+
 SL_TEST(sum_that_leaves_int64_is_an_error, "")
 {
     sl_batch *in = slt_batch_of("v int64", "9223372036854775807;0;1");
