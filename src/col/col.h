@@ -60,6 +60,8 @@ static inline sl_view sli_view_of(const char *data, int32_t buffer, int64_t offs
     }
     return view;
 }
+/// Same types all the way down; names and nullability don't matter.
+bool sli_field_same_type(const sl_field *a, const sl_field *b);
 sl_code sli_batch_empty(const sl_schema *schema, sl_batch **out, sl_error *err);
 /// Another batch with the same rows and a schema that differs in names or nullability only.
 sl_code sli_batch_rename(const sl_batch *batch, const sl_schema *schema, sl_batch **out,
@@ -206,3 +208,24 @@ sl_code sli_ipc_read(SL_SHARES sli_buffer *bytes, sli_batch_fn each, void *ctx, 
 sl_code sli_ipc_write_file(sli_str *out, const sl_schema *schema, const sl_batch *const *batches,
                            int32_t n, const char *const *metadata, sl_error *err);
 sl_code sli_ipc_read_file(SL_SHARES sli_buffer *bytes, sli_batch_fn each, void *ctx, sl_error *err);
+
+// The messages of a stream one by one: for files that grow by batches, and bytes that come in
+// pieces. Every message is a multiple of 8 bytes long.
+sl_code sli_ipc_write_schema(sli_str *out, const sl_schema *schema, sl_error *err);
+sl_code sli_ipc_write_batch(sli_str *out, const sl_batch *batch, sl_error *err);
+/// *out: bytes of the message that begins at `data`, of which `size` are there; 0 when these are
+/// too few to tell. Fails: SL_E_CORRUPT when no message begins so.
+sl_code sli_ipc_measure(const void *data, int64_t size, int64_t *out, sl_error *err);
+enum {
+    SLI_IPC_END_BYTES = 8
+}; ///< of the end-of-stream mark, which sli_ipc_measure counts as a message
+typedef struct sli_ipc_stream sli_ipc_stream;
+sl_code sli_ipc_stream_new(sli_ipc_stream **out, sl_error *err);
+void sli_ipc_stream_free(SL_TAKES sli_ipc_stream *stream); ///< accepts NULL
+/// Takes the whole message in bytes [at, at + size), not the end mark: the first is the schema and
+/// gives no batch (*out NULL), the others are batches, which share the bytes. Fails: as
+/// sli_ipc_read.
+sl_code sli_ipc_stream_take(sli_ipc_stream *stream, SL_SHARES sli_buffer *bytes, int64_t at,
+                            int64_t size, sl_batch **out, sl_error *err);
+/// Of the first message; NULL before it.
+const sl_schema *sli_ipc_stream_schema(const sli_ipc_stream *stream);

@@ -64,8 +64,6 @@ static inline bool sli_type_is_integer(sl_type type)
 {
     return (type >= SL_INT8 && type <= SL_UINT64) || type == SL_DATE || type == SL_TIMESTAMP;
 }
-/// Same types all the way down; names and nullability don't matter.
-bool sli_field_same_type(const sl_field *a, const sl_field *b);
 /// A cell of any integer type, sign- or zero-extended; uint64 by its bits.
 int64_t sli_integer_at(const sl_column *column, int64_t row);
 /// Writes the value into `n` bytes of an integer type's cell; false when the type can't hold it.

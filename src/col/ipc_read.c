@@ -434,25 +434,32 @@ static sl_code make_batch(ipc_reader *self, const message *m, sl_batch **out)
                              sli_array_import(&self->arrow, self->schema, &root, out, self->err));
 }
 
+/// The batch of the message at self->at, or SL_E_END.
+static sl_code read_batch(ipc_reader *self, sl_batch **out)
+{
+    message m;
+    SL_TRY(next_message(self, &m));
+    if (m.type != MESSAGE_BATCH) {
+        return m.type == MESSAGE_DICTIONARY ? unsupported(self, "dictionaries are not read")
+                                            : corrupt(self, "neither a batch nor the end");
+    }
+    SL_TRY(make_batch(self, &m, out));
+    self->n_batches++;
+    advance(self, &m);
+    return SL_OK;
+}
+
 static sl_code read_batches(ipc_reader *self, sli_batch_fn each, void *ctx)
 {
     for (;;) {
-        message m;
-        sl_code rc = next_message(self, &m);
+        sl_batch *batch = NULL;
+        sl_code rc = read_batch(self, &batch);
         if (rc != SL_OK) {
             return rc == SL_E_END ? SL_OK : rc;
         }
-        if (m.type != MESSAGE_BATCH) {
-            return m.type == MESSAGE_DICTIONARY ? unsupported(self, "dictionaries are not read")
-                                                : corrupt(self, "neither a batch nor the end");
-        }
-        sl_batch *batch = NULL;
-        SL_TRY(make_batch(self, &m, &batch));
         rc = each(ctx, batch, self->err);
         sl_batch_unref(batch);
         SL_TRY(rc);
-        self->n_batches++;
-        advance(self, &m);
     }
 }
 
@@ -538,4 +545,93 @@ sl_code sli_ipc_read_file(sli_buffer *bytes, sli_batch_fn each, void *ctx, sl_er
     }
     close_reader(&self);
     return rc;
+}
+
+// ---------------------------------------------------------------- message by message
+
+struct sli_ipc_stream {
+    ipc_reader reader; ///< of the schema; its bytes are those of one message at a time
+};
+
+sl_code sli_ipc_measure(const void *data, int64_t size, int64_t *out, sl_error *err)
+{
+    ipc_reader at_start = {.data = data, .size = size, .err = err};
+    int64_t mark = 0, length = 0, root = 0, body = 0;
+    *out = 0;
+    if (!number(data, size, 0, 4, &mark)) {
+        return SL_OK;
+    }
+    if (mark != 0xffffffff) {
+        return corrupt(&at_start, "no message begins here");
+    }
+    if (!number(data, size, 4, 4, &length)) {
+        return SL_OK;
+    }
+    if (length > INT32_MAX / 2 || length % 8 != 0) {
+        return corrupt(&at_start, "its length is impossible");
+    }
+    if (length > size - SLI_IPC_END_BYTES) {
+        return SL_OK;
+    }
+    const uint8_t *meta = at_start.data + SLI_IPC_END_BYTES;
+    table fields;
+    if (length > 0 &&
+        (!number(meta, length, 0, 4, &root) || !open_table(meta, length, root, &fields) ||
+         !scalar(&fields, 3, 8, 0, &body) || body < 0 || body % 8 != 0 || body > INT64_MAX / 2)) {
+        return corrupt(&at_start, "its metadata is damaged");
+    }
+    *out = SLI_IPC_END_BYTES + length + body;
+    return SL_OK;
+}
+
+sl_code sli_ipc_stream_new(sli_ipc_stream **out, sl_error *err)
+{
+    *out = sl_alloc_zero(SLI_TAG_BATCH, sizeof **out);
+    return *out == NULL ? sl_error_nomem(err, sizeof **out, "an Arrow stream") : SL_OK;
+}
+
+void sli_ipc_stream_free(sli_ipc_stream *stream)
+{
+    if (stream != NULL) {
+        close_reader(&stream->reader);
+        sl_free(stream);
+    }
+}
+
+/// The reader looks at this message alone: where it lies when it is aligned, else at a copy.
+static sl_code look_at(ipc_reader *self, sli_buffer *bytes, int64_t at, int64_t size)
+{
+    bool is_aligned = (uintptr_t)sli_buffer_bytes(bytes) % 8 == 0 && at % 8 == 0;
+    sli_buffer *own = is_aligned ? sli_buffer_ref(bytes) : sli_buffer_new(size);
+    if (own == NULL) {
+        return sl_error_nomem(self->err, (size_t)size, "Arrow IPC bytes");
+    }
+    if (!is_aligned) {
+        memcpy(sli_buffer_data(own), sli_buffer_bytes(bytes) + at, (size_t)size);
+        at = 0;
+    }
+    self->bytes = own;
+    self->data = (const uint8_t *)sli_buffer_bytes(own);
+    self->at = at;
+    self->size = at + size;
+    return SL_OK;
+}
+
+sl_code sli_ipc_stream_take(sli_ipc_stream *stream, sli_buffer *bytes, int64_t at, int64_t size,
+                            sl_batch **out, sl_error *err)
+{
+    ipc_reader *self = &stream->reader;
+    self->err = err;
+    SL_TRY(look_at(self, bytes, at, size));
+    *out = NULL;
+    sl_code rc = self->has_schema ? read_batch(self, out) : read_schema(self);
+    sli_buffer_unref(self->bytes);
+    self->bytes = NULL;
+    self->err = NULL;
+    return rc;
+}
+
+const sl_schema *sli_ipc_stream_schema(const sli_ipc_stream *stream)
+{
+    return stream->reader.schema;
 }

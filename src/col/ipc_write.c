@@ -11,6 +11,9 @@
 
 #include <nanoarrow/nanoarrow_ipc.h>
 
+/// What is written around the batches.
+enum { SCHEMA = 1, END = 2, FILE_FRAME = 4 };
+
 typedef struct ipc_writer {
     sli_str *out;
     sl_error *err;
@@ -232,10 +235,11 @@ static ArrowErrorCode put_metadata(struct ArrowBuffer *buffer, const char *const
 }
 
 static sl_code write_messages(ipc_writer *self, const struct ArrowSchema *schema,
-                              const sl_batch *const *batches, int32_t n, bool file)
+                              const sl_batch *const *batches, int32_t n, int parts)
 {
+    bool file = (parts & FILE_FRAME) != 0;
     ArrowErrorCode rc = file ? ArrowIpcWriterStartFile(&self->writer, &self->why) : NANOARROW_OK;
-    if (rc == NANOARROW_OK) {
+    if (rc == NANOARROW_OK && (parts & SCHEMA) != 0) {
         rc = ArrowIpcWriterWriteSchema(&self->writer, schema, &self->why);
     }
     if (rc == NANOARROW_OK) {
@@ -247,7 +251,9 @@ static sl_code write_messages(ipc_writer *self, const struct ArrowSchema *schema
     for (int32_t i = 0; i < n; i++) {
         SL_TRY(write_rows(self, batches[i], 0, batches[i]->n_rows));
     }
-    rc = ArrowIpcWriterWriteArrayView(&self->writer, NULL, &self->why);
+    if ((parts & END) != 0) {
+        rc = ArrowIpcWriterWriteArrayView(&self->writer, NULL, &self->why);
+    }
     if (rc == NANOARROW_OK && file) {
         rc = ArrowIpcWriterFinalizeFile(&self->writer, &self->why);
     }
@@ -256,7 +262,7 @@ static sl_code write_messages(ipc_writer *self, const struct ArrowSchema *schema
 
 static sl_code write_schema_and_all(ipc_writer *self, const sl_schema *schema,
                                     const sl_batch *const *batches, int32_t n,
-                                    const char *const *metadata, bool file)
+                                    const char *const *metadata, int parts)
 {
     struct ArrowSchema arrow = {0};
     struct ArrowBuffer pairs;
@@ -267,7 +273,7 @@ static sl_code write_schema_and_all(ipc_writer *self, const sl_schema *schema,
         rc = failed(self, ENOMEM);
     }
     if (rc == SL_OK) {
-        rc = write_messages(self, &arrow, batches, n, file);
+        rc = write_messages(self, &arrow, batches, n, parts);
     }
     arrow.metadata = NULL;
     ArrowBufferReset(&pairs);
@@ -301,7 +307,7 @@ static void clear_footer(char *file, size_t size)
 }
 
 static sl_code write_all(sli_str *out, const sl_schema *schema, const sl_batch *const *batches,
-                         int32_t n, const char *const *metadata, bool file, sl_error *err)
+                         int32_t n, const char *const *metadata, int parts, sl_error *err)
 {
     for (int32_t i = 0; i < n; i++) {
         if (!sl_schema_equal(schema, batches[i]->schema)) {
@@ -319,11 +325,11 @@ static sl_code write_all(sli_str *out, const sl_schema *schema, const sl_batch *
     }
     ArrowArrayViewInitFromType(&self.view, NANOARROW_TYPE_UNINITIALIZED);
     size_t before = out->size;
-    sl_code rc = write_schema_and_all(&self, schema, batches, n, metadata, file);
+    sl_code rc = write_schema_and_all(&self, schema, batches, n, metadata, parts);
     ArrowArrayViewReset(&self.view);
     ArrowIpcWriterReset(&self.writer);
     sl_arena_free(self.arena);
-    if (rc == SL_OK && file) {
+    if (rc == SL_OK && (parts & FILE_FRAME) != 0) {
         clear_footer(out->data + before, out->size - before);
     }
     if (rc != SL_OK && out->size > before) { // nothing half written stays
@@ -336,11 +342,21 @@ static sl_code write_all(sli_str *out, const sl_schema *schema, const sl_batch *
 sl_code sli_ipc_write(sli_str *out, const sl_schema *schema, const sl_batch *const *batches,
                       int32_t n, sl_error *err)
 {
-    return write_all(out, schema, batches, n, NULL, false, err);
+    return write_all(out, schema, batches, n, NULL, SCHEMA | END, err);
 }
 
 sl_code sli_ipc_write_file(sli_str *out, const sl_schema *schema, const sl_batch *const *batches,
                            int32_t n, const char *const *metadata, sl_error *err)
 {
-    return write_all(out, schema, batches, n, metadata, true, err);
+    return write_all(out, schema, batches, n, metadata, SCHEMA | END | FILE_FRAME, err);
+}
+
+sl_code sli_ipc_write_schema(sli_str *out, const sl_schema *schema, sl_error *err)
+{
+    return write_all(out, schema, NULL, 0, NULL, SCHEMA, err);
+}
+
+sl_code sli_ipc_write_batch(sli_str *out, const sl_batch *batch, sl_error *err)
+{
+    return write_all(out, batch->schema, &batch, 1, NULL, 0, err);
 }

@@ -1,4 +1,4 @@
-/// format.h — bytes to rows and back: text, CSV, JSON lines.
+/// format.h — bytes to rows and back: text, CSV, JSON lines, Arrow IPC streams.
 ///
 /// A decoder is told bytes in shared buffers and hands out batches whose text cells point into
 /// those buffers: nothing is copied. It only consumes whole records, at most `max_record` bytes
@@ -41,7 +41,7 @@ typedef struct sli_piece {
 
 typedef struct sli_format_ops {
     size_t struct_size;
-    const char *name;         ///< "text", "csv", "json"
+    const char *name;         ///< "text", "csv", "json", "arrow"
     const sl_option *options; ///< includes schema where the format needs one
     /// The rows' schema for these options. The caller owns a reference. text: "line string" (the
     /// column's name is an option), csv and json: option `schema`, which only reading needs, so
@@ -71,6 +71,8 @@ typedef struct sli_format_ops {
     void (*encoder_free)(SL_TAKES sli_encoder *self);
     /// Every '\n' ends a record, so that bytes may be cut behind any of them.
     bool lines;
+    /// No byte ends a record: what arrives bit by bit can't be cut, so receivers don't take it.
+    bool binary;
 } sli_format_ops;
 
 extern const sli_format_ops sli_format_text; ///< a record a line: \n, \r\n and lone \r end one
@@ -78,6 +80,7 @@ extern const sli_format_ops
     sli_format_csv; ///< RFC 4180; options schema header delimiter quote null malformed ...
 extern const sli_format_ops
     sli_format_json; ///< JSON lines through simdjson; fields by name; absent or null = null
+extern const sli_format_ops sli_format_arrow; ///< Arrow IPC streams; a record is a message
 
 /// NULL when unknown.
 const sli_format_ops *sli_format_find(sl_text name);

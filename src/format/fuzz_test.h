@@ -135,3 +135,15 @@ static inline int slt_fuzz_json(const uint8_t *data, size_t size)
     slt_format_fuzz(&sli_format_json, args, data, size);
     return 0;
 }
+
+static inline int slt_fuzz_arrow(const uint8_t *data, size_t size)
+{
+    static const char *const args[] = {
+        "schema='s string?, n int64?, l list<int64?>?'",
+        "schema='s string?, n int64?, l list<int64?>?' malformed=skip",
+        "schema='s string?, n int64?, l list<int64?>?' malformed=skip max_record=300",
+        NULL,
+    };
+    slt_format_fuzz(&sli_format_arrow, args, data, size);
+    return 0;
+}

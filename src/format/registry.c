@@ -1,9 +1,9 @@
 // registry.c — the formats by name.
 #include "format/format.h"
 
-static const sli_format_ops *const formats[] = {&sli_format_text, &sli_format_csv,
-                                                &sli_format_json};
-static const char *const names[] = {"text", "csv", "json", NULL};
+static const sli_format_ops *const formats[] = {&sli_format_text, &sli_format_csv, &sli_format_json,
+                                                &sli_format_arrow};
+static const char *const names[] = {"text", "csv", "json", "arrow", NULL};
 
 const sli_format_ops *sli_format_find(sl_text name)
 {

@@ -11,7 +11,7 @@ const sl_option sli_source_options[] = {
     {.name = "format",
      .type = SL_OPT_CHOICE,
      .fallback = "text",
-     .choices = "text|csv|json",
+     .choices = "text|csv|json|arrow",
      .flags = SL_OPT_RESULT,
      .text = "How the bytes are read as rows; the format's own options go into the same URL."},
     {0},
@@ -199,6 +199,12 @@ static sl_code fill(sli_source_common *common, const char *schema, sl_error *err
     }
     common->format = sli_format_find(sli_text_of(sl_conf_text(common->conf, "format")));
     SL_ASSERT(common->format != NULL, "the choices of `format` are the formats");
+    if (common->format->binary && common->base.ops->kind == SLI_SOURCE_RECEIVER) {
+        return sl_error_set(err, SL_E_CONFIG,
+                            "format %s is for files and queues: a receiver's bytes are cut at line "
+                            "ends",
+                            common->format->name);
+    }
     return common->format->schema(common->conf, &common->schema, err);
 }
 

@@ -475,3 +475,46 @@ SL_TEST(metrics_and_progress_are_written_where_they_are_asked_for, "")
     SL_CHECK_HAS(slt_err(&p), "\"numInputRows\":0");
     SL_CHECK_HAS(slt_content(slt_path(dir, "metrics.prom")), "sluice_epochs_total");
 }
+
+// Written by one job as Arrow streams, exactly once over a restart, and read by another one.
+SL_TEST(arrow_files_of_one_job_are_rows_of_another, "EXACTLY-ONCE-2")
+{
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    assert_int_equal(mkdir(slt_path(dir, "in"), 0700), 0);
+    slt_put(slt_path(dir, "in"), "a.json",
+            "{\"word\":\"be\",\"n\":2}\n{\"word\":\"a longer word\"}\n");
+    slt_compile_job(dir, "write",
+                    JOB_HEAD
+                    "sl_stream_save(sl_stream_open(g, \"file:in?format=json&"
+                    "schema=word%20string,n%20int64?\"), \"file:out?format=arrow\");\n" JOB_TAIL);
+    slt_compile_job(dir, "read",
+                    JOB_HEAD
+                    "sl_stream_save(sl_stream_open(g, \"file:out?format=arrow&"
+                    "schema=word%20string,n%20int64?\"), \"file:text?format=csv\");\n" JOB_TAIL);
+    const char *const write[] = {
+        slt_built("bin/sluice"), "run",   "write.so",     "--interval", "20ms",
+        "--checkpoint",          "state", "--max-epochs", "2",          NULL};
+    assert_int_equal(slt_run(&p, dir, write), OK);
+    slt_put(slt_path(dir, "in"), "b.json", "{\"word\":\"or\",\"n\":1}\n");
+    assert_int_equal(slt_run(&p, dir, write), OK);
+    const char *const copy[] = {slt_built("bin/sluice"), "run", "read.so", "--interval", "20ms",
+                                "--max-epochs",          "2",   NULL};
+    assert_int_equal(slt_run(&p, dir, copy), OK);
+    assert_string_equal(slt_err(&p), "");
+    const char *const show[] = {"sh", "-c", "cat text/*.csv | LC_ALL=C sort", NULL};
+    assert_int_equal(slt_run(&p, dir, show), 0);
+    SL_CHECK_TEXT(slt_out(&p), "a longer word,\nbe,2\nor,1\n");
+}
+
+SL_TEST(a_receiver_refuses_arrow, "")
+{
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    slt_compile_job(dir, "job",
+                    JOB_HEAD
+                    "sl_stream_print(sl_stream_open(g, \"socket://localhost:9?format=arrow&"
+                    "schema=n%20int64\"), 10);\n" JOB_TAIL);
+    assert_int_equal(SLUICE(&p, dir, "validate", "job.so"), CONFIG);
+    SL_CHECK_HAS(slt_err(&p), "format arrow is for files and queues");
+}
