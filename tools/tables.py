@@ -63,12 +63,14 @@ class Sources:
     def __init__(self, root):
         self.root = root
         self.files = {}
+        self.texts = {} # macros that are one text
         macros = {}
         paths = [p for p in sorted((root / "src").rglob("*.[ch]")) if not re.search(r"_test\.[ch]$", p.name)]
         for path in paths:
             code = strip_comments(path.read_text())
             for name, body in re.findall(r"^#define (SLI?_\w+_OPTIONS?)\s+((?:.*\\\n)*.*)", code, re.M):
                 macros[name] = body.replace("\\\n", "\n").strip().rstrip(",")
+            self.texts.update(re.findall(r'^#define (\w+)\s+((?:\\\n|\s|"(?:[^"\\]|\\.)*")+)$', code, re.M))
             self.files[path] = code
         for path, code in self.files.items():
             for name, body in macros.items():
@@ -87,6 +89,10 @@ class Sources:
         for path, code in self.files.items():
             for m in re.finditer(rf"\bconst {c_type}\s+(\w+)\s*=\s*\{{", code):
                 yield path, m.group(1), fields(code[m.end() - 1:end_of(code, m.end()) + 1])
+
+    def text_of(self, part):
+        """The value of a part of a row: a literal, or a macro that is one."""
+        return literal(self.texts.get(part.strip(), part))
 
     def text(self, name):
         return (self.root / name).read_text()

@@ -1,5 +1,6 @@
 // What can be set, and by which names. Spark's names are mapped where the meaning is the same, and
 // refused by name where it is not: a setting that is silently ignored would be a lie.
+#include "api/spark_keys.h"
 #include "api/test_int.h"
 
 #include <stdio.h>
@@ -96,7 +97,9 @@ static const spark_key spark_keys[] = {
     {"spark.app.name", "name", NULL, NULL},
     {"spark.master", "master", NULL, NULL},
     {"spark.default.parallelism", "parallelism", NULL, NULL},
+    {"spark.local.dir", "spill_dir", NULL, NULL},
     {"spark.task.maxFailures", "task.max_failures", NULL, NULL},
+    {"spark.stage.maxConsecutiveAttempts", "stage.max_attempts", NULL, NULL},
     {"spark.streaming.blockInterval", "block.interval", NULL, "ms"},
     {"spark.streaming.receiver.maxRate", "receiver.max_rate", NULL, NULL},
     {"spark.streaming.backpressure.enabled", "backpressure", NULL, NULL},
@@ -138,6 +141,11 @@ static const spark_key spark_keys[] = {
      NULL},
 };
 
+static sl_code refuse_spark(const char *name, const char *instead, sl_error *err)
+{
+    return sl_error_set(err, SL_E_CONFIG, "%s is not a setting of Sluice: %s", name, instead);
+}
+
 static sl_code put_spark(sl_conf *conf, const char *name, sl_text value, sl_error *err)
 {
     for (size_t i = 0; i < sizeof spark_keys / sizeof spark_keys[0]; i++) {
@@ -146,8 +154,7 @@ static sl_code put_spark(sl_conf *conf, const char *name, sl_text value, sl_erro
             continue;
         }
         if (key->ours == NULL) {
-            return sl_error_set(err, SL_E_CONFIG, "%s is not a setting of Sluice: %s", name,
-                                key->instead);
+            return refuse_spark(name, key->instead, err);
         }
         int64_t number = 0;
         char text[64];
@@ -157,6 +164,10 @@ static sl_code put_spark(sl_conf *conf, const char *name, sl_text value, sl_erro
         }
         sl_code rc = sl_conf_set(conf, key->ours, value, err);
         return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "%s", name);
+    }
+    const char *instead = sli_spark_instead(name);
+    if (instead != NULL) {
+        return refuse_spark(name, instead, err);
     }
     return sl_error_set(err, SL_E_CONFIG,
                         "%s is not known to Sluice: 'sluice help options' lists the settings, "
