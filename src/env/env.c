@@ -391,6 +391,21 @@ int64_t sli_env_pid(sl_env *env)
     return env->ops->pid(env);
 }
 
+uint64_t sli_env_thread(sl_env *env)
+{
+    return env->ops->thread(env);
+}
+
+bool sli_env_claim(sl_env *env, const void *owner)
+{
+    return env->ops->claim(env, owner);
+}
+
+void sli_env_unclaim(sl_env *env, const void *owner)
+{
+    env->ops->unclaim(env, owner);
+}
+
 sl_code sli_env_print(sl_env *env, int fd, const void *data, size_t size, sl_error *err)
 {
     if (fd != 1 && fd != 2) {

@@ -201,6 +201,13 @@ int32_t sli_env_cpus(sl_env *env);
 /// allows. In simulation as the world says.
 int64_t sli_env_memory_bytes(sl_env *env);
 int64_t sli_env_pid(sl_env *env);
+/// Names the thread of control that calls: equal numbers are the same one. Never 0; of a thread
+/// that has ended the number may come again. Must not reach a result.
+uint64_t sli_env_thread(sl_env *env);
+/// The one place of its kind in the process: false when another `owner` has it, whatever its env.
+/// Thread: any.
+bool sli_env_claim(sl_env *env, const void *owner) SL_MUST_USE;
+void sli_env_unclaim(sl_env *env, const void *owner); ///< nothing happens when it has it not
 /// Writes to standard output (1) or error (2), whole; a closed pipe is SL_E_IO, never a signal.
 sl_code sli_env_print(sl_env *env, int fd, const void *data, size_t size, sl_error *err);
 bool sli_env_is_terminal(sl_env *env, int fd);

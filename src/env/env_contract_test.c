@@ -702,6 +702,50 @@ static bool make_all(bed *b, talk *t)
     return good;
 }
 
+typedef struct who {
+    sl_env *env;
+    uint64_t thread, again;
+    sli_signal *done;
+} who;
+
+static void note_thread(void *ctx)
+{
+    who *w = ctx;
+    w->again = w->thread;
+    w->thread = sli_env_thread(w->env);
+    sli_signal_set(w->done);
+}
+
+CONTRACT(a_thread_of_control_has_a_number_of_its_own)
+{
+    who w = {.env = b->env, .done = sli_signal_new(b->env)};
+    sli_strand *strand = sli_strand_new(b->env, "who");
+    uint64_t mine = sli_env_thread(b->env);
+    for (int i = 0; i < 2; i++) {
+        assert_true(sli_strand_post(strand, note_thread, &w));
+        assert_int_equal(sli_signal_wait(w.done, SLI_FOREVER, NULL), SL_OK);
+    }
+    sli_strand_free(strand);
+    sli_signal_free(w.done);
+    assert_true(mine != 0 && w.thread != 0);
+    assert_true(w.thread != mine);
+    assert_true(w.again == w.thread);
+    assert_true(sli_env_thread(b->env) == mine);
+}
+
+CONTRACT(a_process_has_one_place_to_claim)
+{
+    int first = 0, second = 0;
+    assert_true(sli_env_claim(b->env, &first));
+    assert_true(sli_env_claim(b->env, &first)); // has it already
+    assert_false(sli_env_claim(b->env, &second));
+    sli_env_unclaim(b->env, &second); // has it not
+    assert_false(sli_env_claim(b->env, &second));
+    sli_env_unclaim(b->env, &first);
+    assert_true(sli_env_claim(b->env, &second));
+    sli_env_unclaim(b->env, &second);
+}
+
 CONTRACT(no_memory_at_any_point_leaves_nothing_behind)
 {
     bool good = false;

@@ -98,6 +98,9 @@ struct sli_env_ops {
     int32_t (*cpus)(sl_env *env);
     int64_t (*memory_bytes)(sl_env *env);
     int64_t (*pid)(sl_env *env);
+    uint64_t (*thread)(sl_env *env);
+    bool (*claim)(sl_env *env, const void *owner);
+    void (*unclaim)(sl_env *env, const void *owner);
     sl_code (*print)(sl_env *env, int fd, const void *data, size_t size, sl_error *err);
     bool (*is_terminal)(sl_env *env, int fd);
     const char *(*variable)(sl_env *env, const char *name);

@@ -132,6 +132,9 @@ int32_t sli_posix_cpus(sl_env *env);
 int64_t sli_posix_memory_bytes(sl_env *env);
 
 int64_t sli_posix_pid(sl_env *env);
+uint64_t sli_posix_thread(sl_env *env);
+bool sli_posix_claim(sl_env *env, const void *owner);
+void sli_posix_unclaim(sl_env *env, const void *owner);
 sl_code sli_posix_print(sl_env *env, int fd, const void *data, size_t size, sl_error *err);
 bool sli_posix_is_terminal(sl_env *env, int fd);
 const char *sli_posix_variable(sl_env *env, const char *name);

@@ -19,6 +19,30 @@ int64_t sli_posix_pid(sl_env *env)
     return getpid();
 }
 
+uint64_t sli_posix_thread(sl_env *env)
+{
+    static _Thread_local char here; // its address is the thread's name
+    (void)env;
+    return (uint64_t)(uintptr_t)&here;
+}
+
+/// State of the process, not of the library: whoever asks has an env of its own.
+static _Atomic(const void *) claimed_by;
+
+bool sli_posix_claim(sl_env *env, const void *owner)
+{
+    const void *none = NULL;
+    (void)env;
+    return atomic_compare_exchange_strong(&claimed_by, &none, owner) || none == owner;
+}
+
+void sli_posix_unclaim(sl_env *env, const void *owner)
+{
+    const void *expected = owner;
+    (void)env;
+    (void)atomic_compare_exchange_strong(&claimed_by, &expected, NULL);
+}
+
 static int write_whole(int fd, const char *at, size_t size)
 {
     while (size > 0) {

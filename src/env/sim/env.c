@@ -83,6 +83,26 @@ static int64_t sim_pid(sl_env *env)
     return env_of(env)->pid;
 }
 
+static uint64_t sim_thread_number(sl_env *env)
+{
+    return (uint64_t)(uintptr_t)env_of(env)->running; // compared, never shown
+}
+
+static bool sim_claim(sl_env *env, const void *owner)
+{
+    sim_env *self = env_of(env);
+    if (self->claimed_by == NULL) {
+        self->claimed_by = owner;
+    }
+    return self->claimed_by == owner;
+}
+
+static void sim_unclaim(sl_env *env, const void *owner)
+{
+    sim_env *self = env_of(env);
+    self->claimed_by = self->claimed_by == owner ? NULL : self->claimed_by;
+}
+
 static sl_code sim_print(sl_env *env, int fd, const void *data, size_t size, sl_error *err)
 {
     sim_call call;
@@ -207,6 +227,9 @@ static const sli_env_ops sim_ops = {
     .cpus = sim_cpus,
     .memory_bytes = sim_memory_bytes,
     .pid = sim_pid,
+    .thread = sim_thread_number,
+    .claim = sim_claim,
+    .unclaim = sim_unclaim,
     .print = sim_print,
     .is_terminal = sim_is_terminal,
     .variable = sim_variable,

@@ -236,6 +236,7 @@ struct sim_env {
     sim_thread *threads; ///< main first, then strands in order of making
     sim_socket *sockets;
     sli_process *process; ///< NULL: an ordinary one
+    const void *claimed_by;
 };
 
 struct sli_process {
