@@ -6,6 +6,7 @@
 #pragma once
 
 #include "sluice/graph.h"
+#include "sluice/listener.h"
 
 SL_BEGIN_DECLS
 
@@ -27,20 +28,46 @@ SL_API SL_MUST_USE sl_code sl_context_new(sl_context **out, const char *name, sl
                                           const char *const *settings, sl_error *err);
 /// Recovers from the checkpoint directory when it has one, and starts. Fails: SL_E_STATE when
 /// started or stopped before; SL_E_INVALID without an output operation; SL_E_BUSY,
-/// SL_E_INCOMPATIBLE, SL_E_CORRUPT for the checkpoint.
+/// SL_E_INCOMPATIBLE, SL_E_CORRUPT for the checkpoint. With compat=spark a second start is a
+/// warning, a second active context in the process SL_E_STATE, and keyed state without a checkpoint
+/// directory SL_E_CONFIG.
 SL_API SL_MUST_USE sl_code sl_context_start(sl_context *context, sl_error *err);
-/// Waits until the job has ended or `timeout_us` passed (< 0: for ever). Fails: the job's first
-/// error; SL_E_TIMEOUT.
+/// Waits until the job has ended or `timeout_us` passed (< 0: for ever). Thread: any, one at a
+/// time. Fails: the job's first error; SL_E_TIMEOUT; SL_E_STATE when it was never started.
 SL_API SL_MUST_USE sl_code sl_context_await(sl_context *context, int64_t timeout_us, sl_error *err);
-/// Ends the job: gracefully (receivers stop, everything received is processed and committed) or
-/// now: the running epoch's tasks end between two batches, the epochs before it are committed, and
-/// with a checkpoint the next start runs that epoch again. Thread: any, except inside a user
-/// function. Returns at once; wait with sl_context_await. Again: nothing happens.
-SL_API void sl_context_stop(sl_context *context, bool gracefully);
+/// Ends the job, gracefully or now. Gracefully: receivers stop, everything received is processed and
+/// committed, for `stop.timeout` at most; what is left then waits in the checkpoint for the next
+/// start, or, without one, is lost and SL_E_TIMEOUT is the job's error. Now: the running epoch's
+/// tasks end between two batches, the epochs before it are committed, and with a checkpoint the next
+/// start runs that epoch again. Returns at once; wait with sl_context_await. Again: nothing happens,
+/// but the second stop may be the one without grace. Thread: any, also inside a user function.
+/// Fails: SL_E_STATE inside a listener.
+SL_API SL_MUST_USE sl_code sl_context_stop(sl_context *context, bool gracefully, sl_error *err);
 SL_API sl_context_state sl_context_state_of(const sl_context *context);
 /// Stops without grace when needed, and frees. Accepts NULL.
 SL_API void sl_context_free(SL_TAKES sl_context *context);
 SL_API sl_graph *sl_context_graph(sl_context *context);
+
+// ---- listeners: listener.h
+
+/// Adds a listener behind those that are there, at most 64; the table and what `ctx` points to must
+/// outlive the context or be removed first. Before the start or while the job runs: it then hears
+/// of the next epoch first. Thread: any. Fails: SL_E_INVALID, SL_E_EXISTS for the same table and
+/// ctx.
+SL_API SL_MUST_USE sl_code sl_context_add_listener(sl_context *context, const sl_listener *listener,
+                                                   void *ctx, sl_error *err);
+/// After the return no call of it comes any more; from inside that listener: after the call that is
+/// running. Thread: any. Blocks: until a running call of it has returned. Fails: SL_E_NOT_FOUND.
+SL_API SL_MUST_USE sl_code sl_context_remove_listener(sl_context *context,
+                                                      const sl_listener *listener, void *ctx,
+                                                      sl_error *err);
+/// Spark's StatsReportListener: after every epoch two lines with how the total delay and the
+/// processing time of the last `n_batches` (Spark: 10) are spread, from 0% to 100%. `line` gets
+/// them without an end of line, on the listener thread; NULL: the log, at level info. Fails:
+/// SL_E_INVALID for less than 1 or more than 100,000.
+SL_API SL_MUST_USE sl_code sl_context_report_stats(sl_context *context, int32_t n_batches,
+                                                   void (*line)(void *ctx, const char *line),
+                                                   void *ctx, sl_error *err);
 
 // ---- driving it from one's own event loop, instead of sl_context_start
 

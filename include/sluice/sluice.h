@@ -9,6 +9,7 @@
 #include "sluice/error.h"
 #include "sluice/fn.h"
 #include "sluice/graph.h"
+#include "sluice/listener.h"
 #include "sluice/rdd.h"
 #include "sluice/receiver.h"
 #include "sluice/test.h"

@@ -12,6 +12,7 @@ struct sl_context {
     sli_host host;
     sl_graph *graph;
     sli_engine *engine;
+    sli_bus *bus; ///< the program's listeners
     char *name;
     sli_mutex mutex; ///< state, error, ended
     sl_context_state state;
@@ -80,6 +81,7 @@ static sl_code context_init(sl_context *context, sl_env *env, const char *name, 
 {
     sli_mutex_init(&context->mutex, SLI_RANK_CONTEXT);
     SL_TRY(sli_host_init(&context->host, env, err));
+    SL_TRY(sli_bus_new(&context->bus, context->host.env, err));
     context->name = sl_strdup(SLI_TAG_API, name);
     context->ended = sli_signal_new(context->host.env);
     if (context->name == NULL || context->ended == NULL) {
@@ -173,6 +175,8 @@ static sl_code open_engine(sl_context *context, bool io_on_driver, sl_error *err
     sli_host *host = &context->host;
     SL_TRY(sli_graph_seal(context->graph, err));
     SL_TRY(sli_host_open(host, err));
+    sli_bus_open(context->bus, host->log, host->metrics,
+                 sl_conf_int64(host->conf, "listener.queue"));
     host->runtime.attached = sli_graph_attached;
     host->runtime.attached_ctx = context->graph;
     host->runtime.aggregations = sli_graph_aggregations(context->graph);
@@ -189,6 +193,7 @@ static sl_code open_engine(sl_context *context, bool io_on_driver, sl_error *err
         .stop_io_ctx = context,
         .progress = context->progress,
         .progress_ctx = context->progress_ctx,
+        .bus = context->bus,
     };
     sli_engine *engine = NULL;
     SL_TRY(sli_engine_open(&engine, &env, err));
@@ -306,7 +311,7 @@ sl_code sl_context_await(sl_context *context, int64_t timeout_us, sl_error *err)
     return failed ? context->error.code : SL_OK;
 }
 
-void sl_context_stop(sl_context *context, bool gracefully)
+static void stop(sl_context *context, bool gracefully)
 {
     sli_mutex_lock(&context->mutex);
     sl_context_state state = context->state;
@@ -333,10 +338,24 @@ sl_code sl_context_accumulated(sl_context *context, const char *name, sl_accumul
                : sli_engine_accumulated(engine, name, out, err);
 }
 
+sl_code sl_context_stop(sl_context *context, bool gracefully, sl_error *err)
+{
+    if (sli_bus_is_inside(context->bus)) {
+        return sl_error_set(err, SL_E_STATE,
+                            "a context can't be stopped inside a listener of it: set a flag that "
+                            "another thread looks at");
+    }
+    stop(context, gracefully);
+    return SL_OK;
+}
+
 // ---------------------------------------------------------------- stepped
 
 sl_code sl_context_start_stepped(sl_context *context, sl_error *err)
 {
+    if (only_warns(context)) {
+        return SL_OK;
+    }
     SL_TRY(start_engine(context, true, err));
     context->due_us = 0;
     return SL_OK;
@@ -390,6 +409,23 @@ sl_code sl_queue_push_bytes(sl_context *context, const char *queue, sl_loan loan
     return sli_graph_push_bytes(context->graph, queue, loan, n_partitions, err);
 }
 
+sl_code sl_context_add_listener(sl_context *context, const sl_listener *listener, void *ctx,
+                                sl_error *err)
+{
+    return sli_bus_add(context->bus, listener, ctx, NULL, err);
+}
+
+sl_code sl_context_remove_listener(sl_context *context, const sl_listener *listener, void *ctx,
+                                   sl_error *err)
+{
+    return sli_bus_remove(context->bus, listener, ctx, err);
+}
+
+sli_bus *sli_context_bus(sl_context *context)
+{
+    return context->bus;
+}
+
 sl_graph *sl_context_graph(sl_context *context)
 {
     return context->graph;
@@ -418,11 +454,15 @@ void sl_context_free(sl_context *context)
         return;
     }
     if (context->driver != NULL) {
-        sl_context_stop(context, false);
+        stop(context, false);
         sli_strand_free(context->driver); // ends when the engine has
     }
     stop_io(context);
     sli_engine_close(context->engine);
+    sli_bus_free(context->bus);
+    if (context->host.env != NULL) {
+        sli_env_unclaim(context->host.env, context);
+    }
     if (context->graph != NULL) {
         sli_graph_free(context->graph);
     }

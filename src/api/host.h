@@ -59,3 +59,4 @@ void sli_context_on_progress(sl_context *context,
 int64_t sli_context_steps(const sl_context *context);
 sli_engine *sli_context_engine(sl_context *context);
 sli_host *sli_context_host(sl_context *context);
+sli_bus *sli_context_bus(sl_context *context);

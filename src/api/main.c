@@ -243,11 +243,13 @@ typedef struct running {
     reporter reporter;
 } running;
 
+/// The thread of signals is no listener's, so the stop is never refused.
 static void on_signal(void *ctx, int32_t count)
 {
     running *r = ctx;
+    bool gracefully = sl_conf_bool(sli_context_host(r->context)->conf, "stop.gracefully");
     sli_service_stopping(&r->reporter.service);
-    sl_context_stop(r->context, count == 1);
+    (void)!sl_context_stop(r->context, gracefully && count == 1, NULL);
 }
 
 static sl_code run(command *cmd, sl_env *env, const char *name, sl_build_fn build, sl_error *err)

@@ -63,6 +63,18 @@ const sl_option sli_host_options[] = {
      .text = "File for a timeline of epochs, stages, tasks, commits and snapshots, as "
              "chrome://tracing and Perfetto open it; replaced at the start, at most 256 MiB. "
              "SLUICE_TRACE is the same setting from the environment."},
+    {.name = "stop.gracefully",
+     .type = SL_OPT_BOOL,
+     .fallback = "true",
+     .text = "sluice run and sl_main: the first SIGTERM, Ctrl-C or SIGHUP stops gracefully; false: "
+             "after the running epoch. The second always does the latter."},
+    {.name = "listener.queue",
+     .type = SL_OPT_INT,
+     .fallback = "10000",
+     .low = "1",
+     .high = "60000",
+     .text = "Events that may wait for the program's listeners; further ones are dropped and "
+             "counted."},
     {.name = "log",
      .type = SL_OPT_TEXT,
      .text = "Log levels, as in SLUICE_LOG: \"info\" or \"sched=debug,ckpt=trace\"."},
@@ -100,6 +112,7 @@ static const spark_key spark_keys[] = {
     {"spark.local.dir", "spill_dir", NULL, NULL},
     {"spark.task.maxFailures", "task.max_failures", NULL, NULL},
     {"spark.stage.maxConsecutiveAttempts", "stage.max_attempts", NULL, NULL},
+    {"spark.scheduler.listenerbus.eventqueue.capacity", "listener.queue", NULL, NULL},
     {"spark.streaming.blockInterval", "block.interval", NULL, "ms"},
     {"spark.streaming.receiver.maxRate", "receiver.max_rate", NULL, NULL},
     {"spark.streaming.backpressure.enabled", "backpressure", NULL, NULL},

@@ -20,6 +20,7 @@ typedef enum sli_rank {
     SLI_RANK_SINK = 60,        ///< a sink's attempts
     SLI_RANK_CKPT = 65,        ///< a write-ahead log's list of segments
     SLI_RANK_ACCUMULATOR = 67, ///< what readers see of accumulators
+    SLI_RANK_LISTENERS = 68,   ///< the program's listeners, and how many events wait for them
     SLI_RANK_METRICS = 70,
     SLI_RANK_ENV = 80, ///< a strand's or loop's queue
     SLI_RANK_LOG = 90,

@@ -2,6 +2,7 @@
 ///
 /// A bounded ring between them: a worker never waits for a listener. When nobody drains, the oldest
 /// events go and are counted; results never depend on an event.
+#include "base/hash.h"
 #include "metrics/metrics_int.h"
 
 enum { FIRST_CAPACITY = 64, CHUNK = 32 };
@@ -29,6 +30,23 @@ sl_code sli_metrics_listen(sli_metrics *m, sli_event_fn fn, void *ctx, sl_error 
     return sli_metrics_listen_some(m, SLI_EV_ALL, fn, ctx, err);
 }
 
+void sli_metrics_unlisten(sli_metrics *m, sli_event_fn fn, const void *ctx)
+{
+    int32_t kept = 0;
+    uint32_t wanted = 0;
+    sli_mutex_lock(m->mutex);
+    for (int32_t i = 0; i < m->n_listeners; i++) {
+        sli_listener listener = m->listeners[i];
+        if (listener.fn != fn || listener.ctx != ctx) {
+            m->listeners[kept++] = listener;
+            wanted |= listener.kinds;
+        }
+    }
+    m->n_listeners = kept;
+    atomic_store_explicit(&m->wanted, wanted, memory_order_relaxed);
+    sli_mutex_unlock(m->mutex);
+}
+
 bool sli_metrics_wants(const sli_metrics *m, uint32_t kinds)
 {
     return (atomic_load_explicit(&m->wanted, memory_order_relaxed) & kinds) != 0;
@@ -37,6 +55,11 @@ bool sli_metrics_wants(const sli_metrics *m, uint32_t kinds)
 int64_t sli_metrics_time_us(const sli_metrics *m, uint32_t kinds)
 {
     return sli_metrics_wants(m, kinds) ? sli_env_mono_us(m->env) : 0;
+}
+
+uint32_t sli_event_source(const char *uid)
+{
+    return (uint32_t)sli_hash64(uid, strlen(uid));
 }
 
 void sli_event_text(sli_event *event, const char *text)

@@ -5,6 +5,7 @@
 /// lines, Prometheus text, traces, later the UI.
 #pragma once
 
+#include "base/str.h"
 #include "env/env.h"
 
 typedef struct sli_metrics sli_metrics;
@@ -82,8 +83,12 @@ typedef struct sli_event {
     int32_t stage, partition, attempt, worker;
     int64_t rows, bytes, duration_us, delay_us;
     sl_code code;
-    char text[96]; ///< uid, source or first words of the error
+    uint32_t source; ///< receivers: sli_event_source of its uid
+    char text[96];   ///< uid, source or first words of the error
 } sli_event;
+
+/// Tells the sources of a job apart in events: the low half of the hash of the uid.
+uint32_t sli_event_source(const char *uid);
 
 /// Takes the whole characters at the front of `text` that there is room for.
 void sli_event_text(sli_event *event, const char *text);
@@ -96,6 +101,9 @@ sl_code sli_metrics_listen(sli_metrics *metrics, sli_event_fn fn, void *ctx, sl_
 /// this listener nothing.
 sl_code sli_metrics_listen_some(sli_metrics *metrics, uint32_t kinds, sli_event_fn fn, void *ctx,
                                 sl_error *err);
+/// Ends what one of the two began: no call of `fn` with `ctx` comes any more. Nothing happens when
+/// there is none. Thread: driver.
+void sli_metrics_unlisten(sli_metrics *metrics, sli_event_fn fn, const void *ctx);
 #define SLI_EV_BIT(kind) (1U << (kind))
 #define SLI_EV_ALL UINT32_MAX
 #define SLI_EV_TASKS (SLI_EV_BIT(SLI_EV_TASK_STARTED) | SLI_EV_BIT(SLI_EV_TASK_COMPLETED))

@@ -288,7 +288,8 @@ void sli_source_event(sli_source_common *common, sli_event_kind kind, const sl_e
                        .worker = -1,
                        .rows = -1,
                        .bytes = -1,
-                       .code = error == NULL ? SL_OK : error->code};
+                       .code = error == NULL ? SL_OK : error->code,
+                       .source = sli_event_source(common->env.uid == NULL ? "" : common->env.uid)};
     const char *text = error == NULL ? common->env.uid : error->text;
     sli_event_text(&event, text == NULL ? "" : text);
     sli_metrics_emit(common->env.metrics, &event);

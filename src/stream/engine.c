@@ -3,7 +3,7 @@
 // The engine never sleeps by itself: sli_engine_step does what is due and says when it wants to be
 // called next; sli_engine_wait waits for that time or an event. So the same engine runs on a thread
 // of its own, inside a foreign event loop, and in simulation.
-#include "stream/engine_int.h"
+#include "stream/listen.h"
 
 const sl_option sli_engine_options[] = {
     {.name = "interval",
@@ -273,10 +273,13 @@ static sl_code open_all(sli_engine *engine, sl_error *err)
     SL_TRY(sli_engine_begin(engine, err));
     SL_TRY(open_inputs(engine, err));
     SL_TRY(open_strands(engine, err));
+    engine->clock.offset_us = sli_env_wall_us(engine->world) - sli_env_mono_us(engine->world);
+    SL_TRY(sli_listen_open(engine, err));
     SL_TRY(sli_engine_recover(engine, err));
     sli_clock_init(&engine->clock, engine->world, engine->clock.interval_us, engine->last_time_us,
                    sl_conf_bool(engine->env.conf, "catch_up"));
     engine->max_epochs = engine->max_epochs == 0 ? INT64_MAX : engine->epoch + engine->max_epochs;
+    sli_listen_started(engine);
     return sli_ingest_start(engine->ingest, err);
 }
 
@@ -471,9 +474,11 @@ static sl_code end(sli_engine *engine, sl_error *err)
 static sl_code step(sli_engine *engine, sl_error *err)
 {
     bool moved = false;
+    sli_listen_step(engine);
     SL_TRY(sli_compaction_step(engine, err));
     SL_TRY(sli_groups_step(engine, &moved, err));
     engine->now_us = sli_env_mono_us(engine->world);
+    SL_TRY(cut_short(engine, err));
     SL_TRY(run_epochs(engine, err));
     bool last = atomic_load_explicit(&engine->stopping, memory_order_relaxed) == 2;
     if (group_is_due(engine) || (last && engine->n_pending < engine->max_pending)) {
@@ -684,6 +689,7 @@ void sli_engine_close(sli_engine *engine)
     close_nodes(engine);
     close_variables(engine);
     sli_ingest_free(engine->ingest);
+    sli_listen_close(engine);
     sli_state_close(engine);
     sli_deltas_forget(engine, INT64_MAX);
     sl_free(engine->deltas);

@@ -8,7 +8,7 @@
 ///
 /// Files: engine.c open, step, wait, close · recover.c the order of recovery · epoch.c one epoch ·
 /// output.c outputs and outboxes · group.c seal and commit · snapshot.c compaction · progress.c
-/// what is told about it.
+/// what is told about it · listen.c what the program's listeners are told.
 #pragma once
 
 #include <stdatomic.h>
@@ -88,6 +88,7 @@ typedef struct sli_delta_ref {
 } sli_delta_ref;
 
 typedef struct sli_compaction sli_compaction;
+typedef struct sli_listen sli_listen;
 
 /// Rows of sli_engine_metrics.
 enum {
@@ -169,6 +170,7 @@ struct sli_engine {
     int64_t rows_total;
     int64_t rows_read; ///< by the running epoch's outputs: the most of any of them
     sli_metric *series[SLI_N_ENGINE_METRICS];
+    sli_listen *listen; ///< listen.c's, in the job arena
 };
 
 // store.c
@@ -267,6 +269,8 @@ void sli_progress_counted(sli_engine *engine);
 typedef struct sli_timing {
     int64_t begun_us, planned_us, done_us, late_us;
 } sli_timing;
+/// What the input gives to the running epoch; texts lie in the epoch's arena.
+void sli_progress_describe(sli_engine *engine, sli_input *input, sli_progress_source *out);
 void sli_progress_tell(sli_engine *engine, const sli_group *group, int64_t rows_in,
                        int64_t rows_out, const sli_timing *at, const sl_error *error);
 /// The failed epoch that ends the job: metrics and events only; its error is told by the job's end.

@@ -2,7 +2,7 @@
 //
 // Without a checkpoint a failed epoch is dropped and the job goes on (Spark's behaviour); with one
 // the job stops before the next epoch has effects, and the next life runs the same input again.
-#include "stream/engine_int.h"
+#include "stream/listen.h"
 
 static sl_bytes range_of(void *ctx, const sl_stream *node, int32_t *n_splits)
 {
@@ -325,11 +325,18 @@ static sl_code drop_epoch(sli_engine *engine, sli_group *group, int64_t time_us,
     return SL_OK;
 }
 
-static void tell(sli_engine *engine, const sli_group *group, sli_timing *at, int64_t rows_in,
+/// An epoch on record is not late: it was due in an earlier life.
+static sli_timing timing_of(const sli_engine *engine, int64_t time_us, bool recorded)
+{
+    sli_timing at = {.begun_us = engine->now_us};
+    int64_t due_us = time_us - engine->clock.offset_us;
+    at.late_us = !recorded && at.begun_us > due_us ? at.begun_us - due_us : 0;
+    return at;
+}
+
+static void tell(sli_engine *engine, const sli_group *group, const sli_timing *at, int64_t rows_in,
                  int64_t rows_out, const sl_error *error)
 {
-    int64_t due_us = engine->last_time_us - engine->clock.offset_us;
-    at->late_us = at->begun_us > due_us ? at->begun_us - due_us : 0;
     for (int32_t i = 0; i < engine->n_inputs; i++) {
         sli_ingest_epoch_done(engine->ingest, engine->inputs[i].source, at->done_us,
                               engine->inputs[i].rows < 0 ? rows_in : engine->inputs[i].rows,
@@ -349,13 +356,15 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
     sl_error failure;
     sli_error_clear(&failure);
     engine->rows_read = 0;
-    sli_timing at = {.begun_us = engine->now_us};
+    sli_timing at = timing_of(engine, time_us, recorded != NULL);
+    sli_listen_begin(engine, time_us, &at);
     if (recorded == NULL) {
         sli_clock_tick(&engine->clock);
     }
     sl_code rc = plan_epoch(engine, group, recorded, time_us, &failure);
     at.planned_us = sli_env_mono_us(engine->world);
     if (rc == SL_OK) {
+        sli_listen_planned(engine, &at);
         sli_env_phase(engine->world, "stage");
         rc = run_outputs(engine, group, time_us, &rows_out, &failure);
     }
@@ -374,6 +383,7 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
             sli_accs_drop(engine->accs);
         }
         sli_outputs_forget(engine, group, number);
+        sli_listen_end(engine, 0, &at, &failure);
         rc = drop_epoch(engine, group, time_us, rc, &failure);
         if (rc == SL_OK) {
             tell(engine, group, &at, 0, 0, &failure);
@@ -386,6 +396,7 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
     } else {
         int64_t rows_in = rows_offered(engine);
         rows_in = rows_in < 0 ? engine->rows_read : rows_in;
+        sli_listen_end(engine, rows_in, &at, NULL);
         count_epoch(engine, group, time_us, rows_in, rows_out);
         tell(engine, group, &at, rows_in, rows_out, NULL);
     }

@@ -146,7 +146,7 @@ void sli_progress_group(const sli_group *group, sli_event_kind kind, int64_t beg
 
 // ---------------------------------------------------------------- progress
 
-static void describe_source(sli_engine *engine, sli_input *input, sli_progress_source *out)
+void sli_progress_describe(sli_engine *engine, sli_input *input, sli_progress_source *out)
 {
     sli_str start = {.tag = SLI_TAG_STREAM}, end = {.tag = SLI_TAG_STREAM};
     const sli_source_ops *ops = input->source->ops;
@@ -183,7 +183,7 @@ static void tell_listener(sli_engine *engine, sli_progress *progress)
         return; // progress is information; an epoch does not fail for it
     }
     for (int32_t i = 0; i < engine->n_inputs; i++) {
-        describe_source(engine, &engine->inputs[i], &sources[i]);
+        sli_progress_describe(engine, &engine->inputs[i], &sources[i]);
     }
     for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
         const sli_output *output = &engine->graph->outputs[i];

@@ -8,6 +8,7 @@
 #include "ingest/ingest.h"
 #include "rdd/accumulator.h"
 #include "rdd/bvar.h"
+#include "metrics/bus.h"
 #include "sched/sched.h"
 #include "sink/sink.h"
 #include "sluice/graph.h"
@@ -63,6 +64,7 @@ typedef struct sli_engine_env {
     /// One JSON line an epoch, when not NULL. Thread: driver.
     void (*progress)(void *ctx, const sli_progress *progress);
     void *progress_ctx;
+    sli_bus *bus; ///< the program's listeners; may be NULL
 } sli_engine_env;
 
 /// Opens sources and sinks, the state store and the checkpoint, and recovers, in the protocol's

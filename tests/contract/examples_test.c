@@ -269,6 +269,20 @@ SL_TEST(foreign_loop_counts_what_its_program_feeds, "")
     assert_string_equal(slt_err(&p), "");
 }
 
+SL_TEST(watch_stops_its_job_when_its_listener_has_heard_enough, "")
+{
+    slt_program p;
+    const char *const argv[] = {slt_built("examples/watch"), NULL};
+    assert_int_equal(slt_run(&p, slt_temp_dir(), argv), 0);
+    const char *shown = slt_out(&p), *at = strstr(shown, " rows in ");
+    assert_non_null(at);
+    while (at > shown && at[-1] != '\n') {
+        at--;
+    }
+    assert_true(strtol(at, NULL, 10) >= 2000);
+    assert_string_equal(slt_err(&p), "");
+}
+
 // ---------------------------------------------------------------- the same, in a simulated world
 
 static sl_code add(const sl_args *args, const sl_update_call *call, sl_error *err)

@@ -49,6 +49,9 @@ sl_code slt_life_start_with(slt_life *l, const sli_fault *fault)
     assert_int_equal(sli_world_boot(l->world, fault, &l->env, NULL), SL_OK);
     l->rc = sli_context_new_in(&l->context, l->env, "bad", l->build, prepare, l->world, l->settings,
                                &l->error);
+    if (l->rc == SL_OK && l->made != NULL) {
+        l->made(l->context, l->made_ctx);
+    }
     if (l->rc == SL_OK) {
         l->rc = sl_context_start_stepped(l->context, &l->error);
     }
@@ -79,7 +82,7 @@ sl_code slt_life_run(slt_life *l, int64_t epochs)
 sl_code slt_life_stop(slt_life *l)
 {
     if (l->rc == SL_OK) {
-        sl_context_stop(l->context, true);
+        assert_int_equal(sl_context_stop(l->context, true, NULL), SL_OK);
         (void)slt_life_run(l, INT32_MAX);
     }
     l->rc = l->rc == SL_E_END ? SL_OK : l->rc;

@@ -12,6 +12,8 @@ typedef struct slt_life {
     sl_env *env;
     sl_context *context;
     sl_build_fn build;
+    void (*made)(sl_context *context, void *ctx); ///< called before each start; may be NULL
+    void *made_ctx;
     const char *settings[24];
     sl_code rc; ///< of the last call
     sl_error error;

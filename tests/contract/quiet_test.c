@@ -199,7 +199,7 @@ SL_TEST(a_driver_that_sleeps_for_an_hour_hears_the_stop, "")
         const char *settings[] = {"interval", "1h", "progress", "none", NULL};
         assert_int_equal(sl_context_new(&context, "sleeper", count_queue, settings, &err), SL_OK);
         assert_int_equal(sl_context_start(context, &err), SL_OK);
-        sl_context_stop(context, i % 2 == 0);
+        assert_int_equal(sl_context_stop(context, i % 2 == 0, NULL), SL_OK);
         assert_int_equal(sl_context_await(context, 60000000, &err), SL_OK);
         sl_context_free(context);
     }

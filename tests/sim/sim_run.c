@@ -108,7 +108,7 @@ static sl_code turn(slt_sim *sim, sl_context *context, int64_t end_us, bool *sto
     int64_t now = sli_world_mono_us(sim->world), due = sl_context_due_us(context);
     if (now >= end_us && !*stopped) {
         *stopped = true;
-        sl_context_stop(context, true);
+        (void)!sl_context_stop(context, true, NULL); // refused inside listeners only
         return SL_OK;
     }
     int64_t until = due == SLI_FOREVER ? SLI_FOREVER : now + due;
