@@ -139,11 +139,40 @@ static void mark_ended(sl_context *context, sl_code rc, const sl_error *error)
         context->error = *error;
     }
     sli_mutex_unlock(&context->mutex);
+    sli_env_unclaim(context->host.env, context);
     sli_signal_set(context->ended);
+}
+
+static bool is_spark(const sl_context *context)
+{
+    return sl_conf_choice(context->host.conf, "compat") == 1;
+}
+
+/// Spark's rule, for who asks for Spark's behaviour: one active context a process.
+static sl_code claim_process(sl_context *context, sl_error *err)
+{
+    if (!is_spark(context) || sli_env_claim(context->host.env, context)) {
+        return SL_OK;
+    }
+    return sl_error_set(err, SL_E_STATE,
+                        "another context is active in this process: with compat=spark there is "
+                        "one at a time");
+}
+
+/// Spark warns of a second start and goes on.
+static bool only_warns(sl_context *context)
+{
+    if (!is_spark(context) || state_of(context) != SL_ACTIVE) {
+        return false;
+    }
+    SLI_LOG(context->host.log, SLI_WARN, "api", "context '%s' has already been started",
+            context->name);
+    return true;
 }
 
 static sl_code begin(sl_context *context, sl_error *err)
 {
+    SL_TRY(claim_process(context, err));
     sli_mutex_lock(&context->mutex);
     sl_context_state state = context->state;
     if (state == SL_INITIALIZED) {
@@ -151,6 +180,9 @@ static sl_code begin(sl_context *context, sl_error *err)
     }
     sli_mutex_unlock(&context->mutex);
     if (state != SL_INITIALIZED) {
+        if (state == SL_STOPPED) {
+            sli_env_unclaim(context->host.env, context);
+        }
         return sl_error_set(err, SL_E_STATE, "context '%s' %s: make a new one", context->name,
                             state == SL_ACTIVE ? "is running already"
                                                : "was stopped and can't be started again");
@@ -278,6 +310,9 @@ int64_t sli_context_steps(const sl_context *context)
 
 sl_code sl_context_start(sl_context *context, sl_error *err)
 {
+    if (only_warns(context)) {
+        return SL_OK;
+    }
     SL_TRY(start_engine(context, false, err));
     sl_env *env = context->host.env;
     context->io = sli_strand_new(env, "sl-io");
@@ -297,6 +332,9 @@ sl_code sl_context_start(sl_context *context, sl_error *err)
 
 sl_code sl_context_await(sl_context *context, int64_t timeout_us, sl_error *err)
 {
+    if (state_of(context) == SL_INITIALIZED) {
+        return sl_error_set(err, SL_E_STATE, "context '%s' has not been started", context->name);
+    }
     int64_t deadline =
         timeout_us < 0 ? SLI_FOREVER : sli_env_mono_us(context->host.env) + timeout_us;
     while (state_of(context) == SL_ACTIVE) {

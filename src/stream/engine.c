@@ -28,6 +28,16 @@ const sl_option sli_engine_options[] = {
      .fallback = "0",
      .low = "0",
      .text = "End the job after so many epochs of this run; 0: never."},
+    {.name = "stop.timeout",
+     .type = SL_OPT_DURATION,
+     .fallback = "0ms",
+     .low = "0ms",
+     .high = "365d",
+     .text =
+         "How long a graceful stop may take before it is cut short after the running epoch: what "
+         "was received and not processed then waits for the next start in the checkpoint, and "
+         "without one is lost, which is the job's error. 0ms: ten intervals, but at least 10s "
+         "(with compat=spark ten intervals)."},
     {.name = "catch_up",
      .type = SL_OPT_BOOL,
      .fallback = "false",
@@ -214,6 +224,16 @@ static sl_code open_strands(sli_engine *engine, sl_error *err)
                : SL_OK;
 }
 
+/// Spark's ten intervals are next to nothing when an interval is some milliseconds.
+static int64_t stop_timeout_of(const sli_engine *engine)
+{
+    enum { LEAST_US = 10000000 };
+    int64_t given = sl_conf_int64(engine->env.conf, "stop.timeout");
+    int64_t intervals = 10 * engine->clock.interval_us;
+    bool is_long = intervals > LEAST_US || engine->env.runtime->compat_spark;
+    return given > 0 ? given : is_long ? intervals : LEAST_US;
+}
+
 static void read_options(sli_engine *engine)
 {
     const sl_conf *conf = engine->env.conf;
@@ -225,6 +245,7 @@ static void read_options(sli_engine *engine)
     engine->snapshot_every_bytes = sl_conf_int64(conf, "snapshot.bytes");
     engine->snapshot_every_groups = sl_conf_int64(conf, "snapshot.groups");
     engine->options_hash = sl_conf_result_hash(conf);
+    engine->stop_timeout_us = stop_timeout_of(engine);
 }
 
 /// The job's seed comes from its id, so that it is the same in every life and differs between jobs.
@@ -376,17 +397,61 @@ static sl_code run_epoch(sli_engine *engine, sl_error *err)
     return rc;
 }
 
+/// Receivers end, and what they took can be offered, or waits in the write-ahead log.
+static sl_code end_receiving(sli_engine *engine, sl_error *err)
+{
+    if (engine->received_all) {
+        return SL_OK;
+    }
+    if (engine->env.stop_io != NULL) {
+        engine->env.stop_io(engine->env.stop_io_ctx);
+    }
+    SL_TRY(sli_ingest_stop(engine->ingest, err));
+    engine->received_all = true;
+    return SL_OK;
+}
+
+/// Nothing is lost with a checkpoint; without one the job can't end well.
+static void tell_cut_short(sli_engine *engine)
+{
+    long long ms = (long long)(engine->stop_timeout_us / 1000);
+    if (engine->ckpt != NULL) {
+        SLI_LOG(engine->log, SLI_WARN, "stream",
+                "the graceful stop has taken %lld ms (stop.timeout) and is cut short: what was "
+                "received and not processed waits in the checkpoint for the next start",
+                ms);
+        return;
+    }
+    if (engine->kept_error.code == SL_OK) {
+        (void)sl_error_set(&engine->kept_error, SL_E_TIMEOUT,
+                           "the graceful stop has taken %lld ms (stop.timeout) and was cut short: "
+                           "what was received and not processed is lost; with a checkpoint "
+                           "directory it would have waited for the next start",
+                           ms);
+    }
+}
+
+/// A graceful stop whose time is over: no further epoch, no further try of a sink.
+static sl_code cut_short(sli_engine *engine, sl_error *err)
+{
+    int64_t by_us = atomic_load_explicit(&engine->stop_by_us, memory_order_relaxed);
+    if (by_us == 0 || engine->now_us < by_us || engine->was_cut_short) {
+        return SL_OK;
+    }
+    engine->was_cut_short = true;
+    if (atomic_load_explicit(&engine->stopping, memory_order_acquire) == 1) {
+        SL_TRY(end_receiving(engine, err));
+        tell_cut_short(engine);
+    }
+    sli_engine_stop(engine, false);
+    return SL_OK;
+}
+
 /// The last epochs of a graceful stop: until no input has anything more. `*done` when that is so.
 static sl_code run_out(sli_engine *engine, bool *done, sl_error *err)
 {
     *done = false;
-    if (!engine->received_all) {
-        if (engine->env.stop_io != NULL) {
-            engine->env.stop_io(engine->env.stop_io_ctx);
-        }
-        SL_TRY(sli_ingest_stop(engine->ingest, err));
-        engine->received_all = true;
-    }
+    SL_TRY(end_receiving(engine, err));
     if (engine->epoch >= engine->max_epochs) {
         *done = true;
         return SL_OK;
@@ -491,8 +556,10 @@ static int64_t due(const sli_engine *engine)
 {
     int64_t at = SLI_FOREVER;
     if (atomic_load_explicit(&engine->stopping, memory_order_relaxed) != 0) {
-        // Waits for strands only, unless it can go on at once.
-        return engine->n_pending < engine->max_pending && engine->pending == NULL ? 0 : SLI_FOREVER;
+        // Waits for strands only, unless it can go on at once, or until the stop is cut short.
+        int64_t by_us = atomic_load_explicit(&engine->stop_by_us, memory_order_relaxed);
+        bool goes_on = engine->n_pending < engine->max_pending && engine->pending == NULL;
+        return goes_on ? 0 : by_us == 0 || engine->was_cut_short ? SLI_FOREVER : by_us;
     }
     if (engine->n_pending < engine->max_pending && engine->epoch < engine->max_epochs) {
         at = sli_clock_due_us(&engine->clock);
@@ -588,6 +655,10 @@ void sli_engine_wake(sli_engine *engine)
 void sli_engine_stop(sli_engine *engine, bool gracefully)
 {
     int32_t wanted = gracefully ? 1 : 2, now = atomic_load(&engine->stopping);
+    if (gracefully) {
+        int64_t none = 0, by_us = sli_env_mono_us(engine->world) + engine->stop_timeout_us;
+        atomic_compare_exchange_strong(&engine->stop_by_us, &none, by_us); // the first one counts
+    }
     while (now < wanted && !atomic_compare_exchange_weak(&engine->stopping, &now, wanted)) {
     }
     if (!gracefully) {

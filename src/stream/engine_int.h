@@ -159,10 +159,13 @@ struct sli_engine {
     int64_t delta_bytes, snapshot_group, snapshot_bytes, snapshot_every_bytes,
         snapshot_every_groups;
 
-    _Atomic int32_t stopping; ///< 0 no, 1 gracefully, 2 now
-    bool received_all;        ///< graceful stop: receivers have been stopped
-    sl_error failure;         ///< first failure; the job ends with it
-    sl_error kept_error;      ///< without a checkpoint: first failed epoch, told at the end
+    _Atomic int32_t stopping;   ///< 0 no, 1 gracefully, 2 now
+    _Atomic int64_t stop_by_us; ///< when a graceful stop is cut short; 0: none was asked for
+    int64_t stop_timeout_us;
+    bool was_cut_short;
+    bool received_all;   ///< graceful stop: receivers have been stopped
+    sl_error failure;    ///< first failure; the job ends with it
+    sl_error kept_error; ///< without a checkpoint: first failed epoch, told at the end
     bool over;
 
     int64_t block_owner; ///< next OUTPUT block owner

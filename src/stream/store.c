@@ -96,6 +96,18 @@ static void close_store(sli_engine *engine)
     }
 }
 
+/// Without a checkpoint state is gone with the process; Spark has none then.
+static sl_code check_place(const sli_engine *engine, const sl_stream *node, sl_error *err)
+{
+    if (engine->ckpt != NULL || !engine->env.runtime->compat_spark) {
+        return SL_OK;
+    }
+    return sl_error_set(err, SL_E_CONFIG,
+                        "the checkpoint directory has not been set: with compat=spark the state of "
+                        "%s needs one",
+                        node->uid);
+}
+
 sl_code sli_state_open(sli_engine *engine, sl_error *err)
 {
     close_store(engine);
@@ -105,6 +117,7 @@ sl_code sli_state_open(sli_engine *engine, sl_error *err)
         if (info == NULL) {
             continue;
         }
+        SL_TRY(check_place(engine, node, err));
         if (engine->store == NULL) {
             const sli_store_ops *ops = store_named(sl_conf_text(engine->env.conf, "state.store"));
             SL_TRY(open_store(engine, ops, "state", &engine->store, err));
