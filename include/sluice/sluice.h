@@ -12,5 +12,6 @@
 #include "sluice/listener.h"
 #include "sluice/rdd.h"
 #include "sluice/receiver.h"
+#include "sluice/slice.h"
 #include "sluice/test.h"
 #include "sluice/tool.h"

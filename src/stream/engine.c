@@ -4,6 +4,7 @@
 // called next; sli_engine_wait waits for that time or an event. So the same engine runs on a thread
 // of its own, inside a foreign event loop, and in simulation.
 #include "stream/listen.h"
+#include "stream/past.h"
 
 const sl_option sli_engine_options[] = {
     {.name = "interval",
@@ -275,6 +276,12 @@ static void close_variables(sli_engine *engine)
     runtime->bvars = NULL;
 }
 
+/// Whoever steps is the driver.
+static void note_thread(sli_engine *engine)
+{
+    atomic_store_explicit(&engine->thread, sli_env_thread(engine->world), memory_order_relaxed);
+}
+
 static sl_code open_all(sli_engine *engine, sl_error *err)
 {
     read_options(engine);
@@ -296,10 +303,17 @@ static sl_code open_all(sli_engine *engine, sl_error *err)
     SL_TRY(open_strands(engine, err));
     engine->clock.offset_us = sli_env_wall_us(engine->world) - sli_env_mono_us(engine->world);
     SL_TRY(sli_listen_open(engine, err));
+    SL_TRY(sli_past_open(engine, err));
+    engine->graph->engine = engine;
+    note_thread(engine); // planned epochs run here
     SL_TRY(sli_engine_recover(engine, err));
     sli_clock_init(&engine->clock, engine->world, engine->clock.interval_us, engine->last_time_us,
                    sl_conf_bool(engine->env.conf, "catch_up"));
     engine->max_epochs = engine->max_epochs == 0 ? INT64_MAX : engine->epoch + engine->max_epochs;
+    if (!engine->env.io_on_driver) {
+        atomic_store_explicit(&engine->thread, 0,
+                              memory_order_relaxed); // the driver's is made later
+    }
     sli_listen_started(engine);
     return sli_ingest_start(engine->ingest, err);
 }
@@ -602,6 +616,7 @@ static void end_after_failure(sli_engine *engine, sl_code rc, const sl_error *er
 
 sl_code sli_engine_step(sli_engine *engine, int64_t *due_us, sl_error *err)
 {
+    note_thread(engine);
     if (engine->over) {
         return end(engine, err);
     }
@@ -741,6 +756,7 @@ void sli_engine_close(sli_engine *engine)
         return;
     }
     sl_error ignored = SL_ERROR_INIT; // the next life does again what this one leaves
+    engine->graph->engine = NULL;
     if (engine->give_up != NULL) {
         sli_signal_set(engine->give_up);
     }

@@ -8,7 +8,8 @@
 ///
 /// Files: engine.c open, step, wait, close · recover.c the order of recovery · epoch.c one epoch ·
 /// output.c outputs and outboxes · group.c seal and commit · snapshot.c compaction · progress.c
-/// what is told about it · listen.c what the program's listeners are told.
+/// what is told about it · listen.c what the program's listeners are told · past.c RDDs of past
+/// epochs.
 #pragma once
 
 #include <stdatomic.h>
@@ -174,6 +175,10 @@ struct sli_engine {
     int64_t rows_read; ///< by the running epoch's outputs: the most of any of them
     sli_metric *series[SLI_N_ENGINE_METRICS];
     sli_listen *listen; ///< listen.c's, in the job arena
+    bool remembers;     ///< a stream keeps RDDs of past epochs
+    sli_epoch *running; ///< while its outputs run, else NULL
+    _Atomic uint64_t
+        thread; ///< the driver's (sli_env_thread); relaxed: only that thread finds itself
 };
 
 // store.c

@@ -3,6 +3,7 @@
 // Without a checkpoint a failed epoch is dropped and the job goes on (Spark's behaviour); with one
 // the job stops before the next epoch has effects, and the next life runs the same input again.
 #include "stream/listen.h"
+#include "stream/past.h"
 
 static sl_bytes range_of(void *ctx, const sl_stream *node, int32_t *n_splits)
 {
@@ -256,12 +257,20 @@ static sl_code run_outputs(sli_engine *engine, sli_group *group, int64_t time_us
         .made = engine->made,
     };
     sli_sched_epoch(engine->env.sched, epoch.generation, epoch.number, epoch.time_us);
+    engine->running = &epoch;
     sl_code rc = sli_epoch_broadcast(engine->graph, &epoch, err);
     if (rc == SL_OK) {
         rc = sli_outputs_run(engine, &epoch, group, rows_offered(engine), rows_out, err);
     }
+    engine->running = NULL;
+    if (rc == SL_OK) {
+        rc = sli_past_compute(&epoch, engine, err);
+    }
     if (rc == SL_OK) {
         rc = sli_epoch_settle(&epoch, err);
+    }
+    if (rc == SL_OK) {
+        rc = sli_past_keep(engine, &epoch, err);
     }
     sli_epoch_release(&epoch);
     return rc;
@@ -383,6 +392,7 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
             sli_accs_drop(engine->accs);
         }
         sli_outputs_forget(engine, group, number);
+        sli_past_undo(engine, time_us);
         sli_listen_end(engine, 0, &at, &failure);
         rc = drop_epoch(engine, group, time_us, rc, &failure);
         if (rc == SL_OK) {
@@ -398,6 +408,7 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
         rows_in = rows_in < 0 ? engine->rows_read : rows_in;
         sli_listen_end(engine, rows_in, &at, NULL);
         count_epoch(engine, group, time_us, rows_in, rows_out);
+        sli_past_cut(engine);
         tell(engine, group, &at, rows_in, rows_out, NULL);
     }
     sl_arena_reset(engine->epoch_arena);

@@ -15,12 +15,18 @@ static sl_code check_made(const sl_stream *node, const sl_rdd *rdd, sl_error *er
                               sl_schema_text(sl_rdd_schema(rdd)), sl_schema_text(node->schema));
 }
 
+/// What a stream remembers must outlive its source's memory.
+static sl_level level_of(const sl_stream *node)
+{
+    return node->level == SL_LEVEL_NONE && node->remember_us > 0 ? SL_MEMORY_AND_DISK : node->level;
+}
+
 /// Made by an earlier epoch without input, and as good now. NULL when there is none, or when its
 /// user has changed it: a level or a name was meant for that epoch's.
 static sl_rdd *kept_rdd(const sli_epoch *epoch, sl_stream *node)
 {
     sl_rdd *rdd = epoch->no_input ? node->empty_rdd : NULL;
-    return rdd != NULL && rdd->level == node->level && rdd->name == NULL ? rdd : NULL;
+    return rdd != NULL && rdd->level == level_of(node) && rdd->name == NULL ? rdd : NULL;
 }
 
 static void keep(sl_stream *node, sl_rdd *rdd, sl_rdd *const *inputs)
@@ -36,7 +42,10 @@ static void keep(sl_stream *node, sl_rdd *rdd, sl_rdd *const *inputs)
 static sl_code make(sli_epoch *epoch, sl_stream *node, sl_rdd *const *inputs, sl_error *err)
 {
     sl_rdd *rdd = NULL;
+    const sl_stream *outer = epoch->making;
+    epoch->making = node;
     sl_code rc = node->ops->rdd(node, epoch, inputs, &rdd, err);
+    epoch->making = outer;
     if (rc == SL_OK) {
         rc = check_made(node, rdd, err);
     }
@@ -52,8 +61,8 @@ static sl_code make(sli_epoch *epoch, sl_stream *node, sl_rdd *const *inputs, sl
     if (node->source != NULL && epoch->rows != NULL) {
         rdd->rows_expected = epoch->rows(epoch->ctx, node);
     }
-    if (node->level != SL_LEVEL_NONE) {
-        sl_rdd_persist(rdd, node->level);
+    if (level_of(node) != SL_LEVEL_NONE) {
+        sl_rdd_persist(rdd, level_of(node));
     }
     if (epoch->no_input) {
         keep(node, rdd, inputs);
@@ -137,4 +146,5 @@ void sli_node_drop_rdds(sl_stream *node)
     sl_rdd_unref(node->static_rdd);
     sl_rdd_unref(node->empty_rdd);
     node->static_rdd = node->empty_rdd = NULL;
+    sli_node_forget(node);
 }

@@ -41,11 +41,14 @@ typedef struct sli_epoch {
     bool no_input; ///< no input has anything in this epoch: RDDs without rows are those of the last
                    ///< such epoch
     sl_rdd **made; ///< by node index: the RDD of this epoch, NULL until asked; one reference each
-    int32_t n_made; ///< graph_epoch.c's: one past the highest index made; 0 at first
+    int32_t n_made;          ///< graph_epoch.c's: one past the highest index made; 0 at first
+    const sl_stream *making; ///< graph_epoch.c's: whose RDD is being made; NULL: none
 } sli_epoch;
 
 /// A user's code, for telling two functions of one name apart.
 typedef void (*sli_code_fn)(void);
+
+typedef struct sli_past sli_past; ///< RDDs that a stream remembers
 
 typedef struct sli_node_ops {
     const char *kind; ///< "flatMap", as in texts and the UI
@@ -73,6 +76,7 @@ struct sl_stream {
     int32_t n_partitions; ///< 0: the job's default
     sl_level level;
     int64_t slide_epochs; ///< 1 unless windows say otherwise
+    int64_t remember_us;  ///< 0: its RDD is forgotten with the epoch
     char *args;           ///< canonical text of everything but inputs and settings
     void *body;           ///< the operator's own, in the arena
     // run time, set by the engine
@@ -81,6 +85,7 @@ struct sl_stream {
     sli_table *table;   ///< stateful nodes
     sl_rdd *static_rdd; ///< table joins: made once, cached
     sl_rdd *empty_rdd;  ///< of epochs without input: graph_epoch.c
+    sli_past *past;     ///< past.c's; NULL before the first epoch
 };
 
 typedef enum sli_output_kind { SLI_OUT_SINK = 1, SLI_OUT_FOREACH } sli_output_kind;
@@ -129,8 +134,9 @@ struct sl_graph {
     const sli_sink_ops *const *sinks;
     sl_env *env;
     bool compat_spark;
-    char *text;    ///< in the arena; NULL when a call has changed the graph since
-    uint64_t hash; ///< of `text`
+    struct sli_engine *engine; ///< that runs it; NULL: none
+    char *text;                ///< in the arena; NULL when a call has changed the graph since
+    uint64_t hash;             ///< of `text`
 };
 
 /// The graph's accumulators, at zero.
@@ -160,6 +166,7 @@ sl_code sli_epoch_settle(sli_epoch *epoch, sl_error *err);
 void sli_epoch_release(sli_epoch *epoch); ///< drops epoch->made
 /// Drops what a node keeps from one epoch to the next, when its run is over.
 void sli_node_drop_rdds(sl_stream *node);
+void sli_node_forget(sl_stream *node); ///< drops what it remembers
 /// Reads the initial state of every stateful node that has one into its table, as changes of epoch
 /// 0, and completes that epoch, so that the initial state is part of the first delta. For a job
 /// that has never sealed anything, once node->store and node->table are set. Thread: driver.

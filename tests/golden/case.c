@@ -128,14 +128,15 @@ typedef struct directive {
 } directive;
 
 static const directive directives[] = {
-    {"given", SLT_GIVEN, true, true},      {"put", SLT_PUT, true, true},
-    {"move", SLT_MOVE, true, false},       {"send", SLT_SEND, true, true},
-    {"stdin", SLT_STDIN, false, true},     {"push", SLT_PUSH, false, true},
-    {"bytes", SLT_BYTES, false, true},     {"epoch", SLT_EPOCH, false, false},
-    {"crash", SLT_CRASH, false, false},    {"stop", SLT_STOP, false, false},
-    {"start", SLT_START, false, false},    {"rows", SLT_ROWS, false, true},
-    {"console", SLT_CONSOLE, false, true}, {"file", SLT_FILE, true, true},
-    {"seen", SLT_SEEN, false, true},       {"error", SLT_ERROR, true, true},
+    {"given", SLT_GIVEN, true, true},   {"put", SLT_PUT, true, true},
+    {"move", SLT_MOVE, true, false},    {"send", SLT_SEND, true, true},
+    {"stdin", SLT_STDIN, false, true},  {"push", SLT_PUSH, false, true},
+    {"bytes", SLT_BYTES, false, true},  {"epoch", SLT_EPOCH, false, false},
+    {"crash", SLT_CRASH, false, false}, {"stop", SLT_STOP, false, false},
+    {"start", SLT_START, false, false}, {"rows", SLT_ROWS, false, true},
+    {"slice", SLT_SLICE, true, true},   {"console", SLT_CONSOLE, false, true},
+    {"file", SLT_FILE, true, true},     {"seen", SLT_SEEN, false, true},
+    {"error", SLT_ERROR, true, true},
 };
 
 static void end_body(reader *r)

@@ -20,6 +20,7 @@ typedef enum slt_verb {
     SLT_EPOCH,
     SLT_CRASH,
     SLT_STOP,
+    SLT_SLICE, ///< `slice FROM TO`: RDDs of past epochs, milliseconds
     SLT_START, ///< starts the context once more
     SLT_ROWS,  ///< from here on: expectations
     SLT_CONSOLE,
@@ -64,8 +65,9 @@ typedef struct slt_job {
     const slt_golden *golden;
     int32_t slices; ///< partitions of default rows, as of pushed ones
     slt_seen seen;
-    bool refused;   ///< the definition was a mistake (which the case may expect)
-    char text[512]; ///< the case itself is wrong: an unknown word; else ""
+    sl_stream *remembering; ///< of the last step `remember`
+    bool refused;           ///< the definition was a mistake (which the case may expect)
+    char text[512];         ///< the case itself is wrong: an unknown word; else ""
 } slt_job;
 
 /// Defines the case's job, as sl_test_conf.prepare.

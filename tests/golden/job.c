@@ -237,6 +237,9 @@ static bool setting(definition *d, const char *verb, const char *arg)
         d->stream = sl_stream_initial_state(d->stream, arg);
     } else if (strcmp(verb, "default") == 0) {
         queue_default(d, arg);
+    } else if (strcmp(verb, "remember") == 0) {
+        d->stream = sl_stream_remember(d->stream, strtoll(arg, NULL, 10) * 1000000);
+        d->job->remembering = d->stream;
     } else if (strcmp(verb, "persist") == 0) {
         d->stream = sl_stream_persist(d->stream, SL_MEMORY_AND_DISK);
     } else if (strcmp(verb, "set") == 0) {

@@ -33,6 +33,7 @@ typedef struct run {
     int32_t epochs;
     bool failed_at_start, error_expected;
     sl_error start_again; ///< of the directive `start`
+    sli_str past;         ///< of the directive `slice`
     sli_str seen;         ///< everything that came out, as it came
     char *why;
     size_t why_size;
@@ -159,11 +160,42 @@ static bool expect_error(run *r, const slt_act *act)
     return true;
 }
 
+/// Adds "TIME: X X ..." for an RDD of "x int64".
+static sl_code add_past(void *ctx, int64_t batch_time_us, sl_rdd *rdd, sl_error *err)
+{
+    run *r = ctx;
+    sl_batch *rows = NULL;
+    SL_TRY(sl_rdd_collect(rdd, &rows, err));
+    sli_str_printf(&r->past, "%lld:", (long long)(batch_time_us / 1000));
+    for (int64_t i = 0; i < sl_batch_rows(rows); i++) {
+        sli_str_printf(&r->past, " %lld", (long long)sl_column_int64(sl_batch_column(rows, 0), i));
+    }
+    sli_str_char(&r->past, '\n');
+    sl_batch_unref(rows);
+    return SL_OK;
+}
+
+/// `slice FROM TO` of the stream that remembers.
+static bool expect_slice(run *r, const slt_act *act)
+{
+    char *to = NULL;
+    sl_error error = SL_ERROR_INIT;
+    int64_t from_us = strtoll(act->arg, &to, 10) * 1000, to_us = strtoll(to, NULL, 10) * 1000;
+    r->past = (sli_str){.tag = SLI_TAG_TEST};
+    sl_code rc = sl_stream_slice(r->job.remembering, from_us, to_us, add_past, r, &error);
+    bool same = rc == SL_OK ? expect_text(r, act, "slice", r->past.data == NULL ? "" : r->past.data)
+                            : fail(r, act, "slice", act->body, error.text);
+    sli_str_reset(&r->past);
+    return same;
+}
+
 static bool expect(run *r, const slt_act *act)
 {
     switch (act->verb) {
     case SLT_ROWS:
         return expect_rows(r, act);
+    case SLT_SLICE:
+        return expect_slice(r, act);
     case SLT_CONSOLE:
         return expect_text(r, act, "console", sl_test_console(r->test));
     case SLT_FILE:
