@@ -33,7 +33,9 @@ SL_API SL_MUST_USE sl_code sl_context_new(sl_context **out, const char *name, sl
 /// directory SL_E_CONFIG.
 SL_API SL_MUST_USE sl_code sl_context_start(sl_context *context, sl_error *err);
 /// Waits until the job has ended or `timeout_us` passed (< 0: for ever). Thread: any, one at a
-/// time. Fails: the job's first error; SL_E_TIMEOUT; SL_E_STATE when it was never started.
+/// time. Fails: the job's first error, which a job without a checkpoint may survive (with
+/// compat=spark the error is told at once, while the job goes on); SL_E_TIMEOUT; SL_E_STATE when it
+/// was never started.
 SL_API SL_MUST_USE sl_code sl_context_await(sl_context *context, int64_t timeout_us, sl_error *err);
 /// Ends the job, gracefully or now. Gracefully: receivers stop, everything received is processed and
 /// committed, for `stop.timeout` at most; what is left then waits in the checkpoint for the next
@@ -44,7 +46,8 @@ SL_API SL_MUST_USE sl_code sl_context_await(sl_context *context, int64_t timeout
 /// Fails: SL_E_STATE inside a listener.
 SL_API SL_MUST_USE sl_code sl_context_stop(sl_context *context, bool gracefully, sl_error *err);
 SL_API sl_context_state sl_context_state_of(const sl_context *context);
-/// Stops without grace when needed, and frees. Accepts NULL.
+/// Stops without grace when needed, and frees. Listeners are told what still waits for them, so it
+/// waits for one that hangs. Not inside a listener or user function. Accepts NULL.
 SL_API void sl_context_free(SL_TAKES sl_context *context);
 SL_API sl_graph *sl_context_graph(sl_context *context);
 

@@ -202,6 +202,19 @@ static void stop_io(void *ctx)
     }
 }
 
+/// Spark's awaitTermination throws the first error at once, and the job goes on.
+static void note_dropped(void *ctx, const sl_error *error)
+{
+    sl_context *context = ctx;
+    sli_mutex_lock(&context->mutex);
+    if (!context->failed) {
+        context->failed = true;
+        context->error = *error;
+    }
+    sli_mutex_unlock(&context->mutex);
+    sli_signal_set(context->ended);
+}
+
 static sl_code open_engine(sl_context *context, bool io_on_driver, sl_error *err)
 {
     sli_host *host = &context->host;
@@ -226,6 +239,8 @@ static sl_code open_engine(sl_context *context, bool io_on_driver, sl_error *err
         .progress = context->progress,
         .progress_ctx = context->progress_ctx,
         .bus = context->bus,
+        .dropped = is_spark(context) ? note_dropped : NULL,
+        .dropped_ctx = context,
     };
     sli_engine *engine = NULL;
     SL_TRY(sli_engine_open(&engine, &env, err));
@@ -330,6 +345,15 @@ sl_code sl_context_start(sl_context *context, sl_error *err)
     return sl_error_set(err, rc, "%s", error.text);
 }
 
+static bool is_awaited(sl_context *context)
+{
+    bool spark = is_spark(context);
+    sli_mutex_lock(&context->mutex);
+    bool awaited = context->state == SL_ACTIVE && !(spark && context->failed);
+    sli_mutex_unlock(&context->mutex);
+    return awaited;
+}
+
 sl_code sl_context_await(sl_context *context, int64_t timeout_us, sl_error *err)
 {
     if (state_of(context) == SL_INITIALIZED) {
@@ -337,11 +361,11 @@ sl_code sl_context_await(sl_context *context, int64_t timeout_us, sl_error *err)
     }
     int64_t deadline =
         timeout_us < 0 ? SLI_FOREVER : sli_env_mono_us(context->host.env) + timeout_us;
-    while (state_of(context) == SL_ACTIVE) {
+    while (is_awaited(context)) {
         SL_TRY(sli_signal_wait(context->ended, deadline, err));
     }
     sli_mutex_lock(&context->mutex);
-    bool failed = context->failed;
+    bool failed = context->failed; // and the error stays as it is from then on
     sli_mutex_unlock(&context->mutex);
     if (failed && err != NULL) {
         *err = context->error;

@@ -329,6 +329,9 @@ static sl_code drop_epoch(sli_engine *engine, sli_group *group, int64_t time_us,
             (long long)(engine->epoch + 1), err->text);
     if (engine->kept_error.code == SL_OK) {
         engine->kept_error = *err;
+        if (engine->env.dropped != NULL) {
+            engine->env.dropped(engine->env.dropped_ctx, err);
+        }
     }
     count_epoch(engine, group, time_us, 0, 0);
     return SL_OK;

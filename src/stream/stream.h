@@ -65,6 +65,9 @@ typedef struct sli_engine_env {
     void (*progress)(void *ctx, const sli_progress *progress);
     void *progress_ctx;
     sli_bus *bus; ///< the program's listeners; may be NULL
+    /// The first epoch that failed without ending the job. Thread: driver. May be NULL.
+    void (*dropped)(void *ctx, const sl_error *error);
+    void *dropped_ctx;
 } sli_engine_env;
 
 /// Opens sources and sinks, the state store and the checkpoint, and recovers, in the protocol's

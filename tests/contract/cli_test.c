@@ -455,6 +455,44 @@ SL_TEST(sigterm_finishes_the_epoch_and_commits, "DURABLE-2")
     SL_CHECK_HAS(slt_out(&p), "\"lastSealed\":1,\"lastCommitted\":1");
 }
 
+/// The first epoch of this job is due in an hour at most: only a graceful stop runs one before.
+static int run_to_sigterm(slt_program *p, const char *dir, const char *setting)
+{
+    const char *const argv[] = {slt_built("bin/sluice"),
+                                "run",
+                                "copy.so",
+                                "--interval",
+                                "1h",
+                                "--checkpoint",
+                                "state",
+                                "--log",
+                                "api=info",
+                                "--conf",
+                                setting,
+                                NULL};
+    *p = slt_start(dir, argv);
+    slt_await_text(p, dir, strrchr(p->err, '/') + 1, "start: workers="); // signals are watched
+    slt_signal(p, SIGTERM);
+    return slt_wait(p);
+}
+
+SL_TEST(stop_gracefully_false_makes_sigterm_stop_after_the_running_epoch, "")
+{
+    slt_program p, cat;
+    const char *dir = slt_temp_dir();
+    const char *const read[] = {"sh", "-c", "cat out/*.txt", NULL};
+    assert_int_equal(mkdir(slt_path(dir, "in"), 0700), 0);
+    slt_put(slt_path(dir, "in"), "a.txt", "to be\n");
+    slt_compile_job(dir, "copy",
+                    JOB_HEAD
+                    "sl_stream_save(sl_stream_open(g, \"file:in\"), \"file:out\");\n" JOB_TAIL);
+    assert_int_equal(run_to_sigterm(&p, dir, "spark.streaming.stopGracefullyOnShutdown=false"), OK);
+    assert_true(slt_run(&cat, dir, read) != 0); // nothing was processed
+    assert_int_equal(run_to_sigterm(&p, dir, "spark.streaming.gracefulStopTimeout=20000"), OK);
+    assert_int_equal(slt_run(&cat, dir, read), 0);
+    SL_CHECK_TEXT(slt_out(&cat), "to be\n");
+}
+
 SL_TEST(metrics_and_progress_are_written_where_they_are_asked_for, "")
 {
     slt_program p;

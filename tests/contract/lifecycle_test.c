@@ -479,6 +479,60 @@ SL_TEST(a_graceful_stop_that_takes_too_long_is_an_error_without_a_checkpoint, ""
     slt_life_free(&l);
 }
 
+// ---------------------------------------------------------------- errors that a job survives
+
+static sl_code fail_in_second(const sl_args *args, sl_rdd *rdd, sl_error *err)
+{
+    (void)rdd;
+    return sl_args_epoch(args) == 2 ? sl_error_set(err, SL_E_USER, "not today") : SL_OK;
+}
+static const sl_foreach_fn fail_in_second_fn = {
+    .struct_size = sizeof(sl_foreach_fn), .name = "fail", .version = 1, .run = fail_in_second};
+
+static void fail_once(sl_graph *graph)
+{
+    sl_stream *numbers_in = sl_stream_queue(graph, "in", "x int64", true);
+    sl_stream_foreach_rdd(numbers_in, &fail_in_second_fn, NULL);
+}
+
+static sl_context *started(sl_build_fn build, const char *const *settings)
+{
+    sl_context *context = NULL;
+    assert_int_equal(sl_context_new(&context, "life", build, settings, NULL), SL_OK);
+    assert_int_equal(sl_context_start(context, NULL), SL_OK);
+    return context;
+}
+
+SL_TEST(await_gives_the_first_error_when_the_job_has_ended, "")
+{
+    static const char *const settings[] = {"interval", "2ms", "max_epochs", "10",
+                                           "log",      "off", NULL};
+    sl_context *context = started(fail_once, settings);
+    sl_error error = SL_ERROR_INIT;
+    sl_code rc = sl_context_await(context, 60000000, &error);
+    sl_context_state state = sl_context_state_of(context);
+    sl_context_free(context);
+    assert_int_equal(rc, SL_E_USER);
+    assert_int_equal(state, SL_STOPPED);
+    SL_CHECK_HAS(error.text, "not today");
+}
+
+SL_TEST(with_compat_spark_await_gives_the_first_error_while_the_job_goes_on, "")
+{
+    static const char *const settings[] = {"interval", "2ms", "compat", "spark",
+                                           "log",      "off", NULL};
+    sl_context *context = started(fail_once, settings);
+    sl_error error = SL_ERROR_INIT;
+    sl_code rc = sl_context_await(context, 60000000, &error);
+    sl_code again = sl_context_await(context, 60000000, NULL);
+    sl_context_state state = sl_context_state_of(context);
+    sl_context_free(context);
+    assert_int_equal(rc, SL_E_USER);
+    assert_int_equal(again, SL_E_USER);
+    assert_int_equal(state, SL_ACTIVE);
+    SL_CHECK_HAS(error.text, "not today");
+}
+
 // ---------------------------------------------------------------- a wall clock that jumps
 
 static sl_code note_time(const sl_args *args, sl_rdd *rdd, sl_error *err)
