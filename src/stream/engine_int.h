@@ -175,6 +175,7 @@ struct sli_engine {
     int64_t rows_read; ///< by the running epoch's outputs: the most of any of them
     sli_metric *series[SLI_N_ENGINE_METRICS];
     sli_listen *listen; ///< listen.c's, in the job arena
+    bool listens;       ///< anybody listens; set by listen.c
     bool remembers;     ///< a stream keeps RDDs of past epochs
     sli_epoch *running; ///< while its outputs run, else NULL
     _Atomic uint64_t

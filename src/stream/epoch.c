@@ -263,13 +263,13 @@ static sl_code run_outputs(sli_engine *engine, sli_group *group, int64_t time_us
         rc = sli_outputs_run(engine, &epoch, group, rows_offered(engine), rows_out, err);
     }
     engine->running = NULL;
-    if (rc == SL_OK) {
+    if (rc == SL_OK && engine->remembers) {
         rc = sli_past_compute(&epoch, engine, err);
     }
     if (rc == SL_OK) {
         rc = sli_epoch_settle(&epoch, err);
     }
-    if (rc == SL_OK) {
+    if (rc == SL_OK && engine->remembers) {
         rc = sli_past_keep(engine, &epoch, err);
     }
     sli_epoch_release(&epoch);
@@ -369,14 +369,18 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
     sli_error_clear(&failure);
     engine->rows_read = 0;
     sli_timing at = timing_of(engine, time_us, recorded != NULL);
-    sli_listen_begin(engine, time_us, &at);
+    if (engine->listens) {
+        sli_listen_begin(engine, time_us, &at);
+    }
     if (recorded == NULL) {
         sli_clock_tick(&engine->clock);
     }
     sl_code rc = plan_epoch(engine, group, recorded, time_us, &failure);
     at.planned_us = sli_env_mono_us(engine->world);
-    if (rc == SL_OK) {
+    if (rc == SL_OK && engine->listens) {
         sli_listen_planned(engine, &at);
+    }
+    if (rc == SL_OK) {
         sli_env_phase(engine->world, "stage");
         rc = run_outputs(engine, group, time_us, &rows_out, &failure);
     }
@@ -396,7 +400,9 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
         }
         sli_outputs_forget(engine, group, number);
         sli_past_undo(engine, time_us);
-        sli_listen_end(engine, 0, &at, &failure);
+        if (engine->listens) {
+            sli_listen_end(engine, 0, &at, &failure);
+        }
         rc = drop_epoch(engine, group, time_us, rc, &failure);
         if (rc == SL_OK) {
             tell(engine, group, &at, 0, 0, &failure);
@@ -409,9 +415,13 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
     } else {
         int64_t rows_in = rows_offered(engine);
         rows_in = rows_in < 0 ? engine->rows_read : rows_in;
-        sli_listen_end(engine, rows_in, &at, NULL);
+        if (engine->listens) {
+            sli_listen_end(engine, rows_in, &at, NULL);
+        }
         count_epoch(engine, group, time_us, rows_in, rows_out);
-        sli_past_cut(engine);
+        if (engine->remembers) {
+            sli_past_cut(engine);
+        }
         tell(engine, group, &at, rows_in, rows_out, NULL);
     }
     sl_arena_reset(engine->epoch_arena);

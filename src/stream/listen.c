@@ -15,9 +15,8 @@ typedef struct receiver_state {
 } receiver_state;
 
 struct sli_listen {
-    bool follows_receivers;
     receiver_state *receivers; ///< by input
-    sl_batch_info *batch;      ///< of the running epoch; NULL: nobody listens
+    sl_batch_info *batch;      ///< of the running epoch; NULL: no memory for it
     sl_input_info *inputs;
     sl_output_info *outputs;
 };
@@ -53,7 +52,7 @@ static int64_t now_us(const sli_engine *engine)
 
 void sli_listen_started(sli_engine *engine)
 {
-    if (sli_bus_wants(engine->env.bus)) {
+    if (engine->listens) {
         sli_told told = {.kind = SLI_TOLD_STREAMING_STARTED, .of.time_us = now_us(engine)};
         sli_bus_post(engine->env.bus, &told);
     }
@@ -103,15 +102,14 @@ static void on_event(void *ctx, const sli_event *event)
 
 void sli_listen_step(sli_engine *engine)
 {
-    sli_listen *listen = engine->listen;
     sli_metrics *metrics = engine->env.runtime->metrics;
     bool wants = sli_bus_wants(engine->env.bus);
-    if (wants == listen->follows_receivers) {
+    if (wants == engine->listens) {
         return;
     }
+    engine->listens = wants;
     if (!wants) {
         sli_metrics_unlisten(metrics, on_event, engine);
-        listen->follows_receivers = false;
         return;
     }
     uint32_t kinds = SLI_EV_BIT(SLI_EV_RECEIVER_STARTED) | SLI_EV_BIT(SLI_EV_RECEIVER_ERROR) |
@@ -121,15 +119,14 @@ void sli_listen_step(sli_engine *engine)
         SLI_LOG(engine->log, SLI_WARN, "listener", "listeners do not hear of receivers: %s",
                 error.text);
     }
-    listen->follows_receivers = true; // not tried again
 }
 
 void sli_listen_close(sli_engine *engine)
 {
-    if (engine->listen != NULL && engine->listen->follows_receivers) {
+    if (engine->listens) {
         sli_metrics_drain(engine->env.runtime->metrics);
         sli_metrics_unlisten(engine->env.runtime->metrics, on_event, engine);
-        engine->listen->follows_receivers = false;
+        engine->listens = false;
     }
 }
 
@@ -162,9 +159,6 @@ void sli_listen_begin(sli_engine *engine, int64_t time_us, const sli_timing *at)
 {
     sli_listen *listen = engine->listen;
     listen->batch = NULL;
-    if (!sli_bus_wants(engine->env.bus)) {
-        return;
-    }
     sl_arena *arena = engine->epoch_arena;
     int32_t n_inputs = engine->n_inputs, n_outputs = engine->graph->n_outputs;
     sl_batch_info *batch = sl_arena_alloc(arena, sizeof *batch);

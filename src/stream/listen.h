@@ -1,14 +1,14 @@
 /// listen.h — what the engine tells the program's listeners (sluice/listener.h).
 ///
-/// Each call looks first whether anybody listens: without a listener an epoch costs one load of a
-/// word, and nothing is made. Thread: driver.
+/// Whether anybody listens is asked once a step, and kept in engine->listens: the calls about an
+/// epoch are made only then, so that without a listener there is nothing to pay. Thread: driver.
 #pragma once
 
 #include "stream/engine_int.h"
 
 /// Once the inputs are open.
 sl_code sli_listen_open(sli_engine *engine, sl_error *err);
-/// Begins or ends to follow the receivers' events, as listeners have come or gone.
+/// Between epochs: begins or ends to listen, as listeners have come or gone.
 void sli_listen_step(sli_engine *engine);
 void sli_listen_started(sli_engine *engine);
 /// What receivers have told so far goes out; none of their events is followed any more.

@@ -272,12 +272,16 @@ sl_code sli_outputs_run(sli_engine *engine, sli_epoch *epoch, sli_group *group,
 {
     for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
         sli_output *output = &engine->graph->outputs[i];
-        sli_listen_output(engine, i);
+        if (engine->listens) {
+            sli_listen_output(engine, i);
+        }
         sl_code rc = output->kind == SLI_OUT_FOREACH
                          ? run_foreach(output, epoch, err)
                          : run_sink(engine, output, epoch, &group->shares[i], group->arena,
                                     rows_expected, rows_out, err);
-        sli_listen_output_done(engine, i, rc, err);
+        if (engine->listens) {
+            sli_listen_output_done(engine, i, rc, err);
+        }
         if (rc != SL_OK) {
             return sl_error_wrap(err, rc, "epoch %lld (batch time %lld ms), output %s",
                                  (long long)epoch->number, (long long)(epoch->time_us / 1000),

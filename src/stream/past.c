@@ -112,7 +112,7 @@ static bool remembers(const sl_stream *node, const sli_epoch *epoch)
 
 sl_code sli_past_compute(sli_epoch *epoch, sli_engine *engine, sl_error *err)
 {
-    for (int32_t i = 0; i < engine->graph->n_nodes && engine->remembers; i++) {
+    for (int32_t i = 0; i < engine->graph->n_nodes; i++) {
         sl_stream *node = engine->graph->nodes[i];
         sl_rdd *rdd = NULL;
         int64_t rows = 0;
@@ -132,7 +132,7 @@ sl_code sli_past_compute(sli_epoch *epoch, sli_engine *engine, sl_error *err)
 
 sl_code sli_past_keep(sli_engine *engine, const sli_epoch *epoch, sl_error *err)
 {
-    for (int32_t i = 0; i < engine->graph->n_nodes && engine->remembers; i++) {
+    for (int32_t i = 0; i < engine->graph->n_nodes; i++) {
         sl_stream *node = engine->graph->nodes[i];
         if (remembers(node, epoch)) {
             sl_rdd *made = epoch->made[i] != NULL ? epoch->made[i] : node->empty_rdd;
@@ -144,9 +144,6 @@ sl_code sli_past_keep(sli_engine *engine, const sli_epoch *epoch, sl_error *err)
 
 void sli_past_cut(sli_engine *engine)
 {
-    if (!engine->remembers) {
-        return;
-    }
     for (int32_t i = 0; i < engine->graph->n_nodes; i++) {
         const sli_past *past = engine->graph->nodes[i]->past;
         if (past != NULL && past->n > past->first) {

@@ -8,8 +8,8 @@
 
 enum { SLI_MAX_REMEMBERED = 100000 }; ///< RDDs of one stream
 
-/// Refuses what would be too many RDDs for the interval. Without a stream that remembers the others
-/// do nothing.
+/// Refuses what would be too many RDDs for the interval, and finds out whether any stream
+/// remembers: engine->remembers. Those about an epoch are called only then, but for undo.
 sl_code sli_past_open(sli_engine *engine, sl_error *err);
 /// Computes what remembering streams have in the running epoch. Before the state is settled.
 sl_code sli_past_compute(sli_epoch *epoch, sli_engine *engine, sl_error *err);
