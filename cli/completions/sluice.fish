@@ -15,6 +15,7 @@ complete -c sluice -n '__fish_seen_subcommand_from run' -l interval -r -d 'Batch
 complete -c sluice -n '__fish_seen_subcommand_from run' -l commit-interval -r -d 'Shortest time between two commit groups' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l checkpoint -r -d 'Directory of the epoch log, write-ahead log and snapshots' -f -a '(__fish_complete_directories)'
 complete -c sluice -n '__fish_seen_subcommand_from run' -l max-epochs -r -d 'End the job after so many epochs of this run' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l stop.timeout -r -d 'How long a graceful stop may take before it is cut short after the running epoch' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l catch-up -r -d 'After an outage run one epoch per missed interval, as Spark does, in place of one for all' -a 'true false' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l commit.max-pending -r -d 'Groups that may wait for a slow sink before no further epoch is started' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l commit.retry-timeout -r -d 'How long the commit to a sink that is busy or down is tried again before the job ends' -f
@@ -34,6 +35,8 @@ complete -c sluice -n '__fish_seen_subcommand_from run' -l seed -r -d 'Order of 
 complete -c sluice -n '__fish_seen_subcommand_from run' -l progress -r -d 'auto' -a 'auto json none'
 complete -c sluice -n '__fish_seen_subcommand_from run' -l metrics -r -d 'File for metrics in Prometheus text format, written anew every 5 s'
 complete -c sluice -n '__fish_seen_subcommand_from run' -l trace -r -d 'File for a timeline of epochs, stages, tasks, commits and snapshots, as chrome://tracing and Perfetto open it'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l stop.gracefully -r -d 'sluice run and sl_main' -a 'true false' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l listener.queue -r -d 'Events that may wait for the program\'s listeners' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l log -r -d 'Log levels, as in SLUICE_LOG'
 complete -c sluice -n '__fish_seen_subcommand_from run' -l block.interval -r -d 'Shortest time between two syncs of received data to the write-ahead log' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l receiver.max-pending -r -d 'Bytes received and not yet committed, per receiver, at which it stops reading' -f

@@ -37,13 +37,13 @@ SL_API SL_MUST_USE sl_code sl_context_start(sl_context *context, sl_error *err);
 /// compat=spark the error is told at once, while the job goes on); SL_E_TIMEOUT; SL_E_STATE when it
 /// was never started.
 SL_API SL_MUST_USE sl_code sl_context_await(sl_context *context, int64_t timeout_us, sl_error *err);
-/// Ends the job, gracefully or now. Gracefully: receivers stop, everything received is processed and
-/// committed, for `stop.timeout` at most; what is left then waits in the checkpoint for the next
-/// start, or, without one, is lost and SL_E_TIMEOUT is the job's error. Now: the running epoch's
-/// tasks end between two batches, the epochs before it are committed, and with a checkpoint the next
-/// start runs that epoch again. Returns at once; wait with sl_context_await. Again: nothing happens,
-/// but the second stop may be the one without grace. Thread: any, also inside a user function.
-/// Fails: SL_E_STATE inside a listener.
+/// Ends the job, gracefully or now. Gracefully: receivers stop, everything received is processed
+/// and committed, for `stop.timeout` at most; what is left then waits in the checkpoint for the
+/// next start, or, without one, is lost and SL_E_TIMEOUT is the job's error. Now: the running
+/// epoch's tasks end between two batches, the epochs before it are committed, and with a checkpoint
+/// the next start runs that epoch again. Returns at once; wait with sl_context_await. Again:
+/// nothing happens, but the second stop may be the one without grace. Thread: any, also inside a
+/// user function. Fails: SL_E_STATE inside a listener.
 SL_API SL_MUST_USE sl_code sl_context_stop(sl_context *context, bool gracefully, sl_error *err);
 SL_API sl_context_state sl_context_state_of(const sl_context *context);
 /// Stops without grace when needed, and frees. Listeners are told what still waits for them, so it

@@ -99,65 +99,33 @@ const sli_sink_ops *const sli_all_sinks[] = {
     &sli_sink_console, &sli_sink_file, &sli_sink_sqlite, &sli_sink_collect, NULL,
 };
 
-/// A Spark key: Sluice's name for the same thing, or what to do instead.
+/// A Spark key and Sluice's name for the same thing. Those that have none: spark_keys.c.
 typedef struct spark_key {
-    const char *spark, *ours, *instead;
+    const char *spark, *ours;
     const char *unit; ///< appended to a bare number, which in Spark's key has this unit
 } spark_key;
 
 static const spark_key spark_keys[] = {
-    {"spark.app.name", "name", NULL, NULL},
-    {"spark.master", "master", NULL, NULL},
-    {"spark.default.parallelism", "parallelism", NULL, NULL},
-    {"spark.local.dir", "spill_dir", NULL, NULL},
-    {"spark.task.maxFailures", "task.max_failures", NULL, NULL},
-    {"spark.stage.maxConsecutiveAttempts", "stage.max_attempts", NULL, NULL},
-    {"spark.scheduler.listenerbus.eventqueue.capacity", "listener.queue", NULL, NULL},
-    {"spark.streaming.blockInterval", "block.interval", NULL, "ms"},
-    {"spark.streaming.receiver.maxRate", "receiver.max_rate", NULL, NULL},
-    {"spark.streaming.backpressure.enabled", "backpressure", NULL, NULL},
-    {"spark.streaming.backpressure.initialRate", "backpressure.initial_rate", NULL, NULL},
-    {"spark.streaming.backpressure.pid.proportional", "backpressure.proportional", NULL, NULL},
-    {"spark.streaming.backpressure.pid.integral", "backpressure.integral", NULL, NULL},
-    {"spark.streaming.backpressure.pid.derived", "backpressure.derived", NULL, NULL},
-    {"spark.streaming.backpressure.pid.minRate", "backpressure.min_rate", NULL, NULL},
-    {"spark.streaming.backpressure.rateEstimator", NULL, "pid is the only one: leave the key out",
-     NULL},
-    {"spark.streaming.receiverRestartDelay", NULL,
-     "write it into the source's URL: socket://HOST:PORT?reconnect_delay=2s", NULL},
-    {"spark.streaming.blockQueueSize", NULL,
-     "receiver.max_pending bounds what a receiver holds: leave the key out", NULL},
-    {"spark.streaming.receiver.blockStoreTimeout", NULL,
-     "a full disk stops the reading, not the job: leave the key out", NULL},
-    {"spark.streaming.checkpoint.directory", "checkpoint", NULL, NULL},
-    {"spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB", "state.memory", NULL, "MiB"},
-    {"spark.sql.streaming.stateStore.providerClass", NULL,
-     "state.store=rocksdb keeps state in RocksDB, state.store=memory in memory", NULL},
-    {"spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled", NULL,
-     "what changed is always logged, group by group: leave the key out", NULL},
-    {"spark.sql.streaming.stateStore.rocksdb.boundedMemoryUsage", NULL,
-     "memory is always bounded, by state.memory: leave the key out", NULL},
-    {"spark.streaming.receiver.writeAheadLog.enable", NULL,
-     "received data is always logged when the job has a checkpoint directory: leave the key out",
-     NULL},
-    {"spark.streaming.stopGracefullyOnShutdown", "stop.gracefully", NULL, NULL},
-    {"spark.streaming.gracefulStopTimeout", "stop.timeout", NULL, "ms"},
-    {"spark.streaming.unpersist", NULL, "old epochs' blocks are always dropped: leave the key out",
-     NULL},
-    {"spark.speculation", NULL,
-     "tasks are threads of one process, a copy would run on the same machine: leave the key out",
-     NULL},
-    {"spark.scheduler.mode", NULL, "a session runs one action at a time: leave the key out", NULL},
-    {"spark.locality.wait", NULL,
-     "tasks without state run on any worker that has nothing to do: leave the key out", NULL},
-    {"spark.streaming.concurrentJobs", NULL, "outputs of an epoch run in order: leave the key out",
-     NULL},
+    {"spark.app.name", "name", NULL},
+    {"spark.master", "master", NULL},
+    {"spark.default.parallelism", "parallelism", NULL},
+    {"spark.local.dir", "spill_dir", NULL},
+    {"spark.task.maxFailures", "task.max_failures", NULL},
+    {"spark.stage.maxConsecutiveAttempts", "stage.max_attempts", NULL},
+    {"spark.scheduler.listenerbus.eventqueue.capacity", "listener.queue", NULL},
+    {"spark.streaming.blockInterval", "block.interval", "ms"},
+    {"spark.streaming.receiver.maxRate", "receiver.max_rate", NULL},
+    {"spark.streaming.backpressure.enabled", "backpressure", NULL},
+    {"spark.streaming.backpressure.initialRate", "backpressure.initial_rate", NULL},
+    {"spark.streaming.backpressure.pid.proportional", "backpressure.proportional", NULL},
+    {"spark.streaming.backpressure.pid.integral", "backpressure.integral", NULL},
+    {"spark.streaming.backpressure.pid.derived", "backpressure.derived", NULL},
+    {"spark.streaming.backpressure.pid.minRate", "backpressure.min_rate", NULL},
+    {"spark.streaming.checkpoint.directory", "checkpoint", NULL},
+    {"spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB", "state.memory", "MiB"},
+    {"spark.streaming.stopGracefullyOnShutdown", "stop.gracefully", NULL},
+    {"spark.streaming.gracefulStopTimeout", "stop.timeout", "ms"},
 };
-
-static sl_code refuse_spark(const char *name, const char *instead, sl_error *err)
-{
-    return sl_error_set(err, SL_E_CONFIG, "%s is not a setting of Sluice: %s", name, instead);
-}
 
 static sl_code put_spark(sl_conf *conf, const char *name, sl_text value, sl_error *err)
 {
@@ -165,9 +133,6 @@ static sl_code put_spark(sl_conf *conf, const char *name, sl_text value, sl_erro
         const spark_key *key = &spark_keys[i];
         if (strcmp(key->spark, name) != 0) {
             continue;
-        }
-        if (key->ours == NULL) {
-            return refuse_spark(name, key->instead, err);
         }
         int64_t number = 0;
         char text[64];
@@ -180,7 +145,7 @@ static sl_code put_spark(sl_conf *conf, const char *name, sl_text value, sl_erro
     }
     const char *instead = sli_spark_instead(name);
     if (instead != NULL) {
-        return refuse_spark(name, instead, err);
+        return sl_error_set(err, SL_E_CONFIG, "%s is not a setting of Sluice: %s", name, instead);
     }
     return sl_error_set(err, SL_E_CONFIG,
                         "%s is not known to Sluice: 'sluice help options' lists the settings, "

@@ -130,7 +130,7 @@ struct sli_engine {
     sli_store *store;
     bool snapshot_is_foreign; ///< the newest snapshot is another store's: the compactor can't go on
                               ///< from it
-    sli_accs *accs; ///< NULL when the graph has no accumulators
+    sli_accs *accs;           ///< NULL when the graph has no accumulators
 
     int64_t now_us; ///< mono time as read last: one reading serves what happens together
     int64_t epoch;  ///< the last one run

@@ -6,9 +6,9 @@
 // those of that group. So are the files of a store on disk (store.c): then the compactor has
 // nothing to compact, and makes those files the snapshot.
 //
-// Sections: "meta" (group, epoch, batch time, store) · "sources" (uid, position)* · "accumulators" (as
-// sli_accs_put, when there are some) · "UID/part-NN.arrow" per table, or "state.STORE/" with the
-// store's files.
+// Sections: "meta" (group, epoch, batch time, store) · "sources" (uid, position)* · "accumulators"
+// (as sli_accs_put, when there are some) · "UID/part-NN.arrow" per table, or "state.STORE/" with
+// the store's files.
 #include "stream/engine_int.h"
 
 #include <stdio.h>

@@ -119,7 +119,7 @@ SL_TEST(a_stop_without_grace_gives_the_epoch_up_and_the_next_start_runs_it, "EXA
     close_gate();
     sl_context *context = start_job();
     wait_for_a_call();
-    sl_context_stop(context, false);
+    assert_int_equal(sl_context_stop(context, false, NULL), SL_OK);
     atomic_store(&gate.go, true);
     assert_int_equal(sl_context_await(context, 60000000, NULL), SL_OK); // it is no failure
     assert_int_equal(gate.calls, 1);
@@ -130,7 +130,7 @@ SL_TEST(a_stop_without_grace_gives_the_epoch_up_and_the_next_start_runs_it, "EXA
     while (rows_out() < ROWS) {
         sched_yield();
     }
-    sl_context_stop(context, true);
+    assert_int_equal(sl_context_stop(context, true, NULL), SL_OK);
     assert_int_equal(sl_context_await(context, 60000000, NULL), SL_OK);
     assert_int_equal(rows_out(), ROWS);
     sl_context_free(context);

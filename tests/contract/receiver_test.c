@@ -205,7 +205,7 @@ SL_TEST(a_store_that_waits_ends_with_the_job_and_nothing_taken_is_lost, "DURABLE
     while (atomic_load(&only.taken) < 20000) { // more than may wait: it has been slowed
         sched_yield();
     }
-    sl_context_stop(context, true);
+    assert_int_equal(sl_context_stop(context, true, NULL), SL_OK);
     assert_int_equal(sl_context_await(context, 60000000, NULL), SL_OK);
     char expected[32];
     slt_program count;
