@@ -15,3 +15,4 @@
 #include "sluice/slice.h"
 #include "sluice/test.h"
 #include "sluice/tool.h"
+#include "sluice/ttl.h"

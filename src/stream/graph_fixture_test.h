@@ -4,6 +4,7 @@
 #include "sl_test.h"
 
 #include "env/sim.h"
+#include "sluice/ttl.h"
 #include "stream/graph_def.h"
 
 // ---------------------------------------------------------------- functions of jobs

@@ -155,6 +155,8 @@ const char *sli_node_queue(const sl_stream *node);
 const sli_table_info *sli_node_state(const sl_stream *node);
 /// Stateful nodes: URL of the initial state, or NULL.
 const char *sli_node_initial(const sl_stream *node);
+/// Stateful nodes: after how long a key goes that nobody updates; 0: never.
+int64_t sli_node_ttl(const sl_stream *node);
 /// The node's RDD for the epoch, made with its ancestors' when asked for the first time. Borrowed
 /// from epoch->made. Fails: what is wrong with the RDD, with the operator's uid.
 sl_code sli_epoch_rdd(sli_epoch *epoch, sl_stream *node, sl_rdd **out, sl_error *err);

@@ -112,6 +112,13 @@ CASE(partitions_narrow, sl_stream_partitions(words, 2))
 CASE(partitions_zero, sl_stream_partitions(sl_stream_group_by_key(words, "word"), 0))
 CASE(partitions_many, sl_stream_partitions(sl_stream_group_by_key(words, "word"), 1025))
 CASE(initial_stateless, sl_stream_initial_state(words, "t.csv"))
+CASE(ttl_stateless, sl_stream_ttl(words, "1h"))
+CASE(ttl_null,
+     sl_stream_ttl(sl_stream_update_state_by_key(words, "word", &slt_fn_rows, NULL), NULL))
+CASE(ttl_word,
+     sl_stream_ttl(sl_stream_update_state_by_key(words, "word", &slt_fn_rows, NULL), "an hour"))
+CASE(ttl_none,
+     sl_stream_ttl(sl_stream_update_state_by_key(words, "word", &slt_fn_rows, NULL), "0s"))
 CASE(print_negative, sl_stream_print(words, -1))
 CASE(print_many, sl_stream_print(words, 1000000001))
 CASE(save_null, sl_stream_save(words, NULL))
@@ -285,6 +292,15 @@ static const struct mistake {
      "operator 2 (groupByKey after queue 'in'): 1025 partitions; there may be 1 to 1024"},
     {initial_stateless, SL_E_INVALID,
      "operator 1 (queue 'in'): it keeps no state: only updateStateByKey has an initial one"},
+    {ttl_stateless, SL_E_INVALID,
+     "operator 1 (queue 'in'): it keeps no state by key: only updateStateByKey has a ttl"},
+    {ttl_null, SL_E_INVALID,
+     "operator 2 (updateStateByKey 'rows' after queue 'in'): the ttl is NULL"},
+    {ttl_word, SL_E_INVALID,
+     "operator 2 (updateStateByKey 'rows' after queue 'in'): ttl 'an hour': not a duration: write "
+     "digits and a unit (us, ms, s, m, h or d), as in 500ms"},
+    {ttl_none, SL_E_INVALID,
+     "operator 2 (updateStateByKey 'rows' after queue 'in'): ttl '0s': it is longer than nothing"},
     {print_negative, SL_E_INVALID,
      "output 1 (print of queue 'in'): -1 rows; it prints 0 to 1000000000"},
     {print_many, SL_E_INVALID,

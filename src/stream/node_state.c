@@ -10,6 +10,7 @@ static void update_free(sl_stream *node)
         sl_schema_unref(body->key_schema);
         sl_schema_unref(body->value_schema);
         sl_schema_unref(body->state_schema);
+        sl_schema_unref(body->stored_schema);
         sl_schema_unref(body->old_schema);
         node->body = NULL;
     }
@@ -125,7 +126,9 @@ static sl_code make_schemas(sl_stream *node, sli_update_body *body, sl_error *er
     for (int32_t i = 0; i < n; i++) {
         body->places[i] = i;
     }
-    body->info = (sli_table_info){node->uid, node->ops->kind, body->key_schema, body->state_schema};
+    body->stored_schema = sl_schema_ref(body->state_schema);
+    body->info =
+        (sli_table_info){node->uid, node->ops->kind, body->key_schema, body->stored_schema};
     return SL_OK;
 }
 
@@ -173,14 +176,14 @@ sl_stream *sl_stream_update_state_by_key(sl_stream *stream, const char *keys,
     return sli_node_end(node, rc, &err);
 }
 
-static sli_update_body *body_of(const sl_stream *node)
+sli_update_body *sli_node_update(const sl_stream *node)
 {
     return node->ops == &sli_node_update_ops ? node->body : NULL;
 }
 
 const sli_table_info *sli_node_state(const sl_stream *node)
 {
-    sli_update_body *body = body_of(node);
+    sli_update_body *body = sli_node_update(node);
     if (body == NULL) {
         return NULL;
     }
@@ -190,7 +193,7 @@ const sli_table_info *sli_node_state(const sl_stream *node)
 
 const char *sli_node_initial(const sl_stream *node)
 {
-    const sli_update_body *body = body_of(node);
+    const sli_update_body *body = sli_node_update(node);
     return body == NULL ? NULL : body->initial;
 }
 
@@ -198,7 +201,7 @@ const char *sli_node_initial(const sl_stream *node)
 
 static sl_code check_initial(sl_stream *stream, const char *url, sl_error *err)
 {
-    sli_update_body *body = body_of(stream);
+    sli_update_body *body = sli_node_update(stream);
     sl_schema *schema = NULL;
     if (body == NULL) {
         return sl_error_set(err, SL_E_INVALID,
@@ -247,6 +250,7 @@ static sl_code load_row(loading *l, const sl_batch *batch, uint64_t hash, int64_
     sli_str_clear(&l->key);
     sli_str_clear(&l->value);
     sli_row_put(&l->key, batch, l->body->places, l->body->n_keys, row);
+    sli_ttl_put(l->body, &l->value, SLI_TTL_UNKNOWN);
     sli_row_put(&l->value, batch, state_columns, sl_schema_columns(l->body->state_schema), row);
     SL_TRY(sli_str_check(&l->key, "a key", err));
     SL_TRY(sli_str_check(&l->value, "a state", err));
@@ -282,7 +286,7 @@ static sl_code load_node(const sl_stream *node, sli_runtime *runtime, sl_error *
 {
     const sli_store_ops *ops = node->store->ops;
     loading l = {.node = node,
-                 .body = body_of(node),
+                 .body = sli_node_update(node),
                  .key = {.tag = SLI_TAG_STREAM},
                  .value = {.tag = SLI_TAG_STREAM}};
     SL_TRY(ops->begin(node->store, node->table, 0, 0, 1, &l.view, err));

@@ -221,10 +221,24 @@ enum { KEYS = 40, EPOCHS = 12, MODEL_DROP = 60 };
 typedef struct model {
     bool has[KEYS];
     int64_t total[KEYS];
+    int64_t updated[KEYS]; ///< epoch of the last values
+    int64_t ttl;           ///< epochs; 0: keys stay
 } model;
 
+static void model_epoch(model *m, int64_t epoch, const int64_t *sum, const bool *seen)
+{
+    for (size_t key = 0; key < KEYS; key++) {
+        bool is_over = m->ttl > 0 && epoch - m->updated[key] > m->ttl;
+        bool had = m->has[key] && !is_over;
+        int64_t total = (had ? m->total[key] : 0) + sum[key];
+        m->has[key] = (had || seen[key]) && total < MODEL_DROP;
+        m->total[key] = total;
+        m->updated[key] = seen[key] ? epoch : m->updated[key];
+    }
+}
+
 /// One epoch's rows, as text and into the model.
-static void random_epoch(sli_rng *rng, model *m, char *text, size_t size)
+static void random_epoch(sli_rng *rng, model *m, int64_t epoch, char *text, size_t size)
 {
     int64_t sum[KEYS] = {0};
     bool seen[KEYS] = {false};
@@ -237,11 +251,7 @@ static void random_epoch(sli_rng *rng, model *m, char *text, size_t size)
         sum[key] += value;
         seen[key] = true;
     }
-    for (size_t key = 0; key < KEYS; key++) {
-        int64_t total = (m->has[key] ? m->total[key] : 0) + sum[key];
-        m->has[key] = (m->has[key] || seen[key]) && total < MODEL_DROP;
-        m->total[key] = total;
-    }
+    model_epoch(m, epoch, sum, seen);
 }
 
 static void check_model(const model *m, const char *rows, uint64_t seed)
@@ -265,24 +275,39 @@ static void check_model(const model *m, const char *rows, uint64_t seed)
     assert_int_equal(lines, expected);
 }
 
+static job job_with_ttl(const char *ttl, int32_t parallelism)
+{
+    job j = {.g = slt_graph_new()};
+    j.in = sl_stream_queue(j.g.graph, "in", "word string, n int64", true);
+    j.state = sl_stream_update_state_by_key(j.in, "word", &slt_fn_sum, "drop=60");
+    if (ttl != NULL) {
+        assert_ptr_equal(sl_stream_ttl(j.state, ttl), j.state);
+    }
+    assert_int_equal(sl_graph_check(j.g.graph, NULL), SL_OK);
+    j.host = slt_host_new(&j.g, parallelism);
+    return j;
+}
+
+// Every other job lets keys go; an epoch of the fixture is a second.
 SL_TEST(update_agrees_with_a_model_also_through_failed_epochs, "")
 {
     static const int32_t parallelism[] = {1, 3, 7};
-    for (uint64_t seed = 0; seed < (slt_is_soak() ? 300 : 15); seed++) {
+    for (uint64_t seed = 0; seed < (slt_is_soak() ? 300 : 16); seed++) {
         sli_rng rng = {seed};
-        model m = {0};
-        job j =
-            job_new("word string, n int64", "word", &slt_fn_sum, "drop=60", parallelism[seed % 3]);
+        model m = {.ttl = seed % 2 == 0 ? 0 : 2};
+        int64_t now = 0; // stands still while an epoch fails: the fixture runs it again
+        job j = job_with_ttl(m.ttl == 0 ? NULL : "2s", parallelism[seed % 3]);
         for (int epoch = 0; epoch < EPOCHS; epoch++) {
             char text[1024];
             model after = m;
             bool fails = sli_rng_below(&rng, 4) == 0;
-            random_epoch(&rng, &after, text, sizeof text);
+            random_epoch(&rng, &after, now, text, sizeof text);
             slt_push(&j.g, "in", text, 1 + (int32_t)sli_rng_below(&rng, 4));
             slt_epoch_begin(j.host);
             check_model(&after, slt_epoch_rows(j.host, j.state), seed);
             slt_epoch_end(j.host, fails);
             m = fails ? m : after;
+            now += !fails;
         }
         job_free(&j);
     }
@@ -301,7 +326,7 @@ static char *history(uint64_t seed, int32_t parallelism, int32_t workers)
                           : slt_host_new_pool(&j.g, parallelism, workers);
     for (int epoch = 0; epoch < EPOCHS; epoch++) {
         char text[1024];
-        random_epoch(&rng, &m, text, sizeof text);
+        random_epoch(&rng, &m, epoch, text, sizeof text);
         slt_push(&j.g, "in", text, 3);
         slt_epoch_begin(j.host);
         sli_str_text(&all, slt_epoch_rows(j.host, j.state));
@@ -328,36 +353,70 @@ SL_TEST(update_gives_equal_bytes_whatever_the_workers, "")
     }
 }
 
-// More keys than one call takes, so that the chunks' borders are crossed.
-SL_TEST(update_takes_keys_in_calls_of_some_thousand, "")
+static void push_numbers(job *j, int64_t n)
 {
-    job j = job_new("n int64, v int64", "n", &slt_fn_rows, NULL, 1);
     sl_builder *builder = NULL;
     sl_batch *batch = NULL;
-    int64_t n = 3 * SLI_BATCH_ROWS + 5, rows = 0;
-    assert_int_equal(sl_builder_new(&builder, j.in->schema, NULL), SL_OK);
+    assert_int_equal(sl_builder_new(&builder, j->in->schema, NULL), SL_OK);
     for (int64_t i = 0; i < n; i++) {
         sl_builder_int64(builder, 0, i);
         sl_builder_int64(builder, 1, 1);
     }
     assert_int_equal(sl_builder_finish(builder, &batch, NULL), SL_OK);
+    assert_int_equal(sli_graph_push(j->g.graph, "in", batch, 3, NULL), SL_OK);
+    sl_batch_unref(batch);
+    sl_builder_free(builder);
+}
+
+static void run_epoch(job *j)
+{
+    slt_epoch_begin(j->host);
+    sl_rdd *rdd = NULL;
+    assert_int_equal(sli_epoch_rdd(slt_epoch_of(j->host), j->state, &rdd, NULL), SL_OK);
+    slt_epoch_end(j->host, false);
+}
+
+// More keys than are let go at once, and those that come again are the youngest of their slots.
+SL_TEST(update_lets_many_keys_go_and_takes_them_up_anew, "")
+{
+    job j = {.g = slt_graph_new()};
+    j.in = sl_stream_queue(j.g.graph, "in", "n int64, v int64", true);
+    j.state = sl_stream_ttl(sl_stream_update_state_by_key(j.in, "n", &slt_fn_rows, NULL), "1500ms");
+    assert_int_equal(sl_graph_check(j.g.graph, NULL), SL_OK);
+    j.host = slt_host_new(&j.g, 1);
+    sli_store *store = slt_host_store(j.host);
+    const int64_t n = 2 * SLI_BATCH_ROWS + 5;
+    push_numbers(&j, n);
+    run_epoch(&j);
+    run_epoch(&j);
+    assert_int_equal(store->ops->keys(store, j.state->table), n);
+    push_numbers(&j, 3);
+    slt_epoch_begin(j.host);
+    SL_CHECK_TEXT(slt_epoch_rows(j.host, j.state), "0 1\n1 1\n2 1\n");
+    slt_epoch_end(j.host, false);
+    assert_int_equal(store->ops->keys(store, j.state->table), 3);
+    job_free(&j);
+}
+
+// More keys than one call takes, so that the chunks' borders are crossed.
+SL_TEST(update_takes_keys_in_calls_of_some_thousand, "")
+{
+    job j = job_new("n int64, v int64", "n", &slt_fn_rows, NULL, 1);
+    const int64_t n = 3 * SLI_BATCH_ROWS + 5;
     for (int epoch = 1; epoch <= 2; epoch++) {
-        assert_int_equal(sli_graph_push(j.g.graph, "in", batch, 3, NULL), SL_OK);
+        push_numbers(&j, n);
         slt_epoch_begin(j.host);
         sl_rdd *rdd = NULL;
         sl_batch *all = NULL;
         assert_int_equal(sli_epoch_rdd(slt_epoch_of(j.host), j.state, &rdd, NULL), SL_OK);
         assert_int_equal(sl_rdd_collect(rdd, &all, NULL), SL_OK);
-        rows = sl_batch_rows(all);
-        assert_int_equal(rows, n);
-        for (int64_t i = 0; i < rows; i++) {
+        assert_int_equal(sl_batch_rows(all), n);
+        for (int64_t i = 0; i < n; i++) {
             assert_int_equal(sl_column_int64(sl_batch_column(all, 1), i), epoch);
         }
         sl_batch_unref(all);
         slt_epoch_end(j.host, false);
     }
-    sl_batch_unref(batch);
-    sl_builder_free(builder);
     job_free(&j);
 }
 

@@ -3,7 +3,8 @@
 //   1. the epoch's rows of the partition come out of the shuffle and are sorted by key, keys in
 //      first-seen order, the rows of a key in arrival order
 //   2. every key that the state has, in the state's order, then every new key, is given to the
-//      function, some thousand at a time, with its rows and its old state
+//      function, some thousand at a time, with its rows and its old state; but for keys whose time
+//      is over (node_ttl.c): these go, and are new if they have rows
 //   3. keys and new states that are kept are pushed as rows
 //   4. what changed is put into the view, which then stands for the partition in this epoch
 //
@@ -21,7 +22,7 @@ enum { CHUNK_KEYS = SLI_BATCH_ROWS, CHUNK_BYTES = 1 << 20 };
 typedef struct update_run {
     const sl_stream *node;
     const sli_update_body *def;
-    int64_t epoch;
+    int64_t epoch, time_us;
     _Atomic bool done[]; ///< per partition: a view stands for it
 } update_run;
 
@@ -36,6 +37,13 @@ typedef struct chunk {
     uint64_t *hashes;
     uint8_t *bits;
 } chunk;
+
+/// Keys of the state whose time is over, until their removal is noted.
+typedef struct overdue {
+    sl_builder *keys;
+    sli_str bytes; ///< key bytes of each, length-prefixed
+    int32_t n;
+} overdue;
 
 typedef struct update {
     const update_run *run;
@@ -58,6 +66,7 @@ typedef struct update {
     bool *known;                     ///< by group: the state has the key
     int32_t *picked;                 ///< rows of one chunk
     chunk chunk;
+    overdue overdue;
     sl_builder *out;
     sli_str changes; ///< u8 put, u64 hash, key bytes, state bytes
     sli_str row;     ///< one state as bytes
@@ -291,6 +300,46 @@ static void note_change(update *u, bool put, uint64_t hash, sl_bytes key)
     }
 }
 
+/// What is stored for the chunk's i-th key from now on, into u->row: its state, and when its last
+/// values came.
+static sl_code put_stored(update *u, const sl_batch *made, int32_t i, bool known, sl_bytes was,
+                          sl_error *err)
+{
+    const sli_update_body *def = u->def;
+    const int64_t *from = u->chunk.from;
+    int64_t updated_us = SLI_TTL_UNKNOWN;
+    sl_bytes state = {NULL, 0};
+    if (known && from[i] == from[i + 1]) {
+        SL_TRY(sli_ttl_split(def, was, &updated_us, &state, err));
+    }
+    sli_str_clear(&u->row);
+    sli_ttl_put(def, &u->row, updated_us == SLI_TTL_UNKNOWN ? u->run->time_us : updated_us);
+    sli_row_put(&u->row, made, def->places, sl_schema_columns(def->state_schema), i);
+    return sli_str_check(&u->row, "a state", err);
+}
+
+static bool is_same(sl_bytes was, const sli_str *row)
+{
+    return was.size == row->size && (was.size == 0 || memcmp(was.data, row->data, was.size) == 0);
+}
+
+static sl_code note_key(update *u, const sl_batch *made, int32_t i, bool known, sl_bytes key,
+                        sl_bytes was, sl_error *err)
+{
+    chunk *c = &u->chunk;
+    if (!c->keep[i]) {
+        if (known) {
+            note_change(u, false, c->hashes[i], key);
+        }
+        return SL_OK;
+    }
+    SL_TRY(put_stored(u, made, i, known, was, err));
+    if (!known || !is_same(was, &u->row)) {
+        note_change(u, true, c->hashes[i], key);
+    }
+    return SL_OK;
+}
+
 static sl_code note_changes(update *u, const sl_batch *keys, const sl_batch *made, bool known,
                             sl_error *err)
 {
@@ -298,35 +347,53 @@ static sl_code note_changes(update *u, const sl_batch *keys, const sl_batch *mad
     chunk *c = &u->chunk;
     sli_reader old = sli_reader_of((sl_bytes){c->old.data, c->old.size});
     sli_str key = {.tag = SLI_TAG_STREAM};
+    sl_code rc = SL_OK;
     sli_batch_hash(keys, def->places, def->n_keys, c->hashes);
-    for (int32_t i = 0; i < c->n; i++) {
-        sl_bytes was_key = {0}, was = {0};
+    for (int32_t i = 0; i < c->n && rc == SL_OK; i++) {
         if (known) {
-            was_key = sli_get_bytes(&old);
-            was = sli_get_bytes(&old);
+            sl_bytes was_key = sli_get_bytes(&old), was = sli_get_bytes(&old);
+            rc = note_key(u, made, i, true, was_key, was, err);
         } else {
             sli_str_clear(&key);
             sli_row_put(&key, keys, def->places, def->n_keys, i);
-            was_key = (sl_bytes){key.data, key.size};
-        }
-        sli_str_clear(&u->row);
-        if (c->keep[i]) {
-            sli_row_put(&u->row, made, def->places, sl_schema_columns(def->state_schema), i);
-            bool same = known && was.size == u->row.size &&
-                        (was.size == 0 || memcmp(was.data, u->row.data, was.size) == 0);
-            if (!same) {
-                note_change(u, true, c->hashes[i], was_key);
-            }
-        } else if (known) {
-            note_change(u, false, c->hashes[i], was_key);
+            rc = sli_str_check(&key, "a key", err);
+            sl_bytes new_key = {key.data, key.size};
+            rc = rc == SL_OK ? note_key(u, made, i, false, new_key, (sl_bytes){NULL, 0}, err) : rc;
         }
     }
-    sl_code rc = sli_str_check(&key, "a key", err);
     sli_str_reset(&key);
-    if (rc == SL_OK) {
-        rc = sli_str_check(&u->row, "a state", err);
-    }
     return rc == SL_OK ? sli_str_check(&u->changes, "changes of the state", err) : rc;
+}
+
+// Keys whose time is over.
+
+static sl_code note_overdue(update *u, sl_error *err)
+{
+    overdue *o = &u->overdue;
+    sl_batch *keys = NULL;
+    if (o->n == 0) {
+        return SL_OK;
+    }
+    SL_TRY(sl_builder_finish(o->keys, &keys, err));
+    sli_batch_hash(keys, u->def->places, u->def->n_keys, u->chunk.hashes);
+    sli_reader r = sli_reader_of((sl_bytes){o->bytes.data, o->bytes.size});
+    for (int32_t i = 0; i < o->n; i++) {
+        note_change(u, false, u->chunk.hashes[i], sli_get_bytes(&r));
+    }
+    sl_batch_unref(keys);
+    sli_str_clear(&o->bytes);
+    o->n = 0;
+    return sli_str_check(&u->changes, "changes of the state", err);
+}
+
+static sl_code take_overdue(update *u, sl_bytes key, sl_error *err)
+{
+    overdue *o = &u->overdue;
+    SL_TRY(sli_row_get(key, o->keys, 0, u->def->n_keys, err));
+    sli_put_bytes(&o->bytes, key.data, key.size);
+    SL_TRY(sli_str_check(&o->bytes, "keys whose time is over", err));
+    o->n++;
+    return o->n == CHUNK_KEYS || o->bytes.size >= CHUNK_BYTES ? note_overdue(u, err) : SL_OK;
 }
 
 static sl_code apply_changes(update *u, sli_state_view *view, sl_error *err)
@@ -386,9 +453,15 @@ static sl_code take_known(void *ctx, int32_t slot, sl_bytes key, sl_bytes value,
 {
     update *u = ctx;
     chunk *c = &u->chunk;
+    int64_t updated_us = 0;
+    sl_bytes state = {NULL, 0};
     (void)slot;
+    SL_TRY(sli_ttl_split(u->def, value, &updated_us, &state, err));
+    if (sli_ttl_is_over(u->def, updated_us, u->run->time_us)) {
+        return take_overdue(u, key, err);
+    }
     SL_TRY(sli_row_get(key, c->keys, 0, u->def->n_keys, err));
-    SL_TRY(sli_row_get(value, c->states, 0, sl_schema_columns(u->def->state_schema), err));
+    SL_TRY(sli_row_get(state, c->states, 0, sl_schema_columns(u->def->state_schema), err));
     sli_put_bytes(&c->old, key.data, key.size);
     sli_put_bytes(&c->old, value.data, value.size);
     SL_TRY(sli_str_check(&c->old, "old states", err));
@@ -437,6 +510,7 @@ static sl_code open_update(update *u, sl_error *err)
     }
     SL_TRY(sl_builder_new(&c->keys, def->key_schema, err));
     SL_TRY(sl_builder_new(&c->states, def->old_schema, err));
+    SL_TRY(sl_builder_new(&u->overdue.keys, def->key_schema, err));
     SL_TRY(sl_builder_new(&u->out, def->state_schema, err));
     const char *uid = u->run->node->uid;
     SL_TRY(sli_task_args(u->task, def->args, sli_hash64(uid, strlen(uid)), 0, &u->args, err));
@@ -461,8 +535,10 @@ static void close_update(update *u)
     sl_free(u->picked);
     sl_builder_free(u->chunk.keys);
     sl_builder_free(u->chunk.states);
+    sl_builder_free(u->overdue.keys);
     sl_builder_free(u->out);
     sli_str_reset(&u->chunk.old);
+    sli_str_reset(&u->overdue.bytes);
     sli_str_reset(&u->changes);
     sli_str_reset(&u->row);
 }
@@ -473,6 +549,7 @@ static sl_code run_all(update *u, sli_state_view *view, sl_error *err)
     SL_TRY(sort_rows(u, err));
     SL_TRY(gather_values(u, err));
     SL_TRY(ops->each(view, take_known, u, err));
+    SL_TRY(note_overdue(u, err));
     SL_TRY(finish_chunk(u, true, err));
     SL_TRY(take_new(u, err));
     return apply_changes(u, view, err);
@@ -492,7 +569,7 @@ static sl_code compute(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_
             "its rows with sl_rdd_collect",
             (long long)run->epoch, run->node->uid);
     }
-    u.changes.tag = u.row.tag = u.chunk.old.tag = SLI_TAG_STREAM;
+    u.changes.tag = u.row.tag = u.chunk.old.tag = u.overdue.bytes.tag = SLI_TAG_STREAM;
     sl_code rc = open_update(&u, err);
     if (rc == SL_OK) {
         rc = sli_shuffle_each(rdd->deps[0].shuffle, partition, task, take_rows, &u, err);
@@ -548,6 +625,7 @@ sl_code sli_update_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inputs,
     run->node = node;
     run->def = def;
     run->epoch = epoch->number;
+    run->time_us = epoch->time_us;
     sli_shuffle *shuffle =
         sli_shuffle_new(runtime, inputs[0], SLI_CUT_HASH, def->keys, def->n_keys, NULL, n, err);
     if (shuffle == NULL) {

@@ -125,6 +125,9 @@ static void put_node(sli_str *out, const sl_stream *node)
     if (node->remember_us > 0) {
         sli_str_printf(out, " remember=%lldus", (long long)node->remember_us);
     }
+    if (sli_node_ttl(node) > 0) {
+        sli_str_printf(out, " ttl=%lldus", (long long)sli_node_ttl(node));
+    }
     if (sli_node_initial(node) != NULL) {
         sli_put_url_pair(out, "initial", node->graph, sli_node_initial(node));
     }

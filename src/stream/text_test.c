@@ -38,6 +38,7 @@ SL_TEST(text_has_a_line_an_operator, "")
     sl_stream_persist(sl_stream_select(both, "n+1 as  m, word"), SL_MEMORY_ONLY);
     sl_stream_where(both, "n  > 1");
     sl_stream *state = sl_stream_update_state_by_key(both, "word", &slt_fn_sum, NULL);
+    sl_stream_ttl(state, "90m");
     sl_stream_join(counts, state, "word");
     sl_stream_transform(both, &pass_fn, NULL);
     sl_stream_reduce(both, "xor(n) as x");
@@ -63,7 +64,7 @@ SL_TEST(text_has_a_line_an_operator, "")
         "word string\n"
         "where-1 where(union-1) condition=\"n  > 1\" : word string, n int64\n"
         "updateStateByKey-1 updateStateByKey(union-1) keys=\"word\" fn=\"sum\" version=1 "
-        "persist=memory_and_disk : word string, total int64\n"
+        "persist=memory_and_disk ttl=5400000000us : word string, total int64\n"
         "join-1 join(counts, updateStateByKey-1) keys=\"word\" : word string, n int64, total "
         "int64\n"
         "transform-1 transform(union-1) fn=\"pass\" version=2 impure : word string, n int64\n"

@@ -33,6 +33,7 @@ static const char summing_job[] =
     "    sl_stream *rows = sl_stream_open(g, \"file:in?format=csv&schema=k string, n int64\");\n"
     "    sl_stream *sums = sl_stream_update_state_by_key(sl_stream_uid(rows, \"rows\"), \"k\", "
     "&add_fn, NULL);\n"
+    "#ifdef TTL\n    sl_stream_ttl(sums, TTL);\n#endif\n"
     "    sl_stream_save(sl_stream_uid(sums, \"sums\"), \"file:out?format=csv\");\n"
     "}\nSL_JOB(\"job\", job);\n";
 
@@ -40,6 +41,7 @@ typedef struct place {
     const char *dir;
     char fault[96];
     const char *modules; ///< a setting, or NULL
+    const char *job;     ///< "summing.so"
     slt_program program;
 } place;
 
@@ -48,7 +50,7 @@ static void place_init(place *p)
     if (!SLT_ROCKSDB) {
         skip();
     }
-    *p = (place){.dir = slt_temp_dir(), .fault = "SLUICE_TEST=none"};
+    *p = (place){.dir = slt_temp_dir(), .fault = "SLUICE_TEST=none", .job = "summing.so"};
     slt_compile_job(p->dir, "summing", summing_job);
 }
 
@@ -75,7 +77,7 @@ static int run(place *p, const char *store, const char *parallelism)
                                 p->fault,
                                 slt_built("bin/sluice"),
                                 "run",
-                                "summing.so",
+                                p->job,
                                 "--interval",
                                 "10ms",
                                 "--checkpoint",
@@ -159,6 +161,30 @@ SL_TEST(state_in_rocksdb_gives_the_bytes_that_state_in_memory_gives, "DETERMINIS
     shell(&p, "ls state/snap/*/state.rocksdb/CURRENT && test -z \"$(ls state/work)\"");
 }
 
+// The rows of an epoch without new keys stand by slot and age, whatever the partitions are now and
+// were when a key came.
+SL_TEST(keys_move_with_their_slots_when_partitions_change, "DETERMINISM-1")
+{
+    static const char *const stores[] = {MEMORY, DISK};
+    static const char *const partitions[][3] = {{"1", "1", "1"}, {"1", "7", "2"}, {"7", "2", "1"}};
+    const char *expected = NULL;
+    place p;
+    place_init(&p);
+    for (size_t i = 0; i < sizeof partitions / sizeof partitions[0]; i++) {
+        for (size_t s = 0; s < 2; s++) {
+            clear(&p);
+            for (int life = 0; life < 3; life++) {
+                feed(&p, life);
+                must_run(&p, stores[s], partitions[i][life]);
+            }
+            const char *sums = last_sums(&p);
+            expected = expected == NULL ? strdup(sums) : expected;
+            assert_string_equal(sums, expected);
+        }
+    }
+    free((void *)(uintptr_t)expected);
+}
+
 SL_TEST(the_store_may_change_between_two_runs, "EXACTLY-ONCE-1")
 {
     static const char *const orders[][LIVES] = {{MEMORY, DISK, MEMORY, DISK, DISK, MEMORY},
@@ -170,6 +196,55 @@ SL_TEST(the_store_may_change_between_two_runs, "EXACTLY-ONCE-1")
     for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
         assert_string_equal(run_lives(&p, orders[i]), expected);
     }
+}
+
+/// The same job, whose keys go after a time.
+static void compile_with_ttl(place *p, const char *ttl)
+{
+    char text[sizeof summing_job + 64];
+    (void)snprintf(text, sizeof text, "#define TTL \"%s\"\n%s", ttl, summing_job);
+    slt_compile_job(p->dir, "passing", text);
+    p->job = "passing.so";
+}
+
+// Lives are further apart than a millisecond, and so are epochs: nothing of an older one is left.
+SL_TEST(keys_that_nobody_updates_go_from_both_stores, "DETERMINISM-1")
+{
+    static const char *const on_disk[LIVES] = {DISK, DISK, MEMORY, DISK, DISK, DISK};
+    place p;
+    place_init(&p);
+    compile_with_ttl(&p, "1ms");
+    const char *expected = run_lives(&p, in_memory);
+    assert_string_equal(run_lives(&p, on_disk), expected);
+    clear(&p);
+    feed(&p, LIVES - 1);
+    must_run(&p, MEMORY, partitions_of[LIVES - 1]);
+    const char *last = shown(&p);
+    assert_true(strlen(last) > 0 && strlen(last) < strlen(expected));
+    assert_string_equal(expected + strlen(expected) - strlen(last), last);
+}
+
+SL_TEST(a_ttl_that_is_long_enough_changes_nothing, "DETERMINISM-1")
+{
+    static const char *const on_disk[LIVES] = {DISK, MEMORY, DISK, DISK, DISK, DISK};
+    place p;
+    place_init(&p);
+    const char *expected = run_lives(&p, in_memory);
+    compile_with_ttl(&p, "1h");
+    assert_string_equal(run_lives(&p, on_disk), expected);
+}
+
+SL_TEST(a_ttl_cannot_be_given_to_a_checkpoint_without_times, "ERRORS-2")
+{
+    place p;
+    place_init(&p);
+    clear(&p);
+    feed(&p, 0);
+    must_run(&p, DISK, "2");
+    compile_with_ttl(&p, "1h");
+    assert_int_equal(run(&p, DISK, "2"), INCOMPATIBLE);
+    SL_CHECK_HAS(slt_err(&p.program), "state of sums was kept by updateStateByKey");
+    SL_CHECK_HAS(slt_err(&p.program), "ttl.updated timestamp?, sum int64");
 }
 
 // ---------------------------------------------------------------- killed

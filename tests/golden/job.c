@@ -233,6 +233,8 @@ static bool setting(definition *d, const char *verb, const char *arg)
         d->stream = sl_stream_uid(d->stream, arg);
     } else if (strcmp(verb, "partitions") == 0) {
         d->stream = sl_stream_partitions(d->stream, (int32_t)strtol(arg, NULL, 10));
+    } else if (strcmp(verb, "ttl") == 0) {
+        d->stream = sl_stream_ttl(d->stream, arg);
     } else if (strcmp(verb, "initial") == 0) {
         d->stream = sl_stream_initial_state(d->stream, arg);
     } else if (strcmp(verb, "default") == 0) {
