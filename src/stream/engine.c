@@ -74,8 +74,9 @@ const sl_option sli_engine_options[] = {
      .fallback = "memory",
      .choices = "memory|rocksdb",
      .text =
-         "Where keyed state lives: memory, or files of RocksDB, for more than memory (needs the "
-         "module state_rocksdb). It may change at any start."},
+         "Where keyed state lives: memory, where it may take as much as `memory` says and the job "
+         "stops when it needs more, or files of RocksDB, for more than memory (needs the module "
+         "state_rocksdb). It may change at any start."},
     {.name = "state.memory",
      .type = SL_OPT_SIZE,
      .fallback = "0",

@@ -186,6 +186,9 @@ struct sli_engine {
 /// (Re)opens the state store, empty, with the tables of all stateful nodes.
 sl_code sli_state_open(sli_engine *engine, sl_error *err);
 void sli_state_close(sli_engine *engine);
+/// State in memory is within the job's budget, by itself: it can be counted, but neither evicted
+/// nor spilled. Fails: SL_E_NO_SPACE, SL_ACT_STOP_JOB.
+sl_code sli_state_fits(const sli_engine *engine, sl_error *err);
 /// The store's name when snapshots consist of its own files, else "".
 const char *sli_state_files(const sli_engine *engine);
 /// Whether the state after a group must be kept when the group is closed, for a snapshot of it: the

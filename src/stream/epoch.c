@@ -389,6 +389,7 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
     }
     if (rc == SL_OK && engine->store != NULL) {
         rc = engine->store->ops->complete(engine->store, number, &failure);
+        rc = rc == SL_OK ? sli_state_fits(engine, &failure) : rc;
     }
     at.done_us = engine->now_us = sli_env_mono_us(engine->world);
     if (rc != SL_OK) {

@@ -232,7 +232,7 @@ static sl_code restore_state(sli_engine *engine, const record *log, int64_t *sna
         // Becomes part of the first group's delta, so that later lives don't depend on the table.
         SL_TRY(sli_state_load_initial(engine->graph, engine->env.runtime, err));
     }
-    return SL_OK;
+    return sli_state_fits(engine, err);
 }
 
 static sl_code restore_positions(sli_engine *engine, const record *log, int64_t snapshot,

@@ -140,6 +140,24 @@ void sli_state_close(sli_engine *engine)
     sli_str_reset(&dir);
 }
 
+sl_code sli_state_fits(const sli_engine *engine, sl_error *err)
+{
+    if (engine->store == NULL || engine->store->ops->checkpoint != NULL) {
+        return SL_OK;
+    }
+    int64_t bytes = engine->store->ops->bytes(engine->store),
+            limit = sli_budget_limit(engine->env.runtime->budget);
+    if (bytes <= limit) {
+        return SL_OK;
+    }
+    sl_code rc = sl_error_set(err, SL_E_NO_SPACE,
+                              "keyed state takes %lld bytes of memory, and memory=%lld: give the "
+                              "job more, or keep its state in files with state.store=rocksdb",
+                              (long long)bytes, (long long)limit);
+    (void)sl_error_act(err, SL_ACT_STOP_JOB); // the next epoch's state is no smaller
+    return rc;
+}
+
 // ---------------------------------------------------------------- keeping the state after a group
 
 const char *sli_state_files(const sli_engine *engine)

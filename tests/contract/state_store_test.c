@@ -14,12 +14,14 @@ enum { OK = 0, JOB = 1, CONFIG = 3, INCOMPATIBLE = 4, LIVES = 6 };
 
 /// Sums by key; a key whose sum is a multiple of five goes, so that keys move in their slots.
 static const char summing_job[] =
-    "#include <sluice/sluice.h>\n"
+    "#include <sluice/sluice.h>\n#include <string.h>\n"
+    "#ifndef REFUSE\n#define REFUSE\n#endif\n"
     "static sl_code add(const sl_args *args, const sl_update_call *call, sl_error *err)\n"
     "{\n    (void)args; (void)err;\n"
     "    const sl_column *old = sl_batch_column(call->states, 0);\n"
     "    const sl_column *n = sl_batch_column(call->values, 0);\n"
     "    for (int64_t i = 0; i < sl_batch_rows(call->keys); i++) {\n"
+    "        REFUSE\n"
     "        int64_t sum = call->had[i] ? sl_column_int64(old, i) : 0;\n"
     "        for (int64_t r = call->values_from[i]; r < call->values_from[i + 1]; r++) {\n"
     "            sum += sl_column_int64(n, r);\n"
@@ -42,6 +44,7 @@ typedef struct place {
     char fault[96];
     const char *modules; ///< a setting, or NULL
     const char *job;     ///< "summing.so"
+    const char *memory;  ///< a setting
     slt_program program;
 } place;
 
@@ -50,7 +53,10 @@ static void place_init(place *p)
     if (!SLT_ROCKSDB) {
         skip();
     }
-    *p = (place){.dir = slt_temp_dir(), .fault = "SLUICE_TEST=none", .job = "summing.so"};
+    *p = (place){.dir = slt_temp_dir(),
+                 .fault = "SLUICE_TEST=none",
+                 .job = "summing.so",
+                 .memory = "memory=1GiB"};
     slt_compile_job(p->dir, "summing", summing_job);
 }
 
@@ -90,6 +96,8 @@ static int run(place *p, const char *store, const char *parallelism)
                                 partitions,
                                 "--conf",
                                 state_store,
+                                "--conf",
+                                p->memory,
                                 p->modules == NULL ? NULL : "--conf",
                                 p->modules,
                                 NULL};
@@ -198,13 +206,13 @@ SL_TEST(the_store_may_change_between_two_runs, "EXACTLY-ONCE-1")
     }
 }
 
-/// The same job, whose keys go after a time.
-static void compile_with_ttl(place *p, const char *ttl)
+/// The same job with something defined before it.
+static void compile_with(place *p, const char *define)
 {
-    char text[sizeof summing_job + 64];
-    (void)snprintf(text, sizeof text, "#define TTL \"%s\"\n%s", ttl, summing_job);
-    slt_compile_job(p->dir, "passing", text);
-    p->job = "passing.so";
+    char text[sizeof summing_job + 512];
+    (void)snprintf(text, sizeof text, "#define %s\n%s", define, summing_job);
+    slt_compile_job(p->dir, "other", text);
+    p->job = "other.so";
 }
 
 // Lives are further apart than a millisecond, and so are epochs: nothing of an older one is left.
@@ -213,7 +221,7 @@ SL_TEST(keys_that_nobody_updates_go_from_both_stores, "DETERMINISM-1")
     static const char *const on_disk[LIVES] = {DISK, DISK, MEMORY, DISK, DISK, DISK};
     place p;
     place_init(&p);
-    compile_with_ttl(&p, "1ms");
+    compile_with(&p, "TTL \"1ms\"");
     const char *expected = run_lives(&p, in_memory);
     assert_string_equal(run_lives(&p, on_disk), expected);
     clear(&p);
@@ -230,7 +238,7 @@ SL_TEST(a_ttl_that_is_long_enough_changes_nothing, "DETERMINISM-1")
     place p;
     place_init(&p);
     const char *expected = run_lives(&p, in_memory);
-    compile_with_ttl(&p, "1h");
+    compile_with(&p, "TTL \"1h\"");
     assert_string_equal(run_lives(&p, on_disk), expected);
 }
 
@@ -241,7 +249,7 @@ SL_TEST(a_ttl_cannot_be_given_to_a_checkpoint_without_times, "ERRORS-2")
     clear(&p);
     feed(&p, 0);
     must_run(&p, DISK, "2");
-    compile_with_ttl(&p, "1h");
+    compile_with(&p, "TTL \"1h\"");
     assert_int_equal(run(&p, DISK, "2"), INCOMPATIBLE);
     SL_CHECK_HAS(slt_err(&p.program), "state of sums was kept by updateStateByKey");
     SL_CHECK_HAS(slt_err(&p.program), "ttl.updated timestamp?, sum int64");
@@ -367,6 +375,80 @@ SL_TEST(a_damaged_state_file_in_a_snapshot_is_refused_or_passed_over, "ERRORS-2"
         assert_int_equal(run(&p, DISK, "2"), INCOMPATIBLE);
         SL_CHECK_HAS(slt_err(&p.program), "state.rocksdb/");
     }
+}
+
+/// Keys of a megabyte: some differ in the first byte, some in the last.
+static void feed_large_keys(const place *p)
+{
+    shell(p, "for i in 1 2 3 4 5 6; do for e in $i x; do printf $i; head -c 1000000 /dev/zero | tr "
+             "'\\0' k; "
+             "echo $e,$i; done; done > in/large.csv");
+}
+
+SL_TEST(keys_of_a_megabyte_are_keys, "BOUNDED-1")
+{
+    static const char *const stores[] = {MEMORY, DISK};
+    place p;
+    place_init(&p);
+    for (int s = 0; s < 2; s++) {
+        clear(&p);
+        feed_large_keys(&p);
+        must_run(&p, stores[s], "3");
+        feed(&p, 1);
+        must_run(&p, stores[s], "2"); // they come back from a snapshot
+        shell(&p, s == 0 ? "cat out/*.csv > expected; test $(wc -c < expected) -gt 40000000"
+                         : "cat out/*.csv | cmp - expected");
+    }
+}
+
+SL_TEST(a_function_that_fails_for_one_key_stops_the_job_and_leaves_the_state, "EXACTLY-ONCE-1")
+{
+    static const char *const stores[] = {MEMORY, DISK};
+    place p;
+    place_init(&p);
+    (void)run_lives(&p, in_memory);
+    char *expected = strdup(last_sums(&p));
+    compile_with(&p, "REFUSE sl_text k = sl_column_text(sl_batch_column(call->keys, 0), i); "
+                     "if (k.size == 3 && memcmp(k.data, \"bad\", 3) == 0) "
+                     "return sl_error_set(err, SL_E_DATA, \"not this key\");");
+    for (int s = 0; s < 2; s++) {
+        clear(&p);
+        for (int life = 0; life < LIVES; life++) {
+            p.job = life == 3 ? "other.so" : "summing.so";
+            feed(&p, life);
+            if (life == 3) {
+                slt_put(slt_path(p.dir, "in"), "bad.csv", "bad,5\n"); // goes: a multiple of five
+                assert_int_equal(run(&p, stores[s], "2"), JOB);
+                SL_CHECK_HAS(slt_err(&p.program), "updateStateByKey add [sums], partition ");
+                SL_CHECK_HAS(slt_err(&p.program), "not this key");
+                p.job = "summing.so"; // somebody mended the function
+            }
+            must_run(&p, stores[s], partitions_of[life]);
+        }
+        assert_string_equal(last_sums(&p), expected);
+    }
+    free(expected);
+}
+
+SL_TEST(state_that_outgrows_memory_stops_the_job_and_goes_on_in_rocksdb, "BOUNDED-1")
+{
+    place p;
+    place_init(&p);
+    clear(&p);
+    feed(&p, 0);
+    p.memory = "memory=256KiB";
+    must_run(&p, MEMORY, "2");
+    shell(&p, "i=0; while [ $i -lt 9000 ]; do echo many-$i,1; i=$((i + 1)); done > in/many.csv");
+    for (int again = 0; again < 2; again++) { // nothing of the epoch is on record
+        assert_int_equal(run(&p, MEMORY, "2"), JOB);
+        SL_CHECK_HAS(slt_err(&p.program), "keyed state takes ");
+        SL_CHECK_HAS(slt_err(&p.program), "memory=262144");
+        SL_CHECK_HAS(slt_err(&p.program), "state.store=rocksdb");
+    }
+    must_run(&p, DISK, "2");
+    assert_int_equal(run(&p, MEMORY, "2"), JOB); // it does not fit at the start either
+    SL_CHECK_HAS(slt_err(&p.program), "keyed state takes ");
+    shell(&p, "test $(cat out/*.csv | grep -c '^many-.*,1$') -gt 9000");
 }
 
 /// Room for the log and one small checkpoint, in a mount that only the program sees.
