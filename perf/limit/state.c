@@ -51,7 +51,8 @@ static store open_store(const state_plan *plan)
     rocksdb_options_set_write_buffer_size(s.options, (size_t)plan->memory_bytes / 4);
     rocksdb_options_set_max_write_buffer_number(s.options, 2);
     rocksdb_options_set_target_file_size_base(s.options, 32 << 20);
-    rocksdb_options_set_max_bytes_for_level_base(s.options, 64 << 20);
+    rocksdb_options_set_max_bytes_for_level_base(
+        s.options, plan->memory_bytes * 4 < 64 << 20 ? (uint64_t)plan->memory_bytes * 4 : 64 << 20);
     rocksdb_options_set_level_compaction_dynamic_level_bytes(s.options, 1);
     rocksdb_options_set_max_background_jobs(s.options, 2);
     const char *name = "default";

@@ -1,5 +1,6 @@
-// What only the disk store has: slots too large to sort at once, checkpoints by hard links, files
-// that are damaged or gone, and an engine that fails at any call.
+// What only the disk store has: state that is much larger than its memory, slots too large to sort
+// at once, checkpoints by hard links, files that are damaged or gone, and an engine that fails at
+// any call.
 #include "state/disk/disk_int.h"
 
 #include <stdio.h>
@@ -25,6 +26,13 @@ static const char *in_dir(const char *name)
     return path;
 }
 
+static void need_rocksdb(void)
+{
+    if (!SLT_ROCKSDB) {
+        skip();
+    }
+}
+
 static sl_code declare(bed *b, const char *uid, const char *columns, sli_table **out, sl_error *err)
 {
     sl_schema *values = NULL;
@@ -35,16 +43,23 @@ static sl_code declare(bed *b, const char *uid, const char *columns, sli_table *
     return rc;
 }
 
-static void bed_open(bed *b, const char *dir)
+/// The store takes a quarter of the budget, as in a job.
+static void bed_open_with(bed *b, const char *dir, int64_t budget_bytes)
 {
     static char path[600];
-    *b = (bed){.budget = sli_budget_new(1 << 30)};
+    *b = (bed){.budget = sli_budget_new(budget_bytes)};
     (void)snprintf(path, sizeof path, "%s", in_dir(dir));
     assert_int_equal(sli_env_posix(&b->env, NULL), SL_OK);
     assert_int_equal(sl_schema_parse(&b->schema, "k string", NULL), SL_OK);
-    sli_state_env env = {.env = b->env, .budget = b->budget, .dir = path};
+    sli_state_env env = {
+        .env = b->env, .budget = b->budget, .dir = path, .memory_bytes = budget_bytes / 4};
     assert_int_equal(sli_store_rocksdb.open(&b->store, &env, NULL), SL_OK);
     assert_int_equal(declare(b, "counts", "v string", &b->table, NULL), SL_OK);
+}
+
+static void bed_open(bed *b, const char *dir)
+{
+    bed_open_with(b, dir, 1 << 20);
 }
 
 static void bed_close(bed *b)
@@ -55,6 +70,70 @@ static void bed_close(bed *b)
     sl_schema_unref(b->schema);
     sli_env_free(b->env);
 }
+
+// ---------------------------------------------------------------- more than memory
+
+enum { EPOCH_KEYS = 20000 };
+
+/// An epoch that counts keys [from, from + EPOCH_KEYS) once more; they come in no order of bytes.
+static void count_epoch(bed *b, int64_t epoch, int64_t from)
+{
+    const sli_store_ops *ops = b->store->ops;
+    sli_state_view *view = NULL;
+    sli_str delta = {.tag = SLI_TAG_TEST};
+    assert_int_equal(ops->begin(b->store, b->table, epoch, 0, 1, &view, NULL), SL_OK);
+    for (int64_t i = from; i < from + EPOCH_KEYS; i++) {
+        uint64_t name = sli_mix64((uint64_t)i);
+        int64_t count = epoch;
+        assert_int_equal(ops->put(view, name, (sl_bytes){&name, sizeof name},
+                                  (sl_bytes){&count, sizeof count}, NULL),
+                         SL_OK);
+    }
+    assert_int_equal(ops->done(view, NULL), SL_OK);
+    assert_int_equal(ops->complete(b->store, epoch, NULL), SL_OK);
+    assert_int_equal(ops->delta(b->store, &delta, NULL), SL_OK);
+    sli_str_reset(&delta);
+}
+
+static sl_code add_up(void *ctx, int32_t slot, sl_bytes key, sl_bytes value, sl_error *err)
+{
+    int64_t *sum = ctx, count = 0;
+    assert_int_equal(slot, sli_slot_of(*(const uint64_t *)key.data));
+    memcpy(&count, value.data, sizeof count);
+    *sum += count;
+    (void)err;
+    return SL_OK;
+}
+
+SL_TEST(keys_far_beyond_memory_are_kept_in_a_budget_of_8_mib, "BOUNDED-1")
+{
+    need_rocksdb();
+    const int64_t budget = 8 << 20, n_keys = slt_is_soak() ? 20000000 : 500000,
+                  n_epochs = n_keys / EPOCH_KEYS;
+    bed b;
+    bed_open_with(&b, "many", budget);
+    int64_t sum = 0, expected = 0, before = sli_env_resident_bytes(b.env), most = before;
+    for (int64_t epoch = 1; epoch <= n_epochs; epoch++) {
+        count_epoch(&b, epoch, (epoch - 1) * EPOCH_KEYS);
+        expected += epoch * EPOCH_KEYS;
+        int64_t now = sli_env_resident_bytes(b.env);
+        most = now > most ? now : most;
+    }
+    count_epoch(&b, n_epochs + 1, 0); // the first ones again
+    expected += n_epochs * EPOCH_KEYS;
+    assert_int_equal(b.store->ops->keys(b.store, b.table), n_keys);
+    assert_int_equal(b.store->ops->dump(b.store, b.table, 0, SLI_SLOTS, add_up, &sum, NULL), SL_OK);
+    assert_int_equal(sum, expected);
+    assert_true(sli_budget_peak(b.budget) <= budget);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) // they keep what was freed
+    if (most - before > 48 << 20) {
+        fail_msg("%lld MiB more than before", (long long)(most - before) >> 20);
+    }
+#endif
+    bed_close(&b);
+}
+
+// ---------------------------------------------------------------- order
 
 /// Puts keys [from, to) into slot 0, each with a value of `size` bytes that begins with its number.
 static sl_code put_keys(bed *b, int64_t epoch, int from, int to, size_t size, sl_error *err)
@@ -110,13 +189,6 @@ static void check_keys(bed *b, int n)
     }
     assert_int_equal(found, n);
     assert_int_equal(b->store->ops->keys(b->store, b->table), n);
-}
-
-static void need_rocksdb(void)
-{
-    if (!SLT_ROCKSDB) {
-        skip();
-    }
 }
 
 // ---------------------------------------------------------------- order

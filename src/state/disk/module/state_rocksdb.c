@@ -24,7 +24,8 @@ struct sli_kv {
 enum {
     BLOCK_BYTES = 4 << 10,  ///< what a look-up reads and unpacks
     FILE_BYTES = 32 << 20,  ///< largest file: what a small change makes again at most, a level
-    LEVEL_BYTES = 64 << 20, ///< of the first level that is sorted as a whole
+    LEVEL_BYTES = 64 << 20, ///< of the first level that is sorted as a whole, at most
+    LEVEL_BUFFERS = 16,     ///< of that level too: it is written again for every few buffers
     SHARD_BITS = 2,         ///< of the cache, for a few workers at once
     FILTER_BITS = 10,       ///< a key: one look-up of a hundred for a missing key reads a block
     LOG_BYTES = 1 << 20,
@@ -92,16 +93,24 @@ static void set_table(sli_kv *kv, const sli_kv_conf *conf)
     rocksdb_options_set_block_based_table_factory(kv->options, kv->table);
 }
 
+/// Of the first level: with small buffers a large one would be written again and again.
+static uint64_t level_bytes(uint64_t buffer_bytes)
+{
+    uint64_t bytes = buffer_bytes * LEVEL_BUFFERS;
+    return bytes < LEVEL_BYTES ? bytes : LEVEL_BYTES;
+}
+
 static void set_options(sli_kv *kv, const sli_kv_conf *conf)
 {
     rocksdb_options_t *options = kv->options = rocksdb_options_create();
     rocksdb_options_set_create_if_missing(options, 1);
     rocksdb_options_set_paranoid_checks(options, 1);
     rocksdb_options_set_compression(options, rocksdb_lz4_compression);
-    rocksdb_options_set_write_buffer_size(options, (size_t)conf->write_bytes / 2);
+    size_t buffer_bytes = (size_t)conf->write_bytes / 2;
+    rocksdb_options_set_write_buffer_size(options, buffer_bytes);
     rocksdb_options_set_max_write_buffer_number(options, 2);
     rocksdb_options_set_target_file_size_base(options, FILE_BYTES);
-    rocksdb_options_set_max_bytes_for_level_base(options, LEVEL_BYTES);
+    rocksdb_options_set_max_bytes_for_level_base(options, level_bytes(buffer_bytes));
     rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
     rocksdb_options_set_max_background_jobs(options, 2);
     rocksdb_options_set_info_log_level(options, LOG_WARN);
