@@ -15,42 +15,118 @@ static void put_entry(sli_str *out, const sli_entry *entry)
     }
 }
 
-static void put_table(sli_str *out, const sli_table *table)
+/// One table's changes, with what says which table it is: the store may be gone when they are
+/// written.
+typedef struct table_changes {
+    char *uid, *kind;
+    sl_schema *keys, *values;
+    sli_map map;
+} table_changes;
+
+struct sli_changes {
+    int32_t n;
+    table_changes tables[];
+};
+
+static void put_table(sli_str *out, const table_changes *table)
 {
     sli_put_text(out, table->uid);
     sli_put_text(out, table->kind);
     sli_put_text(out, sl_schema_text(table->keys));
     sli_put_text(out, sl_schema_text(table->values));
-    sli_put_varint(out, (uint64_t)table->pending.live);
+    sli_put_varint(out, (uint64_t)table->map.live);
     for (int32_t slot = 0; slot < SLI_SLOTS; slot++) {
-        for (int32_t i = table->pending.head[slot]; i >= 0; i = table->pending.entries[i].next) {
-            put_entry(out, &table->pending.entries[i]);
+        for (int32_t i = table->map.head[slot]; i >= 0; i = table->map.entries[i].next) {
+            put_entry(out, &table->map.entries[i]);
         }
     }
 }
 
-sl_code sli_core_delta(sli_store *self, sli_str *out, sl_error *err)
+sl_code sli_changes_put(const sli_changes *changes, sli_str *out, sl_error *err)
 {
-    sli_core *core = (sli_core *)self;
-    int64_t changes = 0;
-    for (const sli_table *table = core->tables; table != NULL; table = table->next) {
-        changes += table->pending.live;
-    }
-    if (changes == 0) {
-        return SL_OK;
-    }
     sli_put_u8(out, DELTA_FORMAT);
+    for (int32_t i = 0; i < changes->n; i++) {
+        put_table(out, &changes->tables[i]);
+    }
+    return sli_str_check(out, "a state delta", err);
+}
+
+void sli_changes_free(sli_changes *changes)
+{
+    for (int32_t i = 0; changes != NULL && i < changes->n; i++) {
+        table_changes *table = &changes->tables[i];
+        sl_free(table->uid);
+        sl_free(table->kind);
+        sl_schema_unref(table->keys);
+        sl_schema_unref(table->values);
+        sli_map_reset(&table->map);
+    }
+    sl_free(changes);
+}
+
+/// The table's names; its changes stay where they are.
+static sl_code name_table(const sli_table *table, table_changes *out, sl_error *err)
+{
+    out->uid = sl_strdup(SLI_TAG_STATE, table->uid);
+    out->kind = sl_strdup(SLI_TAG_STATE, table->kind);
+    out->keys = sl_schema_ref(table->keys);
+    out->values = sl_schema_ref(table->values);
+    sli_map_init(&out->map);
+    return out->uid == NULL || out->kind == NULL
+               ? sl_error_nomem(err, strlen(table->uid), "a state table's name")
+               : SL_OK;
+}
+
+static sl_code name_tables(const sli_core *core, sli_changes *changes, sl_error *err)
+{
     for (const sli_table *table = core->tables; table != NULL; table = table->next) {
         if (table->pending.live > 0) {
-            put_table(out, table);
+            SL_TRY(name_table(table, &changes->tables[changes->n++], err));
         }
     }
-    SL_TRY(sli_str_check(out, "a state delta", err));
+    return SL_OK;
+}
+
+sl_code sli_core_cut(sli_store *self, sli_changes **out, sl_error *err)
+{
+    sli_core *core = (sli_core *)self;
+    size_t n = 0;
+    *out = NULL;
+    for (const sli_table *table = core->tables; table != NULL; table = table->next) {
+        n += table->pending.live > 0;
+    }
+    if (n == 0) {
+        return SL_OK;
+    }
+    size_t size = sizeof(sli_changes) + n * sizeof(table_changes);
+    sli_changes *changes = sl_alloc_zero(SLI_TAG_STATE, size);
+    if (changes == NULL) {
+        return sl_error_nomem(err, size, "a group's changes of state");
+    }
+    sl_code rc = name_tables(core, changes, err);
+    if (rc != SL_OK) {
+        sli_changes_free(changes);
+        return rc;
+    }
+    table_changes *at = changes->tables;
     for (sli_table *table = core->tables; table != NULL; table = table->next) {
-        sli_map_reset(&table->pending);
+        if (table->pending.live > 0) {
+            at++->map = table->pending;
+            sli_map_init(&table->pending);
+        }
     }
     sli_core_recount(core);
+    *out = changes;
     return SL_OK;
+}
+
+sl_code sli_state_delta(sli_store *store, sli_str *out, sl_error *err)
+{
+    sli_changes *changes = NULL;
+    SL_TRY(store->ops->cut(store, &changes, err));
+    sl_code rc = changes == NULL ? SL_OK : sli_changes_put(changes, out, err);
+    sli_changes_free(changes);
+    return rc;
 }
 
 // ---------------------------------------------------------------- reading

@@ -18,6 +18,8 @@
 typedef struct sli_store sli_store;
 typedef struct sli_table sli_table;
 typedef struct sli_state_view sli_state_view;
+/// Changes taken out of a store; they live on their own.
+typedef struct sli_changes sli_changes;
 
 typedef struct sli_table_info {
     const char *uid;
@@ -72,9 +74,10 @@ typedef struct sli_store_ops {
     // ---- epochs and groups. Thread: driver
     sl_code (*complete)(sli_store *self, int64_t epoch, sl_error *err);
     void (*fail)(sli_store *self, int64_t epoch);
-    /// All changes of the epochs completed since the last call, as bytes (format in README: per
-    /// table, per slot, in order), appended to `out`. Nothing is appended when nothing changed.
-    sl_code (*delta)(sli_store *self, sli_str *out, sl_error *err);
+    /// Takes out all changes of the epochs completed since the last call; *out NULL when nothing
+    /// changed. Costs the same however many there are: the next epoch need not wait until they are
+    /// written.
+    sl_code (*cut)(sli_store *self, sli_changes **out, sl_error *err);
     /// Applies such bytes to the base. Outside data: checked. Fails: SL_E_CORRUPT;
     /// SL_E_INCOMPATIBLE for a table that is not declared or has other schemas, naming it.
     sl_code (*apply)(sli_store *self, sl_bytes delta, sl_error *err);
@@ -93,7 +96,7 @@ typedef struct sli_store_ops {
     /// found and put until the next fetch at the cost of memory. A hint: everything works without.
     sl_code (*fetch)(sli_state_view *view, const sli_state_key *keys, int32_t n, sl_error *err);
     /// Thread: driver. The base as durable files in a new directory beside `dir`, hard-linked where
-    /// they have not changed since the last time. Right after `delta` it is the state after the
+    /// they have not changed since the last time. Right after `cut` it is the state after the
     /// group.
     sl_code (*checkpoint)(sli_store *self, const char *dir, sl_error *err);
     /// Thread: driver. A store without keys takes over the base that checkpoint left in `dir`, and
@@ -112,6 +115,15 @@ struct sli_state_view {
 extern const sli_store_ops sli_store_memory;
 extern const sli_store_ops sli_store_rocksdb;   ///< on disk; needs the module state_rocksdb
 extern const sli_store_ops *const sli_stores[]; ///< all of them; NULL-ended
+
+// ---------------------------------------------------------------- deltas
+
+/// Changes as bytes (format in README: per table, per slot, in order), appended to `out`. Thread:
+/// any.
+sl_code sli_changes_put(const sli_changes *changes, sli_str *out, sl_error *err);
+void sli_changes_free(SL_TAKES sli_changes *changes); ///< accepts NULL
+/// Cuts and puts at once. Nothing is appended when nothing changed.
+sl_code sli_state_delta(sli_store *store, sli_str *out, sl_error *err);
 
 // ---------------------------------------------------------------- snapshots, over any store
 //

@@ -293,12 +293,12 @@ static void run_epoch(const fixture *f, sli_rng *rng, model *m, int64_t epoch, i
 static void follow_by_delta(const fixture *f, const fixture *other, const model *m)
 {
     sli_str delta = SLI_STR_INIT;
-    assert_int_equal(f->store->ops->delta(f->store, &delta, NULL), SL_OK);
+    assert_int_equal(sli_state_delta(f->store, &delta, NULL), SL_OK);
     assert_int_equal(
         other->store->ops->apply(other->store, (sl_bytes){delta.data, delta.size}, NULL), SL_OK);
     check_store(other, m);
     sli_str_clear(&delta);
-    assert_int_equal(f->store->ops->delta(f->store, &delta, NULL), SL_OK);
+    assert_int_equal(sli_state_delta(f->store, &delta, NULL), SL_OK);
     assert_int_equal(delta.size, 0); // nothing has changed since
     sli_str_reset(&delta);
 }
@@ -349,7 +349,7 @@ CONTRACT(a_snapshot_restores_the_table_and_compaction_equals_it, "")
     open_store(&restored, ops, "counts");
     for (int i = 0; i < 5; i++) {
         run_epoch(&f, &rng, m, i + 1, 3, false);
-        assert_int_equal(f.store->ops->delta(f.store, &deltas[i], NULL), SL_OK);
+        assert_int_equal(sli_state_delta(f.store, &deltas[i], NULL), SL_OK);
     }
     for (int32_t p = 0; p < SLI_SNAPSHOT_PARTS; p++) {
         // An old part from the first two deltas, then the other three on top of it.
@@ -394,7 +394,7 @@ static void make_delta(const sli_store_ops *ops, sli_str *delta)
     model *m = sl_alloc_zero(SLI_TAG_TEST, sizeof *m);
     open_store(&f, ops, "counts");
     run_epoch(&f, &rng, m, 1, 2, false);
-    assert_int_equal(f.store->ops->delta(f.store, delta, NULL), SL_OK);
+    assert_int_equal(sli_state_delta(f.store, delta, NULL), SL_OK);
     close_store(&f);
     sl_free(m);
 }
@@ -477,7 +477,7 @@ CONTRACT(unchanged_values_make_no_delta_and_large_keys_work, "")
         assert_int_equal(ops->complete(f.store, epoch, NULL), SL_OK);
         assert_int_equal(ops->keys(f.store, f.table), 2);
         sli_str_clear(&delta);
-        assert_int_equal(ops->delta(f.store, &delta, NULL), SL_OK);
+        assert_int_equal(sli_state_delta(f.store, &delta, NULL), SL_OK);
         assert_true(epoch == 1 ? delta.size > size : delta.size == 0);
     }
     sl_free(large);

@@ -142,7 +142,7 @@ int64_t sli_core_bytes(const sli_store *self);
 
 // ---------------------------------------------------------------- delta.c
 
-sl_code sli_core_delta(sli_store *self, sli_str *out, sl_error *err);
+sl_code sli_core_cut(sli_store *self, sli_changes **out, sl_error *err);
 sl_code sli_core_apply(sli_store *self, sl_bytes delta, sl_error *err);
 /// As apply, only slots [from, to) and only tables that are declared here.
 sl_code sli_core_apply_part(sli_store *self, sl_bytes delta, int32_t from, int32_t to,

@@ -52,11 +52,12 @@ typedef struct sli_group {
     int64_t number;        ///< 0: idle, nothing to log
     int64_t first_epoch, last_epoch, last_time_us;
     int64_t rows_in, rows_out;
-    bool has_effect;   ///< rows, state or input: must be logged
-    sli_str plans;     ///< PLAN bodies not yet appended: epoch (i64), batch time (i64), bytes, each
-    sli_str delta;     ///< state delta
-    sli_str counted;   ///< values of accumulators that the group has changed
-    sli_share *shares; ///< one an output; behind the group, as the ranges
+    bool has_effect;     ///< rows, state or input: must be logged
+    sli_str plans;       ///< PLAN bodies not yet appended: epoch (i64), batch time (i64), bytes, each
+    sli_changes *changes; ///< of the state; NULL without
+    sli_str delta;       ///< the same as bytes, from the writer on
+    sli_str counted;     ///< values of accumulators that the group has changed
+    sli_share *shares;   ///< one an output; behind the group, as the ranges
     sl_bytes *last_ranges; ///< one an input: the newest range in the group; size 0 none
     sl_arena *arena;
     const char *delta_path;

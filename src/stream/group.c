@@ -56,6 +56,7 @@ static void empty(sli_group *group)
     for (int32_t i = 0; i < group->engine->n_inputs; i++) {
         group->last_ranges[i] = (sl_bytes){NULL, 0};
     }
+    sli_changes_free(group->changes);
     sli_str_reset(&group->plans);
     sli_str_reset(&group->delta);
     sli_str_reset(&group->positions);
@@ -125,13 +126,21 @@ static sl_code seal_sink(sli_group *group, sli_output *output, sli_share *share,
     return rc;
 }
 
+/// The state's changes become bytes here and not on the driver, which would keep the next epoch
+/// waiting.
+static sl_code write_delta(sli_group *group, sl_error *err)
+{
+    SL_TRY(sli_changes_put(group->changes, &group->delta, err));
+    sl_bytes delta = {group->delta.data, group->delta.size};
+    return sli_ckpt_put(group->engine->ckpt, SLI_DELTA, group->number, "", delta, group->arena,
+                        &group->delta_path, err);
+}
+
 static sl_code seal_all(sli_group *group, sl_error *err)
 {
     sli_engine *engine = group->engine;
-    if (engine->ckpt != NULL && group->delta.size > 0) {
-        sl_bytes delta = {group->delta.data, group->delta.size};
-        SL_TRY(sli_ckpt_put(engine->ckpt, SLI_DELTA, group->number, "", delta, group->arena,
-                            &group->delta_path, err));
+    if (engine->ckpt != NULL && group->changes != NULL) {
+        SL_TRY(write_delta(group, err));
     }
     for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
         sli_output *output = &engine->graph->outputs[i];
@@ -376,12 +385,12 @@ static sl_code post(sli_strand *strand, sli_work_fn work, sli_group *group, sl_e
 static sl_code complete_group(sli_engine *engine, sli_group *group, sl_error *err)
 {
     if (engine->store != NULL) {
-        SL_TRY(engine->store->ops->delta(engine->store, &group->delta, err));
+        SL_TRY(engine->store->ops->cut(engine->store, &group->changes, err));
     }
     if (engine->accs != NULL) {
         SL_TRY(sli_accs_put(engine->accs, false, &group->counted, err));
     }
-    group->has_effect = group->has_effect || group->delta.size > 0 || group->counted.size > 0;
+    group->has_effect = group->has_effect || group->changes != NULL || group->counted.size > 0;
     group->committed_before = engine->committed;
     if (!group->has_effect) {
         return SL_OK;

@@ -143,7 +143,7 @@ SL_TEST(update_emits_what_changed_only, "")
         assert_non_null(strstr(slt_epoch_rows(j.host, j.state), "a 1\n"));
         slt_epoch_end(j.host, false);
         sli_str_clear(&delta);
-        assert_int_equal(store->ops->delta(store, &delta, NULL), SL_OK);
+        assert_int_equal(sli_state_delta(store, &delta, NULL), SL_OK);
         if (i == 1) {
             assert_int_equal(delta.size, 0); // the sums are what they were
         } else {
@@ -332,7 +332,7 @@ static char *history(uint64_t seed, int32_t parallelism, int32_t workers)
         sli_str_text(&all, slt_epoch_rows(j.host, j.state));
         slt_epoch_end(j.host, false);
         sli_store *store = slt_host_store(j.host);
-        assert_int_equal(store->ops->delta(store, &all, NULL), SL_OK);
+        assert_int_equal(sli_state_delta(store, &all, NULL), SL_OK);
     }
     job_free(&j);
     sli_str_printf(&all, "%016llx", (unsigned long long)sli_hash64(all.data, all.size));
@@ -481,7 +481,7 @@ SL_TEST(update_calls_the_function_for_initial_keys_in_the_first_epoch, "")
     // It is part of the first group's delta.
     sli_store *store = slt_host_store(j.host);
     sli_str delta = {.tag = SLI_TAG_TEST};
-    assert_int_equal(store->ops->delta(store, &delta, NULL), SL_OK);
+    assert_int_equal(sli_state_delta(store, &delta, NULL), SL_OK);
     assert_true(delta.size > 0);
     sli_str_reset(&delta);
     assert_int_equal(store->ops->keys(store, j.state->table), 3);

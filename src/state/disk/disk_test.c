@@ -91,7 +91,7 @@ static void count_epoch(bed *b, int64_t epoch, int64_t from)
     }
     assert_int_equal(ops->done(view, NULL), SL_OK);
     assert_int_equal(ops->complete(b->store, epoch, NULL), SL_OK);
-    assert_int_equal(ops->delta(b->store, &delta, NULL), SL_OK);
+    assert_int_equal(sli_state_delta(b->store, &delta, NULL), SL_OK);
     sli_str_reset(&delta);
 }
 

@@ -54,7 +54,7 @@ static void end(bench *b)
     check(ops->done(b->view, &err), &err);
     check(ops->complete(b->store, b->epoch, &err), &err);
     sli_str_clear(&b->delta);
-    check(ops->delta(b->store, &b->delta, &err), &err);
+    check(sli_state_delta(b->store, &b->delta, &err), &err);
 }
 
 static void put_new(bench *b, int64_t number)
