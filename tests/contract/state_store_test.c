@@ -280,8 +280,8 @@ static bool is_killed_at(place *p, const char *site, int n, const char *const st
 
 static void kill_all_over(const char *const stores[3])
 {
-    static const char *const sites[] = {"path.link", "path.rename", "file.sync",  "dir.sync",
-                                        "dir.make",  "path.remove", "dir.remove", "dir.list",
+    static const char *const sites[] = {"path.link", "path.remove", "path.rename", "file.sync",
+                                        "dir.sync",  "dir.make",    "dir.remove",  "dir.list",
                                         "file.open", "path.stat"};
     place p;
     place_init(&p);
@@ -291,16 +291,19 @@ static void kill_all_over(const char *const stores[3])
         must_run(&p, MEMORY, "2");
     }
     char *expected = strdup(last_sums(&p));
-    int n_killed = 0;
+    // How many calls there are depends on how epochs gather in groups. Each kind is called, but a
+    // first life whose epochs were one group has left no snapshot to link and nothing to remove.
     for (size_t i = 0; i < sizeof sites / sizeof sites[0]; i++) {
-        int step = slt_is_soak() ? 1 : 17;
-        for (int n = 1 + (int)i % step; is_killed_at(&p, sites[i], n, stores, expected);
-             n += step) {
-            n_killed++;
+        int n = 1, step = slt_is_soak() ? 1 : 29;
+        while (is_killed_at(&p, sites[i], n, stores, expected)) {
+            n += step;
+        }
+        bool may_be_missing = i < 2;
+        if (n == 1 && !may_be_missing) {
+            fail_msg("never killed at %s", sites[i]);
         }
     }
     free(expected);
-    assert_true(n_killed > 10);
 }
 
 SL_TEST(a_job_with_state_in_rocksdb_killed_at_any_call_is_finished_by_the_next, "EXACTLY-ONCE-1")
