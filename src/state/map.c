@@ -33,6 +33,20 @@ static bool is_key(const sli_entry *entry, uint64_t hash, sl_bytes key)
            (key.size == 0 || memcmp(entry->blob, key.data, key.size) == 0);
 }
 
+void sli_map_prefetch(const sli_map *map, const uint64_t *hashes, int32_t n)
+{
+    uint64_t mask = (uint64_t)map->index_size - 1;
+    for (int32_t i = 0; i < n && map->index_size > 0; i++) {
+        __builtin_prefetch(&map->index[hashes[i] & mask], 1);
+    }
+    for (int32_t i = 0; i < n && map->index_size > 0; i++) {
+        int32_t entry = map->index[hashes[i] & mask];
+        if (entry > 0) {
+            __builtin_prefetch(&map->entries[entry - 1]);
+        }
+    }
+}
+
 int32_t sli_map_find(const sli_map *map, uint64_t hash, sl_bytes key)
 {
     if (map->live == 0) {
@@ -58,6 +72,22 @@ static void index_put(sli_map *map, int32_t entry)
     map->index[at] = entry + 1;
 }
 
+/// Entries lie in the order of their numbers, their places in the index anywhere: those of entries
+/// to come are fetched ahead.
+static void fill_index(sli_map *map)
+{
+    enum { AHEAD = 16 };
+    uint64_t mask = (uint64_t)map->index_size - 1;
+    for (int32_t i = 0; i < map->n; i++) {
+        if (map->n - i > AHEAD) {
+            __builtin_prefetch(&map->index[map->entries[i + AHEAD].hash & mask], 1);
+        }
+        if (map->entries[i].blob != NULL) {
+            index_put(map, i);
+        }
+    }
+}
+
 static sl_code grow_index(sli_map *map, sl_error *err)
 {
     if ((map->live + 1) * 10 < (int64_t)map->index_size * 7) {
@@ -75,11 +105,7 @@ static sl_code grow_index(sli_map *map, sl_error *err)
     sl_free(map->index);
     map->index = index;
     map->index_size = size;
-    for (int32_t i = 0; i < map->n; i++) {
-        if (map->entries[i].blob != NULL) {
-            index_put(map, i);
-        }
-    }
+    fill_index(map);
     return SL_OK;
 }
 

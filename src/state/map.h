@@ -44,6 +44,9 @@ typedef struct sli_map {
 void sli_map_init(sli_map *map);
 void sli_map_reset(sli_map *map);
 int64_t sli_map_footprint(const sli_map *map); ///< bytes of memory
+/// Soon somebody looks for keys of these hashes: their places in the index, and the entries that
+/// stand there, are fetched together.
+void sli_map_prefetch(const sli_map *map, const uint64_t *hashes, int32_t n);
 /// Entry number or -1.
 int32_t sli_map_find(const sli_map *map, uint64_t hash, sl_bytes key);
 /// Adds a key that isn't there, at the end of its slot.

@@ -115,12 +115,16 @@ sl_code sli_state_snapshot_part(sli_store *store, sli_table *table, const sli_ta
 
 // ---------------------------------------------------------------- reading
 
+enum { LOAD_ROWS = 1024, LOAD_BYTES = 1 << 20 }; ///< given to the store together
+
 typedef struct part_reader {
     sli_store *store;
     sli_table *table;
     const sli_table_info *info;
     const sl_schema *schema;
-    sli_str key, value;
+    sli_str bytes;       ///< keys and values of the rows read, each row's behind the last one's
+    sli_state_row *rows; ///< LOAD_ROWS; sizes only, until they are given to the store
+    int32_t n;
     int32_t columns[256];
 } part_reader;
 
@@ -132,6 +136,23 @@ static bool has_same_types(const sl_schema *a, const sl_schema *b)
                strcmp(sl_schema_field(a, i)->name, sl_schema_field(b, i)->name) == 0;
     }
     return same;
+}
+
+/// The rows read go to the store. Their bytes don't move any more.
+static sl_code give_rows(part_reader *r, sl_error *err)
+{
+    const char *at = r->bytes.data;
+    SL_TRY(sli_str_check(&r->bytes, "rows of state", err));
+    for (int32_t i = 0; i < r->n; i++) {
+        r->rows[i].key.data = at;
+        at += r->rows[i].key.size;
+        r->rows[i].value.data = at;
+        at += r->rows[i].value.size;
+    }
+    sl_code rc = r->store->ops->load(r->store, r->table, r->rows, r->n, err);
+    sli_str_clear(&r->bytes);
+    r->n = 0;
+    return rc;
 }
 
 static sl_code read_row(part_reader *r, const sl_batch *batch, const uint64_t *hashes, int64_t row,
@@ -146,14 +167,12 @@ static sl_code read_row(part_reader *r, const sl_batch *batch, const uint64_t *h
                             "row %lld of the snapshot of %s is in the wrong slot", (long long)row,
                             r->info->uid);
     }
-    sli_str_clear(&r->key);
-    sli_str_clear(&r->value);
-    sli_row_put(&r->key, batch, r->columns + 1, n_keys, row);
-    sli_row_put(&r->value, batch, r->columns + 1 + n_keys, n_values, row);
-    SL_TRY(sli_str_check(&r->key, "a state key", err));
-    SL_TRY(sli_str_check(&r->value, "a state value", err));
-    sl_bytes key = {r->key.data, r->key.size}, value = {r->value.data, r->value.size};
-    return r->store->ops->load(r->store, r->table, slot, key, value, err);
+    size_t begun = r->bytes.size;
+    sli_row_put(&r->bytes, batch, r->columns + 1, n_keys, row);
+    size_t middle = r->bytes.size;
+    sli_row_put(&r->bytes, batch, r->columns + 1 + n_keys, n_values, row);
+    r->rows[r->n++] = (sli_state_row){slot, {NULL, middle - begun}, {NULL, r->bytes.size - middle}};
+    return r->n == LOAD_ROWS || r->bytes.size >= LOAD_BYTES ? give_rows(r, err) : SL_OK;
 }
 
 static sl_code read_batch(void *ctx, const sl_batch *batch, sl_error *err)
@@ -175,15 +194,14 @@ static sl_code read_batch(void *ctx, const sl_batch *batch, sl_error *err)
         rc = read_row(r, batch, hashes, row, err);
     }
     sl_free(hashes);
-    return rc;
+    return rc == SL_OK ? give_rows(r, err) : rc;
 }
 
 sl_code sli_state_restore_part(sli_store *store, sli_table *table, const sli_table_info *info,
                                sli_buffer *bytes, sl_error *err)
 {
     sl_schema *schema = NULL;
-    part_reader r = {.store = store, .table = table, .info = info};
-    r.key.tag = r.value.tag = SLI_TAG_STATE;
+    part_reader r = {.store = store, .table = table, .info = info, .bytes = {.tag = SLI_TAG_STATE}};
     SL_TRY(part_schema(info, &schema, err));
     r.schema = schema;
     if (sl_schema_columns(schema) > 256) {
@@ -194,9 +212,12 @@ sl_code sli_state_restore_part(sli_store *store, sli_table *table, const sli_tab
     for (int32_t i = 0; i < 256; i++) {
         r.columns[i] = i;
     }
-    sl_code rc = sli_ipc_read_file(bytes, read_batch, &r, err);
-    sli_str_reset(&r.key);
-    sli_str_reset(&r.value);
+    r.rows = sl_alloc_array(SLI_TAG_STATE, LOAD_ROWS, sizeof *r.rows);
+    sl_code rc = r.rows == NULL
+                     ? sl_error_nomem(err, LOAD_ROWS * sizeof *r.rows, "rows of a snapshot")
+                     : sli_ipc_read_file(bytes, read_batch, &r, err);
+    sl_free(r.rows);
+    sli_str_reset(&r.bytes);
     sl_schema_unref(schema);
     return rc;
 }

@@ -33,6 +33,12 @@ typedef struct sli_state_key {
     sl_bytes key;
 } sli_state_key;
 
+/// A key with its place and its value.
+typedef struct sli_state_row {
+    int32_t slot;
+    sl_bytes key, value;
+} sli_state_row;
+
 /// What a store is opened with.
 typedef struct sli_state_env {
     sl_env *env;
@@ -84,8 +90,9 @@ typedef struct sli_store_ops {
     /// All keys of a table's slots [from, to), in order.
     sl_code (*dump)(sli_store *self, sli_table *table, int32_t from_slot, int32_t to_slot,
                     sli_state_fn each, void *ctx, sl_error *err);
-    /// Adds one key to the base (restoring a snapshot, initial state).
-    sl_code (*load)(sli_store *self, sli_table *table, int32_t slot, sl_bytes key, sl_bytes value,
+    /// Adds keys to the base (restoring a snapshot): some thousand together are cheaper than one.
+    /// Fails: SL_E_CORRUPT, a key is there already, or twice.
+    sl_code (*load)(sli_store *self, sli_table *table, const sli_state_row *rows, int32_t n,
                     sl_error *err);
     int64_t (*keys)(const sli_store *self, const sli_table *table);
     int64_t (*bytes)(const sli_store *self);

@@ -444,7 +444,8 @@ CONTRACT(a_snapshot_row_in_the_wrong_slot_is_damage, "")
     row_bytes(from.keys, 1, &key, &hash);
     int32_t wrong = (sli_slot_of(hash) + 1) % SLI_SLOTS;
     sl_bytes bytes = {key.data, key.size};
-    assert_int_equal(from.store->ops->load(from.store, from.table, wrong, bytes, bytes, NULL),
+    assert_int_equal(from.store->ops->load(from.store, from.table,
+                                           &(sli_state_row){wrong, bytes, bytes}, 1, NULL),
                      SL_OK);
     assert_int_equal(
         sli_state_snapshot_part(from.store, from.table, &from.info, wrong / 64, &part, NULL),
@@ -459,6 +460,35 @@ CONTRACT(a_snapshot_row_in_the_wrong_slot_is_damage, "")
 }
 
 // ---------------------------------------------------------------- sizes and memory
+
+/// Loads these keys, `together` at a time; the last code.
+static sl_code load_keys(const sli_store_ops *ops, const char *keys, int32_t together,
+                         const char *values)
+{
+    fixture f;
+    sl_code rc = SL_OK;
+    int32_t n = (int32_t)strlen(keys);
+    sli_state_row rows[8];
+    for (int32_t i = 0; i < n; i++) {
+        rows[i] = (sli_state_row){keys[i] % 4, {keys + i, 1}, {values + i, 1}};
+    }
+    open_store(&f, ops, "counts");
+    for (int32_t i = 0; i < n && rc == SL_OK; i += together) {
+        rc = ops->load(f.store, f.table, rows + i, n - i < together ? n - i : together, NULL);
+    }
+    assert_true(rc != SL_OK || ops->keys(f.store, f.table) == n);
+    close_store(&f);
+    return rc;
+}
+
+CONTRACT(a_key_that_is_loaded_twice_is_damage, "")
+{
+    assert_int_equal(load_keys(ops, "abcdefg", 3, "1234567"), SL_OK);
+    assert_int_equal(load_keys(ops, "abca", 4, "1231"), SL_E_CORRUPT);
+    assert_int_equal(load_keys(ops, "abca", 4, "1232"), SL_E_CORRUPT);
+    assert_int_equal(load_keys(ops, "abca", 2, "1231"), SL_E_CORRUPT);
+    assert_int_equal(load_keys(ops, "abca", 2, "1232"), SL_E_CORRUPT);
+}
 
 CONTRACT(unchanged_values_make_no_delta_and_large_keys_work, "")
 {

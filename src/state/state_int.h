@@ -80,6 +80,9 @@ typedef struct sli_base_ops {
     /// One change; `mark` as find told it, or 0 when nobody looked. Keeps table->n_keys.
     sl_code (*change)(sli_core *core, sli_table *table, const sli_entry *change, uint64_t mark,
                       sl_error *err);
+    /// Adds keys. NULL: they are asked for first, and are changes then.
+    sl_code (*load)(sli_core *core, sli_table *table, const sli_state_row *rows, int32_t n,
+                    sl_error *err);
     /// All changes so far can be found from now on. NULL: they can at once.
     sl_code (*settle)(sli_core *core, sl_error *err);
     int64_t (*table_size)(const sli_table *table); ///< bytes of memory. NULL: none
@@ -112,6 +115,10 @@ void sli_view_free(sli_view *view); ///< accepts NULL
 /// The base's name for the row that an entry changes; 0 for a new one.
 uint64_t sli_view_mark(const sli_view *view, int32_t entry);
 sl_code sli_view_set_mark(sli_view *view, int32_t entry, uint64_t mark, sl_error *err);
+/// Notes a change of a key that the view has not changed before; whether the base has the key is
+/// asked later.
+sl_code sli_view_note(sli_view *view, int32_t slot, sl_bytes key, sl_bytes value, sli_change change,
+                      sl_error *err);
 
 // ---------------------------------------------------------------- ask.c
 
@@ -135,10 +142,16 @@ sl_code sli_core_complete(sli_store *self, int64_t epoch, sl_error *err);
 void sli_core_fail(sli_store *self, int64_t epoch);
 sl_code sli_core_dump(sli_store *self, sli_table *table, int32_t from_slot, int32_t to_slot,
                       sli_state_fn each, void *ctx, sl_error *err);
-sl_code sli_core_load(sli_store *self, sli_table *table, int32_t slot, sl_bytes key, sl_bytes value,
-                      sl_error *err);
 int64_t sli_core_keys(const sli_store *self, const sli_table *table);
 int64_t sli_core_bytes(const sli_store *self);
+
+// ---------------------------------------------------------------- load.c
+
+sl_code sli_core_load(sli_store *self, sli_table *table, const sli_state_row *rows, int32_t n,
+                      sl_error *err);
+/// Adds rows to a base that is a map.
+sl_code sli_map_load(const sli_table *table, sli_map *map, const sli_state_row *rows, int32_t n,
+                     sl_error *err);
 
 // ---------------------------------------------------------------- delta.c
 

@@ -197,23 +197,6 @@ sl_code sli_core_dump(sli_store *self, sli_table *table, int32_t from_slot, int3
     return core->base->each(core, table, from_slot, to_slot, each, ctx, err);
 }
 
-sl_code sli_core_load(sli_store *self, sli_table *table, int32_t slot, sl_bytes key, sl_bytes value,
-                      sl_error *err)
-{
-    sli_core *core = (sli_core *)self;
-    sli_entry entry;
-    if (slot < 0 || slot >= SLI_SLOTS) {
-        return sl_error_set(err, SL_E_CORRUPT, "state key in slot %d of %d", slot, SLI_SLOTS);
-    }
-    SL_TRY(core->base->find(core, table, slot, key, &core->found, err));
-    if (core->found.there) {
-        return sl_error_set(err, SL_E_CORRUPT, "state of %s has a key twice", table->uid);
-    }
-    SL_TRY(sli_entry_of(&core->row, slot, key, value, SLI_ADDED, &entry, err));
-    SL_TRY(core->base->change(core, table, &entry, 0, err));
-    return settle(core, err);
-}
-
 int64_t sli_core_keys(const sli_store *self, const sli_table *table)
 {
     (void)self;

@@ -91,11 +91,10 @@ static sl_code reserve(sli_entries *entries, sl_error *err)
 }
 
 /// A change of a key that the view has not changed before.
-static sl_code add_change(sli_view *view, uint64_t hash, sl_bytes key, sl_bytes value,
+static sl_code add_change(sli_view *view, int32_t slot, sl_bytes key, sl_bytes value,
                           sli_change change, uint64_t mark, int32_t *entry, sl_error *err)
 {
     sli_map *changes = &view->changes;
-    int32_t slot = sli_slot_of(hash);
     SL_TRY(sli_map_add(changes, sli_key_hash(key), slot, key, value, change, err));
     *entry = changes->tail[slot];
     sl_code rc = sli_view_set_mark(view, *entry, mark, err);
@@ -152,8 +151,8 @@ sl_code sli_core_fetch(sli_state_view *self, const sli_state_key *keys, int32_t 
         if (entry < 0) {
             SL_TRY(reserve(&view->fetched, err));
             SL_TRY(reserve(&view->asked, err));
-            SL_TRY(add_change(view, keys[i].hash, keys[i].key, (sl_bytes){NULL, 0}, SLI_ABSENT, 0,
-                              &entry, err));
+            SL_TRY(add_change(view, sli_slot_of(keys[i].hash), keys[i].key, (sl_bytes){NULL, 0},
+                              SLI_ABSENT, 0, &entry, err));
             view->fetched.at[view->fetched.n++] = entry;
             view->asked.at[view->asked.n++] = entry;
         }
@@ -171,13 +170,12 @@ static bool is_at_hand(const sli_view *view, uint64_t hash, sl_bytes key)
            core->base->is_found(core, view->table, sli_slot_of(hash), key, &view->found);
 }
 
-/// Notes a change; whether the base has the key is asked later.
-static sl_code note(sli_view *view, uint64_t hash, sl_bytes key, sl_bytes value, sli_change change,
-                    sl_error *err)
+sl_code sli_view_note(sli_view *view, int32_t slot, sl_bytes key, sl_bytes value, sli_change change,
+                      sl_error *err)
 {
     int32_t entry = 0;
     SL_TRY(reserve(&view->asked, err));
-    SL_TRY(add_change(view, hash, key, value, change, 0, &entry, err));
+    SL_TRY(add_change(view, slot, key, value, change, 0, &entry, err));
     view->asked.at[view->asked.n++] = entry;
     return SL_OK;
 }
@@ -216,15 +214,16 @@ sl_code sli_core_put(sli_state_view *self, uint64_t hash, sl_bytes key, sl_bytes
         return put_over(&view->changes, entry, value, err);
     }
     if (!is_at_hand(view, hash, key)) {
-        return note(view, hash, key, value, SLI_PUT, err);
+        return sli_view_note(view, sli_slot_of(hash), key, value, SLI_PUT, err);
     }
     SL_TRY(look(view, hash, key, err));
     if (view->found.there && is_same(view->found.value, value)) {
         return SL_OK; // unchanged state costs no delta
     }
     return view->found.there
-               ? add_change(view, hash, key, value, SLI_SET, view->found.mark, &entry, err)
-               : add_change(view, hash, key, value, SLI_ADDED, 0, &entry, err);
+               ? add_change(view, sli_slot_of(hash), key, value, SLI_SET, view->found.mark, &entry,
+                            err)
+               : add_change(view, sli_slot_of(hash), key, value, SLI_ADDED, 0, &entry, err);
 }
 
 static void remove_over(sli_map *changes, int32_t entry)
@@ -250,12 +249,12 @@ sl_code sli_core_remove(sli_state_view *self, uint64_t hash, sl_bytes key, sl_er
         return SL_OK;
     }
     if (!is_at_hand(view, hash, key)) {
-        return note(view, hash, key, none, SLI_GONE, err);
+        return sli_view_note(view, sli_slot_of(hash), key, none, SLI_GONE, err);
     }
     SL_TRY(look(view, hash, key, err));
-    return view->found.there
-               ? add_change(view, hash, key, none, SLI_REMOVED, view->found.mark, &entry, err)
-               : SL_OK;
+    return view->found.there ? add_change(view, sli_slot_of(hash), key, none, SLI_REMOVED,
+                                          view->found.mark, &entry, err)
+                             : SL_OK;
 }
 
 // ---------------------------------------------------------------- passing over

@@ -301,7 +301,7 @@ typedef struct moving {
 static sl_code move_row(void *ctx, int32_t slot, sl_bytes key, sl_bytes value, sl_error *err)
 {
     const moving *m = ctx;
-    return m->to->ops->load(m->to, m->table, slot, key, value, err);
+    return m->to->ops->load(m->to, m->table, &(sli_state_row){slot, key, value}, 1, err);
 }
 
 /// Declares the job's tables in `from` too, lets it take the files over, and moves all keys.

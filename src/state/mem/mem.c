@@ -65,6 +65,16 @@ static sl_code change(sli_core *core, sli_table *table, const sli_entry *change,
     return SL_OK;
 }
 
+static sl_code load(sli_core *core, sli_table *table, const sli_state_row *rows, int32_t n,
+                    sl_error *err)
+{
+    sli_map *map = &((mem_table *)table)->rows;
+    (void)core;
+    sl_code rc = sli_map_load(table, map, rows, n, err);
+    table->n_keys = map->live;
+    return rc;
+}
+
 static int64_t table_size(const sli_table *table)
 {
     return sli_map_footprint(&((const mem_table *)table)->rows);
@@ -80,6 +90,7 @@ static const sli_base_ops mem_base = {
     .find = find,
     .each = each,
     .change = change,
+    .load = load,
     .table_size = table_size,
     .table_close = table_close,
 };
