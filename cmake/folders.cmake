@@ -250,6 +250,12 @@ function(sl_benchmarks)
         target_compile_definitions(limit_${name} PRIVATE _GNU_SOURCE)
         target_compile_options(limit_${name} PRIVATE -O3 -Wall -Wextra)
         target_link_options(limit_${name} PRIVATE -Wl,--as-needed)
+        if(name STREQUAL recover) # reads Arrow files as the engine does, with the library it uses
+            target_sources(limit_${name} PRIVATE $<TARGET_OBJECTS:sl_nanoarrow>)
+            target_include_directories(limit_${name} SYSTEM PRIVATE ${SL_NANOARROW_INCLUDES})
+            target_compile_definitions(limit_${name} PRIVATE ${SL_NANOARROW_DEFINITIONS})
+            target_link_libraries(limit_${name} PRIVATE PkgConfig::LZ4)
+        endif()
         target_link_libraries(limit_${name} PRIVATE PkgConfig::SIMDJSON ${rocksdb} Threads::Threads m)
         set_target_properties(limit_${name} PROPERTIES OUTPUT_NAME ${name}
             RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/perf/limit)
