@@ -38,6 +38,7 @@ sl_code sli_caller_blame(const sli_caller *c, sl_code rc, sl_error *err)
                        (long long)(c->task->source_from + c->task->source_rows - 1));
     }
     bool named = c->rdd->uid != NULL;
+    c->task->operator_uid = c->rdd->uid;
     return sl_error_wrap(err, rc, "%s %s%s%s%s, partition %d%s", c->rdd->ops->name, c->fn->name,
                          named ? " [" : "", named ? c->rdd->uid : "", named ? "]" : "",
                          c->partition, place);
@@ -70,6 +71,7 @@ sl_code sli_caller_call(sli_caller *c, const sl_batch *in, int64_t *made, sl_err
 {
     c->task->operator_uid = c->rdd->uid;
     sl_code rc = c->fn->run(&c->args, in, c->builder, err);
+    c->task->operator_uid = NULL;
     return rc == SL_OK ? check_made(c, made, err) : sli_caller_blame(c, rc, err);
 }
 
@@ -117,6 +119,7 @@ sl_code sli_caller_end(sli_caller *c, sl_error *err)
     c->task->operator_uid = c->rdd->uid;
     c->task->source_rows = 0;
     sl_code rc = c->fn->end(&c->args, c->builder, err);
+    c->task->operator_uid = NULL;
     return rc == SL_OK ? check_made(c, &made, err) : sli_caller_blame(c, rc, err);
 }
 

@@ -90,6 +90,7 @@ struct sli_task {
     const _Atomic bool *cancelled; ///< checked between batches
     sli_decode_stats read;         ///< rows and bytes read from sources
     int64_t rows_out;              ///< rows that the job keeps, or the shuffle
+    bool past_caches;              ///< computes what is cached, and caches nothing
     /// Where an error happened, for messages: uid of the operator whose user function runs; may be
     /// NULL.
     const char *operator_uid;
@@ -159,6 +160,7 @@ typedef struct sli_rdd_ops {
     bool keeps_empty;          ///< no rows in, no rows out, and nothing else happens
     bool
         keeps_place; ///< rows stay in their partition, columns the same: where they lie stays known
+    bool by_row;     ///< what becomes of a row rests on no other row
 } sli_rdd_ops;
 
 struct sl_rdd {
@@ -260,6 +262,7 @@ struct sli_shuffle {
     sli_agg_plan *owned;       ///< `combine`, when it belongs to the shuffle
     struct sli_order *ordered; ///< `order`, parsed
     sli_op *op;                ///< what keeps combine and schema alive; may be NULL
+    const char *uid;           ///< of the operator that reads it; NULL outside streams
     int64_t seen;              ///< sched's
 };
 enum { SLI_MAX_PIECES = 16384 };
@@ -290,6 +293,22 @@ sl_rdd *sli_rdd_count_rows(sl_rdd *rdd);
 /// Reads the splits of a recorded range of a source. `range` is copied.
 sl_rdd *sli_rdd_of_source(sli_runtime *runtime, sli_source *source, sl_bytes range,
                           int32_t n_splits);
+/// Which rows of an epoch count, by their numbers in it: a row's number goes through the partitions
+/// of all its sources.
+typedef struct sli_choice {
+    int64_t from, to;        ///< rows [from, to)
+    const int64_t *left_out; ///< but these, ascending
+    int64_t n_left_out;
+} sli_choice;
+bool sli_rdd_is_of_source(const sl_rdd *rdd); ///< made by sli_rdd_of_source
+/// From now on the RDD of a source gives the chosen rows only. `first` has the number of each
+/// partition's first row, and one past the last one's. Both are copied. No task runs meanwhile.
+/// Thread: driver.
+sl_code sli_rdd_choose(sl_rdd *rdd, const sli_choice *choice, const int64_t *first, sl_error *err);
+/// Whether a partition of the RDD can be computed from some rows of these sources as from all:
+/// each row comes from them, by narrow operators, and none rests on another. Caches of such an RDD
+/// hold all rows: a task with some of them goes past.
+bool sli_rdd_is_by_row(const sl_rdd *rdd, sl_rdd *const *sources, int32_t n_sources);
 /// Partitions given as lists of batches (queue streams); references are taken.
 sl_rdd *sli_rdd_of_partitions(sli_runtime *runtime, const sl_schema *schema,
                               sl_batch *const *const *batches, const int32_t *n_batches,

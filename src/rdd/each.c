@@ -260,7 +260,7 @@ sl_code sli_rdd_each(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn
     if (rdd->is_empty) {
         return SL_OK;
     }
-    if (rdd->level != SL_LEVEL_NONE) {
+    if (rdd->level != SL_LEVEL_NONE && !task->past_caches) {
         return each_cached(rdd, partition, task, push, ctx, err);
     }
     return rdd->ops->compute(rdd, partition, task, push, ctx, err);

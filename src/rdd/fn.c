@@ -130,15 +130,22 @@ COMPUTE(compute_flat_map, KIND_FLAT_MAP)
 COMPUTE(compute_filter, KIND_FILTER)
 COMPUTE(compute_partitions, KIND_PARTITIONS)
 
-static const sli_rdd_ops map_ops = {
-    .name = "map", .compute = compute_map, .free = sli_op_free_body, .keeps_empty = true};
-static const sli_rdd_ops flat_map_ops = {
-    .name = "flatMap", .compute = compute_flat_map, .free = sli_op_free_body, .keeps_empty = true};
+static const sli_rdd_ops map_ops = {.name = "map",
+                                    .compute = compute_map,
+                                    .free = sli_op_free_body,
+                                    .keeps_empty = true,
+                                    .by_row = true};
+static const sli_rdd_ops flat_map_ops = {.name = "flatMap",
+                                         .compute = compute_flat_map,
+                                         .free = sli_op_free_body,
+                                         .keeps_empty = true,
+                                         .by_row = true};
 static const sli_rdd_ops filter_ops = {.name = "filter",
                                        .compute = compute_filter,
                                        .free = sli_op_free_body,
                                        .keeps_empty = true,
-                                       .keeps_place = true};
+                                       .keeps_place = true,
+                                       .by_row = true};
 static const sli_rdd_ops partitions_ops = {
     .name = "mapPartitions", .compute = compute_partitions, .free = sli_op_free_body};
 

@@ -201,7 +201,8 @@ sl_rdd *sl_rdd_empty(sl_session *session, const char *schema, int32_t n_partitio
 
 typedef struct reading {
     sli_source *source;
-    bool owned; ///< a table's source belongs to its RDD
+    sli_chosen *chosen; ///< NULL: all rows
+    bool owned;         ///< a table's source belongs to its RDD
     size_t size;
     char range[];
 } reading;
@@ -212,6 +213,7 @@ static void free_reading(sl_rdd *rdd)
     if (r->owned) {
         sli_source_close(r->source);
     }
+    sli_chosen_free(r->chosen);
     sl_free(r);
 }
 
@@ -219,6 +221,7 @@ typedef struct emitting {
     sli_task *task;
     sli_push_fn push;
     void *ctx;
+    sli_sieve sieve; ///< when only some rows are chosen
 } emitting;
 
 static sl_code emit(void *ctx, sl_batch *batch, sl_error *err)
@@ -228,12 +231,33 @@ static sl_code emit(void *ctx, sl_batch *batch, sl_error *err)
     return sli_push_range(batch, 0, sl_batch_rows(batch), e->task, e->push, e->ctx, err);
 }
 
+static sl_code emit_chosen(void *ctx, sl_batch *batch, sl_error *err)
+{
+    emitting *e = ctx;
+    SL_TRY(sli_task_check(e->task, err));
+    return sli_sieve_push(&e->sieve, batch, e->task, e->push, e->ctx, err);
+}
+
+/// Reads no further than the last row that is chosen.
+static sl_code compute_chosen(const reading *r, int32_t partition, emitting *e, sl_error *err)
+{
+    if (!sli_sieve_begin(&e->sieve, r->chosen, partition)) {
+        return SL_OK;
+    }
+    sl_code rc = r->source->ops->read(r->source, (sl_bytes){r->range, r->size}, partition,
+                                      emit_chosen, e, &e->task->read, err);
+    return rc == SL_E_END && e->sieve.over ? SL_OK : rc;
+}
+
 static sl_code compute_source(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
                               void *ctx, sl_error *err)
 {
     const reading *r = rdd->body;
-    emitting e = {task, push, ctx};
+    emitting e = {.task = task, .push = push, .ctx = ctx};
     task->source_from = 0;
+    if (r->chosen != NULL) {
+        return compute_chosen(r, partition, &e, err);
+    }
     sl_bytes range = {r->range, r->size};
     return r->source->ops->read(r->source, range, partition, emit, &e, &task->read, err);
 }
@@ -259,6 +283,21 @@ static sl_rdd *of_range(sli_runtime *runtime, const sli_rdd_ops *ops, sli_source
     }
     sl_rdd *rdd = sli_rdd_new(runtime, ops, source->ops->schema(source), n_splits, NULL, 0, r);
     return n_splits == 0 ? of_rows(rdd, 0) : rdd;
+}
+
+sl_code sli_rdd_choose(sl_rdd *rdd, const sli_choice *choice, const int64_t *first, sl_error *err)
+{
+    reading *r = rdd->body;
+    sli_chosen *chosen = NULL;
+    SL_TRY(sli_chosen_new(&chosen, choice, first, rdd->n_partitions, err));
+    sli_chosen_free(r->chosen);
+    r->chosen = chosen;
+    return SL_OK;
+}
+
+bool sli_rdd_is_of_source(const sl_rdd *rdd)
+{
+    return rdd->ops == &source_ops;
 }
 
 sl_rdd *sli_rdd_of_source(sli_runtime *runtime, sli_source *source, sl_bytes range,

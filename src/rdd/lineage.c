@@ -285,6 +285,11 @@ sl_rdd *sli_rdd_uid(sl_rdd *rdd, const char *uid)
 {
     if (rdd != NULL) {
         rdd->uid = uid;
+        for (int32_t i = 0; i < rdd->n_deps; i++) {
+            if (rdd->deps[i].kind == SLI_DEP_SHUFFLE) {
+                rdd->deps[i].shuffle->uid = uid;
+            }
+        }
     }
     return rdd;
 }

@@ -8,6 +8,7 @@
 
 typedef struct merger {
     const sli_op *op;
+    const char *uid;
     bool raw; ///< gets rows, not partial states
     sli_task *task;
     int32_t level;        ///< how often its rows went through bins: above 0 they have positions
@@ -99,7 +100,9 @@ static sl_code add(merger *m, const sl_batch *batch, bool rows, sl_error *err)
                              err));
     SL_TRY(m->level > 0 ? note_first(m, batch, known, err) : SL_OK);
     SL_TRY(sli_aggs_grow(m->aggs, sli_groups_count(m->groups), err));
+    m->task->operator_uid = m->uid; // whose aggregations compute, and who is to blame
     SL_TRY(rows ? sli_aggs_update(m->aggs, m->group.at, batch, err) : merge_states(m, batch, err));
+    m->task->operator_uid = NULL;
     sli_weight_set(&m->weight, sli_groups_bytes(m->groups) + sli_aggs_bytes(m->aggs) +
                                    m->first_capacity * (int64_t)sizeof *m->first);
     return SL_OK;
@@ -114,7 +117,9 @@ static sl_code put_groups(const merger *m, cells_fn cells, bool placed, int64_t 
 {
     int32_t last = sl_schema_columns(sl_builder_schema(builder)) - 1;
     SL_TRY(m->op->n_keys == 0 ? SL_OK : sli_groups_keys(m->groups, from, n, builder, 0, err));
+    m->task->operator_uid = m->uid;
     SL_TRY(cells(m->aggs, from, n, builder, err));
+    m->task->operator_uid = NULL;
     for (int64_t g = from; placed && g < from + n; g++) {
         sl_builder_int64(builder, last, m->level > 0 ? m->first[g] : g);
     }
@@ -230,6 +235,7 @@ static sl_code merge_bin(merger *m, int32_t bin, sli_bins *runs, sl_error *err)
 {
     sli_bin to = {runs, bin};
     merger child = {.op = m->op,
+                    .uid = m->uid,
                     .raw = m->raw,
                     .task = m->task,
                     .level = m->level + 1,
@@ -277,6 +283,7 @@ static sl_code compute(bool always, sl_rdd *rdd, int32_t partition, sli_task *ta
 {
     const sli_op *op = rdd->body;
     merger m = {.op = op,
+                .uid = rdd->uid,
                 .raw = op->raw || rdd->deps[0].kind == SLI_DEP_NARROW,
                 .task = task,
                 .out = op->out,

@@ -5,6 +5,7 @@
 typedef struct pass {
     sl_rdd *rdd;
     const sli_op *op;
+    sli_task *task;
     sli_push_fn push;
     void *ctx;
 } pass;
@@ -22,6 +23,7 @@ static sl_code pass_on(const pass *p, sl_code rc, sl_batch *batch, sl_error *err
 static sl_code blame(const pass *p, sl_code rc, sl_error *err)
 {
     const char *uid = p->rdd->uid;
+    p->task->operator_uid = uid;
     return sl_error_wrap(err, rc, "%s%s%s%s %s", p->rdd->ops->name, uid == NULL ? "" : " [",
                          uid == NULL ? "" : uid, uid == NULL ? "" : "]", p->op->text);
 }
@@ -39,12 +41,15 @@ static sl_code push_select(void *ctx, sl_batch *batch, sl_error *err)
 static sl_code compute_select(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
                               void *ctx, sl_error *err)
 {
-    pass p = {rdd, rdd->body, push, ctx};
+    pass p = {rdd, rdd->body, task, push, ctx};
     return sli_rdd_each(rdd->deps[0].parent, partition, task, push_select, &p, err);
 }
 
-static const sli_rdd_ops select_ops = {
-    .name = "select", .compute = compute_select, .free = sli_op_free_body, .keeps_empty = true};
+static const sli_rdd_ops select_ops = {.name = "select",
+                                       .compute = compute_select,
+                                       .free = sli_op_free_body,
+                                       .keeps_empty = true,
+                                       .by_row = true};
 
 static sl_code compile_select(sli_runtime *runtime, sli_op *op, sl_error *err)
 {
@@ -67,7 +72,7 @@ static sl_code push_where(void *ctx, sl_batch *batch, sl_error *err)
 static sl_code compute_where(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
                              void *ctx, sl_error *err)
 {
-    pass p = {rdd, rdd->body, push, ctx};
+    pass p = {rdd, rdd->body, task, push, ctx};
     return sli_rdd_each(rdd->deps[0].parent, partition, task, push_where, &p, err);
 }
 
@@ -75,7 +80,8 @@ static const sli_rdd_ops where_ops = {.name = "where",
                                       .compute = compute_where,
                                       .free = sli_op_free_body,
                                       .keeps_empty = true,
-                                      .keeps_place = true};
+                                      .keeps_place = true,
+                                      .by_row = true};
 
 static sl_code compile_where(sli_runtime *runtime, sli_op *op, sl_error *err)
 {
@@ -137,7 +143,7 @@ static sl_code compute_union(sl_rdd *rdd, int32_t partition, sli_task *task, sli
     if (sl_schema_equal(parent->schema, rdd->schema)) {
         return sli_rdd_each(parent, from, task, push, ctx, err);
     }
-    pass p = {rdd, rdd->body, push, ctx};
+    pass p = {rdd, rdd->body, task, push, ctx};
     return sli_rdd_each(parent, from, task, push_renamed, &p, err);
 }
 
@@ -145,6 +151,7 @@ static const sli_rdd_ops union_ops = {.name = "union",
                                       .compute = compute_union,
                                       .parent_of = parent_of_union,
                                       .keeps_empty = true,
+                                      .by_row = true,
                                       .free = sli_op_free_body};
 
 static sl_code compile_union(sli_runtime *runtime, sli_op *op, sl_error *err)

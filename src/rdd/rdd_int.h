@@ -369,6 +369,27 @@ sl_code sli_sides_run(sli_sides *sides, sli_share_fn run, sli_push_fn push, void
                       sl_error *err);
 void sli_sides_reset(sli_sides *sides);
 
+// ---------------------------------------------------------------- some rows of a source (choose.c)
+
+typedef struct sli_chosen sli_chosen; ///< a choice, copied, with the places of one source's rows
+sl_code sli_chosen_new(sli_chosen **out, const sli_choice *choice, const int64_t *first,
+                       int32_t n_partitions, sl_error *err);
+void sli_chosen_free(SL_TAKES sli_chosen *chosen); ///< accepts NULL
+
+/// One reading of one partition.
+typedef struct sli_sieve {
+    const sli_chosen *chosen;
+    int64_t first, at; ///< numbers of the partition's first row and of the next one
+    int64_t next;      ///< left-out rows before it are behind
+    bool over;         ///< no chosen row follows
+} sli_sieve;
+/// False: no row of the partition is chosen.
+bool sli_sieve_begin(sli_sieve *sieve, const sli_chosen *chosen, int32_t partition);
+/// Pushes the chosen rows of the partition's next batch. SL_E_END, with sieve->over: no later batch
+/// has any.
+sl_code sli_sieve_push(sli_sieve *sieve, sl_batch *batch, sli_task *task, sli_push_fn push,
+                       void *ctx, sl_error *err);
+
 // ---------------------------------------------------------------- order (order.c)
 
 enum { SLI_ORDER_COLUMNS = 64 };

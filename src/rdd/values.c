@@ -170,12 +170,16 @@ static sl_code compute_flat(sl_rdd *rdd, int32_t partition, sli_task *task, sli_
     return run_values(true, rdd, partition, task, push, ctx, err);
 }
 
-static const sli_rdd_ops map_ops = {
-    .name = "mapValues", .compute = compute_map, .free = sli_op_free_body, .keeps_empty = true};
+static const sli_rdd_ops map_ops = {.name = "mapValues",
+                                    .compute = compute_map,
+                                    .free = sli_op_free_body,
+                                    .keeps_empty = true,
+                                    .by_row = true};
 static const sli_rdd_ops flat_ops = {.name = "flatMapValues",
                                      .compute = compute_flat,
                                      .free = sli_op_free_body,
-                                     .keeps_empty = true};
+                                     .keeps_empty = true,
+                                     .by_row = true};
 
 // ---------------------------------------------------------------- definition
 

@@ -138,7 +138,11 @@ static sl_code push_combine(void *ctx, sl_batch *batch, sl_error *err)
     SL_TRY(sli_numbers_room(&w->group, sl_batch_rows(batch), err));
     SL_TRY(sli_groups_add(w->groups, batch, NULL, w->group.at, err));
     SL_TRY(sli_aggs_grow(w->aggs, sli_groups_count(w->groups), err));
-    SL_TRY(sli_aggs_update(w->aggs, w->group.at, batch, err));
+    sl_code rc = sli_aggs_update(w->aggs, w->group.at, batch, err);
+    if (rc != SL_OK) {
+        w->task->operator_uid = w->shuffle->uid;
+        return rc;
+    }
     int64_t bytes = sli_groups_bytes(w->groups) + sli_aggs_bytes(w->aggs);
     sli_weight_set(&w->weight, bytes);
     if (sli_groups_count(w->groups) >= MAX_GROUPS || bytes >= MAX_TABLE_BYTES) {

@@ -3,6 +3,7 @@
 //
 // The error's action decides alone: nobody reads its text. Lost map outputs don't count as the
 // task's own failures; they are written again, by a bounded number of stage attempts.
+#include "sched/isolate.h"
 #include "sched/sched_int.h"
 
 static void tell_end(const sli_unit *unit)
@@ -57,6 +58,22 @@ static void win(sli_unit *unit)
     }
 }
 
+/// For who searches the rows that made the task fail. The operator is known where one that ran the
+/// user's code or texts said so.
+static void note(const sli_unit *unit)
+{
+    sli_blame *blame = unit->run->sched->blame;
+    if (blame == NULL) {
+        return;
+    }
+    sl_rdd *rdd = sl_rdd_ref(unit->stage->rdd);
+    sl_rdd_unref(blame->rdd);
+    *blame = (sli_blame){.rdd = rdd,
+                         .partition = unit->task.partition,
+                         .uid = unit->task.operator_uid,
+                         .error = unit->error};
+}
+
 /// The job fails with this task's error; of several, with that of the first stage's first
 /// partition, so that the message does not depend on which worker was faster.
 static void fail(sli_unit *unit)
@@ -77,6 +94,7 @@ static void fail(sli_unit *unit)
     if (unit->rc == SL_E_CANCELLED || unit->rc == SL_E_CRASHED) {
         return;
     }
+    note(unit);
     const char *uid = unit->stage->rdd->uid;
     sl_error_wrap(&run->error, unit->rc,
                   "epoch %lld, stage %d (%s%s%s%s), partition %d, attempt %d of %d",
@@ -121,8 +139,9 @@ bool sli_unit_finished(sli_unit *unit)
         return false; // sli_run_lost sees to it
     }
     unit->n_failures++;
+    bool answered = sched->trial != SLI_NO_TRIAL && sli_error_is_poison(&unit->error);
     bool again = sl_error_action(&unit->error) == SL_ACT_RETRY_TASK &&
-                 unit->n_failures < sched->max_failures;
+                 unit->n_failures < sched->max_failures && !answered;
     if (!again) {
         fail(unit);
     }

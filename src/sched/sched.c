@@ -109,3 +109,19 @@ void sli_sched_end(sli_sched *sched)
     atomic_store_explicit(&sched->over, true, memory_order_release);
     sli_sched_cancel(sched);
 }
+
+void sli_sched_blame(sli_sched *sched, sli_blame *blame)
+{
+    sched->blame = blame;
+}
+
+void sli_blame_reset(sli_blame *blame)
+{
+    sl_rdd_unref(blame->rdd);
+    *blame = (sli_blame){0};
+}
+
+void sli_sched_try(sli_sched *sched, sli_trial trial)
+{
+    sched->trial = trial;
+}

@@ -56,6 +56,22 @@ bool sli_sched_is_busy(const sli_sched *sched);
 /// What user functions in the jobs of actions (sl_rdd_collect and so on) see from now on as their
 /// epoch and its time.
 void sli_sched_epoch(sli_sched *sched, int64_t generation, int64_t epoch, int64_t time_us);
+/// Where jobs fail: what a search for the rows that did it needs.
+typedef struct sli_blame {
+    sl_rdd *rdd;       ///< of the stage whose task failed (one reference); NULL: no task did
+    int32_t partition; ///< of it
+    const char *uid;   ///< of the operator, as far as it is known; lives as long as the graph
+    sl_error error;    ///< as the task told it
+} sli_blame;
+/// From now on the failing task of a job is noted there, the one whose error the job returns. NULL:
+/// nowhere. Thread: driver.
+void sli_sched_blame(sli_sched *sched, sli_blame *blame);
+void sli_blame_reset(sli_blame *blame);
+/// What jobs are for: in a trial a task that fails on its rows fails at once, without further
+/// attempts; SLI_TRIAL_UNCACHED neither reads nor writes caches.
+typedef enum sli_trial { SLI_NO_TRIAL = 0, SLI_TRIAL, SLI_TRIAL_UNCACHED } sli_trial;
+/// From now on. Thread: driver.
+void sli_sched_try(sli_sched *sched, sli_trial trial);
 /// Ends a running job soon, between batches: it fails with SL_E_CANCELLED. Without one nothing
 /// happens. Thread: any.
 void sli_sched_cancel(sli_sched *sched);

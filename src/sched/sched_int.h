@@ -55,6 +55,8 @@ struct sli_sched {
     int64_t cancels_before;  ///< of them, those that came before the outermost job or action
     int32_t depth;           ///< jobs and actions within each other
     bool in_wave;            ///< tasks are out: no other job can begin
+    sli_trial trial;         ///< a failure on rows is an answer: no second attempt
+    sli_blame *blame;        ///< NULL: nobody asks
     int64_t generation, epoch, time_us; ///< of actions
     int64_t walks;
     sl_rdd **stack; ///< of the walk

@@ -116,6 +116,7 @@ static void begin_attempt(sli_unit *unit)
     task->source_from = -1;
     task->source_rows = 0;
     task->lost_shuffle = NULL;
+    task->past_caches = unit->run->sched->trial == SLI_TRIAL_UNCACHED;
     if (unit->run->wants_tasks) {
         tell_start(unit);
     }
