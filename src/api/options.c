@@ -82,7 +82,8 @@ const sl_option sli_host_options[] = {
 };
 
 const sl_option *const sli_all_options[] = {
-    sli_engine_options, sli_host_options, sli_ingest_options, sli_sched_options, NULL,
+    sli_engine_options, sli_host_options,  sli_ingest_options,
+    sli_poison_options, sli_sched_options, NULL,
 };
 
 const sli_source_ops *const sli_all_sources[] = {

@@ -147,6 +147,7 @@ typedef struct sli_progress_source {
 typedef struct sli_progress {
     const char *job, *job_id;
     int64_t epoch, batch_time_us, group, rows_in, rows_out;
+    int64_t letters; ///< dead letters; 0 is left out
     int64_t plan_us, run_us, stage_us, seal_us, log_us, commit_us, trigger_us, scheduling_delay_us;
     double input_rows_per_second, processed_rows_per_second;
     const sli_progress_source *sources;

@@ -137,6 +137,9 @@ static void write_line(sli_str *out, const sli_progress *p)
         sli_str_printf(out, ",\"group\":%" PRId64, p->group);
     }
     sli_str_printf(out, ",\"numInputRows\":%" PRId64, p->rows_in);
+    if (p->letters > 0) {
+        sli_str_printf(out, ",\"numDeadLetters\":%" PRId64, p->letters);
+    }
     rate(out, "inputRowsPerSecond", p->input_rows_per_second);
     rate(out, "processedRowsPerSecond", p->processed_rows_per_second);
     durations(out, p);

@@ -5,6 +5,7 @@
 // of its own, inside a foreign event loop, and in simulation.
 #include "stream/listen.h"
 #include "stream/past.h"
+#include "stream/poison.h"
 
 const sl_option sli_engine_options[] = {
     {.name = "interval",
@@ -298,6 +299,7 @@ static sl_code open_all(sli_engine *engine, sl_error *err)
     SL_TRY(open_variables(engine, err));
     SL_TRY(open_checkpoint(engine, err));
     seed_from_id(engine);
+    SL_TRY(sli_poison_open(engine, err));
     SL_TRY(open_sinks(engine, err));
     SL_TRY(sli_engine_begin(engine, err));
     SL_TRY(open_inputs(engine, err));
@@ -774,6 +776,7 @@ void sli_engine_close(sli_engine *engine)
     free_groups(engine->pending);
     free_groups(engine->retired);
     close_sinks(engine);
+    sli_poison_close(engine);
     close_nodes(engine);
     close_variables(engine);
     sli_ingest_free(engine->ingest);

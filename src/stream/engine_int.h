@@ -7,9 +7,9 @@
 /// nothing else of it.
 ///
 /// Files: engine.c open, step, wait, close · recover.c the order of recovery · epoch.c one epoch ·
-/// output.c outputs and outboxes · group.c seal and commit · snapshot.c compaction · progress.c
-/// what is told about it · listen.c what the program's listeners are told · past.c RDDs of past
-/// epochs.
+/// output.c outputs and outboxes · poison.h rows that fail · group.c seal and commit · snapshot.c
+/// compaction · progress.c what is told about it · listen.c what the program's listeners are told ·
+/// past.c RDDs of past epochs.
 #pragma once
 
 #include <stdatomic.h>
@@ -52,12 +52,14 @@ typedef struct sli_group {
     int64_t number;        ///< 0: idle, nothing to log
     int64_t first_epoch, last_epoch, last_time_us;
     int64_t rows_in, rows_out;
-    bool has_effect;     ///< rows, state or input: must be logged
-    sli_str plans;       ///< PLAN bodies not yet appended: epoch (i64), batch time (i64), bytes, each
+    bool has_effect;        ///< rows, state or input: must be logged
+    sli_left_out *left_out; ///< rows that its epochs ran without; in the arena
+    int32_t n_left_out;
+    sli_str plans; ///< PLAN bodies not yet appended: epoch (i64), batch time (i64), bytes, each
     sli_changes *changes; ///< of the state; NULL without
-    sli_str delta;       ///< the same as bytes, from the writer on
-    sli_str counted;     ///< values of accumulators that the group has changed
-    sli_share *shares;   ///< one an output; behind the group, as the ranges
+    sli_str delta;        ///< the same as bytes, from the writer on
+    sli_str counted;      ///< values of accumulators that the group has changed
+    sli_share *shares;    ///< one an output; behind the group, as the ranges
     sl_bytes *last_ranges; ///< one an input: the newest range in the group; size 0 none
     sl_arena *arena;
     const char *delta_path;
@@ -91,6 +93,7 @@ typedef struct sli_delta_ref {
 
 typedef struct sli_compaction sli_compaction;
 typedef struct sli_listen sli_listen;
+typedef struct sli_poison sli_poison; ///< poison.h
 
 /// Rows of sli_engine_metrics.
 enum {
@@ -106,6 +109,7 @@ enum {
     SLI_ENGINE_PENDING,
     SLI_ENGINE_BATCH_TIME,
     SLI_ENGINE_ACCUMULATED, ///< a series an accumulator, so none in `series`
+    SLI_ENGINE_LETTERS,
     SLI_N_ENGINE_METRICS
 };
 
@@ -150,6 +154,7 @@ struct sli_engine {
     bool inline_commit;  ///< no checkpoint and nothing slow to commit: the driver does it itself
     bool plan_first;     ///< an output acts before SEALED: PLAN is synced alone
     bool shows_idle;     ///< an output has something to show in epochs in which nothing happened
+    sli_poison *poison;  ///< NULL: an epoch that fails stays failed
 
     sli_strand *writer, *committer, *compactor;
     bool seal_broken;           ///< writer: a group could not be sealed, so no later one may be
@@ -174,6 +179,7 @@ struct sli_engine {
     int64_t last_seal_us, last_log_us, last_commit_us;
     int64_t rows_total;
     int64_t rows_read; ///< by the running epoch's outputs: the most of any of them
+    int64_t letters;   ///< dead letters of the running epoch
     sli_metric *series[SLI_N_ENGINE_METRICS];
     sli_listen *listen; ///< listen.c's, in the job arena
     bool listens;       ///< anybody listens; set by listen.c
@@ -223,6 +229,9 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
 // output.c
 sl_code sli_outputs_run(sli_engine *engine, sli_epoch *epoch, sli_group *group,
                         int64_t rows_expected, int64_t *rows_out, sl_error *err);
+/// Runs one output's job in an epoch: its rows are those of `rdd`.
+sl_code sli_output_run(sli_engine *engine, sli_output *output, sl_rdd *rdd, sli_epoch *epoch,
+                       sli_group *group, int64_t rows_expected, int64_t *rows_out, sl_error *err);
 /// Takes back what a failed epoch left in the group's shares.
 void sli_outputs_forget(sli_engine *engine, sli_group *group, int64_t epoch);
 /// The rows of a share as an outbox over OUTPUT blocks.
@@ -286,6 +295,8 @@ typedef struct sli_timing {
 void sli_progress_describe(sli_engine *engine, sli_input *input, sli_progress_source *out);
 void sli_progress_tell(sli_engine *engine, const sli_group *group, int64_t rows_in,
                        int64_t rows_out, const sli_timing *at, const sl_error *error);
+/// The epoch has dead letters, which its group will commit.
+void sli_progress_letters(sli_engine *engine, int64_t n);
 /// The failed epoch that ends the job: metrics and events only; its error is told by the job's end.
 void sli_progress_failed(sli_engine *engine, int64_t time_us, const sli_timing *at,
                          const sl_error *error);

@@ -4,6 +4,7 @@
 // the job stops before the next epoch has effects, and the next life runs the same input again.
 #include "stream/listen.h"
 #include "stream/past.h"
+#include "stream/poison.h"
 
 static sl_bytes range_of(void *ctx, const sl_stream *node, int32_t *n_splits)
 {
@@ -240,6 +241,53 @@ static bool no_input(const sli_engine *engine)
     return true;
 }
 
+static sl_code run_once(sli_engine *engine, sli_group *group, sli_epoch *epoch, int64_t *rows_out,
+                        sl_error *err)
+{
+    SL_TRY(sli_outputs_run(engine, epoch, group, rows_offered(engine), rows_out, err));
+    SL_TRY(engine->remembers ? sli_past_compute(epoch, engine, err) : SL_OK);
+    return sli_epoch_settle(epoch, err);
+}
+
+static void drop_counts(sli_engine *engine)
+{
+    if (engine->accs != NULL) {
+        sli_accs_drop(engine->accs);
+    }
+}
+
+/// As if the epoch had not begun to run.
+static void take_back(sli_engine *engine, sli_group *group, int64_t epoch)
+{
+    if (engine->store != NULL) {
+        engine->store->ops->fail(engine->store, epoch);
+    }
+    drop_counts(engine);
+    sli_outputs_forget(engine, group, epoch);
+}
+
+/// The epoch has failed with *err: it is run again without the rows that did it, as often as there
+/// are more of them.
+static sl_code run_without(sli_engine *engine, sli_group *group, sli_epoch *epoch, sl_code rc,
+                           int64_t *rows_out, sl_error *err)
+{
+    bool again = true;
+    epoch->choose = sli_poison_choose;
+    while (rc != SL_OK) {
+        take_back(engine, group, epoch->number);
+        sl_code judged = sli_poison_judge(engine->poison, epoch, &again, err);
+        drop_counts(engine); // what trials added
+        SL_TRY(judged);
+        if (!again) {
+            return rc;
+        }
+        *rows_out = engine->rows_read = 0;
+        sli_error_clear(err);
+        rc = run_once(engine, group, epoch, rows_out, err);
+    }
+    return SL_OK;
+}
+
 /// The graph's RDDs and outputs for the planned ranges.
 static sl_code run_outputs(sli_engine *engine, sli_group *group, int64_t time_us, int64_t *rows_out,
                            sl_error *err)
@@ -259,15 +307,13 @@ static sl_code run_outputs(sli_engine *engine, sli_group *group, int64_t time_us
     sli_sched_epoch(engine->env.sched, epoch.generation, epoch.number, epoch.time_us);
     engine->running = &epoch;
     sl_code rc = sli_epoch_broadcast(engine->graph, &epoch, err);
-    if (rc == SL_OK) {
-        rc = sli_outputs_run(engine, &epoch, group, rows_offered(engine), rows_out, err);
+    rc = rc != SL_OK ? rc : run_once(engine, group, &epoch, rows_out, err);
+    if (engine->poison != NULL && rc != SL_OK) {
+        rc = run_without(engine, group, &epoch, rc, rows_out, err);
     }
     engine->running = NULL;
-    if (rc == SL_OK && engine->remembers) {
-        rc = sli_past_compute(&epoch, engine, err);
-    }
-    if (rc == SL_OK) {
-        rc = sli_epoch_settle(&epoch, err);
+    if (engine->poison != NULL && rc == SL_OK) {
+        rc = sli_poison_deliver(engine->poison, &epoch, group, err);
     }
     if (rc == SL_OK && engine->remembers) {
         rc = sli_past_keep(engine, &epoch, err);
@@ -367,7 +413,10 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
     int64_t number = engine->epoch + 1, rows_out = 0;
     sl_error failure;
     sli_error_clear(&failure);
-    engine->rows_read = 0;
+    engine->rows_read = engine->letters = 0;
+    if (engine->poison != NULL) {
+        sli_poison_begin(engine->poison);
+    }
     sli_timing at = timing_of(engine, time_us, recorded != NULL);
     if (engine->listens) {
         sli_listen_begin(engine, time_us, &at);
@@ -393,13 +442,7 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
     }
     at.done_us = engine->now_us = sli_env_mono_us(engine->world);
     if (rc != SL_OK) {
-        if (engine->store != NULL) {
-            engine->store->ops->fail(engine->store, number);
-        }
-        if (engine->accs != NULL) {
-            sli_accs_drop(engine->accs);
-        }
-        sli_outputs_forget(engine, group, number);
+        take_back(engine, group, number);
         sli_past_undo(engine, time_us);
         if (engine->listens) {
             sli_listen_end(engine, 0, &at, &failure);

@@ -61,6 +61,13 @@ static sl_code make(sli_epoch *epoch, sl_stream *node, sl_rdd *const *inputs, sl
     if (node->source != NULL && epoch->rows != NULL) {
         rdd->rows_expected = epoch->rows(epoch->ctx, node);
     }
+    if (node->source != NULL && epoch->choose != NULL) {
+        rc = epoch->choose(epoch->ctx, node, rdd, err);
+        if (rc != SL_OK) {
+            sl_rdd_unref(rdd);
+            return sl_error_wrap(err, rc, "operator %s", node->uid);
+        }
+    }
     if (level_of(node) != SL_LEVEL_NONE) {
         sl_rdd_persist(rdd, level_of(node));
     }

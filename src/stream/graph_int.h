@@ -38,6 +38,8 @@ typedef struct sli_epoch {
     /// NULL: of no node.
     int64_t (*rows)(void *ctx, const sl_stream *node);
     void *ctx;
+    /// Chooses rows of a source's new RDD (sli_rdd_choose). NULL: all count. Thread: driver.
+    sl_code (*choose)(void *ctx, const sl_stream *node, sl_rdd *rdd, sl_error *err);
     bool no_input; ///< no input has anything in this epoch: RDDs without rows are those of the last
                    ///< such epoch
     sl_rdd **made; ///< by node index: the RDD of this epoch, NULL until asked; one reference each
@@ -100,6 +102,7 @@ typedef struct sli_output {
     char *args;
     sli_sink *sink;         ///< run time
     int64_t last_committed; ///< run time: what the sink said at recovery
+    bool is_letters;        ///< of dead letters: added by the engine, no part of the graph's text
 } sli_output;
 
 struct sl_graph {
@@ -148,6 +151,9 @@ sl_code sli_graph_broadcasts(const sl_graph *graph, sli_budget *budget, sli_bvar
 sl_code sli_epoch_broadcast(const sl_graph *graph, const sli_epoch *epoch, sl_error *err);
 /// The arguments of a function that runs on the driver in this epoch. `rng` is the caller's.
 sl_args sli_driver_args(const sli_epoch *epoch, const char *text, const char *uid, sli_rng *rng);
+/// An output behind the others; `output` is copied. Thread: driver. Fails: SL_E_INVALID when there
+/// are too many.
+sl_code sli_graph_add_output(sl_graph *graph, const sli_output *output, sl_error *err);
 /// Source nodes: the URL; queue nodes: the queue's name (NULL for others).
 const char *sli_node_url(const sl_stream *node);
 const char *sli_node_queue(const sl_stream *node);

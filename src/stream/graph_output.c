@@ -13,7 +13,7 @@ static void output_mistake(sl_graph *graph, const sli_output *output, sl_code rc
     sli_graph_stick(graph, rc, err);
 }
 
-static sl_code add(sl_graph *graph, const sli_output *output, sl_error *err)
+sl_code sli_graph_add_output(sl_graph *graph, const sli_output *output, sl_error *err)
 {
     if (graph->n_outputs == SLI_MAX_OUTPUTS) {
         return sl_error_set(err, SL_E_INVALID, "a graph has at most %d outputs", SLI_MAX_OUTPUTS);
@@ -31,7 +31,7 @@ static sl_code add(sl_graph *graph, const sli_output *output, sl_error *err)
 static void end_output(sl_graph *graph, const sli_output *output, sl_code rc, sl_error *err)
 {
     if (rc == SL_OK) {
-        rc = add(graph, output, err);
+        rc = sli_graph_add_output(graph, output, err);
     }
     if (rc != SL_OK) {
         output_mistake(graph, output, rc, err);

@@ -136,6 +136,14 @@ static sl_code write_delta(sli_group *group, sl_error *err)
                         &group->delta_path, err);
 }
 
+/// The letters' sink has no share in a group without letters.
+static bool takes_part(const sli_group *group, int32_t output)
+{
+    const sli_output *o = &group->engine->graph->outputs[output];
+    const sli_share *share = &group->shares[output];
+    return o->kind == SLI_OUT_SINK && (!o->is_letters || share->n_winners > 0 || share->n_kept > 0);
+}
+
 static sl_code seal_all(sli_group *group, sl_error *err)
 {
     sli_engine *engine = group->engine;
@@ -144,7 +152,7 @@ static sl_code seal_all(sli_group *group, sl_error *err)
     }
     for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
         sli_output *output = &engine->graph->outputs[i];
-        if (output->kind == SLI_OUT_SINK) {
+        if (takes_part(group, i)) {
             sl_code rc = seal_sink(group, output, &group->shares[i], err);
             if (rc != SL_OK) {
                 return sl_error_wrap(err, rc, "seal group %lld of output %s",
@@ -167,6 +175,8 @@ static sl_code append_sealed(sli_group *group, sl_error *err)
         .rows_out = group->rows_out,
         .delta = group->delta_path,
         .counted = {group->counted.data, group->counted.size},
+        .left_out = group->left_out,
+        .n_left_out = group->n_left_out,
     };
     sealed.sinks = sl_arena_alloc_zero(group->arena, (size_t)(engine->graph->n_outputs + 1) *
                                                          sizeof *sealed.sinks);
@@ -176,7 +186,7 @@ static sl_code append_sealed(sli_group *group, sl_error *err)
     }
     bool forget = sli_env_bug(engine->world, "receipts-forgotten");
     for (int32_t i = 0; i < engine->graph->n_outputs && !forget; i++) {
-        if (engine->graph->outputs[i].kind == SLI_OUT_SINK) {
+        if (takes_part(group, i)) {
             const sli_share *share = &group->shares[i];
             sealed.sinks[sealed.n_sinks++] =
                 (sli_sealed_sink){engine->graph->outputs[i].uid, share->receipt, share->outbox};
@@ -311,7 +321,7 @@ static sl_code commit_sinks(sli_group *group, sl_error *err)
     sli_engine *engine = group->engine;
     for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
         sli_output *output = &engine->graph->outputs[i];
-        if (output->kind != SLI_OUT_SINK) {
+        if (output->kind != SLI_OUT_SINK || (group->number > 0 && !takes_part(group, i))) {
             continue;
         }
         sl_code rc = group->number == 0 ? commit_idle(group, output, &group->shares[i], err)

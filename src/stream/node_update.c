@@ -198,7 +198,7 @@ static sl_code call(update *u, const sl_update_call *call, sl_error *err)
     sl_error error = SL_ERROR_INIT;
     u->task->operator_uid = u->run->node->uid;
     sl_code rc = u->def->fn->run(&u->args, call, &error);
-    u->task->operator_uid = before;
+    u->task->operator_uid = rc == SL_OK ? before : u->run->node->uid;
     if (rc != SL_OK && error.code != rc) {
         sl_code told = rc > SL_OK && rc <= SL_E_CRASHED ? rc : SL_E_USER;
         rc = sl_error_set(&error, told, "the function gave no reason (code %d)", (int)rc);

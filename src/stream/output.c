@@ -6,6 +6,7 @@
 // commit; which attempt's rows count is decided by the scheduler, so a retried task can't show rows
 // twice.
 #include "stream/listen.h"
+#include "stream/poison.h"
 
 // ---------------------------------------------------------------- shares
 
@@ -194,7 +195,7 @@ static sl_code run_job(delivery *d, sli_epoch *epoch, sl_rdd *rdd, int64_t rows_
         .won = stages ? won_by_sink : NULL,
         .ctx = d,
     };
-    sl_code rc = sli_sched_run(d->engine->env.sched, &job, err);
+    sl_code rc = sli_poison_run(d->engine, &job, err);
     if (rc == SL_OK && d->error.code != SL_OK) {
         rc = d->error.code;
         *err = d->error;
@@ -216,11 +217,11 @@ static int64_t row_limit_of(const sli_output *output)
     return sink->ops->rows_wanted == NULL ? INT64_MAX : sink->ops->rows_wanted(sink);
 }
 
-static sl_code run_sink(sli_engine *engine, sli_output *output, sli_epoch *epoch, sli_share *share,
-                        sl_arena *arena, int64_t rows_expected, int64_t *rows_out, sl_error *err)
+sl_code sli_output_run(sli_engine *engine, sli_output *output, sl_rdd *rdd, sli_epoch *epoch,
+                       sli_group *group, int64_t rows_expected, int64_t *rows_out, sl_error *err)
 {
-    sl_rdd *rdd = NULL;
-    SL_TRY(sli_epoch_rdd(epoch, output->input, &rdd, err));
+    sli_share *share = &group->shares[output - engine->graph->outputs];
+    sl_arena *arena = group->arena;
     delivery d = {
         .engine = engine, .output = output, .share = share, .row_limit = row_limit_of(output)};
     if (output->sink->ops->stage == NULL) {
@@ -248,6 +249,14 @@ static sl_code run_sink(sli_engine *engine, sli_output *output, sli_epoch *epoch
     return rc;
 }
 
+static sl_code run_sink(sli_engine *engine, sli_output *output, sli_epoch *epoch, sli_group *group,
+                        int64_t rows_expected, int64_t *rows_out, sl_error *err)
+{
+    sl_rdd *rdd = NULL;
+    SL_TRY(sli_epoch_rdd(epoch, output->input, &rdd, err));
+    return sli_output_run(engine, output, rdd, epoch, group, rows_expected, rows_out, err);
+}
+
 static sl_code run_foreach(sli_output *output, sli_epoch *epoch, sl_error *err)
 {
     sl_rdd *rdd = NULL;
@@ -272,13 +281,15 @@ sl_code sli_outputs_run(sli_engine *engine, sli_epoch *epoch, sli_group *group,
 {
     for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
         sli_output *output = &engine->graph->outputs[i];
+        if (output->is_letters) {
+            continue; // they are told when all others have run
+        }
         if (engine->listens) {
             sli_listen_output(engine, i);
         }
         sl_code rc = output->kind == SLI_OUT_FOREACH
                          ? run_foreach(output, epoch, err)
-                         : run_sink(engine, output, epoch, &group->shares[i], group->arena,
-                                    rows_expected, rows_out, err);
+                         : run_sink(engine, output, epoch, group, rows_expected, rows_out, err);
         if (engine->listens) {
             sli_listen_output_done(engine, i, rc, err);
         }

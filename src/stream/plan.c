@@ -2,7 +2,12 @@
 // older one.
 #include "stream/plan.h"
 
-enum { PLAN_FORMAT = 1, SEALED_FORMAT = 2, MOST_INPUTS = 65536 };
+enum {
+    PLAN_FORMAT = 1,
+    SEALED_FORMAT = 2, ///< 1 ends behind the sinks
+    MOST_INPUTS = 65536,
+    MOST_LEFT_OUT = 1 << 24
+};
 
 void sli_plan_put(sli_str *out, const sli_plan *plan)
 {
@@ -95,6 +100,18 @@ const sli_plan_input *sli_plan_find(const sli_plan *plan, const char *uid)
     return NULL;
 }
 
+static void put_left_out(sli_str *out, const sli_sealed *sealed)
+{
+    sli_put_varint(out, (uint64_t)sealed->n_left_out);
+    for (int32_t i = 0; i < sealed->n_left_out; i++) {
+        const sli_left_out *left = &sealed->left_out[i];
+        sli_put_i64(out, left->epoch);
+        sli_put_text(out, left->source);
+        sli_put_u32(out, (uint32_t)left->partition);
+        sli_put_i64(out, left->row);
+    }
+}
+
 void sli_sealed_put(sli_str *out, const sli_sealed *sealed)
 {
     sli_put_u8(out, SEALED_FORMAT);
@@ -113,13 +130,42 @@ void sli_sealed_put(sli_str *out, const sli_sealed *sealed)
         sli_put_text(out, sink->outbox);
     }
     sli_put_bytes(out, sealed->counted.data, sealed->counted.size);
+    put_left_out(out, sealed);
+}
+
+static sl_code get_left_out(sli_reader *r, sl_arena *arena, sli_sealed *sealed, sl_error *err)
+{
+    uint64_t n = sli_get_varint(r);
+    if (r->bad || n > MOST_LEFT_OUT) {
+        return sl_error_set(err, SL_E_CORRUPT, "SEALED of group %lld is damaged at its verdicts",
+                            (long long)sealed->group);
+    }
+    for (uint64_t i = 0; i < n && !r->bad; i++) {
+        if (sealed->n_left_out % 64 == 0) { // grows with what is there, not with what is said
+            size_t had = (size_t)sealed->n_left_out;
+            sli_left_out *more = sl_arena_alloc_zero(arena, (had + 64) * sizeof *more);
+            if (more == NULL) {
+                return sl_error_nomem(err, had * sizeof *more, "verdicts of a SEALED frame");
+            }
+            if (had > 0) {
+                memcpy(more, sealed->left_out, had * sizeof *more);
+            }
+            sealed->left_out = more;
+        }
+        sli_left_out *left = &sealed->left_out[sealed->n_left_out++];
+        left->epoch = sli_get_i64(r);
+        SL_TRY(get_text(r, arena, &left->source, err));
+        left->partition = (int32_t)sli_get_u32(r);
+        left->row = sli_get_i64(r);
+    }
+    return SL_OK;
 }
 
 sl_code sli_sealed_get(sl_bytes body, sl_arena *arena, sli_sealed *out, sl_error *err)
 {
     sli_reader r = sli_reader_of(body);
     uint8_t format = sli_get_u8(&r);
-    if (format < 1 || format > SEALED_FORMAT) { // 1: before there were accumulators
+    if (format < 1 || format > SEALED_FORMAT) {
         return bad_format("SEALED", format, SEALED_FORMAT, err);
     }
     sli_sealed sealed = {0};
@@ -145,7 +191,10 @@ sl_code sli_sealed_get(sl_bytes body, sl_arena *arena, sli_sealed *out, sl_error
         sealed.sinks[i].receipt = sli_get_bytes(&r);
         SL_TRY(get_text(&r, arena, &sealed.sinks[i].outbox, err));
     }
-    sealed.counted = format >= 2 ? sli_get_bytes(&r) : (sl_bytes){NULL, 0};
+    if (format >= 2) {
+        sealed.counted = sli_get_bytes(&r);
+        SL_TRY(get_left_out(&r, arena, &sealed, err));
+    }
     SL_TRY(sli_reader_done(&r, "SEALED", err));
     *out = sealed;
     return SL_OK;

@@ -34,6 +34,14 @@ typedef struct sli_sealed_sink {
     const char *outbox; ///< path of the outbox, or ""
 } sli_sealed_sink;
 
+/// A row of a source that an epoch ran without: a verdict on poison records.
+typedef struct sli_left_out {
+    int64_t epoch;
+    const char *source; ///< uid
+    int32_t partition;  ///< of the epoch's range
+    int64_t row;        ///< of the partition, from 0
+} sli_left_out;
+
 typedef struct sli_sealed {
     int64_t group, first_epoch, last_epoch, last_time_us;
     int64_t rows_in, rows_out;
@@ -41,6 +49,8 @@ typedef struct sli_sealed {
     sli_sealed_sink *sinks;
     int32_t n_sinks;
     sl_bytes counted; ///< values of accumulators that changed, as sli_accs_put makes them
+    sli_left_out *left_out;
+    int32_t n_left_out;
 } sli_sealed;
 
 void sli_sealed_put(sli_str *out, const sli_sealed *sealed);

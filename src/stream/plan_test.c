@@ -166,9 +166,10 @@ SL_TEST(sealed_is_written_byte_by_byte_as_the_readme_says, "")
         1,                                     // sinks
         1,    'u',  2,    'r', 'c', 1, 'o',    // uid, receipt, outbox
         3,    'a',  'c',  'c',                 // accumulators
+        0,                                     // rows left out
     };
     sli_sealed_sink sink = {"u", {"rc", 2}, "o"};
-    sli_sealed sealed = {9, 7, 8, 1000000, 5, 4, "d", &sink, 1, {"acc", 3}};
+    sli_sealed sealed = {9, 7, 8, 1000000, 5, 4, "d", &sink, 1, {"acc", 3}, NULL, 0};
     sli_str bytes = {.tag = SLI_TAG_TEST};
     sli_sealed_put(&bytes, &sealed);
     assert_int_equal(bytes.size, sizeof expected);
@@ -179,6 +180,35 @@ SL_TEST(sealed_is_written_byte_by_byte_as_the_readme_says, "")
                      SL_OK);
     assert_int_equal(sealed.n_sinks, 1);
     assert_int_equal(sealed.counted.size, 0);
+    sl_arena_free(arena);
+    sli_str_reset(&bytes);
+}
+
+SL_TEST(sealed_with_verdicts_is_written_byte_by_byte_as_the_readme_says, "POISON-1")
+{
+    static const uint8_t tail[] = {
+        0,                             // sinks
+        0,                             // accumulators
+        1,                             // rows left out
+        8,    0,   0,   0, 0, 0, 0, 0, // epoch
+        2,    'i', 'n',                // source
+        3,    0,   0,   0,             // partition
+        0x39, 5,   0,   0, 0, 0, 0, 0, // row
+    };
+    sli_left_out left = {8, "in", 3, 1337};
+    sli_sealed sealed = {9, 7, 8, 1000000, 5, 4, "d", NULL, 0, {NULL, 0}, &left, 1};
+    sli_str bytes = {.tag = SLI_TAG_TEST};
+    sl_arena *arena = sl_arena_new(SLI_TAG_TEST);
+    sli_sealed back = {0};
+    sli_sealed_put(&bytes, &sealed);
+    assert_int_equal((uint8_t)bytes.data[0], 2);
+    assert_memory_equal(bytes.data + bytes.size - sizeof tail, tail, sizeof tail);
+    assert_int_equal(sli_sealed_get((sl_bytes){bytes.data, bytes.size}, arena, &back, NULL), SL_OK);
+    assert_int_equal(back.n_left_out, 1);
+    assert_int_equal(back.left_out[0].epoch, 8);
+    assert_string_equal(back.left_out[0].source, "in");
+    assert_int_equal(back.left_out[0].partition, 3);
+    assert_int_equal(back.left_out[0].row, 1337);
     sl_arena_free(arena);
     sli_str_reset(&bytes);
 }
@@ -257,6 +287,12 @@ SL_TEST(sealed_that_is_cut_or_damaged_is_an_error_or_what_it_says, "")
     sli_str_clear(&bytes);
     sealed.n_sinks = 0;
     sealed.delta = "";
+    sli_sealed_put(&bytes, &sealed);
+    check_bytes(&bytes, sealed_again);
+    sli_str_clear(&bytes);
+    sli_left_out left[] = {{41, "in", 0, 7}, {42, "more", 2, INT64_MAX}};
+    sealed.left_out = left;
+    sealed.n_left_out = 2;
     sli_sealed_put(&bytes, &sealed);
     check_bytes(&bytes, sealed_again);
     sli_str_reset(&bytes);

@@ -26,6 +26,8 @@ const sli_metric_info sli_engine_metrics[] = {
     [SLI_ENGINE_ACCUMULATED] = {"sluice_accumulator", SLI_GAUGE, "name", NULL,
                                 "Value of an accumulator of int64, as of the last committed "
                                 "group."},
+    [SLI_ENGINE_LETTERS] = {"sluice_dead_letters_total", SLI_COUNTER, NULL, "records",
+                            "Records left out of their epochs as dead letters."},
     {0},
 };
 
@@ -63,6 +65,12 @@ static void set_gauge(void *ctx, const char *name, int64_t value)
 void sli_progress_counted(sli_engine *engine)
 {
     sli_accs_each_int64(engine->accs, set_gauge, engine->env.runtime->metrics);
+}
+
+void sli_progress_letters(sli_engine *engine, int64_t n)
+{
+    engine->letters = n;
+    sli_metric_add(engine->series[SLI_ENGINE_LETTERS], n);
 }
 
 void sli_progress_committed(sli_engine *engine, const sli_group *group)
@@ -229,6 +237,7 @@ void sli_progress_tell(sli_engine *engine, const sli_group *group, int64_t rows_
         .group = engine->next_group,
         .rows_in = rows_in,
         .rows_out = rows_out,
+        .letters = engine->letters,
         .plan_us = plan_us,
         .run_us = run_us,
         .seal_us = engine->last_seal_us,

@@ -50,6 +50,8 @@ typedef struct sli_engine sli_engine;
 extern const sl_option
     sli_engine_options[]; ///< interval, commit_interval, checkpoint, state.*, snapshot.*, ...
 
+extern const sl_option sli_poison_options[]; ///< poison, poison.max, poison.max_share, poison.sink
+
 typedef struct sli_engine_env {
     sli_runtime *runtime;
     sli_sched *sched;

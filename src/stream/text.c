@@ -156,7 +156,9 @@ static sl_code make_text(sl_graph *graph, sl_error *err)
         put_node(&text, graph->nodes[i]);
     }
     for (int32_t i = 0; i < graph->n_outputs; i++) {
-        put_output(&text, graph, &graph->outputs[i]);
+        if (!graph->outputs[i].is_letters) {
+            put_output(&text, graph, &graph->outputs[i]);
+        }
     }
     sli_put_accumulators(&text, graph);
     sli_put_broadcasts(&text, graph);

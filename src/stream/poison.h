@@ -1,0 +1,82 @@
+/// poison.h — rows that make an epoch fail: found, left out, told as dead letters in the same
+/// commit group. For the engine's files of stream/ only.
+///
+///     an epoch fails on its rows ─► judge: search the rows ─► run it again without them
+///                                                              └► well: deliver the letters
+///
+/// The *verdict* of an epoch is the list of source rows that it ran without. It rests on rows and
+/// code alone: a planned epoch that runs again in a later life comes to the same one. It stands in
+/// SEALED, beside the letters' sink, so rows, state, letters and verdict become true together.
+///
+/// Files: poison.c options and life · poison_search.c trials and verdict · letters.c rows of
+/// letters. The search itself is sched/isolate.h. Thread: driver.
+#pragma once
+
+#include "sched/isolate.h"
+#include "stream/engine_int.h"
+
+enum {
+    SLI_LETTER_BYTES = 64 << 10, ///< of a record that a letter has; more is cut, and told
+};
+
+/// One dead letter in the making. Texts live in the epoch's arena.
+typedef struct sli_letter {
+    int32_t input;     ///< of the engine's
+    int32_t partition; ///< of the source in this epoch
+    int64_t row;       ///< of that partition, from 0; -1: a record that became no row
+    const char *uid;   ///< of the operator that failed; NULL: not known, or none did
+    sl_code code;
+    const char *text; ///< what the operator said
+    const char *name; ///< the place in the source: file or received block; NULL: it has none
+    int64_t offset;   ///< byte where the record begins there, and its line, from 1; with `name`
+    int64_t line;
+    sl_bytes record; ///< its bytes, at most SLI_LETTER_BYTES
+    bool is_truncated;
+} sli_letter;
+
+struct sli_poison {
+    sli_engine *engine;
+    int64_t max;
+    double max_share;
+    sl_stream node; ///< stands for the letters' rows: the input of their output, in no graph
+    int32_t output; ///< of the letters, in the graph's outputs; -1 before it is there
+    sl_conf *json_conf;
+    // ---- the running epoch; arrays live in its arena
+    sli_blame blame;
+    int64_t n_rows;  ///< in all sources
+    int64_t **first; ///< by input: numbers of its partitions' first rows, and one past the last;
+                     ///< NULL: not counted yet
+    int64_t *left_out, n_left_out, capacity; ///< the verdict, as numbers of rows, ascending
+    sli_letter *letters;
+    int32_t n_letters, letter_capacity;
+    int64_t begun_us; ///< mono time at which the search began; 0: none did
+    int64_t n_trials;
+    bool is_told; ///< that it takes long
+};
+
+/// The letters' output joins the graph's, and their sink is opened with the others. Nothing when
+/// the policy is `fail`. Fails: SL_E_CONFIG without a place for letters.
+sl_code sli_poison_open(sli_engine *engine, sl_error *err);
+void sli_poison_close(sli_engine *engine); ///< after the sinks were closed
+/// A new epoch: nothing is known of its rows. The arena of the last one is gone.
+void sli_poison_begin(sli_poison *poison);
+/// The epoch has failed with *err. *again true: rows were found that it can do without; what it
+/// left was taken back, and it is to be run again. Else *err tells why it stays failed: as it was,
+/// or too many rows. Fails: what a trial met that is no fault of rows.
+sl_code sli_poison_judge(sli_poison *poison, sli_epoch *epoch, bool *again, sl_error *err);
+/// Runs a job of the epoch; where it fails is noted for the judge. Without a policy: just runs it.
+sl_code sli_poison_run(sli_engine *engine, sli_job *job, sl_error *err);
+/// A sli_epoch's choose.
+sl_code sli_poison_choose(void *ctx, const sl_stream *node, sl_rdd *rdd, sl_error *err);
+/// The epoch ran well: its letters go to their sink, its verdict into the group.
+sl_code sli_poison_deliver(sli_poison *poison, sli_epoch *epoch, sli_group *group, sl_error *err);
+
+// poison_search.c, for letters.c
+/// The input and the partition of a row, and its number there.
+void sli_poison_place(const sli_poison *poison, int64_t row, sli_letter *out);
+/// Adds a letter; NULL without memory. Its texts are the caller's to set.
+sli_letter *sli_poison_letter(sli_poison *poison, sl_error *err);
+/// Letters that the epoch may have.
+int64_t sli_poison_most(const sli_poison *poison);
+
+extern const char sli_letter_schema[]; ///< letters.c: columns of a dead letter
