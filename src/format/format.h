@@ -6,20 +6,21 @@
 /// bytes: garbage is an error with the place, or counted, never a crash.
 ///
 /// What happens to a bad record is the option `malformed`: `fail` (default) ends the task with
-/// SL_E_DATA, source and offset; `skip` drops it and counts it. Text that is not UTF-8 follows
-/// `invalid_utf8`: `replace` (default, as Spark: U+FFFD for each bad byte sequence, counted),
-/// `fail`, `skip`. Every format has the options malformed, invalid_utf8 and max_record; README.md
-/// lists the others and the dialects.
+/// SL_E_DATA, source and offset; `skip` drops it and counts it; `dead-letter` too, and it can be
+/// looked up (sli_records_watch). Text that is not UTF-8 follows `invalid_utf8`: `replace`
+/// (default, as Spark: U+FFFD for each bad byte sequence, counted), `fail`, `skip`. Every format
+/// has the options malformed, invalid_utf8 and max_record; README.md lists the others and the
+/// dialects.
 #pragma once
 
 #include "col/col.h"
 #include "conf/conf.h"
 
 /// What a decoder counted since it was made; the caller adds it up into metrics. `records` became
-/// rows, `skipped` were dropped, `replaced` bad byte sequences became U+FFFD, `bytes` were
-/// consumed.
+/// rows, `skipped` were dropped, `dead` of these for a dead letter, `replaced` bad byte sequences
+/// became U+FFFD, `bytes` were consumed.
 typedef struct sli_decode_stats {
-    int64_t records, bytes, skipped, replaced;
+    int64_t records, bytes, skipped, dead, replaced;
 } sli_decode_stats;
 
 /// Takes a decoded batch. Returning a failure ends the decoding with it.
@@ -59,7 +60,8 @@ typedef struct sli_format_ops {
     /// can't reach it); SL_E_NOMEM; what emit returns.
     sl_code (*decode)(sli_decoder *self, const sli_piece *piece, int64_t *consumed,
                       sli_emit_fn emit, void *ctx, sl_error *err);
-    const sli_decode_stats *(*stats)(const sli_decoder *self);
+    /// What it keeps of its stream: counts, and where reasons go. Lives as long as the decoder.
+    struct sli_stream_state *(*stream)(sli_decoder *self);
     void (*decoder_free)(SL_TAKES sli_decoder *self);
     /// The conf may be freed afterwards. Fails: SL_E_INVALID when the schema can't be written (a
     /// list in CSV, several columns in text); SL_E_CONFIG for a dialect that contradicts itself.
@@ -103,6 +105,19 @@ sl_code sli_records_feed(sli_records *records, sli_buffer *data, int64_t from, i
                          int64_t offset, const char *name, bool last, sli_emit_fn emit, void *ctx,
                          sl_error *err);
 const sli_decode_stats *sli_records_stats(const sli_records *records);
+
+/// A record as it stands in its stream.
+typedef struct sli_raw_record {
+    const char *name;     ///< of the stream, as in sli_piece
+    int64_t offset, line; ///< where it begins there; lines count from 1 where the feeding began
+    sl_bytes bytes;       ///< without its line end
+    int64_t rows;         ///< that it became: 1, or 0 when it was dropped
+    const char *why; ///< of a record that malformed=dead-letter has dropped: the reason, else NULL
+} sli_raw_record;
+typedef sl_code (*sli_raw_fn)(void *ctx, const sli_raw_record *record, sl_error *err);
+/// From now on, and before anything is fed, each record is told to `each`, and no rows are emitted:
+/// for looking records up again. Feeding is a few times slower so. Fails: SL_E_NOMEM.
+sl_code sli_records_watch(sli_records *records, sli_raw_fn each, void *ctx, sl_error *err);
 
 /// The end of the last whole record in data[0, size), or 0: how receivers cut their stream into
 /// blocks. text and json: after the last '\n' (text also lone '\r' followed by another byte).

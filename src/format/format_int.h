@@ -10,9 +10,11 @@
     {.name = "malformed",                                                                          \
      .type = SL_OPT_CHOICE,                                                                        \
      .fallback = "fail",                                                                           \
-     .choices = "fail|skip",                                                                       \
+     .choices = "fail|skip|dead-letter",                                                           \
      .flags = SL_OPT_RESULT,                                                                       \
-     .text = "A record that cannot be read: fail ends the task, skip drops and counts it."},       \
+     .text = "A record that cannot be read: fail ends the task, skip drops and counts it, "        \
+             "dead-letter drops it and tells of it in poison.sink (a job's with "                  \
+             "poison=dead-letter)."},                                                              \
         {.name = "invalid_utf8",                                                                   \
          .type = SL_OPT_CHOICE,                                                                    \
          .fallback = "replace",                                                                    \
@@ -26,7 +28,7 @@
     }
 
 /// What happens to bad records. `SLI_BAD_REPLACE` is for text only.
-typedef enum sli_bad { SLI_BAD_FAIL = 0, SLI_BAD_SKIP, SLI_BAD_REPLACE } sli_bad;
+typedef enum sli_bad { SLI_BAD_FAIL = 0, SLI_BAD_SKIP, SLI_BAD_LETTER, SLI_BAD_REPLACE } sli_bad;
 
 /// The common options, and what every decoder keeps of the stream it reads.
 typedef struct sli_stream_state {
@@ -38,6 +40,7 @@ typedef struct sli_stream_state {
     int64_t resume;  ///< position in the source where those bytes start
     bool started;    ///< the first bytes (a byte order mark?) were looked at
     bool skipping;   ///< inside a record that is too long: its bytes are dropped up to its end
+    sl_error *told;  ///< where the reason of a dropped record goes; NULL: nobody asks
 } sli_stream_state;
 
 void sli_stream_init(sli_stream_state *stream, const sl_conf *conf);
@@ -58,7 +61,9 @@ sl_code sli_stream_verdict(sli_stream_state *stream, const sli_piece *piece, int
 /// Where to put the reason of a malformed record: NULL when nobody will read it.
 static inline sl_error *sli_stream_why(const sli_stream_state *stream, sl_error *err)
 {
-    return stream->malformed == SLI_BAD_SKIP ? NULL : err;
+    return stream->malformed == SLI_BAD_FAIL     ? err
+           : stream->malformed == SLI_BAD_LETTER ? stream->told
+                                                 : NULL;
 }
 /// "a record longer than max_record". Starts skipping when its end is not there yet (`ended`
 /// false).
@@ -67,6 +72,18 @@ sl_code sli_stream_too_long(sli_stream_state *stream, const sli_piece *piece, in
 /// The record that starts at `at` is not UTF-8 and may not be repaired.
 sl_code sli_stream_not_utf8(sli_stream_state *stream, const sli_piece *piece, int64_t at,
                             int64_t bad, sl_error *err);
+
+// ---------------------------------------------------------------- looking records up (watch.c)
+
+typedef struct sli_watch sli_watch;
+sl_code sli_watch_new(sli_watch **out, sli_stream_state *stream, sli_raw_fn each, void *ctx,
+                      sl_error *err);
+void sli_watch_free(SL_TAKES sli_watch *watch); ///< accepts NULL
+/// How many of these bytes may be fed at once so that at most one record ends in them.
+int64_t sli_watch_unit(const sli_watch *watch, const char *data, int64_t size);
+sl_code sli_watch_add(sli_watch *watch, const sli_piece *unit, sl_error *err); ///< before it is fed
+/// After it was fed: `consumed` is the place in the source up to which bytes are.
+sl_code sli_watch_look(sli_watch *watch, const sli_piece *unit, int64_t consumed, sl_error *err);
 
 // ---------------------------------------------------------------- scanning
 

@@ -13,7 +13,8 @@ struct sli_records {
     sli_decoder *decoder;
     sli_buffer *carry;  ///< written at its end only while nobody else holds it
     int64_t from, used; ///< carried bytes: [from, used)
-    int64_t offset;     ///< of carry[from] in the source
+    int64_t offset;     ///< in the source, of the first byte that was not consumed
+    sli_watch *watch;   ///< NULL: nobody looks
 };
 
 sl_code sli_records_new(sli_records **out, const sli_format_ops *format, const sl_conf *conf,
@@ -37,6 +38,7 @@ void sli_records_free(sli_records *records)
 {
     if (records != NULL) {
         records->format->decoder_free(records->decoder);
+        sli_watch_free(records->watch);
         sli_buffer_unref(records->carry);
         sl_free(records);
     }
@@ -44,7 +46,13 @@ void sli_records_free(sli_records *records)
 
 const sli_decode_stats *sli_records_stats(const sli_records *records)
 {
-    return records->format->stats(records->decoder);
+    return &records->format->stream(records->decoder)->stats;
+}
+
+sl_code sli_records_watch(sli_records *records, sli_raw_fn each, void *ctx, sl_error *err)
+{
+    return sli_watch_new(&records->watch, records->format->stream(records->decoder), each, ctx,
+                         err);
 }
 
 // Makes room for `more` bytes behind the carried ones, in a buffer that no batch shares.
@@ -154,6 +162,30 @@ static sl_code feed_piece(sli_records *records, sli_piece piece, sli_emit_fn emi
                                  rest, false, err);
 }
 
+static sl_code drop_rows(void *ctx, sl_batch *batch, sl_error *err)
+{
+    (void)ctx, (void)batch, (void)err;
+    return SL_OK;
+}
+
+/// A unit a piece, so that what each of them became is known.
+static sl_code feed_watched(sli_records *records, sli_piece piece, sl_error *err)
+{
+    const char *data = sli_buffer_bytes(piece.data);
+    do {
+        sli_piece unit = piece;
+        unit.to =
+            piece.from + sli_watch_unit(records->watch, data + piece.from, piece.to - piece.from);
+        unit.last = piece.last && unit.to == piece.to;
+        sl_code rc = sli_watch_add(records->watch, &unit, err);
+        rc = rc == SL_OK ? feed_piece(records, unit, drop_rows, NULL, err) : rc;
+        SL_TRY(rc == SL_OK ? sli_watch_look(records->watch, &unit, records->offset, err) : rc);
+        piece.offset += unit.to - unit.from;
+        piece.from = unit.to;
+    } while (piece.from < piece.to);
+    return SL_OK;
+}
+
 sl_code sli_records_feed(sli_records *records, sli_buffer *data, int64_t from, int64_t to,
                          int64_t offset, const char *name, bool last, sli_emit_fn emit, void *ctx,
                          sl_error *err)
@@ -167,7 +199,8 @@ sl_code sli_records_feed(sli_records *records, sli_buffer *data, int64_t from, i
     }
     sli_piece piece = {
         .data = held, .from = from, .to = to, .offset = offset, .name = name, .last = last};
-    sl_code rc = feed_piece(records, piece, emit, ctx, err);
+    sl_code rc = records->watch == NULL ? feed_piece(records, piece, emit, ctx, err)
+                                        : feed_watched(records, piece, err);
     sli_buffer_unref(held);
     return rc;
 }

@@ -20,7 +20,7 @@ SL_TEST(every_named_format_has_a_whole_table, "")
         assert_int_equal(ops->struct_size, sizeof(sli_format_ops));
         SL_CHECK_TEXT(ops->name, *name);
         assert_non_null(ops->options);
-        assert_true(ops->schema && ops->decoder_new && ops->decode && ops->stats &&
+        assert_true(ops->schema && ops->decoder_new && ops->decode && ops->stream &&
                     ops->decoder_free);
         assert_true(ops->encoder_new && ops->begin && ops->encode && ops->encoder_free);
         sl_conf_free(slt_conf(ops, "malformed=skip invalid_utf8=fail max_record=1m"));

@@ -9,7 +9,7 @@ void sli_stream_init(sli_stream_state *stream, const sl_conf *conf)
 {
     static const sli_bad utf8[] = {SLI_BAD_REPLACE, SLI_BAD_FAIL, SLI_BAD_SKIP};
     *stream = (sli_stream_state){
-        .malformed = sl_conf_choice(conf, "malformed") == 0 ? SLI_BAD_FAIL : SLI_BAD_SKIP,
+        .malformed = (sli_bad)sl_conf_choice(conf, "malformed"), // in the order of the choices
         .utf8 = utf8[sl_conf_choice(conf, "invalid_utf8")],
         .max_record = sl_conf_int64(conf, "max_record"),
         .line = 1,
@@ -63,8 +63,9 @@ static sl_code wrap_place(const sli_stream_state *stream, const sli_piece *piece
 sl_code sli_stream_verdict(sli_stream_state *stream, const sli_piece *piece, int64_t at, sl_code rc,
                            sl_error *err)
 {
-    if (rc == SL_E_DATA && stream->malformed == SLI_BAD_SKIP) {
+    if (rc == SL_E_DATA && stream->malformed != SLI_BAD_FAIL) {
         stream->stats.skipped++;
+        stream->stats.dead += stream->malformed == SLI_BAD_LETTER;
         return SL_OK;
     }
     return rc == SL_E_DATA ? wrap_place(stream, piece, at, rc, err) : rc;

@@ -174,8 +174,9 @@ static sl_code block_data(sli_receiver *r, int64_t number, sli_buffer **out, sl_
     return sli_wal_read(r->wal, number, out, err);
 }
 
-static sl_code read_block(sli_receiver *r, int64_t number, sli_emit_fn emit, void *ctx,
-                          sli_decode_stats *stats, sl_error *err)
+/// Rows go to `emit`, or records to `look`: the other one is NULL.
+static sl_code read_block(sli_receiver *r, int64_t number, sli_emit_fn emit, sli_raw_fn look,
+                          void *ctx, sli_decode_stats *stats, sl_error *err)
 {
     sli_buffer *data = NULL;
     sli_records *records = NULL;
@@ -183,6 +184,9 @@ static sl_code read_block(sli_receiver *r, int64_t number, sli_emit_fn emit, voi
     SL_TRY(block_data(r, number, &data, err));
     (void)snprintf(name, sizeof name, "%s, received block %lld", r->uid, (long long)number);
     sl_code rc = sli_records_new(&records, r->format, r->format_conf, source_schema(&r->base), err);
+    if (rc == SL_OK && look != NULL) {
+        rc = sli_records_watch(records, look, ctx, err);
+    }
     if (rc == SL_OK) {
         rc = sli_records_feed(records, data, 0, sli_buffer_size(data), 0, name, true, emit, ctx,
                               err);
@@ -190,15 +194,16 @@ static sl_code read_block(sli_receiver *r, int64_t number, sli_emit_fn emit, voi
         stats->records += did->records;
         stats->bytes += did->bytes;
         stats->skipped += did->skipped;
+        stats->dead += did->dead;
         stats->replaced += did->replaced;
-        sli_records_free(records);
     }
+    sli_records_free(records);
     sli_buffer_unref(data);
     return rc;
 }
 
-static sl_code source_read(sli_source *self, sl_bytes bytes, int32_t split, sli_emit_fn emit,
-                           void *ctx, sli_decode_stats *stats, sl_error *err)
+static sl_code read_split(sli_source *self, sl_bytes bytes, int32_t split, sli_emit_fn emit,
+                          sli_raw_fn look, void *ctx, sli_decode_stats *stats, sl_error *err)
 {
     sli_receiver *r = (sli_receiver *)self;
     range recorded;
@@ -209,9 +214,22 @@ static sl_code source_read(sli_source *self, sl_bytes bytes, int32_t split, sli_
     int64_t from = recorded.n * split / recorded.splits,
             to = recorded.n * (split + 1) / recorded.splits;
     for (int64_t i = from; i < to; i++) {
-        SL_TRY(read_block(r, recorded.first + i, emit, ctx, stats, err));
+        SL_TRY(read_block(r, recorded.first + i, emit, look, ctx, stats, err));
     }
     return SL_OK;
+}
+
+static sl_code source_read(sli_source *self, sl_bytes bytes, int32_t split, sli_emit_fn emit,
+                           void *ctx, sli_decode_stats *stats, sl_error *err)
+{
+    return read_split(self, bytes, split, emit, NULL, ctx, stats, err);
+}
+
+static sl_code source_records(sli_source *self, sl_bytes bytes, int32_t split, sli_raw_fn each,
+                              void *ctx, sl_error *err)
+{
+    sli_decode_stats uncounted = {0};
+    return read_split(self, bytes, split, NULL, each, ctx, &uncounted, err);
 }
 
 static void source_forget(sli_source *self, sl_bytes bytes)
@@ -273,6 +291,7 @@ const sli_source_ops sli_receiver_ops = {
     .position = source_position,
     .splits = source_splits,
     .read = source_read,
+    .records = source_records,
     .forget = source_forget,
     .describe = source_describe,
     .close = source_close,

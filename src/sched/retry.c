@@ -46,6 +46,7 @@ static void win(sli_unit *unit)
     job->read.records += task->read.records;
     job->read.bytes += task->read.bytes;
     job->read.skipped += task->read.skipped;
+    run->sched->dead += task->read.dead;
     job->read.replaced += task->read.replaced;
     if (unit->stage->shuffle != NULL) {
         unit->stage->shuffle->written[task->partition] = true;

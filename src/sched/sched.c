@@ -110,6 +110,11 @@ void sli_sched_end(sli_sched *sched)
     sli_sched_cancel(sched);
 }
 
+int64_t sli_sched_dead(const sli_sched *sched)
+{
+    return sched->dead;
+}
+
 void sli_sched_blame(sli_sched *sched, sli_blame *blame)
 {
     sched->blame = blame;

@@ -56,6 +56,9 @@ bool sli_sched_is_busy(const sli_sched *sched);
 /// What user functions in the jobs of actions (sl_rdd_collect and so on) see from now on as their
 /// epoch and its time.
 void sli_sched_epoch(sli_sched *sched, int64_t generation, int64_t epoch, int64_t time_us);
+/// Malformed records that all jobs so far have dropped for dead letters; a repeated reading counts
+/// again. Thread: driver.
+int64_t sli_sched_dead(const sli_sched *sched);
 /// Where jobs fail: what a search for the rows that did it needs.
 typedef struct sli_blame {
     sl_rdd *rdd;       ///< of the stage whose task failed (one reference); NULL: no task did

@@ -57,6 +57,7 @@ struct sli_sched {
     bool in_wave;            ///< tasks are out: no other job can begin
     sli_trial trial;         ///< a failure on rows is an answer: no second attempt
     sli_blame *blame;        ///< NULL: nobody asks
+    int64_t dead;            ///< malformed records dropped for dead letters
     int64_t generation, epoch, time_us; ///< of actions
     int64_t walks;
     sl_rdd **stack; ///< of the walk

@@ -245,6 +245,12 @@ void sli_source_common_free(sli_source_common *common)
     }
 }
 
+bool sli_source_wants_letters(const sl_conf *conf)
+{
+    const char *policy = sl_conf_text(conf, "malformed");
+    return policy != NULL && strcmp(policy, "dead-letter") == 0;
+}
+
 void sli_source_count(sli_source_common *common, sli_source_series series, int64_t n)
 {
     if (n > 0 && common->series[series] != NULL) {
@@ -262,6 +268,7 @@ void sli_source_count_stats(sli_source_common *common, const sli_decode_stats *r
     stats->records += read->records;
     stats->bytes += read->bytes;
     stats->skipped += read->skipped;
+    stats->dead += read->dead;
     stats->replaced += read->replaced;
 }
 

@@ -127,6 +127,11 @@ typedef struct sli_source_ops {
     void (*close)(SL_TAKES sli_source *self);
     /// Its bytes are records of a format: the URL may set `format` and that format's options.
     bool formatted;
+    /// Looks up the records of one split as they stand in the source, dropped ones too, in order;
+    /// nothing is counted. NULL: its rows were never bytes. Thread: driver. Blocks: yes. Fails: as
+    /// `read`; SL_E_UNSUPPORTED for a range that was never bytes.
+    sl_code (*records)(sli_source *self, sl_bytes range, int32_t split, sli_raw_fn each, void *ctx,
+                       sl_error *err);
 
     // ---- receivers whose bytes come from other threads; both may be NULL. Thread: io
     /// After a round of the loop: takes what has come since the last.
@@ -159,6 +164,8 @@ extern const sli_source_ops sli_source_table;  ///< what sli_table_open opens; n
 sl_code sli_source_open(sli_source **out, const char *url, const sli_source_ops *const *sources,
                         const sli_source_env *env, sl_error *err);
 void sli_source_close(SL_TAKES sli_source *source); ///< accepts NULL
+/// Whether the settings of a source with a format say malformed=dead-letter.
+bool sli_source_wants_letters(const sl_conf *conf);
 
 /// All rows of a file or directory now, as a static table: one split a file, in byte order of
 /// names. What sl_rdd_open and table joins read: `offer` lists what is there now, `read` reads it,

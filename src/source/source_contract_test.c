@@ -33,12 +33,38 @@ static void epoch(slt_place *p, sli_source *source, record *r)
     r->ranges[r->n++] = p->offer.range;
 }
 
+static sl_code put_record(void *ctx, const sli_raw_record *raw, sl_error *err)
+{
+    (void)err;
+    assert_int_equal(raw->rows, 1);
+    sli_str_add(ctx, raw->bytes.data, raw->bytes.size);
+    sli_str_char(ctx, ';');
+    return SL_OK;
+}
+
+/// The records of a range of text are its rows.
+static void check_looked_up(sli_source *source, sl_bytes range, const char *rows)
+{
+    sli_str records = SLI_STR_INIT;
+    int32_t n = 0;
+    if (source->ops->records == NULL || range.size == 0) {
+        return;
+    }
+    assert_int_equal(source->ops->splits(source, range, &n, NULL), SL_OK);
+    for (int32_t i = 0; i < n; i++) {
+        assert_int_equal(source->ops->records(source, range, i, put_record, &records, NULL), SL_OK);
+    }
+    SL_CHECK_TEXT(records.data == NULL ? "" : records.data, rows);
+    sli_str_reset(&records);
+}
+
 static void check_recorded(slt_place *p, sli_source *source, const record *r)
 {
     for (int32_t i = 0; i < r->n; i++) {
         const char *rows = NULL;
         assert_int_equal(slt_read(p, source, r->ranges[i], &rows), SL_OK);
         assert_string_equal(rows, r->rows[i]);
+        check_looked_up(source, r->ranges[i], rows);
     }
 }
 

@@ -19,6 +19,11 @@ static sl_code table_open(sli_source **out, const sli_url *url, const sl_conf *c
                           const sli_source_env *env, sl_error *err)
 {
     sli_files *files = NULL;
+    if (sli_source_wants_letters(conf)) {
+        return sl_error_set(err, SL_E_CONFIG,
+                            "malformed=dead-letter is for streams: a static table has no epoch "
+                            "whose letters could tell of it");
+    }
     SL_TRY(sli_files_alloc(&files, sizeof(table), &sli_source_table, url, conf, env, err));
     *out = &files->common.base;
     return SL_OK;

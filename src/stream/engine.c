@@ -135,6 +135,19 @@ static sl_code check_recoverable(const sli_engine *engine, const sl_stream *node
                         why == NULL ? "its rows can't be read again" : why);
 }
 
+static sl_code check_letters(const sli_engine *engine, const sl_stream *node,
+                             const sli_source *source, sl_error *err)
+{
+    bool wanted =
+        source->conf != NULL && source->ops->formatted && sli_source_wants_letters(source->conf);
+    return !wanted || engine->poison != NULL
+               ? SL_OK
+               : sl_error_set(err, SL_E_CONFIG,
+                              "source %s has malformed=dead-letter, which needs the job's setting "
+                              "poison=dead-letter",
+                              node->uid);
+}
+
 static sl_code open_input(sli_engine *engine, sl_stream *node, sl_error *err)
 {
     sli_input *input = &engine->inputs[engine->n_inputs];
@@ -148,12 +161,18 @@ static sl_code open_input(sli_engine *engine, sl_stream *node, sl_error *err)
         sli_source *source = NULL;
         sl_code rc = sli_source_open(&source, url, engine->graph->sources, &env, err);
         if (rc == SL_OK) {
+            rc = check_letters(engine, node, source, err);
+            if (rc != SL_OK) {
+                sli_source_close(source);
+                return rc;
+            }
             rc = sli_ingest_add(engine->ingest, source, node->uid, &node->source, err);
         }
         if (rc != SL_OK) {
             return sl_error_wrap(err, rc, "open source %s (%s)", node->uid, url);
         }
     } else {
+        SL_TRY(check_letters(engine, node, node->source, err));
         sli_queue_begin(node->source, &env);
     }
     *input = (sli_input){.node = node, .source = node->source};

@@ -100,6 +100,156 @@ static sl_code read_row(sli_poison *poison, const sli_epoch *epoch, sli_letter *
     return rc;
 }
 
+// ---------------------------------------------------------------- places
+
+/// One partition's records on their way past its letters.
+typedef struct looking {
+    sli_poison *poison;
+    int32_t input, partition;
+    int64_t row;    ///< the next one
+    int32_t letter; ///< the next one whose record is not found yet; behind the last: all are
+    bool dropped;   ///< makes letters of dropped records, in place of looking rows up
+} looking;
+
+static sl_code take_record(sli_poison *poison, sli_letter *letter, const sli_raw_record *record,
+                           sl_error *err)
+{
+    letter->name = sl_arena_strdup(poison->engine->epoch_arena, record->name);
+    if (letter->name == NULL) {
+        return sl_error_nomem(err, strlen(record->name), "a dead letter");
+    }
+    letter->offset = record->offset;
+    letter->line = record->line;
+    return keep_record(poison, letter, record->bytes.data, record->bytes.size, err);
+}
+
+static sl_code add_dropped(looking *l, const sli_raw_record *record, sl_error *err)
+{
+    sli_poison *poison = l->poison;
+    if (poison->n_letters == sli_poison_most(poison)) {
+        return sl_error_set(err, SL_E_DATA,
+                            "more than %lld dead letters (poison.max, poison.max_share) among %lld "
+                            "rows; the next is %s at byte %lld (line %lld): %s",
+                            (long long)sli_poison_most(poison), (long long)poison->n_rows,
+                            record->name, (long long)record->offset, (long long)record->line,
+                            record->why);
+    }
+    sli_letter *letter = sli_poison_letter(poison, err);
+    if (letter == NULL) {
+        return SL_E_NOMEM;
+    }
+    *letter =
+        (sli_letter){.input = l->input, .partition = l->partition, .row = -1, .code = SL_E_DATA};
+    letter->text = sl_arena_strdup(poison->engine->epoch_arena, record->why);
+    return letter->text == NULL ? sl_error_nomem(err, strlen(record->why), "a dead letter")
+                                : take_record(poison, letter, record, err);
+}
+
+static sl_code pass_record(void *ctx, const sli_raw_record *record, sl_error *err)
+{
+    looking *l = ctx;
+    sli_poison *poison = l->poison;
+    if (l->dropped) {
+        return record->why == NULL ? SL_OK : add_dropped(l, record, err);
+    }
+    if (record->rows == 0) {
+        return SL_OK;
+    }
+    if (l->letter < poison->n_letters) {
+        sli_letter *letter = &poison->letters[l->letter];
+        if (letter->input == l->input && letter->partition == l->partition &&
+            letter->row == l->row) {
+            SL_TRY(take_record(poison, letter, record, err));
+            l->letter++;
+        }
+    }
+    l->row++;
+    return SL_OK;
+}
+
+static sl_code look(looking *l, sl_error *err)
+{
+    const sli_input *input = &l->poison->engine->inputs[l->input];
+    return input->source->ops->records(input->source, input->range, l->partition, pass_record, l,
+                                       err);
+}
+
+/// Letters of records that were dropped because they could not be read.
+static sl_code gather_dropped(sli_poison *poison, const sli_epoch *epoch, sl_error *err)
+{
+    const sli_engine *engine = poison->engine;
+    if (sli_sched_dead(engine->env.sched) == poison->dead_before) {
+        return SL_OK;
+    }
+    SL_TRY(sli_poison_count(poison, epoch, err));
+    for (int32_t i = 0; i < engine->n_inputs; i++) {
+        const sli_input *input = &engine->inputs[i];
+        int32_t n =
+            input->range.size > 0 && input->source->ops->records != NULL ? input->n_splits : 0;
+        for (int32_t p = 0; p < n; p++) {
+            looking l = {.poison = poison, .input = i, .partition = p, .dropped = true};
+            sl_code rc = look(&l, err);
+            if (rc != SL_OK && rc != SL_E_UNSUPPORTED) { // pushed rows were never bytes
+                return rc;
+            }
+        }
+    }
+    return SL_OK;
+}
+
+/// Finds the records of the letters from `at` on that are of one partition; *next is behind them.
+static sl_code locate(sli_poison *poison, const sli_epoch *epoch, int32_t at, int32_t *next,
+                      sl_error *err)
+{
+    const sli_letter *first = &poison->letters[at];
+    const sli_source *source = poison->engine->inputs[first->input].source;
+    looking l = {
+        .poison = poison, .input = first->input, .partition = first->partition, .letter = at};
+    sl_code rc = source->ops->records == NULL ? SL_E_UNSUPPORTED : look(&l, err);
+    if (rc == SL_E_UNSUPPORTED) {
+        *next = at + 1;
+        return read_row(poison, epoch, &poison->letters[at], err);
+    }
+    if (rc == SL_OK && l.letter == at) {
+        rc = sl_error_set(err, SL_E_STATE,
+                          "row %lld of partition %d of source %s is not found "
+                          "again",
+                          (long long)first->row, first->partition,
+                          poison->engine->inputs[first->input].node->uid);
+    }
+    *next = l.letter;
+    return rc;
+}
+
+static int in_order(const void *a, const void *b)
+{
+    const sli_letter *x = a, *y = b;
+    int64_t by[4] = {x->input - y->input, x->partition - y->partition, x->row - y->row,
+                     x->offset - y->offset};
+    for (int i = 0; i < 4; i++) {
+        if (by[i] != 0) {
+            return by[i] < 0 ? -1 : 1;
+        }
+    }
+    return 0;
+}
+
+/// All letters with their records, by input and partition: dropped records first, then rows.
+static sl_code complete(sli_poison *poison, const sli_epoch *epoch, sl_error *err)
+{
+    SL_TRY(gather_dropped(poison, epoch, err));
+    if (poison->n_letters > 0) {
+        qsort(poison->letters, (size_t)poison->n_letters, sizeof *poison->letters, in_order);
+    }
+    for (int32_t i = 0, next = 0; i < poison->n_letters; i = next) {
+        next = i + 1;
+        if (poison->letters[i].row >= 0) {
+            SL_TRY(locate(poison, epoch, i, &next, err));
+        }
+    }
+    return SL_OK;
+}
+
 // ---------------------------------------------------------------- rows
 
 static void put_text(sl_builder *out, int32_t column, const char *text)
@@ -205,36 +355,20 @@ static sl_code record(const sli_poison *poison, const sli_epoch *epoch, sli_grou
     return SL_OK;
 }
 
-static int in_order(const void *a, const void *b)
-{
-    const sli_letter *x = a, *y = b;
-    int64_t by[3] = {x->input - y->input, x->partition - y->partition, x->row - y->row};
-    for (int i = 0; i < 3; i++) {
-        if (by[i] != 0) {
-            return by[i] < 0 ? -1 : 1;
-        }
-    }
-    return 0;
-}
-
 sl_code sli_poison_deliver(sli_poison *poison, sli_epoch *epoch, sli_group *group, sl_error *err)
 {
     const sli_engine *engine = poison->engine;
+    SL_TRY(complete(poison, epoch, err));
     if (poison->n_letters == 0) {
         return SL_OK;
-    }
-    qsort(poison->letters, (size_t)poison->n_letters, sizeof *poison->letters, in_order);
-    for (int32_t i = 0; i < poison->n_letters; i++) {
-        SL_TRY(read_row(poison, epoch, &poison->letters[i], err));
     }
     SL_TRY(send(poison, epoch, group, err));
     SL_TRY(record(poison, epoch, group, err));
     sli_progress_letters(poison->engine, poison->n_letters);
     const sli_letter *one = &poison->letters[0];
     SLI_LOG(engine->log, SLI_WARN, "stream",
-            "epoch %lld: %d dead letters of %lld rows, the first: source %s, partition %d, row "
-            "%lld: %s",
+            "epoch %lld: %d dead letters, %lld rows; the first: source %s, partition %d: %s",
             (long long)epoch->number, poison->n_letters, (long long)poison->n_rows,
-            engine->inputs[one->input].node->uid, one->partition, (long long)one->row, one->text);
+            engine->inputs[one->input].node->uid, one->partition, one->text);
     return SL_OK;
 }

@@ -41,12 +41,13 @@ struct sli_poison {
     sl_stream node; ///< stands for the letters' rows: the input of their output, in no graph
     int32_t output; ///< of the letters, in the graph's outputs; -1 before it is there
     sl_conf *json_conf;
+    int64_t dead_before; ///< sli_sched_dead when the running epoch began
     // ---- the running epoch; arrays live in its arena
     sli_blame blame;
     int64_t n_rows;  ///< in all sources
     int64_t **first; ///< by input: numbers of its partitions' first rows, and one past the last;
                      ///< NULL: not counted yet
-    int64_t *left_out, n_left_out, capacity; ///< the verdict, as numbers of rows, ascending
+    int64_t *left_out, n_left_out; ///< the verdict, as numbers of rows, ascending
     sli_letter *letters;
     int32_t n_letters, letter_capacity;
     int64_t begun_us; ///< mono time at which the search began; 0: none did
@@ -76,7 +77,9 @@ sl_code sli_poison_deliver(sli_poison *poison, sli_epoch *epoch, sli_group *grou
 void sli_poison_place(const sli_poison *poison, int64_t row, sli_letter *out);
 /// Adds a letter; NULL without memory. Its texts are the caller's to set.
 sli_letter *sli_poison_letter(sli_poison *poison, sl_error *err);
-/// Letters that the epoch may have.
+/// Numbers all rows of the epoch, when that was not done yet.
+sl_code sli_poison_count(sli_poison *poison, const sli_epoch *epoch, sl_error *err);
+/// Letters that the epoch may have, once its rows are numbered.
 int64_t sli_poison_most(const sli_poison *poison);
 
 extern const char sli_letter_schema[]; ///< letters.c: columns of a dead letter

@@ -58,7 +58,7 @@ static sl_code count_input(sli_poison *poison, const sli_epoch *epoch, int32_t i
     return SL_OK;
 }
 
-static sl_code count_rows(sli_poison *poison, const sli_epoch *epoch, sl_error *err)
+sl_code sli_poison_count(sli_poison *poison, const sli_epoch *epoch, sl_error *err)
 {
     const sli_engine *engine = poison->engine;
     if (poison->first != NULL) {
@@ -66,7 +66,6 @@ static sl_code count_rows(sli_poison *poison, const sli_epoch *epoch, sl_error *
     }
     size_t size = ((size_t)engine->n_inputs + 1) * sizeof *poison->first;
     int64_t **first = sl_arena_alloc_zero(epoch->arena, size);
-    poison->capacity = poison->max;
     poison->left_out = sl_arena_alloc(epoch->arena, (size_t)poison->max * sizeof *poison->left_out);
     if (first == NULL || poison->left_out == NULL) {
         return sl_error_nomem(err, size, "the numbers of rows");
@@ -342,7 +341,7 @@ sl_code sli_poison_judge(sli_poison *poison, sli_epoch *epoch, bool *again, sl_e
         return SL_OK;
     }
     poison->begun_us = poison->begun_us == 0 ? sli_env_mono_us(engine->world) : poison->begun_us;
-    sl_code rc = count_rows(poison, epoch, &error);
+    sl_code rc = sli_poison_count(poison, epoch, &error);
     sli_sched_blame(engine->env.sched, &poison->blame);
     rc = rc != SL_OK ? rc : find(poison, epoch, &helped, &too_many, &error);
     sli_sched_blame(engine->env.sched, NULL);

@@ -87,9 +87,9 @@ void sli_csv_decoder_free(sli_decoder *self)
     }
 }
 
-const sli_decode_stats *sli_csv_stats(const sli_decoder *self)
+sli_stream_state *sli_csv_stream(sli_decoder *self)
 {
-    return &self->stream.stats;
+    return &self->stream;
 }
 
 // ---------------------------------------------------------------- cells

@@ -22,7 +22,7 @@ sl_code sli_csv_decoder_new(sli_decoder **out, const sl_conf *conf, const sl_sch
                             sl_error *err);
 sl_code sli_csv_decode(sli_decoder *self, const sli_piece *piece, int64_t *consumed,
                        sli_emit_fn emit, void *ctx, sl_error *err);
-const sli_decode_stats *sli_csv_stats(const sli_decoder *self);
+sli_stream_state *sli_csv_stream(sli_decoder *self);
 void sli_csv_decoder_free(SL_TAKES sli_decoder *self);
 sl_code sli_csv_encoder_new(sli_encoder **out, const sl_conf *conf, const sl_schema *schema,
                             sl_error *err);

@@ -62,9 +62,9 @@ void sli_json_decoder_free(sli_decoder *self)
     }
 }
 
-const sli_decode_stats *sli_json_stats(const sli_decoder *self)
+sli_stream_state *sli_json_stream(sli_decoder *self)
 {
-    return &self->stream.stats;
+    return &self->stream;
 }
 
 // One call of decode.

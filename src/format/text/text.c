@@ -78,9 +78,9 @@ static void text_decoder_free(sli_decoder *self)
     }
 }
 
-static const sli_decode_stats *text_stats(const sli_decoder *self)
+static sli_stream_state *text_stream(sli_decoder *self)
 {
-    return &self->stream.stats;
+    return &self->stream;
 }
 
 // ---------------------------------------------------------------- decoding
@@ -393,7 +393,7 @@ const sli_format_ops sli_format_text = {
     .schema = text_schema,
     .decoder_new = text_decoder_new,
     .decode = text_decode,
-    .stats = text_stats,
+    .stream = text_stream,
     .decoder_free = text_decoder_free,
     .encoder_new = text_encoder_new,
     .begin = text_begin,

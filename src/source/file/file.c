@@ -515,6 +515,7 @@ const sli_source_ops sli_source_file = {
     .position = file_position,
     .splits = sli_files_splits,
     .read = sli_files_read,
+    .records = sli_files_records,
     .describe = sli_files_describe,
     .close = file_close,
 };

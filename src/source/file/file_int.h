@@ -88,6 +88,9 @@ void sli_files_free(SL_TAKES sli_files *files); ///< frees the source too
 // Entries of sli_source_ops.
 sl_code sli_files_read(sli_source *self, sl_bytes range, int32_t split, sli_emit_fn emit, void *ctx,
                        sli_decode_stats *stats, sl_error *err);
+/// As sli_source_ops.records.
+sl_code sli_files_records(sli_source *self, sl_bytes range, int32_t split, sli_raw_fn each,
+                          void *ctx, sl_error *err);
 sl_code sli_files_splits(sli_source *self, sl_bytes range, int32_t *out, sl_error *err);
 void sli_files_describe(sli_source *self, sl_bytes range, sli_str *start, sli_str *end);
 

@@ -13,6 +13,7 @@ typedef struct reading {
     int64_t at, limit, size; ///< next byte; where the last record may begin; the file's end
     sli_records *records;
     sli_emit_fn emit;
+    sli_raw_fn look; ///< in place of emit, or NULL
     void *ctx;
 } reading;
 
@@ -154,18 +155,21 @@ static sl_code read_part(reading *r, const sli_file_range *range, int64_t part,
         return SL_OK;
     }
     SL_TRY(sli_records_new(&r->records, common->format, common->conf, common->schema, err));
-    sl_code rc = feed_all(r, err);
-    sli_source_count_stats(common, sli_records_stats(r->records), stats);
+    sl_code rc = r->look == NULL ? SL_OK : sli_records_watch(r->records, r->look, r->ctx, err);
+    rc = rc == SL_OK ? feed_all(r, err) : rc;
+    if (stats != NULL) {
+        sli_source_count_stats(common, sli_records_stats(r->records), stats);
+    }
     sli_records_free(r->records);
     return rc;
 }
 
 // ---------------------------------------------------------------- entries of the table
 
-sl_code sli_files_read(sli_source *self, sl_bytes range, int32_t split, sli_emit_fn emit, void *ctx,
-                       sli_decode_stats *stats, sl_error *err)
+/// `as` says where rows or records go; the rest of it is filled. `stats` may be NULL.
+static sl_code read_split(sli_files *files, sl_bytes range, int32_t split, reading as,
+                          sli_decode_stats *stats, sl_error *err)
 {
-    sli_files *files = (sli_files *)self;
     sli_file_range r;
     sli_file_item item;
     int64_t part = 0;
@@ -182,19 +186,31 @@ sl_code sli_files_read(sli_source *self, sl_bytes range, int32_t split, sli_emit
                            : sl_arena_printf(arena, "%s (split %lld)", path, (long long)part + 1);
     sl_code rc = name == NULL ? sl_error_nomem(err, strlen(item.name), "a file's path") : SL_OK;
     if (rc == SL_OK) {
-        reading reader = {.files = files,
-                          .path = path,
-                          .name = name,
-                          .size = item.size_bytes,
-                          .emit = emit,
-                          .ctx = ctx};
+        as.files = files;
+        as.path = path;
+        as.name = name;
+        as.size = item.size_bytes;
         rc = check_file(files, path, &item, err);
-        rc = rc == SL_OK ? read_part(&reader, &r, part, stats, err) : rc;
+        rc = rc == SL_OK ? read_part(&as, &r, part, stats, err) : rc;
         rc =
             rc == SL_OK ? check_file(files, path, &item, err) : rc; // it may have changed meanwhile
     }
     sl_arena_free(arena);
     return rc;
+}
+
+sl_code sli_files_read(sli_source *self, sl_bytes range, int32_t split, sli_emit_fn emit, void *ctx,
+                       sli_decode_stats *stats, sl_error *err)
+{
+    reading as = {.emit = emit, .ctx = ctx};
+    return read_split((sli_files *)self, range, split, as, stats, err);
+}
+
+sl_code sli_files_records(sli_source *self, sl_bytes range, int32_t split, sli_raw_fn each,
+                          void *ctx, sl_error *err)
+{
+    reading as = {.look = each, .ctx = ctx};
+    return read_split((sli_files *)self, range, split, as, NULL, err);
 }
 
 sl_code sli_files_splits(sli_source *self, sl_bytes range, int32_t *out, sl_error *err)

@@ -48,8 +48,9 @@ static sl_code feed(sli_records *records, sli_buffer *bytes, int64_t from, int64
     return rc;
 }
 
-sl_code sli_queue_read_bytes(sli_queue *self, const sli_queue_split *split, sli_emit_fn emit,
-                             void *ctx, sli_decode_stats *stats, sl_error *err)
+/// Rows go to `emit`, or records to `look`: the other one is NULL.
+static sl_code read_split(sli_queue *self, const sli_queue_split *split, sli_emit_fn emit,
+                          sli_raw_fn look, void *ctx, sli_decode_stats *stats, sl_error *err)
 {
     int64_t from = split_begin(split->bytes, split->at, split->of);
     int64_t to = split_begin(split->bytes, split->at + 1, split->of);
@@ -65,8 +66,23 @@ sl_code sli_queue_read_bytes(sli_queue *self, const sli_queue_split *split, sli_
     }
     SL_TRY(sli_records_new(&records, self->common.format, self->common.conf, self->common.schema,
                            err));
-    sl_code rc = feed(records, split->bytes, from, to, name, emit, ctx, err);
-    sli_source_count_stats(&self->common, sli_records_stats(records), stats);
+    sl_code rc = look == NULL ? SL_OK : sli_records_watch(records, look, ctx, err);
+    rc = rc == SL_OK ? feed(records, split->bytes, from, to, name, emit, ctx, err) : rc;
+    if (stats != NULL) {
+        sli_source_count_stats(&self->common, sli_records_stats(records), stats);
+    }
     sli_records_free(records);
     return rc;
+}
+
+sl_code sli_queue_read_bytes(sli_queue *self, const sli_queue_split *split, sli_emit_fn emit,
+                             void *ctx, sli_decode_stats *stats, sl_error *err)
+{
+    return read_split(self, split, emit, NULL, ctx, stats, err);
+}
+
+sl_code sli_queue_look_at_bytes(sli_queue *self, const sli_queue_split *split, sli_raw_fn each,
+                                void *ctx, sl_error *err)
+{
+    return read_split(self, split, NULL, each, ctx, NULL, err);
 }

@@ -374,6 +374,23 @@ static sl_code queue_read(sli_source *base, sl_bytes range, int32_t number, sli_
     return rc;
 }
 
+static sl_code queue_records(sli_source *base, sl_bytes range, int32_t number, sli_raw_fn each,
+                             void *ctx, sl_error *err)
+{
+    sli_queue *self = (sli_queue *)base;
+    sli_queue_split split;
+    if (number < 0) {
+        return sl_error_set(err, SL_E_INVALID, "split %d of a queue", number);
+    }
+    SL_TRY(find_split(self, range, number, &split, err));
+    sl_code rc = split.bytes != NULL
+                     ? sli_queue_look_at_bytes(self, &split, each, ctx, err)
+                     : sl_error_set(err, SL_E_UNSUPPORTED, "pushed rows were never bytes");
+    sl_batch_unref(split.rows);
+    sli_buffer_unref(split.bytes);
+    return rc;
+}
+
 // ---------------------------------------------------------------- the rest of the table
 
 static void queue_forget(sli_source *base, sl_bytes range)
@@ -486,6 +503,7 @@ const sli_source_ops sli_source_queue = {
     .position = queue_position,
     .splits = queue_splits,
     .read = queue_read,
+    .records = queue_records,
     .forget = queue_forget,
     .describe = queue_describe,
     .recoverable = queue_recoverable,

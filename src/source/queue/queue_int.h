@@ -39,3 +39,6 @@ typedef struct sli_queue_split {
 /// Decodes the split of an item of bytes (lent.c).
 sl_code sli_queue_read_bytes(sli_queue *self, const sli_queue_split *split, sli_emit_fn emit,
                              void *ctx, sli_decode_stats *stats, sl_error *err);
+/// Tells its records as they stand in the bytes.
+sl_code sli_queue_look_at_bytes(sli_queue *self, const sli_queue_split *split, sli_raw_fn each,
+                                void *ctx, sl_error *err);
