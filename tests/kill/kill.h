@@ -80,6 +80,8 @@ enum { SLT_FETCH = 1, SLT_STAGE, SLT_SEAL, SLT_LOG, SLT_COMMIT, SLT_FORGET, SLT_
 
 typedef struct slt_life {
     const char *dir;
+    const char *job;     ///< a file of tests/jobs
+    const char *setting; ///< one more, "NAME=VALUE"
     int port;
     int32_t number; ///< of the life, from 0
     pid_t pid;

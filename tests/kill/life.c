@@ -67,7 +67,8 @@ char *slt_load(const char *path, size_t *size)
 
 void slt_life_open(slt_life *life, const char *dir, int port)
 {
-    *life = (slt_life){.dir = dir, .port = port, .number = -1};
+    *life = (slt_life){
+        .dir = dir, .job = "kill_job.so", .setting = "catch_up=false", .port = port, .number = -1};
     int fd = open(slt_in_dir(dir, "phases"), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     assert_true(fd >= 0);
     assert_int_equal(ftruncate(fd, sizeof *life->page), 0);
@@ -82,7 +83,7 @@ static _Noreturn void become(const slt_life *life)
     char port[16], program[512], job[512];
     (void)snprintf(port, sizeof port, "%d", life->port);
     (void)snprintf(program, sizeof program, "%s/bin/sluice", SLT_BUILD_DIR);
-    (void)snprintf(job, sizeof job, "%s/tests/jobs/kill_job.so", SLT_BUILD_DIR);
+    (void)snprintf(job, sizeof job, "%s/tests/jobs/%s", SLT_BUILD_DIR, life->job);
     // Half the lives run every epoch on worker threads, half on the driver's own.
     // And every third has its state in files.
     const char *store =
@@ -99,6 +100,8 @@ static _Noreturn void become(const slt_life *life)
                                 inline_rows,
                                 "--conf",
                                 store,
+                                "--conf",
+                                life->setting,
                                 "--master",
                                 "local[2]",
                                 "--conf",

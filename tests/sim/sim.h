@@ -43,6 +43,7 @@ void slt_counts_set(slt_counts *counts, const char *word, size_t size, int64_t n
 // ---------------------------------------------------------------- jobs
 
 typedef struct slt_sim slt_sim;
+typedef struct slt_groups slt_groups;
 typedef struct slt_sender slt_sender;
 
 typedef struct slt_sim_job {
@@ -58,11 +59,16 @@ typedef struct slt_sim_job {
 } slt_sim_job;
 
 extern const slt_sim_job slt_job_files, slt_job_socket, slt_job_joined, slt_job_grouped,
-    slt_job_rate, slt_job_stdin, slt_job_sender, slt_job_rolled;
+    slt_job_rate, slt_job_stdin, slt_job_sender, slt_job_rolled, slt_job_poison;
 /// The socket's job with short epochs and a log that is synced less often: a call that hangs is
 /// overtaken by many epochs.
 extern const slt_sim_job slt_job_quick;
 extern const slt_sim_job *const slt_all_jobs[]; ///< NULL-ended
+
+/// No word is shown more often than it was put in, none that never was; at the end none is missing.
+void slt_check_words(slt_sim *sim, const slt_counts *shown, bool at_end);
+/// After each group the state is the sum of what was shown up to it.
+void slt_check_state(slt_sim *sim, const slt_groups *words, const slt_groups *state);
 
 // ---------------------------------------------------------------- trials
 
@@ -158,13 +164,13 @@ void slt_spoil_wipe(slt_sim *sim);
 // ---------------------------------------------------------------- what a reader sees
 
 /// Groups of a file sink, one after the other.
-typedef struct slt_groups {
+struct slt_groups {
     sli_str text;
     /// Group g is text[ends[g - 1] .. ends[g]). All groups of a rolled file are told to be in its
     /// last one.
     size_t ends[SLT_MOST_GROUPS + 1];
     int32_t n;
-} slt_groups;
+};
 
 /// The tag of a published name, which tells job and output, and the groups it holds; NULL: another
 /// name.

@@ -241,7 +241,7 @@ static void check_word(slt_sim *sim, const slt_counts *shown, const slt_count *d
     }
 }
 
-static void check_words(slt_sim *sim, const slt_counts *shown, bool at_end)
+void slt_check_words(slt_sim *sim, const slt_counts *shown, bool at_end)
 {
     for (int32_t i = 0; i < sim->due.n; i++) {
         check_word(sim, shown, &sim->due.items[i], at_end);
@@ -281,7 +281,7 @@ static void check_database(slt_sim *sim, const slt_groups *files, bool at_end)
         if (group <= files->n) {
             same_counts(sim, in_rows, in_files, "database and files");
         } else {
-            check_words(sim, in_rows, false);
+            slt_check_words(sim, in_rows, false);
         }
         if (at_end && group != files->n) {
             slt_sim_wrong(sim, "the database shows %lld groups, the files %d", (long long)group,
@@ -299,7 +299,7 @@ static void check_files(slt_sim *sim, bool at_end)
     SL_ASSERT(shown != NULL, "no memory for a test");
     if (slt_groups_read(sim, "out/counts", &groups)) {
         slt_groups_count(&groups, 0, groups.n, shown);
-        check_words(sim, shown, at_end);
+        slt_check_words(sim, shown, at_end);
         check_database(sim, &groups, at_end);
     }
     sli_str_reset(&groups.text);
@@ -315,7 +315,7 @@ static void check_rolled(slt_sim *sim, bool at_end)
         SL_ASSERT(shown != NULL, "no memory for a test");
         if (slt_groups_read(sim, dirs[i], &groups)) {
             slt_groups_count(&groups, 0, groups.n, shown);
-            check_words(sim, shown, at_end);
+            slt_check_words(sim, shown, at_end);
         }
         sli_str_reset(&groups.text);
         sl_free(shown);
@@ -341,7 +341,7 @@ static void check_lines(slt_sim *sim, const slt_counts *shown, bool at_end)
 }
 
 /// After each group the state is the sum of what was shown up to it.
-static void check_state(slt_sim *sim, const slt_groups *words, const slt_groups *state)
+void slt_check_state(slt_sim *sim, const slt_groups *words, const slt_groups *state)
 {
     slt_counts *sum = sl_alloc_zero(SLI_TAG_TEST, 2 * sizeof *sum), *now = sum + 1;
     SL_ASSERT(sum != NULL, "no memory for a test");
@@ -372,7 +372,7 @@ static void check_socket(slt_sim *sim, bool at_end)
     if (slt_groups_read(sim, "out/words", &words) && slt_groups_read(sim, "out/state", &state)) {
         slt_groups_count(&words, 0, words.n, shown);
         check_lines(sim, shown, at_end);
-        check_state(sim, &words, &state);
+        slt_check_state(sim, &words, &state);
         if (at_end && words.n != state.n) {
             slt_sim_wrong(sim, "words show %d groups, states %d", words.n, state.n);
         }
@@ -445,7 +445,7 @@ static void check_two(slt_sim *sim, bool at_end)
     SL_ASSERT(shown != NULL, "no memory for a test");
     if (slt_groups_read(sim, "out/all", &all) && slt_groups_read(sim, "out/pairs", &pairs)) {
         slt_groups_count(&all, 0, all.n, shown);
-        check_words(sim, shown, at_end);
+        slt_check_words(sim, shown, at_end);
         check_pairs(sim, &pairs, at_end);
         if (sim->n_ignored == 0) {
             check_calls(sim, shown, at_end);
@@ -569,6 +569,6 @@ const slt_sim_job slt_job_rolled = {
     .check = check_rolled,
 };
 
-const slt_sim_job *const slt_all_jobs[] = {&slt_job_files,   &slt_job_socket, &slt_job_joined,
-                                           &slt_job_grouped, &slt_job_rate,   &slt_job_stdin,
-                                           &slt_job_sender,  &slt_job_rolled, NULL};
+const slt_sim_job *const slt_all_jobs[] = {
+    &slt_job_files, &slt_job_socket, &slt_job_joined, &slt_job_grouped, &slt_job_rate,
+    &slt_job_stdin, &slt_job_sender, &slt_job_rolled, &slt_job_poison,  NULL};

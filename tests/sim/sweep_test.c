@@ -111,6 +111,11 @@ SL_TEST(sim_rolled_files_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
     sweep(&slt_job_rolled);
 }
 
+SL_TEST(sim_dead_letters_survive_a_crash_at_every_call, "POISON-1")
+{
+    sweep(&slt_job_poison);
+}
+
 SL_TEST(sim_standard_input_survives_a_crash_at_every_call, "EXACTLY-ONCE-1")
 {
     sweep(&slt_job_stdin);
