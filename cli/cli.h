@@ -9,6 +9,7 @@ enum { EXIT_JOB = 1, EXIT_USAGE = 2, EXIT_CONFIG = 3, EXIT_CHECKPOINT = 4 };
 int cli_run(int argc, char **argv);
 int cli_validate(int argc, char **argv);
 int cli_status(int argc, char **argv);
+int cli_dead(int argc, char **argv);
 int cli_new(int argc, char **argv);
 int cli_help(int argc, char **argv);
 int cli_version(int argc, char **argv);

@@ -20,5 +20,11 @@ SL_API SL_MUST_USE sl_code sl_validate(const char *name, sl_build_fn build,
 /// lock, changes nothing. Fails: SL_E_NOT_FOUND, SL_E_CORRUPT, SL_E_INCOMPATIBLE.
 SL_API SL_MUST_USE sl_code sl_checkpoint_status(const char *dir, bool json, char **out,
                                                 sl_error *err);
+/// The dead letters that lie in `dead/` of a checkpoint directory, oldest first, for people or
+/// (`json`) as JSON lines; an empty text when there are none. Takes no lock, changes nothing.
+/// Letters that went elsewhere by `poison.sink` are not among them. Fails: SL_E_NOT_FOUND (no
+/// checkpoint directory), SL_E_CORRUPT, SL_E_INCOMPATIBLE, SL_E_DATA.
+SL_API SL_MUST_USE sl_code sl_checkpoint_letters(const char *dir, bool json, char **out,
+                                                 sl_error *err);
 
 SL_END_DECLS

@@ -81,5 +81,3 @@ sli_letter *sli_poison_letter(sli_poison *poison, sl_error *err);
 sl_code sli_poison_count(sli_poison *poison, const sli_epoch *epoch, sl_error *err);
 /// Letters that the epoch may have, once its rows are numbered.
 int64_t sli_poison_most(const sli_poison *poison);
-
-extern const char sli_letter_schema[]; ///< letters.c: columns of a dead letter

@@ -50,6 +50,7 @@ typedef struct sli_engine sli_engine;
 extern const sl_option
     sli_engine_options[]; ///< interval, commit_interval, checkpoint, state.*, snapshot.*, ...
 
+extern const char sli_letter_schema[];       ///< the columns of a dead letter
 extern const sl_option sli_poison_options[]; ///< poison, poison.max, poison.max_share, poison.sink
 
 typedef struct sli_engine_env {

@@ -27,7 +27,8 @@ static const char running_count[] = "examples/running_count";
 
 SL_TEST(help_lists_every_command_and_the_exit_codes, "")
 {
-    static const char *const commands[] = {"run", "new", "validate", "status", "help", "version"};
+    static const char *const commands[] = {"run",  "new",  "validate", "status",
+                                           "dead", "help", "version"};
     slt_program p;
     assert_int_equal(SLUICE(&p, slt_temp_dir(), "help"), OK);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
@@ -58,6 +59,7 @@ SL_TEST(wrong_usage_is_told_on_standard_error_with_exit_code_2, "")
     assert_int_equal(SLUICE(&p, dir, "run"), USAGE);
     assert_int_equal(SLUICE(&p, dir, "status"), USAGE);
     assert_int_equal(SLUICE(&p, dir, "status", "a", "b"), USAGE);
+    assert_int_equal(SLUICE(&p, dir, "dead"), USAGE);
     assert_int_equal(SLUICE(&p, dir, "validate"), USAGE);
     assert_int_equal(SLUICE(&p, dir, "help", "nothing"), USAGE);
     SL_CHECK_HAS(slt_err(&p), "options, sources, sinks, formats");
@@ -341,6 +343,38 @@ SL_TEST(status_tells_where_a_job_is, "")
     SL_CHECK_HAS(slt_out(&p), "\"name\":\"running-count\"");
     SL_CHECK_HAS(slt_out(&p), "\"lastEpoch\":2");
     SL_CHECK_HAS(slt_out(&p), "\"holderPid\":0");
+}
+
+SL_TEST(dead_letters_are_listed, "POISON-1")
+{
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    assert_int_equal(SLUICE(&p, dir, "dead", "state"), JOB);
+    assert_int_equal(mkdir(slt_path(dir, "in"), 0700), 0);
+    slt_put(slt_path(dir, "in"), "a.txt", "1\nbad\n3\n");
+    const char *const argv[] = {slt_built("bin/sluice"),
+                                "run",
+                                slt_built("tests/jobs/poison_job.so"),
+                                "--interval",
+                                "20ms",
+                                "--checkpoint",
+                                "state",
+                                "--max-epochs",
+                                "2",
+                                "--conf",
+                                "poison=dead-letter",
+                                NULL};
+    assert_int_equal(slt_run(&p, dir, argv), OK);
+    SL_CHECK_HAS(slt_err(&p), "epoch 1: 1 dead letters, 3 rows");
+    assert_int_equal(SLUICE(&p, dir, "dead", "state"), OK);
+    SL_CHECK_HAS(slt_out(&p), "epoch 1, batch time 20");
+    SL_CHECK_HAS(slt_out(&p),
+                 ", source lines, partition 0, row 1, in/a.txt at byte 2, line 2\n"
+                 "  operator numbers\n"
+                 "  SL_E_DATA: select [numbers] cast(line as int64) as n: row 0: 'bad' is not an "
+                 "integer\n  bad\n");
+    assert_int_equal(SLUICE(&p, dir, "dead", "state", "--json"), OK);
+    SL_CHECK_HAS(slt_out(&p), "\"record\":\"bad\",\"truncated\":false}\n");
 }
 
 SL_TEST(the_setting_log_shows_what_it_asks_for, "")
