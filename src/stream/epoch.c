@@ -246,7 +246,10 @@ static sl_code run_once(sli_engine *engine, sli_group *group, sli_epoch *epoch, 
 {
     SL_TRY(sli_outputs_run(engine, epoch, group, rows_offered(engine), rows_out, err));
     SL_TRY(engine->remembers ? sli_past_compute(epoch, engine, err) : SL_OK);
-    return sli_epoch_settle(epoch, err);
+    sli_poison_watch(engine, true);
+    sl_code rc = sli_epoch_settle(epoch, err);
+    sli_poison_watch(engine, false);
+    return rc;
 }
 
 static void drop_counts(sli_engine *engine)

@@ -65,7 +65,9 @@ void sli_poison_begin(sli_poison *poison);
 /// left was taken back, and it is to be run again. Else *err tells why it stays failed: as it was,
 /// or too many rows. Fails: what a trial met that is no fault of rows.
 sl_code sli_poison_judge(sli_poison *poison, sli_epoch *epoch, bool *again, sl_error *err);
-/// Runs a job of the epoch; where it fails is noted for the judge. Without a policy: just runs it.
+/// Where jobs fail is noted for the judge, from now on or no longer. Nothing without a policy.
+void sli_poison_watch(sli_engine *engine, bool on);
+/// Runs a job of the epoch, watched.
 sl_code sli_poison_run(sli_engine *engine, sli_job *job, sl_error *err);
 /// A sli_epoch's choose.
 sl_code sli_poison_choose(void *ctx, const sl_stream *node, sl_rdd *rdd, sl_error *err);

@@ -180,11 +180,12 @@ static sl_code run_outputs(const trial *t, sli_epoch *epoch, sl_error *err)
     const sl_graph *graph = t->poison->engine->graph;
     for (int32_t i = 0; i < graph->n_outputs; i++) {
         const sli_output *output = &graph->outputs[i];
-        if (output->kind == SLI_OUT_SINK && !output->is_letters) {
-            sl_rdd *rdd = NULL;
-            SL_TRY(sli_epoch_rdd(epoch, output->input, &rdd, err));
-            SL_TRY(run_rows(t, rdd, err));
+        if (output->is_letters) {
+            continue;
         }
+        sl_rdd *rdd = NULL; // also of foreachRDD's: state below it is computed all the same
+        SL_TRY(sli_epoch_rdd(epoch, output->input, &rdd, err));
+        SL_TRY(output->kind == SLI_OUT_SINK ? run_rows(t, rdd, err) : SL_OK);
     }
     return sli_epoch_settle(epoch, err);
 }
@@ -227,15 +228,17 @@ static sl_code attempt(void *ctx, const sli_choice *choice, bool *failed, sl_err
     return rc;
 }
 
+void sli_poison_watch(sli_engine *engine, bool on)
+{
+    sli_sched_blame(engine->env.sched,
+                    on && engine->poison != NULL ? &engine->poison->blame : NULL);
+}
+
 sl_code sli_poison_run(sli_engine *engine, sli_job *job, sl_error *err)
 {
-    sli_sched *sched = engine->env.sched;
-    if (engine->poison == NULL) {
-        return sli_sched_run(sched, job, err);
-    }
-    sli_sched_blame(sched, &engine->poison->blame);
-    sl_code rc = sli_sched_run(sched, job, err);
-    sli_sched_blame(sched, NULL);
+    sli_poison_watch(engine, true);
+    sl_code rc = sli_sched_run(engine->env.sched, job, err);
+    sli_poison_watch(engine, false);
     return rc;
 }
 
@@ -342,9 +345,9 @@ sl_code sli_poison_judge(sli_poison *poison, sli_epoch *epoch, bool *again, sl_e
     }
     poison->begun_us = poison->begun_us == 0 ? sli_env_mono_us(engine->world) : poison->begun_us;
     sl_code rc = sli_poison_count(poison, epoch, &error);
-    sli_sched_blame(engine->env.sched, &poison->blame);
+    sli_poison_watch(engine, true);
     rc = rc != SL_OK ? rc : find(poison, epoch, &helped, &too_many, &error);
-    sli_sched_blame(engine->env.sched, NULL);
+    sli_poison_watch(engine, false);
     sli_blame_reset(&poison->blame);
     if (rc != SL_OK) {
         *err = error;
@@ -356,6 +359,11 @@ sl_code sli_poison_judge(sli_poison *poison, sli_epoch *epoch, bool *again, sl_e
                             "more than %lld poison records (poison.max, poison.max_share) among "
                             "%lld",
                             (long long)sli_poison_most(poison), (long long)poison->n_rows);
+    }
+    if (!helped && !too_many) {
+        SLI_LOG(engine->log, SLI_WARN, "stream",
+                "epoch %lld: no records were found without which it runs well",
+                (long long)epoch->number);
     }
     *again = helped;
     return SL_OK;
