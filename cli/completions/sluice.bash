@@ -1,7 +1,7 @@
 # Made by tools/make-completions from the tables of the sources: change those, not this.
-_sluice_commands='run new validate status help version'
-_sluice_settings='--help --version --quiet --conf --interval --commit-interval --checkpoint --max-epochs --stop.timeout --catch-up --commit.max-pending --commit.retry-timeout --snapshot.bytes --snapshot.groups --state.store --state.memory --modules --master --name --parallelism --memory --spill-dir --compat --backend --seed --progress --metrics --trace --stop.gracefully --listener.queue --log --block.interval --receiver.max-pending --receiver.max-rate --receiver.splits --backpressure --backpressure.initial-rate --backpressure.proportional --backpressure.integral --backpressure.derived --backpressure.min-rate --task.max-failures --stage.max-attempts --inline-rows'
-_sluice_names='interval= commit_interval= checkpoint= max_epochs= stop.timeout= catch_up= commit.max_pending= commit.retry_timeout= snapshot.bytes= snapshot.groups= state.store= state.memory= modules= master= name= parallelism= memory= spill_dir= compat= backend= seed= progress= metrics= trace= stop.gracefully= listener.queue= log= block.interval= receiver.max_pending= receiver.max_rate= receiver.splits= backpressure= backpressure.initial_rate= backpressure.proportional= backpressure.integral= backpressure.derived= backpressure.min_rate= task.max_failures= stage.max_attempts= inline_rows='
+_sluice_commands='run new validate status dead help version'
+_sluice_settings='--help --version --quiet --conf --interval --commit-interval --checkpoint --max-epochs --stop.timeout --catch-up --commit.max-pending --commit.retry-timeout --snapshot.bytes --snapshot.groups --state.store --state.memory --modules --master --name --parallelism --memory --spill-dir --compat --backend --seed --progress --metrics --trace --stop.gracefully --listener.queue --log --block.interval --receiver.max-pending --receiver.max-rate --receiver.splits --backpressure --backpressure.initial-rate --backpressure.proportional --backpressure.integral --backpressure.derived --backpressure.min-rate --poison --poison.max --poison.max-share --poison.sink --task.max-failures --stage.max-attempts --inline-rows'
+_sluice_names='interval= commit_interval= checkpoint= max_epochs= stop.timeout= catch_up= commit.max_pending= commit.retry_timeout= snapshot.bytes= snapshot.groups= state.store= state.memory= modules= master= name= parallelism= memory= spill_dir= compat= backend= seed= progress= metrics= trace= stop.gracefully= listener.queue= log= block.interval= receiver.max_pending= receiver.max_rate= receiver.splits= backpressure= backpressure.initial_rate= backpressure.proportional= backpressure.integral= backpressure.derived= backpressure.min_rate= poison= poison.max= poison.max_share= poison.sink= task.max_failures= stage.max_attempts= inline_rows='
 
 # Puts into COMPREPLY what of the words $1 begins with the word at hand.
 _sluice_words() {
@@ -28,9 +28,10 @@ _sluice_value() {
     --progress) _sluice_words 'auto json none' && [[ ${#COMPREPLY[@]} -gt 0 ]] || _sluice_files any ;;
     --stop.gracefully) _sluice_words 'true false' ;;
     --backpressure) _sluice_words 'true false' ;;
+    --poison) _sluice_words 'fail dead-letter' ;;
     --checkpoint | --modules | --spill-dir) _sluice_files dirs ;;
-    --master | --name | --metrics | --trace | --log) _sluice_files any ;;
-    --interval | --commit-interval | --max-epochs | --stop.timeout | --commit.max-pending | --commit.retry-timeout | --snapshot.bytes | --snapshot.groups | --state.memory | --parallelism | --memory | --seed | --listener.queue | --block.interval | --receiver.max-pending | --receiver.max-rate | --receiver.splits | --backpressure.initial-rate | --backpressure.proportional | --backpressure.integral | --backpressure.derived | --backpressure.min-rate | --task.max-failures | --stage.max-attempts | --inline-rows) ;; # a number, a time or a size
+    --master | --name | --metrics | --trace | --log | --poison.sink) _sluice_files any ;;
+    --interval | --commit-interval | --max-epochs | --stop.timeout | --commit.max-pending | --commit.retry-timeout | --snapshot.bytes | --snapshot.groups | --state.memory | --parallelism | --memory | --seed | --listener.queue | --block.interval | --receiver.max-pending | --receiver.max-rate | --receiver.splits | --backpressure.initial-rate | --backpressure.proportional | --backpressure.integral | --backpressure.derived | --backpressure.min-rate | --poison.max | --poison.max-share | --task.max-failures | --stage.max-attempts | --inline-rows) ;; # a number, a time or a size
     --conf) _sluice_words "$_sluice_names"; compopt -o nospace 2>/dev/null || true ;;
     *) return 1 ;;
     esac
@@ -51,6 +52,13 @@ _sluice_arguments() {
         [[ $COMP_CWORD -ne 2 ]] || _sluice_files jobs
         ;;
     status)
+        if [[ $cur = -* ]]; then
+            _sluice_words '--json'
+        else
+            _sluice_files dirs
+        fi
+        ;;
+    dead)
         if [[ $cur = -* ]]; then
             _sluice_words '--json'
         else

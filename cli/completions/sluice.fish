@@ -4,6 +4,7 @@ complete -c sluice -n __fish_use_subcommand -a run -d 'run a job until it ends o
 complete -c sluice -n __fish_use_subcommand -a new -d 'a new job in directory NAME: source, test, build file'
 complete -c sluice -n __fish_use_subcommand -a validate -d 'build the job\'s graph, check it, show it'
 complete -c sluice -n __fish_use_subcommand -a status -d 'what a checkpoint directory says of its job'
+complete -c sluice -n __fish_use_subcommand -a dead -d 'the dead letters in a checkpoint directory'
 complete -c sluice -n __fish_use_subcommand -a help -d 'what can be set, and to what'
 complete -c sluice -n __fish_use_subcommand -a version -d 'which version this is'
 complete -c sluice -n '__fish_seen_subcommand_from run' -a '(__fish_complete_suffix .so)'
@@ -48,10 +49,16 @@ complete -c sluice -n '__fish_seen_subcommand_from run' -l backpressure.proporti
 complete -c sluice -n '__fish_seen_subcommand_from run' -l backpressure.integral -r -d 'PID' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l backpressure.derived -r -d 'PID' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l backpressure.min-rate -r -d 'PID' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l poison -r -d 'A record that makes user code or an expression fail' -a 'fail dead-letter' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l poison.max -r -d 'Dead letters an epoch may have' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l poison.max-share -r -d 'Share of an epoch\'s records that may be dead letters, at least one of them' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l poison.sink -r -d 'Where dead letters go, as the URL of a sink'
 complete -c sluice -n '__fish_seen_subcommand_from run' -l task.max-failures -r -d 'How often a task may fail before the job does' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l stage.max-attempts -r -d 'How often lost shuffle output is written again before the job fails' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l inline-rows -r -d 'Jobs of at most so many expected rows run on the driver\'s own thread' -f
 complete -c sluice -n '__fish_seen_subcommand_from validate' -a '(__fish_complete_suffix .so)'
 complete -c sluice -n '__fish_seen_subcommand_from status' -a '(__fish_complete_directories)'
 complete -c sluice -n '__fish_seen_subcommand_from status' -l json
+complete -c sluice -n '__fish_seen_subcommand_from dead' -a '(__fish_complete_directories)'
+complete -c sluice -n '__fish_seen_subcommand_from dead' -l json
 complete -c sluice -n '__fish_seen_subcommand_from help' -a 'options sources sinks formats'

@@ -56,10 +56,10 @@ typedef struct sli_group {
     sli_left_out *left_out; ///< rows that its epochs ran without; in the arena
     int32_t n_left_out;
     sli_str plans; ///< PLAN bodies not yet appended: epoch (i64), batch time (i64), bytes, each
-    sli_changes *changes; ///< of the state; NULL without
-    sli_str delta;        ///< the same as bytes, from the writer on
-    sli_str counted;      ///< values of accumulators that the group has changed
-    sli_share *shares;    ///< one an output; behind the group, as the ranges
+    sli_changes *changes;  ///< of the state; NULL without
+    sli_str delta;         ///< the same as bytes, from the writer on
+    sli_str counted;       ///< values of accumulators that the group has changed
+    sli_share *shares;     ///< one an output; behind the group, as the ranges
     sl_bytes *last_ranges; ///< one an input: the newest range in the group; size 0 none
     sl_arena *arena;
     const char *delta_path;

@@ -59,9 +59,9 @@ static void arrow_decoder_free(sli_decoder *self)
     }
 }
 
-static const sli_decode_stats *arrow_stats(const sli_decoder *self)
+static struct sli_stream_state *arrow_stream(sli_decoder *self)
 {
-    return &self->stream.stats;
+    return &self->stream;
 }
 
 // ---------------------------------------------------------------- decoding
@@ -247,7 +247,7 @@ const sli_format_ops sli_format_arrow = {
     .schema = arrow_schema,
     .decoder_new = arrow_decoder_new,
     .decode = arrow_decode,
-    .stats = arrow_stats,
+    .stream = arrow_stream,
     .decoder_free = arrow_decoder_free,
     .encoder_new = arrow_encoder_new,
     .begin = arrow_begin,
