@@ -79,6 +79,8 @@ void sli_builder_fail(sl_builder *builder, sl_code code, const char *fmt, ...) S
 /// From now on sl_builder_of_row is heard, and whether it is.
 void sli_builder_ask_origins(sl_builder *builder);
 bool sli_builder_asks_origins(const sl_builder *builder);
+/// Whether any row was named since.
+bool sli_builder_has_origins(const sl_builder *builder);
 /// origins[i] = the row of the function's input (of `n_in` rows) that row i was made of. Fails:
 /// SL_E_USER when rows were not named, or ones that are not there.
 sl_code sli_builder_origins(const sl_builder *builder, int64_t n_in, int32_t *origins,
@@ -177,6 +179,8 @@ int64_t sli_groups_bytes(const sli_groups *groups);
 /// Appends the key cells of groups [from, from + n) to columns first_column... of `out`.
 sl_code sli_groups_keys(const sli_groups *groups, int64_t from, int64_t n, sl_builder *out,
                         int32_t first_column, sl_error *err);
+/// Appends the key of one group as sli_row_put would.
+void sli_groups_row(const sli_groups *groups, int64_t group, sli_str *out);
 void sli_groups_clear(sli_groups *groups); ///< keeps the memory
 
 // ---------------------------------------------------------------- rows as bytes (state, ids,
@@ -189,6 +193,17 @@ void sli_row_put(sli_str *out, const sl_batch *batch, const int32_t *columns, in
 /// Reads cells back into columns first_column... of the builder. Fails: SL_E_CORRUPT.
 sl_code sli_row_get(sl_bytes row, sl_builder *out, int32_t first_column, int32_t n_columns,
                     sl_error *err);
+// The same bytes, cell by cell, from plain values and back: for who keeps rows in a form of its
+// own.
+void sli_row_put_null(sli_str *out);
+/// SL_BOOL (0 or not) and the integer types. False, and nothing appended: the type can't hold it.
+bool sli_row_put_int64(sli_str *out, sl_type type, int64_t value);
+void sli_row_put_float64(sli_str *out, sl_type type, double value); ///< SL_FLOAT32, SL_FLOAT64
+void sli_row_put_text(sli_str *out, sl_text text);
+/// Whether the next cell has a value, which is then to be read by the call for its type.
+bool sli_row_has_value(sli_reader *r);
+int64_t sli_row_get_int64(sli_reader *r, sl_type type);
+double sli_row_get_float64(sli_reader *r, sl_type type);
 
 // ---------------------------------------------------------------- batches as bytes
 

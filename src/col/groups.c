@@ -611,3 +611,19 @@ sl_code sli_groups_keys(const sli_groups *groups, int64_t from, int64_t n, sl_bu
     }
     return sli_builder_check(out, err);
 }
+
+void sli_groups_row(const sli_groups *groups, int64_t group, sli_str *out)
+{
+    const group_key *key = &groups->keys[group];
+    if ((uint32_t)key->low == NULL_LOW) {
+        sli_row_put_null(out);
+    } else if (groups->kind == KEY_ROW) {
+        sli_str_add(out, bytes_of(key), (size_t)(int32_t)key->low);
+    } else if (groups->kind == KEY_TEXT) {
+        sli_row_put_text(out, (sl_text){bytes_of(key), (size_t)(int32_t)key->low});
+    } else {
+        sl_type type = sl_schema_field(groups->schema, groups->columns[0])->type;
+        sli_put_u8(out, 1);
+        sli_str_add(out, &key->high, (size_t)sli_type_width(type)); // the low bytes come first
+    }
+}

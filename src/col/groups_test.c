@@ -39,6 +39,18 @@ static void naive_clear(naive *self)
     self->n = 0;
 }
 
+static void check_row(const sli_groups *groups, const sl_batch *keys, const int32_t *columns,
+                      int32_t n_columns, int64_t group)
+{
+    sli_str wanted = SLI_STR_INIT, row = SLI_STR_INIT;
+    sli_row_put(&wanted, keys, columns, n_columns, group);
+    sli_groups_row(groups, group, &row);
+    assert_int_equal(row.size, wanted.size);
+    assert_memory_equal(row.data, wanted.data, wanted.size);
+    sli_str_reset(&wanted);
+    sli_str_reset(&row);
+}
+
 /// The table's keys, made into a batch, are the distinct keys in first-seen order.
 static void check_keys(const sli_groups *groups, naive *model, const sl_schema *schema,
                        const int32_t *columns, int32_t n_columns)
@@ -70,6 +82,7 @@ static void check_keys(const sli_groups *groups, naive *model, const sl_schema *
     for (int64_t i = 0; i < n; i++) {
         assert_int_equal(naive_group(model, keys, all, n_columns, i, false), i);
         assert_int_equal(sli_groups_hashes(groups)[i], hashes[i]);
+        check_row(groups, keys, all, n_columns, i);
     }
     sl_free(hashes);
     sl_batch_unref(keys);

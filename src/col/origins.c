@@ -16,6 +16,11 @@ bool sli_builder_asks_origins(const sl_builder *builder)
     return builder->asks_origins;
 }
 
+bool sli_builder_has_origins(const sl_builder *builder)
+{
+    return builder->n_marks > 0;
+}
+
 /// Functions may fill column after column: the longest one says how many rows there are.
 static int64_t rows_begun(const sl_builder *builder)
 {

@@ -104,6 +104,83 @@ void sli_row_put(sli_str *out, const sl_batch *batch, const int32_t *columns, in
     }
 }
 
+// ---------------------------------------------------------------- cell by cell
+
+void sli_row_put_null(sli_str *out)
+{
+    sli_put_u8(out, 0);
+}
+
+bool sli_row_put_int64(sli_str *out, sl_type type, int64_t value)
+{
+    uint64_t cell = value != 0;
+    if (type == SL_BOOL) {
+        put_fixed(out, &cell, 1);
+        return true;
+    }
+    if (!sli_integer_put(type, &cell, value)) {
+        return false;
+    }
+    put_fixed(out, &cell, sli_type_width(type));
+    return true;
+}
+
+void sli_row_put_float64(sli_str *out, sl_type type, double value)
+{
+    if (type == SL_FLOAT32) {
+        uint32_t bits = float32_bits((float)value);
+        put_fixed(out, &bits, 4);
+    } else {
+        uint64_t bits = float64_bits(value);
+        put_fixed(out, &bits, 8);
+    }
+}
+
+void sli_row_put_text(sli_str *out, sl_text text)
+{
+    sli_put_u8(out, 1);
+    sli_put_bytes(out, text.data, text.size);
+}
+
+bool sli_row_has_value(sli_reader *r)
+{
+    return sli_get_u8(r) == 1;
+}
+
+/// The next `size` bytes, at most 8, as a number; 0 past the end.
+static uint64_t get_fixed(sli_reader *r, size_t size)
+{
+    uint64_t bits = 0;
+    if (r->bad || (size_t)(r->end - r->at) < size) {
+        r->bad = true;
+        return 0;
+    }
+    memcpy(&bits, r->at, size);
+    r->at += size;
+    return bits;
+}
+
+int64_t sli_row_get_int64(sli_reader *r, sl_type type)
+{
+    if (type == SL_BOOL) {
+        return sli_get_u8(r) != 0;
+    }
+    int32_t width = sli_type_width(type);
+    uint64_t bits = get_fixed(r, (size_t)width);
+    sl_column cell = {.type = type, .n_rows = 1, .values = &bits};
+    return width == 8 ? (int64_t)bits : sli_integer_at(&cell, 0);
+}
+
+double sli_row_get_float64(sli_reader *r, sl_type type)
+{
+    uint64_t bits = get_fixed(r, type == SL_FLOAT32 ? 4 : 8);
+    double value = 0;
+    float narrow = 0;
+    memcpy(&narrow, &bits, sizeof narrow);
+    memcpy(&value, &bits, sizeof value);
+    return type == SL_FLOAT32 ? (double)narrow : value;
+}
+
 // ---------------------------------------------------------------- checking
 
 static const uint8_t *skip(sli_reader *r, size_t size)
