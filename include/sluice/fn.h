@@ -30,31 +30,6 @@ typedef struct sl_fn {
     size_t state_bytes; ///< zeroed bytes that one partition's calls share: sl_args_state
 } sl_fn;
 
-/// New state for the keys of updateStateByKey, a batch of keys at a time.
-///
-/// Row i of `keys` is a key. Its new values are rows values_from[i] .. values_from[i + 1] of
-/// `values` (in arrival order, maybe none); its old state is row i of `states`, where `had[i]` says
-/// whether there is one (null where not). `values` has the stream's columns that are no keys, or
-/// all of them when every one is a key. Append one row to `out` for each key; set `keep[i]` to
-/// false to remove the key (the appended row is then ignored).
-typedef struct sl_update_call {
-    const sl_batch *keys, *values, *states;
-    const int64_t *values_from; ///< rows of keys + 1 entries
-    const bool *had;
-    bool *keep; ///< all true at the call
-    sl_builder *out;
-} sl_update_call;
-
-typedef struct sl_update_fn {
-    size_t struct_size;
-    const char *name;
-    const char *out; ///< schema of the state: "total int64"
-    uint32_t version;
-    bool impure;
-    /// As sl_fn.run. Thread: task.
-    sl_code (*run)(const sl_args *args, const sl_update_call *call, sl_error *err);
-} sl_update_fn;
-
 /// A user's aggregation: what reduceByKey(f) is in Spark, and any monoid beside. Works on
 /// accumulator rows. `state` is a batch-wide array of fixed-size accumulators, one a group; it is
 /// copied by memcpy and stored in checkpoints, so it holds no pointers.

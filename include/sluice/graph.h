@@ -113,15 +113,6 @@ SL_API sl_stream *sl_stream_transform_with(sl_stream *a, sl_stream *b,
 SL_API sl_stream *sl_stream_transform_all(sl_stream *const *streams, int32_t n,
                                           const sl_transform_all_fn *fn, const char *args);
 
-/// State per key, kept across epochs and restarts. The function runs for every known key in every
-/// epoch, also when it has no new values (Spark's rule; its cost is proportional to all keys).
-/// Output: keys, then the state's columns, a row for every key that has state afterwards: known
-/// keys in the state's order, then new ones as they were first seen. The RDD of an epoch can be
-/// computed in that epoch only; it is kept at SL_MEMORY_AND_DISK unless sl_stream_persist says
-/// otherwise.
-SL_API sl_stream *sl_stream_update_state_by_key(sl_stream *stream, const char *keys,
-                                                const sl_update_fn *fn, const char *args);
-
 // ---- settings of one stream; each returns its argument
 
 /// The stable name under which state, sinks and log entries are filed: 1 to 100 of [A-Za-z0-9_.-],
@@ -135,9 +126,6 @@ SL_API sl_stream *sl_stream_persist(sl_stream *stream, sl_level level);
 SL_API sl_stream *sl_stream_cache(sl_stream *stream);
 /// Partitions of this operator's shuffle; default: `parallelism` of the job.
 SL_API sl_stream *sl_stream_partitions(sl_stream *stream, int32_t n_partitions);
-/// updateStateByKey only: rows "keys, state", each key once, that are there before the first epoch.
-/// The table must have the stream's schema.
-SL_API sl_stream *sl_stream_initial_state(sl_stream *stream, const char *table_url);
 SL_API const sl_schema *sl_stream_schema(const sl_stream *stream); ///< NULL after a mistake
 
 // ---- outputs: run in order of definition; a stream without one is never computed

@@ -13,6 +13,7 @@
 #include "sluice/rdd.h"
 #include "sluice/receiver.h"
 #include "sluice/slice.h"
+#include "sluice/state.h"
 #include "sluice/test.h"
 #include "sluice/tool.h"
 #include "sluice/ttl.h"

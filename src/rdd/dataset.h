@@ -283,6 +283,15 @@ sl_code sli_shuffle_write(sli_shuffle *shuffle, int32_t map_partition, sli_task 
 sl_code sli_shuffle_each(sli_shuffle *shuffle, int32_t reduce_partition, sli_task *task,
                          sli_push_fn push, void *ctx, sl_error *err);
 
+// ---------------------------------------------------------------- rows by hash of their key
+
+/// On `parent` by hash: narrow when its rows lie so, else by a shuffle of the rows as they are.
+sl_code sli_keyed_dep(sl_rdd *parent, const int32_t *keys, int32_t n_keys, int32_t n_partitions,
+                      sli_dep *out, sl_error *err);
+/// Pushes what partition `partition` reads through dependency `dep`, by either way.
+sl_code sli_dep_each(sl_rdd *rdd, int32_t dep, int32_t partition, sli_task *task, sli_push_fn push,
+                     void *ctx, sl_error *err);
+
 // ---------------------------------------------------------------- RDDs that only streams make
 
 /// All rows to one row in one partition; no row when there are none.

@@ -101,9 +101,6 @@ bool sli_lies_by(const sl_rdd *rdd, const int32_t *keys, int32_t n_keys, int32_t
 sl_code sli_op_by(sli_op *op, const int32_t *columns, int32_t n, sl_error *err);
 /// Notes that the rows lie as op->by says, when it does; returns its argument.
 sl_rdd *sli_rdd_by(sl_rdd *rdd, sli_op *op);
-/// On `parent` by hash: narrow when its rows lie so, else by a shuffle of the rows as they are.
-sl_code sli_keyed_dep(sl_rdd *parent, const int32_t *keys, int32_t n_keys, int32_t n_partitions,
-                      sli_dep *out, sl_error *err);
 /// On `a` by op->keys and on `b` by op->keys2.
 sl_code sli_keyed_deps(sl_rdd *a, sl_rdd *b, const sli_op *op, int32_t n_partitions, sli_dep *out,
                        sl_error *err);
@@ -114,10 +111,6 @@ sl_rdd *sli_rdd_of_sides(sl_rdd *a, sl_rdd *b, const sli_rdd_ops *ops, sli_compi
 /// sli_shuffle_make makes it.
 sl_rdd *sli_rdd_keyed(sl_rdd *parent, const sli_rdd_ops *ops, SL_TAKES sli_op *op,
                       int32_t n_partitions);
-/// Pushes what partition `partition` reads through dependency `dep`, by either way.
-sl_code sli_dep_each(sl_rdd *rdd, int32_t dep, int32_t partition, sli_task *task, sli_push_fn push,
-                     void *ctx, sl_error *err);
-
 /// Partitions asked for, 0 standing for the default. Fails: SL_E_INVALID.
 sl_code sli_partitions_check(const sli_runtime *runtime, int32_t asked, int32_t most, int32_t *out,
                              sl_error *err);

@@ -73,6 +73,11 @@ typedef struct sli_store_ops {
     /// All keys of the partition, base and own changes, in order. The view must not be changed
     /// meanwhile.
     sl_code (*each)(sli_state_view *view, sli_state_fn each, void *ctx, sl_error *err);
+    /// One slot of the base in order of age, oldest first, without the keys that the view has
+    /// changed; until `each` returns SL_E_END. Costs as much as it is asked for, in stores whose
+    /// slots lie in that order. The view must not be changed meanwhile.
+    sl_code (*oldest)(sli_state_view *view, int32_t slot, sli_state_fn each, void *ctx,
+                      sl_error *err);
     /// The view stands for its partition in this epoch (replacing an earlier one). Takes it.
     sl_code (*done)(SL_TAKES sli_state_view *view, sl_error *err);
     void (*drop)(SL_TAKES sli_state_view *view); ///< accepts NULL

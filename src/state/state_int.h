@@ -136,6 +136,8 @@ sl_code sli_core_put(sli_state_view *view, uint64_t hash, sl_bytes key, sl_bytes
 sl_code sli_core_remove(sli_state_view *view, uint64_t hash, sl_bytes key, sl_error *err);
 sl_code sli_core_each(sli_state_view *view, sli_state_fn each, void *ctx, sl_error *err);
 sl_code sli_core_fetch(sli_state_view *view, const sli_state_key *keys, int32_t n, sl_error *err);
+sl_code sli_core_oldest(sli_state_view *view, int32_t slot, sli_state_fn each, void *ctx,
+                        sl_error *err);
 sl_code sli_core_done(SL_TAKES sli_state_view *view, sl_error *err);
 void sli_core_drop(SL_TAKES sli_state_view *view);
 sl_code sli_core_complete(sli_store *self, int64_t epoch, sl_error *err);

@@ -316,6 +316,33 @@ sl_code sli_core_each(sli_state_view *self, sli_state_fn each, void *ctx, sl_err
     return end_slots(&m, to, err);
 }
 
+/// A pass over one slot that leaves out what the view has changed.
+typedef struct unchanged {
+    const sli_view *view;
+    sli_state_fn each;
+    void *ctx;
+} unchanged;
+
+static sl_code pass_unchanged(void *ctx, int32_t slot, sl_bytes key, sl_bytes value, sl_error *err)
+{
+    const unchanged *u = ctx;
+    const sli_map *changes = &u->view->changes;
+    int32_t entry = changes->live == 0 ? -1 : sli_map_find(changes, sli_key_hash(key), key);
+    bool same = entry < 0 || changes->entries[entry].change == SLI_KEPT;
+    return same ? u->each(u->ctx, slot, key, value, err) : SL_OK;
+}
+
+sl_code sli_core_oldest(sli_state_view *self, int32_t slot, sli_state_fn each, void *ctx,
+                        sl_error *err)
+{
+    sli_view *view = (sli_view *)self;
+    sli_core *core = (sli_core *)view->head.store;
+    unchanged u = {view, each, ctx};
+    SL_TRY(sli_view_ask(view, err));
+    sl_code rc = core->base->each(core, view->table, slot, slot + 1, pass_unchanged, &u, err);
+    return rc == SL_E_END ? SL_OK : rc;
+}
+
 // ---------------------------------------------------------------- standing for the partition
 
 sl_code sli_core_done(sli_state_view *self, sl_error *err)

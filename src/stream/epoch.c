@@ -299,12 +299,14 @@ static sl_code run_outputs(sli_engine *engine, sli_group *group, int64_t time_us
         .number = engine->epoch + 1,
         .time_us = time_us,
         .generation = engine->generation,
+        .interval_us = engine->clock.interval_us,
         .runtime = engine->env.runtime,
         .arena = engine->epoch_arena,
         .range = range_of,
         .rows = rows_of,
         .ctx = engine,
-        .no_input = no_input(engine),
+        .no_input = no_input(engine) &&
+                    !sli_graph_is_due(engine->graph, time_us, engine->clock.interval_us),
         .made = engine->made,
     };
     sli_sched_epoch(engine->env.sched, epoch.generation, epoch.number, epoch.time_us);

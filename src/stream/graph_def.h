@@ -10,7 +10,8 @@
 
 #include "stream/graph_int.h"
 
-extern const sli_node_ops sli_node_source_ops, sli_node_queue_ops, sli_node_update_ops;
+extern const sli_node_ops sli_node_source_ops, sli_node_queue_ops, sli_node_update_ops,
+    sli_node_map_state_ops;
 
 // ---------------------------------------------------------------- graph.c
 

@@ -104,17 +104,22 @@ sl_code sli_epoch_rdd(sli_epoch *epoch, sl_stream *node, sl_rdd **out, sl_error 
     return SL_OK;
 }
 
+static sl_code settle(sl_rdd *rdd, sl_error *err)
+{
+    sl_code rc = sli_is_update_rdd(rdd)      ? sli_update_settle(rdd, err)
+                 : sli_is_map_state_rdd(rdd) ? sli_map_state_settle(rdd, err)
+                                             : SL_OK;
+    return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "operator %s", rdd->uid);
+}
+
 sl_code sli_epoch_settle(sli_epoch *epoch, sl_error *err)
 {
     for (int32_t i = 0; i < epoch->n_made; i++) {
-        sl_rdd *rdd = epoch->made[i];
-        if (rdd != NULL && sli_is_update_rdd(rdd)) {
-            sl_code rc = sli_update_settle(rdd, err);
-            if (rc != SL_OK) {
-                return sl_error_wrap(err, rc, "operator %s", rdd->uid);
-            }
+        if (epoch->made[i] != NULL) {
+            SL_TRY(settle(epoch->made[i], err));
         }
     }
+    epoch->settled = true;
     return SL_OK;
 }
 
@@ -136,16 +141,28 @@ sl_args sli_driver_args(const sli_epoch *epoch, const char *text, const char *ui
     };
 }
 
+static void end(sl_rdd *rdd, bool settled)
+{
+    if (sli_is_update_rdd(rdd)) {
+        sli_update_end(rdd);
+    } else if (sli_is_map_state_rdd(rdd)) {
+        sli_map_state_end(rdd, settled);
+    } else if (sli_is_snapshots_rdd(rdd)) {
+        sli_snapshots_end(rdd);
+    }
+}
+
 void sli_epoch_release(sli_epoch *epoch)
 {
     for (int32_t i = epoch->n_made; i-- > 0;) {
-        if (epoch->made[i] != NULL && sli_is_update_rdd(epoch->made[i])) {
-            sli_update_end(epoch->made[i]);
+        if (epoch->made[i] != NULL) {
+            end(epoch->made[i], epoch->settled);
         }
         sl_rdd_unref(epoch->made[i]);
         epoch->made[i] = NULL;
     }
     epoch->n_made = 0;
+    epoch->settled = false;
 }
 
 void sli_node_drop_rdds(sl_stream *node)

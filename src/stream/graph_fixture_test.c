@@ -375,6 +375,7 @@ void slt_epoch_begin(slt_host *host)
     host->epoch = (sli_epoch){
         .number = host->epoch.number + 1,
         .time_us = (host->epoch.number + 1) * 1000000,
+        .interval_us = 1000000,
         .generation = 1,
         .runtime = &host->runtime,
         .arena = host->arena,
@@ -395,6 +396,8 @@ void slt_epoch_begin(slt_host *host)
             host->epoch.no_input = host->epoch.no_input && host->offers[i].range.size == 0;
         }
     }
+    host->epoch.no_input =
+        host->epoch.no_input && !sli_graph_is_due(graph, host->epoch.time_us, 1000000);
 }
 
 sli_epoch *slt_epoch_of(slt_host *host)

@@ -30,6 +30,7 @@ enum {
 /// What making one epoch's RDDs needs. Lives for the epoch.
 typedef struct sli_epoch {
     int64_t number, time_us, generation;
+    int64_t interval_us; ///< between batch times
     sli_runtime *runtime;
     sl_arena *arena;
     /// The range that PLAN has for a source node, and its splits. Set by the engine.
@@ -40,10 +41,11 @@ typedef struct sli_epoch {
     void *ctx;
     /// Chooses rows of a source's new RDD (sli_rdd_choose). NULL: all count. Thread: driver.
     sl_code (*choose)(void *ctx, const sl_stream *node, sl_rdd *rdd, sl_error *err);
-    bool no_input; ///< no input has anything in this epoch: RDDs without rows are those of the last
-                   ///< such epoch
-    sl_rdd **made; ///< by node index: the RDD of this epoch, NULL until asked; one reference each
-    int32_t n_made;          ///< graph_epoch.c's: one past the highest index made; 0 at first
+    bool no_input;  ///< no input has anything in this epoch, and sli_graph_is_due says no: RDDs
+                    ///< without rows are those of the last such epoch
+    bool settled;   ///< set by sli_epoch_settle: the state is complete
+    sl_rdd **made;  ///< by node index: the RDD of this epoch, NULL until asked; one reference each
+    int32_t n_made; ///< graph_epoch.c's: one past the highest index made; 0 at first
     const sl_stream *making; ///< graph_epoch.c's: whose RDD is being made; NULL: none
 } sli_epoch;
 
@@ -163,6 +165,9 @@ const sli_table_info *sli_node_state(const sl_stream *node);
 const char *sli_node_initial(const sl_stream *node);
 /// Stateful nodes: after how long a key goes that nobody updates; 0: never.
 int64_t sli_node_ttl(const sl_stream *node);
+/// Whether some operator has work in an epoch of this batch time even if no input has anything:
+/// keys that time out. Costs nothing without such operators.
+bool sli_graph_is_due(const sl_graph *graph, int64_t time_us, int64_t interval_us);
 /// The node's RDD for the epoch, made with its ancestors' when asked for the first time. Borrowed
 /// from epoch->made. Fails: what is wrong with the RDD, with the operator's uid.
 sl_code sli_epoch_rdd(sli_epoch *epoch, sl_stream *node, sl_rdd **out, sl_error *err);
@@ -177,6 +182,8 @@ void sli_node_drop_rdds(sl_stream *node);
 void sli_node_forget(sl_stream *node); ///< drops what it remembers
 /// Reads the initial state of every stateful node that has one into its table, as changes of epoch
 /// 0, and completes that epoch, so that the initial state is part of the first delta. For a job
-/// that has never sealed anything, once node->store and node->table are set. Thread: driver.
-/// Blocks: yes. Fails: as reading the table; SL_E_DATA for a key that is there twice.
-sl_code sli_state_load_initial(sl_graph *graph, sli_runtime *runtime, sl_error *err);
+/// that has never sealed anything, once node->store and node->table are set. Its keys count as
+/// touched at `time_us`. Thread: driver. Blocks: yes. Fails: as reading the table; SL_E_DATA for a
+/// key that is there twice.
+sl_code sli_state_load_initial(sl_graph *graph, sli_runtime *runtime, int64_t time_us,
+                               sl_error *err);

@@ -291,7 +291,8 @@ static const struct mistake {
     {partitions_many, SL_E_INVALID,
      "operator 2 (groupByKey after queue 'in'): 1025 partitions; there may be 1 to 1024"},
     {initial_stateless, SL_E_INVALID,
-     "operator 1 (queue 'in'): it keeps no state: only updateStateByKey has an initial one"},
+     "operator 1 (queue 'in'): it keeps no state: only updateStateByKey and mapWithState "
+     "have an initial one"},
     {ttl_stateless, SL_E_INVALID,
      "operator 1 (queue 'in'): it keeps no state by key: only updateStateByKey has a ttl"},
     {ttl_null, SL_E_INVALID,

@@ -1,27 +1,8 @@
-// updateStateByKey: its definition, and the state that is there before the first epoch.
+// State per key: what both kinds of operator are defined by, updateStateByKey's definition, and the
+// state that is there before the first epoch.
 #include "stream/node_state.h"
 
-// ---------------------------------------------------------------- definition
-
-static void update_free(sl_stream *node)
-{
-    sli_update_body *body = node->body;
-    if (body != NULL) {
-        sl_schema_unref(body->key_schema);
-        sl_schema_unref(body->value_schema);
-        sl_schema_unref(body->state_schema);
-        sl_schema_unref(body->stored_schema);
-        sl_schema_unref(body->old_schema);
-        node->body = NULL;
-    }
-}
-
-const sli_node_ops sli_node_update_ops = {
-    .kind = "updateStateByKey",
-    .rdd = sli_update_rdd,
-    .free = update_free,
-    .most_partitions = SLI_MAX_HASH_PARTITIONS,
-};
+// ---------------------------------------------------------------- schemas
 
 static void put_column(sli_str *out, const sl_schema *schema, int32_t column, bool nullable)
 {
@@ -61,87 +42,172 @@ static sl_code all_nullable(const sl_schema *schema, sl_schema **out, sl_error *
     return parse_text(&text, out, err);
 }
 
-/// Keys, then the state's columns.
-static sl_code result_schema(const sli_update_body *body, sl_schema **out, sl_error *err)
+sl_code sli_state_beside(const sl_schema *keys, const sl_schema *others, const char *what,
+                         sl_schema **out, sl_error *err)
 {
     sli_str text = {.tag = SLI_TAG_STREAM};
-    for (int32_t i = 0; i < body->n_keys; i++) {
-        put_column(&text, body->key_schema, i, false);
+    for (int32_t i = 0; i < sl_schema_columns(keys); i++) {
+        put_column(&text, keys, i, false);
     }
-    for (int32_t i = 0; i < sl_schema_columns(body->state_schema); i++) {
-        const char *name = sl_schema_field(body->state_schema, i)->name;
-        if (sl_schema_find(body->key_schema, name) >= 0) {
+    for (int32_t i = 0; i < sl_schema_columns(others); i++) {
+        const char *name = sl_schema_field(others, i)->name;
+        if (sl_schema_find(keys, name) >= 0) {
             sli_str_reset(&text);
-            return sl_error_set(err, SL_E_INVALID, "'%.100s' is a key and a column of the state",
-                                name);
+            return sl_error_set(err, SL_E_INVALID, "'%.100s' is a key and %s", name, what);
         }
-        put_column(&text, body->state_schema, i, false);
+        put_column(&text, others, i, false);
     }
     return parse_text(&text, out, err);
 }
 
 /// Which columns are keys, and which are values.
-static sl_code split_columns(sl_stream *node, sli_update_body *body, const char *keys,
-                             sl_error *err)
+static sl_code split_columns(sl_stream *node, sli_state_def *def, const char *keys, sl_error *err)
 {
     const sl_schema *in = node->inputs[0]->schema;
     int32_t found[SLI_MAX_KEYS], n = 0, n_columns = sl_schema_columns(in);
     SL_TRY(sli_keys_parse(keys, in, found, &n, err));
     size_t bytes = (size_t)n_columns * sizeof(int32_t);
-    body->keys = sl_arena_copy(node->graph->arena, found, (size_t)n * sizeof(int32_t));
-    body->values = sl_arena_alloc_zero(node->graph->arena, bytes);
-    if (body->keys == NULL || body->values == NULL) {
+    def->keys = sl_arena_copy(node->graph->arena, found, (size_t)n * sizeof(int32_t));
+    def->values = sl_arena_alloc_zero(node->graph->arena, bytes);
+    if (def->keys == NULL || def->values == NULL) {
         return sl_error_nomem(err, bytes, "columns");
     }
-    body->n_keys = n;
+    def->n_keys = n;
     for (int32_t c = 0; c < n_columns; c++) {
         bool is_key = false;
         for (int32_t k = 0; k < n; k++) {
             is_key = is_key || found[k] == c;
         }
         if (!is_key || n == n_columns) { // there is no batch without columns
-            body->values[body->n_values++] = c;
+            def->values[def->n_values++] = c;
         }
     }
     return SL_OK;
 }
 
-static sl_code make_schemas(sl_stream *node, sli_update_body *body, sl_error *err)
+static sl_code make_places(sl_stream *node, sli_state_def *def, sl_error *err)
 {
-    const sl_schema *in = node->inputs[0]->schema;
-    if (body->fn->out == NULL) {
-        return sl_error_set(err, SL_E_INVALID, "function '%s' has no `out`: the state's columns",
-                            body->fn->name);
-    }
-    SL_TRY(sl_schema_parse(&body->state_schema, body->fn->out, err));
-    SL_TRY(pick(in, body->keys, body->n_keys, &body->key_schema, err));
-    SL_TRY(pick(in, body->values, body->n_values, &body->value_schema, err));
-    SL_TRY(all_nullable(body->state_schema, &body->old_schema, err));
-    SL_TRY(result_schema(body, &node->schema, err));
-    int32_t n = sl_schema_columns(node->schema);
-    body->places = sl_arena_alloc(node->graph->arena, (size_t)n * sizeof(int32_t));
-    if (body->places == NULL) {
+    int32_t n = sl_schema_columns(def->row_schema);
+    def->places = sl_arena_alloc(node->graph->arena, (size_t)n * sizeof(int32_t));
+    if (def->places == NULL) {
         return sl_error_nomem(err, (size_t)n * sizeof(int32_t), "columns");
     }
     for (int32_t i = 0; i < n; i++) {
-        body->places[i] = i;
+        def->places[i] = i;
     }
-    body->stored_schema = sl_schema_ref(body->state_schema);
-    body->info =
-        (sli_table_info){node->uid, node->ops->kind, body->key_schema, body->stored_schema};
     return SL_OK;
 }
 
-static sl_code put_args(sl_stream *node, const sli_update_body *body, sl_error *err)
+sl_code sli_state_define(sl_stream *node, sli_state_def *def, const char *keys, const char *state,
+                         const char *args, sl_error *err)
+{
+    SL_TRY(sli_graph_copy(node->graph, args, &def->args, err));
+    SL_TRY(split_columns(node, def, keys, err));
+    SL_TRY(sl_schema_parse(&def->state_schema, state, err));
+    SL_TRY(pick(node->inputs[0]->schema, def->keys, def->n_keys, &def->key_schema, err));
+    SL_TRY(pick(node->inputs[0]->schema, def->values, def->n_values, &def->value_schema, err));
+    SL_TRY(sli_state_beside(def->key_schema, def->state_schema, "a column of the state",
+                            &def->row_schema, err));
+    def->stored_schema = sl_schema_ref(def->state_schema);
+    def->info = (sli_table_info){node->uid, node->ops->kind, def->key_schema, def->stored_schema};
+    return make_places(node, def, err);
+}
+
+sl_code sli_state_put_args(sl_stream *node, const sli_state_def *def, const char *fn,
+                           uint32_t version, bool impure, sl_error *err)
 {
     sli_str text = {.tag = SLI_TAG_STREAM};
-    sli_put_columns(&text, "keys", node->inputs[0]->schema, body->keys, body->n_keys);
-    sli_put_pair(&text, "fn", body->fn->name);
-    sli_str_printf(&text, " version=%u%s", (unsigned)body->fn->version,
-                   body->fn->impure ? " impure" : "");
-    sli_put_pair(&text, "args", body->args);
+    sli_put_columns(&text, "keys", node->inputs[0]->schema, def->keys, def->n_keys);
+    sli_put_pair(&text, "fn", fn);
+    sli_str_printf(&text, " version=%u%s", (unsigned)version, impure ? " impure" : "");
+    sli_put_pair(&text, "args", def->args);
     return sli_node_set_args(node, &text, err);
 }
+
+void sli_state_def_free(sl_stream *node)
+{
+    const sli_state_def *def = node->body;
+    if (def != NULL) {
+        sl_schema_unref(def->key_schema);
+        sl_schema_unref(def->value_schema);
+        sl_schema_unref(def->state_schema);
+        sl_schema_unref(def->row_schema);
+        sl_schema_unref(def->stored_schema);
+        node->body = NULL;
+    }
+}
+
+// ---------------------------------------------------------------- at run time
+
+sl_code sli_state_partitions(const sl_stream *node, const sli_runtime *runtime, int32_t *out,
+                             sl_error *err)
+{
+    int32_t n = node->n_partitions > 0 ? node->n_partitions : runtime->parallelism;
+    if (n < 1 || n > SLI_MAX_HASH_PARTITIONS) {
+        return sl_error_set(err, SL_E_INVALID, "%d partitions; there may be 1 to %d", n,
+                            SLI_MAX_HASH_PARTITIONS);
+    }
+    if (node->store == NULL || node->table == NULL) {
+        return sl_error_set(err, SL_E_STATE, "its state is not open");
+    }
+    *out = n;
+    return SL_OK;
+}
+
+sl_code sli_state_check_open(const sl_stream *node, const void *run, int64_t epoch, sl_error *err)
+{
+    return atomic_load(&sli_state_def_of(node)->open) == run
+               ? SL_OK
+               : sl_error_set(err, SL_E_STATE,
+                              "the state of epoch %lld of %s can't be computed in a later epoch: "
+                              "keep its rows with sl_rdd_collect",
+                              (long long)epoch, node->uid);
+}
+
+sl_code sli_state_call_end(sli_task *task, const char *before, sl_code rc, sl_error *error)
+{
+    if (rc == SL_OK) {
+        task->operator_uid = before; // else it says who failed
+    }
+    if (rc != SL_OK && error->code != rc) {
+        sl_code told = rc > SL_OK && rc <= SL_E_CRASHED ? rc : SL_E_USER;
+        return sl_error_set(error, told, "the function gave no reason (code %d)", (int)rc);
+    }
+    return rc;
+}
+
+static sl_code drop_rows(void *ctx, int32_t partition, const sl_batch *batch, sl_error *err)
+{
+    (void)ctx;
+    (void)partition;
+    (void)batch;
+    (void)err;
+    return SL_OK;
+}
+
+sl_code sli_state_compute(sl_rdd *rdd, const int32_t *partitions, int32_t n, sl_error *err)
+{
+    return n == 0 ? SL_OK
+                  : rdd->runtime->run(rdd->runtime, rdd, partitions, n, drop_rows, NULL, err);
+}
+
+// ---------------------------------------------------------------- updateStateByKey
+
+static void update_free(sl_stream *node)
+{
+    const sli_update_body *body = node->body;
+    if (body != NULL) {
+        sl_schema_unref(body->old_schema);
+    }
+    sli_state_def_free(node);
+}
+
+const sli_node_ops sli_node_update_ops = {
+    .kind = "updateStateByKey",
+    .rdd = sli_update_rdd,
+    .free = update_free,
+    .most_partitions = SLI_MAX_HASH_PARTITIONS,
+};
 
 static sl_code resolve(sl_stream *node, const char *keys, const sl_update_fn *fn, const char *args,
                        sl_error *err)
@@ -158,10 +224,14 @@ static sl_code resolve(sl_stream *node, const char *keys, const sl_update_fn *fn
     node->code = (sli_code_fn)fn->run;
     node->code_version = fn->version;
     node->level = SL_MEMORY_AND_DISK; // every output of the epoch reads it; Spark persists it too
-    SL_TRY(sli_graph_copy(node->graph, args, &body->args, err));
-    SL_TRY(split_columns(node, body, keys, err));
-    SL_TRY(make_schemas(node, body, err));
-    return put_args(node, body, err);
+    if (fn->out == NULL) {
+        return sl_error_set(err, SL_E_INVALID, "function '%s' has no `out`: the state's columns",
+                            fn->name);
+    }
+    SL_TRY(sli_state_define(node, &body->def, keys, fn->out, args, err));
+    SL_TRY(all_nullable(body->def.state_schema, &body->old_schema, err));
+    node->schema = sl_schema_ref(body->def.row_schema);
+    return sli_state_put_args(node, &body->def, fn->name, fn->version, fn->impure, err);
 }
 
 sl_stream *sl_stream_update_state_by_key(sl_stream *stream, const char *keys,
@@ -181,43 +251,50 @@ sli_update_body *sli_node_update(const sl_stream *node)
     return node->ops == &sli_node_update_ops ? node->body : NULL;
 }
 
+sli_state_def *sli_state_def_of(const sl_stream *node)
+{
+    bool stateful = node->ops == &sli_node_update_ops || node->ops == &sli_node_map_state_ops;
+    return stateful ? node->body : NULL;
+}
+
 const sli_table_info *sli_node_state(const sl_stream *node)
 {
-    sli_update_body *body = sli_node_update(node);
-    if (body == NULL) {
+    sli_state_def *def = sli_state_def_of(node);
+    if (def == NULL) {
         return NULL;
     }
-    body->info.uid = node->uid; // may have been given after the operator was defined
-    return &body->info;
+    def->info.uid = node->uid; // may have been given after the operator was defined
+    return &def->info;
 }
 
 const char *sli_node_initial(const sl_stream *node)
 {
-    const sli_update_body *body = sli_node_update(node);
-    return body == NULL ? NULL : body->initial;
+    const sli_state_def *def = sli_state_def_of(node);
+    return def == NULL ? NULL : def->initial;
 }
 
 // ---------------------------------------------------------------- initial state
 
 static sl_code check_initial(sl_stream *stream, const char *url, sl_error *err)
 {
-    sli_update_body *body = sli_node_update(stream);
+    sli_state_def *def = sli_state_def_of(stream);
     sl_schema *schema = NULL;
-    if (body == NULL) {
+    if (def == NULL) {
         return sl_error_set(err, SL_E_INVALID,
-                            "it keeps no state: only updateStateByKey has an "
-                            "initial one");
+                            "it keeps no state: only updateStateByKey and mapWithState "
+                            "have an initial one");
     }
     SL_TRY(sl_error_wrap(err, sli_url_schema(stream->graph, url, stream->uid, true, &schema, err),
                          "initial state"));
     sl_code rc = SL_OK;
-    if (!sl_schema_equal(schema, stream->schema)) {
+    if (!sl_schema_equal(schema, def->row_schema)) {
         rc = sl_error_set(err, SL_E_INVALID,
-                          "the initial state has \"%.150s\", the stream has \"%.150s\"",
-                          sl_schema_text(schema), sl_schema_text(stream->schema));
+                          "the initial state has \"%.150s\", the stream's keys and state are "
+                          "\"%.150s\"",
+                          sl_schema_text(schema), sl_schema_text(def->row_schema));
     }
     sl_schema_unref(schema);
-    return rc == SL_OK ? sli_graph_copy(stream->graph, url, &body->initial, err) : rc;
+    return rc == SL_OK ? sli_graph_copy(stream->graph, url, &def->initial, err) : rc;
 }
 
 sl_stream *sl_stream_initial_state(sl_stream *stream, const char *table_url)
@@ -237,9 +314,9 @@ sl_stream *sl_stream_initial_state(sl_stream *stream, const char *table_url)
 /// A table being read into a view.
 typedef struct loading {
     const sl_stream *node;
-    const sli_update_body *body;
+    const sli_state_def *def;
     sli_state_view *view;
-    int64_t rows;
+    int64_t rows, updated_us;
     sli_str key, value;
 } loading;
 
@@ -249,9 +326,9 @@ static sl_code load_row(loading *l, const sl_batch *batch, uint64_t hash, int64_
     const sli_store_ops *ops = l->node->store->ops;
     sli_str_clear(&l->key);
     sli_str_clear(&l->value);
-    sli_row_put(&l->key, batch, l->body->places, l->body->n_keys, row);
-    sli_ttl_put(l->body, &l->value, SLI_TTL_UNKNOWN);
-    sli_row_put(&l->value, batch, state_columns, sl_schema_columns(l->body->state_schema), row);
+    sli_row_put(&l->key, batch, l->def->places, l->def->n_keys, row);
+    sli_ttl_put(l->def, &l->value, l->updated_us);
+    sli_row_put(&l->value, batch, state_columns, sl_schema_columns(l->def->state_schema), row);
     SL_TRY(sli_str_check(&l->key, "a key", err));
     SL_TRY(sli_str_check(&l->value, "a state", err));
     sl_bytes key = {l->key.data, l->key.size}, value = {l->value.data, l->value.size}, old = {0};
@@ -272,25 +349,27 @@ static sl_code load_batch(void *ctx, sl_batch *batch, sl_error *err)
     if (hashes == NULL) {
         return sl_error_nomem(err, (size_t)n * sizeof *hashes, "hashes of keys");
     }
-    sli_batch_hash(batch, l->body->places, l->body->n_keys, hashes);
+    sli_batch_hash(batch, l->def->places, l->def->n_keys, hashes);
     sl_code rc = SL_OK;
     for (int64_t row = 0; row < n && rc == SL_OK; row++) {
-        rc = load_row(l, batch, hashes[row], row, l->body->places + l->body->n_keys, err);
+        rc = load_row(l, batch, hashes[row], row, l->def->places + l->def->n_keys, err);
     }
     sl_free(hashes);
     l->rows += n;
     return rc;
 }
 
-static sl_code load_node(const sl_stream *node, sli_runtime *runtime, sl_error *err)
+static sl_code load_node(const sl_stream *node, sli_runtime *runtime, int64_t time_us,
+                         sl_error *err)
 {
     const sli_store_ops *ops = node->store->ops;
     loading l = {.node = node,
-                 .body = sli_node_update(node),
+                 .def = sli_state_def_of(node),
+                 .updated_us = sli_node_update(node) != NULL ? SLI_TTL_UNKNOWN : time_us,
                  .key = {.tag = SLI_TAG_STREAM},
                  .value = {.tag = SLI_TAG_STREAM}};
     SL_TRY(ops->begin(node->store, node->table, 0, 0, 1, &l.view, err));
-    sl_code rc = sli_table_each(runtime, l.body->initial, load_batch, &l, err);
+    sl_code rc = sli_table_each(runtime, l.def->initial, load_batch, &l, err);
     sli_str_reset(&l.key);
     sli_str_reset(&l.value);
     if (rc != SL_OK) {
@@ -300,7 +379,8 @@ static sl_code load_node(const sl_stream *node, sli_runtime *runtime, sl_error *
     return ops->done(l.view, err);
 }
 
-sl_code sli_state_load_initial(sl_graph *graph, sli_runtime *runtime, sl_error *err)
+sl_code sli_state_load_initial(sl_graph *graph, sli_runtime *runtime, int64_t time_us,
+                               sl_error *err)
 {
     sli_store *store = NULL;
     for (int32_t i = 0; i < graph->n_nodes; i++) {
@@ -308,7 +388,7 @@ sl_code sli_state_load_initial(sl_graph *graph, sli_runtime *runtime, sl_error *
         if (sli_node_initial(node) == NULL) {
             continue;
         }
-        sl_code rc = load_node(node, runtime, err);
+        sl_code rc = load_node(node, runtime, time_us, err);
         if (rc != SL_OK) {
             if (store != NULL) {
                 store->ops->fail(store, 0);

@@ -468,7 +468,7 @@ SL_TEST(update_calls_the_function_for_initial_keys_in_the_first_epoch, "")
 {
     job j = job_with_initial("a,10\nb,20\n");
     sl_error err = SL_ERROR_INIT;
-    sl_code rc = sli_state_load_initial(j.g.graph, slt_host_runtime(j.host), &err);
+    sl_code rc = sli_state_load_initial(j.g.graph, slt_host_runtime(j.host), 1, &err);
     SL_CHECK_TEXT(err.text, "");
     assert_int_equal(rc, SL_OK);
     slt_push(&j.g, "in", "b 1|c 2", 1);
@@ -492,7 +492,8 @@ SL_TEST(update_refuses_an_initial_state_with_a_key_twice, "")
 {
     job j = job_with_initial("a,10\nb,20\na,3\n");
     sl_error err = SL_ERROR_INIT;
-    assert_int_equal(sli_state_load_initial(j.g.graph, slt_host_runtime(j.host), &err), SL_E_DATA);
+    assert_int_equal(sli_state_load_initial(j.g.graph, slt_host_runtime(j.host), 1, &err),
+                     SL_E_DATA);
     SL_CHECK_TEXT(
         err.text,
         "initial state of updateStateByKey-1 (start.csv?format=csv&schema=word string, total "
@@ -510,6 +511,7 @@ SL_TEST(update_checks_the_initial_states_schema_at_definition, "")
     assert_null(sl_stream_initial_state(state, "s.csv?format=csv&schema=word string, n int64"));
     slt_mistake_is(g.graph, SL_E_INVALID,
                    "operator 2 (updateStateByKey 'sum' after queue 'in'): the initial state has "
-                   "\"word string, n int64\", the stream has \"word string, total int64\"");
+                   "\"word string, n int64\", the stream's keys and state are \"word string, total "
+                   "int64\"");
     slt_graph_free(&g);
 }

@@ -12,42 +12,50 @@
 // ---------------------------------------------------------------- the setting
 
 /// The stored rows' schema: the time, then the state.
-static sl_code set_stored(sli_update_body *body, sl_error *err)
+static sl_code set_stored(sli_state_def *def, sl_error *err)
 {
     sl_schema *stored = NULL;
     sli_str text = {.tag = SLI_TAG_STREAM};
-    sli_str_printf(&text, "%s, %s", SLI_TTL_COLUMN, sl_schema_text(body->state_schema));
+    sli_str_printf(&text, "%s, %s", SLI_TTL_COLUMN, sl_schema_text(def->state_schema));
     sl_code rc = sli_str_check(&text, "a schema", err);
     if (rc == SL_OK) {
         rc = sl_schema_parse(&stored, text.data, err);
     }
     sli_str_reset(&text);
     if (rc == SL_OK) {
-        sl_schema_unref(body->stored_schema);
-        body->info.values = body->stored_schema = stored;
+        sl_schema_unref(def->stored_schema);
+        def->info.values = def->stored_schema = stored;
     }
     return rc;
+}
+
+sl_code sli_duration_parse(const char *what, const char *text, int64_t *out_us, sl_error *err)
+{
+    if (text == NULL) {
+        return sl_error_set(err, SL_E_INVALID, "the %s is NULL", what);
+    }
+    SL_TRY(sl_error_wrap(err, sli_scan_duration_us(sli_text_of(text), out_us, err), "%s '%.40s'",
+                         what, text));
+    return *out_us > 0 ? SL_OK
+                       : sl_error_set(err, SL_E_INVALID, "%s '%.40s': it is longer than nothing",
+                                      what, text);
+}
+
+sl_code sli_ttl_set(sli_state_def *def, const char *what, const char *text, sl_error *err)
+{
+    int64_t us = 0;
+    SL_TRY(sli_duration_parse(what, text, &us, err));
+    SL_TRY(set_stored(def, err));
+    def->ttl_us = us;
+    return SL_OK;
 }
 
 static sl_code set_ttl(const sl_stream *stream, const char *ttl, sl_error *err)
 {
     sli_update_body *body = sli_node_update(stream);
-    int64_t us = 0;
-    if (body == NULL) {
-        return sl_error_set(err, SL_E_INVALID,
-                            "it keeps no state by key: only updateStateByKey has a ttl");
-    }
-    if (ttl == NULL) {
-        return sl_error_set(err, SL_E_INVALID, "the ttl is NULL");
-    }
-    SL_TRY(
-        sl_error_wrap(err, sli_scan_duration_us(sli_text_of(ttl), &us, err), "ttl '%.40s'", ttl));
-    if (us == 0) {
-        return sl_error_set(err, SL_E_INVALID, "ttl '%.40s': it is longer than nothing", ttl);
-    }
-    SL_TRY(set_stored(body, err));
-    body->ttl_us = us;
-    return SL_OK;
+    return body == NULL ? sl_error_set(err, SL_E_INVALID,
+                                       "it keeps no state by key: only updateStateByKey has a ttl")
+                        : sli_ttl_set(&body->def, "ttl", ttl, err);
 }
 
 sl_stream *sl_stream_ttl(sl_stream *stream, const char *ttl)
@@ -67,14 +75,14 @@ sl_stream *sl_stream_ttl(sl_stream *stream, const char *ttl)
 int64_t sli_node_ttl(const sl_stream *node)
 {
     const sli_update_body *body = sli_node_update(node);
-    return body == NULL ? 0 : body->ttl_us;
+    return body == NULL ? 0 : body->def.ttl_us;
 }
 
 // ---------------------------------------------------------------- the cell
 
-void sli_ttl_put(const sli_update_body *body, sli_str *out, int64_t updated_us)
+void sli_ttl_put(const sli_state_def *def, sli_str *out, int64_t updated_us)
 {
-    if (body->ttl_us == 0) {
+    if (def->ttl_us == 0) {
         return;
     }
     bool known = updated_us != SLI_TTL_UNKNOWN;
@@ -84,24 +92,24 @@ void sli_ttl_put(const sli_update_body *body, sli_str *out, int64_t updated_us)
     }
 }
 
-sl_code sli_ttl_split(const sli_update_body *body, sl_bytes stored, int64_t *updated_us,
+sl_code sli_ttl_split(const sli_state_def *def, sl_bytes stored, int64_t *updated_us,
                       sl_bytes *state, sl_error *err)
 {
     sli_reader r = sli_reader_of(stored);
     *updated_us = SLI_TTL_UNKNOWN;
-    if (body->ttl_us > 0 && sli_get_u8(&r) != 0) {
+    if (def->ttl_us > 0 && sli_get_u8(&r) != 0) {
         *updated_us = sli_get_i64(&r);
     }
     if (r.bad) {
         return sl_error_set(err, SL_E_CORRUPT, "a stored state of %s ends in its time",
-                            body->info.uid);
+                            def->info.uid);
     }
     *state = (sl_bytes){r.at, (size_t)(r.end - r.at)};
     return SL_OK;
 }
 
-bool sli_ttl_is_over(const sli_update_body *body, int64_t updated_us, int64_t now_us)
+bool sli_ttl_is_over(const sli_state_def *def, int64_t updated_us, int64_t now_us)
 {
     return updated_us != SLI_TTL_UNKNOWN && now_us > updated_us &&
-           now_us - updated_us > body->ttl_us;
+           now_us - updated_us > def->ttl_us;
 }

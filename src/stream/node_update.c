@@ -21,7 +21,7 @@ enum { CHUNK_KEYS = SLI_BATCH_ROWS, CHUNK_BYTES = 1 << 20 };
 /// The RDD of one epoch.
 typedef struct update_run {
     const sl_stream *node;
-    const sli_update_body *def;
+    const sli_update_body *body;
     int64_t epoch, time_us;
     _Atomic bool done[]; ///< per partition: a view stands for it
 } update_run;
@@ -47,7 +47,7 @@ typedef struct overdue {
 
 typedef struct update {
     const update_run *run;
-    const sli_update_body *def;
+    const sli_state_def *def;
     sl_rdd *rdd;
     sli_task *task;
     sli_push_fn push;
@@ -188,7 +188,7 @@ static sl_code pick_values(update *u, sl_batch **out, sl_error *err)
 
 static sl_code blame(const update *u, sl_code rc, sl_error *err)
 {
-    return sl_error_wrap(err, rc, "updateStateByKey %s [%s], partition %d", u->def->fn->name,
+    return sl_error_wrap(err, rc, "updateStateByKey %s [%s], partition %d", u->run->body->fn->name,
                          u->run->node->uid, u->task->partition);
 }
 
@@ -197,12 +197,8 @@ static sl_code call(update *u, const sl_update_call *call, sl_error *err)
     const char *before = u->task->operator_uid;
     sl_error error = SL_ERROR_INIT;
     u->task->operator_uid = u->run->node->uid;
-    sl_code rc = u->def->fn->run(&u->args, call, &error);
-    u->task->operator_uid = rc == SL_OK ? before : u->run->node->uid;
-    if (rc != SL_OK && error.code != rc) {
-        sl_code told = rc > SL_OK && rc <= SL_E_CRASHED ? rc : SL_E_USER;
-        rc = sl_error_set(&error, told, "the function gave no reason (code %d)", (int)rc);
-    }
+    sl_code rc = u->run->body->fn->run(&u->args, call, &error);
+    rc = sli_state_call_end(u->task, before, rc, &error);
     if (rc != SL_OK) {
         rc = blame(u, rc, &error);
         if (err != NULL) {
@@ -261,7 +257,7 @@ static sl_code run_function(update *u, bool known, sl_batch **keys, sl_batch **m
 
 static sl_code push_kept(update *u, const sl_batch *keys, const sl_batch *made, sl_error *err)
 {
-    const sli_update_body *def = u->def;
+    const sli_state_def *def = u->def;
     chunk *c = &u->chunk;
     int32_t n = sl_schema_columns(u->rdd->schema);
     const sl_batch **from = sl_arena_alloc(u->task->arena, (size_t)n * sizeof *from);
@@ -305,7 +301,7 @@ static void note_change(update *u, bool put, uint64_t hash, sl_bytes key)
 static sl_code put_stored(update *u, const sl_batch *made, int32_t i, bool known, sl_bytes was,
                           sl_error *err)
 {
-    const sli_update_body *def = u->def;
+    const sli_state_def *def = u->def;
     const int64_t *from = u->chunk.from;
     int64_t updated_us = SLI_TTL_UNKNOWN;
     sl_bytes state = {NULL, 0};
@@ -343,7 +339,7 @@ static sl_code note_key(update *u, const sl_batch *made, int32_t i, bool known, 
 static sl_code note_changes(update *u, const sl_batch *keys, const sl_batch *made, bool known,
                             sl_error *err)
 {
-    const sli_update_body *def = u->def;
+    const sli_state_def *def = u->def;
     chunk *c = &u->chunk;
     sli_reader old = sli_reader_of((sl_bytes){c->old.data, c->old.size});
     sli_str key = {.tag = SLI_TAG_STREAM};
@@ -495,7 +491,7 @@ static sl_code take_new(update *u, sl_error *err)
 
 static sl_code open_update(update *u, sl_error *err)
 {
-    const sli_update_body *def = u->def;
+    const sli_state_def *def = u->def;
     chunk *c = &u->chunk;
     sl_arena *arena = u->task->arena;
     c->group = sl_arena_alloc(arena, CHUNK_KEYS * sizeof *c->group);
@@ -509,7 +505,7 @@ static sl_code open_update(update *u, sl_error *err)
         return sl_error_nomem(err, CHUNK_KEYS * sizeof *c->hashes, "keys of a call");
     }
     SL_TRY(sl_builder_new(&c->keys, def->key_schema, err));
-    SL_TRY(sl_builder_new(&c->states, def->old_schema, err));
+    SL_TRY(sl_builder_new(&c->states, u->run->body->old_schema, err));
     SL_TRY(sl_builder_new(&u->overdue.keys, def->key_schema, err));
     SL_TRY(sl_builder_new(&u->out, def->state_schema, err));
     const char *uid = u->run->node->uid;
@@ -561,14 +557,9 @@ static sl_code compute(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_
     update_run *run = rdd->body;
     sli_store *store = run->node->store;
     sli_state_view *view = NULL;
-    update u = {.run = run, .def = run->def, .rdd = rdd, .task = task, .push = push, .ctx = ctx};
-    if (atomic_load(&run->def->open) != run) {
-        return sl_error_set(
-            err, SL_E_STATE,
-            "the state of epoch %lld of %s can't be computed in a later epoch: keep "
-            "its rows with sl_rdd_collect",
-            (long long)run->epoch, run->node->uid);
-    }
+    update u = {
+        .run = run, .def = &run->body->def, .rdd = rdd, .task = task, .push = push, .ctx = ctx};
+    SL_TRY(sli_state_check_open(run->node, run, run->epoch, err));
     u.changes.tag = u.row.tag = u.chunk.old.tag = u.overdue.bytes.tag = SLI_TAG_STREAM;
     sl_code rc = open_update(&u, err);
     if (rc == SL_OK) {
@@ -608,26 +599,20 @@ sl_code sli_update_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inputs,
                        sl_error *err)
 {
     sli_runtime *runtime = epoch->runtime;
-    sli_update_body *def = node->body;
-    int32_t n = node->n_partitions > 0 ? node->n_partitions : runtime->parallelism;
-    if (n < 1 || n > SLI_MAX_HASH_PARTITIONS) {
-        return sl_error_set(err, SL_E_INVALID, "%d partitions; there may be 1 to %d", n,
-                            SLI_MAX_HASH_PARTITIONS);
-    }
-    if (node->store == NULL || node->table == NULL) {
-        return sl_error_set(err, SL_E_STATE, "its state is not open");
-    }
+    sli_update_body *body = node->body;
+    int32_t n = 0;
+    SL_TRY(sli_state_partitions(node, runtime, &n, err));
     size_t size = sizeof(update_run) + (size_t)n * sizeof(_Atomic bool);
     update_run *run = sl_alloc_zero(SLI_TAG_STREAM, size);
     if (run == NULL) {
         return sl_error_nomem(err, size, "an RDD of state");
     }
     run->node = node;
-    run->def = def;
+    run->body = body;
     run->epoch = epoch->number;
     run->time_us = epoch->time_us;
-    sli_shuffle *shuffle =
-        sli_shuffle_new(runtime, inputs[0], SLI_CUT_HASH, def->keys, def->n_keys, NULL, n, err);
+    sli_shuffle *shuffle = sli_shuffle_new(runtime, inputs[0], SLI_CUT_HASH, body->def.keys,
+                                           body->def.n_keys, NULL, n, err);
     if (shuffle == NULL) {
         sl_free(run);
         return err == NULL || err->code == SL_OK ? SL_E_NOMEM : err->code;
@@ -636,7 +621,7 @@ sl_code sli_update_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inputs,
     *out = sli_rdd_new(runtime, &update_rdd_ops, node->schema, n, &dep, 1, run);
     if (*out != NULL && (*out)->mistake == NULL) {
         (*out)->pinned = true;
-        atomic_store(&def->open, run);
+        atomic_store(&body->def.open, run);
     }
     return SL_OK;
 }
@@ -649,17 +634,7 @@ bool sli_is_update_rdd(const sl_rdd *rdd)
 void sli_update_end(sl_rdd *rdd)
 {
     const update_run *run = rdd->body;
-    sli_update_body *def = run->node->body;
-    atomic_store(&def->open, NULL);
-}
-
-static sl_code drop_rows(void *ctx, int32_t partition, const sl_batch *batch, sl_error *err)
-{
-    (void)ctx;
-    (void)partition;
-    (void)batch;
-    (void)err;
-    return SL_OK;
+    atomic_store(&sli_state_def_of(run->node)->open, NULL);
 }
 
 sl_code sli_update_settle(sl_rdd *rdd, sl_error *err)
@@ -672,5 +647,5 @@ sl_code sli_update_settle(sl_rdd *rdd, sl_error *err)
             missing[n++] = i;
         }
     }
-    return n == 0 ? SL_OK : rdd->runtime->run(rdd->runtime, rdd, missing, n, drop_rows, NULL, err);
+    return sli_state_compute(rdd, missing, n, err);
 }

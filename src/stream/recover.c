@@ -230,7 +230,9 @@ static sl_code restore_state(sli_engine *engine, const record *log, int64_t *sna
     }
     if (*snapshot == 0 && log->n_sealed == 0) {
         // Becomes part of the first group's delta, so that later lives don't depend on the table.
-        SL_TRY(sli_state_load_initial(engine->graph, engine->env.runtime, err));
+        sli_clock first;
+        sli_clock_init(&first, engine->world, engine->clock.interval_us, 0, false);
+        SL_TRY(sli_state_load_initial(engine->graph, engine->env.runtime, first.next_time_us, err));
     }
     return sli_state_fits(engine, err);
 }

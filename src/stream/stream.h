@@ -11,7 +11,7 @@
 #include "metrics/bus.h"
 #include "sched/sched.h"
 #include "sink/sink.h"
-#include "sluice/graph.h"
+#include "sluice/state.h"
 #include "state/state.h"
 
 // ---------------------------------------------------------------- the graph, for those who run it

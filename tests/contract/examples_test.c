@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "contract/program.h"
+#include "sluice/state.h"
 #include "sluice/test.h"
 
 // ---------------------------------------------------------------- network word count

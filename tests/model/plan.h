@@ -2,7 +2,7 @@
 #pragma once
 
 #include "model/model.h"
-#include "sluice/graph.h"
+#include "sluice/state.h"
 
 enum { SLT_PLAN_EPOCHS = 6, SLT_PLAN_PUSHES = 2 };
 

@@ -308,6 +308,7 @@ const sli_store_ops sli_store_rocksdb = {
     .put = sli_core_put,
     .remove = sli_core_remove,
     .each = sli_core_each,
+    .oldest = sli_core_oldest,
     .done = sli_core_done,
     .drop = sli_core_drop,
     .complete = sli_core_complete,

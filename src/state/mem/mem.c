@@ -130,6 +130,7 @@ const sli_store_ops sli_store_memory = {
     .put = sli_core_put,
     .remove = sli_core_remove,
     .each = sli_core_each,
+    .oldest = sli_core_oldest,
     .done = sli_core_done,
     .drop = sli_core_drop,
     .complete = sli_core_complete,
