@@ -515,6 +515,74 @@ CONTRACT(unchanged_values_make_no_delta_and_large_keys_work, "")
     close_store(&f);
 }
 
+/// Notes a key's number as a digit; ends at the number in `until`.
+typedef struct digits {
+    const fixture *f;
+    char text[32];
+    int32_t n;
+    int64_t until;
+} digits;
+
+static sl_code note_digit(void *ctx, int32_t slot, sl_bytes key, sl_bytes value, sl_error *err)
+{
+    digits *d = ctx;
+    (void)value;
+    (void)err;
+    int64_t number = decode(d->f->keys, key);
+    assert_int_equal(slot, 7);
+    d->text[d->n++] = (char)('0' + number);
+    return number == d->until ? SL_E_END : SL_OK;
+}
+
+static void oldest_are(const fixture *f, sli_state_view *view, int64_t until, const char *expected)
+{
+    digits d = {.f = f, .until = until};
+    assert_int_equal(f->store->ops->oldest(view, 7, note_digit, &d, NULL), SL_OK);
+    SL_CHECK_TEXT(d.text, expected);
+}
+
+/// "+4" puts key 4 of slot 7, "-4" removes it, "?4" fetches it.
+static void work(const fixture *f, sli_state_view *view, const char *what)
+{
+    const sli_store_ops *ops = f->store->ops;
+    sli_str key = SLI_STR_INIT;
+    uint64_t ignored = 0, hash = UINT64_C(7) << 54;
+    for (; *what != '\0'; what += 2) {
+        row_bytes(f->keys, what[1] - '0', &key, &ignored);
+        sl_bytes bytes = {key.data, key.size};
+        sli_state_key asked = {hash, bytes};
+        if (*what == '+') {
+            assert_int_equal(ops->put(view, hash, bytes, bytes, NULL), SL_OK);
+        } else if (*what == '-') {
+            assert_int_equal(ops->remove(view, hash, bytes, NULL), SL_OK);
+        } else if (ops->fetch != NULL) {
+            assert_int_equal(ops->fetch(view, &asked, 1, NULL), SL_OK);
+        }
+    }
+    sli_str_reset(&key);
+}
+
+CONTRACT(gives_the_oldest_keys_of_a_slot_until_it_is_told_to_end, "")
+{
+    fixture f;
+    sli_state_view *view = NULL;
+    open_store(&f, ops, "counts");
+    for (int64_t epoch = 1; epoch <= 2; epoch++) {
+        assert_int_equal(ops->begin(f.store, f.table, epoch, 0, 1, &view, NULL), SL_OK);
+        oldest_are(&f, view, 9, epoch == 1 ? "" : "34125");
+        work(&f, view, epoch == 1 ? "+3+4+1+2+5" : "-3+3"); // 3 moves to the end
+        assert_int_equal(ops->done(view, NULL), SL_OK);
+        assert_int_equal(ops->complete(f.store, epoch, NULL), SL_OK);
+    }
+    assert_int_equal(ops->begin(f.store, f.table, 3, 0, 1, &view, NULL), SL_OK);
+    oldest_are(&f, view, 9, "41253");
+    oldest_are(&f, view, 1, "41");
+    work(&f, view, "-1?2-5+5+6"); // what the view has changed is left out, new keys are no older
+    oldest_are(&f, view, 9, "423");
+    ops->drop(view);
+    close_store(&f);
+}
+
 CONTRACT(is_counted_in_the_budget, "")
 {
     sl_error err = SL_ERROR_INIT;

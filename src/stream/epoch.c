@@ -305,10 +305,9 @@ static sl_code run_outputs(sli_engine *engine, sli_group *group, int64_t time_us
         .range = range_of,
         .rows = rows_of,
         .ctx = engine,
-        .no_input = no_input(engine) &&
-                    !sli_graph_is_due(engine->graph, time_us, engine->clock.interval_us),
         .made = engine->made,
     };
+    epoch.no_input = no_input(engine) && !sli_epoch_is_due(&epoch, engine->graph);
     sli_sched_epoch(engine->env.sched, epoch.generation, epoch.number, epoch.time_us);
     engine->running = &epoch;
     sl_code rc = sli_epoch_broadcast(engine->graph, &epoch, err);

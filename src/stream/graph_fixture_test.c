@@ -396,8 +396,7 @@ void slt_epoch_begin(slt_host *host)
             host->epoch.no_input = host->epoch.no_input && host->offers[i].range.size == 0;
         }
     }
-    host->epoch.no_input =
-        host->epoch.no_input && !sli_graph_is_due(graph, host->epoch.time_us, 1000000);
+    host->epoch.no_input = host->epoch.no_input && !sli_epoch_is_due(&host->epoch, graph);
 }
 
 sli_epoch *slt_epoch_of(slt_host *host)

@@ -41,7 +41,7 @@ typedef struct sli_epoch {
     void *ctx;
     /// Chooses rows of a source's new RDD (sli_rdd_choose). NULL: all count. Thread: driver.
     sl_code (*choose)(void *ctx, const sl_stream *node, sl_rdd *rdd, sl_error *err);
-    bool no_input;  ///< no input has anything in this epoch, and sli_graph_is_due says no: RDDs
+    bool no_input;  ///< no input has anything in this epoch, and sli_epoch_is_due says no: RDDs
                     ///< without rows are those of the last such epoch
     bool settled;   ///< set by sli_epoch_settle: the state is complete
     sl_rdd **made;  ///< by node index: the RDD of this epoch, NULL until asked; one reference each
@@ -165,9 +165,8 @@ const sli_table_info *sli_node_state(const sl_stream *node);
 const char *sli_node_initial(const sl_stream *node);
 /// Stateful nodes: after how long a key goes that nobody updates; 0: never.
 int64_t sli_node_ttl(const sl_stream *node);
-/// Whether some operator has work in an epoch of this batch time even if no input has anything:
-/// keys that time out. Costs nothing without such operators.
-bool sli_graph_is_due(const sl_graph *graph, int64_t time_us, int64_t interval_us);
+/// Whether some operator has work in this epoch even if no input has anything: keys that time out.
+bool sli_epoch_is_due(const sli_epoch *epoch, const sl_graph *graph);
 /// The node's RDD for the epoch, made with its ancestors' when asked for the first time. Borrowed
 /// from epoch->made. Fails: what is wrong with the RDD, with the operator's uid.
 sl_code sli_epoch_rdd(sli_epoch *epoch, sl_stream *node, sl_rdd **out, sl_error *err);

@@ -11,31 +11,32 @@
 
 // ---------------------------------------------------------------- idle keys
 
-/// Keys last touched before this time are idle in an epoch at `time_us`; INT64_MIN: it does not
-/// look.
-static int64_t idle_before(const sli_map_state_body *body, int64_t time_us, int64_t every_us)
+/// Spark looks for idle keys when it checkpoints the state: every tenth batch.
+static int64_t every_of(const sli_map_state_body *body, const sli_epoch *epoch)
 {
-    bool looks = body->def.ttl_us > 0 && (every_us <= 0 || time_us % every_us == 0);
-    int64_t before = INT64_MIN;
-    return looks && !__builtin_sub_overflow(time_us, body->def.ttl_us, &before) &&
+    return body->every_us > 0             ? body->every_us
+           : epoch->runtime->compat_spark ? 10 * epoch->interval_us
+                                          : 0;
+}
+
+/// Keys last touched before this time are idle in the epoch; INT64_MIN: none is, or it does not
+/// look.
+static int64_t idle_before(const sl_stream *node, const sli_epoch *epoch)
+{
+    const sli_map_state_body *body = node->body;
+    int64_t every_us = every_of(body, epoch), before = INT64_MIN;
+    bool looks = body->def.ttl_us > 0 && (every_us <= 0 || epoch->time_us % every_us == 0);
+    return looks && !__builtin_sub_overflow(epoch->time_us, body->def.ttl_us, &before) &&
                    body->soonest < before
                ? before
                : INT64_MIN;
 }
 
-/// Spark looks for idle keys when it checkpoints the state: every tenth batch.
-static int64_t every_of(const sl_stream *node, int64_t interval_us)
-{
-    const sli_map_state_body *body = node->body;
-    return body->every_us > 0 ? body->every_us : node->graph->compat_spark ? 10 * interval_us : 0;
-}
-
-bool sli_graph_is_due(const sl_graph *graph, int64_t time_us, int64_t interval_us)
+bool sli_epoch_is_due(const sli_epoch *epoch, const sl_graph *graph)
 {
     for (int32_t i = 0; i < graph->n_nodes; i++) {
         const sl_stream *node = graph->nodes[i];
-        if (node->ops == &sli_node_map_state_ops &&
-            idle_before(node->body, time_us, every_of(node, interval_us)) != INT64_MIN) {
+        if (node->ops == &sli_node_map_state_ops && idle_before(node, epoch) != INT64_MIN) {
             return true;
         }
     }
@@ -93,7 +94,7 @@ static sl_code run_new(sl_stream *node, const sli_epoch *epoch, int32_t n, sli_m
     run->body = body;
     run->epoch = epoch->number;
     run->time_us = epoch->time_us;
-    run->before = idle_before(body, epoch->time_us, every_of(node, epoch->interval_us));
+    run->before = idle_before(node, epoch);
     if (run->before != INT64_MIN) {
         run->oldest = sl_alloc(SLI_TAG_STREAM, sizeof body->oldest);
         if (run->oldest == NULL) {

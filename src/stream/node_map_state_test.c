@@ -396,8 +396,8 @@ SL_TEST(map_state_looks_for_idle_keys_when_it_is_told_to, "")
 SL_TEST(map_state_looks_every_tenth_epoch_as_spark_does, "")
 {
     job j = job_define(&fn_running, "1s");
-    j.g.graph->compat_spark = true;
     job_open(&j, 1);
+    slt_host_runtime(j.host)->compat_spark = true;
     epoch_is(&j, "a 1", "a 1\n");
     for (int i = 2; i < 10; i++) {
         epoch_is(&j, NULL, "");

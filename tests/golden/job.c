@@ -139,6 +139,16 @@ static void update(definition *d, const char *arg)
     d->stream = sl_stream_update_state_by_key(d->stream, behind(arg, " on ", "k"), fn, NULL);
 }
 
+static void map_with_state(definition *d, const char *arg)
+{
+    const sl_map_state_fn *fn = slt_map_state(before(d, arg, " on "));
+    if (fn == NULL) {
+        wrong(d, "mapWithState", arg);
+        return;
+    }
+    d->stream = sl_stream_map_with_state(d->stream, behind(arg, " on ", "k"), fn, NULL);
+}
+
 static void transform(definition *d, const char *arg)
 {
     const sl_transform_fn *fn = slt_transform(before(d, arg, " with "), shape_of(d));
@@ -237,6 +247,10 @@ static bool setting(definition *d, const char *verb, const char *arg)
         d->stream = sl_stream_ttl(d->stream, arg);
     } else if (strcmp(verb, "initial") == 0) {
         d->stream = sl_stream_initial_state(d->stream, arg);
+    } else if (strcmp(verb, "timeout") == 0) {
+        d->stream = sl_stream_timeout(d->stream, arg);
+    } else if (strcmp(verb, "timeoutEvery") == 0) {
+        d->stream = sl_stream_timeout_every(d->stream, arg);
     } else if (strcmp(verb, "default") == 0) {
         queue_default(d, arg);
     } else if (strcmp(verb, "remember") == 0) {
@@ -340,6 +354,10 @@ static void worded(definition *d, const char *verb, const char *arg)
         reduce(d, arg, verb[6] != '\0');
     } else if (strcmp(verb, "updateStateByKey") == 0) {
         update(d, arg);
+    } else if (strcmp(verb, "mapWithState") == 0) {
+        map_with_state(d, arg);
+    } else if (strcmp(verb, "stateSnapshots") == 0) {
+        d->stream = sl_stream_state_snapshots(d->stream);
     } else if (strcmp(verb, "transform") == 0) {
         transform(d, arg);
     } else if (strcmp(verb, "transformWith") == 0) {

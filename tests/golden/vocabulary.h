@@ -41,6 +41,7 @@ typedef struct slt_reduce_word {
 const slt_step_word *slt_step(const char *verb, const char *word, slt_shape shape);
 const slt_reduce_word *slt_reduction(const char *word, slt_shape shape);
 const sl_update_fn *slt_update(const char *word);
+const sl_map_state_fn *slt_map_state(const char *word);
 const sl_transform_fn *slt_transform(const char *word, slt_shape shape);
 const sl_transform_all_fn *slt_transform_with(const char *word, slt_shape left, slt_shape right);
 
