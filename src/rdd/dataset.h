@@ -157,6 +157,7 @@ typedef struct sli_rdd_ops {
     bool (*is_ready)(const sl_rdd *rdd);
     sl_code (*prepare)(sl_rdd *rdd, sl_error *err);
     void (*free)(sl_rdd *rdd); ///< frees `body`
+    bool unique_keys;          ///< no two rows of a partition have the same key, by which they lie
     bool keeps_empty;          ///< no rows in, no rows out, and nothing else happens
     bool
         keeps_place; ///< rows stay in their partition, columns the same: where they lie stays known
@@ -285,6 +286,8 @@ sl_code sli_shuffle_each(sli_shuffle *shuffle, int32_t reduce_partition, sli_tas
 
 // ---------------------------------------------------------------- rows by hash of their key
 
+/// Whether no two rows have the same cells in these columns, by which they lie.
+bool sli_is_unique_by(const sl_rdd *rdd, const int32_t *keys, int32_t n_keys);
 /// On `parent` by hash: narrow when its rows lie so, else by a shuffle of the rows as they are.
 sl_code sli_keyed_dep(sl_rdd *parent, const int32_t *keys, int32_t n_keys, int32_t n_partitions,
                       sli_dep *out, sl_error *err);

@@ -154,8 +154,11 @@ static sl_code compute_group(sl_rdd *rdd, int32_t partition, sli_task *task, sli
     return sli_share_run(rdd, partition, task, group_share, push, ctx, err);
 }
 
-static const sli_rdd_ops group_ops = {
-    .name = "groupByKey", .compute = compute_group, .free = sli_op_free_body, .keeps_empty = true};
+static const sli_rdd_ops group_ops = {.name = "groupByKey",
+                                      .compute = compute_group,
+                                      .free = sli_op_free_body,
+                                      .keeps_empty = true,
+                                      .unique_keys = true};
 
 static sl_code compile_group(sli_runtime *runtime, sli_op *op, sl_error *err)
 {

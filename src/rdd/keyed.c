@@ -14,6 +14,11 @@ bool sli_lies_by(const sl_rdd *rdd, const int32_t *keys, int32_t n_keys, int32_t
            memcmp(rdd->by->by, keys, (size_t)n_keys * sizeof *keys) == 0;
 }
 
+bool sli_is_unique_by(const sl_rdd *rdd, const int32_t *keys, int32_t n_keys)
+{
+    return rdd->ops->unique_keys && sli_lies_by(rdd, keys, n_keys, rdd->n_partitions);
+}
+
 sl_code sli_op_by(sli_op *op, const int32_t *columns, int32_t n, sl_error *err)
 {
     op->by = sl_alloc(SLI_TAG_RDD, (size_t)(n + 1) * sizeof *op->by);

@@ -7,11 +7,13 @@
 static const sli_rdd_ops by_key_ops = {.name = "reduceByKey",
                                        .compute = sli_compute_merger,
                                        .free = sli_op_free_body,
-                                       .keeps_empty = true};
+                                       .keeps_empty = true,
+                                       .unique_keys = true};
 static const sli_rdd_ops combine_ops = {.name = "combineByKey",
                                         .compute = sli_compute_merger,
                                         .free = sli_op_free_body,
-                                        .keeps_empty = true};
+                                        .keeps_empty = true,
+                                        .unique_keys = true};
 static const sli_rdd_ops by_value_ops = {.name = "countByValue",
                                          .compute = sli_compute_merger,
                                          .free = sli_op_free_body,

@@ -112,7 +112,7 @@ sl_code sli_core_cut(sli_store *self, sli_changes **out, sl_error *err)
     for (sli_table *table = core->tables; table != NULL; table = table->next) {
         if (table->pending.live > 0) {
             at++->map = table->pending;
-            sli_map_init(&table->pending);
+            sli_map_init_brief(&table->pending);
         }
     }
     sli_core_recount(core);

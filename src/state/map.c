@@ -11,14 +11,23 @@ void sli_map_init(sli_map *map)
     memset(map->tail, 0xff, sizeof map->tail);
 }
 
+void sli_map_init_brief(sli_map *map)
+{
+    sli_map_init(map);
+    map->is_brief = true;
+}
+
 void sli_map_reset(sli_map *map)
 {
-    for (int32_t i = 0; i < map->n; i++) {
+    bool is_brief = map->is_brief;
+    for (int32_t i = 0; i < map->n && !is_brief; i++) {
         sl_free(map->entries[i].blob);
     }
+    sl_arena_free(map->blobs);
     sl_free(map->entries);
     sl_free(map->index);
     sli_map_init(map);
+    map->is_brief = is_brief;
 }
 
 int64_t sli_map_footprint(const sli_map *map)
@@ -40,9 +49,9 @@ void sli_map_prefetch(const sli_map *map, const uint64_t *hashes, int32_t n)
         __builtin_prefetch(&map->index[hashes[i] & mask], 1);
     }
     for (int32_t i = 0; i < n && map->index_size > 0; i++) {
-        int32_t entry = map->index[hashes[i] & mask];
-        if (entry > 0) {
-            __builtin_prefetch(&map->entries[entry - 1]);
+        int32_t entry = sli_map_guess(map, hashes[i]);
+        if (entry >= 0) {
+            __builtin_prefetch(&map->entries[entry]);
         }
     }
 }
@@ -53,9 +62,10 @@ int32_t sli_map_find(const sli_map *map, uint64_t hash, sl_bytes key)
         return -1;
     }
     uint64_t mask = (uint64_t)map->index_size - 1;
-    for (uint64_t at = hash & mask; map->index[at] != 0; at = (at + 1) & mask) {
-        int32_t entry = map->index[at] - 1;
-        if (is_key(&map->entries[entry], hash, key)) {
+    for (uint64_t at = hash & mask; map->index[at].entry != 0; at = (at + 1) & mask) {
+        int32_t entry = map->index[at].entry - 1;
+        if (map->index[at].tag == (uint32_t)(hash >> 32) &&
+            is_key(&map->entries[entry], hash, key)) {
             return entry;
         }
     }
@@ -66,10 +76,10 @@ static void index_put(sli_map *map, int32_t entry)
 {
     uint64_t mask = (uint64_t)map->index_size - 1;
     uint64_t at = map->entries[entry].hash & mask;
-    while (map->index[at] != 0) {
+    while (map->index[at].entry != 0) {
         at = (at + 1) & mask;
     }
-    map->index[at] = entry + 1;
+    map->index[at] = (sli_place){(uint32_t)(map->entries[entry].hash >> 32), entry + 1};
 }
 
 /// Entries lie in the order of their numbers, their places in the index anywhere: those of entries
@@ -98,7 +108,7 @@ static sl_code grow_index(sli_map *map, sl_error *err)
                             INT32_MAX / 4);
     }
     int32_t size = map->index_size == 0 ? 64 : map->index_size * 2;
-    int32_t *index = sl_alloc_array(SLI_TAG_STATE, (size_t)size, sizeof *index);
+    sli_place *index = sl_alloc_array(SLI_TAG_STATE, (size_t)size, sizeof *index);
     if (index == NULL) {
         return sl_error_nomem(err, (size_t)size * sizeof *index, "the index of a state table");
     }
@@ -156,9 +166,27 @@ static void unlink_entry(sli_map *map, int32_t entry)
     }
 }
 
-static char *make_blob(sl_bytes key, sl_bytes value)
+static char *take_bytes(sli_map *map, size_t size)
 {
-    char *blob = sl_alloc(SLI_TAG_STATE, key.size + value.size);
+    if (!map->is_brief) {
+        return sl_alloc(SLI_TAG_STATE, size);
+    }
+    if (map->blobs == NULL) {
+        map->blobs = sl_arena_new(SLI_TAG_STATE);
+    }
+    return map->blobs == NULL ? NULL : sl_arena_alloc(map->blobs, size);
+}
+
+static void give_bytes(const sli_map *map, char *blob)
+{
+    if (!map->is_brief) {
+        sl_free(blob);
+    }
+}
+
+static char *make_blob(sli_map *map, sl_bytes key, sl_bytes value)
+{
+    char *blob = take_bytes(map, key.size + value.size);
     if (blob != NULL && key.size > 0) {
         memcpy(blob, key.data, key.size);
     }
@@ -177,7 +205,7 @@ sl_code sli_map_add(sli_map *map, uint64_t hash, int32_t slot, sl_bytes key, sl_
     }
     SL_TRY(grow_index(map, err));
     SL_TRY(take_entry(map, &entry, err));
-    char *blob = make_blob(key, value);
+    char *blob = make_blob(map, key, value);
     if (blob == NULL) {
         return sl_error_nomem(err, key.size + value.size, "a state row");
     }
@@ -211,12 +239,12 @@ sl_code sli_map_set_value(sli_map *map, int32_t entry, sl_bytes value, sl_error 
         }
         return SL_OK;
     }
-    char *blob = make_blob(sli_entry_key(e), value);
+    char *blob = make_blob(map, sli_entry_key(e), value);
     if (blob == NULL) {
         return sl_error_nomem(err, value.size, "a state row");
     }
     map->bytes += (int64_t)value.size - (int64_t)e->value_size;
-    sl_free(e->blob);
+    give_bytes(map, e->blob);
     e->blob = blob;
     e->value_size = (uint32_t)value.size;
     return SL_OK;
@@ -235,17 +263,17 @@ static void index_remove(sli_map *map, int32_t entry)
 {
     uint64_t mask = (uint64_t)map->index_size - 1;
     uint64_t gap = map->entries[entry].hash & mask;
-    while (map->index[gap] != entry + 1) {
+    while (map->index[gap].entry != entry + 1) {
         gap = (gap + 1) & mask;
     }
-    for (uint64_t at = (gap + 1) & mask; map->index[at] != 0; at = (at + 1) & mask) {
-        uint64_t home = map->entries[map->index[at] - 1].hash & mask;
+    for (uint64_t at = (gap + 1) & mask; map->index[at].entry != 0; at = (at + 1) & mask) {
+        uint64_t home = map->entries[map->index[at].entry - 1].hash & mask;
         if (((at - home) & mask) >= ((at - gap) & mask)) {
             map->index[gap] = map->index[at];
             gap = at;
         }
     }
-    map->index[gap] = 0;
+    map->index[gap] = (sli_place){0, 0};
 }
 
 void sli_map_remove(sli_map *map, int32_t entry)
@@ -255,7 +283,7 @@ void sli_map_remove(sli_map *map, int32_t entry)
     unlink_entry(map, entry);
     map->live--;
     map->bytes -= (int64_t)e->key_size + (int64_t)e->value_size;
-    sl_free(e->blob);
+    give_bytes(map, e->blob);
     e->blob = NULL;
     e->next = map->free;
     map->free = entry;

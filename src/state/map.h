@@ -32,21 +32,44 @@ typedef struct sli_entry {
     sli_change change; ///< base: SLI_SET
 } sli_entry;
 
+/// A place of the index.
+typedef struct sli_place {
+    uint32_t tag;  ///< the upper half of the hash: other entries need not be looked at
+    int32_t entry; ///< number + 1; 0: empty
+} sli_place;
+
 typedef struct sli_map {
     sli_entry *entries;
     int32_t n, capacity, free; ///< free: first free entry or -1
-    int32_t *index;            ///< entry numbers + 1 by hash, linear probing; 0 empty
+    sli_place *index;          ///< by hash, linear probing
     int32_t index_size;        ///< power of two; 0 before the first key
     int32_t head[SLI_SLOTS], tail[SLI_SLOTS];
     int64_t live, bytes; ///< entries; bytes of blobs
+    bool is_brief;       ///< blobs lie in `blobs` and go with the map
+    sl_arena *blobs;     ///< NULL before the first
 } sli_map;
 
 void sli_map_init(sli_map *map);
+/// A map that is soon forgotten as a whole: what is removed from it or replaced in it frees
+/// nothing.
+void sli_map_init_brief(sli_map *map);
 void sli_map_reset(sli_map *map);
 int64_t sli_map_footprint(const sli_map *map); ///< bytes of memory
 /// Soon somebody looks for keys of these hashes: their places in the index, and the entries that
 /// stand there, are fetched together.
 void sli_map_prefetch(const sli_map *map, const uint64_t *hashes, int32_t n);
+/// The entry that has most likely this hash, without a look at it; -1: there is none. For a map
+/// that is not empty.
+static inline int32_t sli_map_guess(const sli_map *map, uint64_t hash)
+{
+    uint64_t mask = (uint64_t)map->index_size - 1;
+    for (uint64_t at = hash & mask; map->index[at].entry != 0; at = (at + 1) & mask) {
+        if (map->index[at].tag == (uint32_t)(hash >> 32)) {
+            return map->index[at].entry - 1;
+        }
+    }
+    return -1;
+}
 /// Entry number or -1.
 int32_t sli_map_find(const sli_map *map, uint64_t hash, sl_bytes key);
 /// Adds a key that isn't there, at the end of its slot.

@@ -39,6 +39,26 @@ typedef struct sli_state_row {
     sl_bytes key, value;
 } sli_state_row;
 
+/// What find_all tells of a key.
+typedef struct sli_state_found {
+    uint64_t key_hash, mark; ///< for sli_state_change; mark 0: there is no such key
+    sl_bytes value;          ///< lives until the view changes
+} sli_state_found;
+
+/// What happens to a key.
+typedef enum sli_state_act {
+    SLI_STATE_PUT = 1,
+    SLI_STATE_REMOVE,
+    SLI_STATE_MOVE, ///< removed and put again: the last of its slot
+} sli_state_act;
+
+typedef struct sli_state_change {
+    sli_state_act act;
+    uint64_t hash;           ///< of the key's cells
+    uint64_t key_hash, mark; ///< as find_all told
+    sl_bytes key, value;
+} sli_state_change;
+
 /// What a store is opened with.
 typedef struct sli_state_env {
     sl_env *env;
@@ -46,6 +66,7 @@ typedef struct sli_state_env {
     const char *dir;      ///< stores on disk: a directory of its own, made and removed by the store
     const char *modules;  ///< see sli_module_load; may be NULL
     int64_t memory_bytes; ///< stores on disk: for what they keep in memory
+    bool no_deltas;       ///< nobody will ask for one
 } sli_state_env;
 
 /// One key and its value; lives for the call.
@@ -102,6 +123,15 @@ typedef struct sli_store_ops {
     int64_t (*keys)(const sli_store *self, const sli_table *table);
     int64_t (*bytes)(const sli_store *self);
     void (*close)(SL_TAKES sli_store *self);
+
+    // ---- stores in memory; NULL in others. For who works on many keys and knows each once: a
+    // look-up's misses overlap, and a change needs no look-up of its own.
+    /// Finds keys in the base. Thread: task.
+    sl_code (*find_all)(sli_state_view *view, const sli_state_key *keys, int32_t n,
+                        sli_state_found *out, sl_error *err);
+    /// Changes keys that the view has not changed before, each once. Copies them.
+    sl_code (*change_all)(sli_state_view *view, const sli_state_change *changes, int32_t n,
+                          sl_error *err);
 
     // ---- stores on disk; NULL in others
     /// Reads these keys together, which is much cheaper than one by one; what is fetched can be

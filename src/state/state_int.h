@@ -38,6 +38,14 @@ typedef struct sli_entries {
     int32_t n, capacity;
 } sli_entries;
 
+/// Changes of many keys that were made together: each key once, not yet in `changes`.
+typedef struct sli_bulk {
+    sli_entry *entries; ///< in the order in which they came; blobs in `blobs`
+    uint64_t *marks;
+    int32_t n, capacity;
+    sl_arena *blobs;
+} sli_bulk;
+
 struct sli_view {
     sli_state_view head;
     sli_table *table;
@@ -49,7 +57,8 @@ struct sli_view {
     sli_found found;
     sli_entries asked;   ///< PUT, GONE and AGAIN: the base is asked for all of them at once
     sli_entries fetched; ///< READ and ABSENT, unless they were changed since
-    sli_view *next;      ///< in sli_table.done
+    sli_bulk bulk;
+    sli_view *next; ///< in sli_table.done
 };
 
 /// A key that the base is asked for, with others.
@@ -67,6 +76,11 @@ typedef struct sli_base_ops {
     /// Thread: any, while nothing changes the base.
     sl_code (*find)(sli_core *core, sli_table *table, int32_t slot, sl_bytes key, sli_found *out,
                     sl_error *err);
+    // A base in memory; NULL in others.
+    sl_code (*find_all)(sli_core *core, sli_table *table, const sli_state_key *keys, int32_t n,
+                        sli_state_found *out, sl_error *err);
+    /// As change, for many; what changes nothing becomes SLI_KEPT.
+    sl_code (*change_all)(sli_core *core, sli_table *table, sli_bulk *bulk, sl_error *err);
     // A base that is not in memory; NULL in others: keys of a view are asked for together.
     /// Questions in order of slot, then of key bytes; calls `answer` for each. Thread: any.
     sl_code (*find_many)(sli_core *core, sli_table *table, const sli_question *questions, int32_t n,
@@ -96,6 +110,7 @@ struct sli_core {
     sli_budget *budget; ///< may be NULL
     int64_t fixed;      ///< bytes that the store holds whatever is in it
     int64_t counted;    ///< bytes reserved in the budget
+    bool no_deltas;     ///< nobody will ask for one: nothing is pending
     sli_table *tables, **tables_tail;
     sli_mutex mutex; ///< `done` lists
     sli_found found; ///< the driver's look-ups
@@ -119,6 +134,16 @@ sl_code sli_view_set_mark(sli_view *view, int32_t entry, uint64_t mark, sl_error
 /// asked later.
 sl_code sli_view_note(sli_view *view, int32_t slot, sl_bytes key, sl_bytes value, sli_change change,
                       sl_error *err);
+
+// ---------------------------------------------------------------- bulk.c
+
+sl_code sli_core_find_all(sli_state_view *view, const sli_state_key *keys, int32_t n,
+                          sli_state_found *out, sl_error *err);
+sl_code sli_core_change_all(sli_state_view *view, const sli_state_change *changes, int32_t n,
+                            sl_error *err);
+/// Brings the bulk's changes among the others, for who looks at single keys or passes over all.
+sl_code sli_view_spread(sli_view *view, sl_error *err);
+void sli_bulk_reset(sli_bulk *bulk);
 
 // ---------------------------------------------------------------- ask.c
 

@@ -119,7 +119,7 @@ sl_code sli_core_table(sli_store *self, const sli_table_info *info, sli_table **
     if (table == NULL) {
         return sl_error_nomem(err, core->base->table_bytes, "a state table");
     }
-    sli_map_init(&table->pending);
+    sli_map_init_brief(&table->pending);
     table->keys = sl_schema_ref(info->keys);
     table->values = sl_schema_ref(info->values);
     table->uid = sl_strdup(SLI_TAG_STATE, info->uid);
@@ -136,14 +136,30 @@ sl_code sli_core_table(sli_store *self, const sli_table_info *info, sli_table **
 
 // ---------------------------------------------------------------- epochs
 
-static sl_code fold_view(sli_core *core, sli_table *table, const sli_view *view, sl_error *err)
+/// What changed nothing is SLI_KEPT by now.
+static sl_code fold_bulk(sli_core *core, sli_table *table, sli_bulk *bulk, sl_error *err)
 {
+    if (bulk->n == 0) {
+        return SL_OK;
+    }
+    SL_TRY(core->base->change_all(core, table, bulk, err));
+    for (int32_t i = 0; i < bulk->n && !core->no_deltas; i++) {
+        if (bulk->entries[i].change != SLI_KEPT) {
+            SL_TRY(fold(&table->pending, &bulk->entries[i], err));
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code fold_view(sli_core *core, sli_table *table, sli_view *view, sl_error *err)
+{
+    SL_TRY(fold_bulk(core, table, &view->bulk, err));
     for (int32_t slot = 0; slot < SLI_SLOTS && view->changes.live > 0; slot++) {
         for (int32_t i = view->changes.head[slot]; i >= 0; i = view->changes.entries[i].next) {
             const sli_entry *change = &view->changes.entries[i];
             if (change->change != SLI_KEPT && change->change != SLI_ABSENT) {
                 SL_TRY(core->base->change(core, table, change, sli_view_mark(view, i), err));
-                SL_TRY(fold(&table->pending, change, err));
+                SL_TRY(core->no_deltas ? SL_OK : fold(&table->pending, change, err));
             }
         }
     }
@@ -162,8 +178,8 @@ sl_code sli_core_complete(sli_store *self, int64_t epoch, sl_error *err)
     sl_code rc = SL_OK;
     bool changed = false;
     for (sli_table *table = core->tables; table != NULL && rc == SL_OK; table = table->next) {
-        for (const sli_view *view = table->done; view != NULL && rc == SL_OK; view = view->next) {
-            changed = changed || view->changes.live > 0;
+        for (sli_view *view = table->done; view != NULL && rc == SL_OK; view = view->next) {
+            changed = changed || view->changes.live > 0 || view->bulk.n > 0;
             rc = fold_view(core, table, view, err);
         }
         drop_done(table);

@@ -18,6 +18,7 @@ void sli_view_free(sli_view *view)
         sl_free(view->marks);
         sl_free(view->asked.at);
         sl_free(view->fetched.at);
+        sli_bulk_reset(&view->bulk);
         sli_found_reset(&view->found);
         sl_free(view);
     }
@@ -36,7 +37,7 @@ sl_code sli_core_begin(sli_store *self, sli_table *table, int64_t epoch, int32_t
     view->partition = partition;
     view->n_partitions = n_partitions;
     view->found.key.tag = view->found.bytes.tag = SLI_TAG_STATE;
-    sli_map_init(&view->changes);
+    sli_map_init_brief(&view->changes);
     *out = &view->head;
     return SL_OK;
 }
@@ -117,6 +118,7 @@ sl_code sli_core_find(sli_state_view *self, uint64_t hash, sl_bytes key, sl_byte
                       bool *found, sl_error *err)
 {
     sli_view *view = (sli_view *)self;
+    SL_TRY(sli_view_spread(view, err));
     int32_t entry = sli_map_find(&view->changes, sli_key_hash(key), key);
     if (entry >= 0) {
         const sli_entry *e = &view->changes.entries[entry];
@@ -145,6 +147,7 @@ static void forget_fetched(sli_view *view)
 sl_code sli_core_fetch(sli_state_view *self, const sli_state_key *keys, int32_t n, sl_error *err)
 {
     sli_view *view = (sli_view *)self;
+    SL_TRY(sli_view_spread(view, err));
     forget_fetched(view);
     for (int32_t i = 0; i < n; i++) {
         int32_t entry = sli_map_find(&view->changes, sli_key_hash(keys[i].key), keys[i].key);
@@ -209,6 +212,7 @@ sl_code sli_core_put(sli_state_view *self, uint64_t hash, sl_bytes key, sl_bytes
                      sl_error *err)
 {
     sli_view *view = (sli_view *)self;
+    SL_TRY(sli_view_spread(view, err));
     int32_t entry = sli_map_find(&view->changes, sli_key_hash(key), key);
     if (entry >= 0) {
         return put_over(&view->changes, entry, value, err);
@@ -242,6 +246,7 @@ static void remove_over(sli_map *changes, int32_t entry)
 sl_code sli_core_remove(sli_state_view *self, uint64_t hash, sl_bytes key, sl_error *err)
 {
     sli_view *view = (sli_view *)self;
+    SL_TRY(sli_view_spread(view, err));
     sl_bytes none = {NULL, 0};
     int32_t entry = sli_map_find(&view->changes, sli_key_hash(key), key);
     if (entry >= 0) {
@@ -304,6 +309,7 @@ static int32_t first_slot(int32_t partition, int32_t n_partitions)
 sl_code sli_core_each(sli_state_view *self, sli_state_fn each, void *ctx, sl_error *err)
 {
     sli_view *view = (sli_view *)self;
+    SL_TRY(sli_view_spread(view, err));
     sli_core *core = (sli_core *)view->head.store;
     int32_t from = first_slot(view->partition, view->n_partitions),
             to = first_slot(view->partition + 1, view->n_partitions);
@@ -336,6 +342,7 @@ sl_code sli_core_oldest(sli_state_view *self, int32_t slot, sli_state_fn each, v
                         sl_error *err)
 {
     sli_view *view = (sli_view *)self;
+    SL_TRY(sli_view_spread(view, err));
     sli_core *core = (sli_core *)view->head.store;
     unchanged u = {view, each, ctx};
     SL_TRY(sli_view_ask(view, err));

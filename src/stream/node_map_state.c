@@ -191,11 +191,12 @@ sl_stream *sl_stream_state_snapshots(sl_stream *stream)
     }
     sl_error err = SL_ERROR_INIT;
     sl_code rc = SL_OK;
-    const sli_map_state_body *body = body_of(stream);
+    sli_map_state_body *body = body_of(stream);
     if (body == NULL) {
         rc = sl_error_set(&err, SL_E_INVALID, "only mapWithState has snapshots of its state");
     } else {
         node->schema = sl_schema_ref(body->def.row_schema);
+        body->has_snapshots = true;
     }
     return sli_node_end(node, rc, &err);
 }

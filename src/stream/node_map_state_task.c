@@ -4,7 +4,8 @@
 //      first met; from then on its state is plain values in a row, which the records of the epoch
 //      work on one after the other
 //   2. the function is called for the batch; its rows, with their keys before them, are pushed
-//   3. what has changed is put into the view, one change a key
+//   3. what has changed is put into the view, one change a key: at the end, or, where the input is
+//      known to have each key once (behind a reduceByKey), after each batch
 //   4. keys that were idle for too long are the first of their slots, since every touch moves a key
 //      to its slot's end: they are given to the function once more and removed
 //
@@ -16,6 +17,12 @@
 #include "base/hash.h"
 
 enum { END_KEYS = 1024 }; ///< idle keys in one call at most
+enum { TOGETHER = 512 };  ///< keys that the store is asked for, or told, at once
+
+/// What the store needs to change a key that it has found.
+typedef struct mark {
+    uint64_t key_hash, mark;
+} mark;
 
 typedef struct work {
     sli_map_state_run *run;
@@ -34,6 +41,15 @@ typedef struct work {
     sli_groups *groups;
     char *rows; ///< by group: sl_state_row
     int64_t row_capacity;
+    mark *marks; ///< by group; NULL when keys are changed one by one
+    int64_t mark_capacity;
+    // a key has one record at most: its group is the record's number in the batch
+    bool is_once;
+    sli_state_key *keys; ///< by record
+    int64_t key_capacity;
+    uint64_t *hashes;
+    int64_t hash_capacity;
+    sli_str key_bytes;
     int64_t weight; ///< bytes counted in the budget
     // one call
     int32_t *row_of; ///< by record
@@ -42,7 +58,7 @@ typedef struct work {
     int64_t origin_capacity;
     int64_t n_before; ///< records of earlier calls
     sl_builder *out;
-    sli_str key, value;
+    sli_str value; ///< keys and states as bytes
     // idle keys
     int64_t *oldest; ///< by slot, as the run's; of the slots that were looked into
     sli_str idle;    ///< key and state bytes, length-prefixed
@@ -53,6 +69,12 @@ typedef struct work {
 static const sli_store_ops *store_of(const work *w)
 {
     return w->run->node->store->ops;
+}
+
+/// Snapshots look at the view from other tasks, which must not bring its changes in order.
+static bool works_together(const work *w)
+{
+    return store_of(w)->change_all != NULL && !w->body->has_snapshots;
 }
 
 static sl_state_row *row_at(const work *w, char *rows, int64_t i)
@@ -103,46 +125,118 @@ static sl_code blame_record(const work *w, const sl_map_state_call *call, int64_
 
 // ---------------------------------------------------------------- 1: keys and their states
 
-/// A store on disk reads the keys of a batch together.
-static sl_code fetch(work *w, int64_t from, int64_t to, sl_error *err)
+/// The keys of groups [from, to) as bytes, in w->value.
+static sl_code put_keys(work *w, int64_t from, int64_t to, sli_state_key *keys, sl_error *err)
 {
-    if (store_of(w)->fetch == NULL || from == to) {
-        return SL_OK;
-    }
-    size_t n = (size_t)(to - from);
-    sli_state_key *keys = sl_alloc(SLI_TAG_STREAM, n * sizeof *keys);
-    if (keys == NULL) {
-        return sl_error_nomem(err, n * sizeof *keys, "keys of a batch");
-    }
     sli_str_clear(&w->value);
-    for (size_t i = 0; i < n; i++) {
+    for (int64_t g = from; g < to; g++) {
         size_t before = w->value.size;
-        sli_groups_row(w->groups, from + (int64_t)i, &w->value);
-        keys[i].key.size = w->value.size - before;
-        keys[i].hash = sli_groups_hashes(w->groups)[from + (int64_t)i];
+        sli_groups_row(w->groups, g, &w->value);
+        keys[g - from] = (sli_state_key){.hash = sli_groups_hashes(w->groups)[g],
+                                         .key.size = w->value.size - before};
     }
+    SL_TRY(sli_str_check(&w->value, "keys of a batch", err));
     const char *at = w->value.data; // no longer moves
-    for (size_t i = 0; i < n && !w->value.failed; at += keys[i++].key.size) {
+    for (int64_t i = 0; i < to - from; at += keys[i++].key.size) {
         keys[i].key.data = at;
     }
-    sl_code rc = sli_str_check(&w->value, "keys of a batch", err);
-    rc = rc == SL_OK ? store_of(w)->fetch(w->view, keys, (int32_t)n, err) : rc;
-    sl_free(keys);
-    return rc;
+    return SL_OK;
 }
 
-static sl_code find_state(work *w, int64_t group, sl_error *err)
+/// A store in memory finds them together, and tells what changes are made by.
+static sl_code find_together(work *w, int64_t from, const sli_state_key *keys, int32_t n,
+                             sl_error *err)
 {
-    sl_bytes value = {NULL, 0};
-    bool found = false;
-    sli_str_clear(&w->key);
-    sli_groups_row(w->groups, group, &w->key);
-    SL_TRY(sli_str_check(&w->key, "a key", err));
-    sl_bytes key = {w->key.data, w->key.size};
-    SL_TRY(
-        store_of(w)->find(w->view, sli_groups_hashes(w->groups)[group], key, &value, &found, err));
-    return found ? sli_map_state_get(w->body, value, row_at(w, w->rows, group), w->task->arena, err)
-                 : SL_OK;
+    sli_state_found found[TOGETHER];
+    SL_TRY(store_of(w)->find_all(w->view, keys, n, found, err));
+    for (int32_t i = 0; i < n; i++) {
+        w->marks[from + i] = (mark){found[i].key_hash, found[i].mark};
+        if (found[i].mark != 0) {
+            SL_TRY(sli_map_state_get(w->body, found[i].value, row_at(w, w->rows, from + i),
+                                     w->task->arena, err));
+        }
+    }
+    return SL_OK;
+}
+
+/// A store on disk reads them together, and has them at hand.
+static sl_code find_one_by_one(work *w, int64_t from, const sli_state_key *keys, int32_t n,
+                               sl_error *err)
+{
+    if (store_of(w)->fetch != NULL) {
+        SL_TRY(store_of(w)->fetch(w->view, keys, n, err));
+    }
+    for (int32_t i = 0; i < n; i++) {
+        sl_bytes value = {NULL, 0};
+        bool found = false;
+        SL_TRY(store_of(w)->find(w->view, keys[i].hash, keys[i].key, &value, &found, err));
+        if (found) {
+            SL_TRY(sli_map_state_get(w->body, value, row_at(w, w->rows, from + i), w->task->arena,
+                                     err));
+        }
+    }
+    return SL_OK;
+}
+
+/// The states of the groups that the batch has brought.
+static sl_code find_new(work *w, int64_t from, int64_t to, sl_error *err)
+{
+    sli_state_key keys[TOGETHER];
+    for (int64_t g = from; g < to; g += TOGETHER) {
+        int32_t n = to - g < TOGETHER ? (int32_t)(to - g) : TOGETHER;
+        SL_TRY(put_keys(w, g, g + n, keys, err));
+        SL_TRY(w->marks != NULL ? find_together(w, g, keys, n, err)
+                                : find_one_by_one(w, g, keys, n, err));
+    }
+    return SL_OK;
+}
+
+static sl_code make_rows(work *w, int64_t from, int64_t to, sl_error *err)
+{
+    SL_TRY(make_room(&w->rows, &w->row_capacity, to, w->body->row_bytes, err));
+    if (works_together(w)) {
+        SL_TRY(make_room(&w->marks, &w->mark_capacity, to, sizeof *w->marks, err));
+    }
+    memset(w->rows + (size_t)from * w->body->row_bytes, 0,
+           (size_t)(to - from) * w->body->row_bytes);
+    return SL_OK;
+}
+
+/// The keys of a batch's records as bytes.
+static sl_code put_record_keys(work *w, const sl_batch *batch, int32_t n, sl_error *err)
+{
+    const sli_state_def *def = &w->body->def;
+    sli_str_clear(&w->key_bytes);
+    sli_batch_hash(batch, def->keys, def->n_keys, w->hashes);
+    for (int32_t i = 0; i < n; i++) {
+        size_t before = w->key_bytes.size;
+        sli_row_put(&w->key_bytes, batch, def->keys, def->n_keys, i);
+        w->keys[i] = (sli_state_key){.hash = w->hashes[i], .key.size = w->key_bytes.size - before};
+        w->row_of[i] = i;
+    }
+    SL_TRY(sli_str_check(&w->key_bytes, "keys of a batch", err));
+    const char *at = w->key_bytes.data; // no longer moves
+    for (int32_t i = 0; i < n; at += w->keys[i++].key.size) {
+        w->keys[i].key.data = at;
+    }
+    return SL_OK;
+}
+
+/// States of records whose keys come once: rows serve for the batch alone.
+static sl_code find_once(work *w, const sl_batch *batch, sl_error *err)
+{
+    int32_t n = (int32_t)sl_batch_rows(batch);
+    SL_TRY(make_room(&w->row_of, &w->record_capacity, n, sizeof *w->row_of, err));
+    SL_TRY(make_room(&w->keys, &w->key_capacity, n, sizeof *w->keys, err));
+    SL_TRY(make_room(&w->hashes, &w->hash_capacity, n, sizeof *w->hashes, err));
+    SL_TRY(make_rows(w, 0, n, err));
+    SL_TRY(put_record_keys(w, batch, n, err));
+    for (int32_t i = 0; i < n; i += TOGETHER) {
+        int32_t some = n - i < TOGETHER ? n - i : TOGETHER;
+        SL_TRY(w->marks != NULL ? find_together(w, i, w->keys + i, some, err)
+                                : find_one_by_one(w, i, w->keys + i, some, err));
+    }
+    return SL_OK;
 }
 
 /// Keys and states are counted, so that blocks make room.
@@ -162,13 +256,8 @@ static sl_code find_states(work *w, const sl_batch *batch, sl_error *err)
         make_room(&w->row_of, &w->record_capacity, sl_batch_rows(batch), sizeof *w->row_of, err));
     SL_TRY(sli_groups_add(w->groups, batch, NULL, w->row_of, err));
     int64_t n = sli_groups_count(w->groups);
-    SL_TRY(make_room(&w->rows, &w->row_capacity, n, w->body->row_bytes, err));
-    memset(w->rows + (size_t)known * w->body->row_bytes, 0,
-           (size_t)(n - known) * w->body->row_bytes);
-    SL_TRY(fetch(w, known, n, err));
-    for (int64_t g = known; g < n; g++) {
-        SL_TRY(find_state(w, g, err));
-    }
+    SL_TRY(make_rows(w, known, n, err));
+    SL_TRY(find_new(w, known, n, err));
     weigh(w);
     return SL_OK;
 }
@@ -274,51 +363,24 @@ static sl_map_state_call call_of(work *w, int64_t n, const sl_batch *keys)
     };
 }
 
-static sl_code take_records(void *ctx, sl_batch *batch, sl_error *err)
-{
-    work *w = ctx;
-    const sli_state_def *def = &w->body->def;
-    sl_batch *keys = NULL, *values = NULL;
-    if (sl_batch_rows(batch) == 0) {
-        return SL_OK;
-    }
-    SL_TRY(sli_task_check(w->task, err));
-    SL_TRY(find_states(w, batch, err));
-    SL_TRY(project(w, batch, def->key_schema, def->keys, &keys, err));
-    sl_code rc = project(w, batch, def->value_schema, def->values, &values, err);
-    if (rc == SL_OK) {
-        sl_map_state_call call = call_of(w, sl_batch_rows(batch), keys);
-        call.values = values;
-        rc = run_function(w, &call, err);
-        rc = rc == SL_OK ? push_made(w, &call, err) : rc;
-        w->n_before += call.n;
-    }
-    sl_batch_unref(keys);
-    sl_batch_unref(values);
-    return rc;
-}
-
 // ---------------------------------------------------------------- 3: changes
 
-/// A key for a message, when its state can't be put.
-static sl_code blame_group(work *w, int64_t group, sl_code rc, sl_error *err)
+/// Tells of which key the state can't be put.
+static sl_code blame_key(work *w, sl_bytes key, sl_code rc, sl_error *err)
 {
     sl_builder *builder = NULL;
     sl_batch *keys = NULL;
-    sl_error error = *err;
     if (sl_builder_new(&builder, w->body->def.key_schema, NULL) == SL_OK &&
-        sli_groups_keys(w->groups, group, 1, builder, 0, NULL) == SL_OK &&
+        sli_row_get(key, builder, 0, w->body->def.n_keys, NULL) == SL_OK &&
         sl_builder_finish(builder, &keys, NULL) == SL_OK) {
         sli_str text = {.tag = SLI_TAG_STREAM};
         sli_map_state_put_key(&text, keys, 0);
-        rc = sl_error_wrap(&error, rc, "%s", text.failed ? "?" : text.data);
+        rc = sl_error_wrap(err, rc, "%s", text.failed ? "?" : text.data);
         sli_str_reset(&text);
     }
     sl_batch_unref(keys);
     sl_builder_free(builder);
-    rc = blame(w, rc, &error);
-    *err = error;
-    return rc;
+    return blame(w, rc, err);
 }
 
 /// Whether the key goes to its slot's end: it is there, and was touched or taken away in between.
@@ -326,33 +388,6 @@ static bool is_moved(const work *w, const sl_state_row *row)
 {
     return (row->flags & SL_STATE_KNOWN) != 0 &&
            (w->body->def.ttl_us > 0 || (row->flags & SL_STATE_REMOVED) != 0);
-}
-
-static sl_code put_state(work *w, int64_t group, const sl_state_row *row, sl_error *err)
-{
-    uint64_t hash = sli_groups_hashes(w->groups)[group];
-    sl_error error = SL_ERROR_INIT;
-    sli_str_clear(&w->key);
-    sli_groups_row(w->groups, group, &w->key);
-    sl_bytes key = {w->key.data, w->key.size};
-    if ((row->flags & SL_STATE_EXISTS) == 0) {
-        return store_of(w)->remove(w->view, hash, key, err);
-    }
-    sli_str_clear(&w->value);
-    sl_code rc = sli_map_state_put(w->body, row, w->run->time_us, &w->value, &error);
-    if (rc != SL_OK) {
-        rc = blame_group(w, group, rc, &error);
-        if (err != NULL) {
-            *err = error;
-        }
-        return rc;
-    }
-    SL_TRY(sli_str_check(&w->key, "a key", err));
-    SL_TRY(sli_str_check(&w->value, "a state", err));
-    if (is_moved(w, row)) {
-        SL_TRY(store_of(w)->remove(w->view, hash, key, err));
-    }
-    return store_of(w)->put(w->view, hash, key, (sl_bytes){w->value.data, w->value.size}, err);
 }
 
 /// Whether the epoch has changed what the table has.
@@ -364,16 +399,121 @@ static bool is_changed(const work *w, const sl_state_row *row)
                : (flags & SL_STATE_KNOWN) != 0;
 }
 
-static sl_code put_states(work *w, sl_error *err)
+/// The key of a group: bytes in w->value, to which they are appended, or the record's.
+static sl_bytes put_key(work *w, int64_t group)
 {
-    int64_t n = sli_groups_count(w->groups);
-    for (int64_t g = 0; g < n; g++) {
-        const sl_state_row *row = row_at(w, w->rows, g);
-        if (is_changed(w, row)) {
-            SL_TRY(put_state(w, g, row, err));
+    if (w->is_once) {
+        return w->keys[group].key;
+    }
+    size_t at = w->value.size;
+    sli_groups_row(w->groups, group, &w->value);
+    return (sl_bytes){NULL, w->value.size - at}; // where is known when all are there
+}
+
+/// Appends what a change needs to w->value.
+static sl_code put_change(work *w, int64_t group, const sl_state_row *row, sli_state_change *change,
+                          sl_error *err)
+{
+    sl_error error = SL_ERROR_INIT;
+    size_t at = w->value.size;
+    *change = (sli_state_change){.act = SLI_STATE_REMOVE, .key = put_key(w, group)};
+    change->hash = w->is_once ? w->keys[group].hash : sli_groups_hashes(w->groups)[group];
+    if (w->marks != NULL) {
+        change->key_hash = w->marks[group].key_hash;
+        change->mark = w->marks[group].mark;
+    }
+    if ((row->flags & SL_STATE_EXISTS) == 0) {
+        return SL_OK;
+    }
+    change->act = is_moved(w, row) ? SLI_STATE_MOVE : SLI_STATE_PUT;
+    size_t value_at = w->value.size;
+    sl_code rc = sli_map_state_put(w->body, row, w->run->time_us, &w->value, &error);
+    change->value.size = w->value.size - value_at;
+    if (rc != SL_OK) {
+        sl_bytes key = w->is_once ? change->key : (sl_bytes){w->value.data + at, change->key.size};
+        rc = blame_key(w, key, rc, &error);
+        if (err != NULL) {
+            *err = error;
         }
     }
+    return rc;
+}
+
+static sl_code change_one(work *w, const sli_state_change *c, sl_error *err)
+{
+    const sli_store_ops *ops = store_of(w);
+    if (c->act != SLI_STATE_PUT) {
+        SL_TRY(ops->remove(w->view, c->hash, c->key, err));
+    }
+    return c->act == SLI_STATE_REMOVE ? SL_OK : ops->put(w->view, c->hash, c->key, c->value, err);
+}
+
+/// Hands changes on whose bytes lie one after the other in w->value.
+static sl_code make_changes(work *w, sli_state_change *changes, int32_t n, sl_error *err)
+{
+    SL_TRY(sli_str_check(&w->value, "states of an epoch", err));
+    const char *at = w->value.data; // no longer moves
+    for (int32_t i = 0; i < n; i++) {
+        if (changes[i].key.data == NULL) {
+            changes[i].key.data = at;
+            at += changes[i].key.size;
+        }
+        changes[i].value.data = at;
+        at += changes[i].value.size;
+    }
+    if (w->marks != NULL) {
+        return store_of(w)->change_all(w->view, changes, n, err);
+    }
+    for (int32_t i = 0; i < n; i++) {
+        SL_TRY(change_one(w, &changes[i], err));
+    }
     return SL_OK;
+}
+
+/// Rows [0, n_groups).
+static sl_code put_states(work *w, int64_t n_groups, sl_error *err)
+{
+    sli_state_change changes[TOGETHER];
+    for (int64_t g = 0; g < n_groups;) {
+        int32_t n = 0;
+        sli_str_clear(&w->value);
+        for (; g < n_groups && n < TOGETHER; g++) {
+            const sl_state_row *row = row_at(w, w->rows, g);
+            if (!is_changed(w, row)) {
+                continue;
+            }
+            SL_TRY(put_change(w, g, row, &changes[n++], err));
+        }
+        SL_TRY(make_changes(w, changes, n, err));
+    }
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- a batch
+
+static sl_code take_records(void *ctx, sl_batch *batch, sl_error *err)
+{
+    work *w = ctx;
+    const sli_state_def *def = &w->body->def;
+    sl_batch *keys = NULL, *values = NULL;
+    if (sl_batch_rows(batch) == 0) {
+        return SL_OK;
+    }
+    SL_TRY(sli_task_check(w->task, err));
+    SL_TRY(w->is_once ? find_once(w, batch, err) : find_states(w, batch, err));
+    SL_TRY(project(w, batch, def->key_schema, def->keys, &keys, err));
+    sl_code rc = project(w, batch, def->value_schema, def->values, &values, err);
+    if (rc == SL_OK) {
+        sl_map_state_call call = call_of(w, sl_batch_rows(batch), keys);
+        call.values = values;
+        rc = run_function(w, &call, err);
+        rc = rc == SL_OK ? push_made(w, &call, err) : rc;
+        rc = rc == SL_OK && w->is_once ? put_states(w, call.n, err) : rc;
+        w->n_before += call.n;
+    }
+    sl_batch_unref(keys);
+    sl_batch_unref(values);
+    return rc;
 }
 
 // ---------------------------------------------------------------- 4: idle keys
@@ -511,6 +651,8 @@ static sl_code open_work(work *w, sl_error *err)
     SL_TRY(sl_builder_new(&w->out, w->body->made_schema, err));
     sli_builder_ask_origins(w->out);
     SL_TRY(sl_builder_new(&w->idle_keys, def->key_schema, err));
+    w->is_once = sli_is_unique_by(w->rdd->deps[0].parent, def->keys, def->n_keys) &&
+                 w->rdd->deps[0].kind == SLI_DEP_NARROW;
     SL_TRY(sli_groups_new(&w->groups, node->inputs[0]->schema, def->keys, def->n_keys, err));
     SL_TRY(make_args(w, err));
     return store_of(w)->begin(node->store, node->table, w->run->epoch, w->partition,
@@ -522,11 +664,14 @@ static void close_work(work *w)
     sli_budget_release(w->task->runtime->budget, w->weight);
     sli_groups_free(w->groups);
     sl_free(w->rows);
+    sl_free(w->marks);
+    sl_free(w->keys);
+    sl_free(w->hashes);
+    sli_str_reset(&w->key_bytes);
     sl_free(w->row_of);
     sl_free(w->origins);
     sl_builder_free(w->out);
     sl_builder_free(w->idle_keys);
-    sli_str_reset(&w->key);
     sli_str_reset(&w->value);
     sli_str_reset(&w->idle);
     store_of(w)->drop(w->view);
@@ -561,13 +706,13 @@ sl_code sli_map_state_compute(sl_rdd *rdd, int32_t partition, sli_task *task, sl
               .task = task,
               .push = push,
               .ctx = ctx};
-    w.key.tag = w.value.tag = w.idle.tag = SLI_TAG_STREAM;
+    w.value.tag = w.key_bytes.tag = w.idle.tag = SLI_TAG_STREAM;
     sl_code rc = open_work(&w, err);
     if (rc == SL_OK) {
         rc = sli_dep_each(rdd, 0, partition, task, take_records, &w, err);
     }
-    if (rc == SL_OK) {
-        rc = put_states(&w, err);
+    if (rc == SL_OK && !w.is_once) {
+        rc = put_states(&w, sli_groups_count(w.groups), err);
     }
     if (rc == SL_OK) {
         rc = end_slots(&w, err);

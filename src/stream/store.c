@@ -81,6 +81,7 @@ static sl_code open_store(sli_engine *engine, const sli_store_ops *ops, const ch
             .dir = dir.data,
             .modules = sl_conf_text(engine->env.conf, "modules"),
             .memory_bytes = memory_of(engine),
+            .no_deltas = engine->ckpt == NULL,
         };
         rc = ops->open(out, &env, err);
     }

@@ -75,6 +75,122 @@ static sl_code load(sli_core *core, sli_table *table, const sli_state_row *rows,
     return rc;
 }
 
+// ---------------------------------------------------------------- many keys
+//
+// A look-up waits three times for memory: for the index, the entry, the key's bytes. Many go
+// through these steps side by side, each asking for what the next one needs.
+
+enum { TOGETHER = 64 };
+
+static void fetch_indexes(const sli_map *rows, const sli_state_key *keys, int32_t n,
+                          sli_state_found *out)
+{
+    for (int32_t i = 0; i < n; i++) {
+        out[i] = (sli_state_found){.key_hash = sli_key_hash(keys[i].key)};
+        __builtin_prefetch(&rows->index[out[i].key_hash & (uint64_t)(rows->index_size - 1)]);
+    }
+}
+
+static void fetch_entries(const sli_map *rows, int32_t n, const sli_state_found *found)
+{
+    for (int32_t i = 0; i < n; i++) {
+        int32_t entry = sli_map_guess(rows, found[i].key_hash);
+        if (entry >= 0) {
+            __builtin_prefetch(&rows->entries[entry]);
+        }
+    }
+}
+
+static void fetch_blobs(const sli_map *rows, int32_t n, const sli_state_found *found)
+{
+    for (int32_t i = 0; i < n; i++) {
+        int32_t entry = sli_map_guess(rows, found[i].key_hash);
+        if (entry >= 0) {
+            __builtin_prefetch(rows->entries[entry].blob);
+        }
+    }
+}
+
+static void find_together(const sli_map *rows, const sli_state_key *keys, int32_t n,
+                          sli_state_found *out)
+{
+    fetch_indexes(rows, keys, n, out);
+    fetch_entries(rows, n, out);
+    fetch_blobs(rows, n, out);
+    for (int32_t i = 0; i < n; i++) {
+        int32_t entry = sli_map_find(rows, out[i].key_hash, keys[i].key);
+        out[i].mark = (uint64_t)(entry + 1);
+        out[i].value = entry < 0 ? (sl_bytes){NULL, 0} : sli_entry_value(&rows->entries[entry]);
+    }
+}
+
+static sl_code find_all(sli_core *core, sli_table *table, const sli_state_key *keys, int32_t n,
+                        sli_state_found *out, sl_error *err)
+{
+    const sli_map *rows = &((const mem_table *)table)->rows;
+    (void)core;
+    (void)err;
+    for (int32_t i = 0; i < n && rows->live == 0; i++) {
+        out[i] = (sli_state_found){.key_hash = sli_key_hash(keys[i].key)};
+    }
+    for (int32_t i = 0; i < n && rows->live > 0; i += TOGETHER) {
+        find_together(rows, keys + i, n - i < TOGETHER ? n - i : TOGETHER, out + i);
+    }
+    return SL_OK;
+}
+
+static bool is_value(const sli_entry *row, sl_bytes value)
+{
+    return row->value_size == value.size &&
+           (value.size == 0 || memcmp(sli_entry_value(row).data, value.data, value.size) == 0);
+}
+
+/// `mark` is one more than the number of the entry.
+static sl_code change_row(sli_map *rows, sli_entry *change, uint64_t mark, sl_error *err)
+{
+    int32_t entry = (int32_t)mark - 1;
+    sl_bytes value = sli_entry_value(change);
+    if (change->change == SLI_REMOVED) {
+        sli_map_remove(rows, entry);
+        return SL_OK;
+    }
+    if (change->change == SLI_ADDED) {
+        return sli_map_add(rows, change->hash, change->slot, sli_entry_key(change), value, SLI_SET,
+                           err);
+    }
+    if (change->change == SLI_SET && is_value(&rows->entries[entry], value)) {
+        change->change = SLI_KEPT; // unchanged state costs no delta
+        return SL_OK;
+    }
+    SL_TRY(sli_map_set_value(rows, entry, value, err));
+    if (change->change == SLI_MOVED) {
+        sli_map_move_last(rows, entry);
+    }
+    return SL_OK;
+}
+
+static void fetch_row(const sli_map *rows, const sli_bulk *bulk, int32_t i)
+{
+    if (i + TOGETHER < bulk->n && bulk->marks[i + TOGETHER] > 0) {
+        __builtin_prefetch(&rows->entries[bulk->marks[i + TOGETHER] - 1], 1);
+    }
+    if (i + TOGETHER / 2 < bulk->n && bulk->marks[i + TOGETHER / 2] > 0) {
+        __builtin_prefetch(rows->entries[bulk->marks[i + TOGETHER / 2] - 1].blob, 1);
+    }
+}
+
+static sl_code change_all(sli_core *core, sli_table *table, sli_bulk *bulk, sl_error *err)
+{
+    sli_map *rows = &((mem_table *)table)->rows;
+    (void)core;
+    for (int32_t i = 0; i < bulk->n; i++) {
+        fetch_row(rows, bulk, i);
+        SL_TRY(change_row(rows, &bulk->entries[i], bulk->marks[i], err));
+    }
+    table->n_keys = rows->live;
+    return SL_OK;
+}
+
 static int64_t table_size(const sli_table *table)
 {
     return sli_map_footprint(&((const mem_table *)table)->rows);
@@ -88,9 +204,11 @@ static void table_close(sli_table *table)
 static const sli_base_ops mem_base = {
     .table_bytes = sizeof(mem_table),
     .find = find,
+    .find_all = find_all,
     .each = each,
     .change = change,
     .load = load,
+    .change_all = change_all,
     .table_size = table_size,
     .table_close = table_close,
 };
@@ -102,6 +220,7 @@ static sl_code mem_open(sli_store **out, const sli_state_env *env, sl_error *err
         return sl_error_nomem(err, sizeof *core, "the state store");
     }
     sli_core_init(core, &sli_store_memory, &mem_base, env->budget, 0);
+    core->no_deltas = env->no_deltas;
     *out = &core->head;
     return SL_OK;
 }
@@ -142,4 +261,6 @@ const sli_store_ops sli_store_memory = {
     .keys = sli_core_keys,
     .bytes = sli_core_bytes,
     .close = mem_close,
+    .find_all = sli_core_find_all,
+    .change_all = sli_core_change_all,
 };
