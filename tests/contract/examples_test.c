@@ -134,6 +134,31 @@ SL_TEST(running_count_goes_on_through_kills, "EXACTLY-ONCE-1")
     assert_int_equal(slt_ask(db, "select count(*) from counts"), 4 + N_LIVES);
 }
 
+// ---------------------------------------------------------------- sessions
+
+// Two seconds of batch time after their last click the sessions come out, each once.
+SL_TEST(sessions_end_when_their_users_are_idle, "")
+{
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    assert_int_equal(mkdir(slt_path(dir, "in"), 0700), 0);
+    slt_put(slt_path(dir, "in"), "a.csv", "ann,/\nann,/cart\nbob,/\nann,/cart\n");
+    const char *const argv[] = {slt_built("examples/sessions"),
+                                "--interval",
+                                "100ms",
+                                "--max-epochs",
+                                "30",
+                                "--checkpoint",
+                                "state",
+                                NULL};
+    int code = slt_run(&p, dir, argv);
+    assert_string_equal(slt_err(&p), "");
+    assert_int_equal(code, 0);
+    const char *const read[] = {"sh", "-c", "sort out/*.csv", NULL};
+    assert_int_equal(slt_run(&p, dir, read), 0);
+    SL_CHECK_TEXT(slt_out(&p), "ann,3,1\nbob,1,0\n");
+}
+
 // ---------------------------------------------------------------- lines joined with a table
 
 static void put_log(const char *dir)

@@ -64,6 +64,50 @@ static const sl_update_fn updates[] = {
      .run = run_forgetful_sum},
 };
 
+static void count_records(const sl_map_state_call *call, bool forgets)
+{
+    for (int64_t i = 0; i < call->n; i++) {
+        sl_state state = sl_state_at(call, i);
+        int64_t n = sl_state_int64_or(&state, 0, 0) + 1;
+        if (forgets && n % 4 == 0) {
+            sl_state_remove(&state);
+        } else {
+            sl_state_set_int64(&state, 0, n);
+        }
+        sl_builder_int64(call->out, 0, n);
+    }
+}
+
+static sl_code run_number(const sl_args *args, const sl_map_state_call *call, sl_error *err)
+{
+    (void)args;
+    (void)err;
+    count_records(call, false);
+    return SL_OK;
+}
+
+static sl_code run_forgetful_number(const sl_args *args, const sl_map_state_call *call,
+                                    sl_error *err)
+{
+    (void)args;
+    (void)err;
+    count_records(call, true);
+    return SL_OK;
+}
+
+static const sl_map_state_fn numbers[] = {
+    {.struct_size = sizeof(sl_map_state_fn),
+     .name = "number",
+     .state = "v int64",
+     .out = "v int64",
+     .run = run_number},
+    {.struct_size = sizeof(sl_map_state_fn),
+     .name = "forgetful-number",
+     .state = "v int64",
+     .out = "v int64",
+     .run = run_forgetful_number},
+};
+
 // ---------------------------------------------------------------- expressions
 
 /// What stands before and behind the node's constant; NULL: no constant.
@@ -119,6 +163,13 @@ static sl_stream *split(sl_stream *a, const slt_model_node *node)
     return sl_stream_select(sl_stream_flat_map(a, &sl_split, args), "word as k, 1 as v");
 }
 
+static sl_stream *number(sl_stream *a, const slt_model_node *node)
+{
+    const sl_map_state_fn *fn = &numbers[node->which == 1];
+    sl_stream *state = wide(sl_stream_map_with_state(a, "k", fn, NULL), node);
+    return node->which == 2 ? sl_stream_state_snapshots(state) : state;
+}
+
 static sl_stream *make(const slt_plan *plan, const slt_model_node *node, sl_graph *graph,
                        sl_stream *a, sl_stream *b)
 {
@@ -151,6 +202,8 @@ static sl_stream *make(const slt_plan *plan, const slt_model_node *node, sl_grap
                              node->is_text ? &sizes_of_text : &sizes_of_int64, NULL);
     case SLT_JOIN:
         return sl_stream_select(wide(sl_stream_join(a, b, "k"), node), "k, v - v_2 as v");
+    case SLT_MAP_STATE:
+        return number(a, node);
     default:
         return wide(sl_stream_update_state_by_key(a, "k", &updates[node->which], NULL), node);
     }

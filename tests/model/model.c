@@ -153,6 +153,31 @@ static void update_state(slt_model *m, const slt_model_node *node, const slt_mod
     *state = *out;
 }
 
+static void forget(slt_model_rows *state, slt_model_row *row)
+{
+    *row = state->rows[--state->n];
+}
+
+static void map_state(slt_model *m, const slt_model_node *node, const slt_model_rows *in)
+{
+    slt_model_rows *state = &m->state[node - m->nodes], *out = &m->out[node - m->nodes];
+    for (int64_t i = 0; i < in->n && !m->too_much; i++) {
+        slt_model_row *known = find(state, &in->rows[i]);
+        int64_t n = known == NULL ? 1 : ++known->v;
+        if (known == NULL) {
+            slt_model_add(m, state, &in->rows[i], 1);
+        } else if (node->which == 1 && n % 4 == 0) {
+            forget(state, known);
+        }
+        if (node->which != 2) {
+            slt_model_add(m, out, &in->rows[i], n);
+        }
+    }
+    for (int64_t i = 0; node->which == 2 && i < state->n; i++) {
+        slt_model_add(m, out, &state->rows[i], state->rows[i].v);
+    }
+}
+
 static void join(slt_model *m, const slt_model_node *node)
 {
     const slt_model_rows *a = &m->out[node->a], *b = &m->out[node->b];
@@ -187,6 +212,9 @@ static void run_node(slt_model *m, const slt_model_node *node, const slt_model_r
         break;
     case SLT_UPDATE_STATE:
         update_state(m, node, &m->out[node->a]);
+        break;
+    case SLT_MAP_STATE:
+        map_state(m, node, &m->out[node->a]);
         break;
     default:
         narrow(m, node, &m->out[node->a]);

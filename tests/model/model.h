@@ -31,6 +31,8 @@ typedef enum slt_model_kind {
     SLT_GROUP_BY_KEY,  ///< value: how many values the key has
     SLT_JOIN,          ///< value: left - right
     SLT_UPDATE_STATE,  ///< value: the sum so far; variant 1 forgets keys whose sum divides by 4
+    SLT_MAP_STATE, ///< a row for each record; value: records of the key so far. Variant 1 forgets
+                   ///< keys at every fourth record; variant 2: snapshots of the state instead
     SLT_N_KINDS
 } slt_model_kind;
 
@@ -62,7 +64,7 @@ typedef struct slt_model {
     int32_t n_nodes;
     slt_model_node nodes[SLT_MODEL_NODES];
     slt_model_rows out[SLT_MODEL_NODES];   ///< of the epoch just run
-    slt_model_rows state[SLT_MODEL_NODES]; ///< of updateStateByKey
+    slt_model_rows state[SLT_MODEL_NODES]; ///< of updateStateByKey and mapWithState
     bool too_much;                         ///< sticks: too many rows, or a value too large
 } slt_model;
 

@@ -65,6 +65,9 @@ static void draw_node(slt_model *m, uint64_t *at)
     case SLT_UPDATE_STATE:
         node->which = draw(at, 2);
         break;
+    case SLT_MAP_STATE:
+        node->which = draw(at, 3);
+        break;
     case SLT_UNION:
     case SLT_JOIN:
         node->b = draw_partner(m, node->a, at);

@@ -59,7 +59,7 @@ typedef struct slt_sim_job {
 } slt_sim_job;
 
 extern const slt_sim_job slt_job_files, slt_job_socket, slt_job_joined, slt_job_grouped,
-    slt_job_rate, slt_job_stdin, slt_job_sender, slt_job_rolled, slt_job_poison;
+    slt_job_rate, slt_job_stdin, slt_job_sender, slt_job_rolled, slt_job_sessions, slt_job_poison;
 /// The socket's job with short epochs and a log that is synced less often: a call that hangs is
 /// overtaken by many epochs.
 extern const slt_sim_job slt_job_quick;

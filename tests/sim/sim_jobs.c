@@ -22,6 +22,28 @@ static sl_code run_add(const sl_args *args, const sl_update_call *call, sl_error
 
 static const sl_update_fn add = {sizeof(sl_update_fn), "add", "n int64", 1, false, run_add};
 
+/// A row (n, false) for each record, and (records of the session, true) when it times out.
+static sl_code run_session(const sl_args *args, const sl_map_state_call *call, sl_error *err)
+{
+    (void)args;
+    (void)err;
+    for (int64_t i = 0; i < call->n; i++) {
+        sl_state state = sl_state_at(call, i);
+        if (!call->timing_out) {
+            sl_state_set_int64(&state, 0, sl_state_int64_or(&state, 0, 0) + 1);
+        }
+        sl_builder_int64(call->out, 0, call->timing_out ? sl_state_int64(&state, 0) : 1);
+        sl_builder_bool(call->out, 1, call->timing_out);
+    }
+    return SL_OK;
+}
+
+static const sl_map_state_fn session = {.struct_size = sizeof(sl_map_state_fn),
+                                        .name = "session",
+                                        .state = "seen int64",
+                                        .out = "n int64, ended bool",
+                                        .run = run_session};
+
 /// Notes the rows of an epoch: a repeat must bring the very same ones.
 static void note_call(slt_sim *sim, int64_t epoch, const sl_batch *rows)
 {
@@ -212,6 +234,16 @@ static void build_two(sl_graph *graph)
                    "file:out/pairs?format=csv&empty=write");
 }
 
+static void build_sessions(sl_graph *graph)
+{
+    sl_stream *all = sl_stream_map_with_state(words_of(graph, "file:in"), "word", &session, NULL);
+    sl_stream_timeout(all, "2s");
+    sl_stream_save(sl_stream_select(sl_stream_where(all, "not ended"), "word, n"),
+                   "file:out/records?format=csv&empty=write");
+    sl_stream_save(sl_stream_select(sl_stream_where(all, "ended"), "word, n"),
+                   "file:out/sessions?format=csv&empty=write");
+}
+
 /// One output ends its files by their groups, the other shows most of them at the job's end.
 static void build_rolled(sl_graph *graph)
 {
@@ -320,6 +352,46 @@ static void check_rolled(slt_sim *sim, bool at_end)
         sli_str_reset(&groups.text);
         sl_free(shown);
     }
+}
+
+/// A session never has records that are not shown yet. A word that came in one file ends in one
+/// session with all its records, or not yet.
+static void check_ends(slt_sim *sim, const slt_counts *records, const slt_counts *ends, bool at_end)
+{
+    for (int32_t i = 0; i < ends->n; i++) {
+        const slt_count *end = &ends->items[i];
+        int64_t n = slt_counts_of(records, end->word);
+        bool is_common = strcmp(end->word, "the") == 0 || strcmp(end->word, "be") == 0;
+        if (end->n > n || (at_end && !is_common && end->n != n)) {
+            slt_sim_wrong(sim, "sessions of '%s' had %lld records, %lld are shown", end->word,
+                          (long long)end->n, (long long)n);
+        }
+    }
+    if (at_end && ends->n == 0) {
+        slt_sim_wrong(sim, "no session has ended");
+    }
+}
+
+static void check_sessions(slt_sim *sim, bool at_end)
+{
+    slt_groups records = {.text = {.tag = SLI_TAG_TEST}}, ends = {.text = {.tag = SLI_TAG_TEST}};
+    slt_counts *seen = sl_alloc_zero(SLI_TAG_TEST, 2 * sizeof *seen), *ended = seen + 1;
+    SL_ASSERT(seen != NULL, "no memory for a test");
+    if (slt_groups_read(sim, "out/records", &records) &&
+        slt_groups_read(sim, "out/sessions", &ends)) {
+        for (int32_t g = 1; g <= records.n && g <= ends.n; g++) {
+            slt_groups_count(&records, g - 1, g, seen);
+            slt_groups_count(&ends, g - 1, g, ended);
+            check_ends(sim, seen, ended, false);
+        }
+        if (at_end) {
+            check_words(sim, seen, true);
+            check_ends(sim, seen, ended, true);
+        }
+    }
+    sli_str_reset(&records.text);
+    sli_str_reset(&ends.text);
+    sl_free(seen);
 }
 
 /// Lines of a receiver: each at most once, those of which its sender was told exactly once, "the"
@@ -569,6 +641,14 @@ const slt_sim_job slt_job_rolled = {
     .check = check_rolled,
 };
 
+const slt_sim_job slt_job_sessions = {
+    .name = "sessions",
+    .build = build_sessions,
+    .settings = {SETTINGS, NULL},
+    .feed = feed_files,
+    .check = check_sessions,
+};
+
 const slt_sim_job *const slt_all_jobs[] = {
-    &slt_job_files, &slt_job_socket, &slt_job_joined, &slt_job_grouped, &slt_job_rate,
-    &slt_job_stdin, &slt_job_sender, &slt_job_rolled, &slt_job_poison,  NULL};
+    &slt_job_files, &slt_job_socket, &slt_job_joined, &slt_job_grouped,  &slt_job_rate,
+    &slt_job_stdin, &slt_job_sender, &slt_job_rolled, &slt_job_sessions, &slt_job_poison, NULL};
