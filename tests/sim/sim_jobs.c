@@ -385,7 +385,7 @@ static void check_sessions(slt_sim *sim, bool at_end)
             check_ends(sim, seen, ended, false);
         }
         if (at_end) {
-            check_words(sim, seen, true);
+            slt_check_words(sim, seen, true);
             check_ends(sim, seen, ended, true);
         }
     }
