@@ -302,6 +302,20 @@ sl_rdd *sli_rdd_reduce(sl_rdd *rdd, const char *aggregations);
 /// One row "count int64" in one partition, 0 when there are no rows.
 sl_rdd *sli_rdd_count_rows(sl_rdd *rdd);
 
+/// One row of aggregation states a key: the plan's partial schema (expr.h), by hash of the keys.
+/// `keys` "": one row in one partition, none of no rows; NULL: all columns are keys.
+sl_rdd *sli_rdd_states(sl_rdd *rdd, const char *keys, const char *aggregations,
+                       int32_t n_partitions);
+/// What such rows of several RDDs, which lie by hash of their keys in the partitions of `states`
+/// (without keys: in its only one), come to together: the aggregations' results, in the order in
+/// which keys are first seen. `rows`: the schema of what the states were made of. `always`: without
+/// keys also of no states there is one row.
+sl_rdd *sli_rdd_of_states(sl_rdd *states, const sl_schema *rows, const char *keys,
+                          const char *aggregations, bool always);
+/// Notes that the rows of an RDD just made lie by hash of `keys` in its partitions; returns its
+/// argument.
+sl_rdd *sli_rdd_placed(sl_rdd *rdd, const char *keys);
+
 /// Reads the splits of a recorded range of a source. `range` is copied.
 sl_rdd *sli_rdd_of_source(sli_runtime *runtime, sli_source *source, sl_bytes range,
                           int32_t n_splits);
@@ -342,3 +356,6 @@ sl_code sli_schema_grouped(const sl_schema *in, const int32_t *keys, int32_t n_k
                            sl_schema **out, sl_error *err);
 sl_code sli_schema_joined(const sl_schema *a, const int32_t *keys_a, const sl_schema *b,
                           const int32_t *keys_b, int32_t n_keys, sl_schema **out, sl_error *err);
+/// Columns `columns` of a schema, under their names.
+sl_code sli_schema_picked(const sl_schema *in, const int32_t *columns, int32_t n, sl_schema **out,
+                          sl_error *err);

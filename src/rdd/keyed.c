@@ -149,6 +149,25 @@ static sl_code compile_partition_by(sli_runtime *runtime, sli_op *op, sl_error *
     return sli_op_by(op, op->keys, op->n_keys, err);
 }
 
+sl_rdd *sli_rdd_placed(sl_rdd *rdd, const char *keys)
+{
+    sl_error error = SL_ERROR_INIT;
+    sli_op *op = NULL;
+    if (rdd == NULL || rdd->mistake != NULL) {
+        return rdd;
+    }
+    sli_op_key key = {.kind = partition_by_ops.name, .text = keys, .in = rdd->schema};
+    sl_code rc = sli_op_find(rdd->runtime, &key, compile_partition_by, &op, &error);
+    if (rc != SL_OK) {
+        sl_rdd *wrong = sli_rdd_wrong(rdd->runtime, partition_by_ops.name, &error);
+        sl_rdd_unref(rdd);
+        return wrong;
+    }
+    (void)sli_rdd_by(rdd, op);
+    sli_op_unref(op);
+    return rdd;
+}
+
 static sl_code compute_sorted(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
                               void *ctx, sl_error *err)
 {

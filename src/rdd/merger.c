@@ -271,10 +271,12 @@ static sl_code finish(merger *m, sli_push_fn push, void *ctx, sl_error *err)
     if (m->in_bins) {
         return finish_bins(m, push, ctx, err);
     }
-    return m->groups == NULL
-               ? SL_OK
-               : push_groups(m, m->out, sli_aggs_finish, m->level > 0,
-                             m->op->n_keys == 0 ? 1 : sli_groups_count(m->groups), push, ctx, err);
+    if (m->groups == NULL) {
+        return SL_OK;
+    }
+    return push_groups(m, m->out, m->op->emits_states ? sli_aggs_partial : sli_aggs_finish,
+                       m->level > 0, m->op->n_keys == 0 ? 1 : sli_groups_count(m->groups), push,
+                       ctx, err);
 }
 
 /// `always`: also of no rows there is one row.
@@ -284,7 +286,7 @@ static sl_code compute(bool always, sl_rdd *rdd, int32_t partition, sli_task *ta
     const sli_op *op = rdd->body;
     merger m = {.op = op,
                 .uid = rdd->uid,
-                .raw = op->raw || rdd->deps[0].kind == SLI_DEP_NARROW,
+                .raw = !op->takes_states && (op->raw || rdd->deps[0].kind == SLI_DEP_NARROW),
                 .task = task,
                 .out = op->out,
                 .weight = {.budget = task->runtime->budget}};

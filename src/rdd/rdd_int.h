@@ -35,6 +35,8 @@ struct sli_op {
     struct sli_order *order;
     int32_t *by, n_by;    ///< columns of `out` by whose hash its rows lie; n_by 0: not known
     bool raw;             ///< rows go over as they are and are combined behind the shuffle
+    bool takes_states;    ///< its input's rows are the plan's partial states (states.c)
+    bool emits_states;    ///< so are its own
     bool unique, unique2; ///< only the first row of a key needs to go over; of `in2`
 };
 
@@ -177,9 +179,6 @@ sl_code sli_caller_compile(const sl_fn *fn, const char *args, const sl_schema *i
 
 /// Equal types in the same order; nullability and names may differ.
 bool sli_schemas_same_types(const sl_schema *a, const sl_schema *b);
-/// Columns `columns` of a schema, under their names.
-sl_code sli_schema_picked(const sl_schema *in, const int32_t *columns, int32_t n, sl_schema **out,
-                          sl_error *err);
 /// Columns `columns` of `in`, then all of `more`. Fails: SL_E_INVALID when a name is in both.
 sl_code sli_schema_beside(const sl_schema *in, const int32_t *columns, int32_t n,
                           const sl_schema *more, sl_schema **out, sl_error *err);
