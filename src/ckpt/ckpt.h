@@ -14,6 +14,7 @@
 ///     DIR/wal/000001-0001-UID.wal  write-ahead log of a receiver; a new part when it is large
 ///     DIR/delta/000001-000000042   state delta of a group
 ///     DIR/outbox/000001-000000042-UID
+///     DIR/pane/000001-000000042-UID  what a window keeps of a group's epochs
 ///     DIR/snap/000000040/          a snapshot: SECTIONS.json with hashes, and a file a section
 ///     DIR/work/000001/             scratch of a generation, removed at the next start
 ///
@@ -129,10 +130,10 @@ int64_t sli_wal_first(const sli_wal *wal); ///< the oldest record still there. T
 int64_t sli_wal_next(const sli_wal *wal);  ///< the number that the next append gets. Thread: any
 int64_t sli_wal_bytes(const sli_wal *wal); ///< of all segments still there. Thread: any
 
-// ---------------------------------------------------------------- deltas and outboxes: named files
-// of one group
+// ---------------------------------------------------------------- deltas, outboxes and panes:
+// named files of one group
 
-typedef enum sli_group_file { SLI_DELTA = 1, SLI_OUTBOX = 2 } sli_group_file;
+typedef enum sli_group_file { SLI_DELTA = 1, SLI_OUTBOX = 2, SLI_PANES = 3 } sli_group_file;
 /// Writes durably, data and name; *path (in the arena, relative to DIR) goes into SEALED. `uid` is
 /// "" for deltas. Content is wrapped with a header and an XXH3-128. Thread: any, one at a time per
 /// file.
@@ -144,6 +145,9 @@ sl_code sli_ckpt_get(sli_ckpt *ckpt, const char *path, sli_buffer **out, sl_erro
 /// cover stays, so that a damaged newest snapshot loses nothing: sli_snapshot_publish removes it
 /// when its time has come.
 void sli_ckpt_drop(sli_ckpt *ckpt, const char *path);
+/// As sli_ckpt_sweep for panes, which outlive the SEALED frame that named them: a snapshot lists
+/// those that are still needed, so they are swept when it has been read.
+sl_code sli_ckpt_sweep_panes(sli_ckpt *ckpt, const char *const *named, sl_error *err);
 /// Removes deltas, outboxes and temporary files of older generations that `named` (NULL-ended
 /// paths) doesn't list. Name what every SEALED of sli_ckpt_frames names, also those that the newest
 /// snapshot covers.

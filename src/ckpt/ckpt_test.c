@@ -438,6 +438,38 @@ SL_TEST(ckpt_group_files_come_back_and_go, "")
     bench_free(&b);
 }
 
+// Panes outlive the frame that named them, so the sweep of the others leaves them alone.
+SL_TEST(ckpt_panes_come_back_and_go_by_a_sweep_of_their_own, "")
+{
+    bench b = bench_new(NULL);
+    sli_ckpt *ckpt = open_begun(b.env, "ck");
+    const char *kept = NULL, *dropped = NULL, *stale = NULL, *none = NULL;
+    sli_buffer *buffer = NULL;
+    sl_bytes bytes = fx_bytes("p");
+    assert_int_equal(sli_ckpt_put(ckpt, SLI_PANES, 7, "w", bytes, b.arena, &kept, NULL), SL_OK);
+    assert_int_equal(sli_ckpt_put(ckpt, SLI_PANES, 8, "w", bytes, b.arena, &stale, NULL), SL_OK);
+    assert_int_equal(sli_ckpt_put(ckpt, SLI_PANES, 9, "w", bytes, b.arena, &dropped, NULL), SL_OK);
+    assert_int_equal(sli_ckpt_put(ckpt, SLI_PANES, 9, "", bytes, b.arena, &none, NULL),
+                     SL_E_INVALID);
+    SL_CHECK_TEXT(kept, "pane/000001-000000007-w");
+    sli_ckpt_drop(ckpt, dropped);
+    assert_int_equal(sli_ckpt_get(ckpt, dropped, &buffer, NULL), SL_E_NOT_FOUND);
+    sli_ckpt_close(ckpt);
+
+    ckpt = open_begun(b.env, "ck");
+    const char *named[] = {kept, NULL};
+    assert_int_equal(sli_ckpt_sweep(ckpt, NULL, NULL), SL_OK);
+    assert_int_equal(sli_ckpt_get(ckpt, stale, &buffer, NULL), SL_OK);
+    sli_buffer_unref(buffer);
+    assert_int_equal(sli_ckpt_sweep_panes(ckpt, named, NULL), SL_OK);
+    assert_int_equal(sli_ckpt_get(ckpt, stale, &buffer, NULL), SL_E_NOT_FOUND);
+    assert_int_equal(sli_ckpt_get(ckpt, kept, &buffer, NULL), SL_OK);
+    sli_buffer_unref(buffer);
+    assert_int_equal(sli_ckpt_get(ckpt, "pane/000001-000000007", &buffer, NULL), SL_E_CORRUPT);
+    sli_ckpt_close(ckpt);
+    bench_free(&b);
+}
+
 static sl_code names_add(void *ctx, const char *name, sl_error *err)
 {
     (void)err;

@@ -1,5 +1,5 @@
-/// group_file.c — deltas and outboxes: one durable file each, written before SEALED names it, and
-/// removed late.
+/// group_file.c — deltas, outboxes and panes: one durable file each, written before SEALED names
+/// it, and removed late.
 #include "ckpt/ckpt_int.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@ enum { TAIL_BYTES = 16 };
 
 static const char *folder_of(sli_group_file kind)
 {
-    return kind == SLI_DELTA ? "delta" : "outbox";
+    return kind == SLI_DELTA ? "delta" : kind == SLI_OUTBOX ? "outbox" : "pane";
 }
 
 // ---------------------------------------------------------------- writing
@@ -68,7 +68,7 @@ sl_code sli_ckpt_put(sli_ckpt *ckpt, sli_group_file kind, int64_t group, const c
                      sl_bytes content, sl_arena *arena, const char **path, sl_error *err)
 {
     SL_TRY(sli_ckpt_alive(ckpt, err));
-    bool fits = kind == SLI_DELTA ? *uid == '\0' : kind == SLI_OUTBOX && sli_uid_is_good(uid);
+    bool fits = kind == SLI_DELTA ? *uid == '\0' : sli_uid_is_good(uid);
     if (!fits || group <= 0) {
         return sl_error_set(err, SL_E_INVALID,
                             "no file of group %" PRId64 " can be named after kind %d, uid \"%s\"",
@@ -76,7 +76,7 @@ sl_code sli_ckpt_put(sli_ckpt *ckpt, sli_group_file kind, int64_t group, const c
     }
     int64_t generation = sli_env_bug(ckpt->env, "stage-without-generation") ? 0 : ckpt->generation;
     char *name = sl_arena_printf(arena, "%s/%06" PRId64 "-%09" PRId64 "%s%s", folder_of(kind),
-                                 generation, group, kind == SLI_OUTBOX ? "-" : "", uid);
+                                 generation, group, kind == SLI_DELTA ? "" : "-", uid);
     if (name == NULL) {
         return sl_error_nomem(err, strlen(uid), "a path");
     }
@@ -96,14 +96,14 @@ static bool path_is_good(const char *path, sli_group_file *kind, int64_t *genera
                          int64_t *group)
 {
     const char *rest;
-    if (strncmp(path, "delta/", 6) == 0) {
-        *kind = SLI_DELTA;
-        return sli_name_is_group(path + 6, generation, group, &rest) && *rest == '\0';
+    for (*kind = SLI_DELTA; *kind <= SLI_PANES; (*kind)++) {
+        size_t n = strlen(folder_of(*kind));
+        if (strncmp(path, folder_of(*kind), n) == 0 && path[n] == '/' &&
+            sli_name_is_group(path + n + 1, generation, group, &rest)) {
+            return *kind == SLI_DELTA ? *rest == '\0' : *rest == '-' && sli_uid_is_good(rest + 1);
+        }
     }
-    *kind = SLI_OUTBOX;
-    return strncmp(path, "outbox/", 7) == 0 &&
-           sli_name_is_group(path + 7, generation, group, &rest) && *rest == '-' &&
-           sli_uid_is_good(rest + 1);
+    return false;
 }
 
 static void buffer_release(void *ctx)
@@ -253,6 +253,14 @@ static bool group_file_is_stale(const sweeping *sweep, const char *name, bool *t
         }
     }
     return generation < sweep->ckpt->generation;
+}
+
+sl_code sli_ckpt_sweep_panes(sli_ckpt *ckpt, const char *const *named, sl_error *err)
+{
+    SL_TRY(sli_ckpt_alive(ckpt, err));
+    sweeping sweep = {.ckpt = ckpt, .folder = "pane", .named = named};
+    sl_code rc = sweep_folder(&sweep, group_file_is_stale, err);
+    return sl_error_wrap(err, sli_ckpt_verdict(ckpt, rc, err), "sweeping the checkpoint");
 }
 
 static bool snapshot_is_passing(const sweeping *sweep, const char *name, bool *tree)

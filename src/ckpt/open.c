@@ -108,7 +108,7 @@ static sl_code take_lock(sli_ckpt *ckpt, sl_error *err)
 
 static sl_code make_folders(sli_ckpt *ckpt, sl_error *err)
 {
-    static const char *const folders[] = {"gen", "log", "wal", "delta", "outbox", "snap"};
+    static const char *const folders[] = {"gen", "log", "wal", "delta", "outbox", "pane", "snap"};
     sli_ckpt_path path;
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         SL_TRY(
