@@ -2,9 +2,8 @@
 // committed.
 //
 // A sink that stages gets its rows on the tasks' threads. For an outbox sink every partition's rows
-// are kept as an OUTPUT block (counted against the budget, spilled when it is short) until the
-// commit; which attempt's rows count is decided by the scheduler, so a retried task can't show rows
-// twice.
+// are kept (keep.c) until the commit.
+#include "stream/keep.h"
 #include "stream/listen.h"
 #include "stream/poison.h"
 
@@ -62,24 +61,13 @@ void sli_share_reset(sli_engine *engine, sli_share *share)
 
 // ---------------------------------------------------------------- running one output
 
-/// Batches that attempts of one partition have pushed so far; the last attempt to begin owns the
-/// list.
-typedef struct part {
-    int32_t attempt;
-    sl_batch **batches;
-    int32_t n, capacity;
-    int64_t rows;
-} part;
-
 /// One output's job in one epoch.
 typedef struct delivery {
     sli_engine *engine;
     sli_output *output;
     sli_share *share;
-    sli_kept kept;
-    int64_t row_limit; ///< console: rows past it will never be shown
-    part *parts;
-    sl_error error; ///< of a callback that can't fail
+    sli_keeping keeping; ///< outbox sinks
+    sl_error error;      ///< of a callback that can't fail
 } delivery;
 
 static sli_attempt attempt_of(const sli_task *task)
@@ -118,65 +106,16 @@ static void won_by_sink(void *ctx, const sli_task *task)
     }
 }
 
-static void part_reset(part *p)
-{
-    for (int32_t i = 0; i < p->n; i++) {
-        sl_batch_unref(p->batches[i]);
-    }
-    sl_free(p->batches);
-    *p = (part){0};
-}
-
 static sl_code push_to_part(void *ctx, sli_task *task, sl_batch *batch, sl_error *err)
 {
     delivery *d = ctx;
-    part *p = &d->parts[task->partition];
-    task->rows_out += sl_batch_rows(batch);
-    if (p->attempt != task->attempt) {
-        part_reset(p);
-        p->attempt = task->attempt;
-    }
-    if (p->rows >= d->row_limit) {
-        return SL_OK;
-    }
-    if (p->n == p->capacity) {
-        int32_t capacity = p->capacity == 0 ? 4 : p->capacity * 2;
-        sl_batch **more =
-            sl_realloc(SLI_TAG_STREAM, p->batches, (size_t)capacity * sizeof(sl_batch *));
-        if (more == NULL) {
-            return sl_error_nomem(err, (size_t)capacity * sizeof(sl_batch *), "rows of an output");
-        }
-        p->batches = more;
-        p->capacity = capacity;
-    }
-    sl_batch *kept = NULL;
-    if (p->rows + sl_batch_rows(batch) > d->row_limit) {
-        SL_TRY(sli_batch_slice(batch, 0, d->row_limit - p->rows, &kept, err));
-    } else {
-        kept = sl_batch_ref(batch);
-    }
-    p->rows += sl_batch_rows(kept);
-    p->batches[p->n++] = kept;
-    return SL_OK;
+    return sli_keeping_push(&d->keeping, task, batch, err);
 }
 
-/// The attempt pushed everything: its rows become a block.
 static sl_code end_of_part(void *ctx, sli_task *task, sl_error *err)
 {
     delivery *d = ctx;
-    part *p = &d->parts[task->partition];
-    if (p->attempt != task->attempt) {
-        part_reset(p);
-    }
-    if (p->n == 0) {
-        return SL_OK;
-    }
-    sli_block_id id = {SLI_BLOCK_OUTPUT, d->kept.owner, task->partition, 0};
-    sl_code rc =
-        sli_blocks_put(task->runtime->blocks, id, SL_MEMORY_AND_DISK, p->batches, p->n, err);
-    part_reset(p);
-    d->kept.has_rows[task->partition] = rc == SL_OK; // the partition's own byte, read after the job
-    return rc;
+    return sli_keeping_close(&d->keeping, task, err);
 }
 
 static sl_code run_job(delivery *d, sli_epoch *epoch, sl_rdd *rdd, int64_t rows_expected,
@@ -222,30 +161,24 @@ sl_code sli_output_run(sli_engine *engine, sli_output *output, sl_rdd *rdd, sli_
 {
     sli_share *share = &group->shares[output - engine->graph->outputs];
     sl_arena *arena = group->arena;
-    delivery d = {
-        .engine = engine, .output = output, .share = share, .row_limit = row_limit_of(output)};
+    delivery d = {.engine = engine, .output = output, .share = share};
     if (output->sink->ops->stage == NULL) {
-        d.kept = (sli_kept){epoch->number, epoch->time_us, ++engine->block_owner,
-                            sl_rdd_partitions(rdd), NULL};
-        d.kept.has_rows = sl_arena_alloc_zero(arena, (size_t)d.kept.n_partitions + 1);
-        if (d.kept.has_rows == NULL) {
-            return sl_error_nomem(err, (size_t)d.kept.n_partitions, "the outbox of a group");
+        sli_kept kept = {epoch->number, epoch->time_us, ++engine->block_owner,
+                         sl_rdd_partitions(rdd), NULL};
+        kept.has_rows = sl_arena_alloc_zero(arena, (size_t)kept.n_partitions + 1);
+        if (kept.has_rows == NULL) {
+            return sl_error_nomem(err, (size_t)kept.n_partitions, "the outbox of a group");
         }
-        SL_TRY(add_kept(share, d.kept, err));
+        SL_TRY(add_kept(share, kept, err));
         if (rdd->is_empty) {
             return SL_OK; // nothing to keep; the sink is told of the epoch all the same
         }
-        d.parts =
-            sl_arena_alloc_zero(epoch->arena, (size_t)(d.kept.n_partitions + 1) * sizeof(part));
-        if (d.parts == NULL) {
-            return sl_error_nomem(err, (size_t)d.kept.n_partitions * sizeof(part),
-                                  "the partitions of an output");
-        }
+        d.keeping = (sli_keeping){
+            .owner = kept.owner, .has_rows = kept.has_rows, .row_limit = row_limit_of(output)};
+        SL_TRY(sli_keeping_begin(&d.keeping, kept.n_partitions, epoch->arena, err));
     }
     sl_code rc = run_job(&d, epoch, rdd, rows_expected, rows_out, err);
-    for (int32_t i = 0; d.parts != NULL && i < d.kept.n_partitions; i++) {
-        part_reset(&d.parts[i]);
-    }
+    sli_keeping_end(&d.keeping);
     return rc;
 }
 
@@ -340,20 +273,15 @@ static sl_code show_batch(void *ctx, const sl_batch *batch, sl_error *err)
     return s->each(s->ctx, s->epoch, s->time_us, batch, err);
 }
 
-/// Rows of one partition; a block that is gone is an error, never "no rows".
 static sl_code kept_rows(sli_engine *engine, const sli_kept *kept, int32_t partition,
                          sli_batch_fn each, void *ctx, sl_error *err)
 {
-    bool found = false;
-    sli_block_id id = {SLI_BLOCK_OUTPUT, kept->owner, partition, 0};
     if (!kept->has_rows[partition]) {
         return SL_OK;
     }
-    SL_TRY(sli_blocks_each(engine->env.runtime->blocks, id, each, ctx, &found, err));
-    return found ? SL_OK
-                 : sl_error_set(err, SL_E_NOT_FOUND,
-                                "rows of partition %d of epoch %lld are gone from the outbox",
-                                partition, (long long)kept->epoch);
+    sl_code rc = sli_kept_each(engine->env.runtime->blocks, kept->owner, partition, each, ctx, err);
+    return rc == SL_OK ? SL_OK
+                       : sl_error_wrap(err, rc, "outbox of epoch %lld", (long long)kept->epoch);
 }
 
 static sl_code each_kept(sli_outbox *self, sli_outbox_fn each, void *ctx, sl_error *err)
