@@ -17,3 +17,4 @@
 #include "sluice/test.h"
 #include "sluice/tool.h"
 #include "sluice/ttl.h"
+#include "sluice/window.h"

@@ -88,7 +88,8 @@ static sl_code context_init(sl_context *context, sl_env *env, const char *name, 
         return sl_error_nomem(err, strlen(name), "a context");
     }
     SL_TRY(build_graph(context, build, prepare, ctx, settings, err));
-    return sl_conf_check(context->host.conf, err);
+    SL_TRY(sl_conf_check(context->host.conf, err));
+    return sli_graph_slides(context->graph, sl_conf_int64(context->host.conf, "interval"), err);
 }
 
 sl_code sli_context_new_in(sl_context **out, sl_env *env, const char *name, sl_build_fn build,
@@ -218,6 +219,7 @@ static void note_dropped(void *ctx, const sl_error *error)
 static sl_code open_engine(sl_context *context, bool io_on_driver, sl_error *err)
 {
     sli_host *host = &context->host;
+    SL_TRY(sli_graph_slides(context->graph, sl_conf_int64(host->conf, "interval"), err));
     SL_TRY(sli_graph_seal(context->graph, err));
     SL_TRY(sli_host_open(host, err));
     sli_bus_open(context->bus, host->log, host->metrics,

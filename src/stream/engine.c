@@ -322,6 +322,7 @@ static sl_code open_all(sli_engine *engine, sl_error *err)
     SL_TRY(open_sinks(engine, err));
     SL_TRY(sli_engine_begin(engine, err));
     SL_TRY(open_inputs(engine, err));
+    SL_TRY(sli_windows_open(engine, err));
     SL_TRY(open_strands(engine, err));
     engine->clock.offset_us = sli_env_wall_us(engine->world) - sli_env_mono_us(engine->world);
     SL_TRY(sli_listen_open(engine, err));
@@ -710,6 +711,17 @@ int64_t sli_engine_epoch(const sli_engine *engine)
     return engine->epoch;
 }
 
+bool sli_engine_ran(const sli_engine *engine, const char *url)
+{
+    bool ran = false;
+    for (int32_t i = 0; i < engine->graph->n_outputs && !ran; i++) {
+        const sli_output *output = &engine->graph->outputs[i];
+        ran = output->url != NULL && strcmp(output->url, url) == 0 &&
+              output->last_epoch == engine->epoch;
+    }
+    return ran;
+}
+
 int64_t sli_engine_next_epoch_us(const sli_engine *engine)
 {
     return sli_clock_due_us(&engine->clock);
@@ -797,6 +809,7 @@ void sli_engine_close(sli_engine *engine)
     close_sinks(engine);
     sli_poison_close(engine);
     close_nodes(engine);
+    sli_windows_close(engine);
     close_variables(engine);
     sli_ingest_free(engine->ingest);
     sli_listen_close(engine);

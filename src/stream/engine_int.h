@@ -7,9 +7,10 @@
 /// nothing else of it.
 ///
 /// Files: engine.c open, step, wait, close · recover.c the order of recovery · epoch.c one epoch ·
-/// output.c outputs and outboxes · poison.h rows that fail · group.c seal and commit · snapshot.c
-/// compaction · progress.c what is told about it · listen.c what the program's listeners are told ·
-/// past.c RDDs of past epochs.
+/// output.c outputs and outboxes · window_run.c panes of windows · poison.h rows that fail ·
+/// group.c seal and commit · window_file.c panes on record · snapshot.c compaction · progress.c
+/// what is told about it · listen.c what the program's listeners are told · past.c RDDs of past
+/// epochs.
 #pragma once
 
 #include <stdatomic.h>
@@ -17,6 +18,7 @@
 #include "stream/clock.h"
 #include "stream/graph_int.h"
 #include "stream/plan.h"
+#include "stream/window.h"
 
 /// Rows that wait for the commit of their group in an outbox sink: kept as OUTPUT blocks, so that
 /// they spill.
@@ -37,6 +39,13 @@ typedef struct sli_share {
     const char *outbox; ///< path after the seal, "" when there is none
 } sli_share;
 
+/// What one window has in a group.
+typedef struct sli_window_share {
+    sli_panes panes;        ///< of the group's epochs; only with a checkpoint
+    int64_t from_us, to_us; ///< as sli_window has them when the group is closed
+    const char *path;       ///< of their file after the seal, "" when there is none
+} sli_window_share;
+
 typedef enum sli_group_stage {
     SLI_GROUP_OPEN = 0,   ///< the driver adds epochs
     SLI_GROUP_SEALING,    ///< the writer's
@@ -56,11 +65,12 @@ typedef struct sli_group {
     sli_left_out *left_out; ///< rows that its epochs ran without; in the arena
     int32_t n_left_out;
     sli_str plans; ///< PLAN bodies not yet appended: epoch (i64), batch time (i64), bytes, each
-    sli_changes *changes;  ///< of the state; NULL without
-    sli_str delta;         ///< the same as bytes, from the writer on
-    sli_str counted;       ///< values of accumulators that the group has changed
-    sli_share *shares;     ///< one an output; behind the group, as the ranges
-    sl_bytes *last_ranges; ///< one an input: the newest range in the group; size 0 none
+    sli_changes *changes;      ///< of the state; NULL without
+    sli_str delta;             ///< the same as bytes, from the writer on
+    sli_str counted;           ///< values of accumulators that the group has changed
+    sli_share *shares;         ///< one an output; behind the group, as the ranges
+    sli_window_share *windows; ///< one a window
+    sl_bytes *last_ranges;     ///< one an input: the newest range in the group; size 0 none
     sl_arena *arena;
     const char *delta_path;
     int64_t seal_us, log_us, commit_us; ///< durations
@@ -131,6 +141,9 @@ struct sli_engine {
     sli_ingest *ingest;
     sli_input *inputs;
     int32_t n_inputs;
+    sli_window *windows; ///< of the graph's nodes that outputs rest on, in order
+    int32_t n_windows;
+    bool *waits;   ///< by node, of the running epoch (slide.c); only with windows
     sl_rdd **made; ///< by node: RDDs of the running epoch; NULL between epochs
     sli_store *store;
     bool snapshot_is_foreign; ///< the newest snapshot is another store's: the compactor can't go on
@@ -250,6 +263,38 @@ typedef struct sli_file_outbox {
 } sli_file_outbox;
 sli_file_outbox sli_outbox_of_file(sli_buffer *bytes);
 void sli_share_reset(sli_engine *engine, sli_share *share);
+
+// window_run.c
+sl_code sli_windows_open(sli_engine *engine, sl_error *err);
+void sli_windows_close(sli_engine *engine);
+/// Makes the panes of the epoch that windows take, before the outputs run.
+sl_code sli_windows_take(sli_engine *engine, sli_epoch *epoch, sli_group *group,
+                         int64_t rows_expected, sl_error *err);
+/// Computes what no output asked for of windows that go on by the inverse.
+sl_code sli_windows_settle(sli_engine *engine, sl_error *err);
+/// No RDD of this epoch may be computed any more. Before sli_epoch_release.
+void sli_windows_end(sli_engine *engine);
+/// The epoch is part of the group; what has passed is let go.
+void sli_windows_complete(sli_engine *engine, sli_group *group, int64_t epoch, int64_t time_us);
+/// The epoch has failed: it leaves no pane.
+void sli_windows_forget(sli_engine *engine, sli_group *group, int64_t epoch);
+
+// window_file.c
+/// Makes the panes of a group durable. Thread: writer.
+sl_code sli_windows_seal(sli_group *group, sl_error *err);
+/// The group is durable: its files are on record, and files are dropped that it doesn't need.
+sl_code sli_windows_sealed(sli_engine *engine, const sli_group *group, sl_error *err);
+/// What SEALED has of each window.
+void sli_windows_tell(const sli_group *group, sli_sealed_window *out);
+/// A section of snapshots: no uid begins with a dot.
+#define SLI_WINDOWS_SECTION ".windows"
+/// That section of a snapshot after the group.
+sl_code sli_windows_put(const sli_engine *engine, const sli_group *group, sli_str *out,
+                        sl_error *err);
+/// What windows held after the last sealed group: from the snapshot (0: none) and the records after
+/// it.
+sl_code sli_windows_restore(sli_engine *engine, int64_t snapshot, const sli_sealed *sealed,
+                            int32_t n_sealed, sl_error *err);
 
 // group.c
 /// Appends the kept PLANs to the log. Thread: writer.

@@ -31,11 +31,18 @@ static int64_t rows_of(void *ctx, const sl_stream *node)
     return -1;
 }
 
-/// Asks every input for this epoch's range.
-static sl_code offer_all(sli_engine *engine, int64_t time_us, sl_error *err)
+/// Asks every input for this epoch's range. Those that nobody wants now keep their rows.
+static sl_code offer_all(sli_engine *engine, int64_t before_us, int64_t time_us, sl_error *err)
 {
+    if (engine->n_windows > 0) {
+        sli_graph_waits(engine->graph, before_us, time_us, engine->waits);
+    }
     for (int32_t i = 0; i < engine->n_inputs; i++) {
         sli_input *input = &engine->inputs[i];
+        if (engine->waits[input->node->index]) {
+            *input = (sli_input){.node = input->node, .source = input->source};
+            continue;
+        }
         sli_ask ask = {
             .epoch = engine->epoch + 1,
             .batch_time_us = time_us,
@@ -77,7 +84,7 @@ static sl_code accept_all(sli_engine *engine, const sli_plan *plan, sl_error *er
     return SL_OK;
 }
 
-static void put_plan(sli_engine *engine, int64_t time_us, sli_str *out)
+static void put_plan(sli_engine *engine, int64_t before_us, int64_t time_us, sli_str *out)
 {
     sli_plan_input *inputs =
         sl_arena_alloc_zero(engine->epoch_arena, (size_t)(engine->n_inputs + 1) * sizeof *inputs);
@@ -92,6 +99,7 @@ static void put_plan(sli_engine *engine, int64_t time_us, sli_str *out)
     sli_plan plan = {
         .epoch = engine->epoch + 1,
         .time_us = time_us,
+        .before_us = engine->n_windows > 0 ? before_us : 0,
         .seed = engine->env.runtime->seed,
         .options_hash = engine->options_hash,
         .graph_hash = sl_graph_hash(engine->graph),
@@ -103,13 +111,14 @@ static void put_plan(sli_engine *engine, int64_t time_us, sli_str *out)
 }
 
 /// Keeps the PLAN for the group's one sync.
-static sl_code record_plan(sli_engine *engine, sli_group *group, int64_t time_us, sl_error *err)
+static sl_code record_plan(sli_engine *engine, sli_group *group, int64_t before_us, int64_t time_us,
+                           sl_error *err)
 {
     if (engine->ckpt == NULL) {
         return SL_OK;
     }
     sli_str body = {.tag = SLI_TAG_STREAM};
-    put_plan(engine, time_us, &body);
+    put_plan(engine, before_us, time_us, &body);
     sl_code rc = sli_str_check(&body, "PLAN", err);
     if (rc == SL_OK) {
         sli_put_i64(&group->plans, engine->epoch + 1);
@@ -244,12 +253,14 @@ static bool no_input(const sli_engine *engine)
 static sl_code run_once(sli_engine *engine, sli_group *group, sli_epoch *epoch, int64_t *rows_out,
                         sl_error *err)
 {
-    SL_TRY(sli_outputs_run(engine, epoch, group, rows_offered(engine), rows_out, err));
+    int64_t rows = rows_offered(engine);
+    SL_TRY(sli_windows_take(engine, epoch, group, rows, err));
+    SL_TRY(sli_outputs_run(engine, epoch, group, rows, rows_out, err));
     SL_TRY(engine->remembers ? sli_past_compute(epoch, engine, err) : SL_OK);
     sli_poison_watch(engine, true);
     sl_code rc = sli_epoch_settle(epoch, err);
     sli_poison_watch(engine, false);
-    return rc;
+    return rc == SL_OK ? sli_windows_settle(engine, err) : rc;
 }
 
 static void drop_counts(sli_engine *engine)
@@ -267,6 +278,8 @@ static void take_back(sli_engine *engine, sli_group *group, int64_t epoch)
     }
     drop_counts(engine);
     sli_outputs_forget(engine, group, epoch);
+    sli_windows_end(engine);
+    sli_windows_forget(engine, group, epoch);
 }
 
 /// The epoch has failed with *err: it is run again without the rows that did it, as often as there
@@ -292,12 +305,13 @@ static sl_code run_without(sli_engine *engine, sli_group *group, sli_epoch *epoc
 }
 
 /// The graph's RDDs and outputs for the planned ranges.
-static sl_code run_outputs(sli_engine *engine, sli_group *group, int64_t time_us, int64_t *rows_out,
-                           sl_error *err)
+static sl_code run_outputs(sli_engine *engine, sli_group *group, int64_t before_us, int64_t time_us,
+                           int64_t *rows_out, sl_error *err)
 {
     sli_epoch epoch = {
         .number = engine->epoch + 1,
         .time_us = time_us,
+        .before_us = before_us,
         .generation = engine->generation,
         .interval_us = engine->clock.interval_us,
         .runtime = engine->env.runtime,
@@ -322,12 +336,13 @@ static sl_code run_outputs(sli_engine *engine, sli_group *group, int64_t time_us
     if (rc == SL_OK && engine->remembers) {
         rc = sli_past_keep(engine, &epoch, err);
     }
+    sli_windows_end(engine);
     sli_epoch_release(&epoch);
     return rc;
 }
 
 static sl_code plan_epoch(sli_engine *engine, sli_group *group, const sli_plan *recorded,
-                          int64_t time_us, sl_error *err)
+                          int64_t before_us, int64_t time_us, sl_error *err)
 {
     sli_env_phase(engine->world, "fetch");
     for (int32_t i = 0; i < engine->n_inputs; i++) {
@@ -336,8 +351,8 @@ static sl_code plan_epoch(sli_engine *engine, sli_group *group, const sli_plan *
     if (recorded != NULL) {
         SL_TRY(accept_all(engine, recorded, err));
     } else {
-        SL_TRY(offer_all(engine, time_us, err));
-        SL_TRY(record_plan(engine, group, time_us, err));
+        SL_TRY(offer_all(engine, before_us, time_us, err));
+        SL_TRY(record_plan(engine, group, before_us, time_us, err));
     }
     SL_TRY(keep_ranges(engine, group, err));
     if (engine->plan_first && recorded == NULL &&
@@ -407,6 +422,14 @@ static void tell(sli_engine *engine, const sli_group *group, const sli_timing *a
     sli_progress_tell(engine, group, rows_in, rows_out, at, error);
 }
 
+/// The batch time of the epoch before this one: before the first of a job lies an interval.
+static int64_t time_before(const sli_engine *engine, const sli_plan *recorded, int64_t time_us)
+{
+    return recorded != NULL && recorded->before_us > 0 ? recorded->before_us
+           : engine->last_time_us > 0                  ? engine->last_time_us
+                                                       : time_us - engine->clock.interval_us;
+}
+
 sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *err)
 {
     if (engine->open == NULL) {
@@ -414,6 +437,7 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
     }
     sli_group *group = engine->open;
     int64_t time_us = recorded != NULL ? recorded->time_us : engine->clock.next_time_us;
+    int64_t before_us = time_before(engine, recorded, time_us);
     int64_t number = engine->epoch + 1, rows_out = 0;
     sl_error failure;
     sli_error_clear(&failure);
@@ -428,14 +452,14 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
     if (recorded == NULL) {
         sli_clock_tick(&engine->clock);
     }
-    sl_code rc = plan_epoch(engine, group, recorded, time_us, &failure);
+    sl_code rc = plan_epoch(engine, group, recorded, before_us, time_us, &failure);
     at.planned_us = sli_env_mono_us(engine->world);
     if (rc == SL_OK && engine->listens) {
         sli_listen_planned(engine, &at);
     }
     if (rc == SL_OK) {
         sli_env_phase(engine->world, "stage");
-        rc = run_outputs(engine, group, time_us, &rows_out, &failure);
+        rc = run_outputs(engine, group, before_us, time_us, &rows_out, &failure);
     }
     if (rc == SL_OK && engine->accs != NULL) {
         rc = sli_accs_settle(engine->accs, &failure);
@@ -466,6 +490,7 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
         if (engine->listens) {
             sli_listen_end(engine, rows_in, &at, NULL);
         }
+        sli_windows_complete(engine, group, number, time_us);
         count_epoch(engine, group, time_us, rows_in, rows_out);
         if (engine->remembers) {
             sli_past_cut(engine);

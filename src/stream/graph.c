@@ -161,12 +161,8 @@ static sl_stream *new_node(sl_graph *graph, const sli_node_ops *ops, const char 
         sli_graph_stick_nomem(graph, sizeof *node, "an operator");
         return NULL;
     }
-    *node = (sl_stream){.ops = ops,
-                        .graph = graph,
-                        .index = graph->n_nodes,
-                        .uid = uid,
-                        .label = label,
-                        .slide_epochs = 1};
+    *node = (sl_stream){
+        .ops = ops, .graph = graph, .index = graph->n_nodes, .uid = uid, .label = label};
     return node;
 }
 
@@ -183,11 +179,6 @@ static sl_code check_inputs(sl_stream *const *inputs, int32_t n, sl_error *err)
         }
         if (inputs[i]->graph != inputs[0]->graph) {
             return sl_error_set(err, SL_E_INVALID, "its streams are of different graphs");
-        }
-        if (inputs[i]->slide_epochs != inputs[0]->slide_epochs) {
-            return sl_error_set(
-                err, SL_E_INVALID, "all its streams must have the same slide: %lld and %lld epochs",
-                (long long)inputs[0]->slide_epochs, (long long)inputs[i]->slide_epochs);
         }
     }
     return SL_OK;
@@ -206,7 +197,6 @@ static sl_code set_inputs(sl_stream *node, sl_stream *const *inputs, int32_t n, 
             node->inputs[node->n_inputs++] = inputs[i];
         }
     }
-    node->slide_epochs = node->inputs[0]->slide_epochs;
     return SL_OK;
 }
 

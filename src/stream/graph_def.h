@@ -27,8 +27,7 @@ void *sli_grown(void *items, int32_t n, int32_t *capacity, size_t size);
 
 /// A node with one input that is not in the graph yet, with index and derived uid.
 sl_stream *sli_node_begin(const sli_node_ops *ops, const char *label, sl_stream *input);
-/// As sli_node_begin for an operator of several streams: all there, of one graph and with the same
-/// slide.
+/// As sli_node_begin for an operator of several streams: all there and of one graph.
 sl_stream *sli_node_begin_many(const sli_node_ops *ops, const char *label, sl_stream *const *inputs,
                                int32_t n);
 /// As sli_node_begin for an operator without inputs.

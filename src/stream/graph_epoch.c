@@ -2,8 +2,8 @@
 //
 // An RDD says how rows are computed, not when. So epochs in which no input has anything share what
 // is known to be empty: it is made in the first of them and kept with its node, and a quiet epoch
-// of a job makes nothing. Only what a user's function gives is asked for again, and all that rests
-// on it.
+// of a job makes nothing. Only what a user's function gives is asked for again, and windows, which
+// may hold what came before; and all that rests on them.
 #include "stream/node_state.h"
 
 static sl_code check_made(const sl_stream *node, const sl_rdd *rdd, sl_error *err)
@@ -31,7 +31,7 @@ static sl_rdd *kept_rdd(const sli_epoch *epoch, sl_stream *node)
 
 static void keep(sl_stream *node, sl_rdd *rdd, sl_rdd *const *inputs)
 {
-    bool lasts = rdd->is_empty && !node->ops->asks_user;
+    bool lasts = rdd->is_empty && !node->ops->asks_user && !node->ops->is_window;
     for (int32_t i = 0; i < node->n_inputs; i++) {
         lasts = lasts && inputs[i] == node->inputs[i]->empty_rdd;
     }

@@ -13,8 +13,8 @@
 ///
 /// Files: graph.c nodes and mistakes · graph_uid.c settings of one stream · graph_output.c outputs
 /// · graph_accumulator.c · graph_broadcast.c · graph_fn.c checks of user functions · text.c
-/// canonical form · graph_epoch.c RDDs of an epoch · node_*.c, queue.c and queue_default.c the
-/// operators. What they share is in graph_def.h.
+/// canonical form · graph_epoch.c RDDs of an epoch · slide.c which streams have one · node_*.c,
+/// queue.c and queue_default.c the operators. What they share is in graph_def.h.
 #pragma once
 
 #include "stream/stream.h"
@@ -30,6 +30,7 @@ enum {
 /// What making one epoch's RDDs needs. Lives for the epoch.
 typedef struct sli_epoch {
     int64_t number, time_us, generation;
+    int64_t before_us;   ///< batch time of the epoch before it: what lies between is its own
     int64_t interval_us; ///< between batch times
     sli_runtime *runtime;
     sl_arena *arena;
@@ -63,6 +64,8 @@ typedef struct sli_node_ops {
     void (*free)(sl_stream *node); ///< what lies outside the arena; may be NULL. Also half defined
     int32_t most_partitions;       ///< of its shuffle; 0: it has none that may be set
     bool asks_user; ///< `rdd` calls a user's function: in every epoch, whatever its inputs are
+    bool
+        is_window; ///< its RDD holds those of earlier epochs; the body begins with a sli_window_def
 } sli_node_ops;
 
 struct sl_stream {
@@ -79,17 +82,19 @@ struct sl_stream {
     sl_schema *schema;
     int32_t n_partitions; ///< 0: the job's default
     sl_level level;
-    int64_t slide_epochs; ///< 1 unless windows say otherwise
-    int64_t remember_us;  ///< 0: its RDD is forgotten with the epoch
-    char *args;           ///< canonical text of everything but inputs and settings
-    void *body;           ///< the operator's own, in the arena
+    bool is_used;     ///< an output rests on it; set by sli_graph_slides
+    int64_t slide_us; ///< it has an RDD at batch times that are multiples; set by sli_graph_slides
+    int64_t remember_us; ///< 0: its RDD is forgotten with the epoch
+    char *args;          ///< canonical text of everything but inputs and settings
+    void *body;          ///< the operator's own, in the arena
     // run time, set by the engine
-    sli_source *source; ///< source and queue nodes: the replayable input
-    sli_store *store;   ///< stateful nodes
-    sli_table *table;   ///< stateful nodes
-    sl_rdd *static_rdd; ///< table joins: made once, cached
-    sl_rdd *empty_rdd;  ///< of epochs without input: graph_epoch.c
-    sli_past *past;     ///< past.c's; NULL before the first epoch
+    sli_source *source;        ///< source and queue nodes: the replayable input
+    sli_store *store;          ///< stateful nodes
+    sli_table *table;          ///< stateful nodes
+    sl_rdd *static_rdd;        ///< table joins: made once, cached
+    sl_rdd *empty_rdd;         ///< of epochs without input: graph_epoch.c
+    struct sli_window *window; ///< windows: what they hold (window.h)
+    sli_past *past;            ///< past.c's; NULL before the first epoch
 };
 
 typedef enum sli_output_kind { SLI_OUT_SINK = 1, SLI_OUT_FOREACH } sli_output_kind;
@@ -105,6 +110,7 @@ typedef struct sli_output {
     sli_sink *sink;         ///< run time
     int64_t last_committed; ///< run time: what the sink said at recovery
     bool is_letters;        ///< of dead letters: added by the engine, no part of the graph's text
+    int64_t last_epoch;     ///< run time: the last epoch in which it ran
 } sli_output;
 
 struct sl_graph {
@@ -176,6 +182,19 @@ sl_code sli_epoch_rdd(sli_epoch *epoch, sl_stream *node, sl_rdd **out, sl_error 
 /// Costs nothing when nothing is missing. Thread: driver.
 sl_code sli_epoch_settle(sli_epoch *epoch, sl_error *err);
 void sli_epoch_release(sli_epoch *epoch); ///< drops epoch->made
+
+// ---------------------------------------------------------------- slides (slide.c)
+
+/// Whether a stream of this slide has an RDD in the epoch of batch time `time_us` that follows
+/// `before_us`.
+bool sli_slide_fires(int64_t slide_us, int64_t before_us, int64_t time_us);
+/// Whether the window's stream has an RDD in this epoch that lies in the window which is given now
+/// or at the next multiple of its slide.
+bool sli_window_takes(const sl_stream *window, int64_t before_us, int64_t time_us);
+/// waits[i]: node i has no RDD in this epoch, or no output and no window wants it now, but one will
+/// another time.
+void sli_graph_waits(const sl_graph *graph, int64_t before_us, int64_t time_us, bool *waits);
+
 /// Drops what a node keeps from one epoch to the next, when its run is over.
 void sli_node_drop_rdds(sl_stream *node);
 void sli_node_forget(sl_stream *node); ///< drops what it remembers

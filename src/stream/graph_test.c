@@ -1,6 +1,8 @@
 // Definition: every mistake with its whole text, uids, sealing, and calls after a mistake.
 #include "stream/graph_fixture_test.h"
 
+#include "sluice/window.h"
+
 // ---------------------------------------------------------------- mistakes, one each
 
 typedef void (*define_fn)(sl_graph *graph, sl_stream *words);
@@ -413,11 +415,12 @@ SL_TEST(graph_streams_of_different_slides_do_not_mix, "")
     slt_graph g = slt_graph_new();
     sl_stream *a = sl_stream_queue(g.graph, "in", "word string", true);
     sl_stream *b = sl_stream_queue(g.graph, "b", "word string", true);
-    b->slide_epochs = 3;
-    assert_null(sl_stream_join(a, b, "word"));
+    sl_error err = SL_ERROR_INIT;
+    sl_stream_print(sl_stream_join(a, sl_stream_window(b, "9s", "3s"), "word"), 10);
+    assert_int_equal(sli_graph_slides(g.graph, 1000000, &err), SL_E_INVALID);
     slt_mistake_is(g.graph, SL_E_INVALID,
-                   "operator 3 (join after queue 'in' and queue 'b'): all its streams must have "
-                   "the same slide: 1 and 3 epochs");
+                   "operator 4 (join after queue 'in' and window): all its streams must have the "
+                   "same slide: stream 1 has 1s, stream 2 has 3s");
     slt_graph_free(&g);
 }
 

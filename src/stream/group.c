@@ -21,7 +21,8 @@ static void begin(sli_group *group, sli_engine *engine, sl_arena *arena)
     group->engine = engine;
     group->arena = arena;
     group->shares = (sli_share *)(void *)(group + 1);
-    group->last_ranges = (sl_bytes *)(void *)(group->shares + engine->graph->n_outputs);
+    group->windows = (sli_window_share *)(void *)(group->shares + engine->graph->n_outputs);
+    group->last_ranges = (sl_bytes *)(void *)(group->windows + engine->n_windows);
     group->plans.tag = group->delta.tag = group->positions.tag = SLI_TAG_STREAM;
     group->counted.tag = group->all_counted.tag = SLI_TAG_STREAM;
     group->delta_path = "";
@@ -35,6 +36,7 @@ sl_code sli_group_open(sli_engine *engine, sli_group **out, sl_error *err)
         return SL_OK;
     }
     size_t size = sizeof(sli_group) + (size_t)engine->graph->n_outputs * sizeof(sli_share) +
+                  (size_t)engine->n_windows * sizeof(sli_window_share) +
                   (size_t)engine->n_inputs * sizeof(sl_bytes);
     sl_arena *arena = sl_arena_new(SLI_TAG_STREAM);
     sli_group *group = sl_alloc_zero(SLI_TAG_STREAM, size);
@@ -52,6 +54,10 @@ static void empty(sli_group *group)
 {
     for (int32_t i = 0; i < group->engine->graph->n_outputs; i++) {
         sli_share_reset(group->engine, &group->shares[i]);
+    }
+    for (int32_t i = 0; i < group->engine->n_windows; i++) {
+        sli_panes_reset(&group->windows[i].panes);
+        group->windows[i] = (sli_window_share){0};
     }
     for (int32_t i = 0; i < group->engine->n_inputs; i++) {
         group->last_ranges[i] = (sl_bytes){NULL, 0};
@@ -150,6 +156,9 @@ static sl_code seal_all(sli_group *group, sl_error *err)
     if (engine->ckpt != NULL && group->changes != NULL) {
         SL_TRY(write_delta(group, err));
     }
+    if (engine->ckpt != NULL) {
+        SL_TRY(sli_windows_seal(group, err));
+    }
     for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
         sli_output *output = &engine->graph->outputs[i];
         if (takes_part(group, i)) {
@@ -180,7 +189,9 @@ static sl_code append_sealed(sli_group *group, sl_error *err)
     };
     sealed.sinks = sl_arena_alloc_zero(group->arena, (size_t)(engine->graph->n_outputs + 1) *
                                                          sizeof *sealed.sinks);
-    if (sealed.sinks == NULL) {
+    sealed.windows =
+        sl_arena_alloc_zero(group->arena, (size_t)(engine->n_windows + 1) * sizeof *sealed.windows);
+    if (sealed.sinks == NULL || sealed.windows == NULL) {
         return sl_error_nomem(err, (size_t)engine->graph->n_outputs * sizeof *sealed.sinks,
                               "a SEALED frame");
     }
@@ -192,6 +203,8 @@ static sl_code append_sealed(sli_group *group, sl_error *err)
                 (sli_sealed_sink){engine->graph->outputs[i].uid, share->receipt, share->outbox};
         }
     }
+    sealed.n_windows = engine->n_windows;
+    sli_windows_tell(group, sealed.windows);
     sli_str body = {.tag = SLI_TAG_STREAM};
     sli_sealed_put(&body, &sealed);
     sl_code rc = sli_str_check(&body, "SEALED", err);
@@ -402,6 +415,10 @@ static sl_code complete_group(sli_engine *engine, sli_group *group, sl_error *er
     }
     group->has_effect = group->has_effect || group->changes != NULL || group->counted.size > 0;
     group->committed_before = engine->committed;
+    for (int32_t i = 0; i < engine->n_windows; i++) {
+        group->windows[i].from_us = engine->windows[i].from_us;
+        group->windows[i].to_us = engine->windows[i].to_us;
+    }
     if (!group->has_effect) {
         return SL_OK;
     }
@@ -481,6 +498,7 @@ static sl_code after_seal(sli_engine *engine, sli_group *group, sl_error *err)
             size_t logged = group->delta.size + group->plans.size + group->counted.size;
             SL_TRY(
                 sli_delta_remember(engine, group->number, group->delta_path, (int64_t)logged, err));
+            SL_TRY(sli_windows_sealed(engine, group, err));
         }
         free_retired(engine, group->committed_before);
     }

@@ -1,6 +1,7 @@
 // State per key: what both kinds of operator are defined by, updateStateByKey's definition, and the
 // state that is there before the first epoch.
 #include "stream/node_state.h"
+#include "stream/node_window.h"
 
 // ---------------------------------------------------------------- schemas
 
@@ -21,16 +22,6 @@ static sl_code parse_text(sli_str *text, sl_schema **out, sl_error *err)
     }
     sli_str_reset(text);
     return rc;
-}
-
-static sl_code pick(const sl_schema *schema, const int32_t *columns, int32_t n, sl_schema **out,
-                    sl_error *err)
-{
-    sli_str text = {.tag = SLI_TAG_STREAM};
-    for (int32_t i = 0; i < n; i++) {
-        put_column(&text, schema, columns[i], false);
-    }
-    return parse_text(&text, out, err);
 }
 
 static sl_code all_nullable(const sl_schema *schema, sl_schema **out, sl_error *err)
@@ -104,8 +95,10 @@ sl_code sli_state_define(sl_stream *node, sli_state_def *def, const char *keys, 
     SL_TRY(sli_graph_copy(node->graph, args, &def->args, err));
     SL_TRY(split_columns(node, def, keys, err));
     SL_TRY(sl_schema_parse(&def->state_schema, state, err));
-    SL_TRY(pick(node->inputs[0]->schema, def->keys, def->n_keys, &def->key_schema, err));
-    SL_TRY(pick(node->inputs[0]->schema, def->values, def->n_values, &def->value_schema, err));
+    SL_TRY(
+        sli_schema_picked(node->inputs[0]->schema, def->keys, def->n_keys, &def->key_schema, err));
+    SL_TRY(sli_schema_picked(node->inputs[0]->schema, def->values, def->n_values,
+                             &def->value_schema, err));
     SL_TRY(sli_state_beside(def->key_schema, def->state_schema, "a column of the state",
                             &def->row_schema, err));
     def->stored_schema = sl_schema_ref(def->state_schema);
@@ -261,7 +254,7 @@ const sli_table_info *sli_node_state(const sl_stream *node)
 {
     sli_state_def *def = sli_state_def_of(node);
     if (def == NULL) {
-        return NULL;
+        return sli_window_table(node);
     }
     def->info.uid = node->uid; // may have been given after the operator was defined
     return &def->info;

@@ -217,6 +217,10 @@ sl_code sli_outputs_run(sli_engine *engine, sli_epoch *epoch, sli_group *group,
         if (output->is_letters) {
             continue; // they are told when all others have run
         }
+        if (!sli_slide_fires(output->input->slide_us, epoch->before_us, epoch->time_us)) {
+            continue;
+        }
+        output->last_epoch = epoch->number;
         if (engine->listens) {
             sli_listen_output(engine, i);
         }

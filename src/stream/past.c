@@ -41,16 +41,11 @@ sl_stream *sl_stream_remember(sl_stream *stream, int64_t duration_us)
     return stream;
 }
 
-static int64_t slide_us_of(const sli_engine *engine, const sl_stream *node)
-{
-    return node->slide_epochs * engine->clock.interval_us;
-}
-
 sl_code sli_past_open(sli_engine *engine, sl_error *err)
 {
     for (int32_t i = 0; i < engine->graph->n_nodes; i++) {
         const sl_stream *node = engine->graph->nodes[i];
-        int64_t slide_us = slide_us_of(engine, node);
+        int64_t slide_us = node->slide_us;
         if (node->remember_us / slide_us >= SLI_MAX_REMEMBERED) {
             return sl_error_set(err, SL_E_CONFIG,
                                 "operator %s: remember %lld s are %lld RDDs; there may be %d",
@@ -107,7 +102,8 @@ static sl_code add_moment(sl_stream *node, moment m, sl_error *err)
 /// Whether the stream has an RDD in this epoch, and keeps it.
 static bool remembers(const sl_stream *node, const sli_epoch *epoch)
 {
-    return node->remember_us > 0 && epoch->number % node->slide_epochs == 0;
+    return node->remember_us > 0 &&
+           sli_slide_fires(node->slide_us, epoch->before_us, epoch->time_us);
 }
 
 sl_code sli_past_compute(sli_epoch *epoch, sli_engine *engine, sl_error *err)
@@ -265,7 +261,7 @@ sl_code sl_stream_slice(sl_stream *stream, int64_t from_us, int64_t to_us, sl_sl
 {
     SL_TRY(check_slice(stream, err));
     sli_engine *engine = stream->graph->engine;
-    int64_t slide_us = slide_us_of(engine, stream);
+    int64_t slide_us = stream->slide_us;
     SL_TRY(slice_past(stream, from_us, to_us, slide_us, each, ctx, err));
     return slice_running(engine, stream, from_us, to_us, slide_us, each, ctx, err);
 }

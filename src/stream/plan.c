@@ -3,7 +3,7 @@
 #include "stream/plan.h"
 
 enum {
-    PLAN_FORMAT = 1,
+    PLAN_FORMAT = 2,   ///< 1 ends behind the inputs
     SEALED_FORMAT = 2, ///< 1 ends behind the sinks
     MOST_INPUTS = 65536,
     MOST_LEFT_OUT = 1 << 24
@@ -26,6 +26,7 @@ void sli_plan_put(sli_str *out, const sli_plan *plan)
         sli_put_varint(out, (uint64_t)input->n_splits);
         sli_put_i64(out, input->rows);
     }
+    sli_put_i64(out, plan->before_us);
 }
 
 static sl_code bad_format(const char *what, uint8_t format, int newest, sl_error *err)
@@ -74,7 +75,7 @@ sl_code sli_plan_get(sl_bytes body, sl_arena *arena, sli_plan *out, sl_error *er
 {
     sli_reader r = sli_reader_of(body);
     uint8_t format = sli_get_u8(&r);
-    if (format != PLAN_FORMAT) {
+    if (format < 1 || format > PLAN_FORMAT) {
         return bad_format("PLAN", format, PLAN_FORMAT, err);
     }
     sli_plan plan = {0};
@@ -85,6 +86,7 @@ sl_code sli_plan_get(sl_bytes body, sl_arena *arena, sli_plan *out, sl_error *er
     plan.graph_hash = sli_get_u64(&r);
     plan.parallelism = (int32_t)sli_get_u32(&r);
     SL_TRY(get_inputs(&r, arena, &plan, err));
+    plan.before_us = format >= 2 ? sli_get_i64(&r) : 0;
     SL_TRY(sli_reader_done(&r, "PLAN", err));
     *out = plan;
     return SL_OK;
@@ -112,6 +114,19 @@ static void put_left_out(sli_str *out, const sli_sealed *sealed)
     }
 }
 
+static void put_windows(sli_str *out, const sli_sealed *sealed)
+{
+    sli_put_varint(out, (uint64_t)sealed->n_windows);
+    for (int32_t i = 0; i < sealed->n_windows; i++) {
+        const sli_sealed_window *window = &sealed->windows[i];
+        sli_put_text(out, window->uid);
+        sli_put_i64(out, window->from_us);
+        sli_put_i64(out, window->to_us);
+        sli_put_i64(out, window->last_us);
+        sli_put_text(out, window->path);
+    }
+}
+
 void sli_sealed_put(sli_str *out, const sli_sealed *sealed)
 {
     sli_put_u8(out, SEALED_FORMAT);
@@ -131,6 +146,7 @@ void sli_sealed_put(sli_str *out, const sli_sealed *sealed)
     }
     sli_put_bytes(out, sealed->counted.data, sealed->counted.size);
     put_left_out(out, sealed);
+    put_windows(out, sealed);
 }
 
 static sl_code get_left_out(sli_reader *r, sl_arena *arena, sli_sealed *sealed, sl_error *err)
@@ -157,6 +173,30 @@ static sl_code get_left_out(sli_reader *r, sl_arena *arena, sli_sealed *sealed, 
         SL_TRY(get_text(r, arena, &left->source, err));
         left->partition = (int32_t)sli_get_u32(r);
         left->row = sli_get_i64(r);
+    }
+    return SL_OK;
+}
+
+static sl_code get_windows(sli_reader *r, sl_arena *arena, sli_sealed *sealed, sl_error *err)
+{
+    uint64_t n = sli_get_varint(r);
+    if (r->bad || n > MOST_INPUTS) {
+        return sl_error_set(err, SL_E_CORRUPT, "SEALED of group %lld is damaged",
+                            (long long)sealed->group);
+    }
+    sealed->windows = sl_arena_alloc_zero(arena, (size_t)(n + 1) * sizeof *sealed->windows);
+    if (sealed->windows == NULL) {
+        return sl_error_nomem(err, (size_t)n * sizeof *sealed->windows,
+                              "windows of a SEALED frame");
+    }
+    sealed->n_windows = (int32_t)n;
+    for (int32_t i = 0; i < sealed->n_windows && !r->bad; i++) {
+        sli_sealed_window *window = &sealed->windows[i];
+        SL_TRY(get_text(r, arena, &window->uid, err));
+        window->from_us = sli_get_i64(r);
+        window->to_us = sli_get_i64(r);
+        window->last_us = sli_get_i64(r);
+        SL_TRY(get_text(r, arena, &window->path, err));
     }
     return SL_OK;
 }
@@ -194,6 +234,7 @@ sl_code sli_sealed_get(sl_bytes body, sl_arena *arena, sli_sealed *out, sl_error
     if (format >= 2) {
         sealed.counted = sli_get_bytes(&r);
         SL_TRY(get_left_out(&r, arena, &sealed, err));
+        SL_TRY(get_windows(&r, arena, &sealed, err));
     }
     SL_TRY(sli_reader_done(&r, "SEALED", err));
     *out = sealed;

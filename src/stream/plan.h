@@ -15,6 +15,7 @@ typedef struct sli_plan_input {
 
 typedef struct sli_plan {
     int64_t epoch, time_us;
+    int64_t before_us; ///< batch time of the epoch before it; 0: not told (a job without windows)
     uint64_t seed, options_hash, graph_hash;
     int32_t parallelism;
     sli_plan_input *inputs;
@@ -42,6 +43,13 @@ typedef struct sli_left_out {
     int64_t row;        ///< of the partition, from 0
 } sli_left_out;
 
+typedef struct sli_sealed_window {
+    const char *uid;
+    int64_t from_us, to_us; ///< what it holds after the group, as in sli_window
+    const char *path;       ///< of the group's panes, or ""
+    int64_t last_us;        ///< batch time of the last of them
+} sli_sealed_window;
+
 typedef struct sli_sealed {
     int64_t group, first_epoch, last_epoch, last_time_us;
     int64_t rows_in, rows_out;
@@ -51,6 +59,8 @@ typedef struct sli_sealed {
     sl_bytes counted; ///< values of accumulators that changed, as sli_accs_put makes them
     sli_left_out *left_out;
     int32_t n_left_out;
+    sli_sealed_window *windows;
+    int32_t n_windows;
 } sli_sealed;
 
 void sli_sealed_put(sli_str *out, const sli_sealed *sealed);

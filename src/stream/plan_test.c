@@ -131,7 +131,7 @@ static sli_sealed sample_sealed(void)
 SL_TEST(plan_is_written_byte_by_byte_as_the_readme_says, "")
 {
     static const uint8_t expected[] = {
-        1,                                              // format
+        2,                                              // format
         2,    0,    0,    0,    0,    0,    0,    0,    // epoch
         0x40, 0x42, 0x0f, 0,    0,    0,    0,    0,    // batch time: 1000000
         3,    0,    0,    0,    0,    0,    0,    0,    // seed
@@ -142,9 +142,10 @@ SL_TEST(plan_is_written_byte_by_byte_as_the_readme_says, "")
         2,    'i',  'n',  3,    'x',  'y',  'z',        // uid, range
         0xac, 2,                                        // 300 splits
         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, // rows: unknown
+        0,    0,    0,    0,    0,    0,    0,    0,    // batch time before: not told
     };
     sli_plan_input input = {"in", {"xyz", 3}, 300, -1};
-    sli_plan plan = {2, 1000000, 3, 4, 5, 6, &input, 1};
+    sli_plan plan = {2, 1000000, 0, 3, 4, 5, 6, &input, 1};
     sli_str bytes = {.tag = SLI_TAG_TEST};
     sli_plan_put(&bytes, &plan);
     assert_int_equal(bytes.size, sizeof expected);
@@ -167,16 +168,17 @@ SL_TEST(sealed_is_written_byte_by_byte_as_the_readme_says, "")
         1,    'u',  2,    'r', 'c', 1, 'o',    // uid, receipt, outbox
         3,    'a',  'c',  'c',                 // accumulators
         0,                                     // rows left out
+        0,                                     // windows
     };
     sli_sealed_sink sink = {"u", {"rc", 2}, "o"};
-    sli_sealed sealed = {9, 7, 8, 1000000, 5, 4, "d", &sink, 1, {"acc", 3}, NULL, 0};
+    sli_sealed sealed = {9, 7, 8, 1000000, 5, 4, "d", &sink, 1, {"acc", 3}, NULL, 0, NULL, 0};
     sli_str bytes = {.tag = SLI_TAG_TEST};
     sli_sealed_put(&bytes, &sealed);
     assert_int_equal(bytes.size, sizeof expected);
     assert_memory_equal(bytes.data, expected, sizeof expected);
     bytes.data[0] = 1; // as it was before there were accumulators
     sl_arena *arena = sl_arena_new(SLI_TAG_TEST);
-    assert_int_equal(sli_sealed_get((sl_bytes){bytes.data, bytes.size - 4}, arena, &sealed, NULL),
+    assert_int_equal(sli_sealed_get((sl_bytes){bytes.data, bytes.size - 6}, arena, &sealed, NULL),
                      SL_OK);
     assert_int_equal(sealed.n_sinks, 1);
     assert_int_equal(sealed.counted.size, 0);
@@ -194,9 +196,10 @@ SL_TEST(sealed_with_verdicts_is_written_byte_by_byte_as_the_readme_says, "POISON
         2,    'i', 'n',                // source
         3,    0,   0,   0,             // partition
         0x39, 5,   0,   0, 0, 0, 0, 0, // row
+        0,                             // windows
     };
     sli_left_out left = {8, "in", 3, 1337};
-    sli_sealed sealed = {9, 7, 8, 1000000, 5, 4, "d", NULL, 0, {NULL, 0}, &left, 1};
+    sli_sealed sealed = {9, 7, 8, 1000000, 5, 4, "d", NULL, 0, {NULL, 0}, &left, 1, NULL, 0};
     sli_str bytes = {.tag = SLI_TAG_TEST};
     sl_arena *arena = sl_arena_new(SLI_TAG_TEST);
     sli_sealed back = {0};
@@ -211,6 +214,43 @@ SL_TEST(sealed_with_verdicts_is_written_byte_by_byte_as_the_readme_says, "POISON
     assert_int_equal(back.left_out[0].row, 1337);
     sl_arena_free(arena);
     sli_str_reset(&bytes);
+}
+
+// What a job with windows adds stands behind what others write, and the format says so.
+SL_TEST(frames_of_jobs_with_windows_are_written_as_the_readme_says, "")
+{
+    static const uint8_t plan_end[] = {0x80, 0x84, 0x1e, 0, 0, 0, 0, 0}; // the time before: 2000000
+    static const uint8_t sealed_end[] = {
+        1,                               // windows
+        1,    'w',                       // uid
+        0x40, 0x42, 0x0f, 0, 0, 0, 0, 0, // from: 1000000
+        0x80, 0x84, 0x1e, 0, 0, 0, 0, 0, // to: 2000000
+        0xc0, 0xc6, 0x2d, 0, 0, 0, 0, 0, // last pane: 3000000
+        1,    'p',                       // path
+    };
+    sli_plan plan = sample_plan();
+    sli_sealed sealed = sample_sealed();
+    sli_sealed_window window = {"w", 1000000, 2000000, "p", 3000000};
+    sli_str plain = {.tag = SLI_TAG_TEST}, more = {.tag = SLI_TAG_TEST};
+    sli_plan_put(&plain, &plan);
+    plan.before_us = 2000000;
+    sli_plan_put(&more, &plan);
+    assert_int_equal(more.size, plain.size);
+    assert_memory_equal(more.data, plain.data, plain.size - sizeof plan_end);
+    assert_memory_equal(more.data + more.size - sizeof plan_end, plan_end, sizeof plan_end);
+    check_bytes(&more, plan_again);
+    sli_str_clear(&plain);
+    sli_str_clear(&more);
+    sli_sealed_put(&plain, &sealed);
+    sealed.windows = &window;
+    sealed.n_windows = 1;
+    sli_sealed_put(&more, &sealed);
+    assert_int_equal(more.size, plain.size + sizeof sealed_end);
+    assert_int_equal(more.data[0], 2);
+    assert_memory_equal(more.data + plain.size, sealed_end, sizeof sealed_end);
+    check_bytes(&more, sealed_again);
+    sli_str_reset(&plain);
+    sli_str_reset(&more);
 }
 
 SL_TEST(plan_comes_back_as_it_was, "")
@@ -304,8 +344,8 @@ SL_TEST(plan_of_a_later_format_says_what_to_do, "")
     sl_error err = SL_ERROR_INIT;
     sli_plan plan;
     sli_sealed sealed;
-    assert_int_equal(sli_plan_get((sl_bytes){"\2", 1}, arena, &plan, &err), SL_E_INCOMPATIBLE);
-    SL_CHECK_TEXT(err.text, "PLAN frame of format 2, this Sluice reads up to format 1: use the "
+    assert_int_equal(sli_plan_get((sl_bytes){"\3", 1}, arena, &plan, &err), SL_E_INCOMPATIBLE);
+    SL_CHECK_TEXT(err.text, "PLAN frame of format 3, this Sluice reads up to format 2: use the "
                             "Sluice that wrote it, or a newer one");
     assert_int_equal(sli_sealed_get((sl_bytes){"\3", 1}, arena, &sealed, &err), SL_E_INCOMPATIBLE);
     SL_CHECK_TEXT(err.text, "SEALED frame of format 3, this Sluice reads up to format 2: use the "

@@ -200,6 +200,7 @@ static sl_code run_epoch(trial *t, sl_error *err)
     epoch.ctx = t;
     epoch.n_made = 0;
     sl_code rc = run_outputs(t, &epoch, err);
+    epoch.settled = false; // nothing of it counts
     sli_epoch_release(&epoch);
     if (engine->store != NULL) {
         engine->store->ops->fail(engine->store, epoch.number);
@@ -315,7 +316,8 @@ static sl_rdd *stage_by_row(const sli_poison *poison, const sli_epoch *epoch)
 }
 
 /// By the failed stage alone where that can be, else by the whole epoch; and by it too when the
-/// stage alone goes well, as it does when rows are combined at its end.
+/// stage alone goes well, as it does when rows are combined at its end. A whole epoch with windows
+/// is not tried: their panes belong to the epoch that counts.
 static sl_code find(sli_poison *poison, sli_epoch *epoch, bool *helped, bool *too_many,
                     sl_error *err)
 {
@@ -328,7 +330,7 @@ static sl_code find(sli_poison *poison, sli_epoch *epoch, bool *helped, bool *to
         t.stage = NULL;
     }
     sli_epoch_release(epoch);
-    if (rc == SL_OK && !*helped && !*too_many) {
+    if (rc == SL_OK && !*helped && !*too_many && poison->engine->n_windows == 0) {
         rc = search(&t, helped, too_many, err);
     }
     return rc;

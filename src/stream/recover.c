@@ -234,7 +234,8 @@ static sl_code restore_state(sli_engine *engine, const record *log, int64_t *sna
         sli_clock_init(&first, engine->world, engine->clock.interval_us, 0, false);
         SL_TRY(sli_state_load_initial(engine->graph, engine->env.runtime, first.next_time_us, err));
     }
-    return sli_state_fits(engine, err);
+    SL_TRY(sli_state_fits(engine, err));
+    return sli_windows_restore(engine, *snapshot, log->sealed, log->n_sealed, err);
 }
 
 static sl_code restore_positions(sli_engine *engine, const record *log, int64_t snapshot,

@@ -7,8 +7,8 @@
 // nothing to compact, and makes those files the snapshot.
 //
 // Sections: "meta" (group, epoch, batch time, store) · "sources" (uid, position)* · "accumulators"
-// (as sli_accs_put, when there are some) · "UID/part-NN.arrow" per table, or "state.STORE/" with
-// the store's files.
+// (as sli_accs_put, when there are some) · ".windows" (what each holds, and in which files) ·
+// "UID/part-NN.arrow" per table, or "state.STORE/" with the store's files.
 #include "stream/engine_int.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@ struct sli_compaction {
     sli_engine *engine;
     sli_snapshot *snapshot;
     int64_t group, epoch, time_us, previous;
-    sli_str positions, counted;
+    sli_str positions, counted, windows;
     char **paths; ///< deltas after `previous`, up to `group`
     int32_t n_paths;
     bool kept;         ///< the state was kept when the group was closed
@@ -222,6 +222,10 @@ static sl_code add_meta(sli_compaction *c, sl_error *err)
         rc = sli_snapshot_add(c->snapshot, "accumulators",
                               (sl_bytes){c->counted.data, c->counted.size}, err);
     }
+    if (rc == SL_OK && c->windows.size > 0) {
+        rc = sli_snapshot_add(c->snapshot, SLI_WINDOWS_SECTION,
+                              (sl_bytes){c->windows.data, c->windows.size}, err);
+    }
     sli_str_reset(&meta);
     return rc;
 }
@@ -278,6 +282,7 @@ static void compaction_free(sli_compaction *c)
     sl_free(c->paths);
     sli_str_reset(&c->positions);
     sli_str_reset(&c->counted);
+    sli_str_reset(&c->windows);
     sli_snapshot_discard(c->snapshot);
     if (c->kept) {
         sli_state_forget(c->engine, c->group);
@@ -323,7 +328,9 @@ sl_code sli_compaction_start(sli_engine *engine, sli_group *group, sl_error *err
     c->positions = group->positions;
     c->counted = group->all_counted;
     group->positions = group->all_counted = (sli_str){.tag = SLI_TAG_STREAM};
+    c->windows.tag = SLI_TAG_STREAM;
     sl_code rc = c->kept ? SL_OK : take_paths(c, err);
+    rc = rc != SL_OK ? rc : sli_windows_put(engine, group, &c->windows, err);
     if (rc == SL_OK) {
         rc = sli_snapshot_create(&c->snapshot, engine->ckpt, c->group, err);
     }

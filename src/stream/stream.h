@@ -18,6 +18,10 @@
 
 sl_code sli_graph_new(sl_graph **out, sl_error *err);
 void sli_graph_free(SL_TAKES sl_graph *graph);
+/// Gives every stream its slide, now that the interval is known. Fails: the first mistake, which
+/// sticks: a window or a slide that is no multiple, streams of different slides that are put
+/// together.
+sl_code sli_graph_slides(sl_graph *graph, int64_t interval_us, sl_error *err);
 /// Ends definition: later calls are mistakes. Fails: the first mistake; SL_E_INVALID without an
 /// output operation.
 sl_code sli_graph_seal(sl_graph *graph, sl_error *err);
@@ -93,6 +97,8 @@ void sli_engine_stop(sli_engine *engine, bool gracefully);
 /// Ends strands, closes everything. What is not committed will be finished by the next life.
 void sli_engine_close(SL_TAKES sli_engine *engine);
 int64_t sli_engine_epoch(const sli_engine *engine); ///< the last completed epoch
+/// Whether an output with this URL ran in the last epoch: its stream may have a longer slide.
+bool sli_engine_ran(const sli_engine *engine, const char *url);
 /// Nothing is on its way: every closed group is committed, and the open one (if any) may only close
 /// after the next epoch.
 bool sli_engine_rests(const sli_engine *engine);

@@ -104,6 +104,14 @@ static slt_shape shape_of_values(const definition *d)
                                 : SLT_OTHER;
 }
 
+/// Every aggregation of the table has its column's name twice.
+static void put_aggregation(const slt_reduce_word *word, const char *column, char *out, size_t size)
+{
+    const char *first = strstr(word->aggregation, "%s"), *second = strstr(first + 2, "%s");
+    (void)snprintf(out, size, "%.*s%s%.*s%s", (int)(first - word->aggregation), word->aggregation,
+                   column, (int)(second - first - 2), first + 2, column);
+}
+
 static void reduce(definition *d, const char *arg, bool by_key)
 {
     const slt_reduce_word *word = slt_reduction(arg, shape_of_values(d));
@@ -114,10 +122,7 @@ static void reduce(definition *d, const char *arg, bool by_key)
         wrong(d, "reduce", arg);
         return;
     }
-    // Every aggregation of the table has its column's name twice.
-    const char *first = strstr(word->aggregation, "%s"), *second = strstr(first + 2, "%s");
-    (void)snprintf(text, sizeof text, "%.*s%s%.*s%s", (int)(first - word->aggregation),
-                   word->aggregation, column, (int)(second - first - 2), first + 2, column);
+    put_aggregation(word, column, text, sizeof text);
     d->stream =
         by_key ? sl_stream_reduce_by_key(d->stream, "k", text) : sl_stream_reduce(d->stream, text);
     bool is_int64 = by_key && sl_schema_field(schema, 0)->type == SL_INT64;
@@ -127,6 +132,47 @@ static void reduce(definition *d, const char *arg, bool by_key)
     if (finish != NULL) {
         d->stream = sl_stream_map(d->stream, finish, NULL);
     }
+}
+
+/// `WORD [INVERSE] over WINDOW [SLIDE]`; an inverse asks for Spark's way of going on.
+static void reduce_window(definition *d, const char *arg, bool by_key)
+{
+    const char *name = before(d, arg, " over "), *durations = behind(arg, " over ", "");
+    const char *window = before(d, durations, " "), *slide = behind(durations, " ", NULL);
+    const slt_reduce_word *word = slt_reduction(name, shape_of_values(d));
+    char text[128];
+    if (word == NULL) {
+        wrong(d, "reduce over a window", arg);
+        return;
+    }
+    put_aggregation(word, by_key ? "v" : "x", text, sizeof text);
+    d->stream = by_key ? sl_stream_reduce_by_key_and_window(d->stream, "k", text, window, slide)
+                       : sl_stream_reduce_by_window(d->stream, text, window, slide);
+    if (strstr(name, " a") != NULL) {
+        d->stream = sl_stream_inverse(d->stream, SL_INVERSE_SPARK);
+    }
+}
+
+/// `WINDOW [SLIDE]`, some with `KEYS over` before them. False: it is no window.
+static bool windowed(definition *d, const char *verb, const char *arg)
+{
+    const char *durations = behind(arg, " over ", arg);
+    const char *window = before(d, durations, " "), *slide = behind(durations, " ", NULL);
+    if (strcmp(verb, "window") == 0) {
+        d->stream = sl_stream_window(d->stream, window, slide);
+    } else if (strcmp(verb, "countByWindow") == 0) {
+        d->stream = sl_stream_count_by_window(d->stream, window, slide);
+    } else if (strcmp(verb, "countByValueAndWindow") == 0) {
+        d->stream = sl_stream_count_by_value_and_window(d->stream, window, slide);
+    } else if (strcmp(verb, "groupByKeyAndWindow") == 0) {
+        const char *keys = durations == arg ? "k" : before(d, arg, " over ");
+        d->stream = sl_stream_group_by_key_and_window(d->stream, keys, window, slide);
+    } else if (strcmp(verb, "reduceByWindow") == 0 || strcmp(verb, "reduceByKeyAndWindow") == 0) {
+        reduce_window(d, arg, verb[8] == 'K');
+    } else {
+        return false;
+    }
+    return true;
 }
 
 static void update(definition *d, const char *arg)
@@ -256,6 +302,11 @@ static bool setting(definition *d, const char *verb, const char *arg)
     } else if (strcmp(verb, "remember") == 0) {
         d->stream = sl_stream_remember(d->stream, strtoll(arg, NULL, 10) * 1000000);
         d->job->remembering = d->stream;
+    } else if (strcmp(verb, "inverse") == 0) {
+        d->stream = sl_stream_inverse(d->stream, strcmp(arg, "spark") == 0 ? SL_INVERSE_SPARK
+                                                                           : SL_INVERSE_NEVER);
+    } else if (strcmp(verb, "keep") == 0) {
+        d->stream = sl_stream_keep(d->stream, arg);
     } else if (strcmp(verb, "persist") == 0) {
         d->stream = sl_stream_persist(d->stream, SL_MEMORY_AND_DISK);
     } else if (strcmp(verb, "set") == 0) {
@@ -386,7 +437,7 @@ static void define(definition *d, const char *line)
     } else if (strcmp(verb, "open") == 0) {
         d->stream = sl_stream_open(d->graph, arg);
     } else if (!output(d, verb, arg) && !setting(d, verb, arg) && !expression(d, verb, arg) &&
-               !paired(d, verb, arg) && !wide(d, verb, arg)) {
+               !paired(d, verb, arg) && !wide(d, verb, arg) && !windowed(d, verb, arg)) {
         worded(d, verb, arg);
     }
     if (name_size > 0 && d->n_named < MAX_NAMED) {

@@ -70,6 +70,16 @@ static uint64_t add(uint64_t a, uint64_t b)
     return a + b;
 }
 
+static uint64_t subtract(uint64_t a, uint64_t b)
+{
+    return a - b;
+}
+
+static uint64_t larger(uint64_t a, uint64_t b)
+{
+    return (int64_t)a > (int64_t)b ? a : b;
+}
+
 static uint64_t multiply(uint64_t a, uint64_t b)
 {
     return a * b;
@@ -80,8 +90,9 @@ static uint64_t exclusive_or(uint64_t a, uint64_t b)
     return a ^ b;
 }
 
-/// An aggregation `word` of int64 whose two values become one by `combine`, which wraps.
-#define AGGREGATION(word, combine)                                                                 \
+/// An aggregation `word` of int64 whose two values become one by `combine`, which wraps; `undo`
+/// takes one out again.
+#define AGGREGATION(word, combine, undo)                                                           \
     static sl_code update_##word(const sl_args *args, void *states, const int32_t *group,          \
                                  const sl_column *const *in, int64_t n_rows, sl_error *err)        \
     {                                                                                              \
@@ -96,6 +107,13 @@ static uint64_t exclusive_or(uint64_t a, uint64_t b)
         (void)err;                                                                                 \
         return merge(states, group, from, n, combine);                                             \
     }                                                                                              \
+    static sl_code inverse_##word(const sl_args *args, void *states, const int32_t *group,         \
+                                  const void *from, int64_t n, sl_error *err)                      \
+    {                                                                                              \
+        (void)args;                                                                                \
+        (void)err;                                                                                 \
+        return merge(states, group, from, n, undo);                                                \
+    }                                                                                              \
     static const sl_agg_fn word = {.struct_size = sizeof(sl_agg_fn),                               \
                                    .name = #word,                                                  \
                                    .in = "int64",                                                  \
@@ -104,17 +122,26 @@ static uint64_t exclusive_or(uint64_t a, uint64_t b)
                                    .init = init,                                                   \
                                    .update = update_##word,                                        \
                                    .merge = merge_##word,                                          \
+                                   .inverse = inverse_##word,                                      \
                                    .finish = finish}
 
-AGGREGATION(wrapping_sum, add);
-AGGREGATION(product, multiply);
-AGGREGATION(xor, exclusive_or);
+static uint64_t divide(uint64_t a, uint64_t b)
+{
+    return b == 0 ? 0 : a / b; // good while nothing wraps
+}
+
+AGGREGATION(wrapping_sum, add, subtract);
+AGGREGATION(product, multiply, divide);
+AGGREGATION(xor, exclusive_or, exclusive_or);
+AGGREGATION(largest, larger,
+            subtract); // whose inverse is none: what Spark makes of it is on record
 
 void slt_add_aggregations(sl_graph *graph)
 {
     sl_graph_aggregation(graph, &wrapping_sum);
     sl_graph_aggregation(graph, &product);
     sl_graph_aggregation(graph, &xor);
+    sl_graph_aggregation(graph, &largest);
 }
 
 // ---------------------------------------------------------------- texts, appended
@@ -179,6 +206,9 @@ static const slt_reduce_word reductions[] = {
     {"a+str(b)", SLT_STRING, "list(%s) as %s", &join_texts, &join_by_string, &join_by_int64},
     {"a*b", SLT_INT64, "product(%s) as %s", NULL, NULL, NULL},
     {"a^b", SLT_INT64, "xor(%s) as %s", NULL, NULL, NULL},
+    {"a+b a-b", SLT_INT64, "wrapping_sum(%s) as %s", NULL, NULL, NULL},
+    {"a^b a^b", SLT_INT64, "xor(%s) as %s", NULL, NULL, NULL},
+    {"max(a,b) a-b", SLT_INT64, "largest(%s) as %s", NULL, NULL, NULL},
     {"max(a,b)", 0, "max(%s) as %s", NULL, NULL, NULL},
     {"min(a,b)", 0, "min(%s) as %s", NULL, NULL, NULL},
 };

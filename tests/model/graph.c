@@ -1,6 +1,8 @@
 // A plan as a graph of Sluice. Every stream is brought back to the columns k and v.
 #include "model/plan.h"
 
+#include "sluice/window.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -170,6 +172,28 @@ static sl_stream *number(sl_stream *a, const slt_model_node *node)
     return node->which == 2 ? sl_stream_state_snapshots(state) : state;
 }
 
+/// Epochs take a second. The slide is the stream's own, so that windows go together with the
+/// others.
+static sl_stream *window(sl_stream *a, const slt_model_node *node)
+{
+    char length[16];
+    (void)snprintf(length, sizeof length, "%" PRId64 "s", node->c);
+    if (node->kind == SLT_WINDOW) {
+        return sl_stream_window(a, length, NULL);
+    }
+    if (node->kind == SLT_COUNT_WINDOW) {
+        return sl_stream_select(sl_stream_count_by_window(a, length, NULL), "0 as k, count as v");
+    }
+    if (node->kind == SLT_GROUP_WINDOW) {
+        return sl_stream_map(wide(sl_stream_group_by_key_and_window(a, "k", length, NULL), node),
+                             node->is_text ? &sizes_of_text : &sizes_of_int64, NULL);
+    }
+    sl_stream *sums =
+        sl_stream_reduce_by_key_and_window(a, "k", "count() as n, sum(v) as s", length, NULL);
+    sl_stream_inverse(sums, node->which == 0 ? SL_INVERSE_AUTO : SL_INVERSE_NEVER);
+    return sl_stream_select(wide(sums, node), "k, 7 * n + coalesce(s, 0) as v");
+}
+
 static sl_stream *make(const slt_plan *plan, const slt_model_node *node, sl_graph *graph,
                        sl_stream *a, sl_stream *b)
 {
@@ -204,6 +228,11 @@ static sl_stream *make(const slt_plan *plan, const slt_model_node *node, sl_grap
         return sl_stream_select(wide(sl_stream_join(a, b, "k"), node), "k, v - v_2 as v");
     case SLT_MAP_STATE:
         return number(a, node);
+    case SLT_WINDOW:
+    case SLT_REDUCE_WINDOW:
+    case SLT_GROUP_WINDOW:
+    case SLT_COUNT_WINDOW:
+        return window(a, node);
     default:
         return wide(sl_stream_update_state_by_key(a, "k", &updates[node->which], NULL), node);
     }

@@ -115,17 +115,26 @@ static void narrow(slt_model *m, const slt_model_node *node, const slt_model_row
 /// What one row adds to the value of its key.
 static int64_t share(const slt_model_node *node, const slt_model_row *row)
 {
-    return node->kind == SLT_GROUP_BY_KEY    ? 1
-           : node->kind == SLT_REDUCE_BY_KEY ? 7 + row->v
-           : node->kind == SLT_COUNT         ? 1
-                                             : row->v;
+    switch (node->kind) {
+    case SLT_GROUP_BY_KEY:
+    case SLT_GROUP_WINDOW:
+    case SLT_COUNT:
+    case SLT_COUNT_WINDOW:
+        return 1;
+    case SLT_REDUCE_BY_KEY:
+    case SLT_REDUCE_WINDOW:
+        return 7 + row->v;
+    default:
+        return row->v;
+    }
 }
 
 static void fold(slt_model *m, const slt_model_node *node, const slt_model_rows *in,
                  slt_model_rows *to)
 {
     const slt_model_row zero = {0};
-    bool keyless = node->kind == SLT_REDUCE || node->kind == SLT_COUNT;
+    bool count = node->kind == SLT_COUNT || node->kind == SLT_COUNT_WINDOW;
+    bool keyless = node->kind == SLT_REDUCE || count;
     for (int64_t i = 0; i < in->n && !m->too_much; i++) {
         const slt_model_row *key = keyless ? &zero : &in->rows[i];
         slt_model_row *known = find(to, key);
@@ -136,7 +145,7 @@ static void fold(slt_model *m, const slt_model_node *node, const slt_model_rows 
             m->too_much = m->too_much || known->v > SLT_MODEL_MOST || known->v < -SLT_MODEL_MOST;
         }
     }
-    if (node->kind == SLT_COUNT && in->n == 0) {
+    if (count && in->n == 0) {
         slt_model_add(m, to, &zero, 0);
     }
 }
@@ -191,6 +200,26 @@ static void join(slt_model *m, const slt_model_node *node)
     }
 }
 
+/// What the window holds, the oldest epoch first.
+static void window(slt_model *m, const slt_model_node *node)
+{
+    int64_t i = node - m->nodes, first = m->n_epochs - node->c + 1;
+    slt_model_rows *held = &m->state[i];
+    m->past[i][m->n_epochs % SLT_MODEL_PAST] = m->out[node->a];
+    held->n = 0;
+    for (int64_t e = first < 0 ? 0 : first; e <= m->n_epochs; e++) {
+        const slt_model_rows *past = &m->past[i][e % SLT_MODEL_PAST];
+        for (int64_t r = 0; r < past->n && !m->too_much; r++) {
+            slt_model_add(m, held, &past->rows[r], past->rows[r].v);
+        }
+    }
+    if (node->kind == SLT_WINDOW) {
+        narrow(m, node, held);
+    } else {
+        fold(m, node, held, &m->out[i]);
+    }
+}
+
 static void run_node(slt_model *m, const slt_model_node *node, const slt_model_rows *in)
 {
     switch (node->kind) {
@@ -216,6 +245,12 @@ static void run_node(slt_model *m, const slt_model_node *node, const slt_model_r
     case SLT_MAP_STATE:
         map_state(m, node, &m->out[node->a]);
         break;
+    case SLT_WINDOW:
+    case SLT_REDUCE_WINDOW:
+    case SLT_GROUP_WINDOW:
+    case SLT_COUNT_WINDOW:
+        window(m, node);
+        break;
     default:
         narrow(m, node, &m->out[node->a]);
         break;
@@ -228,6 +263,7 @@ bool slt_model_epoch(slt_model *model, const slt_model_rows *in)
         model->out[i].n = 0;
         run_node(model, &model->nodes[i], in);
     }
+    model->n_epochs++;
     return !model->too_much;
 }
 

@@ -15,6 +15,7 @@ enum {
     SLT_MODEL_TEXT = 48,    ///< bytes of a key's text, with the 0 at its end
     SLT_MODEL_ROWS = 3000,  ///< of one stream in one epoch; a plan that makes more is refused
     SLT_MODEL_VARIANTS = 5, ///< of a select; see the table in graph.c
+    SLT_MODEL_PAST = 4,     ///< epochs of a window at most
 };
 #define SLT_MODEL_MOST INT64_C(1000000000000) ///< of a value: no sum of allowed rows overflows
 
@@ -33,6 +34,10 @@ typedef enum slt_model_kind {
     SLT_UPDATE_STATE,  ///< value: the sum so far; variant 1 forgets keys whose sum divides by 4
     SLT_MAP_STATE, ///< a row for each record; value: records of the key so far. Variant 1 forgets
                    ///< keys at every fourth record; variant 2: snapshots of the state instead
+    SLT_WINDOW,    ///< the rows of the last `c` epochs
+    SLT_REDUCE_WINDOW, ///< as SLT_REDUCE_BY_KEY of those; variant 1: without the inverse
+    SLT_GROUP_WINDOW,  ///< as SLT_GROUP_BY_KEY of those
+    SLT_COUNT_WINDOW,  ///< as SLT_COUNT of those
     SLT_N_KINDS
 } slt_model_kind;
 
@@ -42,7 +47,7 @@ typedef struct slt_model_node {
     bool is_text;  ///< kind of its key
     int32_t a, b;  ///< inputs; of a queue: a is its number
     int32_t which; ///< variant of the expression or function
-    int64_t c;     ///< constant of the expression
+    int64_t c;     ///< constant of the expression; epochs of a window
     // What may not reach a result; only the engine looks at it.
     int32_t partitions; ///< 0: the default
     bool persist;
@@ -63,9 +68,13 @@ typedef struct slt_model_rows {
 typedef struct slt_model {
     int32_t n_nodes;
     slt_model_node nodes[SLT_MODEL_NODES];
-    slt_model_rows out[SLT_MODEL_NODES];   ///< of the epoch just run
-    slt_model_rows state[SLT_MODEL_NODES]; ///< of updateStateByKey and mapWithState
-    bool too_much;                         ///< sticks: too many rows, or a value too large
+    slt_model_rows out[SLT_MODEL_NODES]; ///< of the epoch just run
+    slt_model_rows
+        state[SLT_MODEL_NODES]; ///< of updateStateByKey and mapWithState; windows: what they hold
+    slt_model_rows past[SLT_MODEL_NODES]
+                       [SLT_MODEL_PAST]; ///< windows: the input of epoch e, at e modulo
+    int64_t n_epochs;                    ///< run so far
+    bool too_much;                       ///< sticks: too many rows, or a value too large
 } slt_model;
 
 /// Appends a row with the key of `key` and the value `v`; too many rows stick to the model.

@@ -215,3 +215,35 @@ SL_TEST(model_refuses_what_it_cannot_hold, "")
     free(in);
     free(m);
 }
+
+SL_TEST(model_is_right_about_windows, "")
+{
+    static const slt_model_node nodes[] = {
+        {.kind = SLT_QUEUE, .is_text = true},
+        {.kind = SLT_WINDOW, .is_text = true, .c = 2},
+        {.kind = SLT_REDUCE_WINDOW, .is_text = true, .c = 2},
+        {.kind = SLT_COUNT_WINDOW, .a = 1, .c = 2},
+    };
+    slt_model *m = calloc(1, sizeof *m);
+    slt_model_rows *in = calloc(1, sizeof *in);
+    assert_true(m != NULL && in != NULL);
+    m->n_nodes = (int32_t)(sizeof nodes / sizeof nodes[0]);
+    memcpy(m->nodes, nodes, sizeof nodes);
+    put(m, in, "a", 5);
+    assert_true(slt_model_epoch(m, in));
+    in->n = 0;
+    put(m, in, "a", 1);
+    assert_true(slt_model_epoch(m, in));
+    check_out(m, 1, "{\"k\":\"a\",\"v\":1}\n{\"k\":\"a\",\"v\":5}\n");
+    check_out(m, 2, "{\"k\":\"a\",\"v\":20}\n");
+    check_out(m, 3, "{\"k\":0,\"v\":3}\n"); // one row, then two
+    in->n = 0;
+    assert_true(slt_model_epoch(m, in));
+    check_out(m, 1, "{\"k\":\"a\",\"v\":1}\n");
+    check_out(m, 2, "{\"k\":\"a\",\"v\":8}\n");
+    assert_true(slt_model_epoch(m, in));
+    check_out(m, 2, "");
+    check_out(m, 3, "{\"k\":0,\"v\":1}\n");
+    free(in);
+    free(m);
+}

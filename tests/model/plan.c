@@ -76,6 +76,16 @@ static void draw_node(slt_model *m, uint64_t *at)
     case SLT_COUNT:
         node->is_text = false;
         break;
+    case SLT_COUNT_WINDOW:
+        node->is_text = false;
+        node->c = 1 + draw(at, SLT_MODEL_PAST);
+        break;
+    case SLT_WINDOW:
+    case SLT_REDUCE_WINDOW:
+    case SLT_GROUP_WINDOW:
+        node->which = draw(at, 2);
+        node->c = 1 + draw(at, SLT_MODEL_PAST);
+        break;
     default:
         break;
     }

@@ -36,6 +36,7 @@ static const planted bugs[] = {
     {"receipts-forgotten", CRASHES, NULL},
     {"abort-removes-sealed", CRASHES, NULL},
     {"deltas-removed-early", CRASHES, &slt_job_socket},
+    {"panes-dropped-early", CRASHES, &slt_job_windows},
     {"snapshot-unsynced", CRASHES, &slt_job_joined},
     {"no-dirsync-stage", CRASHES, NULL},
     {"no-dirsync-publish", CRASHES, NULL},

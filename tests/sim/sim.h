@@ -60,11 +60,21 @@ typedef struct slt_sim_job {
 
 extern const slt_sim_job slt_job_files, slt_job_socket, slt_job_joined, slt_job_grouped,
     slt_job_rate, slt_job_stdin, slt_job_sender, slt_job_rolled, slt_job_sessions, slt_job_poison;
+/// Windows (sim_windows.c): with one epoch a group, and with several.
+extern const slt_sim_job slt_job_windows, slt_job_panes;
 /// The socket's job with short epochs and a log that is synced less often: a call that hangs is
 /// overtaken by many epochs.
 extern const slt_sim_job slt_job_quick;
 extern const slt_sim_job *const slt_all_jobs[]; ///< NULL-ended
 
+/// What all jobs have among their settings.
+#define SLT_SETTINGS                                                                               \
+    "interval", "1s", "backend", "inline", "master", "local[2]", "checkpoint", "checkpoint",       \
+        "snapshot.groups", "3", "log", "error"
+
+// ---- what jobs share (sim_jobs.c)
+void slt_feed_files(slt_sim *sim, int32_t round); ///< two files into "in"
+sl_stream *slt_words_of(sl_graph *graph, const char *url);
 /// No word is shown more often than it was put in, none that never was; at the end none is missing.
 void slt_check_words(slt_sim *sim, const slt_counts *shown, bool at_end);
 /// After each group the state is the sum of what was shown up to it.

@@ -96,7 +96,7 @@ static void put(slt_sim *sim, const char *path, const char *text)
     }
 }
 
-static void feed_files(slt_sim *sim, int32_t round)
+void slt_feed_files(slt_sim *sim, int32_t round)
 {
     char path[64], text[160];
     for (int32_t i = 0; i < 2; i++) {
@@ -181,7 +181,7 @@ static void feed_rate(slt_sim *sim, int32_t round)
 
 // ---------------------------------------------------------------- graphs
 
-static sl_stream *words_of(sl_graph *graph, const char *url)
+sl_stream *slt_words_of(sl_graph *graph, const char *url)
 {
     return sl_stream_flat_map(sl_stream_open(graph, url), &sl_split, "by=' ' skip_empty=true");
 }
@@ -193,7 +193,7 @@ static sl_stream *counts_of(sl_stream *words)
 
 static void build_files(sl_graph *graph)
 {
-    sl_stream *counts = counts_of(words_of(graph, "file:in"));
+    sl_stream *counts = counts_of(slt_words_of(graph, "file:in"));
     sl_stream_save(counts, "file:out/counts?format=csv&empty=write");
     sl_stream_save(counts, "sqlite:counts.db?table=counts&journal=delete");
     sl_stream_print(counts, 3);
@@ -209,24 +209,24 @@ static void save_words(sl_stream *words)
 static void build_socket(sl_graph *graph)
 {
     // A listing comes before the receiver's offer: the log's strand may run in between.
-    sl_stream *files = words_of(graph, "file:more");
-    save_words(
-        sl_stream_union(files, words_of(graph, "socket://localhost:9999?reconnect_delay=100ms")));
+    sl_stream *files = slt_words_of(graph, "file:more");
+    save_words(sl_stream_union(
+        files, slt_words_of(graph, "socket://localhost:9999?reconnect_delay=100ms")));
 }
 
 static void build_sender(sl_graph *graph)
 {
-    save_words(words_of(graph, "socket://localhost:9999?reconnect_delay=100ms"));
+    save_words(slt_words_of(graph, "socket://localhost:9999?reconnect_delay=100ms"));
 }
 
 static void build_stdin(sl_graph *graph)
 {
-    save_words(words_of(graph, "stdin:"));
+    save_words(slt_words_of(graph, "stdin:"));
 }
 
 static void build_two(sl_graph *graph)
 {
-    sl_stream *left = words_of(graph, "file:left"), *right = words_of(graph, "file:right");
+    sl_stream *left = slt_words_of(graph, "file:left"), *right = slt_words_of(graph, "file:right");
     sl_stream *all = counts_of(sl_stream_union(left, right));
     sl_stream_foreach_rdd(all, &call, NULL);
     sl_stream_save(all, "file:out/all?format=csv&empty=write");
@@ -236,7 +236,8 @@ static void build_two(sl_graph *graph)
 
 static void build_sessions(sl_graph *graph)
 {
-    sl_stream *all = sl_stream_map_with_state(words_of(graph, "file:in"), "word", &session, NULL);
+    sl_stream *all =
+        sl_stream_map_with_state(slt_words_of(graph, "file:in"), "word", &session, NULL);
     sl_stream_timeout(all, "2s");
     sl_stream_save(sl_stream_select(sl_stream_where(all, "not ended"), "word, n"),
                    "file:out/records?format=csv&empty=write");
@@ -247,7 +248,7 @@ static void build_sessions(sl_graph *graph)
 /// One output ends its files by their groups, the other shows most of them at the job's end.
 static void build_rolled(sl_graph *graph)
 {
-    sl_stream *counts = counts_of(words_of(graph, "file:in"));
+    sl_stream *counts = counts_of(slt_words_of(graph, "file:in"));
     sl_stream_save(counts, "file:out/few?format=csv&header=true&empty=write&roll_groups=2");
     sl_stream_save(counts, "file:out/many?format=csv&empty=write&roll_size=1KiB");
 }
@@ -567,21 +568,17 @@ static void check_rate(slt_sim *sim, bool at_end)
 
 // ---------------------------------------------------------------- tables
 
-#define SETTINGS                                                                                   \
-    "interval", "1s", "backend", "inline", "master", "local[2]", "checkpoint", "checkpoint",       \
-        "snapshot.groups", "3", "log", "error"
-
 const slt_sim_job slt_job_files = {
     .name = "files",
     .build = build_files,
-    .settings = {SETTINGS, NULL},
-    .feed = feed_files,
+    .settings = {SLT_SETTINGS, NULL},
+    .feed = slt_feed_files,
     .check = check_files,
 };
 const slt_sim_job slt_job_socket = {
     .name = "socket",
     .build = build_socket,
-    .settings = {SETTINGS, "block.interval", "200ms", NULL},
+    .settings = {SLT_SETTINGS, "block.interval", "200ms", NULL},
     .feed = feed_socket,
     .check = check_socket,
     .peer = "localhost",
@@ -589,7 +586,7 @@ const slt_sim_job slt_job_socket = {
 const slt_sim_job slt_job_quick = {
     .name = "quick",
     .build = build_socket,
-    .settings = {SETTINGS, "interval", "100ms", "block.interval", "250ms", NULL},
+    .settings = {SLT_SETTINGS, "interval", "100ms", "block.interval", "250ms", NULL},
     .feed = feed_socket,
     .check = check_socket,
     .peer = "localhost",
@@ -597,28 +594,28 @@ const slt_sim_job slt_job_quick = {
 const slt_sim_job slt_job_joined = {
     .name = "joined",
     .build = build_two,
-    .settings = {SETTINGS, NULL},
+    .settings = {SLT_SETTINGS, NULL},
     .feed = feed_two,
     .check = check_two,
 };
 const slt_sim_job slt_job_grouped = {
     .name = "grouped",
     .build = build_two,
-    .settings = {SETTINGS, "commit_interval", "3s", NULL},
+    .settings = {SLT_SETTINGS, "commit_interval", "3s", NULL},
     .feed = feed_two,
     .check = check_two,
 };
 const slt_sim_job slt_job_rate = {
     .name = "rate",
     .build = build_rate,
-    .settings = {SETTINGS, NULL},
+    .settings = {SLT_SETTINGS, NULL},
     .feed = feed_rate,
     .check = check_rate,
 };
 const slt_sim_job slt_job_stdin = {
     .name = "stdin",
     .build = build_stdin,
-    .settings = {SETTINGS, "block.interval", "100ms", NULL},
+    .settings = {SLT_SETTINGS, "block.interval", "100ms", NULL},
     .feed = feed_stdin,
     .check = check_socket,
     .peer = "stdin",
@@ -627,7 +624,7 @@ const slt_sim_job slt_job_stdin = {
 const slt_sim_job slt_job_sender = {
     .name = "sender",
     .build = build_sender,
-    .settings = {SETTINGS, "interval", "2s", "block.interval", "100ms", NULL},
+    .settings = {SLT_SETTINGS, "interval", "2s", "block.interval", "100ms", NULL},
     .feed = feed_sender,
     .check = check_socket,
     .has_sender = true,
@@ -636,16 +633,16 @@ const slt_sim_job slt_job_sender = {
 const slt_sim_job slt_job_rolled = {
     .name = "rolled",
     .build = build_rolled,
-    .settings = {SETTINGS, NULL},
-    .feed = feed_files,
+    .settings = {SLT_SETTINGS, NULL},
+    .feed = slt_feed_files,
     .check = check_rolled,
 };
 
 const slt_sim_job slt_job_sessions = {
     .name = "sessions",
     .build = build_sessions,
-    .settings = {SETTINGS, NULL},
-    .feed = feed_files,
+    .settings = {SLT_SETTINGS, NULL},
+    .feed = slt_feed_files,
     .check = check_sessions,
 };
 
@@ -659,4 +656,6 @@ const slt_sim_job *const slt_all_jobs[] = {&slt_job_files,
                                            &slt_job_rolled,
                                            &slt_job_sessions,
                                            &slt_job_poison,
+                                           &slt_job_windows,
+                                           &slt_job_panes,
                                            NULL};

@@ -160,7 +160,7 @@ static sl_code show_name(void *ctx, const char *name, sl_error *err)
 static void tell(const slt_sim *sim, const slt_doom *doom, sl_code rc, bool dead)
 {
     static const char *const dirs[] = {"checkpoint/log", "checkpoint/wal", "checkpoint/delta",
-                                       "checkpoint/snap"};
+                                       "checkpoint/pane", "checkpoint/snap"};
     const char *wanted = getenv("SLUICE_SIM_TELL");
     if (wanted != NULL && *wanted != '\0') {
         printf("# life %d: %s after %lld calls at %lld ms, phase %s, fate %d%s%s\n", sim->lives,

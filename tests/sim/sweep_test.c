@@ -7,6 +7,9 @@
 
 static const slt_sim_job *job_named(const char *name, size_t size)
 {
+    if (strncmp(slt_job_panes.name, name, size) == 0 && slt_job_panes.name[size] == '\0') {
+        return &slt_job_panes;
+    }
     for (int32_t j = 0; slt_all_jobs[j] != NULL; j++) {
         if (strncmp(slt_all_jobs[j]->name, name, size) == 0 &&
             slt_all_jobs[j]->name[size] == '\0') {
@@ -70,15 +73,21 @@ static bool crash_at(const slt_sim_job *job, int64_t n, int64_t *runs)
     return any;
 }
 
-static void sweep(const slt_sim_job *job)
+/// At every `step`-th call.
+static void sweep_by(const slt_sim_job *job, int64_t step)
 {
     int64_t n = 1, runs = 0;
     while (crash_at(job, n, &runs)) {
-        n += SLT_SLOW_BUILD ? 9 : 1;
+        n += SLT_SLOW_BUILD ? 9 * step : step;
     }
-    printf("# %s: a crash at each of %lld outside calls, %lld runs\n", job->name,
-           (long long)(n - 1), (long long)runs);
+    printf("# %s: a crash at %s of %lld outside calls, %lld runs\n", job->name,
+           step == 1 ? "each" : "some", (long long)(n - 1), (long long)runs);
     assert_true(n > 50);
+}
+
+static void sweep(const slt_sim_job *job)
+{
+    sweep_by(job, 1);
 }
 
 SL_TEST(sim_files_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
@@ -114,6 +123,16 @@ SL_TEST(sim_rolled_files_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
 SL_TEST(sim_dead_letters_survive_a_crash_at_every_call, "POISON-1")
 {
     sweep(&slt_job_poison);
+}
+
+SL_TEST(sim_windows_survive_crashes_all_over_their_calls, "EXACTLY-ONCE-1")
+{
+    sweep_by(&slt_job_windows, slt_thin(3));
+}
+
+SL_TEST(sim_windows_of_several_epochs_a_group_survive_crashes, "EXACTLY-ONCE-1")
+{
+    sweep_by(&slt_job_panes, slt_thin(4));
 }
 
 SL_TEST(sim_standard_input_survives_a_crash_at_every_call, "EXACTLY-ONCE-1")
