@@ -86,6 +86,33 @@ SL_TEST(the_smallest_example_is_under_25_lines, "")
     assert_in_range(n_lines, 5, 24);
 }
 
+// ---------------------------------------------------------------- sliding count
+
+// The window is as full after a kill as before it, though nothing is sent again.
+SL_TEST(sliding_count_goes_on_after_a_kill, "EXACTLY-ONCE-1")
+{
+    static const char lines[] = "to be or not to be\n";
+    const char *dir = slt_temp_dir();
+    int listener = listen_at(EXAMPLE_PORT);
+    const char *const argv[] = {
+        slt_built("examples/sliding_count"), "--interval", "100ms", "--checkpoint", "state", NULL};
+    slt_program p = slt_start(dir, argv);
+    int client = accept_one(listener);
+    assert_int_equal(send(client, lines, strlen(lines), MSG_NOSIGNAL), strlen(lines));
+    slt_await_text(&p, dir, strrchr(p.out, '/') + 1, "(be,2)");
+    slt_signal(&p, SIGKILL);
+    assert_int_equal(slt_wait(&p), 128 + SIGKILL);
+    (void)close(client);
+    p = slt_start(dir, argv);
+    client = accept_one(listener);
+    slt_await_text(&p, dir, strrchr(p.out, '/') + 1, "(be,2)");
+    slt_signal(&p, SIGTERM);
+    assert_int_equal(slt_wait(&p), 0);
+    SL_CHECK_HAS(slt_out(&p), "(not,1)");
+    (void)close(client);
+    (void)close(listener);
+}
+
 // ---------------------------------------------------------------- running count
 
 typedef struct wanted_sum {
