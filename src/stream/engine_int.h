@@ -118,8 +118,8 @@ enum {
     SLI_ENGINE_COMMIT_US,
     SLI_ENGINE_PENDING,
     SLI_ENGINE_BATCH_TIME,
-    SLI_ENGINE_ACCUMULATED, ///< a series an accumulator, so none in `series`
     SLI_ENGINE_LETTERS,
+    SLI_ENGINE_ACCUMULATED, ///< the last: a series an accumulator, so none in `series`
     SLI_N_ENGINE_METRICS
 };
 

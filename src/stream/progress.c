@@ -23,11 +23,11 @@ const sli_metric_info sli_engine_metrics[] = {
                             "Groups closed and not yet committed."},
     [SLI_ENGINE_BATCH_TIME] = {"sluice_batch_time_milliseconds", SLI_GAUGE, NULL, "ms",
                                "Batch time of the last epoch."},
+    [SLI_ENGINE_LETTERS] = {"sluice_dead_letters_total", SLI_COUNTER, NULL, "records",
+                            "Records left out of their epochs as dead letters."},
     [SLI_ENGINE_ACCUMULATED] = {"sluice_accumulator", SLI_GAUGE, "name", NULL,
                                 "Value of an accumulator of int64, as of the last committed "
                                 "group."},
-    [SLI_ENGINE_LETTERS] = {"sluice_dead_letters_total", SLI_COUNTER, NULL, "records",
-                            "Records left out of their epochs as dead letters."},
     {0},
 };
 
