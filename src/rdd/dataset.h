@@ -345,6 +345,10 @@ sl_rdd *sli_rdd_uid(sl_rdd *rdd, const char *uid);
 /// Lineage as Spark's toDebugString, appended to `out`.
 void sli_rdd_debug(const sl_rdd *rdd, sli_str *out);
 
+/// The lane of a source (source.h) that all rows of a partition come from, and the uid of the
+/// source's stream. False: they come from several, went through a shuffle, or from no source.
+bool sli_rdd_lane(const sl_rdd *rdd, int32_t partition, const char **uid, int32_t *lane);
+
 // ---------------------------------------------------------------- schemas made of others'
 
 /// The type of a column as in the canonical text: "list<int64?>?".

@@ -306,6 +306,18 @@ sl_rdd *sli_rdd_of_source(sli_runtime *runtime, sli_source *source, sl_bytes ran
     return of_range(runtime, &source_ops, source, range, n_splits, false);
 }
 
+bool sli_rdd_is_source(const sl_rdd *rdd)
+{
+    return rdd->ops == &source_ops;
+}
+
+int32_t sli_rdd_source_lane(const sl_rdd *rdd, int32_t split)
+{
+    const reading *r = rdd->body;
+    sl_bytes range = {r->range, r->size};
+    return r->source->ops->lane == NULL ? 0 : r->source->ops->lane(r->source, range, split);
+}
+
 sl_rdd *sl_rdd_open(sl_session *session, const char *url)
 {
     sli_runtime *runtime = sli_session_runtime(session);

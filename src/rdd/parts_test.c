@@ -3,6 +3,7 @@
 #include "rdd/bench_test.h"
 
 #include <math.h>
+#include <stdio.h>
 
 // ---------------------------------------------------------------- schemas
 
@@ -264,6 +265,53 @@ SL_TEST(a_source_is_read_in_batches_that_know_their_place, "")
     assert_int_equal(sli_rdd_each(rdd, 1, &b.task, take, &t, &err), SL_E_NOT_FOUND);
     sl_rdd_unref(rdd);
     sl_schema_unref(source.schema);
+    bench_close(&b);
+}
+
+static int32_t fake_lane(sli_source *self, sl_bytes range, int32_t split)
+{
+    (void)self;
+    (void)range;
+    return split + 10;
+}
+
+/// "UID#LANE" of a partition, or "-".
+static void lane_is(const sl_rdd *rdd, int32_t partition, const char *expected)
+{
+    const char *uid = NULL;
+    char text[64] = "-";
+    int32_t lane = 0;
+    if (sli_rdd_lane(rdd, partition, &uid, &lane)) {
+        (void)snprintf(text, sizeof text, "%s#%d", uid, lane);
+    }
+    SL_CHECK_TEXT(text, expected);
+}
+
+SL_TEST(a_partition_knows_its_lane_as_long_as_it_has_one, "")
+{
+    bench b;
+    bench_open(&b);
+    sli_source_ops with_lanes = fake_ops;
+    with_lanes.lane = fake_lane;
+    fake one = {.head = {.ops = &fake_ops}, .schema = schema_of("n int64")};
+    fake many = {.head = {.ops = &with_lanes}, .schema = one.schema};
+    sl_bytes range = {"abc", 3};
+    sl_rdd *a = sli_rdd_uid(sli_rdd_of_source(b.runtime, &one.head, range, 3), "one");
+    sl_rdd *c = sli_rdd_uid(sli_rdd_of_source(b.runtime, &many.head, range, 3), "many");
+    sl_rdd *both = sl_rdd_union(a, c), *some = sl_rdd_where(both, "n > 1");
+    sl_rdd *moved = sl_rdd_repartition(some, 6), *fewer = sl_rdd_coalesce(some, 2);
+    lane_is(a, 2, "one#0");
+    lane_is(c, 2, "many#12");
+    lane_is(some, 1, "one#0");
+    lane_is(some, 3, "many#10");
+    lane_is(some, 5, "many#12");
+    lane_is(moved, 0, "-");
+    lane_is(fewer, 0, "-");
+    sl_rdd *const all[] = {a, c, both, some, moved, fewer};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        sl_rdd_unref(all[i]);
+    }
+    sl_schema_unref(one.schema);
     bench_close(&b);
 }
 

@@ -95,6 +95,10 @@ sl_rdd *sli_rdd_wide(sl_rdd *parent, const sli_rdd_ops *ops, const sl_schema *sc
 sl_code sli_shuffle_make(sli_runtime *runtime, sl_rdd *parent, sli_cut cut, sli_op *op,
                          int32_t n_out, sli_shuffle **out, sl_error *err);
 
+/// Whether an RDD reads a source's range; and the lane of its split (given.c).
+bool sli_rdd_is_source(const sl_rdd *rdd);
+int32_t sli_rdd_source_lane(const sl_rdd *rdd, int32_t split);
+
 // ---- rows by hash of their key (keyed.c)
 
 /// Whether the rows lie by these columns in as many partitions.

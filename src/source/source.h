@@ -127,6 +127,10 @@ typedef struct sli_source_ops {
     void (*close)(SL_TAKES sli_source *self);
     /// Its bytes are records of a format: the URL may set `format` and that format's options.
     bool formatted;
+    /// The *lane* of a split: the number, from 0, of the part of the source that the split's rows
+    /// are of and that goes on from epoch to epoch (a partition of a log). Rows of one lane are
+    /// about in order; one lane may lag behind others. NULL: the source is one lane, 0.
+    int32_t (*lane)(sli_source *self, sl_bytes range, int32_t split);
     /// Looks up the records of one split as they stand in the source, dropped ones too, in order;
     /// nothing is counted. NULL: its rows were never bytes. Thread: driver. Blocks: yes. Fails: as
     /// `read`; SL_E_UNSUPPORTED for a range that was never bytes.

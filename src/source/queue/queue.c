@@ -322,6 +322,18 @@ static sl_code find_split(sli_queue *self, sl_bytes range, int32_t number, sli_q
     return SL_OK;
 }
 
+/// Partition i of whatever is pushed goes on in partition i of what is pushed next.
+static int32_t queue_lane(sli_source *base, sl_bytes range, int32_t split)
+{
+    sli_queue_split found = {0};
+    if (find_split((sli_queue *)base, range, split, &found, NULL) != SL_OK) {
+        return 0; // gone: nobody can read its rows either
+    }
+    sl_batch_unref(found.rows);
+    sli_buffer_unref(found.bytes);
+    return found.at;
+}
+
 static sl_code queue_splits(sli_source *base, sl_bytes range, int32_t *out, sl_error *err)
 {
     sli_queue_split all = {.of = 0};
@@ -509,4 +521,5 @@ const sli_source_ops sli_source_queue = {
     .recoverable = queue_recoverable,
     .ended = queue_ended,
     .close = queue_close,
+    .lane = queue_lane,
 };

@@ -211,6 +211,14 @@ static sl_code rate_splits(sli_source *source, sl_bytes bytes, int32_t *out, sl_
     return SL_OK;
 }
 
+/// Each partition goes on from epoch to epoch.
+static int32_t rate_lane(sli_source *source, sl_bytes range, int32_t split)
+{
+    (void)source;
+    (void)range;
+    return split;
+}
+
 static sl_code emit_rows(sl_builder *builder, const rate_range *range, int64_t from, int64_t n,
                          sli_emit_fn emit, void *ctx, sl_error *err)
 {
@@ -291,4 +299,5 @@ const sli_source_ops sli_source_rate = {
     .describe = rate_describe,
     .ended = rate_ended,
     .close = rate_close,
+    .lane = rate_lane,
 };
