@@ -190,6 +190,14 @@ void sli_groups_clear(sli_groups *groups); ///< keeps the memory
 /// bytes (see README).
 void sli_row_put(sli_str *out, const sl_batch *batch, const int32_t *columns, int32_t n_columns,
                  int64_t row);
+/// One cell as sli_row_put writes it, of a bool, int64 or timestamp, and binary column.
+void sli_row_put_bool(sli_str *out, bool value);
+void sli_row_put_int64(sli_str *out, int64_t value);
+void sli_row_put_binary(sli_str *out, sl_bytes value);
+/// Takes such a cell off a row; a null, or another type's, makes the reader bad.
+bool sli_row_take_bool(sli_reader *r);
+int64_t sli_row_take_int64(sli_reader *r);
+sl_bytes sli_row_take_binary(sli_reader *r); ///< points into the row
 /// Reads cells back into columns first_column... of the builder. Fails: SL_E_CORRUPT.
 sl_code sli_row_get(sl_bytes row, sl_builder *out, int32_t first_column, int32_t n_columns,
                     sl_error *err);

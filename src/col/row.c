@@ -37,6 +37,23 @@ static void put_fixed(sli_str *out, const void *value, int32_t width)
     sli_str_add(out, bytes, (size_t)width + 1);
 }
 
+void sli_row_put_bool(sli_str *out, bool value)
+{
+    uint8_t byte = value;
+    put_fixed(out, &byte, 1);
+}
+
+void sli_row_put_int64(sli_str *out, int64_t value)
+{
+    put_fixed(out, &value, 8);
+}
+
+void sli_row_put_binary(sli_str *out, sl_bytes value)
+{
+    sli_put_u8(out, 1);
+    sli_put_bytes(out, value.data, value.size);
+}
+
 static void put_cell(sli_str *out, const sl_column *column, int64_t row);
 
 static void put_list(sli_str *out, const sl_column *column, int64_t row)
@@ -179,6 +196,31 @@ double sli_row_get_float64(sli_reader *r, sl_type type)
     memcpy(&narrow, &bits, sizeof narrow);
     memcpy(&value, &bits, sizeof value);
     return type == SL_FLOAT32 ? (double)narrow : value;
+}
+
+// ---------------------------------------------------------------- single cells
+
+/// Passes over the byte that says whether there is a value.
+static bool is_there(sli_reader *r)
+{
+    uint8_t there = sli_get_u8(r);
+    r->bad = r->bad || there != 1;
+    return !r->bad;
+}
+
+bool sli_row_take_bool(sli_reader *r)
+{
+    return is_there(r) && sli_get_u8(r) != 0;
+}
+
+int64_t sli_row_take_int64(sli_reader *r)
+{
+    return is_there(r) ? sli_get_i64(r) : 0;
+}
+
+sl_bytes sli_row_take_binary(sli_reader *r)
+{
+    return is_there(r) ? sli_get_bytes(r) : (sl_bytes){NULL, 0};
 }
 
 // ---------------------------------------------------------------- checking

@@ -211,3 +211,37 @@ SL_TEST(row_get_names_the_damaged_column, "")
     sl_builder_free(builder);
     sl_schema_unref(schema);
 }
+
+SL_TEST(row_cells_put_and_taken_singly_are_those_of_whole_rows, "")
+{
+    sl_schema *schema = slt_col_schema("a bool, t timestamp, b binary");
+    sl_builder *builder = builder_for(schema);
+    sl_batch *batch = NULL;
+    const int32_t columns[] = {0, 1, 2};
+    sl_builder_bool(builder, 0, true);
+    sl_builder_int64(builder, 1, -7);
+    sl_builder_text(builder, 2, "\0x", 2);
+    assert_int_equal(sl_builder_finish(builder, &batch, NULL), SL_OK);
+    sli_str whole = {.tag = SLI_TAG_TEST}, single = {.tag = SLI_TAG_TEST};
+    sli_row_put(&whole, batch, columns, 3, 0);
+    sli_row_put_bool(&single, true);
+    sli_row_put_int64(&single, -7);
+    sli_row_put_binary(&single, (sl_bytes){"\0x", 2});
+    assert_int_equal(single.size, whole.size);
+    assert_memory_equal(single.data, whole.data, whole.size);
+    sli_reader r = sli_reader_of((sl_bytes){whole.data, whole.size});
+    assert_true(sli_row_take_bool(&r));
+    assert_int_equal(sli_row_take_int64(&r), -7);
+    sl_bytes bytes = sli_row_take_binary(&r);
+    assert_int_equal(bytes.size, 2);
+    assert_memory_equal(bytes.data, "\0x", 2);
+    assert_int_equal(sli_reader_done(&r, "a row", NULL), SL_OK);
+    r = sli_reader_of((sl_bytes){"\0", 1}); // a null
+    assert_int_equal(sli_row_take_int64(&r), 0);
+    assert_true(r.bad);
+    sli_str_reset(&whole);
+    sli_str_reset(&single);
+    sl_batch_unref(batch);
+    sl_builder_free(builder);
+    sl_schema_unref(schema);
+}

@@ -1,10 +1,10 @@
 /// state.h — keyed state: the store contract.
 ///
 /// A *table* belongs to one operator (uid). Keys and values are row bytes (col.h: sli_row_put); a
-/// key lives in the slot of its hash, and inside a slot keys keep the order in which they came (a
-/// key that was removed and comes again is last). So a partition, which owns a range of slots,
-/// iterates in an order that no restart and no other number of partitions changes: by slot, then by
-/// age.
+/// key lives in the slot of its hash, which is that of all its cells or of its first ones, and
+/// inside a slot keys keep the order in which they came (a key that was removed and comes again is
+/// last). So a partition, which owns a range of slots, iterates in an order that no restart and no
+/// other number of partitions changes: by slot, then by age.
 ///
 /// Versions: the *base* is the state after the last completed epoch. During an epoch each task
 /// works on a private overlay (a view); a view that is done stands for its partition, a dropped one
@@ -25,6 +25,7 @@ typedef struct sli_table_info {
     const char *uid;
     const char *kind; ///< "updateStateByKey"
     const sl_schema *keys, *values;
+    int32_t n_placing; ///< the first so many key columns choose the slot; 0: all
 } sli_table_info;
 
 /// A key and the hash of its cells.

@@ -55,7 +55,7 @@ static void open_store(fixture *f, const sli_store_ops *ops, const char *uid)
     sl_error err = SL_ERROR_INIT;
     assert_int_equal(sl_schema_parse(&f->keys, "k int64", &err), SL_OK);
     assert_int_equal(sl_schema_parse(&f->values, "v int64", &err), SL_OK);
-    f->info = (sli_table_info){uid, "updateStateByKey", f->keys, f->values};
+    f->info = (sli_table_info){uid, "updateStateByKey", f->keys, f->values, 0};
     assert_int_equal(sli_env_posix(&f->env, &err), SL_OK);
     sli_state_env env = {.env = f->env, .dir = new_dir()};
     assert_int_equal(ops->open(&f->store, &env, &err), SL_OK);
@@ -684,7 +684,7 @@ CONTRACT(is_counted_in_the_budget, "")
     sli_state_view *view = NULL;
     sl_schema *schema = NULL;
     assert_int_equal(sl_schema_parse(&schema, "k int64", &err), SL_OK);
-    sli_table_info info = {"counts", "updateStateByKey", schema, schema};
+    sli_table_info info = {"counts", "updateStateByKey", schema, schema, 0};
     sl_env *world = NULL;
     assert_int_equal(sli_env_posix(&world, NULL), SL_OK);
     sli_state_env env = {.env = world, .budget = budget, .dir = new_dir()};

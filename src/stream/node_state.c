@@ -102,7 +102,10 @@ sl_code sli_state_define(sl_stream *node, sli_state_def *def, const char *keys, 
     SL_TRY(sli_state_beside(def->key_schema, def->state_schema, "a column of the state",
                             &def->row_schema, err));
     def->stored_schema = sl_schema_ref(def->state_schema);
-    def->info = (sli_table_info){node->uid, node->ops->kind, def->key_schema, def->stored_schema};
+    def->info = (sli_table_info){.uid = node->uid,
+                                 .kind = node->ops->kind,
+                                 .keys = def->key_schema,
+                                 .values = def->stored_schema};
     return make_places(node, def, err);
 }
 
