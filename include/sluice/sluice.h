@@ -7,6 +7,7 @@
 #include "sluice/broadcast.h"
 #include "sluice/context.h"
 #include "sluice/error.h"
+#include "sluice/event.h"
 #include "sluice/fn.h"
 #include "sluice/graph.h"
 #include "sluice/listener.h"

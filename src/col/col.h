@@ -190,11 +190,8 @@ void sli_groups_clear(sli_groups *groups); ///< keeps the memory
 /// bytes (see README).
 void sli_row_put(sli_str *out, const sl_batch *batch, const int32_t *columns, int32_t n_columns,
                  int64_t row);
-/// One cell as sli_row_put writes it, of a bool, int64 or timestamp, and binary column.
-void sli_row_put_bool(sli_str *out, bool value);
-void sli_row_put_int64(sli_str *out, int64_t value);
-void sli_row_put_binary(sli_str *out, sl_bytes value);
-/// Takes such a cell off a row; a null, or another type's, makes the reader bad.
+/// Takes a cell of a bool, int64 or timestamp, and binary column off a row; a null, or another
+/// type's, makes the reader bad.
 bool sli_row_take_bool(sli_reader *r);
 int64_t sli_row_take_int64(sli_reader *r);
 sl_bytes sli_row_take_binary(sli_reader *r); ///< points into the row
@@ -207,7 +204,7 @@ void sli_row_put_null(sli_str *out);
 /// SL_BOOL (0 or not) and the integer types. False, and nothing appended: the type can't hold it.
 bool sli_row_put_int64(sli_str *out, sl_type type, int64_t value);
 void sli_row_put_float64(sli_str *out, sl_type type, double value); ///< SL_FLOAT32, SL_FLOAT64
-void sli_row_put_text(sli_str *out, sl_text text);
+void sli_row_put_text(sli_str *out, sl_text text);                  ///< and binary
 /// Whether the next cell has a value, which is then to be read by the call for its type.
 bool sli_row_has_value(sli_reader *r);
 int64_t sli_row_get_int64(sli_reader *r, sl_type type);

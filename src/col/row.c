@@ -37,23 +37,6 @@ static void put_fixed(sli_str *out, const void *value, int32_t width)
     sli_str_add(out, bytes, (size_t)width + 1);
 }
 
-void sli_row_put_bool(sli_str *out, bool value)
-{
-    uint8_t byte = value;
-    put_fixed(out, &byte, 1);
-}
-
-void sli_row_put_int64(sli_str *out, int64_t value)
-{
-    put_fixed(out, &value, 8);
-}
-
-void sli_row_put_binary(sli_str *out, sl_bytes value)
-{
-    sli_put_u8(out, 1);
-    sli_put_bytes(out, value.data, value.size);
-}
-
 static void put_cell(sli_str *out, const sl_column *column, int64_t row);
 
 static void put_list(sli_str *out, const sl_column *column, int64_t row)

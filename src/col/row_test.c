@@ -224,9 +224,9 @@ SL_TEST(row_cells_put_and_taken_singly_are_those_of_whole_rows, "")
     assert_int_equal(sl_builder_finish(builder, &batch, NULL), SL_OK);
     sli_str whole = {.tag = SLI_TAG_TEST}, single = {.tag = SLI_TAG_TEST};
     sli_row_put(&whole, batch, columns, 3, 0);
-    sli_row_put_bool(&single, true);
-    sli_row_put_int64(&single, -7);
-    sli_row_put_binary(&single, (sl_bytes){"\0x", 2});
+    assert_true(sli_row_put_int64(&single, SL_BOOL, 1));
+    assert_true(sli_row_put_int64(&single, SL_INT64, -7));
+    sli_row_put_text(&single, (sl_text){"\0x", 2});
     assert_int_equal(single.size, whole.size);
     assert_memory_equal(single.data, whole.data, whole.size);
     sli_reader r = sli_reader_of((sl_bytes){whole.data, whole.size});

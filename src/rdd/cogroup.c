@@ -15,7 +15,7 @@ typedef struct cogroup_side {
 
 typedef struct cogroup {
     const sli_op *op;
-    const sli_share *share;
+    const sli_portion *share;
     cogroup_side sides[2];
     sli_groups *groups;
     sl_builder *builder;
@@ -148,7 +148,7 @@ static sl_code group_held(sli_sides *held, sli_push_fn push, void *ctx, sl_error
     return rc;
 }
 
-static sl_code cogroup_share(const sli_share *share, sli_push_fn push, void *ctx, sl_error *err)
+static sl_code cogroup_share(const sli_portion *share, sli_push_fn push, void *ctx, sl_error *err)
 {
     sli_sides sides = {.share = share};
     sl_code rc = sli_sides_gather(&sides, 0, err);
@@ -164,7 +164,7 @@ static sl_code cogroup_share(const sli_share *share, sli_push_fn push, void *ctx
 static sl_code compute_cogroup(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
                                void *ctx, sl_error *err)
 {
-    return sli_share_run(rdd, partition, task, cogroup_share, push, ctx, err);
+    return sli_portion_run(rdd, partition, task, cogroup_share, push, ctx, err);
 }
 
 static const sli_rdd_ops cogroup_ops = {

@@ -60,7 +60,7 @@ void sli_by_group_positions(const sli_by_group *s, const sl_batch *rows, int64_t
 }
 
 typedef struct grouping {
-    const sli_share *share;
+    const sli_portion *share;
     const sl_batch *rows;
     sli_groups *groups;
     sli_by_group by_group;
@@ -136,7 +136,7 @@ static sl_code group_held(sli_sides *sides, sli_push_fn push, void *ctx, sl_erro
     return rc;
 }
 
-static sl_code group_share(const sli_share *share, sli_push_fn push, void *ctx, sl_error *err)
+static sl_code group_share(const sli_portion *share, sli_push_fn push, void *ctx, sl_error *err)
 {
     sli_sides sides = {.share = share};
     sl_code rc = sli_sides_gather(&sides, 0, err);
@@ -151,7 +151,7 @@ static sl_code group_share(const sli_share *share, sli_push_fn push, void *ctx, 
 static sl_code compute_group(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
                              void *ctx, sl_error *err)
 {
-    return sli_share_run(rdd, partition, task, group_share, push, ctx, err);
+    return sli_portion_run(rdd, partition, task, group_share, push, ctx, err);
 }
 
 static const sli_rdd_ops group_ops = {.name = "groupByKey",

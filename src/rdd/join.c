@@ -48,7 +48,7 @@ static sl_code push_probe(void *ctx, sl_batch *batch, sl_error *err)
 /// The left side streams by the rows that are held of the right one.
 static sl_code probe_held(sli_sides *sides, sli_push_fn push, void *ctx, sl_error *err)
 {
-    const sli_share *share = sides->share;
+    const sli_portion *share = sides->share;
     const sli_op *op = share->rdd->body;
     sli_index *index = NULL;
     sl_batch *right = NULL;
@@ -65,7 +65,7 @@ static sl_code probe_held(sli_sides *sides, sli_push_fn push, void *ctx, sl_erro
                               .ctx = ctx,
                               .right = index->rows},
                     .index = index};
-        rc = sli_share_each(share, 0, push_probe, &p, err);
+        rc = sli_portion_each(share, 0, push_probe, &p, err);
         sli_numbers_reset(&p.group);
     }
     sli_index_free(index);
@@ -73,7 +73,7 @@ static sl_code probe_held(sli_sides *sides, sli_push_fn push, void *ctx, sl_erro
     return rc;
 }
 
-static sl_code join_share(const sli_share *share, sli_push_fn push, void *ctx, sl_error *err)
+static sl_code join_share(const sli_portion *share, sli_push_fn push, void *ctx, sl_error *err)
 {
     sli_sides sides = {.share = share};
     sl_code rc = sli_sides_gather(&sides, 1, err);
@@ -88,7 +88,7 @@ static sl_code join_share(const sli_share *share, sli_push_fn push, void *ctx, s
 static sl_code compute_join(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
                             void *ctx, sl_error *err)
 {
-    return sli_share_run(rdd, partition, task, join_share, push, ctx, err);
+    return sli_portion_run(rdd, partition, task, join_share, push, ctx, err);
 }
 
 static const sli_rdd_ops join_ops = {

@@ -101,7 +101,7 @@ static sl_code push_unmatched(outer *o, sl_error *err)
 
 // ---------------------------------------------------------------- one share
 
-static sl_code join_index(outer *o, const sli_share *share, sl_error *err)
+static sl_code join_index(outer *o, const sli_portion *share, sl_error *err)
 {
     const sli_op *op = share->rdd->body;
     const sl_batch *rows = o->index->rows;
@@ -114,14 +114,14 @@ static sl_code join_index(outer *o, const sli_share *share, sl_error *err)
                             : sli_batch_rename(rows, op->values, &o->right, err));
     o->pairs.right = o->right;
     SL_TRY(sli_pairs_start(&o->pairs, err));
-    SL_TRY(sli_share_each(share, 0, push_left, o, err));
+    SL_TRY(sli_portion_each(share, 0, push_left, o, err));
     return o->keep_right ? push_unmatched(o, err) : SL_OK;
 }
 
 static sl_code join_held(bool left, bool right, sli_sides *sides, sli_push_fn push, void *ctx,
                          sl_error *err)
 {
-    const sli_share *share = sides->share;
+    const sli_portion *share = sides->share;
     const sli_op *op = share->rdd->body;
     sli_index *index = NULL;
     sl_batch *rows = NULL;
@@ -144,7 +144,7 @@ static sl_code join_held(bool left, bool right, sli_sides *sides, sli_push_fn pu
     return rc;
 }
 
-static sl_code join_share(bool left, bool right, sli_share_fn again, const sli_share *share,
+static sl_code join_share(bool left, bool right, sli_portion_fn again, const sli_portion *share,
                           sli_push_fn push, void *ctx, sl_error *err)
 {
     sli_sides sides = {.share = share};
@@ -158,14 +158,15 @@ static sl_code join_share(bool left, bool right, sli_share_fn again, const sli_s
 }
 
 #define OUTER(side, text, left, right)                                                             \
-    static sl_code run_##side(const sli_share *share, sli_push_fn push, void *ctx, sl_error *err)  \
+    static sl_code run_##side(const sli_portion *share, sli_push_fn push, void *ctx,               \
+                              sl_error *err)                                                       \
     {                                                                                              \
         return join_share(left, right, run_##side, share, push, ctx, err);                         \
     }                                                                                              \
     static sl_code compute_##side(sl_rdd *rdd, int32_t partition, sli_task *task,                  \
                                   sli_push_fn push, void *ctx, sl_error *err)                      \
     {                                                                                              \
-        return sli_share_run(rdd, partition, task, run_##side, push, ctx, err);                    \
+        return sli_portion_run(rdd, partition, task, run_##side, push, ctx, err);                  \
     }                                                                                              \
     static const sli_rdd_ops side##_ops = {                                                        \
         .name = text, .compute = compute_##side, .free = sli_op_free_body, .keeps_empty = true};

@@ -329,7 +329,7 @@ void sli_bins_reset(sli_bins *bins);
 
 /// What an operator by key computes from: the shares of a partition, or one bin of them. The
 /// operator's body is a sli_op, its sides are its dependencies (by op->keys and op->keys2).
-typedef struct sli_share {
+typedef struct sli_portion {
     sl_rdd *rdd;
     int32_t partition;
     sli_task *task;
@@ -337,18 +337,19 @@ typedef struct sli_share {
     int32_t level;        ///< 0: the partition; above: a bin, whose rows have positions
     sli_bins *bins;       ///< of each side; level > 0
     int32_t bin;
-} sli_share;
-typedef sl_code (*sli_share_fn)(const sli_share *share, sli_push_fn push, void *ctx, sl_error *err);
+} sli_portion;
+typedef sl_code (*sli_portion_fn)(const sli_portion *share, sli_push_fn push, void *ctx,
+                                  sl_error *err);
 /// Calls `run` for a partition.
-sl_code sli_share_run(sl_rdd *rdd, int32_t partition, sli_task *task, sli_share_fn run,
-                      sli_push_fn push, void *ctx, sl_error *err);
+sl_code sli_portion_run(sl_rdd *rdd, int32_t partition, sli_task *task, sli_portion_fn run,
+                        sli_push_fn push, void *ctx, sl_error *err);
 /// Pushes the rows of one side.
-sl_code sli_share_each(const sli_share *share, int32_t side, sli_push_fn push, void *ctx,
-                       sl_error *err);
+sl_code sli_portion_each(const sli_portion *share, int32_t side, sli_push_fn push, void *ctx,
+                         sl_error *err);
 
 /// Rows of a share that are needed together. Set `share`, zero the rest.
 typedef struct sli_sides {
-    const sli_share *share;
+    const sli_portion *share;
     sli_rows rows[2]; ///< what is held of each side
     sli_weight weight;
     bool in_bins; ///< it was too much: nothing is held
@@ -361,7 +362,7 @@ sl_code sli_sides_gather(sli_sides *sides, int32_t side, sl_error *err);
 /// What is held of a side as one batch, which the caller has a reference to.
 sl_code sli_sides_take(sli_sides *sides, int32_t side, sl_batch **out, sl_error *err);
 /// `in_bins`: calls `run` for each bin and pushes what it gives, in order.
-sl_code sli_sides_run(sli_sides *sides, sli_share_fn run, sli_push_fn push, void *ctx,
+sl_code sli_sides_run(sli_sides *sides, sli_portion_fn run, sli_push_fn push, void *ctx,
                       sl_error *err);
 void sli_sides_reset(sli_sides *sides);
 

@@ -5,7 +5,7 @@
 
 typedef struct sieve {
     const sli_op *op;
-    const sli_share *share;
+    const sli_portion *share;
     sli_push_fn push;
     void *ctx;
     bool wanted;        ///< rows that have their like pass, once each; else those that have none
@@ -61,10 +61,10 @@ static sl_code number_right(sieve *s, const sl_batch *right, sl_error *err)
 static sl_code pass_left(sieve *s, const sl_batch *right, sl_error *err)
 {
     if (sl_batch_rows(right) == 0) { // all rows pass, or none
-        return s->wanted ? SL_OK : sli_share_each(s->share, 0, s->push, s->ctx, err);
+        return s->wanted ? SL_OK : sli_portion_each(s->share, 0, s->push, s->ctx, err);
     }
     SL_TRY(number_right(s, right, err));
-    return sli_share_each(s->share, 0, push_left, s, err);
+    return sli_portion_each(s->share, 0, push_left, s, err);
 }
 
 static sl_code sift_held(bool wanted, sli_sides *sides, sli_push_fn push, void *ctx, sl_error *err)
@@ -86,8 +86,8 @@ static sl_code sift_held(bool wanted, sli_sides *sides, sli_push_fn push, void *
     return rc;
 }
 
-static sl_code sift_share(bool wanted, sli_share_fn again, const sli_share *share, sli_push_fn push,
-                          void *ctx, sl_error *err)
+static sl_code sift_share(bool wanted, sli_portion_fn again, const sli_portion *share,
+                          sli_push_fn push, void *ctx, sl_error *err)
 {
     sli_sides sides = {.share = share};
     sl_code rc = sli_sides_gather(&sides, 1, err);
@@ -99,12 +99,12 @@ static sl_code sift_share(bool wanted, sli_share_fn again, const sli_share *shar
     return rc;
 }
 
-static sl_code intersect_share(const sli_share *share, sli_push_fn push, void *ctx, sl_error *err)
+static sl_code intersect_share(const sli_portion *share, sli_push_fn push, void *ctx, sl_error *err)
 {
     return sift_share(true, intersect_share, share, push, ctx, err);
 }
 
-static sl_code subtract_share(const sli_share *share, sli_push_fn push, void *ctx, sl_error *err)
+static sl_code subtract_share(const sli_portion *share, sli_push_fn push, void *ctx, sl_error *err)
 {
     return sift_share(false, subtract_share, share, push, ctx, err);
 }
@@ -112,13 +112,13 @@ static sl_code subtract_share(const sli_share *share, sli_push_fn push, void *ct
 static sl_code compute_intersection(sl_rdd *rdd, int32_t partition, sli_task *task,
                                     sli_push_fn push, void *ctx, sl_error *err)
 {
-    return sli_share_run(rdd, partition, task, intersect_share, push, ctx, err);
+    return sli_portion_run(rdd, partition, task, intersect_share, push, ctx, err);
 }
 
 static sl_code compute_subtract(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
                                 void *ctx, sl_error *err)
 {
-    return sli_share_run(rdd, partition, task, subtract_share, push, ctx, err);
+    return sli_portion_run(rdd, partition, task, subtract_share, push, ctx, err);
 }
 
 static const sli_rdd_ops intersection_ops = {.name = "intersection",

@@ -10,19 +10,19 @@
 
 #define FIRST_OF_RIGHT (INT64_C(1) << 62)
 
-sl_code sli_share_each(const sli_share *share, int32_t side, sli_push_fn push, void *ctx,
-                       sl_error *err)
+sl_code sli_portion_each(const sli_portion *share, int32_t side, sli_push_fn push, void *ctx,
+                         sl_error *err)
 {
     return share->level == 0
                ? sli_dep_each(share->rdd, side, share->partition, share->task, push, ctx, err)
                : sli_bins_each(&share->bins[side], share->bin, push, ctx, err);
 }
 
-sl_code sli_share_run(sl_rdd *rdd, int32_t partition, sli_task *task, sli_share_fn run,
-                      sli_push_fn push, void *ctx, sl_error *err)
+sl_code sli_portion_run(sl_rdd *rdd, int32_t partition, sli_task *task, sli_portion_fn run,
+                        sli_push_fn push, void *ctx, sl_error *err)
 {
     const sli_op *op = rdd->body;
-    sli_share share = {.rdd = rdd, .partition = partition, .task = task, .out = op->out};
+    sli_portion share = {.rdd = rdd, .partition = partition, .task = task, .out = op->out};
     return run(&share, push, ctx, err);
 }
 
@@ -85,7 +85,7 @@ sl_code sli_sides_gather(sli_sides *s, int32_t side, sl_error *err)
     gatherer g = {s, side};
     s->weight.budget = s->share->task->runtime->budget;
     s->is_read[side] = true;
-    return sli_share_each(s->share, side, push_gathered, &g, err);
+    return sli_portion_each(s->share, side, push_gathered, &g, err);
 }
 
 sl_code sli_sides_take(sli_sides *s, int32_t side, sl_batch **out, sl_error *err)
@@ -120,10 +120,10 @@ static bool has_all(const sli_sides *s, int32_t bin)
     return mine == all;
 }
 
-static sl_code run_bin(sli_sides *s, int32_t bin, sli_bins *runs, sli_share_fn run, sl_error *err)
+static sl_code run_bin(sli_sides *s, int32_t bin, sli_bins *runs, sli_portion_fn run, sl_error *err)
 {
     sli_bin to = {runs, bin};
-    sli_share share = *s->share;
+    sli_portion share = *s->share;
     share.level = has_all(s, bin) ? SLI_BIN_LEVELS : share.level + 1;
     share.out = runs->schema;
     share.bins = s->bins;
@@ -131,9 +131,9 @@ static sl_code run_bin(sli_sides *s, int32_t bin, sli_bins *runs, sli_share_fn r
     return run(&share, sli_bin_push, &to, err);
 }
 
-sl_code sli_sides_run(sli_sides *s, sli_share_fn run, sli_push_fn push, void *ctx, sl_error *err)
+sl_code sli_sides_run(sli_sides *s, sli_portion_fn run, sli_push_fn push, void *ctx, sl_error *err)
 {
-    const sli_share *share = s->share;
+    const sli_portion *share = s->share;
     const sli_op *op = share->rdd->body;
     sli_bins runs;
     for (int32_t side = 0; side < share->rdd->n_deps; side++) {

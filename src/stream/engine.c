@@ -3,6 +3,7 @@
 // The engine never sleeps by itself: sli_engine_step does what is due and says when it wants to be
 // called next; sli_engine_wait waits for that time or an event. So the same engine runs on a thread
 // of its own, inside a foreign event loop, and in simulation.
+#include "stream/event/event_time.h"
 #include "stream/listen.h"
 #include "stream/past.h"
 #include "stream/poison.h"
@@ -773,6 +774,7 @@ static void close_nodes(sli_engine *engine)
         }
         sli_node_drop_rdds(node);
     }
+    sli_event_close(engine->graph);
 }
 
 static void free_groups(sli_group *group)

@@ -2,6 +2,7 @@
 //
 // Without a checkpoint a failed epoch is dropped and the job goes on (Spark's behaviour); with one
 // the job stops before the next epoch has effects, and the next life runs the same input again.
+#include "stream/event/event_time.h"
 #include "stream/listen.h"
 #include "stream/past.h"
 #include "stream/poison.h"
@@ -84,13 +85,13 @@ static sl_code accept_all(sli_engine *engine, const sli_plan *plan, sl_error *er
     return SL_OK;
 }
 
-static void put_plan(sli_engine *engine, int64_t before_us, int64_t time_us, sli_str *out)
+static sl_code put_plan(sli_engine *engine, int64_t before_us, int64_t time_us, sli_str *out,
+                        sl_error *err)
 {
     sli_plan_input *inputs =
         sl_arena_alloc_zero(engine->epoch_arena, (size_t)(engine->n_inputs + 1) * sizeof *inputs);
     if (inputs == NULL) {
-        out->failed = true;
-        return;
+        return sl_error_nomem(err, (size_t)engine->n_inputs * sizeof *inputs, "PLAN");
     }
     for (int32_t i = 0; i < engine->n_inputs; i++) {
         const sli_input *input = &engine->inputs[i];
@@ -107,7 +108,9 @@ static void put_plan(sli_engine *engine, int64_t before_us, int64_t time_us, sli
         .inputs = inputs,
         .n_inputs = engine->n_inputs,
     };
+    SL_TRY(sli_event_record(engine->graph, engine->epoch_arena, &plan, err));
     sli_plan_put(out, &plan);
+    return sli_str_check(out, "PLAN", err);
 }
 
 /// Keeps the PLAN for the group's one sync.
@@ -118,8 +121,7 @@ static sl_code record_plan(sli_engine *engine, sli_group *group, int64_t before_
         return SL_OK;
     }
     sli_str body = {.tag = SLI_TAG_STREAM};
-    put_plan(engine, before_us, time_us, &body);
-    sl_code rc = sli_str_check(&body, "PLAN", err);
+    sl_code rc = put_plan(engine, before_us, time_us, &body, err);
     if (rc == SL_OK) {
         sli_put_i64(&group->plans, engine->epoch + 1);
         sli_put_i64(&group->plans, time_us);
@@ -260,7 +262,8 @@ static sl_code run_once(sli_engine *engine, sli_group *group, sli_epoch *epoch, 
     sli_poison_watch(engine, true);
     sl_code rc = sli_epoch_settle(epoch, err);
     sli_poison_watch(engine, false);
-    return rc == SL_OK ? sli_windows_settle(engine, err) : rc;
+    rc = rc == SL_OK ? sli_windows_settle(engine, err) : rc;
+    return rc == SL_OK ? sli_event_settle(engine->graph, epoch, err) : rc;
 }
 
 static void drop_counts(sli_engine *engine)
@@ -282,6 +285,19 @@ static void take_back(sli_engine *engine, sli_group *group, int64_t epoch)
     sli_windows_forget(engine, group, epoch);
 }
 
+/// What event time has shown in a failed epoch is taken back; the first failure is the one told.
+static sl_code forget_event(sli_engine *engine, sl_code rc, sl_error *err)
+{
+    sl_error error = SL_ERROR_INIT;
+    sl_code again = sli_event_end(engine->graph, false, &error);
+    if (again != SL_OK) {
+        *err = error;
+        (void)sl_error_act(err, SL_ACT_STOP_JOB);
+        return again;
+    }
+    return rc;
+}
+
 /// The epoch has failed with *err: it is run again without the rows that did it, as often as there
 /// are more of them.
 static sl_code run_without(sli_engine *engine, sli_group *group, sli_epoch *epoch, sl_code rc,
@@ -291,6 +307,7 @@ static sl_code run_without(sli_engine *engine, sli_group *group, sli_epoch *epoc
     epoch->choose = sli_poison_choose;
     while (rc != SL_OK) {
         take_back(engine, group, epoch->number);
+        SL_TRY(forget_event(engine, SL_OK, err));
         sl_code judged = sli_poison_judge(engine->poison, epoch, &again, err);
         drop_counts(engine); // what trials added
         SL_TRY(judged);
@@ -321,7 +338,8 @@ static sl_code run_outputs(sli_engine *engine, sli_group *group, int64_t before_
         .ctx = engine,
         .made = engine->made,
     };
-    epoch.no_input = no_input(engine) && !sli_epoch_is_due(&epoch, engine->graph);
+    epoch.no_input = no_input(engine) && !sli_epoch_is_due(&epoch, engine->graph) &&
+                     !sli_event_is_due(engine->graph);
     sli_sched_epoch(engine->env.sched, epoch.generation, epoch.number, epoch.time_us);
     engine->running = &epoch;
     sl_code rc = sli_epoch_broadcast(engine->graph, &epoch, err);
@@ -348,6 +366,7 @@ static sl_code plan_epoch(sli_engine *engine, sli_group *group, const sli_plan *
     for (int32_t i = 0; i < engine->n_inputs; i++) {
         engine->inputs[i].kept = (sl_bytes){NULL, 0}; // of the epoch before
     }
+    SL_TRY(sli_event_plan(engine->graph, engine->env.runtime, time_us, recorded, err));
     if (recorded != NULL) {
         SL_TRY(accept_all(engine, recorded, err));
     } else {
@@ -468,6 +487,9 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
         rc = engine->store->ops->complete(engine->store, number, &failure);
         rc = rc == SL_OK ? sli_state_fits(engine, &failure) : rc;
     }
+    if (rc == SL_OK) {
+        rc = sli_event_end(engine->graph, true, &failure);
+    }
     at.done_us = engine->now_us = sli_env_mono_us(engine->world);
     if (rc != SL_OK) {
         take_back(engine, group, number);
@@ -475,6 +497,7 @@ sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *er
         if (engine->listens) {
             sli_listen_end(engine, 0, &at, &failure);
         }
+        rc = forget_event(engine, rc, &failure);
         rc = drop_epoch(engine, group, time_us, rc, &failure);
         if (rc == SL_OK) {
             tell(engine, group, &at, 0, 0, &failure);

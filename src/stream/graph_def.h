@@ -53,6 +53,11 @@ sl_code sli_graph_copy(sl_graph *graph, const char *text, const char **out, sl_e
 /// the mistake that sticks to the RDD.
 sl_code sli_node_try(sl_stream *node, sl_error *err);
 
+// ---------------------------------------------------------------- graph_epoch.c
+
+/// Computes partitions for what that does beside making rows, which are dropped.
+sl_code sli_rdd_run(sl_rdd *rdd, const int32_t *partitions, int32_t n, sl_error *err);
+
 // ---------------------------------------------------------------- graph_uid.c
 
 /// [A-Za-z0-9_.-]+, at most SLI_MAX_UID, not beginning with a dot.

@@ -104,6 +104,21 @@ sl_code sli_epoch_rdd(sli_epoch *epoch, sl_stream *node, sl_rdd **out, sl_error 
     return SL_OK;
 }
 
+static sl_code drop_rows(void *ctx, int32_t partition, const sl_batch *batch, sl_error *err)
+{
+    (void)ctx;
+    (void)partition;
+    (void)batch;
+    (void)err;
+    return SL_OK;
+}
+
+sl_code sli_rdd_run(sl_rdd *rdd, const int32_t *partitions, int32_t n, sl_error *err)
+{
+    return n == 0 ? SL_OK
+                  : rdd->runtime->run(rdd->runtime, rdd, partitions, n, drop_rows, NULL, err);
+}
+
 static sl_code settle(sl_rdd *rdd, sl_error *err)
 {
     sl_code rc = sli_is_update_rdd(rdd)      ? sli_update_settle(rdd, err)

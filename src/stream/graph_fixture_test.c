@@ -4,8 +4,10 @@
 
 #include "base/bytes.h"
 #include "env/sim.h"
+#include "stream/event/event_time.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 // ---------------------------------------------------------------- functions of jobs
 
@@ -257,6 +259,8 @@ static void open_state(slt_host *host)
         assert_int_equal(host->store->ops->table(host->store, info, &node->table, &err), SL_OK);
         node->store = host->store;
     }
+    sl_code rc = sli_event_restore(host->graph.graph, &host->runtime, &err);
+    assert_int_equal(rc, SL_OK);
 }
 
 static void open_services(slt_host *host, int32_t workers)
@@ -324,6 +328,7 @@ void slt_host_free(slt_host *host)
         node->table = NULL;
         sli_node_drop_rdds(node);
     }
+    sli_event_close(host->graph.graph);
     if (host->store != NULL) {
         host->store->ops->close(host->store);
     }
@@ -396,7 +401,10 @@ void slt_epoch_begin(slt_host *host)
             host->epoch.no_input = host->epoch.no_input && host->offers[i].range.size == 0;
         }
     }
-    host->epoch.no_input = host->epoch.no_input && !sli_epoch_is_due(&host->epoch, graph);
+    sl_code rc = sli_event_plan(graph, &host->runtime, host->epoch.time_us, NULL, &err);
+    assert_int_equal(rc, SL_OK);
+    host->epoch.no_input =
+        host->epoch.no_input && !sli_epoch_is_due(&host->epoch, graph) && !sli_event_is_due(graph);
 }
 
 sli_epoch *slt_epoch_of(slt_host *host)
@@ -416,6 +424,7 @@ static void put_cell(sli_str *out, const sl_column *column, int64_t row)
         sli_str_add(out, text.data, text.size);
         return;
     }
+    case SL_TIMESTAMP:
     case SL_INT64:
         sli_str_printf(out, "%lld", (long long)sl_column_int64(column, row));
         return;
@@ -471,6 +480,7 @@ void slt_epoch_end(slt_host *host, bool fails)
     sl_graph *graph = host->graph.graph;
     if (!fails) {
         assert_int_equal(sli_epoch_settle(&host->epoch, &err), SL_OK);
+        assert_int_equal(sli_event_settle(graph, &host->epoch, &err), SL_OK);
     }
     sli_epoch_release(&host->epoch);
     if (host->store != NULL && fails) {
@@ -478,6 +488,7 @@ void slt_epoch_end(slt_host *host, bool fails)
     } else if (host->store != NULL) {
         assert_int_equal(host->store->ops->complete(host->store, host->epoch.number, &err), SL_OK);
     }
+    assert_int_equal(sli_event_end(graph, !fails, &err), SL_OK);
     for (int32_t i = 0; i < graph->n_nodes && !fails; i++) {
         sli_source *source = graph->nodes[i]->source;
         if (source != NULL && host->offers[i].range.size > 0) {
@@ -488,6 +499,30 @@ void slt_epoch_end(slt_host *host, bool fails)
 }
 
 // ---------------------------------------------------------------- rows
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+char *slt_sorted_lines(const char *text)
+{
+    size_t n = 0, most = strlen(text) + 1;
+    char *copy = sl_strdup(SLI_TAG_TEST, text);
+    char **lines = sl_alloc_array(SLI_TAG_TEST, most, sizeof *lines);
+    sli_str out = {.tag = SLI_TAG_TEST};
+    assert_true(copy != NULL && lines != NULL);
+    for (char *at = strtok(copy, "\n"); at != NULL; at = strtok(NULL, "\n")) {
+        lines[n++] = at;
+    }
+    qsort(lines, n, sizeof *lines, by_text);
+    for (size_t i = 0; i < n; i++) {
+        sli_str_printf(&out, "%s\n", lines[i]);
+    }
+    sl_free(lines);
+    sl_free(copy);
+    return out.data == NULL ? sl_strdup(SLI_TAG_TEST, "") : sli_str_take(&out);
+}
 
 static void put_value(sl_builder *builder, int32_t column, const char *at, size_t size)
 {

@@ -52,6 +52,9 @@ const char *slt_epoch_rows(slt_host *host, sl_stream *stream);
 /// Ends it; settles and completes the state unless `fails`.
 void slt_epoch_end(slt_host *host, bool fails);
 
+/// The lines of a text in order of their bytes, for rows whose partitions don't matter. The caller
+/// frees.
+char *slt_sorted_lines(const char *text);
 /// Rows from "to 1|be 2" (columns by blanks, rows by '|'); strings and int64 columns.
 sl_batch *slt_batch(const sl_schema *schema, const char *text);
 /// Pushes such rows into a queue.

@@ -42,7 +42,7 @@ typedef struct sli_epoch {
     void *ctx;
     /// Chooses rows of a source's new RDD (sli_rdd_choose). NULL: all count. Thread: driver.
     sl_code (*choose)(void *ctx, const sl_stream *node, sl_rdd *rdd, sl_error *err);
-    bool no_input;  ///< no input has anything in this epoch, and sli_epoch_is_due says no: RDDs
+    bool no_input;  ///< no input has anything in this epoch, and no operator has anything due: RDDs
                     ///< without rows are those of the last such epoch
     bool settled;   ///< set by sli_epoch_settle: the state is complete
     sl_rdd **made;  ///< by node index: the RDD of this epoch, NULL until asked; one reference each
@@ -63,7 +63,9 @@ typedef struct sli_node_ops {
                    sl_error *err);
     void (*free)(sl_stream *node); ///< what lies outside the arena; may be NULL. Also half defined
     int32_t most_partitions;       ///< of its shuffle; 0: it has none that may be set
-    bool asks_user; ///< `rdd` calls a user's function: in every epoch, whatever its inputs are
+    const sli_table_info *(*state)(const sl_stream *node); ///< NULL: it keeps no state
+    bool asks_user;   ///< `rdd` calls a user's function: in every epoch, whatever its inputs are
+    bool every_epoch; ///< refused behind a window that gives rows in some epochs only
     bool
         is_window; ///< its RDD holds those of earlier epochs; the body begins with a sli_window_def
 } sli_node_ops;
@@ -148,6 +150,8 @@ struct sl_graph {
     struct sli_engine *engine; ///< that runs it; NULL: none
     char *text;                ///< in the arena; NULL when a call has changed the graph since
     uint64_t hash;             ///< of `text`
+    struct sli_event_time *event_times; ///< nodes that watch event time (event/timed.h)
+    struct sli_timed *timed;            ///< operators that go by it
 };
 
 /// The graph's accumulators, at zero.

@@ -17,6 +17,7 @@ const sli_node_ops sli_node_map_state_ops = {
     .rdd = sli_map_state_rdd,
     .free = map_state_free,
     .most_partitions = SLI_MAX_HASH_PARTITIONS,
+    .state = sli_state_table,
 };
 
 static sli_map_state_body *body_of(const sl_stream *stream)

@@ -146,7 +146,7 @@ static sl_code compute_missing(sl_rdd *rdd, sl_error *err)
             missing[n++] = p;
         }
     }
-    return sli_state_compute(rdd, missing, n, err);
+    return sli_rdd_run(rdd, missing, n, err);
 }
 
 sl_code sli_map_state_settle(sl_rdd *rdd, sl_error *err)

@@ -1,7 +1,6 @@
 // State per key: what both kinds of operator are defined by, updateStateByKey's definition, and the
 // state that is there before the first epoch.
 #include "stream/node_state.h"
-#include "stream/node_window.h"
 
 // ---------------------------------------------------------------- schemas
 
@@ -172,21 +171,6 @@ sl_code sli_state_call_end(sli_task *task, const char *before, sl_code rc, sl_er
     return rc;
 }
 
-static sl_code drop_rows(void *ctx, int32_t partition, const sl_batch *batch, sl_error *err)
-{
-    (void)ctx;
-    (void)partition;
-    (void)batch;
-    (void)err;
-    return SL_OK;
-}
-
-sl_code sli_state_compute(sl_rdd *rdd, const int32_t *partitions, int32_t n, sl_error *err)
-{
-    return n == 0 ? SL_OK
-                  : rdd->runtime->run(rdd->runtime, rdd, partitions, n, drop_rows, NULL, err);
-}
-
 // ---------------------------------------------------------------- updateStateByKey
 
 static void update_free(sl_stream *node)
@@ -203,6 +187,7 @@ const sli_node_ops sli_node_update_ops = {
     .rdd = sli_update_rdd,
     .free = update_free,
     .most_partitions = SLI_MAX_HASH_PARTITIONS,
+    .state = sli_state_table,
 };
 
 static sl_code resolve(sl_stream *node, const char *keys, const sl_update_fn *fn, const char *args,
@@ -253,14 +238,16 @@ sli_state_def *sli_state_def_of(const sl_stream *node)
     return stateful ? node->body : NULL;
 }
 
-const sli_table_info *sli_node_state(const sl_stream *node)
+const sli_table_info *sli_state_table(const sl_stream *node)
 {
-    sli_state_def *def = sli_state_def_of(node);
-    if (def == NULL) {
-        return sli_window_table(node);
-    }
+    sli_state_def *def = node->body;
     def->info.uid = node->uid; // may have been given after the operator was defined
     return &def->info;
+}
+
+const sli_table_info *sli_node_state(const sl_stream *node)
+{
+    return node->ops->state == NULL ? NULL : node->ops->state(node);
 }
 
 const char *sli_node_initial(const sl_stream *node)

@@ -84,8 +84,8 @@ bool sli_is_update_rdd(const sl_rdd *rdd);
 void sli_update_end(sl_rdd *rdd);
 /// Runs the partitions of such an RDD that no task has done yet.
 sl_code sli_update_settle(sl_rdd *rdd, sl_error *err);
-/// Computes partitions of an RDD for what that does to the state, and drops their rows.
-sl_code sli_state_compute(sl_rdd *rdd, const int32_t *partitions, int32_t n, sl_error *err);
+/// ops->state of both kinds.
+const sli_table_info *sli_state_table(const sl_stream *node);
 
 // ---------------------------------------------------------------- mapWithState
 

@@ -647,5 +647,5 @@ sl_code sli_update_settle(sl_rdd *rdd, sl_error *err)
             missing[n++] = i;
         }
     }
-    return sli_state_compute(rdd, missing, n, err);
+    return sli_rdd_run(rdd, missing, n, err);
 }

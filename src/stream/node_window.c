@@ -100,27 +100,39 @@ static void window_free(sl_stream *node)
     }
 }
 
-static const sli_node_ops window_ops = {
-    .kind = "window", .rdd = rows_rdd, .free = window_free, .is_window = true};
+static const sli_node_ops window_ops = {.kind = "window",
+                                        .rdd = rows_rdd,
+                                        .free = window_free,
+                                        .is_window = true,
+                                        .state = sli_window_table};
 static const sli_node_ops group_ops = {.kind = "groupByKeyAndWindow",
                                        .rdd = group_rdd,
                                        .free = window_free,
                                        .most_partitions = SLI_MAX_HASH_PARTITIONS,
-                                       .is_window = true};
-static const sli_node_ops count_ops = {
-    .kind = "countByWindow", .rdd = aggregate_rdd, .free = window_free, .is_window = true};
-static const sli_node_ops reduce_ops = {
-    .kind = "reduceByWindow", .rdd = aggregate_rdd, .free = window_free, .is_window = true};
+                                       .is_window = true,
+                                       .state = sli_window_table};
+static const sli_node_ops count_ops = {.kind = "countByWindow",
+                                       .rdd = aggregate_rdd,
+                                       .free = window_free,
+                                       .is_window = true,
+                                       .state = sli_window_table};
+static const sli_node_ops reduce_ops = {.kind = "reduceByWindow",
+                                        .rdd = aggregate_rdd,
+                                        .free = window_free,
+                                        .is_window = true,
+                                        .state = sli_window_table};
 static const sli_node_ops count_by_value_ops = {.kind = "countByValueAndWindow",
                                                 .rdd = aggregate_rdd,
                                                 .free = window_free,
                                                 .most_partitions = SLI_MAX_HASH_PARTITIONS,
-                                                .is_window = true};
+                                                .is_window = true,
+                                                .state = sli_window_table};
 static const sli_node_ops reduce_by_key_ops = {.kind = "reduceByKeyAndWindow",
                                                .rdd = aggregate_rdd,
                                                .free = window_free,
                                                .most_partitions = SLI_MAX_HASH_PARTITIONS,
-                                               .is_window = true};
+                                               .is_window = true,
+                                               .state = sli_window_table};
 
 // ---------------------------------------------------------------- durations
 
@@ -152,8 +164,8 @@ static sl_code put_args(sl_stream *node, sl_error *err)
     const sli_window_def *def = node->body;
     sli_str text = {.tag = SLI_TAG_STREAM};
     sli_str_text(&text, def->canonical == NULL ? "" : def->canonical);
-    sli_put_duration(&text, "window", def->window_us);
-    sli_put_duration(&text, "slide", def->slide_us);
+    sli_put_length(&text, "window", def->window_us);
+    sli_put_length(&text, "slide", def->slide_us);
     sli_put_pair(&text, "inverse", inverse_names[def->inverse]);
     sli_put_pair(&text, "keep", def->keep);
     return sli_node_set_args(node, &text, err);

@@ -54,4 +54,4 @@ int32_t sli_window_partitions(const sl_stream *node, const sli_runtime *runtime)
 /// Windows that go on by the inverse: what the store needs; NULL for other nodes.
 const sli_table_info *sli_window_table(const sl_stream *node);
 /// Appends ` key="30s"`; nothing for 0.
-void sli_put_duration(sli_str *out, const char *key, int64_t us);
+void sli_put_length(sli_str *out, const char *key, int64_t us);

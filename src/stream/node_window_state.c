@@ -110,8 +110,10 @@ static sl_code table_of_state(sl_stream *node, sli_window_state *state, sl_error
     SL_TRY(sli_schema_picked(partial, places, state->n_keys, &state->key_schema, err));
     SL_TRY(sli_schema_picked(partial, places + state->n_keys, state->n_values, &state->value_schema,
                              err));
-    state->info =
-        (sli_table_info){node->uid, node->ops->kind, state->key_schema, state->value_schema};
+    state->info = (sli_table_info){.uid = node->uid,
+                                   .kind = node->ops->kind,
+                                   .keys = state->key_schema,
+                                   .values = state->value_schema};
     return SL_OK;
 }
 

@@ -9,6 +9,15 @@ enum {
     MOST_LEFT_OUT = 1 << 24
 };
 
+static void put_watermarks(sli_str *out, const sli_plan *plan)
+{
+    sli_put_varint(out, (uint64_t)plan->n_watermarks);
+    for (int32_t i = 0; i < plan->n_watermarks; i++) {
+        sli_put_text(out, plan->watermarks[i].uid);
+        sli_put_i64(out, plan->watermarks[i].watermark_us);
+    }
+}
+
 void sli_plan_put(sli_str *out, const sli_plan *plan)
 {
     sli_put_u8(out, PLAN_FORMAT);
@@ -27,6 +36,7 @@ void sli_plan_put(sli_str *out, const sli_plan *plan)
         sli_put_i64(out, input->rows);
     }
     sli_put_i64(out, plan->before_us);
+    put_watermarks(out, plan);
 }
 
 static sl_code bad_format(const char *what, uint8_t format, int newest, sl_error *err)
@@ -71,6 +81,28 @@ static sl_code get_inputs(sli_reader *r, sl_arena *arena, sli_plan *plan, sl_err
     return SL_OK;
 }
 
+static sl_code get_watermarks(sli_reader *r, sl_arena *arena, sli_plan *plan, sl_error *err)
+{
+    uint64_t n = sli_get_varint(r);
+    if (r->bad || n > MOST_INPUTS) {
+        return sl_error_set(err, SL_E_CORRUPT, "PLAN names %llu watermarks", (unsigned long long)n);
+    }
+    plan->watermarks = sl_arena_alloc_zero(arena, (size_t)(n + 1) * sizeof *plan->watermarks);
+    if (plan->watermarks == NULL) {
+        return sl_error_nomem(err, (size_t)n * sizeof *plan->watermarks, "watermarks of a PLAN");
+    }
+    plan->n_watermarks = (int32_t)n;
+    for (int32_t i = 0; i < plan->n_watermarks; i++) {
+        SL_TRY(get_text(r, arena, &plan->watermarks[i].uid, err));
+        plan->watermarks[i].watermark_us = sli_get_i64(r);
+        if (r->bad) {
+            return sl_error_set(err, SL_E_CORRUPT, "PLAN of epoch %lld is damaged at watermark %d",
+                                (long long)plan->epoch, i);
+        }
+    }
+    return SL_OK;
+}
+
 sl_code sli_plan_get(sl_bytes body, sl_arena *arena, sli_plan *out, sl_error *err)
 {
     sli_reader r = sli_reader_of(body);
@@ -86,7 +118,10 @@ sl_code sli_plan_get(sl_bytes body, sl_arena *arena, sli_plan *out, sl_error *er
     plan.graph_hash = sli_get_u64(&r);
     plan.parallelism = (int32_t)sli_get_u32(&r);
     SL_TRY(get_inputs(&r, arena, &plan, err));
-    plan.before_us = format >= 2 ? sli_get_i64(&r) : 0;
+    if (format >= 2) {
+        plan.before_us = sli_get_i64(&r);
+        SL_TRY(get_watermarks(&r, arena, &plan, err));
+    }
     SL_TRY(sli_reader_done(&r, "PLAN", err));
     *out = plan;
     return SL_OK;
@@ -97,6 +132,16 @@ const sli_plan_input *sli_plan_find(const sli_plan *plan, const char *uid)
     for (int32_t i = 0; i < plan->n_inputs; i++) {
         if (strcmp(plan->inputs[i].uid, uid) == 0) {
             return &plan->inputs[i];
+        }
+    }
+    return NULL;
+}
+
+const sli_plan_watermark *sli_plan_watermark_find(const sli_plan *plan, const char *uid)
+{
+    for (int32_t i = 0; i < plan->n_watermarks; i++) {
+        if (strcmp(plan->watermarks[i].uid, uid) == 0) {
+            return &plan->watermarks[i];
         }
     }
     return NULL;

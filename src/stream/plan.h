@@ -20,7 +20,14 @@ typedef struct sli_plan {
     int32_t parallelism;
     sli_plan_input *inputs;
     int32_t n_inputs;
+    struct sli_plan_watermark *watermarks; ///< one an event time node
+    int32_t n_watermarks;
 } sli_plan;
+
+typedef struct sli_plan_watermark {
+    const char *uid;
+    int64_t watermark_us; ///< event time; INT64_MIN: none yet
+} sli_plan_watermark;
 
 void sli_plan_put(sli_str *out, const sli_plan *plan);
 /// Texts and arrays are made in the arena; ranges point into `body`. Fails: SL_E_CORRUPT,
@@ -28,6 +35,8 @@ void sli_plan_put(sli_str *out, const sli_plan *plan);
 sl_code sli_plan_get(sl_bytes body, sl_arena *arena, sli_plan *out, sl_error *err);
 /// The input of a uid, or NULL.
 const sli_plan_input *sli_plan_find(const sli_plan *plan, const char *uid);
+/// The watermark of a uid, or NULL.
+const sli_plan_watermark *sli_plan_watermark_find(const sli_plan *plan, const char *uid);
 
 typedef struct sli_sealed_sink {
     const char *uid;

@@ -94,6 +94,8 @@ static sli_plan_input inputs[] = {
     {"a.b_c-d", {"", 0}, 200, -1},
 };
 
+static sli_plan_watermark watermarks[] = {{"eventTime-1", 5}, {"views", INT64_MIN}};
+
 static sli_plan sample_plan(void)
 {
     return (sli_plan){
@@ -105,6 +107,8 @@ static sli_plan sample_plan(void)
         .parallelism = 7,
         .inputs = inputs,
         .n_inputs = 3,
+        .watermarks = watermarks,
+        .n_watermarks = 2,
     };
 }
 
@@ -143,13 +147,23 @@ SL_TEST(plan_is_written_byte_by_byte_as_the_readme_says, "")
         0xac, 2,                                        // 300 splits
         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, // rows: unknown
         0,    0,    0,    0,    0,    0,    0,    0,    // batch time before: not told
+        0,                                              // watermarks
     };
     sli_plan_input input = {"in", {"xyz", 3}, 300, -1};
-    sli_plan plan = {2, 1000000, 0, 3, 4, 5, 6, &input, 1};
+    sli_plan plan = {2, 1000000, 0, 3, 4, 5, 6, &input, 1, NULL, 0};
     sli_str bytes = {.tag = SLI_TAG_TEST};
     sli_plan_put(&bytes, &plan);
     assert_int_equal(bytes.size, sizeof expected);
     assert_memory_equal(bytes.data, expected, sizeof expected);
+    static const uint8_t more[] = {1, 1, 't', 7, 0, 0, 0, 0, 0, 0, 0}; // watermarks: uid, time
+    sli_plan_watermark watermark = {"t", 7};
+    plan.watermarks = &watermark;
+    plan.n_watermarks = 1;
+    sli_str_clear(&bytes);
+    sli_plan_put(&bytes, &plan);
+    assert_int_equal(bytes.size, sizeof expected - 1 + sizeof more);
+    assert_memory_equal(bytes.data, expected, sizeof expected - 1);
+    assert_memory_equal(bytes.data + sizeof expected - 1, more, sizeof more);
     sli_str_reset(&bytes);
 }
 
@@ -218,7 +232,10 @@ SL_TEST(sealed_with_verdicts_is_written_byte_by_byte_as_the_readme_says, "POISON
 
 SL_TEST(frames_of_jobs_with_windows_are_written_as_the_readme_says, "")
 {
-    static const uint8_t plan_end[] = {0x80, 0x84, 0x1e, 0, 0, 0, 0, 0}; // the time before: 2000000
+    static const uint8_t plan_end[] = {
+        0x80, 0x84, 0x1e, 0, 0, 0, 0, 0, // the time before: 2000000
+        0,                               // watermarks
+    };
     static const uint8_t sealed_end[] = {
         1,                               // windows
         1,    'w',                       // uid
@@ -228,6 +245,7 @@ SL_TEST(frames_of_jobs_with_windows_are_written_as_the_readme_says, "")
         1,    'p',                       // path
     };
     sli_plan plan = sample_plan();
+    plan.n_watermarks = 0;
     sli_sealed sealed = sample_sealed();
     sli_sealed_window window = {"w", 1000000, 2000000, "p", 3000000};
     sli_str plain = {.tag = SLI_TAG_TEST}, more = {.tag = SLI_TAG_TEST};
@@ -357,9 +375,9 @@ SL_TEST(plan_with_more_than_can_be_is_refused_before_memory_is_taken, "")
     sl_error err = SL_ERROR_INIT;
     sli_str bytes = {.tag = SLI_TAG_TEST};
     sli_plan plan = sample_plan();
-    plan.n_inputs = 0;
+    plan.n_inputs = plan.n_watermarks = 0;
     sli_plan_put(&bytes, &plan);
-    bytes.size -= 9; // the number of inputs, and what follows
+    bytes.size -= 10; // the number of inputs, and what follows
     sli_put_varint(&bytes, UINT64_C(1) << 40);
     assert_int_equal(sli_plan_get((sl_bytes){bytes.data, bytes.size}, arena, &plan, &err),
                      SL_E_CORRUPT);

@@ -4,6 +4,7 @@
 // own RDDs, with any rows: cheap. Otherwise (behind a shuffle, with state, over a window) the whole
 // epoch is tried, with RDDs of its own each time, without effect: nothing is staged, the state's
 // views are dropped, foreachRDD is not called.
+#include "stream/event/event_time.h"
 #include "stream/poison.h"
 
 enum { TELL_AFTER_US = 10000000 };
@@ -204,6 +205,11 @@ static sl_code run_epoch(trial *t, sl_error *err)
     sli_epoch_release(&epoch);
     if (engine->store != NULL) {
         engine->store->ops->fail(engine->store, epoch.number);
+    }
+    sl_error error = SL_ERROR_INIT;
+    if (sli_event_end(engine->graph, false, &error) != SL_OK) {
+        *err = error;
+        return error.code;
     }
     return rc;
 }

@@ -11,6 +11,7 @@
 //   6. sealed groups are finished in every sink, from the record
 //   7. planned epochs that no group sealed run with their recorded ranges
 #include "stream/engine_int.h"
+#include "stream/event/event_time.h"
 
 /// What the log says, decoded.
 typedef struct sli_record {
@@ -270,7 +271,7 @@ static sl_code restore(sli_engine *engine, const record *log, sl_error *err)
     engine->last_time_us = log->last_time_us > time_us ? log->last_time_us : time_us;
     int64_t group = last_sealed(log) > snapshot ? last_sealed(log) : snapshot;
     engine->next_group = group + 1;
-    return SL_OK;
+    return sli_event_restore(engine->graph, engine->env.runtime, err);
 }
 
 // ---------------------------------------------------------------- 6, 7

@@ -37,7 +37,7 @@ static duration duration_of(int64_t us)
     return out;
 }
 
-void sli_put_duration(sli_str *out, const char *key, int64_t us)
+void sli_put_length(sli_str *out, const char *key, int64_t us)
 {
     if (us > 0) {
         sli_put_pair(out, key, duration_of(us).text);
@@ -90,6 +90,13 @@ static sl_code resolve(sl_stream *node, int64_t interval_us, sl_error *err)
                                 "%d has %s",
                                 first.text, i + 1, other.text);
         }
+    }
+    if (node->ops->every_epoch && node->slide_us != interval_us) {
+        duration slide = duration_of(node->slide_us);
+        return sl_error_set(err, SL_E_INVALID,
+                            "its stream has rows every %s only: say the event time before the "
+                            "windows",
+                            slide.text);
     }
     return SL_OK;
 }

@@ -1,4 +1,5 @@
 // Windows: mistakes in their definition, slides, and which streams wait.
+#include "sluice/event.h"
 #include "stream/graph_fixture_test.h"
 
 #include "stream/node_window.h"
@@ -113,6 +114,24 @@ SL_TEST(window_and_slide_are_multiples_of_the_streams_slide, "")
     check_slides("2h", "1us", 1000000,
                  "operator 2 (window after queue 'in'): its slide of 1us must be a multiple of its "
                  "stream's slide, which is 1s: the next is 1s");
+}
+
+SL_TEST(event_time_is_said_before_windows_that_slide, "")
+{
+    for (int i = 0; i < 2; i++) {
+        slt_graph g = slt_graph_new();
+        sl_error err = SL_ERROR_INIT;
+        sl_stream *in = sl_stream_queue(g.graph, "in", "at timestamp", true);
+        sl_stream *rows = sl_stream_window(in, "4s", i == 0 ? "1s" : "2s");
+        sl_stream_print(sl_stream_event_time(rows, "at", "1s"), 10);
+        sl_code rc = sli_graph_slides(g.graph, 1000000, &err);
+        assert_int_equal(rc, i == 0 ? SL_OK : SL_E_INVALID);
+        SL_CHECK_TEXT(err.text,
+                      i == 0 ? ""
+                             : "operator 3 (eventTime 'at' after window): its stream has rows "
+                               "every 2s only: say the event time before the windows");
+        slt_graph_free(&g);
+    }
 }
 
 SL_TEST(window_of_a_window_goes_by_its_slide, "")

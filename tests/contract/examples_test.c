@@ -285,6 +285,69 @@ SL_TEST(the_number_of_workers_and_the_memory_change_no_byte, "DETERMINISM-1")
     SL_CHECK_TEXT(joined("small", "local[4]", "64KiB"), one);
 }
 
+// ---------------------------------------------------------------- event time
+
+/// One life of two epochs: the first takes what is there, the second what is due then.
+static void live_windows(const char *dir, const char *parallelism, const char *store)
+{
+    slt_program p;
+    const char *const argv[] = {slt_built("examples/event_windows"),
+                                "--interval",
+                                "20ms",
+                                "--max-epochs",
+                                "2",
+                                "--checkpoint",
+                                "state",
+                                "--parallelism",
+                                parallelism,
+                                "--conf",
+                                store,
+                                NULL};
+    int code = slt_run(&p, dir, argv);
+    assert_string_equal(slt_err(&p), "");
+    assert_int_equal(code, 0);
+}
+
+static void files_are(const char *dir, const char *names, const char *expected)
+{
+    slt_program p;
+    const char *const argv[] = {"sh", "-c", names, NULL};
+    assert_int_equal(slt_run(&p, dir, argv), 0);
+    SL_CHECK_TEXT(slt_out(&p), expected);
+}
+
+/// Two lives with these stores for their state.
+static void windows_over_a_restart(const char *name, const char *first, const char *second)
+{
+    char dir[400], in[440];
+    (void)snprintf(dir, sizeof dir, "%s", slt_path(slt_temp_dir(), name));
+    assert_int_equal(mkdir(dir, 0700), 0);
+    (void)snprintf(in, sizeof in, "%s/in", dir);
+    assert_int_equal(mkdir(in, 0700), 0);
+    slt_put(in, "a.csv",
+            "2024-02-29 12:00:05,/a,10\n2024-02-29 12:01:02,/a,1\n2024-02-29 12:00:58,/b,2\n"
+            "2024-02-29 12:01:12,/a,4\n");
+    live_windows(dir, "1", first);
+    files_are(dir, "cat out/*.csv",
+              "2024-02-29T12:00:00Z,2024-02-29T12:01:00Z,/a,1,10\n"
+              "2024-02-29T12:00:00Z,2024-02-29T12:01:00Z,/b,1,2\n");
+    slt_put(in, "b.csv",
+            "2024-02-29 12:01:30,/a,8\n2024-02-29 12:00:59,/a,100\n2024-02-29 12:03:00,/b,1\n");
+    live_windows(dir, "3", second);
+    files_are(dir, "cat out/*.csv | tail -n +3",
+              "2024-02-29T12:01:00Z,2024-02-29T12:02:00Z,/a,3,13\n");
+    files_are(dir, "cat late/*.csv", "2024-02-29T12:00:59Z,/a,100\n");
+}
+
+SL_TEST(event_windows_go_on_over_a_restart, "EVENT-TIME-1")
+{
+    windows_over_a_restart("memory", "state.store=memory", "state.store=memory");
+    if (SLT_ROCKSDB) {
+        windows_over_a_restart("disk", "state.store=rocksdb", "state.store=rocksdb");
+        windows_over_a_restart("to-disk", "state.store=memory", "state.store=rocksdb");
+    }
+}
+
 // ---------------------------------------------------------------- RDDs, and a foreign loop
 
 SL_TEST(rdd_program_prints_the_most_frequent_words, "")

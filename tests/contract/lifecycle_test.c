@@ -376,7 +376,7 @@ static slt_life with_backlog(const char *timeout)
 {
     const char *const more[] = {
         "interval", "10s",          "block.interval", "100ms", "receiver.max_rate",
-        "1",        "stop.timeout", timeout,          NULL};
+        "2",        "stop.timeout", timeout,          NULL};
     slt_life l = slt_life_new(slow_socket, more);
     sli_peer *peer = sli_peer_listen(l.world, "localhost", 9999);
     assert_int_equal(slt_life_start(&l), SL_OK);

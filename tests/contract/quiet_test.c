@@ -2,6 +2,8 @@
 // hears whoever wakes it.
 #include "contract/life.h"
 
+#include "sluice/event.h"
+
 #include <dirent.h>
 #include <poll.h>
 #include <stdio.h>
@@ -142,12 +144,21 @@ static void count_queue(sl_graph *graph)
     sl_stream_foreach_rdd(sl_stream_where(counts, "n > 1"), &count_fn, NULL);
 }
 
-SL_TEST(an_epoch_without_input_runs_no_stage_and_allocates_nothing, "")
+static void count_windows(sl_graph *graph)
+{
+    sl_stream *in = sl_stream_queue(graph, "in", "ts timestamp, word string", false);
+    sl_stream *rows = sl_stream_event_time(in, "ts", "10s");
+    sl_stream *counts = sl_stream_event_window(rows, "word", "count() as n", "1m", NULL);
+    sl_stream_foreach_rdd(counts, &count_fn, NULL);
+    sl_stream_foreach_rdd(sl_stream_late(counts), &count_fn, NULL);
+}
+
+static void runs_no_stage_and_allocates_nothing(sl_build_fn build)
 {
     sl_error err = SL_ERROR_INIT;
     sl_context *context = NULL;
     const char *settings[] = {"interval", "1ms", "progress", "none", NULL};
-    assert_int_equal(sl_context_new(&context, "quiet", count_queue, settings, &err), SL_OK);
+    assert_int_equal(sl_context_new(&context, "quiet", build, settings, &err), SL_OK);
     assert_int_equal(sl_context_start_stepped(context, &err), SL_OK);
     sli_engine *engine = sli_context_engine(context);
     struct pollfd ask = {.fd = sl_context_fd(context), .events = POLLIN};
@@ -166,6 +177,35 @@ SL_TEST(an_epoch_without_input_runs_no_stage_and_allocates_nothing, "")
     assert_non_null(strstr(text.data, "\nsluice_stages_total 0\n"));
     sli_str_reset(&text);
     sl_context_free(context);
+}
+
+SL_TEST(an_epoch_without_input_runs_no_stage_and_allocates_nothing, "")
+{
+    runs_no_stage_and_allocates_nothing(count_queue);
+    runs_no_stage_and_allocates_nothing(count_windows);
+}
+
+static void save_windows(sl_graph *graph)
+{
+    sl_stream *in =
+        sl_stream_open(graph, "file:in?format=csv&timestamp=s&schema=ts timestamp, word string");
+    sl_stream *rows = sl_stream_event_time(in, "ts", "10s");
+    sl_stream *counts = sl_stream_event_window(rows, "word", "count() as n", "1m", NULL);
+    sl_stream_save(sl_stream_select(counts, "word, n"), "file:out?format=csv");
+}
+
+SL_TEST(event_time_is_logged_when_it_moves_and_not_when_it_stands, "")
+{
+    slt_life l = slt_life_new(save_windows, NULL);
+    assert_int_equal(slt_life_start(&l), SL_OK);
+    slt_life_put(&l, "in/a.csv", "1,to\n80,be\n2,to\n");
+    assert_int_equal(slt_life_run(&l, 2), SL_OK); // the rows; then the watermark, and a window
+    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "to,2\n");
+    assert_int_equal(metric(&l, "\nsluice_watermark_milliseconds{uid=\"eventTime-1\"} "), 70000);
+    assert_int_equal(metric(&l, "\nsluice_log_microseconds_count "), 2);
+    assert_int_equal(slt_life_run(&l, 20), SL_OK);
+    assert_int_equal(metric(&l, "\nsluice_log_microseconds_count "), 2);
+    slt_life_free(&l);
 }
 
 static void print_words(sl_graph *graph)

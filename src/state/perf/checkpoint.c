@@ -318,7 +318,7 @@ int main(int argc, char **argv)
     check(sli_env_posix(&b.env, &err), &err);
     check(sl_schema_parse(&keys, RECOVER_KEYS, &err), &err);
     check(sl_schema_parse(&values, RECOVER_VALUES, &err), &err);
-    b.info = (sli_table_info){"counts", "perf", keys, values};
+    b.info = (sli_table_info){.uid = "counts", .kind = "perf", .keys = keys, .values = values};
     open_store(&b);
     rows *r = rows_new(&b);
     fill(&b, r);

@@ -1,0 +1,167 @@
+// What the engine calls around an epoch of a graph with event time.
+#include "stream/event/event_time.h"
+
+#include "stream/event/timed.h"
+
+const sli_metric_info sli_event_metrics[] = {
+    {"sluice_watermark_milliseconds", SLI_GAUGE, "uid", "ms",
+     "Event time up to which no row is expected any more."},
+    {"sluice_rows_late_total", SLI_COUNTER, "uid", "rows",
+     "Rows that an operator by event time did not take: they came after their watermark."},
+    {"sluice_rows_ahead_total", SLI_COUNTER, "uid", "rows",
+     "Rows not taken because their time is more than max_ahead after the batch time."},
+    {"sluice_rows_untimed_total", SLI_COUNTER, "uid", "rows",
+     "Rows not taken because they have no event time."},
+    {0},
+};
+
+// ---------------------------------------------------------------- start and end of a run
+
+static void find_series(sli_timed *op, sli_metrics *metrics)
+{
+    if (metrics != NULL) {
+        op->late = sli_metrics_series(metrics, &sli_event_metrics[1], op->node->uid);
+        op->ahead = sli_metrics_series(metrics, &sli_event_metrics[2], op->node->uid);
+        op->untimed = sli_metrics_series(metrics, &sli_event_metrics[3], op->node->uid);
+    }
+}
+
+sl_code sli_event_restore(sl_graph *graph, sli_runtime *runtime, sl_error *err)
+{
+    for (sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
+        SL_TRY(sl_error_wrap(err, sli_track_restore(time, err), "event time %s", time->node->uid));
+        if (runtime->metrics != NULL) {
+            time->series =
+                sli_metrics_series(runtime->metrics, &sli_event_metrics[0], time->node->uid);
+        }
+    }
+    for (sli_timed *op = graph->timed; op != NULL; op = op->next) {
+        SL_TRY(
+            sl_error_wrap(err, sli_timed_restore(op, runtime, err), "state of %s", op->node->uid));
+        find_series(op, runtime->metrics);
+    }
+    return SL_OK;
+}
+
+void sli_event_close(sl_graph *graph)
+{
+    for (sli_timed *op = graph->timed; op != NULL; op = op->next) {
+        sli_timed_close(op);
+        op->late = op->ahead = op->untimed = NULL;
+    }
+    for (sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
+        sli_lanes_reset(&time->lanes);
+        time->series = NULL;
+    }
+}
+
+// ---------------------------------------------------------------- the plan
+
+static int64_t watermark_of(sli_event_time *time, int64_t batch_time_us, const sli_plan *recorded)
+{
+    const sli_plan_watermark *fixed =
+        recorded == NULL ? NULL : sli_plan_watermark_find(recorded, time->node->uid);
+    if (fixed != NULL) {
+        return fixed->watermark_us;
+    }
+    if (time->lanes.since_us == SLI_NO_TIME) {
+        time->lanes.since_us = batch_time_us;
+    }
+    return sli_lanes_watermark(&time->lanes, batch_time_us, time->idle_us, time->delay_us);
+}
+
+/// An operator's watermark is the least of those above it, its limit too.
+static void take_least(sli_timed *op)
+{
+    op->watermark_us = op->ahead_us = INT64_MAX;
+    for (int32_t i = 0; i < op->n_times; i++) {
+        const sli_event_time *time = op->times[i];
+        op->watermark_us =
+            time->watermark_us < op->watermark_us ? time->watermark_us : op->watermark_us;
+        op->ahead_us = time->ahead_us < op->ahead_us ? time->ahead_us : op->ahead_us;
+    }
+}
+
+sl_code sli_event_plan(sl_graph *graph, sli_runtime *runtime, int64_t batch_time_us,
+                       const sli_plan *recorded, sl_error *err)
+{
+    for (sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
+        time->watermark_us = watermark_of(time, batch_time_us, recorded);
+    }
+    for (sli_timed *op = graph->timed; op != NULL; op = op->next) {
+        take_least(op);
+        SL_TRY(sli_timed_fit(op, runtime, err));
+    }
+    return SL_OK;
+}
+
+sl_code sli_event_record(const sl_graph *graph, sl_arena *arena, sli_plan *plan, sl_error *err)
+{
+    size_t n = 0;
+    for (const sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
+        n++;
+    }
+    if (n == 0) {
+        return SL_OK;
+    }
+    plan->watermarks = sl_arena_alloc_zero(arena, n * sizeof *plan->watermarks);
+    if (plan->watermarks == NULL) {
+        return sl_error_nomem(err, n * sizeof *plan->watermarks, "watermarks of a PLAN");
+    }
+    for (const sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
+        plan->watermarks[plan->n_watermarks++] =
+            (sli_plan_watermark){time->node->uid, time->watermark_us};
+    }
+    return SL_OK;
+}
+
+bool sli_event_is_due(const sl_graph *graph)
+{
+    for (const sli_timed *op = graph->timed; op != NULL; op = op->next) {
+        if (sli_timed_is_due(op)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// ---------------------------------------------------------------- the end of an epoch
+
+static sl_code settle_time(sli_event_time *time, sli_epoch *epoch, sl_error *err)
+{
+    sl_rdd *rdd = epoch->made[time->node->index];
+    if (rdd != NULL) {
+        SL_TRY(sli_event_time_observe(time, rdd, epoch->time_us, err));
+    }
+    return sli_track_put(time, epoch->number, epoch->time_us, err);
+}
+
+sl_code sli_event_settle(sl_graph *graph, sli_epoch *epoch, sl_error *err)
+{
+    for (sli_timed *op = graph->timed; op != NULL; op = op->next) {
+        SL_TRY(sl_error_wrap(err, sli_timed_settle(op, err), "operator %s", op->node->uid));
+    }
+    for (sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
+        SL_TRY(sl_error_wrap(err, settle_time(time, epoch, err), "operator %s", time->node->uid));
+    }
+    return SL_OK;
+}
+
+sl_code sli_event_end(sl_graph *graph, bool completed, sl_error *err)
+{
+    for (sli_timed *op = graph->timed; op != NULL; op = op->next) {
+        sl_code rc = sli_timed_finish(op, completed, err);
+        if (rc != SL_OK) {
+            (void)sl_error_act(err, SL_ACT_STOP_JOB);
+            return rc;
+        }
+    }
+    for (sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
+        if (!completed) {
+            SL_TRY(sli_track_restore(time, err)); // the store still has them as they were
+        } else if (time->series != NULL && time->watermark_us != SLI_NO_TIME) {
+            sli_metric_set(time->series, time->watermark_us / 1000);
+        }
+    }
+    return SL_OK;
+}

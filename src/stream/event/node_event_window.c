@@ -1,0 +1,219 @@
+// Windows of event time: [k * slide, k * slide + size), aggregated by window and keys.
+//
+// A row goes once into each of its windows that is not closed yet, as a row with the window's start
+// in front; from there on it is a reduceByKey by start and keys, combined on the map side. The
+// table holds a partial state for each window and key, which the task of the partition merges with
+// what the epoch has brought. A window is closed, given (append) and forgotten when the watermark
+// reaches its end and the lateness.
+#include "stream/event/window.h"
+
+enum { MAX_WINDOWS_A_ROW = 1000 };
+
+/// The start of the last window that a time is in.
+static int64_t last_start(const sli_window *w, int64_t time_us)
+{
+    int64_t into = time_us % w->slide_us;
+    return time_us - into - (into < 0 ? w->slide_us : 0);
+}
+
+static int64_t closes(const sli_timed *self, int64_t time_us)
+{
+    return sli_window_closes(sli_window_of(self), last_start(sli_window_of(self), time_us));
+}
+
+// ---------------------------------------------------------------- rows into their windows
+
+/// Rows that are gathered before they are pushed.
+typedef struct spreading {
+    const sli_window *window;
+    sl_batch *in;
+    sl_builder *starts;
+    int32_t rows[SLI_BATCH_ROWS], n;
+    sli_push_fn push;
+    void *ctx;
+} spreading;
+
+static sl_code push_spread(spreading *s, sl_error *err)
+{
+    const sl_schema *schema = s->window->timed.sides[0].shuffled;
+    int32_t n = sl_schema_columns(schema);
+    const sl_batch *from[256];
+    int32_t column[256];
+    sl_batch *starts = NULL, *rows = NULL, *out = NULL;
+    sl_code rc = sl_builder_finish(s->starts, &starts, err);
+    rc = rc != SL_OK ? rc : sli_batch_take(s->in, s->rows, s->n, &rows, err);
+    for (int32_t i = 0; i < n; i++) {
+        from[i] = i == 0 ? starts : rows;
+        column[i] = i == 0 ? 0 : i - 1;
+    }
+    rc = rc != SL_OK ? rc : sli_batch_project(schema, from, column, &out, err);
+    rc = rc != SL_OK ? rc : s->push(s->ctx, out, err);
+    sl_batch_unref(starts);
+    sl_batch_unref(rows);
+    sl_batch_unref(out);
+    s->n = 0;
+    return rc;
+}
+
+/// The windows of a row that are still open, oldest first.
+static sl_code spread_row(spreading *s, int64_t row, int64_t time_us, int64_t watermark_us,
+                          sl_error *err)
+{
+    const sli_window *w = s->window;
+    int64_t last = last_start(w, time_us);
+    for (int64_t start = last - w->size_us + w->slide_us; start <= last; start += w->slide_us) {
+        if (sli_window_closes(w, start) <= watermark_us) {
+            continue;
+        }
+        sl_builder_int64(s->starts, 0, start);
+        s->rows[s->n++] = (int32_t)row;
+        if (s->n == SLI_BATCH_ROWS) {
+            SL_TRY(push_spread(s, err));
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code spread(const sli_timed *self, int64_t watermark_us, sl_batch *in, sli_push_fn push,
+                      void *ctx, sl_error *err)
+{
+    spreading s = {.window = sli_window_of(self), .in = in, .push = push, .ctx = ctx};
+    const sl_column *times = sl_batch_column(in, self->sides[0].column);
+    sl_schema *start = NULL;
+    SL_TRY(sl_schema_parse(&start, "start timestamp", err));
+    sl_code rc = sl_builder_new(&s.starts, start, err);
+    for (int64_t row = 0; row < sl_batch_rows(in) && rc == SL_OK; row++) {
+        rc = spread_row(&s, row, sl_column_int64(times, row), watermark_us, err);
+    }
+    rc = rc != SL_OK || s.n == 0 ? rc : push_spread(&s, err);
+    sl_builder_free(s.starts);
+    sl_schema_unref(start);
+    return rc;
+}
+
+// ---------------------------------------------------------------- definition
+
+static int64_t due_at(const sli_timed *self, const sl_batch *rows, int64_t row)
+{
+    return sli_window_closes(sli_window_of(self), sl_column_int64(sl_batch_column(rows, 0), row));
+}
+
+static void put_args(const sli_timed *self, sli_str *out)
+{
+    const sli_window *w = sli_window_of(self);
+    if (self->n_keys > 1) {
+        sli_put_columns(out, "keys", self->sides[0].shuffled, self->sides[0].keys + 1,
+                        self->n_keys - 1);
+    }
+    sli_put_pair(out, "aggregations", sli_agg_plan_text(self->plan));
+    sli_put_duration(out, "size", w->size_us);
+    sli_put_duration(out, "slide", w->slide_us);
+}
+
+static const sli_timed_ops window_timed_ops = {.closes = closes,
+                                               .spread = spread,
+                                               .run = sli_window_run,
+                                               .due = due_at,
+                                               .put_args = put_args,
+                                               .has_modes = true};
+
+static const sli_node_ops window_ops = {.kind = "eventWindow",
+                                        .rdd = sli_timed_rdd,
+                                        .free = sli_timed_free,
+                                        .state = sli_timed_state,
+                                        .most_partitions = SLI_MAX_HASH_PARTITIONS};
+
+static sl_code set_durations(sli_window *w, const char *size, const char *slide, sl_error *err)
+{
+    SL_TRY(sli_timed_duration("size", size, false, &w->size_us, err));
+    w->slide_us = w->size_us;
+    if (slide == NULL) {
+        return SL_OK;
+    }
+    SL_TRY(sli_timed_duration("slide", slide, false, &w->slide_us, err));
+    if (w->size_us % w->slide_us != 0) {
+        return sl_error_set(err, SL_E_INVALID,
+                            "the size \"%.60s\" is no multiple of the slide \"%.60s\"", size,
+                            slide);
+    }
+    if (w->size_us / w->slide_us > MAX_WINDOWS_A_ROW) {
+        return sl_error_set(
+            err, SL_E_INVALID,
+            "the size \"%.60s\" is more than %d slides of \"%.60s\": a row would be "
+            "in so many windows",
+            size, MAX_WINDOWS_A_ROW, slide);
+    }
+    return SL_OK;
+}
+
+/// What goes over has the window's start before the input's columns; the start is the first key.
+static sl_code spread_columns(sli_timed *self, const char *keys, sl_error *err)
+{
+    const sl_schema *in = self->node->inputs[0]->schema;
+    int32_t found[SLI_MAX_KEYS], n = 0;
+    if (keys != NULL) {
+        SL_TRY(sli_keys_parse(keys, in, found, &n, err));
+    }
+    self->n_keys = n + 1;
+    self->sides[0].keys =
+        sl_arena_alloc_zero(self->node->graph->arena, (size_t)(n + 1) * sizeof(int32_t));
+    if (self->sides[0].keys == NULL) {
+        return sl_error_nomem(err, (size_t)n * sizeof(int32_t), "columns");
+    }
+    for (int32_t i = 0; i < n; i++) {
+        self->sides[0].keys[i + 1] = found[i] + 1;
+    }
+    sli_str text = {.tag = SLI_TAG_STREAM};
+    sli_str_text(&text, "event.start timestamp");
+    for (int32_t i = 0; i < sl_schema_columns(in); i++) {
+        sli_put_field(&text, in, i, NULL);
+    }
+    SL_TRY(sli_parse_fields(&text, &self->spread_schema, err));
+    self->sides[0].shuffled = self->spread_schema;
+    return sl_schema_columns(self->sides[0].shuffled) <= 255
+               ? SL_OK
+               : sl_error_set(err, SL_E_UNSUPPORTED, "windows of rows with more than 254 columns");
+}
+
+static sl_code make_table(sli_timed *self, sl_error *err)
+{
+    const sl_schema *partial = sli_agg_plan_partial(self->plan);
+    sli_str keys = {.tag = SLI_TAG_STREAM}, values = {.tag = SLI_TAG_STREAM};
+    for (int32_t i = 0; i < sl_schema_columns(partial); i++) {
+        sli_put_field(i < self->n_keys ? &keys : &values, partial, i,
+                      i == 0 ? "window_start" : NULL);
+    }
+    return sli_timed_table(self, &keys, &values, err);
+}
+
+static sl_code resolve(sl_stream *node, const char *keys, const char *aggregations,
+                       const char *size, const char *slide, sl_error *err)
+{
+    sli_window *w = NULL;
+    SL_TRY(sli_node_body(node, sizeof *w, (void **)&w, err));
+    sli_timed *self = &w->timed;
+    SL_TRY(sli_timed_begin(node, self, &window_timed_ops, err));
+    SL_TRY(set_durations(w, size, slide, err));
+    SL_TRY(spread_columns(self, keys, err));
+    if (aggregations == NULL) {
+        return sl_error_set(err, SL_E_INVALID, "the aggregations are NULL");
+    }
+    SL_TRY(sli_agg_plan_new(&self->plan, aggregations, self->sides[0].shuffled, self->sides[0].keys,
+                            self->n_keys, sli_graph_aggregations(node->graph), err));
+    self->combines = true;
+    SL_TRY(sli_timed_results(self, 1, err));
+    SL_TRY(make_table(self, err));
+    return sli_timed_set_args(self, err);
+}
+
+sl_stream *sl_stream_event_window(sl_stream *stream, const char *keys, const char *aggregations,
+                                  const char *size, const char *slide)
+{
+    sl_stream *node = sli_node_begin(&window_ops, NULL, stream);
+    if (node == NULL) {
+        return NULL;
+    }
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = resolve(node, keys, aggregations, size, slide, &err);
+    return sli_timed_end(node, rc, &err);
+}

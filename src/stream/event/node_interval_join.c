@@ -1,0 +1,206 @@
+// Joins of two streams within a bound of event time: definition. interval_run.c has the work.
+#include "stream/event/interval.h"
+
+#define LEAST_WIDTH_US INT64_C(1000000) // narrower buckets would be heads more than rows
+
+/// A row at the watermark is expected still: `us` is past behind it.
+static int64_t past(const sli_timed *self, int64_t us)
+{
+    return us + self->lateness_us + 1;
+}
+
+int64_t sli_interval_due(const sli_interval *self, bool right, int64_t time_us)
+{
+    return past(&self->timed, right ? time_us - self->lower_us : time_us + self->upper_us);
+}
+
+int64_t sli_interval_entry_due(const sli_interval *self, bool right, int64_t bucket, int64_t number,
+                               int64_t time_us)
+{
+    int64_t last_us = (bucket + 1) * self->width_us - 1;
+    return sli_interval_due(self, right, number == SLI_HEAD ? last_us : time_us);
+}
+
+static int64_t due_at(const sli_timed *self, const sl_batch *rows, int64_t row)
+{
+    int32_t k = self->n_keys;
+    return sli_interval_entry_due(sli_interval_of(self),
+                                  sl_column_bool(sl_batch_column(rows, k), row),
+                                  sl_column_int64(sl_batch_column(rows, k + 1), row),
+                                  sl_column_int64(sl_batch_column(rows, k + 2), row),
+                                  sl_column_int64(sl_batch_column(rows, k + 3), row));
+}
+
+static void put_bound(sli_str *out, const char *key, int64_t us)
+{
+    sli_str_printf(out, " %s=%lldus", key, (long long)us);
+}
+
+static void put_args(const sli_timed *self, sli_str *out)
+{
+    const sli_interval *join = sli_interval_of(self);
+    sli_put_columns(out, "keys", self->sides[SLI_LEFT].shuffled, self->sides[SLI_LEFT].keys,
+                    self->n_keys);
+    put_bound(out, "lower", join->lower_us);
+    put_bound(out, "upper", join->upper_us);
+}
+
+static const sli_timed_ops interval_timed_ops = {
+    .closes = past, .run = sli_interval_run, .due = due_at, .put_args = put_args};
+
+static const sli_node_ops inner_ops = {.kind = "intervalJoin",
+                                       .rdd = sli_timed_rdd,
+                                       .free = sli_timed_free,
+                                       .state = sli_timed_state,
+                                       .most_partitions = SLI_MAX_HASH_PARTITIONS};
+static const sli_node_ops outer_ops = {.kind = "intervalLeftOuterJoin",
+                                       .rdd = sli_timed_rdd,
+                                       .free = sli_timed_free,
+                                       .state = sli_timed_state,
+                                       .most_partitions = SLI_MAX_HASH_PARTITIONS};
+
+// ---------------------------------------------------------------- bounds
+
+/// A duration with an optional '-' before it.
+static sl_code read_bound(const char *what, const char *text, int64_t *out, sl_error *err)
+{
+    bool negative = text != NULL && text[0] == '-';
+    SL_TRY(sli_timed_duration(what, negative ? text + 1 : text, true, out, err));
+    *out = negative ? -*out : *out;
+    return SL_OK;
+}
+
+static sl_code set_bounds(sli_interval *join, const char *lower, const char *upper, sl_error *err)
+{
+    SL_TRY(read_bound("lower bound", lower, &join->lower_us, err));
+    SL_TRY(read_bound("upper bound", upper, &join->upper_us, err));
+    if (join->lower_us > join->upper_us) {
+        return sl_error_set(err, SL_E_INVALID,
+                            "the lower bound \"%.60s\" is above the upper one, \"%.60s\"", lower,
+                            upper);
+    }
+    int64_t width_us = join->upper_us - join->lower_us + 1;
+    join->width_us = width_us > LEAST_WIDTH_US ? width_us : LEAST_WIDTH_US;
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- columns
+
+static bool is_key(const sli_timed *self, int32_t side, int32_t column)
+{
+    bool key = false;
+    for (int32_t i = 0; i < self->n_keys; i++) {
+        key = key || self->sides[side].keys[i] == column;
+    }
+    return key;
+}
+
+/// The stream's columns: keys, the left side's others, the right side's others.
+static sl_code find_columns(sli_interval *join, sl_error *err)
+{
+    sli_timed *self = &join->timed;
+    sl_arena *arena = self->node->graph->arena;
+    int32_t at = 0, n = 0;
+    for (int32_t side = 0; side < 2; side++) {
+        join->n_columns[side] = sl_schema_columns(self->sides[side].shuffled);
+        n += join->n_columns[side];
+    }
+    join->from = sl_arena_alloc_zero(arena, (size_t)n * sizeof(int32_t));
+    join->column = sl_arena_alloc_zero(arena, (size_t)n * sizeof(int32_t));
+    join->all[0] = join->all[1] = sl_arena_alloc(arena, (size_t)n * sizeof(int32_t));
+    if (join->from == NULL || join->column == NULL || join->all[0] == NULL) {
+        return sl_error_nomem(err, (size_t)n * sizeof(int32_t), "columns");
+    }
+    for (int32_t i = 0; i < n; i++) {
+        join->all[0][i] = i;
+    }
+    for (int32_t i = 0; i < self->n_keys; i++) {
+        join->column[at++] = self->sides[SLI_LEFT].keys[i];
+    }
+    for (int32_t side = 0; side < 2; side++) {
+        for (int32_t c = 0; c < join->n_columns[side]; c++) {
+            if (!is_key(self, side, c)) {
+                join->from[at] = side;
+                join->column[at++] = c;
+            }
+        }
+    }
+    return SL_OK;
+}
+
+/// Of an outer join the right side's columns are nullable.
+static sl_code nullable_right(const sli_interval *join, sl_schema **schema, sl_error *err)
+{
+    sli_str text = {.tag = SLI_TAG_STREAM};
+    for (int32_t i = 0; i < sl_schema_columns(*schema); i++) {
+        sl_text type = sli_column_type_text(*schema, i);
+        sli_put_field(&text, *schema, i, NULL);
+        bool add = join->from[i] == SLI_RIGHT && type.data[type.size - 1] != '?';
+        sli_str_text(&text, add ? "?" : "");
+    }
+    sl_schema *made = NULL;
+    SL_TRY(sli_parse_fields(&text, &made, err));
+    sl_schema_unref(*schema);
+    *schema = made;
+    return SL_OK;
+}
+
+static sl_code make_table(sli_timed *self, sl_error *err)
+{
+    sli_str keys = {.tag = SLI_TAG_STREAM}, values = {.tag = SLI_TAG_STREAM};
+    for (int32_t i = 0; i < self->n_keys; i++) {
+        sli_put_field(&keys, self->sides[SLI_LEFT].shuffled, self->sides[SLI_LEFT].keys[i], NULL);
+    }
+    sli_str_text(&keys, ", event.right bool, event.bucket int64, event.number int64");
+    sli_str_text(&values, "event.time timestamp, event.matched bool, event.count int64, "
+                          "event.row binary");
+    return sli_timed_table(self, &keys, &values, err);
+}
+
+static sl_code resolve(sl_stream *node, const char *keys, const char *lower, const char *upper,
+                       sl_error *err)
+{
+    sli_interval *join = NULL;
+    const sl_schema *left = node->inputs[SLI_LEFT]->schema;
+    const sl_schema *right = node->inputs[SLI_RIGHT]->schema;
+    SL_TRY(sli_node_body(node, sizeof *join, (void **)&join, err));
+    sli_timed *self = &join->timed;
+    sli_str args = {.tag = SLI_TAG_STREAM};
+    SL_TRY(sli_timed_begin(node, self, &interval_timed_ops, err));
+    SL_TRY(set_bounds(join, lower, upper, err));
+    sl_code rc = sli_join_resolve(left, right, keys, &node->schema, &args, err);
+    sli_str_reset(&args); // put_args says it, and more
+    SL_TRY(rc);
+    SL_TRY(sli_timed_keys(self, keys, err));
+    SL_TRY(find_columns(join, err));
+    join->outer = node->ops == &outer_ops;
+    if (join->outer) {
+        SL_TRY(nullable_right(join, &node->schema, err));
+    }
+    SL_TRY(make_table(self, err));
+    return sli_timed_set_args(self, err);
+}
+
+static sl_stream *define(sl_stream *a, sl_stream *b, const sli_node_ops *ops, const char *keys,
+                         const char *lower, const char *upper)
+{
+    sl_stream *node = sli_node_begin_many(ops, NULL, (sl_stream *const[]){a, b}, 2);
+    if (node == NULL) {
+        return NULL;
+    }
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = resolve(node, keys, lower, upper, &err);
+    return sli_timed_end(node, rc, &err);
+}
+
+sl_stream *sl_stream_interval_join(sl_stream *a, sl_stream *b, const char *keys, const char *lower,
+                                   const char *upper)
+{
+    return define(a, b, &inner_ops, keys, lower, upper);
+}
+
+sl_stream *sl_stream_interval_left_outer_join(sl_stream *a, sl_stream *b, const char *keys,
+                                              const char *lower, const char *upper)
+{
+    return define(a, b, &outer_ops, keys, lower, upper);
+}

@@ -1,0 +1,300 @@
+// The definition of operators by event time: where their time comes from, their table, settings.
+#include "stream/event/timed.h"
+
+sli_timed *sli_timed_of(const sl_stream *node)
+{
+    return node->ops->rdd == sli_timed_rdd ? node->body : NULL;
+}
+
+// ---------------------------------------------------------------- durations and fields
+
+sl_code sli_timed_duration(const char *what, const char *text, bool may_be_zero, int64_t *out,
+                           sl_error *err)
+{
+    int64_t us = 0;
+    if (text == NULL) {
+        return sl_error_set(err, SL_E_INVALID, "the %s is NULL: write a duration, as \"10s\"",
+                            what);
+    }
+    sl_code rc = sli_scan_duration_us(sli_text_of(text), &us, err);
+    if (rc != SL_OK) {
+        return sl_error_wrap(err, rc, "%s \"%.60s\"", what, text);
+    }
+    if ((us == 0 && !may_be_zero) || us > SLI_MAX_DURATION_US) {
+        return sl_error_set(err, SL_E_INVALID, "%s \"%.60s\": it must be %s%d days at most", what,
+                            text, may_be_zero ? "" : "more than 0, and ",
+                            (int)(SLI_MAX_DURATION_US / 86400000000));
+    }
+    *out = us;
+    return SL_OK;
+}
+
+void sli_put_duration(sli_str *out, const char *key, int64_t us)
+{
+    static const struct {
+        const char *unit;
+        int64_t us;
+    } units[] = {{"d", 86400000000}, {"h", 3600000000}, {"m", 60000000},
+                 {"s", 1000000},     {"ms", 1000},      {"us", 1}};
+    size_t i = 0;
+    while (us == 0 ? units[i].us != 1000000 : us % units[i].us != 0) {
+        i++;
+    }
+    sli_str_printf(out, " %s=%lld%s", key, (long long)(us / units[i].us), units[i].unit);
+}
+
+void sli_put_field(sli_str *out, const sl_schema *schema, int32_t column, const char *name)
+{
+    sl_text type = sli_column_type_text(schema, column);
+    sli_str_printf(out, "%s%s %.*s", out->size > 0 ? ", " : "",
+                   name == NULL ? sl_schema_field(schema, column)->name : name, (int)type.size,
+                   type.data);
+}
+
+sl_code sli_parse_fields(sli_str *text, sl_schema **out, sl_error *err)
+{
+    sl_code rc = sli_str_check(text, "a schema", err);
+    if (rc == SL_OK) {
+        rc = sl_schema_parse(out, text->data, err);
+    }
+    sli_str_reset(text);
+    return rc;
+}
+
+// ---------------------------------------------------------------- where the time comes from
+
+/// A walk up the graph to the nearest event times.
+typedef struct climb {
+    sli_timed *self;
+    bool *seen; ///< by node
+} climb;
+
+static sl_code climb_to(climb *c, sl_stream *node, sl_error *err)
+{
+    sli_event_time *time = sli_event_time_of(node);
+    if (c->seen[node->index]) {
+        return SL_OK;
+    }
+    c->seen[node->index] = true;
+    if (time != NULL) {
+        c->self->times[c->self->n_times++] = time;
+        return SL_OK;
+    }
+    if (node->n_inputs == 0) {
+        return sl_error_set(err, SL_E_INVALID,
+                            "its rows have no event time: operator %d (%s) gives rows to it, and "
+                            "there is no sl_stream_event_time in between",
+                            node->index + 1, node->ops->kind);
+    }
+    for (int32_t i = 0; i < node->n_inputs; i++) {
+        SL_TRY(climb_to(c, node->inputs[i], err));
+    }
+    return SL_OK;
+}
+
+static sl_code find_times(sli_timed *self, sl_stream *input, sl_error *err)
+{
+    size_t n = (size_t)self->node->graph->n_nodes;
+    climb c = {.self = self, .seen = sl_alloc_array(SLI_TAG_STREAM, n + 1, sizeof(bool))};
+    sl_code rc = c.seen == NULL ? sl_error_nomem(err, n, "a walk up the graph") : SL_OK;
+    rc = rc != SL_OK ? rc : climb_to(&c, input, err);
+    sl_free(c.seen);
+    return rc;
+}
+
+static const char *column_of(const sli_event_time *time)
+{
+    return sl_schema_field(time->node->schema, time->column)->name;
+}
+
+/// The event times of an input, those from `first` on, name the same column, and it is there.
+static sl_code find_column(sli_timed *self, int32_t side, int32_t first, sl_error *err)
+{
+    const sl_schema *in = self->node->inputs[side]->schema;
+    const char *name = column_of(self->times[first]);
+    for (int32_t i = first + 1; i < self->n_times; i++) {
+        if (strcmp(column_of(self->times[i]), name) != 0) {
+            return sl_error_set(err, SL_E_INVALID,
+                                "the event time of its rows is '%.100s' or '%.100s': give both the "
+                                "same name, or say it below their union",
+                                name, column_of(self->times[i]));
+        }
+    }
+    int32_t column = sl_schema_find(in, name);
+    if (column < 0 || sl_schema_field(in, column)->type != SL_TIMESTAMP) {
+        return sl_error_set(err, SL_E_INVALID,
+                            "its rows have lost their event time, the timestamp '%.100s': keep the "
+                            "column, or name another one with sl_stream_event_time",
+                            name);
+    }
+    self->sides[side].column = column;
+    return SL_OK;
+}
+
+sl_code sli_timed_begin(sl_stream *node, sli_timed *self, const sli_timed_ops *ops, sl_error *err)
+{
+    self->ops = ops;
+    self->node = node;
+    self->mode = SL_APPEND;
+    self->watermark_us = SLI_NO_TIME;
+    node->level = SL_MEMORY_AND_DISK; // every output of the epoch reads it
+    size_t most = (size_t)(node->graph->n_nodes * node->n_inputs) + 1;
+    self->times = sl_arena_alloc_zero(node->graph->arena, most * sizeof(sli_event_time *));
+    if (self->times == NULL) {
+        return sl_error_nomem(err, most * sizeof(sli_event_time *), "event times");
+    }
+    for (int32_t side = 0; side < node->n_inputs; side++) {
+        int32_t first = self->n_times;
+        SL_TRY(find_times(self, node->inputs[side], err));
+        SL_TRY(find_column(self, side, first, err));
+        self->sides[side].shuffled = node->inputs[side]->schema;
+    }
+    return SL_OK;
+}
+
+sl_code sli_timed_keys(sli_timed *self, const char *keys, sl_error *err)
+{
+    int32_t found[SLI_MAX_KEYS], n = 0;
+    for (int32_t i = 0; i < self->node->n_inputs; i++) {
+        sli_timed_side *side = &self->sides[i];
+        SL_TRY(sli_keys_parse(keys, side->shuffled, found, &n, err));
+        side->keys = sl_arena_copy(self->node->graph->arena, found, (size_t)n * sizeof(int32_t));
+        if (side->keys == NULL) {
+            return sl_error_nomem(err, (size_t)n * sizeof(int32_t), "columns");
+        }
+    }
+    self->n_keys = n;
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- the table
+
+sl_code sli_timed_table(sli_timed *self, sli_str *keys, sli_str *values, sl_error *err)
+{
+    sli_str all = {.tag = SLI_TAG_STREAM};
+    sli_str_printf(&all, "%s, %s", keys->failed ? "" : keys->data,
+                   values->failed ? "" : values->data);
+    sl_code rc = sli_parse_fields(keys, &self->key_schema, err);
+    rc = rc != SL_OK ? rc : sli_parse_fields(values, &self->value_schema, err);
+    rc = rc != SL_OK ? rc : sli_parse_fields(&all, &self->row_schema, err);
+    sli_str_reset(values);
+    sli_str_reset(&all);
+    SL_TRY(rc);
+    int32_t n = sl_schema_columns(self->row_schema);
+    self->places = sl_arena_alloc(self->node->graph->arena, (size_t)n * sizeof(int32_t));
+    if (self->places == NULL) {
+        return sl_error_nomem(err, (size_t)n * sizeof(int32_t), "columns");
+    }
+    for (int32_t i = 0; i < n; i++) {
+        self->places[i] = i;
+    }
+    self->info = (sli_table_info){.uid = self->node->uid,
+                                  .kind = self->node->ops->kind,
+                                  .keys = self->key_schema,
+                                  .values = self->value_schema,
+                                  .n_placing = self->n_keys};
+    return SL_OK;
+}
+
+const sli_table_info *sli_timed_state(const sl_stream *node)
+{
+    sli_timed *self = node->body;
+    self->info.uid = node->uid; // may have been given after the operator was defined
+    return &self->info;
+}
+
+sl_code sli_timed_set_args(sli_timed *self, sl_error *err)
+{
+    sli_str text = {.tag = SLI_TAG_STREAM};
+    self->ops->put_args(self, &text);
+    if (self->lateness_us > 0) {
+        sli_put_duration(&text, "lateness", self->lateness_us);
+    }
+    sli_str_text(&text, self->mode == SL_UPDATE ? " update" : "");
+    return sli_node_set_args(self->node, &text, err);
+}
+
+sl_stream *sli_timed_end(sl_stream *node, sl_code rc, sl_error *err)
+{
+    sl_stream *made = sli_node_end(node, rc, err);
+    if (made != NULL) {
+        sli_timed *self = made->body;
+        self->next = made->graph->timed;
+        made->graph->timed = self;
+    }
+    return made;
+}
+
+void sli_timed_free(sl_stream *node)
+{
+    sli_timed *self = node->body;
+    if (self != NULL) {
+        sl_schema_unref(self->key_schema);
+        sl_schema_unref(self->value_schema);
+        sl_schema_unref(self->row_schema);
+        sl_schema_unref(self->spread_schema);
+        sl_schema_unref(self->bounds_schema);
+        if (self->plan != NULL) {
+            sli_agg_plan_free(self->plan);
+        }
+        node->body = NULL;
+    }
+}
+
+// ---------------------------------------------------------------- settings
+
+/// The operator, when its settings may still be made; else NULL, and a mistake may stick.
+static sli_timed *to_be_set(sl_stream *stream)
+{
+    if (stream == NULL || !sli_graph_is_open(stream->graph)) {
+        return NULL;
+    }
+    sli_timed *self = sli_timed_of(stream);
+    if (self == NULL) {
+        sl_error err = SL_ERROR_INIT;
+        sl_code rc = sl_error_set(&err, SL_E_INVALID,
+                                  "it is no operator by event time: windows, sessions and "
+                                  "sl_stream_distinct_within are");
+        sli_node_mistake(stream, rc, &err);
+    }
+    return self;
+}
+
+static sl_stream *was_set(sli_timed *self, sl_code rc, sl_error *err)
+{
+    rc = rc != SL_OK ? rc : sli_timed_set_args(self, err);
+    if (rc != SL_OK) {
+        sli_node_mistake(self->node, rc, err);
+        return NULL;
+    }
+    return self->node;
+}
+
+sl_stream *sl_stream_lateness(sl_stream *stream, const char *time)
+{
+    sli_timed *self = to_be_set(stream);
+    if (self == NULL) {
+        return NULL;
+    }
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = sli_timed_duration("lateness", time, true, &self->lateness_us, &err);
+    return was_set(self, rc, &err);
+}
+
+sl_stream *sl_stream_output_mode(sl_stream *stream, sl_output_mode mode)
+{
+    sli_timed *self = to_be_set(stream);
+    if (self == NULL) {
+        return NULL;
+    }
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = SL_OK;
+    if (mode != SL_APPEND && mode != SL_UPDATE) {
+        rc = sl_error_set(&err, SL_E_INVALID, "%d is no output mode", (int)mode);
+    } else if (!self->ops->has_modes) {
+        rc = sl_error_set(&err, SL_E_INVALID, "only windows have an output mode");
+    } else {
+        self->mode = mode;
+    }
+    return was_set(self, rc, &err);
+}

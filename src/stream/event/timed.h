@@ -1,0 +1,200 @@
+/// timed.h — what operators by event time share; for files of event/.
+///
+/// An *event time* node watches a timestamp column go by. A *timed* operator keeps state by key and
+/// time: rows that are in time go through a shuffle to the partition that owns their key, where a
+/// task takes them into its view of the operator's table, and then does what is due at the epoch's
+/// watermark. What is due is found through an index by time (due.h).
+///
+///     input ─► sift: in time ─► spread (windows) ─► shuffle by key ─► task: rows in, due out ─►
+///     rows
+///         └──► sift: the rest ─► sl_stream_late
+///
+/// Files: watermark.c lanes · due.c the index · node_event_time.c the watching node, node_late.c
+/// the rest · track.c watermarks kept in the state · timed.c definition, run.c an epoch's work ·
+/// sift.c · node_event_window.c, node_session.c, node_distinct.c, node_interval_join.c the
+/// operators · gather.c, results.c what some of them share · epoch.c what the engine calls.
+#pragma once
+
+#include <stdatomic.h>
+
+#include "sluice/event.h"
+#include "stream/event/due.h"
+#include "stream/event/event_time.h"
+#include "stream/event/watermark.h"
+#include "stream/graph_def.h"
+
+/// Times and durations that sums of a few of them can't overflow: about 36,000 years, 100 years.
+#define SLI_MAX_TIME_US (INT64_C(1) << 60)
+#define SLI_MAX_DURATION_US (INT64_C(36525) * 86400 * 1000000)
+
+// ---------------------------------------------------------------- event time nodes
+
+typedef struct sli_event_time {
+    struct sli_event_time *next; ///< in the graph
+    sl_stream *node;
+    int32_t column; ///< of the rows; a timestamp
+    int64_t delay_us, idle_us, ahead_us;
+    sl_schema *key_schema, *value_schema; ///< of its table: "lane", "latest, seen"
+    sli_table_info info;
+    // run time. Thread: driver
+    sli_lanes lanes;      ///< as after the last completed epoch
+    int64_t watermark_us; ///< of the running epoch
+    sli_metric *series;   ///< the watermark, as a metric; NULL until it is known
+} sli_event_time;
+
+/// The body of an event time node; NULL for others.
+sli_event_time *sli_event_time_of(const sl_stream *node);
+/// Runs the partitions of its RDD that nobody asked for, and takes what all of them have shown into
+/// the lanes.
+sl_code sli_event_time_observe(sli_event_time *self, sl_rdd *rdd, int64_t batch_time_us,
+                               sl_error *err);
+
+// track.c: the lanes in the node's table.
+sl_code sli_track_restore(sli_event_time *self, sl_error *err);
+/// The epoch's watermark is reached, lanes that are idle are set aside; what has changed since the
+/// last epoch goes into the store, as a view of the epoch.
+sl_code sli_track_put(sli_event_time *self, int64_t epoch, int64_t batch_time_us, sl_error *err);
+
+// ---------------------------------------------------------------- timed operators
+
+typedef struct sli_timed sli_timed;
+typedef struct sli_timed_task sli_timed_task;
+
+typedef struct sli_timed_ops {
+    /// The watermark from which on a row of that time is late.
+    int64_t (*closes)(const sli_timed *self, int64_t time_us);
+    /// Pushes what is to be shuffled of rows that are in time. NULL: the rows. Thread: task.
+    sl_code (*spread)(const sli_timed *self, int64_t watermark_us, sl_batch *in, sli_push_fn push,
+                      void *ctx, sl_error *err);
+    /// The work of one task. Thread: task.
+    sl_code (*run)(sli_timed_task *task, sl_error *err);
+    /// The watermark from which on a row of the table is due. `rows`: keys, then values.
+    int64_t (*due)(const sli_timed *self, const sl_batch *rows, int64_t row);
+    void (*put_args)(const sli_timed *self, sli_str *out); ///< all but lateness and mode
+    bool has_modes;                                        ///< sl_stream_output_mode
+} sli_timed_ops;
+
+/// One input of an operator.
+typedef struct sli_timed_side {
+    int32_t column;            ///< of the input: the event time
+    const sl_schema *shuffled; ///< what goes over
+    int32_t *keys;             ///< its columns that choose the partition
+} sli_timed_side;
+
+/// The first member of every such operator's body.
+struct sli_timed {
+    sli_timed *next; ///< in the graph
+    const sli_timed_ops *ops;
+    sl_stream *node;
+    sli_event_time **times; ///< the nearest above it
+    int32_t n_times;
+    sli_timed_side sides[2]; ///< as many as inputs
+    int32_t n_keys;
+    int64_t lateness_us, ahead_us;
+    sl_output_mode mode;
+    sli_agg_plan *plan;                                ///< NULL: no aggregations
+    bool combines;                                     ///< on the map side
+    sl_schema *key_schema, *value_schema, *row_schema; ///< of the table; both together
+    sl_schema *spread_schema;                          ///< owned; `shuffled` may be it
+    sl_schema *bounds_schema; ///< "window_start timestamp, window_end timestamp"
+    sli_table_info info;
+    int32_t *places; ///< 0, 1, 2, ...: columns of row_schema
+    // run time. Thread: driver, but for `open`
+    sli_due *due; ///< by partition; NULL without state
+    int32_t n_due;
+    int64_t weight;             ///< of `due`, counted in the budget
+    sli_budget *budget;         ///< where it is counted
+    int64_t watermark_us;       ///< of the running epoch
+    sl_rdd *running;            ///< one reference: this epoch's RDD, NULL between epochs
+    _Atomic(const void *) open; ///< its body: it can be computed
+    sli_metric *late, *ahead, *untimed;
+};
+
+/// NULL for other nodes.
+sli_timed *sli_timed_of(const sl_stream *node);
+
+// timed.c: definition.
+/// Finds the event times above and the column. The body is zeroed but for `ops`.
+sl_code sli_timed_begin(sl_stream *node, sli_timed *self, const sli_timed_ops *ops, sl_error *err);
+/// `keys` of every input choose the partition, and are those of the table.
+sl_code sli_timed_keys(sli_timed *self, const char *keys, sl_error *err);
+/// The table's schemas, from texts that are ended here.
+sl_code sli_timed_table(sli_timed *self, sli_str *keys, sli_str *values, sl_error *err);
+/// Args; and once the node is in the graph, its place in the graph's list.
+sl_code sli_timed_set_args(sli_timed *self, sl_error *err);
+sl_stream *sli_timed_end(sl_stream *node, sl_code rc, sl_error *err);
+void sli_timed_free(sl_stream *node);
+const sli_table_info *sli_timed_state(const sl_stream *node);
+/// More than 0 unless `may_be_zero`. Fails: SL_E_INVALID, naming `what`.
+sl_code sli_timed_duration(const char *what, const char *text, bool may_be_zero, int64_t *out,
+                           sl_error *err);
+void sli_put_duration(sli_str *out, const char *key, int64_t us); ///< ` key=10s`
+/// "name type", after ", " unless it is the first; `name` NULL: the column's own.
+void sli_put_field(sli_str *out, const sl_schema *schema, int32_t column, const char *name);
+/// Parses a schema's text, and ends it.
+sl_code sli_parse_fields(sli_str *text, sl_schema **out, sl_error *err);
+
+// results.c: "window_start, window_end", keys, results of the plan.
+/// The stream's schema. The plan's keys before `first_key` are no columns of it.
+sl_code sli_timed_results(sli_timed *self, int32_t first_key, sl_error *err);
+/// Pushes the results of rows of the plan's partial schema, each a group of its own.
+sl_code sli_timed_give(sli_timed_task *t, const sl_batch *partial, int32_t first_key,
+                       const int64_t *starts, const int64_t *ends, sl_error *err);
+
+// sift.c
+/// The input's rows that are in time, spread; or with `rest` those that are not, as they are.
+sl_code sli_sift_rdd(const sli_timed *self, int32_t side, sli_epoch *epoch, sl_rdd *input,
+                     bool rest, sl_rdd **out, sl_error *err);
+/// Adds up what the tasks of such an RDD have counted.
+typedef struct sli_sifted {
+    int64_t late, ahead, untimed;
+} sli_sifted;
+sli_sifted sli_sift_counts(const sl_rdd *rdd);
+
+// run.c
+/// sli_node_ops.rdd of timed operators.
+sl_code sli_timed_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inputs, sl_rdd **out,
+                      sl_error *err);
+/// One task of a timed operator, with the view of its partition.
+struct sli_timed_task {
+    const sli_timed *self;
+    sl_rdd *rdd;
+    int32_t partition; ///< of the RDD; the task's own is that of the job's, as in a union
+    sli_task *task;
+    int64_t watermark_us;
+    sli_state_view *view;
+    sli_push_fn push;
+    void *ctx;
+    sl_args args; ///< for aggregations
+    sli_str *due; ///< keys to be put into the index
+};
+/// The rows of the partition from one input, in order of map partition.
+sl_code sli_timed_rows(sli_timed_task *t, int32_t side, sli_push_fn each, void *ctx, sl_error *err);
+/// The keys that are due, in order. Some may be gone, or not due after all.
+sl_code sli_timed_due(sli_timed_task *t, const sli_due_key *const **out, int32_t *n, sl_error *err);
+/// The key is due at `at_us`.
+sl_code sli_timed_note(sli_timed_task *t, int64_t at_us, uint64_t hash, sl_bytes key,
+                       sl_error *err);
+sl_code sli_timed_find(sli_timed_task *t, uint64_t hash, sl_bytes key, sl_bytes *value, bool *found,
+                       sl_error *err);
+sl_code sli_timed_put(sli_timed_task *t, uint64_t hash, sl_bytes key, sl_bytes value,
+                      sl_error *err);
+sl_code sli_timed_remove(sli_timed_task *t, uint64_t hash, sl_bytes key, sl_error *err);
+/// A hash of the slot, which is all that the store reads of it.
+static inline uint64_t sli_hash_of_slot(int32_t slot)
+{
+    return (uint64_t)slot << 54;
+}
+/// Whether a key is due at the epoch's watermark.
+bool sli_timed_is_due(const sli_timed *self);
+/// (Re)makes the index from the table.
+sl_code sli_timed_restore(sli_timed *self, sli_runtime *runtime, sl_error *err);
+/// The same when the epoch has another number of partitions than the index: a planned epoch of an
+/// earlier life that runs again.
+sl_code sli_timed_fit(sli_timed *self, sli_runtime *runtime, sl_error *err);
+/// Runs the partitions that nobody asked for.
+sl_code sli_timed_settle(sli_timed *self, sl_error *err);
+/// The epoch is over: its RDD can't be computed from now on, and the index moves on if it was
+/// completed.
+sl_code sli_timed_finish(sli_timed *self, bool completed, sl_error *err);
+void sli_timed_close(sli_timed *self);
