@@ -77,9 +77,11 @@ static bool is_under_way(const sli_engine *engine)
     return found;
 }
 
+/// Not when an epoch has failed: then positions are past its input, and where its plan is not on
+/// record a snapshot would skip that for good.
 static bool is_due(const sli_engine *engine)
 {
-    if (engine->n_deltas == 0 || is_under_way(engine)) {
+    if (engine->n_deltas == 0 || is_under_way(engine) || engine->failure.code != SL_OK) {
         return false;
     }
     int64_t enough = engine->snapshot_bytes / 2 > engine->snapshot_every_bytes

@@ -36,7 +36,7 @@ static void open_bench(bench *b, const state_plan *plan)
         .env = b->env, .budget = b->budget, .dir = plan->dir, .memory_bytes = plan->memory_bytes};
     check(sli_store_rocksdb.open(&b->store, &env, &err), &err);
     check(sl_schema_parse(&b->schema, "bytes binary", &err), &err);
-    sli_table_info info = {"state", "perf", b->schema, b->schema};
+    sli_table_info info = {.uid = "state", .kind = "perf", .keys = b->schema, .values = b->schema};
     check(b->store->ops->table(b->store, &info, &b->table, &err), &err);
 }
 
