@@ -300,7 +300,8 @@ BOTH(listeners_that_can_not_be_are_refused)
     assert_int_equal(sli_bus_add(b->bus, &all, &e, NULL, NULL), SL_OK);
     assert_int_equal(sli_bus_add(b->bus, &all, &e, NULL, &error), SL_E_EXISTS);
     assert_non_null(strstr(error.text, "'all'"));
-    ear many[SLI_BUS_MAX_LISTENERS] = {0};
+    static ear many[SLI_BUS_MAX_LISTENERS]; // told until the bus is closed
+    memset(many, 0, sizeof many);
     for (int i = 1; i < SLI_BUS_MAX_LISTENERS; i++) {
         assert_int_equal(sli_bus_add(b->bus, &all, &many[i], note_done, NULL), SL_OK);
     }

@@ -52,7 +52,7 @@ sl_code sli_state_call_end(sli_task *task, const char *before, sl_code rc, sl_er
 // values; null in an initial state of updateStateByKey.
 
 #define SLI_TTL_COLUMN "ttl.updated timestamp?"
-enum { SLI_TTL_UNKNOWN = INT64_MIN }; ///< the time of an initial state, until an epoch has seen it
+#define SLI_TTL_UNKNOWN INT64_MIN ///< the time of an initial state, until an epoch has seen it
 
 /// A length of time that is not 0. `what` is the setting's name. Fails: SL_E_INVALID.
 sl_code sli_duration_parse(const char *what, const char *text, int64_t *out_us, sl_error *err);

@@ -190,7 +190,7 @@ SL_TEST(a_full_disk_stops_the_job_and_loses_nothing, "ERRORS-5")
                                         "db",        "write-ahead", "snap/"};
     enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
     int32_t n_failed = 0, seen[N_KINDS] = {0};
-    int64_t step = slt_is_soak() ? 17 : 331;
+    int64_t step = slt_is_soak() ? 17 : SLT_SLOW_BUILD ? 709 : 331;
     for (int64_t room = 1; room < 120000; room += step) {
         char where[SL_ERROR_TEXT_BYTES] = "";
         n_failed += fill_the_disk_at(room / step % 2 == 0 ? everything : everything_in_files, room,
@@ -398,7 +398,10 @@ SL_TEST(any_flipped_byte_and_any_cut_of_a_checkpoint_is_named_or_harmless, "ERRO
         {everything, often, 190}, {everything, NULL, 190}, {everything_in_files, NULL, 160}};
     int32_t n_tried = 0, n_told = 0;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        damage_everywhere(cases[i].build, cases[i].settings, cases[i].call, slt_is_soak() ? 400 : 7,
+        damage_everywhere(cases[i].build, cases[i].settings, cases[i].call,
+                          slt_is_soak()    ? 400
+                          : SLT_SLOW_BUILD ? 2
+                                           : 7,
                           &n_tried, &n_told);
     }
     (void)printf("damage: %d places, told %d, harmless %d\n", n_tried, n_told, n_tried - n_told);

@@ -16,7 +16,7 @@ static void fail_every_call(sl_code code, int64_t step)
     int64_t runs = 0, ends = 0;
     for (int32_t j = 0; slt_all_jobs[j] != NULL; j++) {
         bool reached = true;
-        for (int64_t n = 1; reached; n += SLT_SLOW_BUILD ? 9 : step) {
+        for (int64_t n = 1; reached; n += SLT_SLOW_BUILD ? 19 : step) {
             slt_trial trial = failing(slt_all_jobs[j], n, code, (slt_fate)(n % SLT_N_FATES));
             slt_outcome out = slt_trial_run(&trial);
             if (!out.right) {
@@ -73,7 +73,7 @@ SL_TEST(sim_a_failed_sync_and_a_power_loss_a_life_later_lose_nothing, "EXACTLY-O
 {
     int64_t runs = 0;
     for (int32_t j = 0; slt_all_jobs[j] != NULL; j++) {
-        runs += fail_syncs(slt_all_jobs[j], slt_thin(SLT_SLOW_BUILD ? 150 : 50));
+        runs += fail_syncs(slt_all_jobs[j], slt_thin(SLT_SLOW_BUILD ? 300 : 50));
     }
     printf("# %lld runs with a failed sync and a power loss\n", (long long)runs);
     assert_true(runs > 100);

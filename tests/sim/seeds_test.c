@@ -66,7 +66,7 @@ static int64_t number_of(const char *name, int64_t otherwise)
 SL_TEST(sim_seeds, "EXACTLY-ONCE-1")
 {
     int64_t one = number_of("SLUICE_SEED", -1);
-    int64_t n = number_of("SLUICE_SEEDS", slt_is_soak() ? 20000 : SLT_SLOW_BUILD ? 100 : 500);
+    int64_t n = number_of("SLUICE_SEEDS", slt_is_soak() ? 20000 : SLT_SLOW_BUILD ? 50 : 500);
     int64_t first = one >= 0 ? one : 1, last = one >= 0 ? one : n;
     int64_t deaths = 0, lives = 0, failed = 0;
     for (int64_t seed = first; seed <= last; seed++) {

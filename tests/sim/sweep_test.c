@@ -78,7 +78,7 @@ static void sweep_by(const slt_sim_job *job, int64_t step)
 {
     int64_t n = 1, runs = 0;
     while (crash_at(job, n, &runs)) {
-        n += SLT_SLOW_BUILD ? 9 * step : step;
+        n += SLT_SLOW_BUILD ? 17 * step : step;
     }
     printf("# %s: a crash at %s of %lld outside calls, %lld runs\n", job->name,
            step == 1 ? "each" : "some", (long long)(n - 1), (long long)runs);
@@ -155,7 +155,7 @@ SL_TEST(sim_job_survives_its_sender, "EXACTLY-ONCE-1")
 {
     bool reached = true;
     int64_t n = 1;
-    for (; reached; n += SLT_SLOW_BUILD ? 9 : 1) {
+    for (; reached; n += SLT_SLOW_BUILD ? 19 : 1) {
         for (int32_t k = 0; k < 2; k++) {
             slt_trial trial = {.job = &slt_job_sender, .seed = (uint64_t)n};
             *(k == 0 ? &trial.sender.crash_at_call : &trial.sender.fail_at_call) = n;
