@@ -8,7 +8,7 @@
 enum { ROWS = SLT_SLOW_BUILD ? 6000 : 40000, KEYS = SLT_SLOW_BUILD ? 2500 : 15000 };
 
 /// "k string?, n int64, v float64": keys in no order, some long, one null, each several times.
-static sl_batch *many_keys(void)
+static sl_batch *many_keys(int64_t n_rows, uint64_t n_keys)
 {
     sl_schema *schema = NULL;
     sl_builder *builder = NULL;
@@ -16,9 +16,9 @@ static sl_batch *many_keys(void)
     sli_rng rng = {3};
     assert_int_equal(sl_schema_parse(&schema, "k string?, n int64, v float64", NULL), SL_OK);
     assert_int_equal(sl_builder_new(&builder, schema, NULL), SL_OK);
-    for (int64_t i = 0; i < ROWS; i++) {
+    for (int64_t i = 0; i < n_rows; i++) {
         char key[64];
-        int64_t k = (int64_t)sli_rng_below(&rng, KEYS);
+        int64_t k = (int64_t)sli_rng_below(&rng, n_keys);
         int size = snprintf(key, sizeof key,
                             k % 3 == 0 ? "a key of many bytes, number %lld" : "%lld", (long long)k);
         if (k == 7) {
@@ -175,19 +175,25 @@ static void check_small_tables(const sl_batch *rows, const world_conf *small, si
 SL_TEST(what_goes_on_in_bins_gives_the_same_rows_in_the_same_order, "")
 {
     static const world_conf small[] = {
-        {.workers = 1, .table_bytes = 1 << 20},                // late, one level
-        {.workers = 2, .pool = true, .table_bytes = 64 << 10}, // at once
-        {.workers = 2, .pool = true, .table_bytes = 1, .budget_bytes = 256 << 10}, // bins of bins
+        {.workers = 1, .table_bytes = 1 << 20},                // late
+        {.workers = 2, .pool = true, .table_bytes = 64 << 10}, // early
+        {.workers = 2,
+         .pool = true,
+         .table_bytes = 24 << 10,
+         .budget_bytes = 256 << 10}, // bins of bins
     };
-    sl_batch *rows = many_keys();
+    static const world_conf none[] = {{.workers = 2, .pool = true, .table_bytes = 1}};
+    sl_batch *rows = many_keys(ROWS, KEYS), *few = many_keys(300, 90);
     check_small_tables(rows, small, sizeof small / sizeof *small);
+    check_small_tables(few, none, 1); // bins down to single keys
     sl_batch_unref(rows);
+    sl_batch_unref(few);
 }
 
 /// Keys of 1 MB that differ in their last byte alone.
 static sl_batch *large_keys(void)
 {
-    enum { KEY_BYTES = 1000000, N = 18 };
+    enum { KEY_BYTES = 1000000, N = SLT_SLOW_BUILD ? 8 : 18 };
     sl_schema *schema = NULL;
     sl_builder *builder = NULL;
     sl_batch *batch = NULL;
