@@ -155,8 +155,9 @@ void sli_graph_waits(const sl_graph *graph, int64_t before_us, int64_t time_us, 
     }
     for (int32_t i = 0; i < graph->n_outputs; i++) {
         const sl_stream *input = graph->outputs[i].input;
-        waits[input->index] =
-            waits[input->index] && !sli_slide_fires(input->slide_us, before_us, time_us);
+        bool is_given = !graph->outputs[i].is_letters && // these rest on no stream
+                        sli_slide_fires(input->slide_us, before_us, time_us);
+        waits[input->index] = waits[input->index] && !is_given;
     }
     for (int32_t i = graph->n_nodes; i-- > 0;) {
         const sl_stream *node = graph->nodes[i];
