@@ -18,7 +18,7 @@ enum { MOST = 4096 };
     SL_TEST(name##_rocksdb, promise)                                                               \
     {                                                                                              \
         if (!SLT_ROCKSDB) {                                                                        \
-            skip(); /* a build without it */                                                       \
+            slt_not_here("a build without RocksDB");                                               \
         }                                                                                          \
         check_##name(&sli_store_rocksdb);                                                          \
     }                                                                                              \

@@ -51,7 +51,7 @@ typedef struct place {
 static void place_init(place *p)
 {
     if (!SLT_ROCKSDB) {
-        skip();
+        slt_not_here("a build without RocksDB");
     }
     *p = (place){.dir = slt_temp_dir(),
                  .fault = "SLUICE_TEST=none",
@@ -474,7 +474,7 @@ SL_TEST(a_full_disk_under_the_state_is_told_and_stops_the_job, "ERRORS-5")
     const char *const can[] = {"unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt", NULL};
     place_init(&p);
     if (slt_run(&ask, p.dir, can) != OK) {
-        skip(); // needs to be root
+        slt_not_here("needs root, to mount a small disk");
     }
     clear(&p);
     shell(&p, "i=0; while [ $i -lt 60000 ]; do echo key-$i-with-a-long-name-that-does-not-repeat-"

@@ -19,9 +19,9 @@
 
 enum { SLOW_SECONDS = 5 };
 
-static slt_case *all_tests;     // filled by constructors, before main
-static const slt_case *running; // read by on_signal
-static pid_t main_pid;          // children forked by tests keep the handlers but must not speak
+static slt_case *all_tests; // filled by constructors, before main
+static slt_case *running;   // read by on_signal
+static pid_t main_pid;      // children forked by tests keep the handlers but must not speak
 
 void slt_register(slt_case *test)
 {
@@ -82,6 +82,13 @@ static void run_body(void **state)
     if (seconds() - start > SLOW_SECONDS) {
         printf("# slow: %s took %.1f s\n", self->name, seconds() - start);
     }
+}
+
+void slt_not_here(const char *why)
+{
+    printf("# %s: not tried here: %s\n", running->name, why);
+    running->passed = true;
+    skip(); // leaves the body by longjmp
 }
 
 static int end_test(void **state)

@@ -68,5 +68,9 @@ const char *slt_temp_dir(void);
 #define SLT_SLOW_BUILD 0
 #endif
 
+/// Ends the test here, as passed, with a line that says why it can't be tried: what it needs is not
+/// on this machine (root, a library that the build was told to leave out).
+void slt_not_here(const char *why);
+
 /// True in the long runs of `make soak`: do the full number of seeds, kills or rounds.
 _Bool slt_is_soak(void);
