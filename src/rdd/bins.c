@@ -155,13 +155,6 @@ sl_code sli_bins_end(sli_bins *bins, sl_error *err)
     return sli_cutter_end(&bins->cut, err);
 }
 
-sl_code sli_bins_open_runs(sli_bins *bins, sli_task *task, const sl_schema *schema, sl_error *err)
-{
-    SL_TRY(sli_bins_open(bins, task, schema, err));
-    bins->cut.piece_bytes /= SLI_BINS;
-    return SL_OK;
-}
-
 void sli_bins_reset(sli_bins *bins)
 {
     if (bins->cut.task != NULL) {

@@ -179,3 +179,29 @@ sl_code sli_bins_merge(sli_bins *bins, const sl_schema *schema, sli_push_fn push
     sli_numbers_reset(&m.order);
     return rc;
 }
+
+// ---------------------------------------------------------------- bin by bin
+
+/// Filled bin after bin and then merged: a block of each bin is in memory then, so they are smaller
+/// than others.
+static sl_code open_runs(sli_bins *runs, sli_task *task, const sl_schema *out, sl_error *err)
+{
+    SL_TRY(sli_bins_open(runs, task, out, err));
+    runs->cut.piece_bytes /= SLI_BINS;
+    return SL_OK;
+}
+
+sl_code sli_bins_run(sli_task *task, const sl_schema *out, int32_t level, sli_bin_fn run, void *ctx,
+                     sli_push_fn push, void *push_ctx, sl_error *err)
+{
+    sli_bins runs;
+    sl_code rc = open_runs(&runs, task, out, err);
+    for (int32_t bin = 0; rc == SL_OK && bin < SLI_BINS; bin++) {
+        sli_bin to = {&runs, bin};
+        rc = run(ctx, &to, err);
+    }
+    rc = rc != SL_OK ? rc : sli_bins_end(&runs, err);
+    rc = rc != SL_OK ? rc : sli_bins_merge(&runs, level > 0 ? NULL : out, push, push_ctx, err);
+    sli_bins_reset(&runs);
+    return rc;
+}

@@ -146,18 +146,17 @@ static void reset(sieve *s)
 
 static sl_code finish(sieve *s, sl_error *err);
 
-/// The rows of one bin that go on, to the same bin of `runs`.
-static sl_code sift_bin(const sieve *s, int32_t bin, sli_bins *runs, sl_error *err)
+static sl_code sift_bin(void *ctx, sli_bin *to, sl_error *err)
 {
-    sli_bin to = {runs, bin};
+    const sieve *s = ctx;
     sieve child = {.op = s->op,
                    .task = s->task,
                    .level = s->level + 1,
                    .push = sli_bin_push,
-                   .ctx = &to,
+                   .ctx = to,
                    .weight = {.budget = s->weight.budget}};
-    sl_code rc = sli_bins_each(&s->known, bin, take_known, &child, err);
-    rc = rc != SL_OK ? rc : sli_bins_each(&s->rows, bin, take_rows, &child, err);
+    sl_code rc = sli_bins_each(&s->known, to->bin, take_known, &child, err);
+    rc = rc != SL_OK ? rc : sli_bins_each(&s->rows, to->bin, take_rows, &child, err);
     rc = rc != SL_OK ? rc : finish(&child, err);
     reset(&child);
     return rc;
@@ -166,21 +165,12 @@ static sl_code sift_bin(const sieve *s, int32_t bin, sli_bins *runs, sl_error *e
 /// What went on before the bins came before all that is in them.
 static sl_code finish(sieve *s, sl_error *err)
 {
-    sli_bins runs;
     if (!s->in_bins) {
         return SL_OK;
     }
     SL_TRY(sli_bins_end(&s->known, err));
     SL_TRY(sli_bins_end(&s->rows, err));
-    sl_code rc = sli_bins_open_runs(&runs, s->task, s->op->in, err);
-    for (int32_t bin = 0; rc == SL_OK && bin < SLI_BINS; bin++) {
-        rc = sift_bin(s, bin, &runs, err);
-    }
-    rc = rc != SL_OK ? rc : sli_bins_end(&runs, err);
-    rc = rc != SL_OK ? rc
-                     : sli_bins_merge(&runs, s->level > 0 ? NULL : s->op->in, s->push, s->ctx, err);
-    sli_bins_reset(&runs);
-    return rc;
+    return sli_bins_run(s->task, s->op->in, s->level, sift_bin, s, s->push, s->ctx, err);
 }
 
 static sl_code compute_distinct(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,

@@ -230,40 +230,31 @@ static void reset(merger *m)
 
 static sl_code finish(merger *m, sli_push_fn push, void *ctx, sl_error *err);
 
-/// The results of one bin go to the same bin of `runs`.
-static sl_code merge_bin(merger *m, int32_t bin, sli_bins *runs, sl_error *err)
+static sl_code merge_bin(void *ctx, sli_bin *to, sl_error *err)
 {
-    sli_bin to = {runs, bin};
+    merger *m = ctx;
     merger child = {.op = m->op,
                     .uid = m->uid,
                     .raw = m->raw,
                     .task = m->task,
                     .level = m->level + 1,
                     .source = &m->states,
-                    .out = runs->schema,
+                    .out = to->bins->schema,
                     .weight = {.budget = m->weight.budget}};
-    sl_code rc = sli_bins_each(&m->states, bin, take_states, &child, err);
+    sl_code rc = sli_bins_each(&m->states, to->bin, take_states, &child, err);
     if (rc == SL_OK && m->raw) {
-        rc = sli_bins_each(&m->rows, bin, take_rows, &child, err);
+        rc = sli_bins_each(&m->rows, to->bin, take_rows, &child, err);
     }
-    rc = rc != SL_OK ? rc : finish(&child, sli_bin_push, &to, err);
+    rc = rc != SL_OK ? rc : finish(&child, sli_bin_push, to, err);
     reset(&child);
     return rc;
 }
 
 static sl_code finish_bins(merger *m, sli_push_fn push, void *ctx, sl_error *err)
 {
-    sli_bins runs;
     SL_TRY(sli_bins_end(&m->states, err));
     SL_TRY(m->raw ? sli_bins_end(&m->rows, err) : SL_OK);
-    sl_code rc = sli_bins_open_runs(&runs, m->task, m->op->out, err);
-    for (int32_t bin = 0; rc == SL_OK && bin < SLI_BINS; bin++) {
-        rc = merge_bin(m, bin, &runs, err);
-    }
-    rc = rc != SL_OK ? rc : sli_bins_end(&runs, err);
-    rc = rc != SL_OK ? rc : sli_bins_merge(&runs, m->level > 0 ? NULL : m->op->out, push, ctx, err);
-    sli_bins_reset(&runs);
-    return rc;
+    return sli_bins_run(m->task, m->op->out, m->level, merge_bin, m, push, ctx, err);
 }
 
 static sl_code finish(merger *m, sli_push_fn push, void *ctx, sl_error *err)

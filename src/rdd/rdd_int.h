@@ -291,9 +291,6 @@ typedef struct sli_bins {
 } sli_bins;
 /// `schema`: of rows without positions. *bins is to be reset also after a failure.
 sl_code sli_bins_open(sli_bins *bins, sli_task *task, const sl_schema *schema, sl_error *err);
-/// The same for what is filled bin after bin and then merged: a block of each bin is in memory
-/// then, so they are smaller.
-sl_code sli_bins_open_runs(sli_bins *bins, sli_task *task, const sl_schema *schema, sl_error *err);
 /// Rows that get the positions first, first + 1, ...
 sl_code sli_bins_add(sli_bins *bins, const sl_batch *batch, const int32_t *keys, int32_t n_keys,
                      int64_t first, sl_error *err);
@@ -320,6 +317,12 @@ sl_code sli_bins_strip(sli_bins *bins, const sl_schema *schema, const sl_batch *
 /// position is in two bins.
 sl_code sli_bins_merge(sli_bins *bins, const sl_schema *schema, sli_push_fn push, void *ctx,
                        sl_error *err);
+/// Works on bin to->bin; what it gives goes to `to`, with positions.
+typedef sl_code (*sli_bin_fn)(void *ctx, sli_bin *to, sl_error *err);
+/// Calls `run` for each bin and pushes what all gave by position; at level 0 without positions.
+/// `out`: of the results, without positions.
+sl_code sli_bins_run(sli_task *task, const sl_schema *out, int32_t level, sli_bin_fn run, void *ctx,
+                     sli_push_fn push, void *push_ctx, sl_error *err);
 /// The batches of one piece of a bin.
 sl_code sli_bins_piece(const sli_bins *bins, int32_t bin, int32_t piece, sli_rows *out,
                        sl_error *err);

@@ -120,33 +120,30 @@ static bool has_all(const sli_sides *s, int32_t bin)
     return mine == all;
 }
 
-static sl_code run_bin(sli_sides *s, int32_t bin, sli_bins *runs, sli_portion_fn run, sl_error *err)
+typedef struct side_run {
+    sli_sides *sides;
+    sli_portion_fn run;
+} side_run;
+
+static sl_code run_bin(void *ctx, sli_bin *to, sl_error *err)
 {
-    sli_bin to = {runs, bin};
-    sli_portion share = *s->share;
-    share.level = has_all(s, bin) ? SLI_BIN_LEVELS : share.level + 1;
-    share.out = runs->schema;
-    share.bins = s->bins;
-    share.bin = bin;
-    return run(&share, sli_bin_push, &to, err);
+    const side_run *r = ctx;
+    sli_portion share = *r->sides->share;
+    share.level = has_all(r->sides, to->bin) ? SLI_BIN_LEVELS : share.level + 1;
+    share.out = to->bins->schema;
+    share.bins = r->sides->bins;
+    share.bin = to->bin;
+    return r->run(&share, sli_bin_push, to, err);
 }
 
 sl_code sli_sides_run(sli_sides *s, sli_portion_fn run, sli_push_fn push, void *ctx, sl_error *err)
 {
     const sli_portion *share = s->share;
     const sli_op *op = share->rdd->body;
-    sli_bins runs;
+    side_run r = {s, run};
     for (int32_t side = 0; side < share->rdd->n_deps; side++) {
         SL_TRY(s->is_read[side] ? SL_OK : sli_sides_gather(s, side, err));
         SL_TRY(sli_bins_end(&s->bins[side], err));
     }
-    sl_code rc = sli_bins_open_runs(&runs, share->task, op->out, err);
-    for (int32_t bin = 0; rc == SL_OK && bin < SLI_BINS; bin++) {
-        rc = run_bin(s, bin, &runs, run, err);
-    }
-    rc = rc != SL_OK ? rc : sli_bins_end(&runs, err);
-    rc =
-        rc != SL_OK ? rc : sli_bins_merge(&runs, share->level > 0 ? NULL : op->out, push, ctx, err);
-    sli_bins_reset(&runs);
-    return rc;
+    return sli_bins_run(share->task, op->out, share->level, run_bin, &r, push, ctx, err);
 }
