@@ -456,6 +456,8 @@ PLACE_TEST(spark_ignores_what_is_older_than_start_and_window)
     slt_touch(p, "future", sli_env_wall_us(p->env) + 3600LL * 1000000);
     assert_string_equal(slt_take(p, s), "2;");
     slt_put(p, "new", "rewritten\n"); // same name inside the window: ignored
+    // a kernel stamps files with a clock some ms behind the one that is read
+    slt_touch(p, "new", sli_env_wall_us(p->env));
     assert_string_equal(slt_take(p, s), "");
     sli_source_close(s);
     s = slt_open(p, "", fresh); // another life keeps the first one's start
