@@ -6,11 +6,11 @@
 /// group is handed from one to the next by its `stage` word; whoever does not own it touches
 /// nothing else of it.
 ///
-/// Files: engine.c open, step, wait, close · recover.c the order of recovery · epoch.c one epoch ·
-/// output.c outputs and outboxes · window_run.c panes of windows · poison.h rows that fail ·
-/// group.c seal and commit · window_file.c panes on record · snapshot.c compaction · progress.c
-/// what is told about it · listen.c what the program's listeners are told · past.c RDDs of past
-/// epochs.
+/// Files: engine_open.c options, open, close · engine.c step, wait, stop · recover.c the order of
+/// recovery · epoch.c one epoch · output.c outputs and outboxes · window_run.c panes of windows ·
+/// poison.h rows that fail · group.c seal and commit · window_file.c panes on record · snapshot.c
+/// compaction · progress.c what is told about it · listen.c what the program's listeners are told ·
+/// past.c RDDs of past epochs.
 #pragma once
 
 #include <stdatomic.h>
@@ -226,6 +226,12 @@ void sli_state_forget(const sli_engine *engine, int64_t group);
 sl_code sli_state_restore(sli_engine *engine, int64_t group, const char *writer, sl_error *err);
 
 // engine.c
+/// Whoever steps is the driver.
+void sli_engine_note_thread(sli_engine *engine);
+/// `rc`, or SL_E_SUPERSEDED: what a superseded driver meets is no error of the job, since a newer
+/// one publishes, removes and forgets under its feet.
+sl_code sli_engine_verdict(sli_engine *engine, sl_code rc, sl_error *err);
+/// Keeps the job's first failure; its code.
 sl_code sli_engine_fail(sli_engine *engine, sl_code rc, const sl_error *err);
 
 // recover.c
