@@ -16,6 +16,11 @@ SL_BEGIN_DECLS
 /// for the interval. Once a stream. Returns `stream`.
 SL_API sl_stream *sl_stream_remember(sl_stream *stream, int64_t duration_us);
 
+/// The same for every stream on which an output rests, as if each were told to; one that is told to
+/// remember for longer does. Each of their RDDs is then computed whole and kept, where Spark would
+/// compute again what is asked for: with many streams tell those that are looked at. Once a graph.
+SL_API void sl_graph_remember(sl_graph *graph, int64_t duration_us);
+
 /// `rdd` is borrowed for the call: sl_rdd_ref keeps it. A failure ends the slice.
 typedef sl_code (*sl_slice_fn)(void *ctx, int64_t batch_time_us, sl_rdd *rdd, sl_error *err);
 
@@ -24,7 +29,8 @@ typedef sl_code (*sl_slice_fn)(void *ctx, int64_t batch_time_us, sl_rdd *rdd, sl
 /// see it: a foreachRDD function may; a transform may, of streams defined before its own. A time
 /// at which there is no RDD gives nothing: before the first epoch, not come yet (Spark computes it
 /// on the spot, and so takes from the source what belongs to a later batch), an epoch that failed,
-/// an interval that was missed.
+/// an interval that was missed, one in the gap between two
+/// windows, whose rows wait for the next.
 ///
 /// Thread: driver, so inside a function of foreachRDD or transform; or the owner of a stepped
 /// context, between steps. Fails: SL_E_STATE before the start, after the end and from another

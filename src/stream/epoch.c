@@ -33,11 +33,8 @@ static int64_t rows_of(void *ctx, const sl_stream *node)
 }
 
 /// Asks every input for this epoch's range. Those that nobody wants now keep their rows.
-static sl_code offer_all(sli_engine *engine, int64_t before_us, int64_t time_us, sl_error *err)
+static sl_code offer_all(sli_engine *engine, int64_t time_us, sl_error *err)
 {
-    if (engine->n_windows > 0) {
-        sli_graph_waits(engine->graph, before_us, time_us, engine->waits);
-    }
     for (int32_t i = 0; i < engine->n_inputs; i++) {
         sli_input *input = &engine->inputs[i];
         if (engine->waits[input->node->index]) {
@@ -366,11 +363,14 @@ static sl_code plan_epoch(sli_engine *engine, sli_group *group, const sli_plan *
     for (int32_t i = 0; i < engine->n_inputs; i++) {
         engine->inputs[i].kept = (sl_bytes){NULL, 0}; // of the epoch before
     }
+    if (engine->n_windows > 0) {
+        sli_graph_waits(engine->graph, before_us, time_us, engine->waits);
+    }
     SL_TRY(sli_event_plan(engine->graph, engine->env.runtime, time_us, recorded, err));
     if (recorded != NULL) {
         SL_TRY(accept_all(engine, recorded, err));
     } else {
-        SL_TRY(offer_all(engine, before_us, time_us, err));
+        SL_TRY(offer_all(engine, time_us, err));
         SL_TRY(record_plan(engine, group, before_us, time_us, err));
     }
     SL_TRY(keep_ranges(engine, group, err));

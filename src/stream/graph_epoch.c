@@ -18,7 +18,8 @@ static sl_code check_made(const sl_stream *node, const sl_rdd *rdd, sl_error *er
 /// What a stream remembers must outlive its source's memory.
 static sl_level level_of(const sl_stream *node)
 {
-    return node->level == SL_LEVEL_NONE && node->remember_us > 0 ? SL_MEMORY_AND_DISK : node->level;
+    return node->level == SL_LEVEL_NONE && sli_node_remembers_us(node) > 0 ? SL_MEMORY_AND_DISK
+                                                                           : node->level;
 }
 
 /// Made by an earlier epoch without input, and as good now. NULL when there is none, or when its

@@ -86,7 +86,7 @@ struct sl_stream {
     sl_level level;
     bool is_used;     ///< an output rests on it; set by sli_graph_slides
     int64_t slide_us; ///< it has an RDD at batch times that are multiples; set by sli_graph_slides
-    int64_t remember_us; ///< 0: its RDD is forgotten with the epoch
+    int64_t remember_us; ///< as told; 0: not. See sli_node_remembers_us
     char *args;          ///< canonical text of everything but inputs and settings
     void *body;          ///< the operator's own, in the arena
     // run time, set by the engine
@@ -147,6 +147,7 @@ struct sl_graph {
     const sli_sink_ops *const *sinks;
     sl_env *env;
     bool compat_spark;
+    int64_t remember_us;       ///< of every stream that is used; 0: not told
     struct sli_engine *engine; ///< that runs it; NULL: none
     char *text;                ///< in the arena; NULL when a call has changed the graph since
     uint64_t hash;             ///< of `text`
@@ -201,6 +202,8 @@ void sli_graph_waits(const sl_graph *graph, int64_t before_us, int64_t time_us, 
 
 /// Drops what a node keeps from one epoch to the next, when its run is over.
 void sli_node_drop_rdds(sl_stream *node);
+/// How long its RDD is kept, by its own or the graph's word; 0: it is forgotten with the epoch.
+int64_t sli_node_remembers_us(const sl_stream *node);
 void sli_node_forget(sl_stream *node); ///< drops what it remembers
 /// Reads the initial state of every stateful node that has one into its table, as changes of epoch
 /// 0, and completes that epoch, so that the initial state is part of the first delta. For a job

@@ -19,20 +19,25 @@ struct sli_past {
 
 // ---------------------------------------------------------------- definition
 
+static sl_code check_duration(int64_t duration_us, int64_t before_us, sl_error *err)
+{
+    if (duration_us <= 0) {
+        return sl_error_set(err, SL_E_INVALID, "it can't remember for %lld microseconds",
+                            (long long)duration_us);
+    }
+    return before_us == 0
+               ? SL_OK
+               : sl_error_set(err, SL_E_INVALID, "remember is already set, to %lld microseconds",
+                              (long long)before_us);
+}
+
 sl_stream *sl_stream_remember(sl_stream *stream, int64_t duration_us)
 {
     if (stream == NULL || !sli_graph_is_open(stream->graph)) {
         return NULL;
     }
     sl_error err = SL_ERROR_INIT;
-    sl_code rc = SL_OK;
-    if (duration_us <= 0) {
-        rc = sl_error_set(&err, SL_E_INVALID, "it can't remember for %lld microseconds",
-                          (long long)duration_us);
-    } else if (stream->remember_us > 0) {
-        rc = sl_error_set(&err, SL_E_INVALID, "remember is already set, to %lld microseconds",
-                          (long long)stream->remember_us);
-    }
+    sl_code rc = check_duration(duration_us, stream->remember_us, &err);
     if (rc != SL_OK) {
         sli_node_mistake(stream, rc, &err);
         return NULL;
@@ -41,18 +46,38 @@ sl_stream *sl_stream_remember(sl_stream *stream, int64_t duration_us)
     return stream;
 }
 
+void sl_graph_remember(sl_graph *graph, int64_t duration_us)
+{
+    if (!sli_graph_is_open(graph)) {
+        return;
+    }
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = check_duration(duration_us, graph->remember_us, &err);
+    if (rc != SL_OK) {
+        sli_graph_stick(graph, sl_error_wrap(&err, rc, "the graph"), &err);
+        return;
+    }
+    graph->remember_us = duration_us;
+}
+
+int64_t sli_node_remembers_us(const sl_stream *node)
+{
+    int64_t all_us = node->is_used ? node->graph->remember_us : 0;
+    return node->remember_us > all_us ? node->remember_us : all_us;
+}
+
 sl_code sli_past_open(sli_engine *engine, sl_error *err)
 {
     for (int32_t i = 0; i < engine->graph->n_nodes; i++) {
         const sl_stream *node = engine->graph->nodes[i];
-        int64_t slide_us = node->slide_us;
-        if (node->remember_us / slide_us >= SLI_MAX_REMEMBERED) {
+        int64_t slide_us = node->slide_us, remembers_us = sli_node_remembers_us(node);
+        if (remembers_us / slide_us >= SLI_MAX_REMEMBERED) {
             return sl_error_set(err, SL_E_CONFIG,
                                 "operator %s: remember %lld s are %lld RDDs; there may be %d",
-                                node->uid, (long long)(node->remember_us / 1000000),
-                                (long long)(node->remember_us / slide_us), SLI_MAX_REMEMBERED);
+                                node->uid, (long long)(remembers_us / 1000000),
+                                (long long)(remembers_us / slide_us), SLI_MAX_REMEMBERED);
         }
-        engine->remembers = engine->remembers || node->remember_us > 0;
+        engine->remembers = engine->remembers || remembers_us > 0;
     }
     return SL_OK;
 }
@@ -87,7 +112,7 @@ static sl_code add_moment(sl_stream *node, moment m, sl_error *err)
     SL_TRY(new_past(node, err));
     sli_past *past = node->past;
     while (past->first < past->n &&
-           past->moments[past->first].time_us <= m.time_us - node->remember_us) {
+           past->moments[past->first].time_us <= m.time_us - sli_node_remembers_us(node)) {
         drop_first(past);
     }
     moment *grown = sli_grown(past->moments, past->n, &past->capacity, sizeof(moment));
@@ -99,10 +124,11 @@ static sl_code add_moment(sl_stream *node, moment m, sl_error *err)
     return SL_OK;
 }
 
-/// Whether the stream has an RDD in this epoch, and keeps it.
-static bool remembers(const sl_stream *node, const sli_epoch *epoch)
+/// Whether the stream has an RDD in this epoch, and keeps it. What waits for a later epoch, since a
+/// slide is longer than its window, is not computed to be remembered.
+static bool remembers(const sli_engine *engine, const sl_stream *node, const sli_epoch *epoch)
 {
-    return node->remember_us > 0 &&
+    return !engine->waits[node->index] && sli_node_remembers_us(node) > 0 &&
            sli_slide_fires(node->slide_us, epoch->before_us, epoch->time_us);
 }
 
@@ -112,7 +138,7 @@ sl_code sli_past_compute(sli_epoch *epoch, sli_engine *engine, sl_error *err)
         sl_stream *node = engine->graph->nodes[i];
         sl_rdd *rdd = NULL;
         int64_t rows = 0;
-        if (!remembers(node, epoch)) {
+        if (!remembers(engine, node, epoch)) {
             continue;
         }
         SL_TRY(sli_epoch_rdd(epoch, node, &rdd, err));
@@ -130,7 +156,7 @@ sl_code sli_past_keep(sli_engine *engine, const sli_epoch *epoch, sl_error *err)
 {
     for (int32_t i = 0; i < engine->graph->n_nodes; i++) {
         sl_stream *node = engine->graph->nodes[i];
-        if (remembers(node, epoch)) {
+        if (remembers(engine, node, epoch)) {
             sl_rdd *made = epoch->made[i] != NULL ? epoch->made[i] : node->empty_rdd;
             SL_TRY(add_moment(node, (moment){epoch->time_us, made}, err));
         }
@@ -191,10 +217,11 @@ static sl_code check_slice(const sl_stream *stream, sl_error *err)
                             "transform function, or between the steps of a stepped context",
                             stream->uid);
     }
-    if (stream->remember_us == 0) {
-        return sl_error_set(err, SL_E_INVALID,
-                            "slice of %s: it does not remember past epochs (sl_stream_remember)",
-                            stream->uid);
+    if (sli_node_remembers_us(stream) == 0) {
+        return sl_error_set(
+            err, SL_E_INVALID,
+            "slice of %s: it does not remember past epochs (sl_stream_remember, sl_graph_remember)",
+            stream->uid);
     }
     return SL_OK;
 }
@@ -227,7 +254,7 @@ static sl_code slice_past(const sl_stream *stream, int64_t from_us, int64_t to_u
                             "slice of %s: the RDD of %lld ms is forgotten, it remembers for %lld "
                             "ms",
                             stream->uid, (long long)(past->forgotten_us / 1000),
-                            (long long)(stream->remember_us / 1000));
+                            (long long)(sli_node_remembers_us(stream) / 1000));
     }
     for (int32_t i = first_in(past, from_us, slide_us);
          i < past->n && past->moments[i].time_us <= to_us; i++) {
@@ -249,7 +276,7 @@ static sl_code slice_running(sli_engine *engine, sl_stream *stream, int64_t from
     sli_epoch *epoch = engine->running;
     sl_rdd *rdd = NULL;
     bool is_in = epoch != NULL && epoch->time_us > from_us - slide_us && epoch->time_us <= to_us;
-    if (!is_in || !remembers(stream, epoch) || !may_see(epoch, stream)) {
+    if (!is_in || !remembers(engine, stream, epoch) || !may_see(epoch, stream)) {
         return SL_OK;
     }
     SL_TRY(sli_epoch_rdd(epoch, stream, &rdd, err));

@@ -2,6 +2,7 @@
 #include "contract/life.h"
 
 #include "sluice/slice.h"
+#include "sluice/window.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -135,6 +136,7 @@ SL_TEST(what_is_remembered_does_not_grow_with_the_life_of_a_job, "")
 // ---------------------------------------------------------------- inside a transform
 
 static sl_stream *itself;
+static sl_stream *itself_unused;
 
 static sl_code look_around(const sl_args *args, sl_rdd *in, sl_rdd **out, sl_error *err)
 {
@@ -247,6 +249,74 @@ SL_TEST(what_is_forgotten_is_said_to_be, "")
     SL_CHECK_HAS(error.text, "does not remember");
     slt_life_free(&l);
     check_seen("4:0 5:0 ");
+}
+
+static void remember_all(sl_graph *graph)
+{
+    itself = sl_stream_open(graph, "file:in");
+    remembered = sl_stream_where(itself, "true");
+    sl_graph_remember(graph, 2000000);
+    (void)sl_stream_remember(itself, 60000000); // for longer
+    sl_stream_save(remembered, "file:out");
+    itself_unused = sl_stream_where(itself, "line = 'a'"); // nothing rests on it
+}
+
+SL_TEST(a_graph_remembers_every_stream_on_which_an_output_rests, "")
+{
+    begin_seeing();
+    slt_life l = slt_life_new(remember_all, NULL);
+    sl_error error = SL_ERROR_INIT;
+    assert_int_equal(slt_life_start(&l), SL_OK);
+    slt_life_put(&l, "in/1", "a\nb\n");
+    assert_int_equal(slt_life_run(&l, 4), SL_OK);
+    int64_t last_us = INT64_C(1577836804) * 1000000;
+    assert_int_equal(
+        sl_stream_slice(remembered, last_us - 1000000, last_us, note_rows, &seen, NULL), SL_OK);
+    assert_int_equal(
+        sl_stream_slice(remembered, last_us - 2000000, last_us, note_rows, &seen, &error),
+        SL_E_NOT_FOUND);
+    SL_CHECK_HAS(error.text, "it remembers for 2000 ms");
+    assert_int_equal(sl_stream_slice(itself, 0, last_us, note_rows, &seen, NULL), SL_OK);
+    assert_int_equal(sl_stream_slice(itself_unused, 0, last_us, note_rows, &seen, &error),
+                     SL_E_INVALID);
+    SL_CHECK_HAS(error.text, "sl_graph_remember");
+    slt_life_free(&l);
+    check_seen("3:0 4:0 1:2 2:0 3:0 4:0 ");
+}
+
+static void remember_all_twice(sl_graph *graph)
+{
+    sl_graph_remember(graph, 1000000);
+    sl_graph_remember(graph, 2000000);
+    sl_stream_save(sl_stream_open(graph, "file:in"), "file:out");
+}
+
+SL_TEST(a_graph_that_remembers_already_is_told, "")
+{
+    slt_life l = slt_life_new(remember_all_twice, NULL);
+    assert_int_equal(slt_life_start(&l), SL_E_INVALID);
+    SL_CHECK_HAS(l.error.text, "remember is already set, to 1000000 microseconds");
+    slt_life_free(&l);
+}
+
+static void remember_with_gaps(sl_graph *graph)
+{
+    remembered = sl_stream_open(graph, "file:in");
+    sl_graph_remember(graph, 60000000);
+    sl_stream_save(sl_stream_window(remembered, "1s", "3s"), "file:out");
+}
+
+/// Epochs 1, 2, 4 and 5 lie in gaps: the source is not asked there, remembered or not.
+SL_TEST(what_waits_between_two_windows_is_not_remembered, "")
+{
+    begin_seeing();
+    slt_life l = slt_life_new(remember_with_gaps, NULL);
+    assert_int_equal(slt_life_start(&l), SL_OK);
+    slt_life_put(&l, "in/1", "a\nb\n");
+    assert_int_equal(slt_life_run(&l, 6), SL_OK);
+    assert_int_equal(sl_stream_slice(remembered, 0, INT64_MAX, note_rows, &seen, NULL), SL_OK);
+    slt_life_free(&l);
+    check_seen("3:2 6:0 ");
 }
 
 static void remember_too_long(sl_graph *graph)
