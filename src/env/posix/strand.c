@@ -5,32 +5,22 @@
 #include "base/lock.h"
 #include "base/str.h"
 #include "env/posix/posix_int.h"
-
-typedef struct posix_work {
-    sli_work_fn fn;
-    void *ctx;
-} posix_work;
+#include "env/works.h"
 
 typedef struct posix_strand {
     sli_strand head;
     pthread_t thread;
     posix_event wake;
-    sli_mutex mutex;  ///< SLI_RANK_ENV: all below
-    posix_work *ring; ///< `capacity` entries, a power of two
-    size_t first, n, capacity;
+    sli_mutex mutex; ///< SLI_RANK_ENV: all below
+    sli_works works;
     bool stopping;
 } posix_strand;
 
 /// Takes the next work. False when there is none; *end when none will come.
-static bool strand_take(posix_strand *strand, posix_work *out, bool *end)
+static bool strand_take(posix_strand *strand, sli_work *out, bool *end)
 {
     sli_mutex_lock(&strand->mutex);
-    bool some = strand->n > 0;
-    if (some) {
-        *out = strand->ring[strand->first];
-        strand->first = (strand->first + 1) & (strand->capacity - 1);
-        strand->n--;
-    }
+    bool some = sli_works_take(&strand->works, out);
     *end = !some && strand->stopping;
     sli_mutex_unlock(&strand->mutex);
     return some;
@@ -43,7 +33,7 @@ static void *strand_main(void *arg)
     // right.
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     for (;;) {
-        posix_work work;
+        sli_work work;
         bool end = false;
         while (strand_take(strand, &work, &end)) {
             work.fn(work.ctx);
@@ -72,18 +62,16 @@ static int thread_start(posix_strand *strand)
 
 sli_strand *sli_posix_strand_new(sl_env *env, const char *name)
 {
-    enum { FIRST_CAPACITY = 16, NAME_BYTES = 15 };
+    enum { NAME_BYTES = 15 };
     posix_strand *strand = sl_alloc_zero(SLI_TAG_ENV, sizeof *strand);
     if (strand == NULL) {
         return NULL;
     }
     strand->head.env = env;
-    strand->capacity = FIRST_CAPACITY;
-    strand->ring = sl_alloc_array(SLI_TAG_ENV, strand->capacity, sizeof *strand->ring);
     sli_mutex_init(&strand->mutex, SLI_RANK_ENV);
-    if (strand->ring == NULL || thread_start(strand) != 0) {
+    if (!sli_works_init(&strand->works) || thread_start(strand) != 0) {
         sli_mutex_reset(&strand->mutex);
-        sl_free(strand->ring);
+        sli_works_reset(&strand->works);
         sl_free(strand);
         return NULL;
     }
@@ -93,38 +81,11 @@ sli_strand *sli_posix_strand_new(sl_env *env, const char *name)
     return &strand->head;
 }
 
-/// Room for one more. Locks: strand->mutex.
-static bool strand_grow(posix_strand *strand)
-{
-    if (strand->n < strand->capacity) {
-        return true;
-    }
-    if (strand->capacity >= SLI_STRAND_LIMIT) {
-        return false;
-    }
-    posix_work *ring = sl_alloc_array(SLI_TAG_ENV, strand->capacity * 2, sizeof *ring);
-    if (ring == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < strand->n; i++) {
-        ring[i] = strand->ring[(strand->first + i) & (strand->capacity - 1)];
-    }
-    sl_free(strand->ring);
-    strand->ring = ring;
-    strand->first = 0;
-    strand->capacity *= 2;
-    return true;
-}
-
 bool sli_posix_strand_post(sli_strand *strand, sli_work_fn work, void *ctx)
 {
     posix_strand *self = (posix_strand *)strand;
     sli_mutex_lock(&self->mutex);
-    bool fits = strand_grow(self);
-    if (fits) {
-        self->ring[(self->first + self->n) & (self->capacity - 1)] = (posix_work){work, ctx};
-        self->n++;
-    }
+    bool fits = sli_works_put(&self->works, (sli_work){work, ctx});
     sli_mutex_unlock(&self->mutex);
     if (fits) {
         sli_posix_event_set(&self->wake);
@@ -143,6 +104,6 @@ void sli_posix_strand_free(sli_strand *strand)
     int rc = pthread_join(self->thread, NULL);
     SL_ASSERT(rc == 0, "the strand's thread can't be joined");
     sli_mutex_reset(&self->mutex);
-    sl_free(self->ring);
+    sli_works_reset(&self->works);
     sl_free(self);
 }

@@ -5,22 +5,17 @@
 /// event. So a wait is the only place where things interleave (and file calls, where the world has
 /// a switch chance), and the seed says how.
 #include "env/sim/sim_int.h"
+#include "env/works.h"
 
 typedef struct sim_signal {
     sli_signal head;
     bool set;
 } sim_signal;
 
-typedef struct sim_work {
-    sli_work_fn fn;
-    void *ctx;
-} sim_work;
-
 typedef struct sim_strand {
     sli_strand head;
     sim_thread thread;
-    sim_work *ring;
-    size_t first, n, capacity; ///< capacity: a power of two
+    sli_works works;
     bool stopping;
 } sim_strand;
 
@@ -197,7 +192,7 @@ sl_code sli_sim_signal_wait(sli_signal *signal, int64_t deadline_us, sl_error *e
 static bool strand_has_work(const void *ctx)
 {
     const sim_strand *strand = ctx;
-    return strand->n > 0 || strand->stopping;
+    return strand->works.n > 0 || strand->stopping;
 }
 
 static bool strand_is_finished(const void *ctx)
@@ -210,11 +205,9 @@ static void strand_main(void *arg)
 {
     sim_strand *strand = arg;
     sim_env *env = (sim_env *)strand->head.env;
-    while (strand->n > 0 || !strand->stopping) {
-        if (strand->n > 0) {
-            sim_work work = strand->ring[strand->first];
-            strand->first = (strand->first + 1) & (strand->capacity - 1);
-            strand->n--;
+    while (strand->works.n > 0 || !strand->stopping) {
+        sli_work work;
+        if (sli_works_take(&strand->works, &work)) {
             work.fn(work.ctx);
         }
         (void)sli_sim_wait(env, strand_has_work, strand, SLI_FOREVER, false);
@@ -225,16 +218,14 @@ static void strand_main(void *arg)
 sli_strand *sli_sim_strand_new(sl_env *env, const char *name)
 {
     (void)name;
-    enum { FIRST_CAPACITY = 16 };
     sim_strand *strand = sl_alloc_zero(SLI_TAG_ENV, sizeof *strand);
     if (strand == NULL) {
         return NULL;
     }
     strand->head.env = env;
-    strand->capacity = FIRST_CAPACITY;
-    strand->ring = sl_alloc_array(SLI_TAG_ENV, strand->capacity, sizeof *strand->ring);
-    if (strand->ring == NULL || !sli_sim_fiber_init(&strand->thread.fiber, strand_main, strand)) {
-        sl_free(strand->ring);
+    if (!sli_works_init(&strand->works) ||
+        !sli_sim_fiber_init(&strand->thread.fiber, strand_main, strand)) {
+        sli_works_reset(&strand->works);
         sl_free(strand);
         return NULL;
     }
@@ -245,38 +236,11 @@ sli_strand *sli_sim_strand_new(sl_env *env, const char *name)
     return &strand->head;
 }
 
-static bool strand_grow(sim_strand *strand)
-{
-    if (strand->n < strand->capacity) {
-        return true;
-    }
-    if (strand->capacity >= SLI_STRAND_LIMIT) {
-        return false;
-    }
-    sim_work *ring = sl_alloc_array(SLI_TAG_ENV, strand->capacity * 2, sizeof *ring);
-    if (ring == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < strand->n; i++) {
-        ring[i] = strand->ring[(strand->first + i) & (strand->capacity - 1)];
-    }
-    sl_free(strand->ring);
-    strand->ring = ring;
-    strand->first = 0;
-    strand->capacity *= 2;
-    return true;
-}
-
 bool sli_sim_strand_post(sli_strand *strand, sli_work_fn work, void *ctx)
 {
     sim_strand *self = (sim_strand *)strand;
     (void)sli_sim_answer((sim_env *)strand->env, SIM_STRAND_POST);
-    if (!strand_grow(self)) {
-        return false;
-    }
-    self->ring[(self->first + self->n) & (self->capacity - 1)] = (sim_work){work, ctx};
-    self->n++;
-    return true;
+    return sli_works_put(&self->works, (sli_work){work, ctx});
 }
 
 void sli_sim_strand_free(sli_strand *strand)
@@ -290,6 +254,6 @@ void sli_sim_strand_free(sli_strand *strand)
     }
     sli_sim_thread_remove(env, &self->thread);
     sli_sim_fiber_reset(&self->thread.fiber);
-    sl_free(self->ring);
+    sli_works_reset(&self->works);
     sl_free(self);
 }
