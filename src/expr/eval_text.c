@@ -427,8 +427,40 @@ static char *write_char(char *to, uint32_t c)
     return to;
 }
 
-// No mapping of ours needs more bytes than the letter had, so the cell's size is enough.
-static sl_code map_case(sli_eval *ev, const sli_vec *args, uint32_t (*map)(uint32_t), sli_vec *out)
+typedef int32_t (*case_fn)(uint32_t c, uint32_t out[SLI_CASE_MAX]);
+
+/// The mapped text at `to`; gives its end.
+static char *write_case(char *to, sl_text text, case_fn map)
+{
+    uint32_t letters[SLI_CASE_MAX];
+    for (size_t at = 0; at < text.size;) {
+        int32_t n = map(read_char(text.data, &at), letters);
+        for (int32_t i = 0; i < n; i++) {
+            to = write_char(to, letters[i]);
+        }
+    }
+    return to;
+}
+
+/// Bytes of the mapped text. ASCII keeps its size.
+static size_t case_size(sl_text text, case_fn map)
+{
+    char scratch[4 * SLI_CASE_MAX];
+    size_t size = 0;
+    for (size_t at = 0, from = 0; at < text.size; from = at) {
+        if ((unsigned char)text.data[at] < 0x80) {
+            at++;
+            size++;
+            continue;
+        }
+        (void)read_char(text.data, &at);
+        size +=
+            (size_t)(write_case(scratch, (sl_text){text.data + from, at - from}, map) - scratch);
+    }
+    return size;
+}
+
+static sl_code map_case(sli_eval *ev, const sli_vec *args, case_fn map, sli_vec *out)
 {
     const uint8_t *skip;
     sl_text *to = new_texts(ev, out);
@@ -443,12 +475,8 @@ static sl_code map_case(sli_eval *ev, const sli_vec *args, uint32_t (*map)(uint3
             to[i] = (sl_text){"", 0};
             continue;
         }
-        SL_TRY(new_cell(ev, i, text.size, &cell));
-        char *end = cell;
-        for (size_t at = 0; at < text.size;) {
-            end = write_char(end, map(read_char(text.data, &at)));
-        }
-        to[i] = (sl_text){cell, (size_t)(end - cell)};
+        SL_TRY(new_cell(ev, i, case_size(text, map), &cell));
+        to[i] = (sl_text){cell, (size_t)(write_case(cell, text, map) - cell)};
     }
     return SL_OK;
 }

@@ -300,8 +300,11 @@ static inline bool sli_text_less(sl_text a, sl_text b)
 }
 
 // casemap.c
-uint32_t sli_char_lower(uint32_t c); ///< simple case mapping; see the README for the scripts
-uint32_t sli_char_upper(uint32_t c);
+enum { SLI_CASE_MAX = 3 }; ///< letters that one letter may become
+
+/// The other case of a code point, which may be several; gives how many, 1 when it has none.
+int32_t sli_char_lower(uint32_t c, uint32_t out[SLI_CASE_MAX]);
+int32_t sli_char_upper(uint32_t c, uint32_t out[SLI_CASE_MAX]);
 
 // calendar.c: the proleptic Gregorian calendar, UTC, without leap seconds
 enum { SLI_US_PER_SECOND = 1000000 };
