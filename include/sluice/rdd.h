@@ -96,7 +96,8 @@ SL_API sl_rdd *sl_rdd_sample(sl_rdd *rdd, bool with_replacement, double fraction
 // so through sl_rdd_where, sl_rdd_filter, sl_rdd_map_values, sl_rdd_flat_map_values, sl_rdd_sample
 // and the numbering of rows. The result is the same as with a shuffle, in the same order.
 
-/// Moves rows round robin, deterministic: row j of partition p goes to (p + j) mod n.
+/// Moves rows round robin: row j of partition p goes to (first + j) mod n, where `first` is drawn
+/// from p as Spark draws it. The same rows in the same places in every run.
 SL_API sl_rdd *sl_rdd_repartition(sl_rdd *rdd, int32_t n_partitions);
 /// One row a key: the key columns, then the aggregations. Combined before the shuffle. n_partitions
 /// 0: the default parallelism.

@@ -11,10 +11,10 @@ enum { MAX_GROUPS = 1 << 18, MAX_TABLE_BYTES = 16 << 20 };
 
 typedef struct writer {
     sli_shuffle *shuffle;
-    int32_t map;
     sli_task *task;
     sli_cutter cut;
-    int64_t row;        ///< rows seen: round robin
+    int64_t row;        ///< round robin: rows seen
+    int32_t deal;       ///< round robin: where the first row goes
     sli_groups *groups; ///< combining and distinct
     sli_aggs *aggs;
     sl_builder *partial;
@@ -46,6 +46,41 @@ static sl_code hash_rows(writer *w, const sl_batch *batch, sl_error *err)
     return SL_OK;
 }
 
+/// MurmurHash3 (x86, 32 bits) of a number's eight bytes, the highest first.
+static uint32_t murmur(uint64_t number, uint32_t seed)
+{
+    const uint32_t words[] = {__builtin_bswap32((uint32_t)(number >> 32)),
+                              __builtin_bswap32((uint32_t)number)};
+    uint32_t h = seed;
+    for (int i = 0; i < 2; i++) {
+        uint32_t k = words[i] * 0xcc9e2d51U;
+        h ^= (k << 15 | k >> 17) * 0x1b873593U;
+        h = (h << 13 | h >> 19) * 5 + 0xe6546b64U;
+    }
+    h ^= sizeof number;
+    h = (h ^ h >> 16) * 0x85ebca6bU;
+    h = (h ^ h >> 13) * 0xc2b2ae35U;
+    return h ^ h >> 16;
+}
+
+/// Where round robin begins for a map partition: a number drawn from the partition's, so that small
+/// partitions don't all fill the same targets. It is Spark's draw (XORShiftRandom), so that both
+/// deal alike.
+static int32_t deal_from(int32_t map, int32_t n_out)
+{
+    uint32_t low = murmur((uint64_t)map, 0x3c074a61U), n = (uint32_t)n_out, drawn;
+    uint64_t x = (uint64_t)murmur((uint64_t)map, low) << 32 | low;
+    bool even = (n & (n - 1)) == 0;
+    do {
+        x ^= x << 21;
+        x ^= x >> 35;
+        x ^= x << 4;
+        drawn = (uint32_t)x & INT32_MAX;
+    } while (!even && drawn - drawn % n + (n - 1) > INT32_MAX); // the last, partial round of n
+    uint32_t start = even ? (uint32_t)((uint64_t)n * drawn >> 31) : drawn % n;
+    return (int32_t)((start + 1) % n);
+}
+
 /// where[i] = reduce partition of row i.
 static sl_code place(writer *w, const sl_batch *batch, const uint64_t *hashes, sl_error *err)
 {
@@ -59,7 +94,7 @@ static sl_code place(writer *w, const sl_batch *batch, const uint64_t *hashes, s
         break;
     case SLI_CUT_ROUND_ROBIN:
         for (int64_t i = 0; i < n; i++) {
-            w->cut.where[i] = (int32_t)((w->map + w->row + i) % s->n_out);
+            w->cut.where[i] = (int32_t)((w->deal + w->row + i) % s->n_out);
         }
         w->row += n;
         break;
@@ -227,14 +262,15 @@ sl_code sli_shuffle_write(sli_shuffle *shuffle, int32_t map_partition, sli_task 
     sli_map_output *output = &shuffle->outputs[map_partition];
     output->n_pieces =
         0; // an attempt that failed may have left some; their blocks are replaced or never read
-    writer w = {.shuffle = shuffle,
-                .map = map_partition,
-                .task = task,
-                .cut = {.task = task,
-                        .schema = shuffle->schema,
-                        .id = {SLI_BLOCK_SHUFFLE, shuffle->id, map_partition, 0},
-                        .n_out = shuffle->n_out,
-                        .output = output}};
+    writer w = {
+        .shuffle = shuffle,
+        .deal = shuffle->cut == SLI_CUT_ROUND_ROBIN ? deal_from(map_partition, shuffle->n_out) : 0,
+        .task = task,
+        .cut = {.task = task,
+                .schema = shuffle->schema,
+                .id = {SLI_BLOCK_SHUFFLE, shuffle->id, map_partition, 0},
+                .n_out = shuffle->n_out,
+                .output = output}};
     sl_code rc = sli_rdd_each(shuffle->parent, map_partition, task, push_first, &w, err);
     if (rc == SL_OK && w.aggs != NULL) {
         rc = empty_table(&w, err);

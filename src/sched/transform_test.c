@@ -344,9 +344,12 @@ SL_TEST(repartition_deals_rows_round_robin, "")
     world w;
     world_open(&w, (world_conf){.workers = 2, .pool = true});
     sl_rdd *in = rdd_of(&w, "n int64", "0;1;2;3;4;5;6;7;8;9;", 2); // 0-4, 5-9
-    // row j of partition p goes to (p + j) mod 3
-    SL_CHECK_TEXT(collect_text(then(in, sl_rdd_repartition(in, 3))),
-                  "0\n3\n7\n1\n4\n5\n8\n2\n6\n9\n");
+    // where a partition begins is drawn from its number: of three 0 and 1, of five 4 and 4
+    sl_rdd *three = sl_rdd_repartition(in, 3);
+    SL_CHECK_TEXT(collect_text(three), "0\n3\n7\n1\n4\n5\n8\n2\n6\n9\n");
+    sl_rdd_unref(three);
+    SL_CHECK_TEXT(collect_text(then(in, sl_rdd_repartition(in, 5))),
+                  "1\n6\n2\n7\n3\n8\n4\n9\n0\n5\n");
     world_close(&w);
 }
 
