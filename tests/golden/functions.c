@@ -64,17 +64,22 @@ static sl_code run_plus_one(const sl_args *args, const sl_batch *in, sl_builder 
     return SL_OK;
 }
 
+static void put_twice(sl_builder *out, const sl_column *x, int64_t i)
+{
+    if (x->type == SL_FLOAT64) {
+        sl_builder_float64(out, 0, 2 * sl_column_float64(x, i));
+    } else {
+        sl_builder_int64(out, 0, wrapping_add(sl_column_int64(x, i), sl_column_int64(x, i)));
+    }
+}
+
 static sl_code run_twice(const sl_args *args, const sl_batch *in, sl_builder *out, sl_error *err)
 {
     (void)args;
     (void)err;
     const sl_column *x = sl_batch_column(in, 0);
     for (int64_t i = 0; i < x->n_rows; i++) {
-        if (x->type == SL_FLOAT64) {
-            sl_builder_float64(out, 0, 2 * sl_column_float64(x, i));
-        } else {
-            sl_builder_int64(out, 0, wrapping_add(sl_column_int64(x, i), sl_column_int64(x, i)));
-        }
+        put_twice(out, x, i);
     }
     return SL_OK;
 }
@@ -127,6 +132,22 @@ static sl_code run_forget(const sl_args *args, const sl_batch *in, sl_builder *o
     return SL_OK;
 }
 
+/// A pair as a value: a list of two.
+static sl_code run_list_with_one(const sl_args *args, const sl_batch *in, sl_builder *out,
+                                 sl_error *err)
+{
+    (void)args;
+    (void)err;
+    const sl_column *x = sl_batch_column(in, 0);
+    for (int64_t i = 0; i < x->n_rows; i++) {
+        sl_builder_list_begin(out, 0);
+        sl_builder_cell(out, 0, x, i);
+        sl_builder_int64(out, 0, 1);
+        sl_builder_list_end(out, 0);
+    }
+    return SL_OK;
+}
+
 static const sl_fn identity = {
     .struct_size = sizeof(sl_fn), .name = "identity", .run = run_identity};
 static const sl_fn plus_one = {
@@ -138,10 +159,18 @@ static const sl_fn int64_with_one = {.struct_size = sizeof(sl_fn),
                                      .name = "int64-with-one",
                                      .out = "k int64, v int64",
                                      .run = run_with_one};
+static const sl_fn float64_with_one = {.struct_size = sizeof(sl_fn),
+                                       .name = "float64-with-one",
+                                       .out = "k float64, v int64",
+                                       .run = run_with_one};
 static const sl_fn string_with_one = {.struct_size = sizeof(sl_fn),
                                       .name = "string-with-one",
                                       .out = "k string, v int64",
                                       .run = run_with_one};
+static const sl_fn list_with_one = {.struct_size = sizeof(sl_fn),
+                                    .name = "list-with-one",
+                                    .out = "x list<int64>",
+                                    .run = run_list_with_one};
 static const sl_fn fail = {.struct_size = sizeof(sl_fn), .name = "fail", .run = run_fail};
 static const sl_fn forget = {.struct_size = sizeof(sl_fn), .name = "forget", .run = run_forget};
 
@@ -209,9 +238,9 @@ static sl_code run_and_twice(const sl_args *args, const sl_batch *in, sl_builder
     (void)err;
     const sl_column *x = sl_batch_column(in, 0);
     for (int64_t i = 0; i < x->n_rows; i++) {
-        int64_t value = sl_column_int64(x, i);
-        sl_builder_int64(out, 0, value);
-        sl_builder_int64(out, 0, wrapping_add(value, value));
+        sl_builder_of_row(out, i);
+        sl_builder_cell(out, 0, x, i);
+        put_twice(out, x, i);
     }
     return SL_OK;
 }
@@ -358,11 +387,13 @@ static const slt_step_word words[] = {
     {"map", "x*2", SLT_INT64, &twice, NULL, NULL},
     {"map", "x*2", SLT_FLOAT64, &twice, NULL, NULL},
     {"map", "x mod 3", SLT_INT64, &modulus, NULL, NULL},
-    {"map", "upper(x)", SLT_STRING, NULL, NULL, "upper(x) as x"},
-    {"map", "len(x)", SLT_STRING, NULL, NULL, "length(x) as x"},
-    {"map", "str(x)", SLT_INT64, NULL, NULL, "cast(x as string) as x"},
+    {"map", "upper(x)", SLT_STRING, NULL, NULL, "upper(x)"},
+    {"map", "len(x)", SLT_STRING, NULL, NULL, "length(x)"},
+    {"map", "str(x)", SLT_INT64, NULL, NULL, "cast(x as string)"},
     {"map", "(x,1)", SLT_INT64, &int64_with_one, NULL, NULL},
+    {"map", "(x,1)", SLT_FLOAT64, &float64_with_one, NULL, NULL},
     {"map", "(x,1)", SLT_STRING, &string_with_one, NULL, NULL},
+    {"mapValues", "(x,1)", SLT_INT64, &list_with_one, NULL, NULL},
     {"map", "fail", SLT_INT64, &fail, "at=13", NULL},
     {"map", "forget", 0, &forget, NULL, NULL},
     {"filter", "x mod 2==0", SLT_INT64, &even, NULL, NULL},
@@ -370,8 +401,9 @@ static const slt_step_word words[] = {
     {"filter", "false", 0, &never, NULL, NULL},
     {"filter", "v!=0", SLT_PAIR, &not_zero, NULL, NULL},
     {"flatMap", "[x,x*2]", SLT_INT64, &and_twice, NULL, NULL},
+    {"flatMap", "[x,x*2]", SLT_FLOAT64, &and_twice, NULL, NULL},
     {"flatMap", "[]", 0, &nothing, NULL, NULL},
-    {"flatMap", "split(x,' ')", SLT_STRING, &sl_split, "by=' '", "word as x"},
+    {"flatMap", "split(x,' ')", SLT_STRING, &sl_split, "by=' '", "word"},
     {"flatMap", "repeat(x,x mod 3)", SLT_INT64, &repeat, NULL, NULL},
     {"mapPartitions", "identity", 0, &identity, NULL, NULL},
     {"mapPartitions", "[sum(it)]", SLT_INT64, &sum_it, NULL, NULL},

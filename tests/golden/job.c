@@ -79,6 +79,15 @@ static sl_stream *apply(sl_stream *in, const char *verb, const sl_fn *fn, const 
                                        : sl_stream_map(in, fn, args);
 }
 
+/// `keys` (with a comma, or empty), then the expression under a name.
+static sl_stream *select_as(sl_stream *in, const char *keys, const char *expression,
+                            const char *name)
+{
+    char text[160];
+    (void)snprintf(text, sizeof text, "%s%.100s as %s", keys, expression, name);
+    return sl_stream_select(in, text);
+}
+
 static void narrow(definition *d, const char *verb, const char *arg)
 {
     const slt_step_word *word = slt_step(verb, arg, shape_of(d));
@@ -89,8 +98,8 @@ static void narrow(definition *d, const char *verb, const char *arg)
     if (word->fn != NULL) {
         d->stream = apply(d->stream, verb, word->fn, word->args);
     }
-    if (word->expressions != NULL) {
-        d->stream = sl_stream_select(d->stream, word->expressions);
+    if (word->expression != NULL) {
+        d->stream = select_as(d->stream, "", word->expression, "x");
     }
 }
 
@@ -112,10 +121,22 @@ static void put_aggregation(const slt_reduce_word *word, const char *column, cha
                    column, (int)(second - first - 2), first + 2, column);
 }
 
+/// What the word does behind its aggregation, which left "x" or "k, v".
+static void finish_row(definition *d, const slt_reduce_word *word, bool by_key)
+{
+    const sl_schema *schema = sl_stream_schema(d->stream);
+    bool is_int64 = by_key && schema != NULL && sl_schema_field(schema, 0)->type == SL_INT64;
+    const sl_fn *finish = !by_key    ? word->finish
+                          : is_int64 ? word->finish_int64_key
+                                     : word->finish_string_key;
+    if (finish != NULL) {
+        d->stream = sl_stream_map(d->stream, finish, NULL);
+    }
+}
+
 static void reduce(definition *d, const char *arg, bool by_key)
 {
     const slt_reduce_word *word = slt_reduction(arg, shape_of_values(d));
-    const sl_schema *schema = sl_stream_schema(d->stream);
     const char *column = by_key ? "v" : "x";
     char text[128];
     if (word == NULL) {
@@ -125,13 +146,7 @@ static void reduce(definition *d, const char *arg, bool by_key)
     put_aggregation(word, column, text, sizeof text);
     d->stream =
         by_key ? sl_stream_reduce_by_key(d->stream, "k", text) : sl_stream_reduce(d->stream, text);
-    bool is_int64 = by_key && sl_schema_field(schema, 0)->type == SL_INT64;
-    const sl_fn *finish = !by_key    ? word->finish
-                          : is_int64 ? word->finish_int64_key
-                                     : word->finish_string_key;
-    if (finish != NULL) {
-        d->stream = sl_stream_map(d->stream, finish, NULL);
-    }
+    finish_row(d, word, by_key);
 }
 
 /// `WORD [INVERSE] over WINDOW [SLIDE]`; an inverse asks for Spark's way of going on.
@@ -151,6 +166,7 @@ static void reduce_window(definition *d, const char *arg, bool by_key)
     if (strstr(name, " a") != NULL) {
         d->stream = sl_stream_inverse(d->stream, SL_INVERSE_SPARK);
     }
+    finish_row(d, word, by_key);
 }
 
 /// `WINDOW [SLIDE]`, some with `KEYS over` before them. False: it is no window.
@@ -177,7 +193,7 @@ static bool windowed(definition *d, const char *verb, const char *arg)
 
 static void update(definition *d, const char *arg)
 {
-    const sl_update_fn *fn = slt_update(before(d, arg, " on "));
+    const sl_update_fn *fn = slt_update(before(d, arg, " on "), shape_of_values(d));
     if (fn == NULL) {
         wrong(d, "updateStateByKey", arg);
         return;
@@ -224,19 +240,24 @@ static void transform_with(definition *d, const char *arg)
 static void values(definition *d, const char *verb, const char *arg)
 {
     bool flat = strcmp(verb, "flatMapValues") == 0;
-    const slt_step_word *word = slt_step(flat ? "flatMap" : "map", arg, shape_of_values(d));
-    if (word == NULL || word->fn == NULL) {
+    const slt_step_word *word = slt_step(verb, arg, shape_of_values(d));
+    if (word == NULL) {
+        word = slt_step(flat ? "flatMap" : "map", arg, shape_of_values(d));
+    }
+    if (word == NULL) {
         wrong(d, verb, arg);
+        return;
+    }
+    if (word->fn == NULL) {
+        d->stream =
+            select_as(sl_stream_select(d->stream, "k, v as x"), "k, ", word->expression, "v");
         return;
     }
     sl_stream *made = flat ? sl_stream_flat_map_values(d->stream, "k", word->fn, word->args)
                            : sl_stream_map_values(d->stream, "k", word->fn, word->args);
     const sl_schema *schema = sl_stream_schema(made);
-    char text[128] = "";
-    if (schema != NULL) {
-        (void)snprintf(text, sizeof text, "k, %.100s as v", sl_schema_field(schema, 1)->name);
-    }
-    d->stream = sl_stream_select(made, text);
+    d->stream =
+        schema == NULL ? made : select_as(made, "k, ", sl_schema_field(schema, 1)->name, "v");
 }
 
 // ---------------------------------------------------------------- the other steps

@@ -160,7 +160,19 @@ static bool expect_error(run *r, const slt_act *act)
     return true;
 }
 
-/// Adds "TIME: X X ..." for an RDD of "x int64".
+static void put_cell(sli_str *out, const sl_column *column, int64_t row)
+{
+    if (column->type == SL_STRING) {
+        sl_text text = sl_column_text(column, row);
+        sli_str_printf(out, "%.*s", (int)text.size, text.data);
+    } else if (column->type == SL_FLOAT64) {
+        sli_str_printf(out, "%.17g", sl_column_float64(column, row));
+    } else {
+        sli_str_printf(out, "%lld", (long long)sl_column_int64(column, row));
+    }
+}
+
+/// Adds "TIME: X X ..." for an RDD of plain values, "TIME: K:V K:V ..." for one of pairs.
 static sl_code add_past(void *ctx, int64_t batch_time_us, sl_rdd *rdd, sl_error *err)
 {
     run *r = ctx;
@@ -168,7 +180,10 @@ static sl_code add_past(void *ctx, int64_t batch_time_us, sl_rdd *rdd, sl_error 
     SL_TRY(sl_rdd_collect(rdd, &rows, err));
     sli_str_printf(&r->past, "%lld:", (long long)(batch_time_us / 1000));
     for (int64_t i = 0; i < sl_batch_rows(rows); i++) {
-        sli_str_printf(&r->past, " %lld", (long long)sl_column_int64(sl_batch_column(rows, 0), i));
+        for (int32_t c = 0; c < sl_schema_columns(sl_batch_schema(rows)); c++) {
+            sli_str_char(&r->past, c == 0 ? ' ' : ':');
+            put_cell(&r->past, sl_batch_column(rows, c), i);
+        }
     }
     sli_str_char(&r->past, '\n');
     sl_batch_unref(rows);

@@ -90,9 +90,8 @@ static uint64_t exclusive_or(uint64_t a, uint64_t b)
     return a ^ b;
 }
 
-/// An aggregation `word` of int64 whose two values become one by `combine`, which wraps; `undo`
-/// takes one out again.
-#define AGGREGATION(word, combine, undo)                                                           \
+/// How an aggregation `word` of int64 makes one of two values by `combine`, which wraps.
+#define COMBINING(word, combine)                                                                   \
     static sl_code update_##word(const sl_args *args, void *states, const int32_t *group,          \
                                  const sl_column *const *in, int64_t n_rows, sl_error *err)        \
     {                                                                                              \
@@ -106,14 +105,17 @@ static uint64_t exclusive_or(uint64_t a, uint64_t b)
         (void)args;                                                                                \
         (void)err;                                                                                 \
         return merge(states, group, from, n, combine);                                             \
-    }                                                                                              \
+    }
+/// How it takes one out again by `undo`.
+#define INVERSE(word, undo)                                                                        \
     static sl_code inverse_##word(const sl_args *args, void *states, const int32_t *group,         \
                                   const void *from, int64_t n, sl_error *err)                      \
     {                                                                                              \
         (void)args;                                                                                \
         (void)err;                                                                                 \
         return merge(states, group, from, n, undo);                                                \
-    }                                                                                              \
+    }
+#define AGGREGATION(word, inverse_or_null)                                                         \
     static const sl_agg_fn word = {.struct_size = sizeof(sl_agg_fn),                               \
                                    .name = #word,                                                  \
                                    .in = "int64",                                                  \
@@ -122,19 +124,20 @@ static uint64_t exclusive_or(uint64_t a, uint64_t b)
                                    .init = init,                                                   \
                                    .update = update_##word,                                        \
                                    .merge = merge_##word,                                          \
-                                   .inverse = inverse_##word,                                      \
+                                   .inverse = inverse_or_null,                                     \
                                    .finish = finish}
 
-static uint64_t divide(uint64_t a, uint64_t b)
-{
-    return b == 0 ? 0 : a / b; // good while nothing wraps
-}
-
-AGGREGATION(wrapping_sum, add, subtract);
-AGGREGATION(product, multiply, divide);
-AGGREGATION(xor, exclusive_or, exclusive_or);
-AGGREGATION(largest, larger,
-            subtract); // whose inverse is none: what Spark makes of it is on record
+COMBINING(wrapping_sum, add)
+INVERSE(wrapping_sum, subtract)
+AGGREGATION(wrapping_sum, inverse_wrapping_sum);
+COMBINING(product, multiply)
+AGGREGATION(product, NULL); // a 0 can't be divided out
+COMBINING(xor, exclusive_or)
+INVERSE(xor, exclusive_or)
+AGGREGATION(xor, inverse_xor);
+COMBINING(largest, larger)
+INVERSE(largest, subtract) // which is none: what Spark makes of it is on record
+AGGREGATION(largest, inverse_largest);
 
 void slt_add_aggregations(sl_graph *graph)
 {
@@ -267,10 +270,10 @@ static sl_code run_append(const sl_args *args, const sl_update_call *call, sl_er
     for (int64_t i = 0; i < sl_batch_rows(call->keys); i++) {
         sl_builder_list_begin(call->out, 0);
         for (int32_t j = call->had[i] ? offsets[i] : 0; call->had[i] && j < offsets[i + 1]; j++) {
-            sl_builder_int64(call->out, 0, sl_column_int64(old->children, j));
+            sl_builder_cell(call->out, 0, old->children, j);
         }
         for (int64_t j = call->values_from[i]; j < call->values_from[i + 1]; j++) {
-            sl_builder_int64(call->out, 0, sl_column_int64(values, j));
+            sl_builder_cell(call->out, 0, values, j);
         }
         sl_builder_list_end(call->out, 0);
     }
@@ -325,20 +328,36 @@ static sl_code run_refuse(const sl_args *args, const sl_update_call *call, sl_er
     return SL_OK;
 }
 
-static const sl_update_fn updates[] = {
-    {sizeof(sl_update_fn), "sum", "v int64", 1, false, run_sum},
-    {sizeof(sl_update_fn), "append", "v list<int64>", 1, false, run_append},
-    {sizeof(sl_update_fn), "tick", "calls int64, values int64", 1, false, run_tick},
-    {sizeof(sl_update_fn), "remove-when-idle", "v int64", 1, false, run_remove_when_idle},
-    {sizeof(sl_update_fn), "remove-if-negative", "v int64", 1, false, run_remove_if_negative},
-    {sizeof(sl_update_fn), "refuse", "v int64", 1, false, run_refuse},
+typedef struct update_word {
+    const char *word;
+    slt_shape values; ///< 0: every shape
+    sl_update_fn fn;
+} update_word;
+
+#define WORD(word, values, fn_name, state, function)                                               \
+    {                                                                                              \
+        word, values,                                                                              \
+        {                                                                                          \
+            sizeof(sl_update_fn), fn_name, state, 1, false, function                               \
+        }                                                                                          \
+    }
+static const update_word updates[] = {
+    WORD("sum", SLT_INT64, "sum", "v int64", run_sum),
+    WORD("append", SLT_INT64, "append", "v list<int64>", run_append),
+    WORD("append", SLT_FLOAT64, "append-float64", "v list<float64>", run_append),
+    WORD("append", SLT_STRING, "append-string", "v list<string>", run_append),
+    WORD("tick", 0, "tick", "calls int64, values int64", run_tick),
+    WORD("remove-when-idle", SLT_INT64, "remove-when-idle", "v int64", run_remove_when_idle),
+    WORD("remove-if-negative", SLT_INT64, "remove-if-negative", "v int64", run_remove_if_negative),
+    WORD("refuse", SLT_INT64, "refuse", "v int64", run_refuse),
 };
 
-const sl_update_fn *slt_update(const char *word)
+const sl_update_fn *slt_update(const char *word, slt_shape values)
 {
     for (size_t i = 0; i < sizeof updates / sizeof updates[0]; i++) {
-        if (strcmp(updates[i].name, word) == 0) {
-            return &updates[i];
+        if (strcmp(updates[i].word, word) == 0 &&
+            (updates[i].values == 0 || updates[i].values == values)) {
+            return &updates[i].fn;
         }
     }
     return NULL;

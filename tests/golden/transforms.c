@@ -79,6 +79,7 @@ static const sl_fn first2 = {.struct_size = sizeof(sl_fn),
                              .run = run_first2,
                              .state_bytes = sizeof(int64_t)};
 static const sl_fn time_int64 = TIME_FN("int64", "k int64, v int64");
+static const sl_fn time_float64 = TIME_FN("float64", "k float64, v int64");
 static const sl_fn time_string = TIME_FN("string", "k string, v int64");
 static const sl_fn only_42 = {.struct_size = sizeof(sl_fn),
                               .name = "only-42",
@@ -113,10 +114,13 @@ static sl_rdd *in_one_partition(sl_rdd *in, const sl_fn *fn, const char *args)
 
 TRANSFORM(sort_by_x, sl_rdd_sort_by(in, "x", 0))
 TRANSFORM(sort_by_x_desc, sl_rdd_sort_by(in, "x desc", 0))
+TRANSFORM(sort_by_pair, sl_rdd_sort_by(in, "k, v", 0))
+TRANSFORM(sort_by_pair_desc, sl_rdd_sort_by(in, "k desc, v desc", 0))
 TRANSFORM(sort_by_k, sl_rdd_sort_by(in, "k", 0))
 TRANSFORM(distinct, sl_rdd_distinct(in, 0))
 TRANSFORM(head2, in_one_partition(in, &first2, NULL))
 TRANSFORM(add_time_int64, sl_rdd_map(in, &time_int64, NULL))
+TRANSFORM(add_time_float64, sl_rdd_map(in, &time_float64, NULL))
 TRANSFORM(add_time_string, sl_rdd_map(in, &time_string, NULL))
 
 static sl_code with_index(const sl_args *args, sl_rdd *in, sl_rdd **out, sl_error *err)
@@ -177,14 +181,18 @@ typedef struct transform_word {
         }                                                                                          \
     }
 static const transform_word words[] = {
+    WORD("sortBy(x)", SLT_PAIR, "sort-by-pair", NULL, sort_by_pair),
     WORD("sortBy(x)", 0, "sort-by-x", NULL, sort_by_x),
+    WORD("sortByDesc(x)", SLT_PAIR, "sort-by-pair-desc", NULL, sort_by_pair_desc),
     WORD("sortByDesc(x)", 0, "sort-by-x-desc", NULL, sort_by_x_desc),
     WORD("sortByKey", SLT_PAIR, "sort-by-key", NULL, sort_by_k),
     WORD("distinct", 0, "distinct", NULL, distinct),
     WORD("head2", 0, "head2", NULL, head2),
     WORD("zipWithIndex", SLT_INT64, "index-int64", "k int64, v int64", with_index),
+    WORD("zipWithIndex", SLT_FLOAT64, "index-float64", "k float64, v int64", with_index),
     WORD("zipWithIndex", SLT_STRING, "index-string", "k string, v int64", with_index),
     WORD("map(x,time)", SLT_INT64, "time-int64", "k int64, v int64", add_time_int64),
+    WORD("map(x,time)", SLT_FLOAT64, "time-float64", "k float64, v int64", add_time_float64),
     WORD("map(x,time)", SLT_STRING, "time-string", "k string, v int64", add_time_string),
     WORD("union(const 42)", SLT_INT64, "union-42", NULL, union_42),
     WORD("join(static)", SLT_PAIR, "join-static", "k string, v int64, v_2 int64", join_static),
@@ -229,15 +237,17 @@ static sl_code cartesian(const sl_args *args, sl_rdd *const *in, int32_t n, sl_r
     return SL_OK;
 }
 
-static sl_code union_and_time(const sl_args *args, sl_rdd *const *in, int32_t n, sl_rdd **out,
-                              sl_error *err)
+static sl_rdd *both_with(sl_rdd *const *in, const sl_fn *fn)
 {
-    (void)args, (void)n, (void)err;
     sl_rdd *both = sl_rdd_union(in[0], in[1]);
-    *out = sl_rdd_map(both, &time_int64, NULL);
+    sl_rdd *made = sl_rdd_map(both, fn, NULL);
     sl_rdd_unref(both);
-    return SL_OK;
+    return made;
 }
+
+TRANSFORM_WITH(union_and_time_int64, both_with(in, &time_int64))
+TRANSFORM_WITH(union_and_time_float64, both_with(in, &time_float64))
+TRANSFORM_WITH(union_and_time_string, both_with(in, &time_string))
 
 typedef struct transform_with_word {
     const char *word;
@@ -260,7 +270,11 @@ static const transform_with_word with_words[] = {
     WITH_WORD("cartesian", SLT_STRING, SLT_INT64, "product-si", "k string, v int64", cartesian),
     WITH_WORD("cartesian", SLT_STRING, SLT_STRING, "product-ss", "k string, v string", cartesian),
     WITH_WORD("union+time", SLT_INT64, SLT_INT64, "union-and-time", "k int64, v int64",
-              union_and_time),
+              union_and_time_int64),
+    WITH_WORD("union+time", SLT_FLOAT64, SLT_FLOAT64, "union-and-time-f", "k float64, v int64",
+              union_and_time_float64),
+    WITH_WORD("union+time", SLT_STRING, SLT_STRING, "union-and-time-s", "k string, v int64",
+              union_and_time_string),
 };
 
 const sl_transform_all_fn *slt_transform_with(const char *word, slt_shape left, slt_shape right)

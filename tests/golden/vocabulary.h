@@ -19,12 +19,12 @@ typedef enum slt_shape {
 slt_shape slt_shape_of(const sl_schema *schema);
 
 /// How a word is written as a step of map, flatMap, filter or mapPartitions: a function with its
-/// arguments, an expression list, or both (first the function, then the expressions).
+/// arguments, an expression that becomes x, or both (first the function, then the expression).
 typedef struct slt_step_word {
     const char *verb, *word;
     slt_shape shape; ///< 0: every shape
     const sl_fn *fn;
-    const char *args, *expressions;
+    const char *args, *expression;
 } slt_step_word;
 
 /// How a word is written as reduce or reduceByKey of a column: aggregations, and expressions that
@@ -40,7 +40,7 @@ typedef struct slt_reduce_word {
 // Each gives NULL for a word that is not known for the shape.
 const slt_step_word *slt_step(const char *verb, const char *word, slt_shape shape);
 const slt_reduce_word *slt_reduction(const char *word, slt_shape shape);
-const sl_update_fn *slt_update(const char *word);
+const sl_update_fn *slt_update(const char *word, slt_shape values);
 const sl_map_state_fn *slt_map_state(const char *word);
 const sl_transform_fn *slt_transform(const char *word, slt_shape shape);
 const sl_transform_all_fn *slt_transform_with(const char *word, slt_shape left, slt_shape right);
