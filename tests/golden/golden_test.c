@@ -63,10 +63,10 @@ static void run_all(const char *dir, int at_least)
 
 SL_TEST(golden_cases_recorded_from_spark, "")
 {
-    run_all(SLT_SOURCE_DIR "/tests/golden/spark", 29);
+    run_all(SLT_SOURCE_DIR "/tests/golden/spark", 390);
 }
 
 SL_TEST(golden_cases_of_sluice, "")
 {
-    run_all(SLT_SOURCE_DIR "/tests/golden/sluice", 30);
+    run_all(SLT_SOURCE_DIR "/tests/golden/sluice", 120);
 }
