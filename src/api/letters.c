@@ -28,6 +28,7 @@ static void put_letter(sli_str *out, const sl_batch *batch, int64_t row)
     put_cell(out, ", source ", batch, "source", row);
     put_cell(out, ", partition ", batch, "partition", row);
     put_cell(out, ", row ", batch, "row", row);
+    put_cell(out, ", held since epoch ", batch, "pane", row);
     put_cell(out, ", ", batch, "name", row);
     put_cell(out, " at byte ", batch, "offset", row);
     put_cell(out, ", line ", batch, "line", row);
@@ -36,8 +37,8 @@ static void put_letter(sli_str *out, const sl_batch *batch, int64_t row)
     put_cell(out, ": ", batch, "error", row);
     put_cell(out, "\n  ", batch, "record", row);
     put_cell(out, "\n  (base64) ", batch, "bytes", row);
-    int32_t last = sl_schema_columns(sl_batch_schema(batch)) - 1; // truncated
-    bool is_cut = sl_column_bool(sl_batch_column(batch, last), row);
+    int32_t truncated = sl_schema_find(sl_batch_schema(batch), "truncated");
+    bool is_cut = sl_column_bool(sl_batch_column(batch, truncated), row);
     sli_str_text(out, is_cut ? " (cut)\n" : "\n");
 }
 

@@ -273,7 +273,8 @@ void sli_share_reset(sli_engine *engine, sli_share *share);
 // window_run.c
 sl_code sli_windows_open(sli_engine *engine, sl_error *err);
 void sli_windows_close(sli_engine *engine);
-/// Makes the panes of the epoch that windows take, before the outputs run.
+/// Makes the panes of the epoch that windows take, before the outputs run. `group` NULL: for a
+/// trial, no group will have them.
 sl_code sli_windows_take(sli_engine *engine, sli_epoch *epoch, sli_group *group,
                          int64_t rows_expected, sl_error *err);
 /// Computes what no output asked for of windows that go on by the inverse.
@@ -282,7 +283,7 @@ sl_code sli_windows_settle(sli_engine *engine, sl_error *err);
 void sli_windows_end(sli_engine *engine);
 /// The epoch is part of the group; what has passed is let go.
 void sli_windows_complete(sli_engine *engine, sli_group *group, int64_t epoch, int64_t time_us);
-/// The epoch has failed: it leaves no pane.
+/// The epoch has failed, or its trial (`group` NULL) is over: it leaves no pane, and cuts none.
 void sli_windows_forget(sli_engine *engine, sli_group *group, int64_t epoch);
 
 // window_file.c

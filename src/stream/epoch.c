@@ -258,8 +258,8 @@ static sl_code run_once(sli_engine *engine, sli_group *group, sli_epoch *epoch, 
     SL_TRY(engine->remembers ? sli_past_compute(epoch, engine, err) : SL_OK);
     sli_poison_watch(engine, true);
     sl_code rc = sli_epoch_settle(epoch, err);
-    sli_poison_watch(engine, false);
     rc = rc == SL_OK ? sli_windows_settle(engine, err) : rc;
+    sli_poison_watch(engine, false);
     return rc == SL_OK ? sli_event_settle(engine->graph, epoch, err) : rc;
 }
 

@@ -6,7 +6,7 @@
 const char sli_letter_schema[] =
     "epoch int64, batch_time timestamp, source string, partition int32, row int64?, name string?, "
     "offset int64?, line int64?, operator string?, code string, error string, record string?, "
-    "bytes binary?, truncated bool";
+    "bytes binary?, truncated bool, pane int64?";
 
 enum {
     EPOCH,
@@ -23,6 +23,7 @@ enum {
     RECORD,
     BYTES,
     TRUNCATED,
+    PANE,
 };
 
 // ---------------------------------------------------------------- records
@@ -47,30 +48,34 @@ static sl_code keep_record(sli_poison *poison, sli_letter *letter, const char *d
     return SL_OK;
 }
 
-typedef struct reading {
-    sli_poison *poison;
-    sli_letter *letter;
-    const sl_schema *schema;
-} reading;
-
-/// The row as a JSON line, for sources that have no bytes of their own.
-static sl_code take_row(void *ctx, sli_task *task, sl_batch *batch, sl_error *err)
+/// The row as a JSON line, where it has no bytes of its own.
+static sl_code keep_row(sli_poison *poison, sli_letter *letter, const sl_batch *row, sl_error *err)
 {
-    reading *r = ctx;
     sli_encoder *encoder = NULL;
     sli_str line = {.tag = SLI_TAG_STREAM};
-    task->rows_out += sl_batch_rows(batch);
-    SL_TRY(sli_format_json.encoder_new(&encoder, r->poison->json_conf, r->schema, err));
-    sl_code rc = sli_format_json.encode(encoder, batch, &line, err);
+    SL_TRY(sli_format_json.encoder_new(&encoder, poison->json_conf, sl_batch_schema(row), err));
+    sl_code rc = sli_format_json.encode(encoder, row, &line, err);
     if (rc == SL_OK) {
         rc = sli_str_check(&line, "a dead letter", err);
     }
     if (rc == SL_OK) {
-        rc = keep_record(r->poison, r->letter, line.data, line.size - 1, err); // without line end
+        rc = keep_record(poison, letter, line.data, line.size - 1, err); // without line end
     }
     sli_str_reset(&line);
     sli_format_json.encoder_free(encoder);
     return rc;
+}
+
+typedef struct reading {
+    sli_poison *poison;
+    sli_letter *letter;
+} reading;
+
+static sl_code take_row(void *ctx, sli_task *task, sl_batch *batch, sl_error *err)
+{
+    const reading *r = ctx;
+    task->rows_out += sl_batch_rows(batch);
+    return keep_row(r->poison, r->letter, batch, err);
 }
 
 /// Reads the source's row again.
@@ -82,7 +87,7 @@ static sl_code read_row(sli_poison *poison, const sli_epoch *epoch, sli_letter *
     const int64_t *first = poison->first[letter->input];
     int64_t row = first[letter->partition] + letter->row;
     sli_choice choice = {.from = row, .to = row + 1};
-    reading r = {poison, letter, input->source->ops->schema(input->source)};
+    reading r = {poison, letter};
     sl_rdd *rdd = sli_rdd_of_source(epoch->runtime, input->source, input->range, input->n_splits);
     sl_code rc = rdd == NULL ? sl_error_nomem(err, sizeof *rdd, "a dead letter")
                              : sli_rdd_choose(rdd, &choice, first, err);
@@ -97,6 +102,16 @@ static sl_code read_row(sli_poison *poison, const sli_epoch *epoch, sli_letter *
                    .ctx = &r};
     rc = rc == SL_OK ? sli_sched_run(engine->env.sched, &job, err) : rc;
     sl_rdd_unref(rdd);
+    return rc;
+}
+
+/// Reads a row that a window holds.
+static sl_code read_held(sli_poison *poison, sli_letter *letter, sl_error *err)
+{
+    sl_batch *row = NULL;
+    SL_TRY(sli_held_row(letter, &row, err));
+    sl_code rc = keep_row(poison, letter, row, err);
+    sl_batch_unref(row);
     return rc;
 }
 
@@ -130,7 +145,7 @@ static sl_code add_dropped(looking *l, const sli_raw_record *record, sl_error *e
         return sl_error_set(err, SL_E_DATA,
                             "more than %lld dead letters (poison.max, poison.max_share) among %lld "
                             "rows; the next is %s at byte %lld (line %lld): %s",
-                            (long long)sli_poison_most(poison), (long long)poison->n_rows,
+                            (long long)sli_poison_most(poison), (long long)poison->sources.n_rows,
                             record->name, (long long)record->offset, (long long)record->line,
                             record->why);
     }
@@ -224,9 +239,13 @@ static sl_code locate(sli_poison *poison, const sli_epoch *epoch, int32_t at, in
 static int in_order(const void *a, const void *b)
 {
     const sli_letter *x = a, *y = b;
-    int64_t by[4] = {x->input - y->input, x->partition - y->partition, x->row - y->row,
-                     x->offset - y->offset};
-    for (int i = 0; i < 4; i++) {
+    int64_t by[] = {(x->held != NULL) - (y->held != NULL),
+                    x->input - y->input,
+                    x->held == NULL || y->held == NULL ? 0 : x->held - y->held,
+                    x->partition - y->partition,
+                    x->row - y->row,
+                    x->offset - y->offset};
+    for (size_t i = 0; i < sizeof by / sizeof *by; i++) {
         if (by[i] != 0) {
             return by[i] < 0 ? -1 : 1;
         }
@@ -234,7 +253,8 @@ static int in_order(const void *a, const void *b)
     return 0;
 }
 
-/// All letters with their records, by input and partition: dropped records first, then rows.
+/// All letters with their records, by input and partition: dropped records first, then rows. Those
+/// of rows that windows hold come last.
 static sl_code complete(sli_poison *poison, const sli_epoch *epoch, sl_error *err)
 {
     SL_TRY(gather_dropped(poison, epoch, err));
@@ -242,8 +262,11 @@ static sl_code complete(sli_poison *poison, const sli_epoch *epoch, sl_error *er
         qsort(poison->letters, (size_t)poison->n_letters, sizeof *poison->letters, in_order);
     }
     for (int32_t i = 0, next = 0; i < poison->n_letters; i = next) {
+        sli_letter *letter = &poison->letters[i];
         next = i + 1;
-        if (poison->letters[i].row >= 0) {
+        if (letter->held != NULL) {
+            SL_TRY(read_held(poison, letter, err));
+        } else if (letter->row >= 0) {
             SL_TRY(locate(poison, epoch, i, &next, err));
         }
     }
@@ -280,13 +303,20 @@ static void put_record(sl_builder *out, const sli_letter *letter)
     sl_builder_bool(out, TRUNCATED, letter->is_truncated);
 }
 
+/// The uid of its source, or of the window that held it.
+static const char *source_of(const sli_poison *poison, const sli_letter *letter)
+{
+    return letter->held != NULL ? letter->held->window->node->uid
+                                : poison->engine->inputs[letter->input].node->uid;
+}
+
 static void put_letter(sl_builder *out, const sli_poison *poison, const sli_epoch *epoch,
                        const sli_letter *letter)
 {
     bool has_place = letter->name != NULL;
     sl_builder_int64(out, EPOCH, epoch->number);
     sl_builder_int64(out, BATCH_TIME, epoch->time_us);
-    put_text(out, SOURCE, poison->engine->inputs[letter->input].node->uid);
+    put_text(out, SOURCE, source_of(poison, letter));
     sl_builder_int64(out, PARTITION, letter->partition);
     put_number(out, ROW, letter->row >= 0, letter->row);
     put_text(out, NAME, letter->name);
@@ -296,6 +326,8 @@ static void put_letter(sl_builder *out, const sli_poison *poison, const sli_epoc
     put_text(out, CODE, sl_code_name(letter->code));
     put_text(out, ERROR, letter->text);
     put_record(out, letter);
+    put_number(out, PANE, letter->held != NULL,
+               letter->held == NULL ? 0 : letter->held->pane->epoch);
 }
 
 static sl_code letters_batch(const sli_poison *poison, const sli_epoch *epoch, sl_batch **out,
@@ -330,28 +362,29 @@ static sl_code send(sli_poison *poison, sli_epoch *epoch, sli_group *group, sl_e
     return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "dead letters");
 }
 
-/// The verdict goes into the group, to stand in its SEALED.
+/// The verdict goes into the group, to stand in its SEALED: every letter that is of a row.
 static sl_code record(const sli_poison *poison, const sli_epoch *epoch, sli_group *group,
                       sl_error *err)
 {
-    size_t had = (size_t)group->n_left_out, more = (size_t)poison->n_left_out;
-    sli_left_out *all = sl_arena_alloc_zero(group->arena, (had + more) * sizeof *all);
+    size_t most = (size_t)group->n_left_out + (size_t)poison->n_letters;
+    sli_left_out *all = sl_arena_alloc_zero(group->arena, most * sizeof *all);
     if (all == NULL) {
-        return sl_error_nomem(err, more * sizeof *all, "a verdict");
+        return sl_error_nomem(err, most * sizeof *all, "a verdict");
     }
-    if (had > 0) {
-        memcpy(all, group->left_out, had * sizeof *all);
-    }
-    for (size_t i = 0; i < more; i++) {
-        sli_letter place = {0};
-        sli_poison_place(poison, poison->left_out[i], &place);
-        all[had + i] = (sli_left_out){.epoch = epoch->number,
-                                      .source = poison->engine->inputs[place.input].node->uid,
-                                      .partition = place.partition,
-                                      .row = place.row};
+    if (group->n_left_out > 0) {
+        memcpy(all, group->left_out, (size_t)group->n_left_out * sizeof *all);
     }
     group->left_out = all;
-    group->n_left_out = (int32_t)(had + more);
+    for (int32_t i = 0; i < poison->n_letters; i++) {
+        const sli_letter *letter = &poison->letters[i];
+        if (letter->row >= 0) {
+            all[group->n_left_out++] = (sli_left_out){
+                .epoch = letter->held != NULL ? letter->held->pane->epoch : epoch->number,
+                .source = source_of(poison, letter),
+                .partition = letter->partition,
+                .row = letter->row};
+        }
+    }
     return SL_OK;
 }
 
@@ -364,11 +397,12 @@ sl_code sli_poison_deliver(sli_poison *poison, sli_epoch *epoch, sli_group *grou
     }
     SL_TRY(send(poison, epoch, group, err));
     SL_TRY(record(poison, epoch, group, err));
+    SL_TRY(sli_held_trim(poison, epoch, group, err));
     sli_progress_letters(poison->engine, poison->n_letters);
     const sli_letter *one = &poison->letters[0];
     SLI_LOG(engine->log, SLI_WARN, "stream",
             "epoch %lld: %d dead letters, %lld rows; the first: source %s, partition %d: %s",
-            (long long)epoch->number, poison->n_letters, (long long)poison->n_rows,
-            engine->inputs[one->input].node->uid, one->partition, one->text);
+            (long long)epoch->number, poison->n_letters, (long long)poison->sources.n_rows,
+            source_of(poison, one), one->partition, one->text);
     return SL_OK;
 }

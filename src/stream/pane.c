@@ -9,13 +9,16 @@ enum { MOST_ROW_PARTITIONS = 1024 }; ///< of a window of rows: each is a task
 
 // ---------------------------------------------------------------- panes
 
-sli_pane *sli_pane_new(sli_blocks *blocks, int64_t owner, int32_t n_partitions)
+sli_pane *sli_pane_new(sli_blocks *blocks, int64_t owner, int64_t epoch, int64_t time_us,
+                       int32_t n_partitions)
 {
     sli_pane *pane = sl_alloc_zero(SLI_TAG_STREAM, sizeof *pane + (size_t)n_partitions + 1);
     if (pane != NULL) {
         atomic_init(&pane->refs, 1);
         pane->blocks = blocks;
         pane->owner = owner;
+        pane->epoch = pane->made_in = epoch;
+        pane->time_us = time_us;
         pane->n_partitions = n_partitions;
     }
     return pane;
@@ -34,6 +37,7 @@ void sli_pane_unref(sli_pane *pane)
         return;
     }
     sli_blocks_remove_owner(pane->blocks, SLI_BLOCK_OUTPUT, pane->owner);
+    sli_pane_unref(pane->trimmed);
     sl_free(pane);
 }
 
@@ -61,11 +65,77 @@ sl_code sli_panes_between(const sli_panes *panes, int64_t from_us, int64_t to_us
     return SL_OK;
 }
 
+static void remove_at(sli_panes *panes, int32_t i)
+{
+    sli_pane_unref(panes->at[i]);
+    panes->n--;
+    memmove(panes->at + i, panes->at + i + 1, (size_t)(panes->n - i) * sizeof(sli_pane *));
+}
+
+static void replace_at(sli_panes *panes, int32_t i, sli_pane *pane)
+{
+    sli_pane *before = panes->at[i];
+    panes->at[i] = sli_pane_ref(pane);
+    sli_pane_unref(before);
+}
+
+sl_code sli_panes_put(sli_panes *panes, sli_pane *pane, sl_error *err)
+{
+    int32_t i = 0;
+    while (i < panes->n && panes->at[i]->epoch != pane->epoch) {
+        i++;
+    }
+    if (i == panes->n) {
+        return pane->n_rows == 0 ? SL_OK : sli_panes_add(panes, pane, err);
+    }
+    if (pane->n_rows == 0) {
+        remove_at(panes, i);
+    } else {
+        replace_at(panes, i, pane);
+    }
+    return SL_OK;
+}
+
 void sli_panes_forget(sli_panes *panes, int64_t epoch)
 {
-    while (panes->n > 0 && panes->at[panes->n - 1]->epoch == epoch) {
+    while (panes->n > 0 && panes->at[panes->n - 1]->made_in == epoch) {
         sli_pane_unref(panes->at[--panes->n]);
     }
+}
+
+void sli_panes_uncut(sli_panes *panes)
+{
+    for (int32_t i = 0; i < panes->n; i++) {
+        sli_pane *pane = panes->at[i];
+        sli_pane_unref(pane->trimmed);
+        pane->trimmed = NULL;
+        pane->cut = NULL;
+    }
+}
+
+void sli_panes_trim(sli_panes *panes)
+{
+    for (int32_t i = panes->n; i-- > 0;) {
+        sli_pane *pane = panes->at[i];
+        pane->cut = NULL;
+        if (pane->trimmed == NULL) {
+            continue;
+        }
+        if (pane->trimmed->n_rows == 0) {
+            remove_at(panes, i);
+        } else {
+            replace_at(panes, i, pane->trimmed);
+        }
+    }
+}
+
+int64_t sli_panes_last_us(const sli_panes *panes)
+{
+    int64_t last_us = 0;
+    for (int32_t i = 0; i < panes->n; i++) {
+        last_us = panes->at[i]->time_us > last_us ? panes->at[i]->time_us : last_us;
+    }
+    return last_us;
 }
 
 void sli_panes_drop(sli_panes *panes, int64_t to_us)
@@ -98,12 +168,54 @@ void sli_panes_reset(sli_panes *panes)
     *panes = (sli_panes){0};
 }
 
+// ---------------------------------------------------------------- some rows of a pane
+
+static bool is_left_out(const sli_choice *choice, int64_t number)
+{
+    int64_t low = 0, high = choice->n_left_out;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (choice->left_out[middle] < number) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < choice->n_left_out && choice->left_out[low] == number;
+}
+
+sl_code sli_pane_cut_batch(const sli_pane_cut *cut, const sl_batch *batch, int64_t number,
+                           bool lost, sl_batch **out, sl_error *err)
+{
+    const sli_choice *choice = &cut->choice;
+    int64_t n = sl_batch_rows(batch), n_kept = 0;
+    uint8_t *keep = sl_alloc_zero(SLI_TAG_STREAM, (size_t)n / 8 + 1);
+    *out = NULL;
+    if (keep == NULL) {
+        return sl_error_nomem(err, (size_t)n / 8, "rows of a pane");
+    }
+    for (int64_t i = 0; i < n; i++) {
+        int64_t at = number + i;
+        bool counts = at >= choice->from && at < choice->to && !is_left_out(choice, at);
+        if (counts != lost) {
+            keep[i / 8] = (uint8_t)(keep[i / 8] | (1 << (i % 8)));
+            n_kept++;
+        }
+    }
+    sl_code rc = n_kept > 0 ? sli_batch_filter(batch, keep, out, err) : SL_OK;
+    sl_free(keep);
+    return rc;
+}
+
 // ---------------------------------------------------------------- rows of a pane
 
 typedef struct reading {
     const sli_window_def *def;
     sli_task *task;
     int32_t partition, n; ///< of which only the rows are wanted; n 0: all
+    bool lost;            ///< rows that don't count, in place of those that do
+    const sli_pane_cut *cut;
+    int64_t number; ///< of the next row; with `cut`
     sli_push_fn push;
     void *ctx;
 } reading;
@@ -134,10 +246,8 @@ static sl_code push_own(const reading *r, const sl_batch *batch, sl_error *err)
     return rc;
 }
 
-static sl_code read_batch(void *ctx, const sl_batch *batch, sl_error *err)
+static sl_code push_batch(const reading *r, const sl_batch *batch, sl_error *err)
 {
-    const reading *r = ctx;
-    SL_TRY(sli_task_check(r->task, err));
     if (r->n > 0) {
         return push_own(r, batch, err);
     }
@@ -147,27 +257,57 @@ static sl_code read_batch(void *ctx, const sl_batch *batch, sl_error *err)
     return rc;
 }
 
+static sl_code read_batch(void *ctx, const sl_batch *batch, sl_error *err)
+{
+    reading *r = ctx;
+    SL_TRY(sli_task_check(r->task, err));
+    if (r->cut == NULL) {
+        return push_batch(r, batch, err);
+    }
+    sl_batch *some = NULL;
+    SL_TRY(sli_pane_cut_batch(r->cut, batch, r->number, r->lost, &some, err));
+    r->number += sl_batch_rows(batch);
+    sl_code rc = some == NULL ? SL_OK : push_batch(r, some, err);
+    sl_batch_unref(some);
+    return rc;
+}
+
 static sl_code read_partition(const sli_pane *pane, int32_t partition, reading *r, sl_error *err)
 {
     if (!pane->has_rows[partition]) {
         return SL_OK;
     }
+    r->cut = pane->cut;
+    r->number = pane->cut == NULL ? 0 : pane->cut->first[partition];
     r->task->source_from = -1; // its place in a source is not known any more
     return sli_kept_each(pane->blocks, pane->owner, partition, read_batch, r, err);
+}
+
+static sl_code read_pane(const sli_pane *pane, reading *r, int32_t n, sl_error *err)
+{
+    if (pane->n_partitions == n) {
+        return read_partition(pane, r->partition, r, err);
+    }
+    r->n = n;
+    for (int32_t p = 0; p < pane->n_partitions; p++) {
+        SL_TRY(read_partition(pane, p, r, err));
+    }
+    return SL_OK;
 }
 
 sl_code sli_pane_each(const sli_pane *pane, const sli_window_def *def, int32_t partition, int32_t n,
                       sli_task *task, sli_push_fn push, void *ctx, sl_error *err)
 {
     reading r = {.def = def, .task = task, .partition = partition, .push = push, .ctx = ctx};
-    if (pane->n_partitions == n) {
-        return read_partition(pane, partition, &r, err);
-    }
-    r.n = n;
-    for (int32_t p = 0; p < pane->n_partitions; p++) {
-        SL_TRY(read_partition(pane, p, &r, err));
-    }
-    return SL_OK;
+    return read_pane(pane, &r, n, err);
+}
+
+sl_code sli_pane_each_lost(const sli_pane *pane, const sli_window_def *def, int32_t partition,
+                           int32_t n, sli_task *task, sli_push_fn push, void *ctx, sl_error *err)
+{
+    reading r = {
+        .def = def, .task = task, .partition = partition, .lost = true, .push = push, .ctx = ctx};
+    return pane->cut == NULL ? SL_OK : read_pane(pane, &r, n, err);
 }
 
 // ---------------------------------------------------------------- RDDs

@@ -124,9 +124,10 @@ void sli_poison_begin(sli_poison *poison)
     sli_blame_reset(&poison->blame);
     poison->dead_before = sli_sched_dead(poison->engine->env.sched);
     poison->first = NULL;
-    poison->left_out = NULL;
+    poison->held = NULL;
+    poison->n_held = 0;
+    poison->sources = poison->windows = (sli_verdict){0};
     poison->letters = NULL;
-    poison->n_left_out = poison->n_rows = 0;
     poison->n_letters = poison->letter_capacity = 0;
     poison->begun_us = poison->n_trials = 0;
     poison->is_told = false;

@@ -3,7 +3,8 @@
 // When all that failed is a chain of operators by row, its stage alone is tried, over the epoch's
 // own RDDs, with any rows: cheap. Otherwise (behind a shuffle, with state, over a window) the whole
 // epoch is tried, with RDDs of its own each time, without effect: nothing is staged, the state's
-// views are dropped, foreachRDD is not called.
+// views and the panes of the epoch are dropped, foreachRDD is not called. An epoch that fails
+// without any row of its own is tried on fewer of the rows that windows hold of earlier ones.
 #include "stream/event/event_time.h"
 #include "stream/poison.h"
 
@@ -52,11 +53,18 @@ static sl_code count_input(sli_poison *poison, const sli_epoch *epoch, int32_t i
     }
     for (int32_t p = 0; p <= n; p++) {
         int64_t rows = first[p];
-        first[p] = poison->n_rows;
-        poison->n_rows += rows;
+        first[p] = poison->sources.n_rows;
+        poison->sources.n_rows += rows;
     }
     poison->first[i] = first;
     return SL_OK;
+}
+
+sl_code sli_poison_room(sli_poison *poison, sli_verdict *verdict, sl_error *err)
+{
+    size_t size = (size_t)poison->max * sizeof *verdict->left_out;
+    verdict->left_out = sl_arena_alloc(poison->engine->epoch_arena, size);
+    return verdict->left_out == NULL ? sl_error_nomem(err, size, "the numbers of rows") : SL_OK;
 }
 
 sl_code sli_poison_count(sli_poison *poison, const sli_epoch *epoch, sl_error *err)
@@ -66,13 +74,12 @@ sl_code sli_poison_count(sli_poison *poison, const sli_epoch *epoch, sl_error *e
         return SL_OK;
     }
     size_t size = ((size_t)engine->n_inputs + 1) * sizeof *poison->first;
-    int64_t **first = sl_arena_alloc_zero(epoch->arena, size);
-    poison->left_out = sl_arena_alloc(epoch->arena, (size_t)poison->max * sizeof *poison->left_out);
-    if (first == NULL || poison->left_out == NULL) {
+    SL_TRY(sli_poison_room(poison, &poison->sources, err));
+    poison->first = sl_arena_alloc_zero(epoch->arena, size);
+    if (poison->first == NULL) {
         return sl_error_nomem(err, size, "the numbers of rows");
     }
-    poison->n_rows = 0;
-    poison->first = first;
+    poison->sources.n_rows = 0;
     for (int32_t i = 0; i < engine->n_inputs; i++) {
         SL_TRY(count_input(poison, epoch, i, err));
     }
@@ -99,7 +106,8 @@ void sli_poison_place(const sli_poison *poison, int64_t row, sli_letter *out)
 
 int64_t sli_poison_most(const sli_poison *poison)
 {
-    int64_t share = (int64_t)(poison->max_share * (double)poison->n_rows);
+    int64_t n_rows = poison->sources.n_rows + poison->windows.n_rows;
+    int64_t share = (int64_t)(poison->max_share * (double)n_rows);
     share = share < 1 ? 1 : share;
     return share < poison->max ? share : poison->max;
 }
@@ -109,9 +117,12 @@ int64_t sli_poison_most(const sli_poison *poison)
 typedef struct trial {
     sli_poison *poison;
     sli_epoch *epoch;
-    sl_rdd *stage; ///< what is tried; NULL: the whole epoch
+    sl_rdd *stage;   ///< what is tried; NULL: the whole epoch
+    bool is_of_held; ///< rows that windows hold are chosen, and none of the epoch's own
     const sli_choice *choice;
 } trial;
+
+static const sli_choice nothing = {0};
 
 static void tell_progress(sli_poison *poison, int64_t epoch)
 {
@@ -122,8 +133,9 @@ static void tell_progress(sli_poison *poison, int64_t epoch)
         SLI_LOG(engine->log, SLI_WARN, "stream",
                 "epoch %lld: still searching poison records among %lld rows: %lld trials, %lld "
                 "found so far",
-                (long long)epoch, (long long)poison->n_rows, (long long)poison->n_trials,
-                (long long)poison->n_left_out);
+                (long long)epoch, (long long)(poison->sources.n_rows + poison->windows.n_rows),
+                (long long)poison->n_trials,
+                (long long)(poison->sources.n_left_out + poison->windows.n_left_out));
     }
 }
 
@@ -143,7 +155,7 @@ static sl_code choose_in(const sli_poison *poison, const sl_stream *node, sl_rdd
 static sl_code choose_for_trial(void *ctx, const sl_stream *node, sl_rdd *rdd, sl_error *err)
 {
     const trial *t = ctx;
-    return choose_in(t->poison, node, rdd, t->choice, err);
+    return choose_in(t->poison, node, rdd, t->is_of_held ? &nothing : t->choice, err);
 }
 
 /// The same epoch with some of its rows: ranges are asked of the engine as ever.
@@ -178,31 +190,37 @@ static sl_code run_stage(const trial *t, sl_error *err)
 
 static sl_code run_outputs(const trial *t, sli_epoch *epoch, sl_error *err)
 {
-    const sl_graph *graph = t->poison->engine->graph;
-    for (int32_t i = 0; i < graph->n_outputs; i++) {
-        const sli_output *output = &graph->outputs[i];
-        if (output->is_letters) {
+    sli_engine *engine = t->poison->engine;
+    SL_TRY(sli_windows_take(engine, epoch, NULL, t->choice->to - t->choice->from, err));
+    for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
+        const sli_output *output = &engine->graph->outputs[i];
+        if (output->is_letters ||
+            !sli_slide_fires(output->input->slide_us, epoch->before_us, epoch->time_us)) {
             continue;
         }
         sl_rdd *rdd = NULL; // also of foreachRDD's: state below it is computed all the same
         SL_TRY(sli_epoch_rdd(epoch, output->input, &rdd, err));
         SL_TRY(output->kind == SLI_OUT_SINK ? run_rows(t, rdd, err) : SL_OK);
     }
-    return sli_epoch_settle(epoch, err);
+    SL_TRY(sli_epoch_settle(epoch, err));
+    return sli_windows_settle(engine, err);
 }
 
 static sl_code run_epoch(trial *t, sl_error *err)
 {
-    const sli_engine *engine = t->poison->engine;
+    sli_engine *engine = t->poison->engine;
     sli_epoch epoch = *t->epoch;
     epoch.range = range_in_trial;
     epoch.rows = NULL;
     epoch.choose = choose_for_trial;
     epoch.ctx = t;
     epoch.n_made = 0;
+    sli_held_choose(t->poison, t->is_of_held ? t->choice : NULL);
     sl_code rc = run_outputs(t, &epoch, err);
     epoch.settled = false; // nothing of it counts
+    sli_windows_end(engine);
     sli_epoch_release(&epoch);
+    sli_windows_forget(engine, NULL, epoch.number);
     if (engine->store != NULL) {
         engine->store->ops->fail(engine->store, epoch.number);
     }
@@ -237,15 +255,19 @@ static sl_code attempt(void *ctx, const sli_choice *choice, bool *failed, sl_err
 
 void sli_poison_watch(sli_engine *engine, bool on)
 {
-    sli_sched_blame(engine->env.sched,
-                    on && engine->poison != NULL ? &engine->poison->blame : NULL);
+    sli_poison *poison = engine->poison;
+    if (poison != NULL) {
+        poison->is_watched = on;
+        sli_sched_blame(engine->env.sched, on ? &poison->blame : NULL);
+    }
 }
 
 sl_code sli_poison_run(sli_engine *engine, sli_job *job, sl_error *err)
 {
+    bool was_watched = engine->poison != NULL && engine->poison->is_watched; // in trials
     sli_poison_watch(engine, true);
     sl_code rc = sli_sched_run(engine->env.sched, job, err);
-    sli_poison_watch(engine, false);
+    sli_poison_watch(engine, was_watched);
     return rc;
 }
 
@@ -272,12 +294,17 @@ sli_letter *sli_poison_letter(sli_poison *poison, sl_error *err)
 
 static sl_code found(void *ctx, int64_t row, const sl_error *why, sl_error *err)
 {
-    sli_poison *poison = ((trial *)ctx)->poison;
+    const trial *t = ctx;
+    sli_poison *poison = t->poison;
     sli_letter *letter = sli_poison_letter(poison, err);
     if (letter == NULL) {
         return SL_E_NOMEM;
     }
-    sli_poison_place(poison, row, letter);
+    if (t->is_of_held) {
+        sli_held_place(poison, row, letter);
+    } else {
+        sli_poison_place(poison, row, letter);
+    }
     letter->uid = poison->blame.uid;
     letter->code = why->code;
     letter->text = sl_arena_strdup(poison->engine->epoch_arena, why->text);
@@ -288,18 +315,20 @@ static sl_code search(trial *t, bool *helped, bool *too_many, sl_error *err)
 {
     sli_poison *poison = t->poison;
     sli_sched *sched = poison->engine->env.sched;
-    sli_search s = {.n_rows = poison->n_rows,
+    sli_verdict *verdict = t->is_of_held ? &poison->windows : &poison->sources;
+    const sli_verdict *other = t->is_of_held ? &poison->sources : &poison->windows;
+    sli_search s = {.n_rows = verdict->n_rows,
                     .alone = t->stage != NULL,
-                    .max = sli_poison_most(poison),
+                    .max = sli_poison_most(poison) - other->n_left_out,
                     .attempt = attempt,
                     .found = found,
                     .ctx = t,
-                    .left_out = poison->left_out,
-                    .n_left_out = poison->n_left_out};
+                    .left_out = verdict->left_out,
+                    .n_left_out = verdict->n_left_out};
     sli_sched_try(sched, t->stage != NULL ? SLI_TRIAL_UNCACHED : SLI_TRIAL);
     sl_code rc = sli_isolate(&s, helped, err);
     sli_sched_try(sched, SLI_NO_TRIAL);
-    poison->n_left_out = s.n_left_out;
+    verdict->n_left_out = s.n_left_out;
     *too_many = s.too_many;
     return rc;
 }
@@ -322,8 +351,8 @@ static sl_rdd *stage_by_row(const sli_poison *poison, const sli_epoch *epoch)
 }
 
 /// By the failed stage alone where that can be, else by the whole epoch; and by it too when the
-/// stage alone goes well, as it does when rows are combined at its end. A whole epoch with windows
-/// is not tried: their panes belong to the epoch that counts.
+/// stage alone goes well, as it does when rows are combined at its end. Then on the rows that
+/// windows hold: an epoch that fails without any row of its own fails on those.
 static sl_code find(sli_poison *poison, sli_epoch *epoch, bool *helped, bool *too_many,
                     sl_error *err)
 {
@@ -336,7 +365,12 @@ static sl_code find(sli_poison *poison, sli_epoch *epoch, bool *helped, bool *to
         t.stage = NULL;
     }
     sli_epoch_release(epoch);
-    if (rc == SL_OK && !*helped && !*too_many && poison->engine->n_windows == 0) {
+    if (rc == SL_OK && !*helped && !*too_many) {
+        rc = search(&t, helped, too_many, err);
+    }
+    if (rc == SL_OK && !*helped && !*too_many && poison->engine->n_windows > 0) {
+        SL_TRY(sli_held_count(poison, epoch, err));
+        t.is_of_held = true;
         rc = search(&t, helped, too_many, err);
     }
     return rc;
@@ -366,7 +400,8 @@ sl_code sli_poison_judge(sli_poison *poison, sli_epoch *epoch, bool *again, sl_e
         (void)sl_error_wrap(err, err->code,
                             "more than %lld poison records (poison.max, poison.max_share) among "
                             "%lld",
-                            (long long)sli_poison_most(poison), (long long)poison->n_rows);
+                            (long long)sli_poison_most(poison),
+                            (long long)(poison->sources.n_rows + poison->windows.n_rows));
     }
     if (!helped && !too_many) {
         SLI_LOG(engine->log, SLI_WARN, "stream",
@@ -374,13 +409,16 @@ sl_code sli_poison_judge(sli_poison *poison, sli_epoch *epoch, bool *again, sl_e
                 (long long)epoch->number);
     }
     *again = helped;
+    sli_held_choose(poison, NULL);
     return SL_OK;
 }
 
 sl_code sli_poison_choose(void *ctx, const sl_stream *node, sl_rdd *rdd, sl_error *err)
 {
     const sli_poison *poison = ((const sli_engine *)ctx)->poison;
-    sli_choice choice = {
-        .from = 0, .to = INT64_MAX, .left_out = poison->left_out, .n_left_out = poison->n_left_out};
-    return poison->n_left_out == 0 ? SL_OK : choose_in(poison, node, rdd, &choice, err);
+    sli_choice choice = {.from = 0,
+                         .to = INT64_MAX,
+                         .left_out = poison->sources.left_out,
+                         .n_left_out = poison->sources.n_left_out};
+    return choice.n_left_out == 0 ? SL_OK : choose_in(poison, node, rdd, &choice, err);
 }

@@ -19,24 +19,41 @@
 
 // ---------------------------------------------------------------- panes (pane.c)
 
+/// Some rows of a pane, as a choice of their numbers: while an epoch runs without the others.
+typedef struct sli_pane_cut {
+    sli_choice choice;
+    const int64_t *first; ///< numbers of the partitions' first rows, and one past the last
+} sli_pane_cut;
+
 typedef struct sli_pane {
     _Atomic int32_t refs;
     sli_blocks *blocks;
     int64_t epoch, time_us;
-    int64_t owner; ///< of its blocks
+    int64_t made_in; ///< its epoch; or a later one, which had rows of it left out
+    int64_t owner;   ///< of its blocks
     int64_t n_rows;
+    const sli_pane_cut *cut;  ///< NULL: all rows count. The driver's, who sets it between jobs
+    struct sli_pane *trimmed; ///< what stands for it once the running epoch has gone well; or NULL
     int32_t n_partitions;
     bool has_rows[]; ///< by partition
 } sli_pane;
 
-/// Without rows yet. NULL without memory.
-sli_pane *sli_pane_new(sli_blocks *blocks, int64_t owner, int32_t n_partitions);
+/// Without rows yet, made in its epoch. NULL without memory.
+sli_pane *sli_pane_new(sli_blocks *blocks, int64_t owner, int64_t epoch, int64_t time_us,
+                       int32_t n_partitions);
 sli_pane *sli_pane_ref(sli_pane *pane);       ///< Thread: any
 void sli_pane_unref(SL_TAKES sli_pane *pane); ///< accepts NULL. Thread: any
 /// Rows of partition `partition` of `n`: by hash of the key columns when the pane was made with
 /// another number of partitions. Thread: task.
 sl_code sli_pane_each(const sli_pane *pane, const sli_window_def *def, int32_t partition, int32_t n,
                       sli_task *task, sli_push_fn push, void *ctx, sl_error *err);
+/// The same of the rows that don't count now. Thread: task.
+sl_code sli_pane_each_lost(const sli_pane *pane, const sli_window_def *def, int32_t partition,
+                           int32_t n, sli_task *task, sli_push_fn push, void *ctx, sl_error *err);
+/// The rows of a batch that count, or with `lost` those that don't: *out one reference, NULL for
+/// none. `number` is that of the batch's first row.
+sl_code sli_pane_cut_batch(const sli_pane_cut *cut, const sl_batch *batch, int64_t number,
+                           bool lost, sl_batch **out, sl_error *err);
 
 /// Panes in order of batch time.
 typedef struct sli_panes {
@@ -47,8 +64,17 @@ sl_code sli_panes_add(sli_panes *panes, SL_SHARES sli_pane *pane, sl_error *err)
 /// References to those of batch times in (from, to], appended to `out`.
 sl_code sli_panes_between(const sli_panes *panes, int64_t from_us, int64_t to_us, sli_panes *out,
                           sl_error *err);
-/// Lets go of those of an epoch, the last one.
+/// Adds one, or puts it in the place of the one that its epoch has: what was made later counts. One
+/// without rows leaves none there.
+sl_code sli_panes_put(sli_panes *panes, SL_SHARES sli_pane *pane, sl_error *err);
+/// Lets go of those made in an epoch, the last one.
 void sli_panes_forget(sli_panes *panes, int64_t epoch);
+/// All rows count again, and what was trimmed is let go.
+void sli_panes_uncut(sli_panes *panes);
+/// What was trimmed stands in its place.
+void sli_panes_trim(sli_panes *panes);
+/// The latest batch time of any of them; 0: there is none.
+int64_t sli_panes_last_us(const sli_panes *panes);
 /// Lets go of those up to a batch time.
 void sli_panes_drop(sli_panes *panes, int64_t to_us);
 int64_t sli_panes_rows(const sli_panes *panes);

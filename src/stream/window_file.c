@@ -157,8 +157,7 @@ sl_code sli_windows_sealed(sli_engine *engine, const sli_group *group, sl_error 
         sli_window *window = &engine->windows[i];
         const sli_window_share *share = &group->windows[i];
         if (share->panes.n > 0) {
-            SL_TRY(
-                add_file(window, share->path, share->panes.at[share->panes.n - 1]->time_us, err));
+            SL_TRY(add_file(window, share->path, sli_panes_last_us(&share->panes), err));
         }
         bool early = sli_env_bug(engine->world, "panes-dropped-early");
         take_off(window, early ? share->to_us : share->from_us, drop_file, engine);
@@ -171,13 +170,12 @@ void sli_windows_tell(const sli_group *group, sli_sealed_window *out)
     const sli_engine *engine = group->engine;
     for (int32_t i = 0; i < engine->n_windows; i++) {
         const sli_window_share *share = &group->windows[i];
-        const sli_panes *panes = &share->panes;
         out[i] = (sli_sealed_window){
             .uid = engine->windows[i].node->uid,
             .from_us = share->from_us,
             .to_us = share->to_us,
             .path = share->path,
-            .last_us = panes->n == 0 ? 0 : panes->at[panes->n - 1]->time_us,
+            .last_us = sli_panes_last_us(&share->panes),
         };
     }
 }
@@ -326,20 +324,19 @@ static sl_code load_pane(loading *l, sli_window *window, sli_reader *r, sl_error
         r->bad = true;
         return SL_OK;
     }
-    sli_pane *pane = sli_pane_new(engine->env.runtime->blocks, ++engine->block_owner, (int32_t)n);
+    sli_pane *pane = sli_pane_new(engine->env.runtime->blocks, ++engine->block_owner, epoch,
+                                  time_us, (int32_t)n);
     if (pane == NULL) {
         return sl_error_nomem(err, sizeof *pane, "a pane of a window");
     }
-    pane->epoch = epoch;
-    pane->time_us = time_us;
     sl_code rc = SL_OK;
+    bool needed = time_us > window->from_us;
     for (int32_t p = 0; p < pane->n_partitions && rc == SL_OK; p++) {
         sl_bytes ipc = sli_get_bytes(r);
-        bool needed = !r->bad && time_us > window->from_us;
-        rc = needed ? load_partition(l, pane, p, ipc, err) : SL_OK;
+        rc = needed && !r->bad ? load_partition(l, pane, p, ipc, err) : SL_OK;
     }
-    if (rc == SL_OK && !r->bad && pane->n_rows > 0) {
-        rc = sli_panes_add(&window->panes, pane, err);
+    if (rc == SL_OK && needed && !r->bad) {
+        rc = sli_panes_put(&window->panes, pane, err);
     }
     sli_pane_unref(pane);
     return rc;

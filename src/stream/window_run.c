@@ -92,12 +92,12 @@ static sl_code stand_in(sli_epoch *epoch, const sli_window *window, sli_pane *pa
     return SL_OK;
 }
 
-/// With a checkpoint the group will write it.
+/// With a checkpoint the group will write it; a trial's nobody.
 static sl_code hold(sli_engine *engine, sli_group *group, sli_window *window, sli_pane *pane,
                     sl_error *err)
 {
     SL_TRY(sli_panes_add(&window->panes, pane, err));
-    return engine->ckpt == NULL
+    return engine->ckpt == NULL || group == NULL
                ? SL_OK
                : sli_panes_add(&group->windows[window - engine->windows].panes, pane, err);
 }
@@ -105,13 +105,11 @@ static sl_code hold(sli_engine *engine, sli_group *group, sli_window *window, sl
 static sl_code take(sli_engine *engine, sli_epoch *epoch, sli_group *group, sli_window *window,
                     sl_rdd *rows, int64_t rows_expected, sl_error *err)
 {
-    sli_pane *pane =
-        sli_pane_new(epoch->runtime->blocks, ++engine->block_owner, sl_rdd_partitions(rows));
+    sli_pane *pane = sli_pane_new(epoch->runtime->blocks, ++engine->block_owner, epoch->number,
+                                  epoch->time_us, sl_rdd_partitions(rows));
     if (pane == NULL) {
         return sl_error_nomem(err, sizeof *pane, "a pane of a window");
     }
-    pane->epoch = epoch->number;
-    pane->time_us = epoch->time_us;
     sl_code rc = run_job(engine, epoch, rows, pane, rows_expected, err);
     if (rc == SL_OK && pane->n_rows > 0) {
         rc = hold(engine, group, window, pane, err);
@@ -206,6 +204,7 @@ void sli_windows_complete(sli_engine *engine, sli_group *group, int64_t epoch, i
         // What is not on record would be lost, and a window that was given might be given again.
         bool counts = last != NULL && (last->epoch == epoch || window->was_given);
         group->has_effect = group->has_effect || counts;
+        sli_panes_trim(&window->panes);
         move_on(window, time_us);
     }
 }
@@ -214,7 +213,10 @@ void sli_windows_forget(sli_engine *engine, sli_group *group, int64_t epoch)
 {
     for (int32_t i = 0; i < engine->n_windows; i++) {
         sli_panes_forget(&engine->windows[i].panes, epoch);
-        sli_panes_forget(&group->windows[i].panes, epoch);
+        sli_panes_uncut(&engine->windows[i].panes);
+        if (group != NULL) {
+            sli_panes_forget(&group->windows[i].panes, epoch);
+        }
         engine->windows[i].was_given = false;
     }
 }

@@ -13,6 +13,11 @@
 // Beside the window's aggregations the state counts rows, so a key whose rows have all left is
 // known, and its leftover does not matter. SL_INVERSE_SPARK keeps such a key, as Spark does. What
 // leaves is taken out before anything is added: Spark's order, which shows when an inverse is none.
+//
+// An epoch that runs without some rows of panes that it holds (poison.h) puts the keys of those
+// rows together anew, from what is left of the window's panes: a state has no row that could be
+// taken out alone, and the inverse may be what refused it. One of which nothing is left goes. All
+// other keys go on as ever.
 #include "stream/window.h"
 
 #include "base/bytes.h"
@@ -26,15 +31,22 @@ typedef struct state_run {
     const sli_window_def *def;
     int64_t epoch;
     sli_panes leaving, entering;
+    sli_panes staying; ///< in the state and the window; only when `is_cut`
+    bool is_cut;       ///< some rows of these panes don't count
     _Atomic bool is_over;
     _Atomic bool done[]; ///< per partition: a view stands for it
 } state_run;
 
+/// A bit a group; groups past `capacity` have none.
+typedef struct marks {
+    bool *has;
+    int64_t capacity;
+} marks;
+
 /// One state a key of the panes that leave, or of those that enter; group numbers are the task's.
 typedef struct side {
     sli_aggs *aggs;
-    bool *has; ///< by group: some pane has the key
-    int64_t capacity;
+    marks keys;       ///< some pane has the key
     sl_batch *states; ///< a row a group
 } side;
 
@@ -64,6 +76,7 @@ typedef struct going {
     int32_t *numbers; ///< groups of one batch of a pane
     int64_t number_capacity;
     bool *known; ///< by group: the table has the key
+    marks anew;  ///< keys that are put together anew
     side leaving, entering;
     sli_aggs *aggs; ///< of a chunk
     chunk chunk;
@@ -82,20 +95,32 @@ static sl_code no_room(size_t bytes, sl_error *err)
 typedef struct taking {
     going *g;
     side *to;
+    bool anew_only; ///< rows of keys that are put together anew, and no others
 } taking;
 
-static sl_code grow_side(side *s, int64_t n, sl_error *err)
+static sl_code grow_marks(marks *m, int64_t n, sl_error *err)
 {
-    if (n > s->capacity) {
+    if (n > m->capacity) {
         int64_t capacity = n * 2;
-        bool *has = sl_realloc(SLI_TAG_STREAM, s->has, (size_t)capacity);
+        bool *has = sl_realloc(SLI_TAG_STREAM, m->has, (size_t)capacity);
         if (has == NULL) {
             return no_room((size_t)capacity, err);
         }
-        memset(has + s->capacity, 0, (size_t)(capacity - s->capacity));
-        s->has = has;
-        s->capacity = capacity;
+        memset(has + m->capacity, 0, (size_t)(capacity - m->capacity));
+        m->has = has;
+        m->capacity = capacity;
     }
+    return SL_OK;
+}
+
+static bool is_marked(const marks *m, int64_t group)
+{
+    return group >= 0 && group < m->capacity && m->has[group];
+}
+
+static sl_code grow_side(side *s, int64_t n, sl_error *err)
+{
+    SL_TRY(grow_marks(&s->keys, n, err));
     return sli_aggs_grow(s->aggs, n, err);
 }
 
@@ -110,10 +135,9 @@ static void weigh(going *g)
     }
 }
 
-static sl_code take_states(void *ctx, sl_batch *batch, sl_error *err)
+/// The groups of a batch's keys, in g->numbers.
+static sl_code number_keys(going *g, const sl_batch *batch, sl_error *err)
 {
-    const taking *t = ctx;
-    going *g = t->g;
     int64_t n = sl_batch_rows(batch);
     if (n > g->number_capacity) {
         sl_free(g->numbers);
@@ -124,18 +148,57 @@ static sl_code take_states(void *ctx, sl_batch *batch, sl_error *err)
         }
         g->number_capacity = n * 2;
     }
-    SL_TRY(sli_groups_add(g->groups, batch, NULL, g->numbers, err));
-    SL_TRY(grow_side(t->to, sli_groups_count(g->groups), err));
-    for (int64_t i = 0; i < n; i++) {
-        t->to->has[g->numbers[i]] = true;
-    }
-    weigh(g);
-    return sli_aggs_merge(t->to->aggs, g->numbers, batch, err);
+    return sli_groups_add(g->groups, batch, NULL, g->numbers, err);
 }
 
-static sl_code take_panes(going *g, const sli_panes *panes, side *to, sl_error *err)
+static sl_code mark_keys(going *g, const sl_batch *batch, marks *m, sl_error *err)
 {
-    taking t = {g, to};
+    SL_TRY(number_keys(g, batch, err));
+    SL_TRY(grow_marks(m, sli_groups_count(g->groups), err));
+    for (int64_t i = 0; i < sl_batch_rows(batch); i++) {
+        m->has[g->numbers[i]] = true;
+    }
+    return SL_OK;
+}
+
+static sl_code merge_states(going *g, side *to, const sl_batch *batch, sl_error *err)
+{
+    SL_TRY(mark_keys(g, batch, &to->keys, err));
+    SL_TRY(sli_aggs_grow(to->aggs, sli_groups_count(g->groups), err));
+    weigh(g);
+    return sli_aggs_merge(to->aggs, g->numbers, batch, err);
+}
+
+/// The batch's rows of keys that are put together anew; NULL for none.
+static sl_code pick_anew(going *g, const sl_batch *batch, sl_batch **out, sl_error *err)
+{
+    int32_t n = 0, rows = (int32_t)sl_batch_rows(batch);
+    *out = NULL;
+    SL_TRY(number_keys(g, batch, err));
+    for (int32_t i = 0; i < rows; i++) {
+        if (is_marked(&g->anew, g->numbers[i])) {
+            g->numbers[n++] = i; // behind what is still to be looked at
+        }
+    }
+    return n == 0 ? SL_OK : sli_batch_take(batch, g->numbers, n, out, err);
+}
+
+static sl_code take_states(void *ctx, sl_batch *batch, sl_error *err)
+{
+    const taking *t = ctx;
+    if (!t->anew_only) {
+        return merge_states(t->g, t->to, batch, err);
+    }
+    sl_batch *some = NULL;
+    SL_TRY(pick_anew(t->g, batch, &some, err));
+    sl_code rc = some == NULL ? SL_OK : merge_states(t->g, t->to, some, err);
+    sl_batch_unref(some);
+    return rc;
+}
+
+static sl_code take_panes(going *g, const sli_panes *panes, side *to, bool anew_only, sl_error *err)
+{
+    taking t = {g, to, anew_only};
     for (int32_t i = 0; i < panes->n; i++) {
         SL_TRY(sli_pane_each(panes->at[i], g->def, g->partition, g->rdd->n_partitions, g->task,
                              take_states, &t, err));
@@ -157,10 +220,39 @@ static sl_code end_side(going *g, side *s, sl_error *err)
     return rc;
 }
 
+static sl_code mark_lost(void *ctx, sl_batch *batch, sl_error *err)
+{
+    going *g = ctx;
+    return mark_keys(g, batch, &g->anew, err);
+}
+
+static sl_code find_lost(going *g, const sli_panes *panes, sl_error *err)
+{
+    for (int32_t i = 0; i < panes->n; i++) {
+        SL_TRY(sli_pane_each_lost(panes->at[i], g->def, g->partition, g->rdd->n_partitions, g->task,
+                                  mark_lost, g, err));
+    }
+    return SL_OK;
+}
+
+/// Of keys that are put together anew nothing leaves.
+static void keep_anew(going *g)
+{
+    for (int64_t i = 0; g->run->is_cut && i < g->leaving.keys.capacity; i++) {
+        g->leaving.keys.has[i] = g->leaving.keys.has[i] && !is_marked(&g->anew, i);
+    }
+}
+
 static sl_code take_all(going *g, sl_error *err)
 {
-    SL_TRY(take_panes(g, &g->run->leaving, &g->leaving, err));
-    SL_TRY(take_panes(g, &g->run->entering, &g->entering, err));
+    const state_run *run = g->run;
+    SL_TRY(find_lost(g, &run->leaving, err));
+    SL_TRY(find_lost(g, &run->staying, err));
+    SL_TRY(find_lost(g, &run->entering, err));
+    SL_TRY(take_panes(g, &run->leaving, &g->leaving, false, err));
+    SL_TRY(take_panes(g, &run->staying, &g->entering, true, err));
+    SL_TRY(take_panes(g, &run->entering, &g->entering, false, err));
+    keep_anew(g);
     SL_TRY(end_side(g, &g->leaving, err));
     SL_TRY(end_side(g, &g->entering, err));
     size_t n = (size_t)sli_groups_count(g->groups) + 1;
@@ -179,7 +271,7 @@ static sl_code change(going *g, const side *s, change_fn by, sl_error *err)
     chunk *c = &g->chunk;
     int32_t n = 0;
     for (int32_t i = 0; i < c->n; i++) {
-        if (c->group[i] >= 0 && s->has[c->group[i]]) {
+        if (is_marked(&s->keys, c->group[i])) {
             c->place[n] = i;
             c->picked[n++] = c->group[i];
         }
@@ -192,6 +284,13 @@ static sl_code change(going *g, const side *s, change_fn by, sl_error *err)
     sl_code rc = by(g->aggs, c->place, states, err);
     sl_batch_unref(states);
     return rc;
+}
+
+/// Put together anew from nothing. Its old state stays until it goes: an aggregation need not have
+/// a result of no rows.
+static bool is_lost(const going *g, int32_t group)
+{
+    return is_marked(&g->anew, group) && !is_marked(&g->entering.keys, group);
 }
 
 static void set_bit(uint8_t *bits, int32_t i)
@@ -249,7 +348,7 @@ static sl_code judge(going *g, const sl_batch *made, const sl_column *rows, sl_e
     const sl_column *keep = verdict == NULL ? NULL : sl_batch_column(verdict, 0);
     for (int32_t i = 0; i < c->n; i++) {
         bool kept = keep == NULL || (!sl_column_is_null(keep, i) && sl_column_bool(keep, i));
-        bool goes = spark ? !kept : sl_column_int64(rows, i) == 0;
+        bool goes = is_lost(g, c->group[i]) || (spark ? !kept : sl_column_int64(rows, i) == 0);
         if (goes) {
             set_bit(c->gone, i);
         } else if (kept) {
@@ -264,8 +363,12 @@ static sl_code push_shown(going *g, const sl_batch *made, sl_error *err)
 {
     sl_batch *shown = NULL;
     SL_TRY(sli_batch_filter(made, g->chunk.shown, &shown, err));
+    g->task->operator_uid = NULL; // from here on others are to blame
     sl_code rc = sl_batch_rows(shown) > 0 ? g->push(g->ctx, shown, err) : SL_OK;
     sl_batch_unref(shown);
+    if (rc == SL_OK) {
+        g->task->operator_uid = g->run->node->uid;
+    }
     return rc;
 }
 
@@ -349,6 +452,29 @@ static sl_code apply_changes(going *g, sli_state_view *view, sl_error *err)
 
 // ---------------------------------------------------------------- steps over all keys
 
+/// The old states of the chunk's keys, but of those that are put together anew.
+static sl_code merge_old(going *g, const sl_batch *rows, sl_error *err)
+{
+    chunk *c = &g->chunk;
+    int32_t n = 0;
+    if (!g->run->is_cut) {
+        return sli_aggs_merge(g->aggs, g->columns, rows, err);
+    }
+    for (int32_t i = 0; i < c->n; i++) {
+        if (!is_marked(&g->anew, c->group[i]) || is_lost(g, c->group[i])) {
+            c->place[n++] = i;
+        }
+    }
+    if (n == 0) {
+        return SL_OK;
+    }
+    sl_batch *states = NULL;
+    SL_TRY(sli_batch_take(rows, c->place, n, &states, err));
+    sl_code rc = sli_aggs_merge(g->aggs, c->place, states, err);
+    sl_batch_unref(states);
+    return rc;
+}
+
 static sl_code step(going *g, const sl_batch *rows, bool known, sl_error *err)
 {
     chunk *c = &g->chunk;
@@ -357,7 +483,7 @@ static sl_code step(going *g, const sl_batch *rows, bool known, sl_error *err)
     sli_aggs_clear(g->aggs);
     SL_TRY(sli_aggs_grow(g->aggs, c->n, err));
     if (known) {
-        SL_TRY(sli_aggs_merge(g->aggs, g->columns, rows, err));
+        SL_TRY(merge_old(g, rows, err));
         SL_TRY(change(g, &g->leaving, sli_aggs_inverse, err));
     }
     SL_TRY(change(g, &g->entering, sli_aggs_merge, err));
@@ -427,7 +553,7 @@ static sl_code take_new(going *g, sl_error *err)
     chunk *c = &g->chunk;
     int64_t n = sli_groups_count(g->groups);
     for (int64_t i = 0; i < n; i++) {
-        if (!g->known[i] && g->entering.has[i]) {
+        if (!g->known[i] && is_marked(&g->entering.keys, i)) {
             c->group[c->n++] = (int32_t)i;
             if (c->n == CHUNK_KEYS) {
                 SL_TRY(finish_new(g, err));
@@ -477,7 +603,7 @@ static void close_side(side *s)
     if (s->aggs != NULL) {
         sli_aggs_free(s->aggs);
     }
-    sl_free(s->has);
+    sl_free(s->keys.has);
     sl_batch_unref(s->states);
 }
 
@@ -494,6 +620,7 @@ static void close_going(going *g)
     sli_budget_release(g->task->runtime->budget, g->weight);
     sl_free(g->numbers);
     sl_free(g->known);
+    sl_free(g->anew.has);
     sl_builder_free(g->chunk.rows);
     sli_str_reset(&g->chunk.old);
     sli_str_reset(&g->changes);
@@ -546,9 +673,11 @@ static sl_code compute(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_
                .push = push,
                .ctx = ctx};
     g.changes.tag = g.key.tag = g.value.tag = g.chunk.old.tag = SLI_TAG_STREAM;
+    task->operator_uid = run->node->uid; // whose aggregations compute
     sl_code rc = go_on(&g, err);
     close_going(&g);
     if (rc == SL_OK) {
+        task->operator_uid = NULL;
         // Release: pairs with the acquire in sli_window_state_settle, though the job's end orders
         // them too.
         atomic_store_explicit(&run->done[partition], true, memory_order_release);
@@ -563,6 +692,7 @@ static void free_run(sl_rdd *rdd)
     state_run *run = rdd->body;
     sli_panes_reset(&run->leaving);
     sli_panes_reset(&run->entering);
+    sli_panes_reset(&run->staying);
     sl_free(run);
 }
 
@@ -576,7 +706,13 @@ static sl_code find_panes(const sli_window *window, int64_t time_us, state_run *
     int64_t left_us = begin_us < window->to_us ? begin_us : window->to_us;
     int64_t entered_us = begin_us > window->to_us ? begin_us : window->to_us;
     SL_TRY(sli_panes_between(&window->panes, window->from_us, left_us, &run->leaving, err));
-    return sli_panes_between(&window->panes, entered_us, time_us, &run->entering, err);
+    SL_TRY(sli_panes_between(&window->panes, entered_us, time_us, &run->entering, err));
+    for (int32_t i = 0; i < window->panes.n; i++) {
+        run->is_cut = run->is_cut || window->panes.at[i]->cut != NULL;
+    }
+    return run->is_cut
+               ? sli_panes_between(&window->panes, left_us, window->to_us, &run->staying, err)
+               : SL_OK;
 }
 
 static sl_rdd *rdd_of(sl_stream *node, sli_epoch *epoch, state_run *run, int32_t n)

@@ -375,6 +375,15 @@ SL_TEST(dead_letters_are_listed, "POISON-1")
                  "integer\n  bad\n");
     assert_int_equal(SLUICE(&p, dir, "dead", "state", "--json"), OK);
     SL_CHECK_HAS(slt_out(&p), "\"record\":\"bad\",\"truncated\":false}\n");
+    slt_put(
+        slt_path(dir, "state/dead"), "more.json",
+        "{\"epoch\":5,\"batch_time\":\"1970-01-01T00:00:05Z\",\"source\":\"recent\",\"partition\":"
+        "0,"
+        "\"row\":2,\"code\":\"SL_E_USER\",\"error\":\"no\",\"record\":\"{}\",\"truncated\":true,"
+        "\"pane\":3}\n");
+    assert_int_equal(SLUICE(&p, dir, "dead", "state"), OK);
+    SL_CHECK_HAS(slt_out(&p), "source recent, partition 0, row 2, held since epoch 3\n"
+                              "  SL_E_USER: no\n  {} (cut)\n");
 }
 
 SL_TEST(the_setting_log_shows_what_it_asks_for, "")

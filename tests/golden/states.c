@@ -139,12 +139,36 @@ COMBINING(largest, larger)
 INVERSE(largest, subtract) // which is none: what Spark makes of it is on record
 AGGREGATION(largest, inverse_largest);
 
+/// As wrapping_sum, but 13 can't be taken out again.
+static sl_code inverse_but_13(const sl_args *args, void *states, const int32_t *group,
+                              const void *from, int64_t n, sl_error *err)
+{
+    const number *out = from;
+    for (int64_t i = 0; i < n; i++) {
+        if (out[i].value == 13) {
+            return sl_error_set(err, SL_E_USER, "13 stays");
+        }
+    }
+    return inverse_wrapping_sum(args, states, group, from, n, err);
+}
+static const sl_agg_fn sum_but_13 = {.struct_size = sizeof(sl_agg_fn),
+                                     .name = "sum_but_13",
+                                     .in = "int64",
+                                     .out = "int64",
+                                     .state_bytes = sizeof(number),
+                                     .init = init,
+                                     .update = update_wrapping_sum,
+                                     .merge = merge_wrapping_sum,
+                                     .inverse = inverse_but_13,
+                                     .finish = finish};
+
 void slt_add_aggregations(sl_graph *graph)
 {
     sl_graph_aggregation(graph, &wrapping_sum);
     sl_graph_aggregation(graph, &product);
     sl_graph_aggregation(graph, &xor);
     sl_graph_aggregation(graph, &largest);
+    sl_graph_aggregation(graph, &sum_but_13);
 }
 
 // ---------------------------------------------------------------- texts, appended
@@ -210,6 +234,7 @@ static const slt_reduce_word reductions[] = {
     {"a*b", SLT_INT64, "product(%s) as %s", NULL, NULL, NULL},
     {"a^b", SLT_INT64, "xor(%s) as %s", NULL, NULL, NULL},
     {"a+b a-b", SLT_INT64, "wrapping_sum(%s) as %s", NULL, NULL, NULL},
+    {"a+b a-b but 13", SLT_INT64, "sum_but_13(%s) as %s", NULL, NULL, NULL},
     {"a^b a^b", SLT_INT64, "xor(%s) as %s", NULL, NULL, NULL},
     {"max(a,b) a-b", SLT_INT64, "largest(%s) as %s", NULL, NULL, NULL},
     {"max(a,b)", 0, "max(%s) as %s", NULL, NULL, NULL},

@@ -63,6 +63,8 @@ extern const slt_sim_job slt_job_files, slt_job_socket, slt_job_joined, slt_job_
     slt_job_event;
 /// Windows (sim_windows.c): with one epoch a group, and with several.
 extern const slt_sim_job slt_job_windows, slt_job_panes;
+/// Windows that hold records which are refused when they fire (sim_poison_windows.c).
+extern const slt_sim_job slt_job_held;
 /// The socket's job with short epochs and a log that is synced less often: a call that hangs is
 /// overtaken by many epochs.
 extern const slt_sim_job slt_job_quick;
@@ -80,6 +82,14 @@ sl_stream *slt_words_of(sl_graph *graph, const char *url);
 void slt_check_words(slt_sim *sim, const slt_counts *shown, bool at_end);
 /// After each group the state is the sum of what was shown up to it.
 void slt_check_state(slt_sim *sim, const slt_groups *words, const slt_groups *state);
+
+/// Rows "word,n,second" of a window, in seconds.
+typedef struct slt_window_output {
+    const char *dir;
+    int64_t window, slide;
+} slt_window_output;
+/// Every row of these is what "out/words" shows of the batch times that its window holds.
+void slt_check_windows(slt_sim *sim, const slt_window_output *outputs, bool at_end);
 
 // ---------------------------------------------------------------- trials
 

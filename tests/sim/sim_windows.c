@@ -124,7 +124,7 @@ static void check_window(slt_sim *sim, const char *dir, const table *words, int6
     sl_free(shown);
 }
 
-static void check_windows(slt_sim *sim, bool at_end)
+void slt_check_windows(slt_sim *sim, const slt_window_output *outputs, bool at_end)
 {
     table *words = sl_alloc_zero(SLI_TAG_TEST, sizeof *words);
     slt_counts *shown = sl_alloc_zero(SLI_TAG_TEST, sizeof *shown);
@@ -134,11 +134,18 @@ static void check_windows(slt_sim *sim, bool at_end)
         slt_counts_add(shown, words->rows[i].word, strlen(words->rows[i].word), words->rows[i].n);
     }
     slt_check_words(sim, shown, at_end);
-    check_window(sim, "out/going", words, 3, 1, at_end);
-    check_window(sim, "out/anew", words, 3, 1, at_end);
-    check_window(sim, "out/rows", words, 4, 2, at_end);
+    for (const slt_window_output *output = outputs; output->dir != NULL; output++) {
+        check_window(sim, output->dir, words, output->window, output->slide, at_end);
+    }
     sl_free(words);
     sl_free(shown);
+}
+
+static void check_windows(slt_sim *sim, bool at_end)
+{
+    static const slt_window_output outputs[] = {
+        {"out/going", 3, 1}, {"out/anew", 3, 1}, {"out/rows", 4, 2}, {0}};
+    slt_check_windows(sim, outputs, at_end);
 }
 
 const slt_sim_job slt_job_windows = {

@@ -135,6 +135,11 @@ SL_TEST(sim_windows_of_several_epochs_a_group_survive_crashes, "EXACTLY-ONCE-1")
     sweep_by(&slt_job_panes, slt_thin(4));
 }
 
+SL_TEST(sim_records_left_out_of_windows_stay_out_over_crashes, "POISON-1")
+{
+    sweep_by(&slt_job_held, slt_thin(7));
+}
+
 SL_TEST(sim_event_time_survives_a_crash_at_every_call, "EVENT-TIME-1")
 {
     sweep(&slt_job_event);
