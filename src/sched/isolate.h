@@ -10,9 +10,17 @@
 ///                 was kept before `from` is known to run well. So the rows found are those at
 ///                 which a run from the first row on begins to fail.
 ///
-/// A bad row among n costs up to 2 log2(n) + 1 trials, k of them k times that at most; every search
-/// begins with two. The answer
-/// rests on rows and code alone, so the same epoch gives the same one in every life.
+/// A row is found when a run that ends with it fails, and fails again. Trials, besides the two that
+/// every search begins with:
+///
+///     alone       at most 2 log2(n) + 1 a bad row
+///     in order    log2(n) + 2 for a single one. Of several, d rows apart, log2(d) + 2 each (2 when
+///                 they follow each other), up to 2 log2(d) + 3 where they lie unevenly; and
+///                 log2(n) to see that no more come. A search with too many ends one row after
+///                 `max`.
+///
+/// Fewer than one a bad row can't do: a run tells only that it failed. The answer rests
+/// on rows and code alone, so the same epoch gives the same one in every life.
 #pragma once
 
 #include "rdd/dataset.h"

@@ -2,7 +2,7 @@
 #include "sched/isolate.h"
 #include "sl_test.h"
 
-enum { MOST = 64 };
+enum { MOST = 64, MANY = 65536, LOG_MANY = 16 };
 
 /// Rows that fail alone; or, with `sum`, a run that fails when the rows chosen add up to more.
 typedef struct bench {
@@ -71,7 +71,7 @@ static sli_search search_of(bench *b, int64_t n_rows, bool alone, int64_t max)
                         .left_out = b->left_out};
 }
 
-SL_TEST(one_bad_row_of_a_million_is_found_in_2_log2_n_trials, "")
+SL_TEST(one_bad_row_of_a_million_is_found_in_few_trials, "")
 {
     for (int alone = 0; alone < 2; alone++) {
         bench b = {.bad = {777777}, .n_bad = 1};
@@ -81,7 +81,7 @@ SL_TEST(one_bad_row_of_a_million_is_found_in_2_log2_n_trials, "")
         assert_true(helped);
         assert_int_equal(b.n_found, 1);
         assert_int_equal(b.found[0], 777777);
-        assert_true(s.n_trials <= 2 * 20 + 3);
+        assert_true(s.n_trials <= (alone ? 2 * 20 + 3 : 20 + 4));
         if (alone) { // each row is read a few times, whatever the number of trials
             assert_true(b.read < 4 * 1000000);
         }
@@ -101,6 +101,42 @@ SL_TEST(several_bad_rows_are_found_in_order, "")
         assert_memory_equal(b.found, want, sizeof want);
         assert_memory_equal(b.left_out, want, sizeof want);
     }
+}
+
+/// Trials of a search in order for MOST bad rows of MANY, every `every`-th from 1000 on.
+static int64_t trials_for(int64_t every)
+{
+    bench b = {.n_bad = MOST};
+    for (int32_t i = 0; i < MOST; i++) {
+        b.bad[i] = 1000 + every * i;
+    }
+    sli_search s = search_of(&b, MANY, false, MOST);
+    bool helped = false;
+    assert_int_equal(sli_isolate(&s, &helped, NULL), SL_OK);
+    assert_true(helped && b.n_found == MOST);
+    assert_memory_equal(b.left_out, b.bad, sizeof b.bad);
+    return s.n_trials;
+}
+
+// A key whose every record is bad costs a bad row little more than the two runs that tell of it.
+SL_TEST(many_bad_rows_cost_by_how_far_apart_they_lie, "")
+{
+    int64_t few = 4 * LOG_MANY + 8; // to the first, and from the last to the end
+    assert_true(trials_for(1) <= 2 * MOST + few);
+    assert_true(trials_for(2) <= 3 * MOST + few);
+    assert_true(trials_for(16) <= (4 + 2) * MOST + few);
+    assert_true(trials_for(1000) <= (10 + 2) * MOST + few);
+}
+
+// The search ends when there are more than allowed: it costs as much as it may find.
+SL_TEST(a_search_that_finds_too_much_ends, "")
+{
+    bench b = {.sum = 1}; // every row but the first two
+    sli_search s = search_of(&b, MANY, false, 8);
+    bool helped = true;
+    assert_int_equal(sli_isolate(&s, &helped, NULL), SL_OK);
+    assert_true(!helped && s.too_many);
+    assert_true(s.n_trials <= 2 * (8 + 1) + 4 * LOG_MANY);
 }
 
 SL_TEST(rows_that_fail_together_are_found_where_the_run_begins_to_fail, "")

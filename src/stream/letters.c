@@ -401,8 +401,9 @@ sl_code sli_poison_deliver(sli_poison *poison, sli_epoch *epoch, sli_group *grou
     sli_progress_letters(poison->engine, poison->n_letters);
     const sli_letter *one = &poison->letters[0];
     SLI_LOG(engine->log, SLI_WARN, "stream",
-            "epoch %lld: %d dead letters, %lld rows; the first: source %s, partition %d: %s",
+            "epoch %lld: %d dead letters, %lld rows, %lld trials; the first: source %s, partition "
+            "%d: %s",
             (long long)epoch->number, poison->n_letters, (long long)poison->sources.n_rows,
-            source_of(poison, one), one->partition, one->text);
+            (long long)poison->n_trials, source_of(poison, one), one->partition, one->text);
     return SL_OK;
 }

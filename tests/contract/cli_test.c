@@ -365,7 +365,7 @@ SL_TEST(dead_letters_are_listed, "POISON-1")
                                 "poison=dead-letter",
                                 NULL};
     assert_int_equal(slt_run(&p, dir, argv), OK);
-    SL_CHECK_HAS(slt_err(&p), "epoch 1: 1 dead letters, 3 rows");
+    SL_CHECK_HAS(slt_err(&p), "epoch 1: 1 dead letters, 3 rows, 6 trials; ");
     assert_int_equal(SLUICE(&p, dir, "dead", "state"), OK);
     SL_CHECK_HAS(slt_out(&p), "epoch 1, batch time 20");
     SL_CHECK_HAS(slt_out(&p),
