@@ -81,6 +81,12 @@ SL_API sl_stream *sl_stream_interval_join(sl_stream *a, sl_stream *b, const char
 /// with a longer delay.
 SL_API sl_stream *sl_stream_interval_left_outer_join(sl_stream *a, sl_stream *b, const char *keys,
                                                      const char *lower, const char *upper);
+/// The same for the rows of `b`: the columns of `a` are nullable, and the keys are those of `b`.
+SL_API sl_stream *sl_stream_interval_right_outer_join(sl_stream *a, sl_stream *b, const char *keys,
+                                                      const char *lower, const char *upper);
+/// The rows of either side without a match; the columns of both are nullable.
+SL_API sl_stream *sl_stream_interval_full_outer_join(sl_stream *a, sl_stream *b, const char *keys,
+                                                     const char *lower, const char *upper);
 
 /// Rows that an operator by event time did not take: late ones, ones without a time, and ones too
 /// far ahead (sl_stream_max_ahead). The operator's input columns. Each such row is given once.

@@ -12,16 +12,17 @@
 
 #include "stream/event/timed.h"
 
-enum { SLI_LEFT = 0, SLI_RIGHT = 1, SLI_HEAD = -1 };
+enum { SLI_LEFT = 0, SLI_RIGHT = 1, SLI_HEAD = -1, SLI_NO_COLUMN = -1 };
 
 typedef struct sli_interval {
     sli_timed timed;
     int64_t lower_us, upper_us; ///< of right time - left time
     int64_t width_us;           ///< of a bucket
-    bool outer;                 ///< left rows without a match are given too
+    bool outer[2];              ///< rows of that side without a match are given too
     int32_t *from, *column;     ///< of the stream's columns: which side, and which of its columns
-    int32_t n_columns[2];       ///< of the sides
-    int32_t *all[2];            ///< 0, 1, 2, ...: the sides' columns
+    int32_t *alone[2];    ///< the same when there is a row of that side alone; SLI_NO_COLUMN: null
+    int32_t n_columns[2]; ///< of the sides
+    int32_t *all;         ///< 0, 1, 2, ...: all columns of either side
 } sli_interval;
 
 /// What is in an entry, beside its key.

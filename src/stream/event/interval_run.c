@@ -1,6 +1,6 @@
 // Joins within a bound of event time: the work of one task.
 //
-//   1. entries that are due leave the table; left ones without a match are given (outer)
+//   1. entries that are due leave the table; those without a match are given (outer)
 //   2. the epoch's left rows look for right rows in the table, and come into it
 //   3. the epoch's right rows look for left rows in the table, old and new, and come into it
 //
@@ -18,7 +18,7 @@ typedef struct joining {
     const sli_interval *def;
     int32_t side; ///< of the rows in hand
     pairs pairs;
-    sl_builder *outer; ///< rows of the stream; outer joins
+    sl_builder *alone; ///< rows of the stream that have no match; outer joins
     sli_str key, value, row;
     size_t key_size; ///< of the key's own cells, at the front of `key`
     uint64_t hash;
@@ -97,7 +97,7 @@ static sl_code push_pairs(joining *j, const sl_batch *rows, sl_error *err)
     return rc;
 }
 
-/// A left row that was given alone until now has found a match.
+/// A row of the table that would be given alone has found a match.
 static sl_code mark_matched(joining *j, sl_bytes key, const sli_interval_entry *entry,
                             sl_error *err)
 {
@@ -114,7 +114,8 @@ static sl_code mark_matched(joining *j, sl_bytes key, const sli_interval_entry *
 static sl_code probe_bucket(joining *j, const sl_batch *rows, int32_t row, int64_t bucket,
                             int64_t from_us, int64_t to_us, bool *matched, sl_error *err)
 {
-    bool right = j->side == SLI_LEFT, found = false;
+    int32_t other = !j->side;
+    bool right = other == SLI_RIGHT, found = false;
     sli_interval_entry head = {0}, entry = {0};
     SL_TRY(find_entry(j, entry_key(j, right, bucket, SLI_HEAD), &head, &found, err));
     for (int64_t i = 0; i < head.count; i++) {
@@ -125,8 +126,8 @@ static sl_code probe_bucket(joining *j, const sl_batch *rows, int32_t row, int64
         }
         *matched = true;
         j->pairs.mine[j->pairs.n++] = row;
-        SL_TRY(sli_row_get(entry.row, j->pairs.others[right], 0, j->def->n_columns[right], err));
-        if (j->def->outer && !right && !entry.matched) {
+        SL_TRY(sli_row_get(entry.row, j->pairs.others[other], 0, j->def->n_columns[other], err));
+        if (j->def->outer[other] && !entry.matched) {
             SL_TRY(mark_matched(j, key, &entry, err));
         }
         if (j->pairs.n == SLI_BATCH_ROWS) {
@@ -173,7 +174,7 @@ static sl_code insert(joining *j, const sl_batch *rows, int32_t row, int64_t tim
     int64_t bucket = sli_bucket_of(j->def, time_us), number = 0;
     SL_TRY(count_in(j, bucket, &number, err));
     sli_str_clear(&j->row);
-    sli_row_put(&j->row, rows, j->def->all[j->side], j->def->n_columns[j->side], row);
+    sli_row_put(&j->row, rows, j->def->all, j->def->n_columns[j->side], row);
     SL_TRY(sli_str_check(&j->row, "a row", err));
     sli_interval_entry entry = {
         .time_us = time_us, .matched = matched, .row = {j->row.data, j->row.size}};
@@ -217,34 +218,33 @@ static sl_code take_rows(void *ctx, sl_batch *rows, sl_error *err)
 
 // ---------------------------------------------------------------- entries that leave
 
-/// A left row without a match, as a row of the stream.
-static sl_code give_alone(joining *j, sl_bytes row, sl_error *err)
+/// A row without a match, as a row of the stream.
+static sl_code give_alone(joining *j, int32_t side, sl_bytes row, sl_error *err)
 {
-    const sli_interval *def = j->def;
-    sl_batch *left = NULL;
-    SL_TRY(sli_row_get(row, j->pairs.others[SLI_LEFT], 0, def->n_columns[SLI_LEFT], err));
-    SL_TRY(sl_builder_finish(j->pairs.others[SLI_LEFT], &left, err));
+    const int32_t *columns = j->def->alone[side];
+    sl_batch *from = NULL;
+    SL_TRY(sli_row_get(row, j->pairs.others[side], 0, j->def->n_columns[side], err));
+    SL_TRY(sl_builder_finish(j->pairs.others[side], &from, err));
     for (int32_t i = 0; i < sl_schema_columns(j->task->self->node->schema); i++) {
-        if (def->from[i] == SLI_LEFT) {
-            sl_builder_cell(j->outer, i, sl_batch_column(left, def->column[i]), 0);
+        if (columns[i] == SLI_NO_COLUMN) {
+            sl_builder_null(j->alone, i);
         } else {
-            sl_builder_null(j->outer, i);
+            sl_builder_cell(j->alone, i, sl_batch_column(from, columns[i]), 0);
         }
     }
-    sl_batch_unref(left);
+    sl_batch_unref(from);
     return SL_OK;
 }
 
-/// Whether the key of an entry is that of a left row.
-static sl_code is_left_row(sl_bytes key, bool *out, sl_error *err)
+/// Whose the entry of a key is, and whether it is the head of a bucket.
+static sl_code read_key(sl_bytes key, int32_t *side, bool *head, sl_error *err)
 {
     enum { TAIL = 2 + 9 + 9 }; // a bool and two int64 cells
     sl_bytes tail = {(const char *)key.data + key.size - TAIL, TAIL};
     sli_reader r = sli_reader_of(tail);
-    bool right = sli_row_take_bool(&r);
+    *side = sli_row_take_bool(&r) ? SLI_RIGHT : SLI_LEFT;
     (void)sli_row_take_int64(&r); // the bucket
-    int64_t number = sli_row_take_int64(&r);
-    *out = !right && number != SLI_HEAD;
+    *head = sli_row_take_int64(&r) == SLI_HEAD;
     return sli_reader_done(&r, "the key of a join's entry", err);
 }
 
@@ -252,15 +252,16 @@ static sl_code leave(joining *j, const sli_due_key *due, sl_error *err)
 {
     sl_bytes key = {due->key, due->size};
     sli_interval_entry entry = {0};
-    bool found = false, left = false;
+    int32_t side = SLI_LEFT;
+    bool found = false, head = false;
     j->hash = sli_hash_of_slot(due->slot);
     SL_TRY(find_entry(j, key, &entry, &found, err));
     if (!found) {
         return SL_OK;
     }
-    SL_TRY(is_left_row(key, &left, err));
-    if (j->def->outer && left && !entry.matched) {
-        SL_TRY(give_alone(j, entry.row, err));
+    SL_TRY(read_key(key, &side, &head, err));
+    if (j->def->outer[side] && !head && !entry.matched) {
+        SL_TRY(give_alone(j, side, entry.row, err));
     }
     return sli_timed_remove(j->task, j->hash, key, err);
 }
@@ -268,7 +269,7 @@ static sl_code leave(joining *j, const sli_due_key *due, sl_error *err)
 static sl_code push_alone(joining *j, sl_error *err)
 {
     sl_batch *rows = NULL;
-    SL_TRY(sli_builder_flush(j->outer, &rows, err));
+    SL_TRY(sli_builder_flush(j->alone, &rows, err));
     sl_code rc = rows == NULL ? SL_OK : j->task->push(j->task->ctx, rows, err);
     sl_batch_unref(rows);
     return rc;
@@ -297,7 +298,7 @@ static sl_code begin(joining *j, sl_error *err)
     for (int32_t side = 0; side < 2; side++) {
         SL_TRY(sl_builder_new(&j->pairs.others[side], self->sides[side].shuffled, err));
     }
-    return sl_builder_new(&j->outer, self->node->schema, err);
+    return sl_builder_new(&j->alone, self->node->schema, err);
 }
 
 static sl_code run_all(joining *j, sl_error *err)
@@ -322,7 +323,7 @@ sl_code sli_interval_run(sli_timed_task *t, sl_error *err)
     sl_code rc = run_all(j, err);
     sl_builder_free(j->pairs.others[0]);
     sl_builder_free(j->pairs.others[1]);
-    sl_builder_free(j->outer);
+    sl_builder_free(j->alone);
     sli_str_reset(&j->key);
     sli_str_reset(&j->value);
     sli_str_reset(&j->row);

@@ -20,15 +20,17 @@ static sl_stream *rows_of(job *j, const char *queue, const char *schema, const c
     return sl_stream_idle_after(sl_stream_event_time(in, "ts", delay), "0s");
 }
 
-static job job_new(bool outer, const char *delay, const char *lower, const char *upper,
+typedef sl_stream *join_fn(sl_stream *a, sl_stream *b, const char *keys, const char *lower,
+                           const char *upper);
+
+static job job_new(join_fn *join, const char *delay, const char *lower, const char *upper,
                    int32_t parallelism)
 {
     job j = {.g = slt_graph_new()};
     sl_error err = SL_ERROR_INIT;
     sl_stream *a = rows_of(&j, "a", "ts timestamp, k string, n int64", delay);
     sl_stream *b = rows_of(&j, "b", "k string, ts timestamp, m int64", delay);
-    j.join = (outer ? sl_stream_interval_left_outer_join : sl_stream_interval_join)(a, b, "k",
-                                                                                    lower, upper);
+    j.join = join(a, b, "k", lower, upper);
     j.late = sl_stream_late(j.join);
     j.late_right = sl_stream_late_right(j.join);
     (void)!sl_graph_check(j.g.graph, &err);
@@ -64,7 +66,7 @@ static int64_t entries(const job *j)
 
 SL_TEST(interval_join_gives_each_pair_once_whichever_row_came_first, "")
 {
-    job j = job_new(false, "100us", "-2us", "5us", 1);
+    job j = job_new(sl_stream_interval_join, "100us", "-2us", "5us", 1);
     epoch_is(&j, "10 x 1|20 x 2|10 y 3", NULL, "");
     epoch_is(&j, NULL, "x 15 1|x 8 2|x 7 3|y 16 4", "x 10 1 15 1\nx 10 1 8 2\n");
     epoch_is(&j, "17 x 4", "x 22 5|x 17 6", "x 17 4 15 1\nx 20 2 22 5\nx 17 4 22 5\nx 17 4 17 6\n");
@@ -73,7 +75,7 @@ SL_TEST(interval_join_gives_each_pair_once_whichever_row_came_first, "")
 
 SL_TEST(interval_join_forgets_rows_when_both_watermarks_have_passed, "")
 {
-    job j = job_new(false, "0s", "-2us", "5us", 1);
+    job j = job_new(sl_stream_interval_join, "0s", "-2us", "5us", 1);
     epoch_is(&j, "10 x 1", "x 11 1", "x 10 1 11 1\n");
     assert_int_equal(entries(&j), 4); // two rows, two heads
     epoch_is(&j, "5000000 z 1", NULL, "");
@@ -94,13 +96,61 @@ SL_TEST(interval_join_forgets_rows_when_both_watermarks_have_passed, "")
 
 SL_TEST(interval_outer_join_gives_rows_without_a_match_when_none_can_come, "")
 {
-    job j = job_new(true, "0s", "0s", "5us", 1);
+    job j = job_new(sl_stream_interval_left_outer_join, "0s", "0s", "5us", 1);
     epoch_is(&j, "10 x 1|12 x 2|11 y 3", "x 16 7|x 9 7", "x 12 2 16 7\n");
     epoch_is(&j, "16 q 1", "q 16 1", "q 16 1 16 1\n");
     epoch_is(&j, NULL, NULL, "x 10 1 null null\n"); // 16 is past 10 + 5, not past 11 + 5
     epoch_is(&j, "18 q 1", "q 18 1", "q 16 1 18 1\nq 18 1 18 1\n");
     epoch_is(&j, NULL, NULL, "y 11 3 null null\n");
     job_free(&j);
+}
+
+SL_TEST(interval_right_outer_join_gives_rows_of_the_right_without_a_match, "")
+{
+    job j = job_new(sl_stream_interval_right_outer_join, "0s", "-5us", "0s", 1);
+    SL_CHECK_TEXT(sl_schema_text(j.join->schema),
+                  "k string, ts timestamp?, n int64?, ts_2 timestamp, m int64");
+    epoch_is(&j, "16 x 7|9 x 7", "x 10 1|x 12 2|y 11 3", "x 16 7 12 2\n");
+    epoch_is(&j, "16 q 1", "q 16 1", "q 16 1 16 1\n");
+    epoch_is(&j, NULL, NULL, "x null null 10 1\n"); // 16 is past 10 + 5, not past 11 + 5
+    epoch_is(&j, "18 q 2", "q 18 2", "q 18 2 16 1\nq 18 2 18 2\n");
+    epoch_is(&j, NULL, NULL, "y null null 11 3\n");
+    job_free(&j);
+}
+
+SL_TEST(interval_full_outer_join_gives_rows_of_both_without_a_match_by_time, "")
+{
+    job j = job_new(sl_stream_interval_full_outer_join, "0s", "0s", "0s", 1);
+    SL_CHECK_TEXT(sl_schema_text(j.join->schema),
+                  "k string, ts timestamp?, n int64?, ts_2 timestamp?, m int64?");
+    epoch_is(&j, "10 x 1|12 y 2|14 z 3", "x 11 1|y 12 2|z 13 3", "y 12 2 12 2\n");
+    epoch_is(&j, "20 q 1", "q 21 1", "x 10 1 null null\nx null null 11 1\n"); // 13: z's right row
+    epoch_is(&j, NULL, NULL, "z null null 13 3\nz 14 3 null null\n");
+    job_free(&j);
+}
+
+SL_TEST(interval_outer_joins_take_the_keys_of_the_side_that_has_the_row, "")
+{
+    slt_graph g = slt_graph_new();
+    sl_stream *a = sl_stream_queue(g.graph, "a", "ts timestamp, k string", true);
+    sl_stream *b = sl_stream_queue(g.graph, "b", "ts timestamp, k string?, m int64", true);
+    sl_stream *join = sl_stream_interval_right_outer_join(
+        sl_stream_event_time(a, "ts", "0s"), sl_stream_event_time(b, "ts", "0s"), "k", "0s", "0s");
+    SL_CHECK_TEXT(sl_schema_text(join->schema),
+                  "k string?, ts timestamp?, ts_2 timestamp, m int64");
+    slt_host *host = slt_host_new(&g, 1);
+    slt_push(&g, "a", "10 x|30 x", 1);
+    slt_push(&g, "b", "10 null 1|12 y 2|30 x 3", 1);
+    slt_epoch_begin(host);
+    SL_CHECK_TEXT(slt_epoch_rows(host, join), "x 30 30 3\n");
+    slt_epoch_end(host, false);
+    sl_error err = SL_ERROR_INIT; // the indexes are made from the table, null keys too
+    assert_int_equal(sli_event_restore(g.graph, slt_host_runtime(host), &err), SL_OK);
+    slt_epoch_begin(host);
+    SL_CHECK_TEXT(slt_epoch_rows(host, join), "null null 10 1\ny null 12 2\n");
+    slt_epoch_end(host, false);
+    slt_host_free(host);
+    slt_graph_free(&g);
 }
 
 // ---------------------------------------------------------------- the model
@@ -112,6 +162,11 @@ typedef struct row {
     int32_t key, n, epoch;
     bool taken, matched, given;
 } row;
+
+typedef struct join_kind {
+    join_fn *join;
+    bool outer[2]; ///< rows of that side come alone too
+} join_kind;
 
 typedef struct model {
     row rows[2][MOST];
@@ -148,29 +203,45 @@ static bool is_pair(const row *a, const row *b)
            b->time - a->time <= UPPER;
 }
 
-/// Pairs whose later row came in this epoch, and left rows that can't be matched any more.
-static void model_epoch(model *m, int32_t epoch, int64_t watermark, bool outer, sli_str *out)
+/// Rows of a side that can't be matched any more.
+static void model_alone(model *m, int32_t side, int32_t epoch, int64_t watermark, sli_str *out)
+{
+    for (int32_t i = 0; i < m->n[side]; i++) {
+        row *r = &m->rows[side][i];
+        int64_t last = side == 0 ? r->time + UPPER : r->time - LOWER;
+        if (!r->taken || r->matched || r->given || r->epoch >= epoch || last >= watermark) {
+            continue;
+        }
+        r->given = true;
+        sli_str_printf(out, side == 0 ? "k%d %lld %d null null\n" : "k%d null null %lld %d\n",
+                       r->key, (long long)r->time, r->n);
+    }
+}
+
+/// Pairs whose later row came in this epoch, and rows that stay alone.
+static void model_epoch(model *m, int32_t epoch, int64_t watermark, const join_kind *kind,
+                        sli_str *out)
 {
     for (int32_t i = 0; i < m->n[0]; i++) {
         row *a = &m->rows[0][i];
         for (int32_t k = 0; k < m->n[1]; k++) {
-            const row *b = &m->rows[1][k];
+            row *b = &m->rows[1][k];
             int32_t last = a->epoch > b->epoch ? a->epoch : b->epoch;
             if (last == epoch && is_pair(a, b)) {
-                a->matched = true;
+                a->matched = b->matched = true;
                 sli_str_printf(out, "k%d %lld %d %lld %d\n", a->key, (long long)a->time, a->n,
                                (long long)b->time, b->n);
             }
         }
-        if (outer && a->taken && !a->matched && !a->given && a->epoch < epoch &&
-            a->time + UPPER < watermark) {
-            a->given = true;
-            sli_str_printf(out, "k%d %lld %d null null\n", a->key, (long long)a->time, a->n);
+    }
+    for (int32_t side = 0; side < 2; side++) {
+        if (kind->outer[side]) {
+            model_alone(m, side, epoch, watermark, out);
         }
     }
 }
 
-static void run_epoch(job *j, model *m, int32_t epoch, bool outer, sli_rng *rng)
+static void run_epoch(job *j, model *m, int32_t epoch, const join_kind *kind, sli_rng *rng)
 {
     sli_str a = {.tag = SLI_TAG_TEST}, b = {.tag = SLI_TAG_TEST}, right = {.tag = SLI_TAG_TEST};
     bool both = m->latest[0] > 0 && m->latest[1] > 0;
@@ -187,7 +258,7 @@ static void run_epoch(job *j, model *m, int32_t epoch, bool outer, sli_rng *rng)
     slt_epoch_begin(j->host);
     char *given = slt_sorted_lines(slt_epoch_rows(j->host, j->join));
     slt_epoch_end(j->host, false);
-    model_epoch(m, epoch, watermark, outer, &right);
+    model_epoch(m, epoch, watermark, kind, &right);
     char *expected = slt_sorted_lines(right.data == NULL ? "" : right.data);
     SL_CHECK_TEXT(given, expected);
     sl_free(given);
@@ -217,15 +288,15 @@ static void restart(job *j, sli_str *deltas, int32_t parallelism)
     assert_int_equal(sli_event_restore(j->g.graph, slt_host_runtime(j->host), NULL), SL_OK);
 }
 
-static void compare_with_model(bool outer, uint64_t seed)
+static void compare_with_model(const join_kind *kind, uint64_t seed)
 {
     static model m;
     sli_rng rng = {seed};
     sli_str deltas = {.tag = SLI_TAG_TEST};
-    job j = job_new(outer, "15us", "-3us", "6us", 1 + (int32_t)sli_rng_below(&rng, 3));
+    job j = job_new(kind->join, "15us", "-3us", "6us", 1 + (int32_t)sli_rng_below(&rng, 3));
     m = (model){0};
     for (int32_t epoch = 0; epoch < EPOCHS; epoch++) {
-        run_epoch(&j, &m, epoch, outer, &rng);
+        run_epoch(&j, &m, epoch, kind, &rng);
         if (sli_rng_below(&rng, 6) == 0) {
             restart(&j, &deltas, 1 + (int32_t)sli_rng_below(&rng, 3));
         }
@@ -236,8 +307,14 @@ static void compare_with_model(bool outer, uint64_t seed)
 
 SL_TEST(interval_joins_are_those_of_the_model, "")
 {
-    for (uint64_t seed = 1; seed <= (SLT_SLOW_BUILD ? 8 : 40); seed++) {
-        compare_with_model(seed % 2 == 0, seed * 7919);
+    static const join_kind kinds[] = {
+        {sl_stream_interval_join, {false, false}},
+        {sl_stream_interval_left_outer_join, {true, false}},
+        {sl_stream_interval_right_outer_join, {false, true}},
+        {sl_stream_interval_full_outer_join, {true, true}},
+    };
+    for (uint64_t seed = 1; seed <= (SLT_SLOW_BUILD ? 8 : 60); seed++) {
+        compare_with_model(&kinds[seed % 4], seed * 7919);
     }
 }
 
@@ -266,7 +343,7 @@ SL_TEST(interval_join_refuses_bounds_that_cross_and_rows_without_event_time, "ER
 
 SL_TEST(interval_entries_lie_in_the_slots_of_their_keys_also_in_snapshots, "")
 {
-    job j = job_new(false, "0s", "-2us", "5us", 2);
+    job j = job_new(sl_stream_interval_join, "0s", "-2us", "5us", 2);
     epoch_is(&j, "10 x 1|11 y 2|12 z 3", "x 11 1|q 9 1", "x 10 1 11 1\n");
     sli_store *store = slt_host_store(j.host), *other = NULL;
     const sli_table_info *info = sli_node_state(j.join);

@@ -48,16 +48,20 @@ static void put_args(const sli_timed *self, sli_str *out)
 static const sli_timed_ops interval_timed_ops = {
     .closes = past, .run = sli_interval_run, .due = due_at, .put_args = put_args};
 
-static const sli_node_ops inner_ops = {.kind = "intervalJoin",
-                                       .rdd = sli_timed_rdd,
-                                       .free = sli_timed_free,
-                                       .state = sli_timed_state,
-                                       .most_partitions = SLI_MAX_HASH_PARTITIONS};
-static const sli_node_ops outer_ops = {.kind = "intervalLeftOuterJoin",
-                                       .rdd = sli_timed_rdd,
-                                       .free = sli_timed_free,
-                                       .state = sli_timed_state,
-                                       .most_partitions = SLI_MAX_HASH_PARTITIONS};
+#define NODE_OPS(name)                                                                             \
+    {                                                                                              \
+        .kind = name, .rdd = sli_timed_rdd, .free = sli_timed_free, .state = sli_timed_state,      \
+        .most_partitions = SLI_MAX_HASH_PARTITIONS                                                 \
+    }
+/// One kind of join: whose rows are given without a match too.
+typedef struct join_kind {
+    sli_node_ops ops;
+    bool outer[2];
+} join_kind;
+static const join_kind inner = {NODE_OPS("intervalJoin"), {false, false}};
+static const join_kind left_outer = {NODE_OPS("intervalLeftOuterJoin"), {true, false}};
+static const join_kind right_outer = {NODE_OPS("intervalRightOuterJoin"), {false, true}};
+static const join_kind full_outer = {NODE_OPS("intervalFullOuterJoin"), {true, true}};
 
 // ---------------------------------------------------------------- bounds
 
@@ -95,48 +99,70 @@ static bool is_key(const sli_timed *self, int32_t side, int32_t column)
     return key;
 }
 
-/// The stream's columns: keys, the left side's others, the right side's others.
-static sl_code find_columns(sli_interval *join, sl_error *err)
+static sl_code new_columns(sli_interval *join, sl_error *err)
 {
-    sli_timed *self = &join->timed;
-    sl_arena *arena = self->node->graph->arena;
-    int32_t at = 0, n = 0;
+    sl_arena *arena = join->timed.node->graph->arena;
+    int32_t n = 0;
     for (int32_t side = 0; side < 2; side++) {
-        join->n_columns[side] = sl_schema_columns(self->sides[side].shuffled);
+        join->n_columns[side] = sl_schema_columns(join->timed.sides[side].shuffled);
         n += join->n_columns[side];
     }
-    join->from = sl_arena_alloc_zero(arena, (size_t)n * sizeof(int32_t));
-    join->column = sl_arena_alloc_zero(arena, (size_t)n * sizeof(int32_t));
-    join->all[0] = join->all[1] = sl_arena_alloc(arena, (size_t)n * sizeof(int32_t));
-    if (join->from == NULL || join->column == NULL || join->all[0] == NULL) {
-        return sl_error_nomem(err, (size_t)n * sizeof(int32_t), "columns");
+    size_t bytes = (size_t)n * sizeof(int32_t);
+    int32_t **const lists[] = {&join->from, &join->column, &join->alone[SLI_LEFT],
+                               &join->alone[SLI_RIGHT], &join->all};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        *lists[i] = sl_arena_alloc_zero(arena, bytes);
+        if (*lists[i] == NULL) {
+            return sl_error_nomem(err, bytes, "columns");
+        }
     }
     for (int32_t i = 0; i < n; i++) {
-        join->all[0][i] = i;
+        join->all[i] = i;
     }
-    for (int32_t i = 0; i < self->n_keys; i++) {
-        join->column[at++] = self->sides[SLI_LEFT].keys[i];
+    return SL_OK;
+}
+
+/// The stream's columns: keys, the left side's others, the right side's others.
+static void find_columns(sli_interval *join)
+{
+    const sli_timed *self = &join->timed;
+    int32_t at = 0;
+    for (; at < self->n_keys; at++) {
+        join->column[at] = self->sides[SLI_LEFT].keys[at];
+        join->alone[SLI_LEFT][at] = join->column[at];
+        join->alone[SLI_RIGHT][at] = self->sides[SLI_RIGHT].keys[at];
     }
     for (int32_t side = 0; side < 2; side++) {
         for (int32_t c = 0; c < join->n_columns[side]; c++) {
             if (!is_key(self, side, c)) {
                 join->from[at] = side;
+                join->alone[side][at] = c;
+                join->alone[!side][at] = SLI_NO_COLUMN;
                 join->column[at++] = c;
             }
         }
     }
-    return SL_OK;
 }
 
-/// Of an outer join the right side's columns are nullable.
-static sl_code nullable_right(const sli_interval *join, sl_schema **schema, sl_error *err)
+static bool is_nullable_key(const sli_timed *self, int32_t key)
+{
+    return sl_schema_field(self->sides[SLI_LEFT].shuffled, self->sides[SLI_LEFT].keys[key])
+               ->nullable ||
+           sl_schema_field(self->sides[SLI_RIGHT].shuffled, self->sides[SLI_RIGHT].keys[key])
+               ->nullable;
+}
+
+/// Columns of a side that may have no row are nullable; so are keys which may come from a side that
+/// has null keys.
+static sl_code make_nullable(const sli_interval *join, sl_schema **schema, sl_error *err)
 {
     sli_str text = {.tag = SLI_TAG_STREAM};
     for (int32_t i = 0; i < sl_schema_columns(*schema); i++) {
-        sl_text type = sli_column_type_text(*schema, i);
+        bool nullable = i < join->timed.n_keys
+                            ? join->outer[SLI_RIGHT] && is_nullable_key(&join->timed, i)
+                            : join->outer[!join->from[i]];
         sli_put_field(&text, *schema, i, NULL);
-        bool add = join->from[i] == SLI_RIGHT && type.data[type.size - 1] != '?';
-        sli_str_text(&text, add ? "?" : "");
+        sli_str_text(&text, nullable && !sl_schema_field(*schema, i)->nullable ? "?" : "");
     }
     sl_schema *made = NULL;
     SL_TRY(sli_parse_fields(&text, &made, err));
@@ -149,7 +175,11 @@ static sl_code make_table(sli_timed *self, sl_error *err)
 {
     sli_str keys = {.tag = SLI_TAG_STREAM}, values = {.tag = SLI_TAG_STREAM};
     for (int32_t i = 0; i < self->n_keys; i++) {
-        sli_put_field(&keys, self->sides[SLI_LEFT].shuffled, self->sides[SLI_LEFT].keys[i], NULL);
+        const sl_schema *left = self->sides[SLI_LEFT].shuffled;
+        int32_t column = self->sides[SLI_LEFT].keys[i];
+        sli_put_field(&keys, left, column, NULL);
+        bool add = is_nullable_key(self, i) && !sl_schema_field(left, column)->nullable;
+        sli_str_text(&keys, add ? "?" : "");
     }
     sli_str_text(&keys, ", event.right bool, event.bucket int64, event.number int64");
     sli_str_text(&values, "event.time timestamp, event.matched bool, event.count int64, "
@@ -157,8 +187,8 @@ static sl_code make_table(sli_timed *self, sl_error *err)
     return sli_timed_table(self, &keys, &values, err);
 }
 
-static sl_code resolve(sl_stream *node, const char *keys, const char *lower, const char *upper,
-                       sl_error *err)
+static sl_code resolve(sl_stream *node, const join_kind *kind, const char *keys, const char *lower,
+                       const char *upper, sl_error *err)
 {
     sli_interval *join = NULL;
     const sl_schema *left = node->inputs[SLI_LEFT]->schema;
@@ -172,35 +202,46 @@ static sl_code resolve(sl_stream *node, const char *keys, const char *lower, con
     sli_str_reset(&args); // put_args says it, and more
     SL_TRY(rc);
     SL_TRY(sli_timed_keys(self, keys, err));
-    SL_TRY(find_columns(join, err));
-    join->outer = node->ops == &outer_ops;
-    if (join->outer) {
-        SL_TRY(nullable_right(join, &node->schema, err));
-    }
+    SL_TRY(new_columns(join, err));
+    find_columns(join);
+    memcpy(join->outer, kind->outer, sizeof join->outer);
+    SL_TRY(make_nullable(join, &node->schema, err));
     SL_TRY(make_table(self, err));
     return sli_timed_set_args(self, err);
 }
 
-static sl_stream *define(sl_stream *a, sl_stream *b, const sli_node_ops *ops, const char *keys,
+static sl_stream *define(sl_stream *a, sl_stream *b, const join_kind *kind, const char *keys,
                          const char *lower, const char *upper)
 {
-    sl_stream *node = sli_node_begin_many(ops, NULL, (sl_stream *const[]){a, b}, 2);
+    sl_stream *node = sli_node_begin_many(&kind->ops, NULL, (sl_stream *const[]){a, b}, 2);
     if (node == NULL) {
         return NULL;
     }
     sl_error err = SL_ERROR_INIT;
-    sl_code rc = resolve(node, keys, lower, upper, &err);
+    sl_code rc = resolve(node, kind, keys, lower, upper, &err);
     return sli_timed_end(node, rc, &err);
 }
 
 sl_stream *sl_stream_interval_join(sl_stream *a, sl_stream *b, const char *keys, const char *lower,
                                    const char *upper)
 {
-    return define(a, b, &inner_ops, keys, lower, upper);
+    return define(a, b, &inner, keys, lower, upper);
 }
 
 sl_stream *sl_stream_interval_left_outer_join(sl_stream *a, sl_stream *b, const char *keys,
                                               const char *lower, const char *upper)
 {
-    return define(a, b, &outer_ops, keys, lower, upper);
+    return define(a, b, &left_outer, keys, lower, upper);
+}
+
+sl_stream *sl_stream_interval_right_outer_join(sl_stream *a, sl_stream *b, const char *keys,
+                                               const char *lower, const char *upper)
+{
+    return define(a, b, &right_outer, keys, lower, upper);
+}
+
+sl_stream *sl_stream_interval_full_outer_join(sl_stream *a, sl_stream *b, const char *keys,
+                                              const char *lower, const char *upper)
+{
+    return define(a, b, &full_outer, keys, lower, upper);
 }
