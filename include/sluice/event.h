@@ -33,6 +33,14 @@ SL_API sl_stream *sl_stream_event_time(sl_stream *stream, const char *column, co
 /// is down) no longer holds the watermark back, until its next row; when all are silent, the latest
 /// time of any of them counts. "0s": never. Default 5m. Returns its argument, an event time stream.
 SL_API sl_stream *sl_stream_idle_after(sl_stream *stream, const char *time);
+/// A stream that had no row in any partition for so long (counted as for sl_stream_idle_after) no
+/// longer holds back what it meets at an operator by event time, a join or a union: until its next
+/// row its watermark goes on with the slowest of those that are not silent; when all are, with the
+/// fastest. That is its watermark at every operator, those of it alone too. Rows that come
+/// afterwards and are before it are late: sl_stream_late gives them, sluice_rows_late_total counts
+/// them; others are taken, and hold back again. "0s", the default: never. Returns its argument, an
+/// event time stream.
+SL_API sl_stream *sl_stream_silent_after(sl_stream *stream, const char *time);
 /// Rows whose time is further than this ahead of the epoch's batch time do not move the watermark,
 /// and are handed to sl_stream_late: a broken clock must not make all other rows late. Default 1h.
 /// Returns its argument, an event time stream.

@@ -88,6 +88,9 @@ sl_code sli_event_plan(sl_graph *graph, sli_runtime *runtime, int64_t batch_time
     for (sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
         time->watermark_us = watermark_of(time, batch_time_us, recorded);
     }
+    if (recorded == NULL) {
+        sli_lift_silent(graph, batch_time_us);
+    }
     for (sli_timed *op = graph->timed; op != NULL; op = op->next) {
         take_least(op);
         SL_TRY(sli_timed_fit(op, runtime, err));

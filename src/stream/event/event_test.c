@@ -359,13 +359,15 @@ SL_TEST(the_graphs_text_has_all_that_event_time_is_defined_by, "")
 {
     job j = job_begin("90s");
     sl_stream_idle_after(sl_stream_max_ahead(j.in, "0s"), "1500ms");
+    sl_stream_silent_after(j.in, "1h");
     sl_stream *w = sl_stream_event_window(j.in, "k", "count() as c", "10m", "5m");
     (void)sl_stream_late(sl_stream_lateness(sl_stream_output_mode(w, SL_UPDATE), "1h"));
     SL_CHECK_TEXT(
         sl_graph_text(j.g.graph),
         "sluice graph 1\n"
         "queue-1 queue() name=\"in\" one_at_a_time : ts timestamp, k string, n int64\n"
-        "eventTime-1 eventTime(queue-1) column=\"ts\" delay=90s idle=1500ms max_ahead=0s : ts "
+        "eventTime-1 eventTime(queue-1) column=\"ts\" delay=90s idle=1500ms max_ahead=0s silent=1h "
+        ": ts "
         "timestamp, k string, n int64\n"
         "eventWindow-1 eventWindow(eventTime-1) keys=\"k\" aggregations=\"count() as c\" size=10m "
         "slide=5m lateness=1h update persist=memory_and_disk : window_start timestamp, window_end "

@@ -180,6 +180,9 @@ static sl_code set_args(const sli_event_time *self, sl_error *err)
     sli_put_duration(&text, "delay", self->delay_us);
     sli_put_duration(&text, "idle", self->idle_us);
     sli_put_duration(&text, "max_ahead", self->ahead_us);
+    if (self->silent_us > 0) {
+        sli_put_duration(&text, "silent", self->silent_us);
+    }
     return sli_node_set_args(self->node, &text, err);
 }
 
@@ -246,34 +249,49 @@ sl_stream *sl_stream_event_time(sl_stream *stream, const char *column, const cha
 
 // ---------------------------------------------------------------- settings
 
-static sl_stream *set_duration(sl_stream *stream, const char *what, const char *time, bool is_idle)
+/// The event time, when its settings may still be made; else NULL, and a mistake may stick.
+static sli_event_time *to_be_set(sl_stream *stream)
 {
     if (stream == NULL || !sli_graph_is_open(stream->graph)) {
         return NULL;
     }
-    sl_error err = SL_ERROR_INIT;
     sli_event_time *self = sli_event_time_of(stream);
-    sl_code rc = self == NULL ? sl_error_set(&err, SL_E_INVALID,
-                                             "it is no event time: set this on the stream that "
-                                             "sl_stream_event_time returns")
-                              : SL_OK;
-    if (rc == SL_OK) {
-        rc = sli_timed_duration(what, time, true, is_idle ? &self->idle_us : &self->ahead_us, &err);
+    if (self == NULL) {
+        sl_error err = SL_ERROR_INIT;
+        sl_code rc = sl_error_set(&err, SL_E_INVALID,
+                                  "it is no event time: set this on the stream that "
+                                  "sl_stream_event_time returns");
+        sli_node_mistake(stream, rc, &err);
     }
+    return self;
+}
+
+static sl_stream *set_duration(sli_event_time *self, const char *time, int64_t *out_us)
+{
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = sli_timed_duration("time", time, true, out_us, &err);
     rc = rc != SL_OK ? rc : set_args(self, &err);
     if (rc != SL_OK) {
-        sli_node_mistake(stream, rc, &err);
+        sli_node_mistake(self->node, rc, &err);
         return NULL;
     }
-    return stream;
+    return self->node;
 }
 
 sl_stream *sl_stream_idle_after(sl_stream *stream, const char *time)
 {
-    return set_duration(stream, "time", time, true);
+    sli_event_time *self = to_be_set(stream);
+    return self == NULL ? NULL : set_duration(self, time, &self->idle_us);
+}
+
+sl_stream *sl_stream_silent_after(sl_stream *stream, const char *time)
+{
+    sli_event_time *self = to_be_set(stream);
+    return self == NULL ? NULL : set_duration(self, time, &self->silent_us);
 }
 
 sl_stream *sl_stream_max_ahead(sl_stream *stream, const char *time)
 {
-    return set_duration(stream, "time", time, false);
+    sli_event_time *self = to_be_set(stream);
+    return self == NULL ? NULL : set_duration(self, time, &self->ahead_us);
 }

@@ -9,10 +9,11 @@
 ///     rows
 ///         └──► sift: the rest ─► sl_stream_late
 ///
-/// Files: watermark.c lanes · due.c the index · node_event_time.c the watching node, node_late.c
-/// the rest · track.c watermarks kept in the state · timed.c definition, run.c an epoch's work ·
-/// sift.c · node_event_window.c, node_session.c, node_distinct.c, node_interval_join.c the
-/// operators · gather.c, results.c what some of them share · epoch.c what the engine calls.
+/// Files: watermark.c lanes · silent.c streams that say nothing · due.c the index ·
+/// node_event_time.c the watching node, node_late.c the rest · track.c watermarks kept in the state
+/// · timed.c definition, run.c an epoch's work · sift.c · node_event_window.c, node_session.c,
+/// node_distinct.c, node_interval_join.c the operators · gather.c, results.c what some of them
+/// share · epoch.c what the engine calls.
 #pragma once
 
 #include <stdatomic.h>
@@ -34,11 +35,13 @@ typedef struct sli_event_time {
     sl_stream *node;
     int32_t column; ///< of the rows; a timestamp
     int64_t delay_us, idle_us, ahead_us;
+    int64_t silent_us; ///< the stream as a whole is set aside after so long; 0: never
     sl_schema *key_schema, *value_schema; ///< of its table: "lane", "latest, seen"
     sli_table_info info;
     // run time. Thread: driver
     sli_lanes lanes;      ///< as after the last completed epoch
     int64_t watermark_us; ///< of the running epoch
+    int64_t lifted_us;    ///< silent.c: where others have it go
     sli_metric *series;   ///< the watermark, as a metric; NULL until it is known
 } sli_event_time;
 
@@ -54,6 +57,11 @@ sl_code sli_track_restore(sli_event_time *self, sl_error *err);
 /// The epoch's watermark is reached, lanes that are idle are set aside; what has changed since the
 /// last epoch goes into the store, as a view of the epoch.
 sl_code sli_track_put(sli_event_time *self, int64_t epoch, int64_t batch_time_us, sl_error *err);
+
+// silent.c: streams that are silent as a whole.
+/// The watermarks of an epoch that is planned now, each found from its own lanes alone: those of
+/// silent streams are lifted.
+void sli_lift_silent(sl_graph *graph, int64_t batch_time_us);
 
 // ---------------------------------------------------------------- timed operators
 

@@ -110,10 +110,10 @@ static sl_code note_lanes(track *t, sli_event_time *self, int64_t batch_time_us,
 static sl_code note_changes(track *t, sli_event_time *self, int64_t batch_time_us, sl_error *err)
 {
     sli_lanes *lanes = &self->lanes;
-    int64_t aside_us = lanes->aside_us;
+    int64_t aside_us = lanes->aside_us, aside_seen_us = lanes->aside_seen_us;
     SL_TRY(note_lanes(t, self, batch_time_us, err));
-    if (lanes->aside_us != aside_us) {
-        SL_TRY(note(t, ASIDE, lanes->aside_us, batch_time_us, false, err));
+    if (lanes->aside_us != aside_us || lanes->aside_seen_us != aside_seen_us) {
+        SL_TRY(note(t, ASIDE, lanes->aside_us, lanes->aside_seen_us, false, err));
     }
     if (lanes->watermark_us != self->watermark_us) {
         lanes->watermark_us = self->watermark_us;
@@ -171,6 +171,7 @@ static sl_code take_lane(sli_lanes *lanes, sl_text name, int64_t latest_us, int6
     }
     if (sli_text_is(name, ASIDE)) {
         lanes->aside_us = latest_us;
+        lanes->aside_seen_us = seen_us;
         return SL_OK;
     }
     char *copy = sl_strndup(SLI_TAG_STREAM, name.data, name.size);

@@ -5,8 +5,10 @@
 
 void sli_lanes_init(sli_lanes *lanes)
 {
-    *lanes =
-        (sli_lanes){.aside_us = SLI_NO_TIME, .watermark_us = SLI_NO_TIME, .since_us = SLI_NO_TIME};
+    *lanes = (sli_lanes){.aside_us = SLI_NO_TIME,
+                         .aside_seen_us = SLI_NO_TIME,
+                         .watermark_us = SLI_NO_TIME,
+                         .since_us = SLI_NO_TIME};
 }
 
 void sli_lanes_reset(sli_lanes *lanes)
@@ -82,17 +84,34 @@ sl_code sli_lanes_show(sli_lanes *lanes, const char *name, int64_t latest_us, in
     return SL_OK;
 }
 
+/// Whether so long has passed since a row, or since this life began.
+static bool has_passed(const sli_lanes *lanes, int64_t seen_us, int64_t batch_time_us,
+                       int64_t idle_us)
+{
+    int64_t from_us = seen_us > lanes->since_us ? seen_us : lanes->since_us;
+    return idle_us > 0 && batch_time_us >= sli_time_add(from_us, idle_us);
+}
+
 bool sli_lanes_is_idle(const sli_lanes *lanes, int32_t i, int64_t batch_time_us, int64_t idle_us)
 {
-    int64_t seen_us = lanes->items[i].seen_us;
-    seen_us = seen_us > lanes->since_us ? seen_us : lanes->since_us;
-    return idle_us > 0 && batch_time_us >= sli_time_add(seen_us, idle_us);
+    return has_passed(lanes, lanes->items[i].seen_us, batch_time_us, idle_us);
+}
+
+bool sli_lanes_are_silent(const sli_lanes *lanes, int64_t batch_time_us, int64_t silent_us)
+{
+    int64_t seen_us = lanes->aside_seen_us;
+    for (int32_t i = 0; i < lanes->n; i++) {
+        seen_us = lanes->items[i].seen_us > seen_us ? lanes->items[i].seen_us : seen_us;
+    }
+    return has_passed(lanes, seen_us, batch_time_us, silent_us);
 }
 
 void sli_lanes_set_aside(sli_lanes *lanes, int32_t i)
 {
     sli_lane lane = lanes->items[i];
     lanes->aside_us = lane.latest_us > lanes->aside_us ? lane.latest_us : lanes->aside_us;
+    lanes->aside_seen_us =
+        lane.seen_us > lanes->aside_seen_us ? lane.seen_us : lanes->aside_seen_us;
     sl_free(lane.name);
     lanes->n--;
     memmove(lanes->items + i, lanes->items + i + 1, (size_t)(lanes->n - i) * sizeof lane);

@@ -7,7 +7,7 @@
 ///     watermark = max(watermark before, min over lanes of latest - delay)
 ///
 /// When all lanes are idle, nobody holds back: the latest time of any of them decides. A lane that
-/// is set aside leaves that much behind and no more.
+/// is set aside leaves that much behind, and when it was seen.
 ///
 /// Plain values, no clock, no store: track.c keeps them in the state.
 #pragma once
@@ -27,9 +27,10 @@ typedef struct sli_lane {
 typedef struct sli_lanes {
     sli_lane *items; ///< in order of names
     int32_t n, capacity;
-    int64_t aside_us;     ///< latest event time of lanes that were set aside; SLI_NO_TIME: none
-    int64_t watermark_us; ///< of the last epoch
-    int64_t since_us;     ///< silence counts from here: first batch time of this life
+    int64_t aside_us;      ///< latest event time of lanes that were set aside; SLI_NO_TIME: none
+    int64_t aside_seen_us; ///< batch time of the last row of such a lane; SLI_NO_TIME: none
+    int64_t watermark_us;  ///< of the last epoch
+    int64_t since_us;      ///< silence counts from here: first batch time of this life
 } sli_lanes;
 
 void sli_lanes_init(sli_lanes *lanes);
@@ -39,6 +40,8 @@ sl_code sli_lanes_show(sli_lanes *lanes, const char *name, int64_t latest_us, in
                        sl_error *err);
 /// `idle_us` 0: never.
 bool sli_lanes_is_idle(const sli_lanes *lanes, int32_t i, int64_t batch_time_us, int64_t idle_us);
+/// Whether none of the lanes, those set aside included, had a row for so long; 0: never.
+bool sli_lanes_are_silent(const sli_lanes *lanes, int64_t batch_time_us, int64_t silent_us);
 /// Takes a lane out; its latest time stays as that of all that were set aside.
 void sli_lanes_set_aside(sli_lanes *lanes, int32_t i);
 /// The watermark at a batch time: not before lanes->watermark_us, which stays.
