@@ -35,6 +35,35 @@ typedef struct sl_input_info {
                              ///< JSON; NULL: it has none, or nothing was taken
 } sl_input_info;
 
+/// An event time (sl_stream_event_time) in one epoch.
+typedef struct sl_event_time_info {
+    const char *stream;   ///< uid
+    int64_t watermark_us; ///< of this epoch; INT64_MIN: none yet
+    int64_t latest_us;    ///< the latest event time seen so far; INT64_MIN: none yet
+    int64_t lag_us;       ///< batch time less watermark: below 0 when rows are ahead of the clock;
+                          ///< 0 without a watermark
+    bool silent;          ///< set aside as a whole (sl_stream_silent_after)
+} sl_event_time_info;
+
+/// An operator by event time in one epoch.
+typedef struct sl_event_operator_info {
+    const char *stream; ///< uid
+    const char *kind;   ///< "eventWindow", "intervalJoin", ...
+    /// Rows of this epoch that it did not take: they came after their watermark; their time is too
+    /// far ahead; they have none.
+    int64_t rows_late, rows_ahead, rows_untimed;
+    int64_t state_rows;  ///< kept after this epoch: windows and keys, sessions' keys, a join's rows
+                         ///< and the heads of its buckets
+    int64_t index_bytes; ///< memory of the index by time
+} sl_event_operator_info;
+
+/// Event time in one epoch, in order of definition; empty in a job without it.
+typedef struct sl_event_info {
+    int32_t n_times, n_operators;
+    const sl_event_time_info *times;
+    const sl_event_operator_info *operators;
+} sl_event_info;
+
 /// One output operation in one epoch.
 typedef struct sl_output_info {
     int32_t id; ///< place in the order of definition, from 0
@@ -58,6 +87,7 @@ typedef struct sl_batch_info {
     const sl_input_info *inputs;
     const sl_output_info *outputs;
     const char *failure; ///< why the epoch failed; NULL: it did not, or runs
+    sl_event_info event; ///< batch_completed only, and of an epoch that did not fail
 } sl_batch_info;
 
 /// Thread of every call: the context's listener thread. It may call whatever any thread may, but

@@ -87,7 +87,9 @@ static void on_started(void *ctx, int64_t time_us)
 static void on_batch(void *ctx, const sl_batch_info *batch)
 {
     bool whole = strcmp(batch->inputs[0].stream, "in") == 0 &&
-                 strcmp(batch->outputs[1].failure, "full") == 0;
+                 strcmp(batch->outputs[1].failure, "full") == 0 &&
+                 strcmp(batch->event.times[0].stream, "in") == 0 &&
+                 strcmp(batch->event.operators[0].kind, "full") == 0;
     hear(ctx, whole ? "batch" : "rubbish", batch->epoch);
 }
 
@@ -123,9 +125,15 @@ static void post_batch(bed *b, int64_t epoch)
     char in[] = "in", why[] = "full";
     sl_input_info inputs[1] = {{.stream = in, .rows = 3}};
     sl_output_info outputs[2] = {{.id = 0}, {.id = 1, .failure = why}};
+    sl_event_time_info times[1] = {{.stream = in}};
+    sl_event_operator_info operators[1] = {{.stream = in, .kind = why}};
     sli_told told = {.kind = SLI_TOLD_BATCH_COMPLETED};
-    told.of.batch = (sl_batch_info){
-        .epoch = epoch, .inputs = inputs, .n_inputs = 1, .outputs = outputs, .n_outputs = 2};
+    told.of.batch = (sl_batch_info){.epoch = epoch,
+                                    .inputs = inputs,
+                                    .n_inputs = 1,
+                                    .outputs = outputs,
+                                    .n_outputs = 2,
+                                    .event = {1, 1, times, operators}};
     sli_bus_post(b->bus, &told);
     memset(in, 'x', sizeof in);
     memset(why, 'x', sizeof why);

@@ -7,6 +7,7 @@
 
 #include "base/str.h"
 #include "env/env.h"
+#include "sluice/listener.h"
 
 typedef struct sli_metrics sli_metrics;
 typedef struct sli_metric sli_metric; ///< one series: a metric with its label value
@@ -155,7 +156,8 @@ typedef struct sli_progress {
     const char *const *sinks; ///< descriptions
     int32_t n_sinks;
     const char *accumulators; ///< a JSON object, or NULL
-    const char *error;        ///< NULL when it went well
+    sl_event_info event;
+    const char *error; ///< NULL when it went well
 } sli_progress;
 /// Keys, units and what is left out when unknown: README.md. `start` and `end` are taken as JSON
 /// when they are, else as text, so the line is valid JSON whatever a source gives.

@@ -124,6 +124,74 @@ static void sinks(sli_str *out, const sli_progress *p)
     sli_str_reset(&names);
 }
 
+// "2016-...", or null: there is no such time yet.
+static void moment(sli_str *out, int64_t time_us)
+{
+    if (time_us == INT64_MIN) {
+        quoted(out, NULL);
+    } else {
+        timestamp(out, time_us);
+    }
+}
+
+static void event_time(sli_str *out, const sl_event_time_info *time)
+{
+    sli_str_text(out, "{\"uid\":");
+    quoted(out, time->stream);
+    sli_str_text(out, ",\"max\":");
+    moment(out, time->latest_us);
+    sli_str_text(out, ",\"watermark\":");
+    moment(out, time->watermark_us);
+    if (time->watermark_us != INT64_MIN) {
+        sli_str_text(out, ",\"lagMs\":");
+        sli_str_scaled(out, time->lag_us, 3);
+    }
+    sli_str_printf(out, ",\"silent\":%s}", time->silent ? "true" : "false");
+}
+
+// Spark knows one event time: `eventTime` has the latest of all and the watermark of the slowest.
+static void event_times(sli_str *out, const sl_event_info *event)
+{
+    int64_t latest_us = INT64_MIN, watermark_us = INT64_MAX;
+    for (int32_t i = 0; i < event->n_times; i++) {
+        const sl_event_time_info *time = &event->times[i];
+        latest_us = time->latest_us > latest_us ? time->latest_us : latest_us;
+        watermark_us = time->watermark_us < watermark_us ? time->watermark_us : watermark_us;
+    }
+    if (event->n_times == 0) {
+        return;
+    }
+    sli_str_text(out, ",\"eventTime\":{\"max\":");
+    moment(out, latest_us);
+    sli_str_text(out, ",\"watermark\":");
+    moment(out, watermark_us);
+    sli_str_text(out, "},\"eventTimes\":[");
+    for (int32_t i = 0; i < event->n_times; i++) {
+        sli_str_text(out, i == 0 ? "" : ",");
+        event_time(out, &event->times[i]);
+    }
+    sli_str_char(out, ']');
+}
+
+static void state_operators(sli_str *out, const sl_event_info *event)
+{
+    for (int32_t i = 0; i < event->n_operators; i++) {
+        const sl_event_operator_info *op = &event->operators[i];
+        sli_str_text(out,
+                     i == 0 ? ",\"stateOperators\":[{\"operatorName\":" : ",{\"operatorName\":");
+        quoted(out, op->kind);
+        sli_str_text(out, ",\"uid\":");
+        quoted(out, op->stream);
+        sli_str_printf(out,
+                       ",\"numRowsTotal\":%" PRId64 ",\"numRowsDroppedByWatermark\":%" PRId64
+                       ",\"numRowsAhead\":%" PRId64 ",\"numRowsUntimed\":%" PRId64
+                       ",\"indexBytes\":%" PRId64 "}",
+                       op->state_rows, op->rows_late, op->rows_ahead, op->rows_untimed,
+                       op->index_bytes);
+    }
+    sli_str_text(out, event->n_operators > 0 ? "]" : "");
+}
+
 static void write_line(sli_str *out, const sli_progress *p)
 {
     sli_str_text(out, "{\"id\":");
@@ -143,6 +211,8 @@ static void write_line(sli_str *out, const sli_progress *p)
     rate(out, "inputRowsPerSecond", p->input_rows_per_second);
     rate(out, "processedRowsPerSecond", p->processed_rows_per_second);
     durations(out, p);
+    event_times(out, &p->event);
+    state_operators(out, &p->event);
     sources(out, p);
     sinks(out, p);
     if (p->accumulators != NULL) {

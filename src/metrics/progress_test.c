@@ -168,6 +168,43 @@ SL_TEST(progress_has_sparks_keys, "")
               "\"numOutputRows\":4}}\n");
 }
 
+SL_TEST(progress_tells_event_times_and_their_operators, "")
+{
+    const sl_event_time_info times[] = {
+        {"views", 1000000, 5000000, 2500000, false},
+        {"clicks", 0, INT64_C(951782400000000), 3500000, true},
+    };
+    const sl_event_operator_info operators[] = {{"counts", "eventWindow", 1, 2, 3, 4, 5}};
+    sli_progress p = {.group = -1, .event = {2, 1, times, operators}};
+    sli_str out = SLI_STR_INIT;
+    assert_int_equal(sli_progress_json(&p, &out, NULL), SL_OK);
+    assert_true(valid(out.data));
+    assert_non_null(strstr(
+        out.data,
+        ",\"eventTime\":{\"max\":\"2000-02-29T00:00:00.000Z\",\"watermark\":\"1970-01-01T00:00:00."
+        "000Z\"},\"eventTimes\":[{\"uid\":\"views\",\"max\":\"1970-01-01T00:00:05.000Z\","
+        "\"watermark\":\"1970-01-01T00:00:01.000Z\",\"lagMs\":2500,\"silent\":false},"
+        "{\"uid\":\"clicks\",\"max\":\"2000-02-29T00:00:00.000Z\",\"watermark\":"
+        "\"1970-01-01T00:00:00.000Z\",\"lagMs\":3500,\"silent\":true}],"
+        "\"stateOperators\":[{\"operatorName\":\"eventWindow\",\"uid\":\"counts\","
+        "\"numRowsTotal\":4,\"numRowsDroppedByWatermark\":1,\"numRowsAhead\":2,"
+        "\"numRowsUntimed\":3,\"indexBytes\":5}],\"sources\":["));
+    sli_str_reset(&out);
+}
+
+SL_TEST(progress_has_nulls_before_the_first_watermark, "")
+{
+    const sl_event_time_info times[] = {{"views", INT64_MIN, INT64_MIN, 0, false}};
+    sli_progress p = {.group = -1, .event = {1, 0, times, NULL}};
+    sli_str out = SLI_STR_INIT;
+    assert_int_equal(sli_progress_json(&p, &out, NULL), SL_OK);
+    assert_true(valid(out.data));
+    assert_non_null(strstr(out.data, "\"eventTime\":{\"max\":null,\"watermark\":null},"
+                                     "\"eventTimes\":[{\"uid\":\"views\",\"max\":null,"
+                                     "\"watermark\":null,\"silent\":false}],\"sources\":["));
+    sli_str_reset(&out);
+}
+
 SL_TEST(progress_tells_accumulators, "")
 {
     sli_progress p = {.group = -1, .accumulators = "{\"bad\":3}"};

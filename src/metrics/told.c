@@ -35,11 +35,29 @@ static void *copied(sl_arena *arena, const void *items, int32_t n, size_t size)
     return n == 0 ? sl_arena_alloc(arena, 0) : sl_arena_copy(arena, items, (size_t)n * size);
 }
 
+static bool keep_event(sl_event_info *info, sl_arena *arena)
+{
+    sl_event_time_info *times = copied(arena, info->times, info->n_times, sizeof *times);
+    sl_event_operator_info *operators =
+        copied(arena, info->operators, info->n_operators, sizeof *operators);
+    bool kept = times != NULL && operators != NULL;
+    for (int32_t i = 0; kept && i < info->n_times; i++) {
+        kept = keep(&times[i].stream, arena);
+    }
+    for (int32_t i = 0; kept && i < info->n_operators; i++) {
+        kept = keep(&operators[i].stream, arena) && keep(&operators[i].kind, arena);
+    }
+    info->times = times;
+    info->operators = operators;
+    return kept;
+}
+
 static bool keep_batch(sl_batch_info *info, sl_arena *arena)
 {
     sl_input_info *inputs = copied(arena, info->inputs, info->n_inputs, sizeof *inputs);
     sl_output_info *outputs = copied(arena, info->outputs, info->n_outputs, sizeof *outputs);
-    bool kept = inputs != NULL && outputs != NULL && keep(&info->failure, arena);
+    bool kept = inputs != NULL && outputs != NULL && keep(&info->failure, arena) &&
+                keep_event(&info->event, arena);
     for (int32_t i = 0; kept && i < info->n_inputs; i++) {
         kept = keep_input(&inputs[i], arena);
     }

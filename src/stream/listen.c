@@ -5,6 +5,8 @@
 // listens, so a listener that is added while an epoch runs hears of the next one first.
 #include "stream/listen.h"
 
+#include "stream/event/event_time.h"
+
 /// A receiver as it was told of last.
 typedef struct receiver_state {
     uint32_t source; ///< sli_event_source of its uid
@@ -256,6 +258,9 @@ void sli_listen_end(sli_engine *engine, int64_t rows_in, const sli_timing *at,
     batch->processing_delay_us = batch->ended_us - batch->started_us;
     batch->total_delay_us = batch->scheduling_delay_us + batch->processing_delay_us;
     batch->failure = error == NULL ? NULL : error->text;
+    if (error == NULL) {
+        batch->event = sli_event_info(engine->graph, engine->epoch_arena);
+    }
     batch->rows = batch->rows < 0 && error == NULL ? rows_in : batch->rows;
     for (int32_t i = 0; i < engine->n_inputs && error == NULL; i++) {
         sl_input_info *input = &engine->listen->inputs[i];

@@ -1,5 +1,6 @@
 // What is told about an epoch: metrics, events, and Spark's progress object.
 #include "stream/engine_int.h"
+#include "stream/event/event_time.h"
 
 const sli_metric_info sli_engine_metrics[] = {
     [SLI_ENGINE_EPOCHS] = {"sluice_epochs_total", SLI_COUNTER, NULL, "epochs", "Epochs completed."},
@@ -204,6 +205,9 @@ static void tell_listener(sli_engine *engine, sli_progress *progress)
             counted.failed ? NULL : sl_arena_strdup(engine->epoch_arena, counted.data);
     }
     sli_str_reset(&counted);
+    if (progress->error == NULL) {
+        progress->event = sli_event_info(engine->graph, engine->epoch_arena);
+    }
     progress->sources = sources;
     progress->n_sources = engine->n_inputs;
     progress->sinks = sinks;

@@ -3,42 +3,19 @@
 
 #include "stream/event/timed.h"
 
-const sli_metric_info sli_event_metrics[] = {
-    {"sluice_watermark_milliseconds", SLI_GAUGE, "uid", "ms",
-     "Event time up to which no row is expected any more."},
-    {"sluice_rows_late_total", SLI_COUNTER, "uid", "rows",
-     "Rows that an operator by event time did not take: they came after their watermark."},
-    {"sluice_rows_ahead_total", SLI_COUNTER, "uid", "rows",
-     "Rows not taken because their time is more than max_ahead after the batch time."},
-    {"sluice_rows_untimed_total", SLI_COUNTER, "uid", "rows",
-     "Rows not taken because they have no event time."},
-    {0},
-};
-
 // ---------------------------------------------------------------- start and end of a run
-
-static void find_series(sli_timed *op, sli_metrics *metrics)
-{
-    if (metrics != NULL) {
-        op->late = sli_metrics_series(metrics, &sli_event_metrics[1], op->node->uid);
-        op->ahead = sli_metrics_series(metrics, &sli_event_metrics[2], op->node->uid);
-        op->untimed = sli_metrics_series(metrics, &sli_event_metrics[3], op->node->uid);
-    }
-}
 
 sl_code sli_event_restore(sl_graph *graph, sli_runtime *runtime, sl_error *err)
 {
     for (sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
         SL_TRY(sl_error_wrap(err, sli_track_restore(time, err), "event time %s", time->node->uid));
-        if (runtime->metrics != NULL) {
-            time->series =
-                sli_metrics_series(runtime->metrics, &sli_event_metrics[0], time->node->uid);
-        }
     }
     for (sli_timed *op = graph->timed; op != NULL; op = op->next) {
         SL_TRY(
             sl_error_wrap(err, sli_timed_restore(op, runtime, err), "state of %s", op->node->uid));
-        find_series(op, runtime->metrics);
+    }
+    if (runtime->metrics != NULL) {
+        sli_event_find_series(graph, runtime->metrics);
     }
     return SL_OK;
 }
@@ -47,12 +24,11 @@ void sli_event_close(sl_graph *graph)
 {
     for (sli_timed *op = graph->timed; op != NULL; op = op->next) {
         sli_timed_close(op);
-        op->late = op->ahead = op->untimed = NULL;
     }
     for (sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
         sli_lanes_reset(&time->lanes);
-        time->series = NULL;
     }
+    sli_event_forget_series(graph);
 }
 
 // ---------------------------------------------------------------- the plan
@@ -80,6 +56,7 @@ static void take_least(sli_timed *op)
             time->watermark_us < op->watermark_us ? time->watermark_us : op->watermark_us;
         op->ahead_us = time->ahead_us < op->ahead_us ? time->ahead_us : op->ahead_us;
     }
+    op->sifted = (sli_sifted){0};
 }
 
 sl_code sli_event_plan(sl_graph *graph, sli_runtime *runtime, int64_t batch_time_us,
@@ -87,9 +64,14 @@ sl_code sli_event_plan(sl_graph *graph, sli_runtime *runtime, int64_t batch_time
 {
     for (sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
         time->watermark_us = watermark_of(time, batch_time_us, recorded);
+        time->silent = false;
     }
     if (recorded == NULL) {
         sli_lift_silent(graph, batch_time_us);
+    }
+    for (sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
+        bool known = time->watermark_us != SLI_NO_TIME;
+        time->lag_us = known ? sli_time_add(batch_time_us, -time->watermark_us) : 0;
     }
     for (sli_timed *op = graph->timed; op != NULL; op = op->next) {
         take_least(op);
@@ -162,9 +144,10 @@ sl_code sli_event_end(sl_graph *graph, bool completed, sl_error *err)
     for (sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
         if (!completed) {
             SL_TRY(sli_track_restore(time, err)); // the store still has them as they were
-        } else if (time->series != NULL && time->watermark_us != SLI_NO_TIME) {
-            sli_metric_set(time->series, time->watermark_us / 1000);
         }
+    }
+    if (completed) {
+        sli_event_count(graph);
     }
     return SL_OK;
 }

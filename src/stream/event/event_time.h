@@ -8,6 +8,7 @@
 /// Thread: driver.
 #pragma once
 
+#include "sluice/listener.h"
 #include "stream/graph_int.h"
 #include "stream/plan.h"
 
@@ -27,4 +28,7 @@ sl_code sli_event_settle(sl_graph *graph, sli_epoch *epoch, sl_error *err);
 /// The epoch was completed, or has failed. A failure here can't be made good: it stops the job.
 sl_code sli_event_end(sl_graph *graph, bool completed, sl_error *err);
 void sli_event_close(sl_graph *graph);
+/// What there is to tell of the epoch that was completed last. The lists lie in the arena; without
+/// memory for them they are empty.
+sl_event_info sli_event_info(const sl_graph *graph, sl_arena *arena);
 extern const sli_metric_info sli_event_metrics[];

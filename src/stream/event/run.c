@@ -269,16 +269,13 @@ static sl_code move_on(sli_timed *self, const timed_run *run, sl_error *err)
     return SL_OK;
 }
 
-static void count_sifted(const sli_timed *self)
+static void count_sifted(sli_timed *self)
 {
-    if (self->late == NULL) {
-        return; // nobody counts
-    }
     for (int32_t i = 0; i < self->running->n_deps; i++) {
         sli_sifted sum = sli_sift_counts(self->running->deps[i].parent);
-        sli_metric_add(self->late, sum.late);
-        sli_metric_add(self->ahead, sum.ahead);
-        sli_metric_add(self->untimed, sum.untimed);
+        self->sifted.late += sum.late;
+        self->sifted.ahead += sum.ahead;
+        self->sifted.untimed += sum.untimed;
     }
 }
 

@@ -7,19 +7,13 @@
 // the state, and it does not go back when the stream speaks again.
 #include "stream/event/timed.h"
 
-static bool is_silent(const sli_event_time *time, int64_t batch_time_us)
-{
-    return sli_lanes_are_silent(&time->lanes, batch_time_us, time->silent_us);
-}
-
 /// What the streams say that one stream meets.
 typedef struct met {
     int64_t slowest_us; ///< of those that speak; INT64_MAX: none does
     int64_t fastest_us; ///< of all
 } met;
 
-static void meet_at(const sli_timed *op, const sli_event_time *self, int64_t batch_time_us,
-                    met *out)
+static void meet_at(const sli_timed *op, const sli_event_time *self, met *out)
 {
     bool there = false;
     for (int32_t i = 0; i < op->n_times; i++) {
@@ -29,7 +23,7 @@ static void meet_at(const sli_timed *op, const sli_event_time *self, int64_t bat
         const sli_event_time *other = op->times[i];
         int64_t at_us = other->watermark_us;
         out->fastest_us = at_us > out->fastest_us ? at_us : out->fastest_us;
-        if (!is_silent(other, batch_time_us)) {
+        if (!other->silent) {
             out->slowest_us = at_us < out->slowest_us ? at_us : out->slowest_us;
         }
     }
@@ -37,14 +31,14 @@ static void meet_at(const sli_timed *op, const sli_event_time *self, int64_t bat
 
 /// Where a stream's watermark goes: with the slowest that speaks; when all are silent nobody holds
 /// back, so with the fastest.
-static int64_t lifted(const sl_graph *graph, const sli_event_time *self, int64_t batch_time_us)
+static int64_t lifted(const sl_graph *graph, const sli_event_time *self)
 {
     met others = {INT64_MAX, self->watermark_us};
-    if (!is_silent(self, batch_time_us)) {
+    if (!self->silent) {
         return self->watermark_us;
     }
     for (const sli_timed *op = graph->timed; op != NULL; op = op->next) {
-        meet_at(op, self, batch_time_us, &others);
+        meet_at(op, self, &others);
     }
     int64_t to_us = others.slowest_us < INT64_MAX ? others.slowest_us : others.fastest_us;
     return to_us > self->watermark_us ? to_us : self->watermark_us;
@@ -53,7 +47,10 @@ static int64_t lifted(const sl_graph *graph, const sli_event_time *self, int64_t
 void sli_lift_silent(sl_graph *graph, int64_t batch_time_us)
 {
     for (sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
-        time->lifted_us = lifted(graph, time, batch_time_us);
+        time->silent = sli_lanes_are_silent(&time->lanes, batch_time_us, time->silent_us);
+    }
+    for (sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
+        time->lifted_us = lifted(graph, time);
     }
     for (sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
         time->watermark_us = time->lifted_us;

@@ -39,10 +39,12 @@ typedef struct sli_event_time {
     sl_schema *key_schema, *value_schema; ///< of its table: "lane", "latest, seen"
     sli_table_info info;
     // run time. Thread: driver
-    sli_lanes lanes;      ///< as after the last completed epoch
-    int64_t watermark_us; ///< of the running epoch
-    int64_t lifted_us;    ///< silent.c: where others have it go
-    sli_metric *series;   ///< the watermark, as a metric; NULL until it is known
+    sli_lanes lanes;         ///< as after the last completed epoch
+    int64_t watermark_us;    ///< of the running epoch
+    int64_t lag_us;          ///< its batch time less the watermark; 0 without one
+    bool silent;             ///< in it, as a whole
+    int64_t lifted_us;       ///< silent.c: where others have it go
+    sli_metric *level, *lag; ///< the watermark as metrics; NULL: nobody counts
 } sli_event_time;
 
 /// The body of an event time node; NULL for others.
@@ -58,12 +60,23 @@ sl_code sli_track_restore(sli_event_time *self, sl_error *err);
 /// last epoch goes into the store, as a view of the epoch.
 sl_code sli_track_put(sli_event_time *self, int64_t epoch, int64_t batch_time_us, sl_error *err);
 
+// tell.c: metrics.
+void sli_event_find_series(sl_graph *graph, sli_metrics *metrics);
+void sli_event_forget_series(sl_graph *graph);
+/// What the epoch that was completed has counted.
+void sli_event_count(sl_graph *graph);
+
 // silent.c: streams that are silent as a whole.
 /// The watermarks of an epoch that is planned now, each found from its own lanes alone: those of
 /// silent streams are lifted.
 void sli_lift_silent(sl_graph *graph, int64_t batch_time_us);
 
 // ---------------------------------------------------------------- timed operators
+
+/// Rows that were not taken, by reason.
+typedef struct sli_sifted {
+    int64_t late, ahead, untimed;
+} sli_sifted;
 
 typedef struct sli_timed sli_timed;
 typedef struct sli_timed_task sli_timed_task;
@@ -115,7 +128,8 @@ struct sli_timed {
     int64_t watermark_us;       ///< of the running epoch
     sl_rdd *running;            ///< one reference: this epoch's RDD, NULL between epochs
     _Atomic(const void *) open; ///< its body: it can be computed
-    sli_metric *late, *ahead, *untimed;
+    sli_sifted sifted;          ///< in the epoch that was completed last
+    sli_metric *late, *ahead, *untimed, *state, *index; ///< NULL: nobody counts
 };
 
 /// NULL for other nodes.
@@ -154,9 +168,6 @@ sl_code sli_timed_give(sli_timed_task *t, const sl_batch *partial, int32_t first
 sl_code sli_sift_rdd(const sli_timed *self, int32_t side, sli_epoch *epoch, sl_rdd *input,
                      bool rest, sl_rdd **out, sl_error *err);
 /// Adds up what the tasks of such an RDD have counted.
-typedef struct sli_sifted {
-    int64_t late, ahead, untimed;
-} sli_sifted;
 sli_sifted sli_sift_counts(const sl_rdd *rdd);
 
 // run.c
