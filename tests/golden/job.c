@@ -420,6 +420,12 @@ static bool wide(definition *d, const char *verb, const char *arg)
     return true;
 }
 
+static bool by_event_time(definition *d, const char *verb, const char *arg)
+{
+    sl_stream *other = slt_is_event_join(verb) ? named(d, arg) : NULL;
+    return slt_event_step(&d->stream, other, verb, arg);
+}
+
 static void worded(definition *d, const char *verb, const char *arg)
 {
     if (strcmp(verb, "reduceByKey") == 0 || strcmp(verb, "reduce") == 0) {
@@ -458,7 +464,8 @@ static void define(definition *d, const char *line)
     } else if (strcmp(verb, "open") == 0) {
         d->stream = sl_stream_open(d->graph, arg);
     } else if (!output(d, verb, arg) && !setting(d, verb, arg) && !expression(d, verb, arg) &&
-               !paired(d, verb, arg) && !wide(d, verb, arg) && !windowed(d, verb, arg)) {
+               !paired(d, verb, arg) && !wide(d, verb, arg) && !windowed(d, verb, arg) &&
+               !by_event_time(d, verb, arg)) {
         worded(d, verb, arg);
     }
     if (name_size > 0 && d->n_named < MAX_NAMED) {

@@ -45,6 +45,11 @@ const sl_map_state_fn *slt_map_state(const char *word);
 const sl_transform_fn *slt_transform(const char *word, slt_shape shape);
 const sl_transform_all_fn *slt_transform_with(const char *word, slt_shape left, slt_shape right);
 
+// events.c: steps by event time.
+/// Makes *stream anew; `other` is the right side of a join. False: it is none of them.
+bool slt_event_step(sl_stream **stream, sl_stream *other, const char *verb, const char *arg);
+bool slt_is_event_join(const char *verb); ///< its argument begins with the name of a stream
+
 /// Adds the aggregations that reductions name to the graph.
 void slt_add_aggregations(sl_graph *graph);
 
