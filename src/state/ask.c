@@ -15,17 +15,11 @@ static int by_place(const void *a, const void *b)
     return order != 0 ? order : (x->key.size > y->key.size) - (x->key.size < y->key.size);
 }
 
-static bool is_value(const sli_entry *e, sl_bytes value)
-{
-    return e->value_size == value.size &&
-           (value.size == 0 || memcmp(sli_entry_value(e).data, value.data, value.size) == 0);
-}
-
 /// The base has the key.
 static sl_code take_row(sli_view *view, int32_t entry, uint64_t mark, sl_bytes value, sl_error *err)
 {
     sli_entry *e = &view->changes.entries[entry];
-    if (e->change == SLI_PUT && is_value(e, value)) {
+    if (e->change == SLI_PUT && sli_bytes_equal(sli_entry_value(e), value)) {
         sli_map_remove(&view->changes, entry); // unchanged state costs no delta
         return SL_OK;
     }

@@ -48,21 +48,24 @@ static sl_code add(sli_bulk *bulk, const sli_state_change *c, sl_error *err)
     if (c->key.size > INT32_MAX || c->value.size > INT32_MAX) {
         return sl_error_set(err, SL_E_DATA, "a state key or value has more than 2^31 - 1 bytes");
     }
-    char *blob = sl_arena_alloc(bulk->blobs, c->key.size + c->value.size);
-    if (blob == NULL) {
-        return sl_error_nomem(err, c->key.size + c->value.size, "a state row");
+    sli_entry *e = &bulk->entries[bulk->n];
+    *e = (sli_entry){.hash = c->key_hash,
+                     .key_size = (uint32_t)c->key.size,
+                     .value_size = (uint32_t)c->value.size,
+                     .slot = sli_slot_of(c->hash),
+                     .change = change_of(c)};
+    char *row = e->row;
+    if (!sli_entry_is_short(e)) {
+        row = e->blob = sl_arena_alloc(bulk->blobs, c->key.size + c->value.size);
+        if (row == NULL) {
+            return sl_error_nomem(err, c->key.size + c->value.size, "a state row");
+        }
     }
-    memcpy(blob, c->key.data, c->key.size);
+    memcpy(row, c->key.data, c->key.size);
     if (c->value.size > 0) {
-        memcpy(blob + c->key.size, c->value.data, c->value.size);
+        memcpy(row + c->key.size, c->value.data, c->value.size);
     }
-    bulk->marks[bulk->n] = c->mark;
-    bulk->entries[bulk->n++] = (sli_entry){.hash = c->key_hash,
-                                           .blob = blob,
-                                           .key_size = (uint32_t)c->key.size,
-                                           .value_size = (uint32_t)c->value.size,
-                                           .slot = sli_slot_of(c->hash),
-                                           .change = change_of(c)};
+    bulk->marks[bulk->n++] = c->mark;
     return SL_OK;
 }
 
@@ -89,8 +92,7 @@ static sl_code is_change(sli_view *view, const sli_entry *e, bool *out, sl_error
         return SL_OK;
     }
     SL_TRY(core->base->find(core, view->table, e->slot, sli_entry_key(e), &view->found, err));
-    sl_bytes was = view->found.value, is = sli_entry_value(e);
-    *out = was.size != is.size || (is.size > 0 && memcmp(was.data, is.data, is.size) != 0);
+    *out = !sli_bytes_equal(view->found.value, sli_entry_value(e));
     return SL_OK;
 }
 

@@ -9,9 +9,10 @@ static void put_entry(sli_str *out, const sli_entry *entry)
 {
     sli_put_u8(out, (uint8_t)entry->change);
     sli_put_varint(out, (uint64_t)entry->slot);
-    sli_put_bytes(out, entry->blob, entry->key_size);
+    sl_bytes key = sli_entry_key(entry), value = sli_entry_value(entry);
+    sli_put_bytes(out, key.data, key.size);
     if (entry->change != SLI_REMOVED) {
-        sli_put_bytes(out, entry->blob + entry->key_size, entry->value_size);
+        sli_put_bytes(out, value.data, value.size);
     }
 }
 

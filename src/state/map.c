@@ -2,7 +2,61 @@
 // tombstones are needed and lookups never get slower with age.
 #include "state/map.h"
 
-#include <string.h>
+// ---------------------------------------------------------------- rows
+
+static char *take_bytes(sli_map *map, size_t size)
+{
+    if (!map->is_brief) {
+        return sl_alloc(SLI_TAG_STATE, size);
+    }
+    if (map->blobs == NULL) {
+        map->blobs = sl_arena_new(SLI_TAG_STATE);
+    }
+    return map->blobs == NULL ? NULL : sl_arena_alloc(map->blobs, size);
+}
+
+static void copy_bytes(char *to, sl_bytes from)
+{
+    if (from.size > 0) {
+        memmove(to, from.data, from.size); // it may be a part of the row's own bytes
+    }
+}
+
+/// Gives the row of an entry in use back.
+static void free_row(sli_map *map, const sli_entry *e)
+{
+    if (e->change != SLI_FREE && !sli_entry_is_short(e)) {
+        map->blob_bytes -= (int64_t)e->key_size + (int64_t)e->value_size;
+        if (!map->is_brief) {
+            sl_free(e->blob);
+        }
+    }
+}
+
+/// Writes a row into `e`, whose row, if it had one, stays the caller's. The value may lie in it.
+static sl_code make_row(sli_map *map, sli_entry *e, sl_bytes key, sl_bytes value, sl_error *err)
+{
+    sli_entry made = *e;
+    made.key_size = (uint32_t)key.size;
+    made.value_size = (uint32_t)value.size;
+    char *row = made.row;
+    if (key.size > INT32_MAX || value.size > INT32_MAX) {
+        return sl_error_set(err, SL_E_DATA, "a state key or value has more than 2^31 - 1 bytes");
+    }
+    if (!sli_entry_is_short(&made)) {
+        row = made.blob = take_bytes(map, key.size + value.size);
+        if (row == NULL) {
+            return sl_error_nomem(err, key.size + value.size, "a state row");
+        }
+        map->blob_bytes += (int64_t)(key.size + value.size);
+    }
+    copy_bytes(row, key);
+    copy_bytes(row + key.size, value);
+    *e = made;
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- the map
 
 void sli_map_init(sli_map *map)
 {
@@ -20,8 +74,8 @@ void sli_map_init_brief(sli_map *map)
 void sli_map_reset(sli_map *map)
 {
     bool is_brief = map->is_brief;
-    for (int32_t i = 0; i < map->n && !is_brief; i++) {
-        sl_free(map->entries[i].blob);
+    for (int32_t i = 0; i < map->n && !is_brief && map->blob_bytes > 0; i++) {
+        free_row(map, &map->entries[i]);
     }
     sl_arena_free(map->blobs);
     sl_free(map->entries);
@@ -32,14 +86,13 @@ void sli_map_reset(sli_map *map)
 
 int64_t sli_map_footprint(const sli_map *map)
 {
-    return map->bytes + (int64_t)map->capacity * (int64_t)sizeof(sli_entry) +
+    return map->blob_bytes + (int64_t)map->capacity * (int64_t)sizeof(sli_entry) +
            (int64_t)map->index_size * (int64_t)sizeof *map->index;
 }
 
 static bool is_key(const sli_entry *entry, uint64_t hash, sl_bytes key)
 {
-    return entry->hash == hash && entry->key_size == key.size &&
-           (key.size == 0 || memcmp(entry->blob, key.data, key.size) == 0);
+    return entry->hash == hash && sli_bytes_equal(sli_entry_key(entry), key);
 }
 
 void sli_map_prefetch(const sli_map *map, const uint64_t *hashes, int32_t n)
@@ -92,7 +145,7 @@ static void fill_index(sli_map *map)
         if (map->n - i > AHEAD) {
             __builtin_prefetch(&map->index[map->entries[i + AHEAD].hash & mask], 1);
         }
-        if (map->entries[i].blob != NULL) {
+        if (map->entries[i].change != SLI_FREE) {
             index_put(map, i);
         }
     }
@@ -108,10 +161,12 @@ static sl_code grow_index(sli_map *map, sl_error *err)
                             INT32_MAX / 4);
     }
     int32_t size = map->index_size == 0 ? 64 : map->index_size * 2;
-    sli_place *index = sl_alloc_array(SLI_TAG_STATE, (size_t)size, sizeof *index);
+    size_t bytes = (size_t)size * sizeof(sli_place);
+    sli_place *index = sl_alloc_aligned(SLI_TAG_STATE, bytes); // look-ups want huge pages
     if (index == NULL) {
-        return sl_error_nomem(err, (size_t)size * sizeof *index, "the index of a state table");
+        return sl_error_nomem(err, bytes, "the index of a state table");
     }
+    memset(index, 0, bytes);
     sl_free(map->index);
     map->index = index;
     map->index_size = size;
@@ -119,23 +174,27 @@ static sl_code grow_index(sli_map *map, sl_error *err)
     return SL_OK;
 }
 
+static sl_code grow_entries(sli_map *map, sl_error *err)
+{
+    int32_t capacity = map->capacity == 0 ? 64 : map->capacity * 2;
+    size_t bytes = (size_t)capacity * sizeof(sli_entry);
+    sli_entry *more = sl_alloc_aligned(SLI_TAG_STATE, bytes);
+    if (more == NULL) {
+        return sl_error_nomem(err, bytes, "a state table");
+    }
+    if (map->n > 0) {
+        memcpy(more, map->entries, (size_t)map->n * sizeof *more);
+    }
+    sl_free(map->entries);
+    map->entries = more;
+    map->capacity = capacity;
+    return SL_OK;
+}
+
 static sl_code take_entry(sli_map *map, int32_t *out, sl_error *err)
 {
-    if (map->free >= 0) {
-        *out = map->free;
-        return SL_OK;
-    }
-    if (map->n == map->capacity) {
-        int32_t capacity = map->capacity == 0 ? 64 : map->capacity * 2;
-        sli_entry *more = sl_realloc(SLI_TAG_STATE, map->entries, (size_t)capacity * sizeof *more);
-        if (more == NULL) {
-            return sl_error_nomem(err, (size_t)capacity * sizeof *more, "a state table");
-        }
-        map->entries = more;
-        map->capacity = capacity;
-    }
-    *out = map->n;
-    return SL_OK;
+    *out = map->free >= 0 ? map->free : map->n;
+    return *out < map->capacity ? SL_OK : grow_entries(map, err);
 }
 
 static void link_last(sli_map *map, int32_t entry)
@@ -166,87 +225,35 @@ static void unlink_entry(sli_map *map, int32_t entry)
     }
 }
 
-static char *take_bytes(sli_map *map, size_t size)
-{
-    if (!map->is_brief) {
-        return sl_alloc(SLI_TAG_STATE, size);
-    }
-    if (map->blobs == NULL) {
-        map->blobs = sl_arena_new(SLI_TAG_STATE);
-    }
-    return map->blobs == NULL ? NULL : sl_arena_alloc(map->blobs, size);
-}
-
-static void give_bytes(const sli_map *map, char *blob)
-{
-    if (!map->is_brief) {
-        sl_free(blob);
-    }
-}
-
-static char *make_blob(sli_map *map, sl_bytes key, sl_bytes value)
-{
-    char *blob = take_bytes(map, key.size + value.size);
-    if (blob != NULL && key.size > 0) {
-        memcpy(blob, key.data, key.size);
-    }
-    if (blob != NULL && value.size > 0) {
-        memcpy(blob + key.size, value.data, value.size);
-    }
-    return blob;
-}
-
 sl_code sli_map_add(sli_map *map, uint64_t hash, int32_t slot, sl_bytes key, sl_bytes value,
                     sli_change change, sl_error *err)
 {
     int32_t entry = 0;
-    if (key.size > INT32_MAX || value.size > INT32_MAX) {
-        return sl_error_set(err, SL_E_DATA, "a state key or value has more than 2^31 - 1 bytes");
-    }
+    sli_entry added = {.hash = hash, .slot = slot, .change = change};
     SL_TRY(grow_index(map, err));
     SL_TRY(take_entry(map, &entry, err));
-    char *blob = make_blob(map, key, value);
-    if (blob == NULL) {
-        return sl_error_nomem(err, key.size + value.size, "a state row");
-    }
+    SL_TRY(make_row(map, &added, key, value, err));
     if (entry == map->n) {
         map->n++;
     } else {
         map->free = map->entries[entry].next;
     }
-    map->entries[entry] = (sli_entry){.hash = hash,
-                                      .blob = blob,
-                                      .key_size = (uint32_t)key.size,
-                                      .value_size = (uint32_t)value.size,
-                                      .slot = slot,
-                                      .change = change};
+    map->entries[entry] = added;
     link_last(map, entry);
     index_put(map, entry);
     map->live++;
-    map->bytes += (int64_t)(key.size + value.size);
     return SL_OK;
 }
 
 sl_code sli_map_set_value(sli_map *map, int32_t entry, sl_bytes value, sl_error *err)
 {
-    sli_entry *e = &map->entries[entry];
-    if (value.size > INT32_MAX) {
-        return sl_error_set(err, SL_E_DATA, "a state value has more than 2^31 - 1 bytes");
-    }
+    sli_entry *e = &map->entries[entry], was = *e;
     if (value.size == e->value_size) {
-        if (value.size > 0) {
-            memcpy(e->blob + e->key_size, value.data, value.size);
-        }
+        copy_bytes((sli_entry_is_short(e) ? e->row : e->blob) + e->key_size, value);
         return SL_OK;
     }
-    char *blob = make_blob(map, sli_entry_key(e), value);
-    if (blob == NULL) {
-        return sl_error_nomem(err, value.size, "a state row");
-    }
-    map->bytes += (int64_t)value.size - (int64_t)e->value_size;
-    give_bytes(map, e->blob);
-    e->blob = blob;
-    e->value_size = (uint32_t)value.size;
+    SL_TRY(make_row(map, e, sli_entry_key(&was), value, err));
+    free_row(map, &was);
     return SL_OK;
 }
 
@@ -281,10 +288,9 @@ void sli_map_remove(sli_map *map, int32_t entry)
     sli_entry *e = &map->entries[entry];
     index_remove(map, entry);
     unlink_entry(map, entry);
+    free_row(map, e);
     map->live--;
-    map->bytes -= (int64_t)e->key_size + (int64_t)e->value_size;
-    give_bytes(map, e->blob);
-    e->blob = NULL;
+    e->change = SLI_FREE;
     e->next = map->free;
     map->free = entry;
 }

@@ -3,13 +3,17 @@
 ///
 /// Entries of a slot form a list in the order in which they were put there; `move_last` takes one
 /// to the end. Removing frees the entry. Keys are found by a hash of their bytes; the slot is the
-/// caller's.
+/// caller's. An entry is one cache line, and a short row lies in it: a look-up waits for the index
+/// and the entry, a change for the entry.
 #pragma once
 
 #include "state/state.h"
 
+#include <string.h>
+
 /// What happened to a key; the first three are bytes of a delta. See README: how changes compose.
 typedef enum sli_change {
+    SLI_FREE = 0,    ///< of an entry that is not in use
     SLI_SET = 1,     ///< a new value in place; in a delta also a new key
     SLI_REMOVED = 2, ///< was in the base
     SLI_MOVED = 3,   ///< was in the base, was removed and put again: last in its slot
@@ -22,15 +26,21 @@ typedef enum sli_change {
     SLI_ABSENT = 9, ///< no change: the base has no such key
 } sli_change;
 
+enum { SLI_SHORT_ROW = 32 }; ///< bytes of a row that lies in its entry
+
 typedef struct sli_entry {
     uint64_t hash; ///< of the key's bytes
-    char *blob;    ///< key, then value
     uint32_t key_size, value_size;
     int32_t slot;
     int32_t previous,
         next;          ///< in the slot's list; -1 at its ends. Free entries are linked by `next`
     sli_change change; ///< base: SLI_SET
+    union {            // the row: key, then value
+        char row[SLI_SHORT_ROW];
+        char *blob; ///< of a longer one
+    };
 } sli_entry;
+_Static_assert(sizeof(sli_entry) == 64, "an entry is a cache line");
 
 /// A place of the index.
 typedef struct sli_place {
@@ -39,14 +49,14 @@ typedef struct sli_place {
 } sli_place;
 
 typedef struct sli_map {
-    sli_entry *entries;
+    sli_entry *entries;        ///< at cache lines
     int32_t n, capacity, free; ///< free: first free entry or -1
     sli_place *index;          ///< by hash, linear probing
     int32_t index_size;        ///< power of two; 0 before the first key
     int32_t head[SLI_SLOTS], tail[SLI_SLOTS];
-    int64_t live, bytes; ///< entries; bytes of blobs
-    bool is_brief;       ///< blobs lie in `blobs` and go with the map
-    sl_arena *blobs;     ///< NULL before the first
+    int64_t live, blob_bytes; ///< entries in use; bytes of long rows
+    bool is_brief;            ///< blobs lie in `blobs` and go with the map
+    sl_arena *blobs;          ///< NULL before the first
 } sli_map;
 
 void sli_map_init(sli_map *map);
@@ -78,13 +88,26 @@ sl_code sli_map_add(sli_map *map, uint64_t hash, int32_t slot, sl_bytes key, sl_
 sl_code sli_map_set_value(sli_map *map, int32_t entry, sl_bytes value, sl_error *err);
 void sli_map_move_last(sli_map *map, int32_t entry);
 void sli_map_remove(sli_map *map, int32_t entry);
+static inline bool sli_entry_is_short(const sli_entry *e)
+{
+    return (uint64_t)e->key_size + e->value_size <= SLI_SHORT_ROW;
+}
+static inline const char *sli_entry_row(const sli_entry *e)
+{
+    return sli_entry_is_short(e) ? e->row : e->blob;
+}
+/// Both live until the entry changes, or the map gets a key.
 static inline sl_bytes sli_entry_key(const sli_entry *e)
 {
-    return (sl_bytes){e->blob, e->key_size};
+    return (sl_bytes){sli_entry_row(e), e->key_size};
 }
 static inline sl_bytes sli_entry_value(const sli_entry *e)
 {
-    return (sl_bytes){e->blob + e->key_size, e->value_size};
+    return (sl_bytes){sli_entry_row(e) + e->key_size, e->value_size};
+}
+static inline bool sli_bytes_equal(sl_bytes a, sl_bytes b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 static inline uint64_t sli_key_hash(sl_bytes key)
 {

@@ -675,6 +675,82 @@ CONTRACT(many_changes_at_once_are_the_same_changes, "")
     close_store(&b);
 }
 
+// ---------------------------------------------------------------- lengths
+
+enum { N_LENGTHS = 7, N_KEYS = 30 };
+
+/// The value of a key in an epoch, in `value`.
+static sl_bytes value_of(int64_t key, int64_t epoch, char *value)
+{
+    static const size_t lengths[N_LENGTHS] = {0, 1, 29, 30, 31, 500, 31};
+    size_t size = lengths[(key + epoch) % N_LENGTHS];
+    memset(value, (int)('a' + (key + 3 * epoch) % 20), size);
+    return (sl_bytes){value, size};
+}
+
+static sl_bytes short_key(int64_t k, char *key)
+{
+    key[0] = (char)('a' + k % 26);
+    key[1] = (char)('a' + k / 26);
+    return (sl_bytes){key, 2};
+}
+
+/// Every key twice, the second time with another length.
+static void put_lengths(const fixture *f, int64_t epoch)
+{
+    char key[2], value[500];
+    sli_state_view *view = NULL;
+    const sli_store_ops *ops = f->store->ops;
+    assert_int_equal(ops->begin(f->store, f->table, epoch, 0, 1, &view, NULL), SL_OK);
+    for (int64_t k = 0; k < N_KEYS; k++) {
+        for (int64_t e = epoch - 1; e <= epoch; e++) {
+            sl_code rc =
+                ops->put(view, (uint64_t)k, short_key(k, key), value_of(k, e, value), NULL);
+            assert_int_equal(rc, SL_OK);
+        }
+    }
+    assert_int_equal(ops->done(view, NULL), SL_OK);
+    assert_int_equal(ops->complete(f->store, epoch, NULL), SL_OK);
+}
+
+static void check_lengths(const fixture *f, int64_t epoch)
+{
+    char key[2], value[500];
+    sli_state_view *view = NULL;
+    const sli_store_ops *ops = f->store->ops;
+    assert_int_equal(ops->begin(f->store, f->table, epoch, 0, 1, &view, NULL), SL_OK);
+    for (int64_t k = 0; k < N_KEYS; k++) {
+        sl_bytes want = value_of(k, epoch, value), got = {NULL, 0};
+        bool found = false;
+        sl_code rc = ops->find(view, (uint64_t)k, short_key(k, key), &got, &found, NULL);
+        assert_int_equal(rc, SL_OK);
+        assert_true(found);
+        assert_int_equal(got.size, want.size);
+        assert_true(want.size == 0 || memcmp(got.data, want.data, want.size) == 0);
+    }
+    ops->drop(view);
+}
+
+// A short row lies in its entry: a row grows out of it and comes back, in views, base and deltas.
+CONTRACT(rows_of_every_length_are_kept, "")
+{
+    fixture f, copy;
+    sli_str delta = SLI_STR_INIT;
+    open_store(&f, ops, "counts");
+    open_store(&copy, ops, "counts");
+    for (int64_t epoch = 1; epoch <= 2 * N_LENGTHS; epoch++) {
+        put_lengths(&f, epoch);
+        check_lengths(&f, epoch);
+        sli_str_clear(&delta);
+        assert_int_equal(sli_state_delta(f.store, &delta, NULL), SL_OK);
+        assert_int_equal(ops->apply(copy.store, (sl_bytes){delta.data, delta.size}, NULL), SL_OK);
+        check_lengths(&copy, epoch);
+    }
+    sli_str_reset(&delta);
+    close_store(&f);
+    close_store(&copy);
+}
+
 CONTRACT(is_counted_in_the_budget, "")
 {
     sl_error err = SL_ERROR_INIT;
@@ -707,7 +783,8 @@ CONTRACT(is_counted_in_the_budget, "")
 
 CONTRACT(a_refused_allocation_in_a_view_is_told_and_the_base_is_as_it_was, "")
 {
-    for (int64_t n = 1; n < 9; n++) {
+    bool reached = true;
+    for (int64_t n = 1; reached; n++) {
         fixture f;
         sl_error err = SL_ERROR_INIT;
         sli_state_view *view = NULL;
@@ -721,7 +798,9 @@ CONTRACT(a_refused_allocation_in_a_view_is_told_and_the_base_is_as_it_was, "")
                                    (sl_bytes){key, (size_t)size}, &err);
         }
         sli_mem_fail_nth(0);
-        assert_int_equal(rc, SL_E_NOMEM);
+        reached = rc != SL_OK; // else n lies past the last allocation
+        assert_int_equal(rc, reached ? SL_E_NOMEM : SL_OK);
+        assert_true(reached || n > 5);
         f.store->ops->drop(view);
         model empty = {.n = 0};
         check_store(&f, &empty);

@@ -192,6 +192,6 @@ sl_code sli_state_table_check(const sli_table *table, sl_bytes kind, sl_bytes ke
                               sl_error *err);
 sli_table *sli_state_table_find(const sli_core *core, sl_bytes uid); ///< NULL when not declared
 
-/// The entry that holds a row beside nothing else, for sli_base_ops.change; its blob is `row`.
+/// The entry that holds a row beside nothing else, for sli_base_ops.change; a long one's is `row`.
 sl_code sli_entry_of(sli_str *row, int32_t slot, sl_bytes key, sl_bytes value, sli_change change,
                      sli_entry *out, sl_error *err);

@@ -15,11 +15,15 @@ sl_code sli_entry_of(sli_str *row, int32_t slot, sl_bytes key, sl_bytes value, s
     sli_str_add(row, value.data, value.size);
     SL_TRY(sli_str_check(row, "a state row", err));
     *out = (sli_entry){.hash = sli_key_hash(key),
-                       .blob = row->data,
                        .key_size = (uint32_t)key.size,
                        .value_size = (uint32_t)value.size,
                        .slot = slot,
                        .change = change};
+    if (!sli_entry_is_short(out)) {
+        out->blob = row->data;
+    } else if (row->size > 0) {
+        memcpy(out->row, row->data, row->size);
+    }
     return SL_OK;
 }
 

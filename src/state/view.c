@@ -183,11 +183,6 @@ sl_code sli_view_note(sli_view *view, int32_t slot, sl_bytes key, sl_bytes value
     return SL_OK;
 }
 
-static bool is_same(sl_bytes a, sl_bytes b)
-{
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
-}
-
 static sl_code put_over(sli_map *changes, int32_t entry, sl_bytes value, sl_error *err)
 {
     // By what the entry is: what it becomes. A key that comes (again) is its slot's youngest.
@@ -197,7 +192,7 @@ static sl_code put_over(sli_map *changes, int32_t entry, sl_bytes value, sl_erro
         [SLI_AGAIN] = SLI_AGAIN, [SLI_KEPT] = SLI_SET,      [SLI_ABSENT] = SLI_ADDED};
     sli_entry *e = &changes->entries[entry];
     sli_change was = e->change;
-    if (was == SLI_KEPT && is_same(sli_entry_value(e), value)) {
+    if (was == SLI_KEPT && sli_bytes_equal(sli_entry_value(e), value)) {
         return SL_OK;
     }
     SL_TRY(sli_map_set_value(changes, entry, value, err));
@@ -221,7 +216,7 @@ sl_code sli_core_put(sli_state_view *self, uint64_t hash, sl_bytes key, sl_bytes
         return sli_view_note(view, sli_slot_of(hash), key, value, SLI_PUT, err);
     }
     SL_TRY(look(view, hash, key, err));
-    if (view->found.there && is_same(view->found.value, value)) {
+    if (view->found.there && sli_bytes_equal(view->found.value, value)) {
         return SL_OK; // unchanged state costs no delta
     }
     return view->found.there

@@ -77,8 +77,9 @@ static sl_code load(sli_core *core, sli_table *table, const sli_state_row *rows,
 
 // ---------------------------------------------------------------- many keys
 //
-// A look-up waits three times for memory: for the index, the entry, the key's bytes. Many go
-// through these steps side by side, each asking for what the next one needs.
+// A look-up waits twice for memory, for the index and for the entry, and once more for a row that
+// is too long for its entry. Many go through these steps side by side, each asking for what the
+// next one needs.
 
 enum { TOGETHER = 64 };
 
@@ -103,10 +104,10 @@ static void fetch_entries(const sli_map *rows, int32_t n, const sli_state_found 
 
 static void fetch_blobs(const sli_map *rows, int32_t n, const sli_state_found *found)
 {
-    for (int32_t i = 0; i < n; i++) {
+    for (int32_t i = 0; i < n && rows->blob_bytes > 0; i++) {
         int32_t entry = sli_map_guess(rows, found[i].key_hash);
         if (entry >= 0) {
-            __builtin_prefetch(rows->entries[entry].blob);
+            __builtin_prefetch(sli_entry_row(&rows->entries[entry]));
         }
     }
 }
@@ -139,12 +140,6 @@ static sl_code find_all(sli_core *core, sli_table *table, const sli_state_key *k
     return SL_OK;
 }
 
-static bool is_value(const sli_entry *row, sl_bytes value)
-{
-    return row->value_size == value.size &&
-           (value.size == 0 || memcmp(sli_entry_value(row).data, value.data, value.size) == 0);
-}
-
 /// `mark` is one more than the number of the entry.
 static sl_code change_row(sli_map *rows, sli_entry *change, uint64_t mark, sl_error *err)
 {
@@ -158,7 +153,8 @@ static sl_code change_row(sli_map *rows, sli_entry *change, uint64_t mark, sl_er
         return sli_map_add(rows, change->hash, change->slot, sli_entry_key(change), value, SLI_SET,
                            err);
     }
-    if (change->change == SLI_SET && is_value(&rows->entries[entry], value)) {
+    if (change->change == SLI_SET &&
+        sli_bytes_equal(sli_entry_value(&rows->entries[entry]), value)) {
         change->change = SLI_KEPT; // unchanged state costs no delta
         return SL_OK;
     }
@@ -174,8 +170,8 @@ static void fetch_row(const sli_map *rows, const sli_bulk *bulk, int32_t i)
     if (i + TOGETHER < bulk->n && bulk->marks[i + TOGETHER] > 0) {
         __builtin_prefetch(&rows->entries[bulk->marks[i + TOGETHER] - 1], 1);
     }
-    if (i + TOGETHER / 2 < bulk->n && bulk->marks[i + TOGETHER / 2] > 0) {
-        __builtin_prefetch(rows->entries[bulk->marks[i + TOGETHER / 2] - 1].blob, 1);
+    if (rows->blob_bytes > 0 && i + TOGETHER / 2 < bulk->n && bulk->marks[i + TOGETHER / 2] > 0) {
+        __builtin_prefetch(sli_entry_row(&rows->entries[bulk->marks[i + TOGETHER / 2] - 1]), 1);
     }
 }
 
