@@ -324,6 +324,66 @@ SL_TEST(arrow_import_refuses_broken_views, "")
     }
 }
 
+/// Column 0 as indices into the first of the texts of `ends`.
+static void dictionary_of(producer *p, const char *index, const char *values, int64_t n,
+                          const void *validity)
+{
+    p->items[0] = (struct ArrowSchema){
+        .format = values, .name = "", .release = release_schema, .private_data = p};
+    p->elements[0] = (struct ArrowArray){.length = n,
+                                         .n_buffers = 3,
+                                         .null_count = -1,
+                                         .buffers = p->buffers[4],
+                                         .release = release_array,
+                                         .private_data = p};
+    p->buffers[4][0] = validity;
+    p->buffers[4][1] = ends;
+    p->buffers[4][2] = text;
+    p->fields[0].format = index;
+    p->fields[0].dictionary = &p->items[0];
+    p->columns[0].dictionary = &p->elements[0];
+}
+
+SL_TEST(arrow_import_puts_texts_for_indices, "")
+{
+    static const uint8_t valid[] = {0x1e}, values_valid[] = {0x3d};
+    static const uint16_t shorts[] = {9, 0, 3, 1, 4, 2};
+    static const int8_t bytes[] = {9, 0, 3, 1, 4, 2};
+    static const uint64_t longs[] = {9, 0, 3, 1, 4, 2};
+    static const struct {
+        const char *type;
+        const void *indices;
+    } cases[] = {{"c", bytes},  {"C", bytes}, {"s", shorts},
+                 {"S", shorts}, {"l", longs}, {"L", longs}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        producer p;
+        start(&p, 1, 4);
+        column(&p, 0, "l", 1, valid, cases[i].indices, NULL);
+        dictionary_of(&p, cases[i].type, i % 2 == 0 ? "u" : "z", 6, values_valid);
+        check_rows(&p, i % 2 == 0 ? "a string?" : "a binary?",
+                   "\"a\" ;\"longer than twelve letters\" ;null ;\"!\" ;");
+    }
+}
+
+SL_TEST(arrow_import_refuses_broken_dictionaries, "")
+{
+    static const int32_t beyond[] = {0, 6, 0}, negative[] = {0, -1, 0};
+    for (int what = 0; what < 6; what++) {
+        producer p;
+        start(&p, 1, 3);
+        column(&p, 0, "i", 0, NULL, what == 0 ? beyond : negative, NULL);
+        dictionary_of(&p, "i", "u", what == 2 ? -1 : 6, NULL);
+        if (what == 3) {
+            p.columns[0].dictionary = NULL;
+        } else if (what == 4) {
+            p.buffers[0][1] = NULL;
+        } else if (what == 5) {
+            p.fields[0].format = "f";
+        }
+        check_refused(&p, SL_E_DATA, what < 2 ? "an index outside its dictionary" : "");
+    }
+}
+
 SL_TEST(arrow_import_checks_utf8, "")
 {
     static const int32_t split[] = {0, 1, 2};
@@ -353,9 +413,9 @@ SL_TEST(arrow_import_refuses_what_it_cannot_hold, "")
     producer p;
     start(&p, 1, 1);
     column(&p, 0, "l", 0, NULL, numbers, NULL);
-    struct ArrowSchema dictionary = {0};
+    struct ArrowSchema dictionary = {.format = "l"};
     p.fields[0].dictionary = &dictionary;
-    check_refused(&p, SL_E_UNSUPPORTED, "dictionaries are not read");
+    check_refused(&p, SL_E_UNSUPPORTED, "a dictionary of int64 is not read");
     start(&p, 1, 1);
     column(&p, 0, "l", 0, NULL, numbers, NULL);
     p.fields[0].name = "two words";

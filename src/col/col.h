@@ -219,8 +219,8 @@ sl_code sli_ipc_write(sli_str *out, const sl_schema *schema, const sl_batch *con
                       int32_t n, sl_error *err);
 /// Reads such a stream (any writer's): calls `each` per batch; batches share the bytes. Outside
 /// data: everything is checked, UTF-8 too; a stream without its end mark is damaged, since a cut
-/// one looks the same. Fails: SL_E_CORRUPT with the offset; SL_E_UNSUPPORTED for compression,
-/// dictionaries, views and other types; what `each` returns.
+/// one looks the same. Fails: SL_E_CORRUPT with the offset; SL_E_UNSUPPORTED for ZSTD compression
+/// and for types that have no place in our schemas, with column and type; what `each` returns.
 typedef sl_code (*sli_batch_fn)(void *ctx, SL_BORROWS const sl_batch *batch, sl_error *err);
 sl_code sli_ipc_read(SL_SHARES sli_buffer *bytes, sli_batch_fn each, void *ctx, sl_error *err);
 /// The Arrow IPC *file* format around the same messages (magic, footer), which every Arrow reader
@@ -229,23 +229,63 @@ sl_code sli_ipc_write_file(sli_str *out, const sl_schema *schema, const sl_batch
                            int32_t n, const char *const *metadata, sl_error *err);
 sl_code sli_ipc_read_file(SL_SHARES sli_buffer *bytes, sli_batch_fn each, void *ctx, sl_error *err);
 
-// The messages of a stream one by one: for files that grow by batches, and bytes that come in
-// pieces. Every message is a multiple of 8 bytes long.
+// The messages of a stream or file one by one: for files that grow by batches, and bytes that come
+// in pieces. Every message is a multiple of 8 bytes long.
 sl_code sli_ipc_write_schema(sli_str *out, const sl_schema *schema, sl_error *err);
 sl_code sli_ipc_write_batch(sli_str *out, const sl_batch *batch, sl_error *err);
-/// *out: bytes of the message that begins at `data`, of which `size` are there; 0 when these are
-/// too few to tell. Fails: SL_E_CORRUPT when no message begins so.
-sl_code sli_ipc_measure(const void *data, int64_t size, int64_t *out, sl_error *err);
+/// What begins a file, and its schema.
+sl_code sli_ipc_write_start(sli_str *out, const sl_schema *schema, sl_error *err);
 enum {
-    SLI_IPC_END_BYTES = 8
-}; ///< of the end-of-stream mark, which sli_ipc_measure counts as a message
+    SLI_IPC_END_BYTES = 8,  ///< of the end mark, which sli_ipc_measure counts as a message
+    SLI_IPC_START_BYTES = 8 ///< in front of a file's messages: "ARROW1" and two zeros
+};
+/// Whether a file begins so: 1, 0, or -1 when too few bytes are there to tell.
+int sli_ipc_is_file(const void *data, int64_t size);
+/// What the front of a message tells; a size that is 0 can't be told yet.
+typedef struct sli_ipc_place {
+    int64_t meta_bytes, bytes; ///< of its metadata with the length in front; of all of it
+    int type;                  ///< as in sli_ipc_see
+} sli_ipc_place;
+/// Of the message that begins at `data`, of which `size` bytes are there. Fails: SL_E_CORRUPT when
+/// no message begins so.
+sl_code sli_ipc_measure(const void *data, int64_t size, sli_ipc_place *out, sl_error *err);
+/// Of the first message of a file, which some writers (Polars) put there without its length: then
+/// it reaches to the mark of the next one.
+sl_code sli_ipc_measure_first(const void *data, int64_t size, sli_ipc_place *out, sl_error *err);
 typedef struct sli_ipc_stream sli_ipc_stream;
-sl_code sli_ipc_stream_new(sli_ipc_stream **out, sl_error *err);
+/// `limit_bytes`: how long a message may be once its buffers are decompressed.
+sl_code sli_ipc_stream_new(sli_ipc_stream **out, int64_t limit_bytes, sl_error *err);
 void sli_ipc_stream_free(SL_TAKES sli_ipc_stream *stream); ///< accepts NULL
-/// Takes the whole message in bytes [at, at + size), not the end mark: the first is the schema and
-/// gives no batch (*out NULL), the others are batches, which share the bytes. Fails: as
-/// sli_ipc_read.
+/// Takes the whole message in bytes [at, at + size), not the end mark: the first is the schema,
+/// also without its length, and
+/// gives no batch (*out NULL), nor does a dictionary; the others are batches, which share the
+/// bytes. Fails: as sli_ipc_read; SL_E_NO_SPACE over the limit.
 sl_code sli_ipc_stream_take(sli_ipc_stream *stream, SL_SHARES sli_buffer *bytes, int64_t at,
                             int64_t size, sl_batch **out, sl_error *err);
 /// Of the first message; NULL before it.
 const sl_schema *sli_ipc_stream_schema(const sli_ipc_stream *stream);
+
+// The frame of a file around its messages.
+
+/// Where messages with rows were: what a file's footer must tell again. In sums, since a file may
+/// have any number of them. Zero it before use.
+typedef struct sli_ipc_seen {
+    int64_t n_batches, n_dictionaries;
+    uint64_t batches, dictionaries; ///< of the hashes of their places
+} sli_ipc_seen;
+/// Notes a message at byte `at` of its file; `type` as in sli_ipc_place.
+void sli_ipc_see(sli_ipc_seen *seen, int type, int64_t at);
+/// `data` is all that stands behind the end mark. Fails: SL_E_CORRUPT when that is no footer, or
+/// one of another file.
+sl_code sli_ipc_footer_check(const void *data, int64_t size, const sli_ipc_seen *seen,
+                             sl_error *err);
+
+/// What ends a file of sli_ipc_write_schema and sli_ipc_write_batch, made from its bytes.
+typedef struct sli_ipc_ending sli_ipc_ending;
+sl_code sli_ipc_ending_new(sli_ipc_ending **out, sl_error *err);
+void sli_ipc_ending_free(SL_TAKES sli_ipc_ending *ending); ///< accepts NULL
+/// Looks at the next bytes; all of the file, in order. Fails: SL_E_CORRUPT.
+sl_code sli_ipc_ending_see(sli_ipc_ending *ending, const void *data, size_t size, sl_error *err);
+/// Appends the end mark and, where the bytes began as a file, the footer. Once. Fails: SL_E_CORRUPT
+/// when a message is cut; SL_E_NO_SPACE when the footer would have more than 2 GiB.
+sl_code sli_ipc_ending_put(sli_ipc_ending *ending, sli_str *out, sl_error *err);

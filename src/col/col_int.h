@@ -275,6 +275,17 @@ sl_code sli_array_export(const sl_batch *batch, struct ArrowArray *out, sl_error
 /// SL_E_DATA that names the column.
 sl_code sli_import_broken(sl_error *err, const char *name, const char *what);
 sl_code sli_schema_import(const struct ArrowSchema *from, sl_schema **out, sl_error *err);
-/// `schema` is what sli_schema_import made of `arrow_schema`.
+/// The values that a field's indices mean, where they come apart from its arrays (IPC).
+typedef struct sli_dictionary {
+    struct sli_dictionary *next;
+    const struct ArrowSchema *field;
+    const struct ArrowSchema *root; ///< of one column, the values
+    int64_t id;                     ///< by which messages name it; several fields may share one
+    sl_schema *schema;              ///< ours of `root`
+    sl_batch *values;               ///< NULL: they have not come yet
+} sli_dictionary;
+/// `schema` is what sli_schema_import made of `arrow_schema`. `dictionaries` is a list, NULL where
+/// arrays bring their own.
 sl_code sli_array_import(const struct ArrowSchema *arrow_schema, const sl_schema *schema,
-                         SL_TAKES struct ArrowArray *array, sl_batch **out, sl_error *err);
+                         SL_TAKES struct ArrowArray *array, const sli_dictionary *dictionaries,
+                         sl_batch **out, sl_error *err);

@@ -12,7 +12,8 @@
 typedef struct import {
     sli_buffer *holder;
     sl_batch *batch;
-    int64_t bytes; ///< what the used buffers hold, as far as it shows
+    const sli_dictionary *dictionaries; ///< NULL: arrays bring theirs
+    int64_t bytes;                      ///< what the used buffers hold, as far as it shows
     sl_error *err;
 } import;
 
@@ -346,7 +347,7 @@ static sl_code import_views(import *self, const place *p)
     return SL_OK;
 }
 
-// ---------------------------------------------------------------- nested columns
+// ---------------------------------------------------------------- nested columns, dictionaries
 
 static sl_code import_column(import *self, const struct ArrowSchema *schema,
                              const struct ArrowArray *array, const sl_field *field, int64_t from,
@@ -397,6 +398,139 @@ static sl_code import_struct(import *self, const place *p)
     return SL_OK;
 }
 
+static int64_t index_at(char type, const void *indices, int64_t i)
+{
+    const char *data = indices;
+    switch (type) {
+    case 'c':
+        return ((const int8_t *)indices)[i];
+    case 'C':
+        return ((const uint8_t *)indices)[i];
+    case 's':
+    case 'S': {
+        uint16_t value;
+        memcpy(&value, data + i * 2, sizeof value);
+        return type == 's' ? (int16_t)value : value;
+    }
+    case 'i':
+    case 'I': {
+        uint32_t value;
+        memcpy(&value, data + i * 4, sizeof value);
+        return type == 'i' ? (int64_t)(int32_t)value : (int64_t)value;
+    }
+    default: { // an unsigned one beyond INT64_MAX comes out negative: outside any dictionary
+        int64_t value;
+        memcpy(&value, data + i * 8, sizeof value);
+        return value;
+    }
+    }
+}
+
+/// Makes row `i` null, in a bitmap of the column's own.
+static sl_code add_null(import *self, const place *p, int64_t i, uint8_t **bits)
+{
+    if (*bits == NULL) {
+        sli_buffer *buffer = NULL;
+        *bits = (uint8_t *)own(self, &buffer, (p->n + 7) / 8);
+        if (*bits == NULL) {
+            return SL_E_NOMEM;
+        }
+        memset(*bits, 0, (size_t)(p->n + 7) / 8);
+        if (p->column->validity == NULL) {
+            sli_bits_set(*bits, 0, p->n, true);
+        } else {
+            sli_bits_copy(*bits, 0, p->column->validity, 0, p->n);
+        }
+        sli_buffer_unref(p->owner->validity);
+        p->owner->validity = buffer;
+        p->column->validity = *bits;
+    }
+    sli_bits_set(*bits, i, 1, false);
+    p->column->n_nulls++;
+    return SL_OK;
+}
+
+/// Each cell is the view of the value that its index means; text is shared with the dictionary.
+static sl_code take_values(import *self, const place *p, const sl_column *values)
+{
+    const void *indices = p->array->buffers[1];
+    uint8_t *bits = NULL;
+    sl_view *views = (sl_view *)(void *)own(self, &p->owner->values, p->n * (int64_t)sizeof *views);
+    if (views == NULL) {
+        return SL_E_NOMEM;
+    }
+    p->column->values = views;
+    for (int64_t i = 0; i < p->n; i++) {
+        views[i] = (sl_view){0};
+        if (sl_column_is_null(p->column, i)) {
+            continue;
+        }
+        int64_t index = index_at(p->schema->format[0], indices, p->at + i);
+        if (values == NULL || index < 0 || index >= values->n_rows) {
+            return sli_import_broken(self->err, p->field->name, "an index outside its dictionary");
+        }
+        if (sl_column_is_null(values, index)) {
+            SL_TRY(add_null(self, p, i, &bits));
+        } else {
+            views[i] = ((const sl_view *)values->values)[index];
+        }
+    }
+    sli_heap *heap = values == NULL ? NULL : sli_heap_of(values);
+    if (heap != NULL) {
+        sli_column_set_heap(p->column, p->owner, sli_heap_ref(heap));
+    }
+    return SL_OK;
+}
+
+/// The values that the array itself brings.
+static sl_code import_values(import *self, const place *p, sl_batch **out)
+{
+import inner = {.holder = self->holder, .err = self->err };
+    const struct ArrowArray *values = p->array->dictionary;
+    sl_schema *schema = NULL;
+    if (values->length < 0 || values->length > SLI_MAX_ROWS) {
+        return sli_import_broken(self->err, p->field->name, "a dictionary of impossible length");
+    }
+    SL_TRY(sl_schema_parse(
+        &schema, p->field->type == SL_STRING ? "dictionary string?" : "dictionary binary?",
+        self->err));
+    sl_code rc = sli_batch_new(schema, values->length, &inner.batch, self->err);
+    if (rc == SL_OK) {
+        rc = import_column(&inner, p->schema->dictionary, values, sl_schema_field(schema, 0), 0,
+                           values->length, NULL, &inner.batch->columns[0]);
+    }
+    sl_schema_unref(schema);
+    self->bytes += inner.bytes;
+    if (rc != SL_OK) {
+        sl_batch_unref(inner.batch);
+        return rc;
+    }
+    *out = inner.batch;
+    return SL_OK;
+}
+
+static sl_code import_indices(import *self, const place *p)
+{
+    if (p->n == 0) {
+        return SL_OK;
+    }
+    if (p->array->buffers[1] == NULL) {
+        return sli_import_broken(self->err, p->field->name, "values are missing");
+    }
+    if (p->array->dictionary != NULL) {
+        sl_batch *values = NULL;
+        SL_TRY(import_values(self, p, &values));
+        sl_code rc = take_values(self, p, &values->columns[0]);
+        sl_batch_unref(values);
+        return rc;
+    }
+    const sli_dictionary *d = self->dictionaries;
+    while (d->field != p->schema) {
+        d = d->next; // each field with a dictionary is listed
+    }
+    return take_values(self, p, d->values == NULL ? NULL : &d->values->columns[0]);
+}
+
 /// What the struct says of itself fits its type and the rows wanted of it.
 static sl_code check_array(import *self, const struct ArrowSchema *schema,
                            const struct ArrowArray *array, const sl_field *field, int64_t from,
@@ -406,11 +540,13 @@ static sl_code check_array(import *self, const struct ArrowSchema *schema,
         return sli_import_broken(self->err, field->name, "its array is missing");
     }
     bool is_view = schema->format[0] == 'v';
-    bool has_offsets = sli_type_is_text(field->type) && !is_view;
+    bool is_indexed = schema->dictionary != NULL;
+    bool has_offsets = sli_type_is_text(field->type) && !is_view && !is_indexed;
     int64_t n_buffers = has_offsets || is_view ? 3 : field->type == SL_STRUCT ? 1 : 2;
     bool good = is_view ? array->n_buffers >= n_buffers : array->n_buffers == n_buffers;
     good = good && array->buffers != NULL && array->n_children == field->n_children;
-    good = good && (array->n_children == 0 || array->children != NULL) && array->dictionary == NULL;
+    good = good && (array->n_children == 0 || array->children != NULL);
+    good = good && (array->dictionary != NULL) == (is_indexed && self->dictionaries == NULL);
     good = good && array->offset >= 0 && array->length >= 0 && from <= array->length - n;
     good = good && array->offset <= INT64_MAX / 32 - array->length && n <= SLI_MAX_ROWS;
     return good ? SL_OK
@@ -427,7 +563,9 @@ static sl_code import_column(import *self, const struct ArrowSchema *schema,
         schema, array, field, array->offset + from, n, column, sli_owner_of(self->batch, column)};
     column->n_rows = n;
     SL_TRY(import_validity(self, &p));
-    if (field->type == SL_LIST) {
+    if (schema->dictionary != NULL) {
+        SL_TRY(import_indices(self, &p));
+    } else if (field->type == SL_LIST) {
         SL_TRY(import_list(self, &p));
     } else if (field->type == SL_STRUCT) {
         SL_TRY(import_struct(self, &p));
@@ -475,10 +613,11 @@ static sl_code import_root(import *self, const struct ArrowSchema *schema,
 }
 
 sl_code sli_array_import(const struct ArrowSchema *arrow_schema, const sl_schema *schema,
-                         struct ArrowArray *array, sl_batch **out, sl_error *err)
+                         struct ArrowArray *array, const sli_dictionary *dictionaries,
+                         sl_batch **out, sl_error *err)
 {
     struct ArrowArray *moved = sl_alloc(SLI_TAG_BATCH, sizeof *moved);
-import self = {.err = err };
+import self = {.dictionaries = dictionaries, .err = err };
     if (moved != NULL) {
         *moved = *array;
         self.holder = sli_buffer_wrap("", 0, false, release_array, moved);
@@ -517,7 +656,7 @@ sl_code sl_batch_import(struct ArrowSchema *schema, struct ArrowArray *array, sl
         rc = sli_schema_import(schema, &ours, err);
     }
     if (rc == SL_OK) {
-        rc = sli_array_import(schema, ours, array, out, err);
+        rc = sli_array_import(schema, ours, array, NULL, out, err);
     } else if (array->release != NULL) {
         array->release(array);
     }

@@ -49,6 +49,58 @@ static const char *plain_type(const char *format)
     return strncmp(format, "tsu:", 4) == 0 ? "timestamp" : NULL;
 }
 
+/// How a type is called that is not read; texts of the interface that only begin so too.
+static const char *foreign_type(const char *format)
+{
+    static const char *const names[][2] = {{"n", "null"},
+                                           {"e", "float16"},
+                                           {"tdm", "date64"},
+                                           {"tss", "timestamp[s]"},
+                                           {"tsm", "timestamp[ms]"},
+                                           {"tsn", "timestamp[ns]"},
+                                           {"tD", "duration"},
+                                           {"ti", "interval"},
+                                           {"t", "time"},
+                                           {"w", "fixed_size_binary"},
+                                           {"+w", "fixed_size_list"},
+                                           {"+m", "map"},
+                                           {"+r", "run_end_encoded"},
+                                           {"+v", "list_view"},
+                                           {"+u", "union"},
+                                           {"d:", "decimal of another width than 128 bits"}};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strncmp(names[i][0], format, strlen(names[i][0])) == 0) {
+            return names[i][1];
+        }
+    }
+    return format;
+}
+
+static sl_code not_read(const struct ArrowSchema *schema, const char *what, const char *format,
+                        sl_error *err)
+{
+    return sl_error_set(err, SL_E_UNSUPPORTED, "Arrow column \"%.200s\": %s %.50s is not read",
+                        schema->name == NULL ? "" : schema->name, what, foreign_type(format));
+}
+
+/// The type of a dictionary's values: texts, by indices of any width.
+static sl_code put_values_type(sli_str *out, const struct ArrowSchema *schema, sl_error *err)
+{
+    const char *values = schema->dictionary->format;
+    bool is_index = schema->format[0] != '\0' && schema->format[1] == '\0' &&
+                    strchr("cCsSiIlL", schema->format[0]) != NULL;
+    if (values == NULL || !is_index || schema->n_children != 0) {
+        return sli_import_broken(err, schema->name, "a dictionary without a type, or no integers");
+    }
+    const char *name = plain_type(values);
+    bool is_text = name != NULL && (strcmp(name, "string") == 0 || strcmp(name, "binary") == 0);
+    if (!is_text || schema->dictionary->dictionary != NULL) {
+        return not_read(schema, "a dictionary of", name != NULL ? name : values, err);
+    }
+    sli_str_text(out, name);
+    return SL_OK;
+}
+
 static sl_code put_type(sli_str *out, const struct ArrowSchema *schema, int depth, sl_error *err)
 {
     const char *format = schema->format;
@@ -56,8 +108,10 @@ static sl_code put_type(sli_str *out, const struct ArrowSchema *schema, int dept
     bool is_struct = strcmp(format, "+s") == 0;
     int64_t n_children = is_list ? 1 : is_struct ? schema->n_children : 0;
     if (schema->dictionary != NULL) {
-        return sl_error_set(err, SL_E_UNSUPPORTED,
-                            "Arrow column \"%.200s\": dictionaries are not read", schema->name);
+        return put_values_type(out, schema, err);
+    }
+    if (plain_type(format) == NULL && !is_list && !is_struct && format[0] == '+') {
+        return not_read(schema, "type", format, err); // whatever children it has
     }
     if (schema->n_children != n_children || n_children < 0 || n_children > MAX_CHILDREN ||
         (n_children > 0 && schema->children == NULL) || depth > SLI_MAX_DEPTH + 1) {
@@ -78,9 +132,7 @@ static sl_code put_type(sli_str *out, const struct ArrowSchema *schema, int dept
     }
     const char *name = plain_type(format);
     if (name == NULL) {
-        return sl_error_set(err, SL_E_UNSUPPORTED,
-                            "Arrow column \"%.200s\": type \"%.50s\" is not read",
-                            schema->name == NULL ? "" : schema->name, format);
+        return not_read(schema, "type", format, err);
     }
     sli_str_text(out, name);
     return SL_OK;

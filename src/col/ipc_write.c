@@ -4,7 +4,7 @@
 /// become utf8 or binary, slices start at zero, bits past the end are zero), in an arena that goes
 /// with the batch. A batch whose text does not fit int32 offsets is written as several.
 
-#include "col/col_int.h"
+#include "col/ipc_int.h"
 
 #include <errno.h>
 #include <string.h>
@@ -281,31 +281,6 @@ static sl_code write_schema_and_all(ipc_writer *self, const sl_schema *schema,
     return rc;
 }
 
-static uint32_t u32_at(const char *at)
-{
-    const unsigned char *b = (const unsigned char *)at;
-    return b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
-}
-
-/// The footer lists the batches as {i64 offset, i32 metadata length, 4 bytes of nothing, i64 body
-/// length}. nanoarrow leaves in the nothing what was on its stack, and equal rows must make equal
-/// bytes. `file` was just written: FlatBuffers' root table, its vtable, its fourth field.
-static void clear_footer(char *file, size_t size)
-{
-    enum { TRAILER = 10, FIELD = 4 + 2 * 3, BLOCK_BYTES = 24, NOTHING_AT = 12 };
-    char *footer = file + size - TRAILER - u32_at(file + size - TRAILER);
-    char *table = footer + u32_at(footer);
-    const char *vtable = table - (int32_t)u32_at(table);
-    if ((u32_at(vtable) & 0xffff) <= FIELD || (u32_at(vtable + FIELD) & 0xffff) == 0) {
-        return; // no batches
-    }
-    char *list = table + (u32_at(vtable + FIELD) & 0xffff);
-    list += u32_at(list);
-    for (uint32_t i = 0, n = u32_at(list); i < n; i++) {
-        memset(list + 4 + (size_t)i * BLOCK_BYTES + NOTHING_AT, 0, 4);
-    }
-}
-
 static sl_code write_all(sli_str *out, const sl_schema *schema, const sl_batch *const *batches,
                          int32_t n, const char *const *metadata, int parts, sl_error *err)
 {
@@ -330,7 +305,7 @@ static sl_code write_all(sli_str *out, const sl_schema *schema, const sl_batch *
     ArrowIpcWriterReset(&self.writer);
     sl_arena_free(self.arena);
     if (rc == SL_OK && (parts & FILE_FRAME) != 0) {
-        clear_footer(out->data + before, out->size - before);
+        sli_ipc_footer_clear(out->data + out->size);
     }
     if (rc != SL_OK && out->size > before) { // nothing half written stays
         out->size = before;

@@ -39,12 +39,12 @@ static sl_code arrow_decoder_new(sli_decoder **out, const sl_conf *conf, const s
     if (self == NULL) {
         return sl_error_nomem(err, sizeof *self, "arrow decoder");
     }
-    sl_code rc = sli_ipc_stream_new(&self->messages, err);
+    sli_stream_init(&self->stream, conf);
+    sl_code rc = sli_ipc_stream_new(&self->messages, self->stream.max_record, err);
     if (rc != SL_OK) {
         sl_free(self);
         return rc;
     }
-    sli_stream_init(&self->stream, conf);
     self->schema = sl_schema_ref(schema);
     *out = self;
     return SL_OK;
@@ -112,7 +112,7 @@ static sl_code emit_batch(sli_decoder *self, const sl_batch *batch, sli_emit_fn 
 /// Outside bytes are bad data here, whatever was found wrong with them.
 static sl_code as_data(sl_code rc, sl_error *err)
 {
-    if (rc != SL_E_CORRUPT && rc != SL_E_UNSUPPORTED) {
+    if (rc != SL_E_CORRUPT && rc != SL_E_UNSUPPORTED && rc != SL_E_NO_SPACE) {
         return rc;
     }
     sl_error shown = err == NULL ? SL_ERROR_INIT : *err;
@@ -169,7 +169,9 @@ static sl_code whole_message(const sli_decoder *self, const sli_piece *piece, in
                              int64_t *size, sl_error *err)
 {
     int64_t there = piece->to - at, limit = self->stream.max_record;
-    SL_TRY(as_data(sli_ipc_measure(sli_buffer_bytes(piece->data) + at, there, size, err), err));
+    sli_ipc_place place = {0};
+    SL_TRY(as_data(sli_ipc_measure(sli_buffer_bytes(piece->data) + at, there, &place, err), err));
+    *size = place.bytes;
     if (*size > limit || (*size == 0 && there > limit)) {
         return sl_error_set(err, SL_E_DATA,
                             "a message of more than %lld bytes; raise max_record or write smaller "
