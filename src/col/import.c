@@ -466,7 +466,11 @@ static sl_code take_values(import *self, const place *p, const sl_column *values
             continue;
         }
         int64_t index = index_at(p->schema->format[0], indices, p->at + i);
-        if (values == NULL || index < 0 || index >= values->n_rows) {
+        if (values == NULL) {
+            return sli_import_broken(self->err, p->field->name,
+                                     "a dictionary that does not come before its rows is not read");
+        }
+        if (index < 0 || index >= values->n_rows) {
             return sli_import_broken(self->err, p->field->name, "an index outside its dictionary");
         }
         if (sl_column_is_null(values, index)) {

@@ -1,4 +1,4 @@
-/// format.h — bytes to rows and back: text, CSV, JSON lines, Arrow IPC streams.
+/// format.h — bytes to rows and back: text, CSV, JSON lines, Arrow IPC.
 ///
 /// A decoder is told bytes in shared buffers and hands out batches whose text cells point into
 /// those buffers: nothing is copied. It only consumes whole records, at most `max_record` bytes
@@ -28,6 +28,7 @@ typedef sl_code (*sli_emit_fn)(void *ctx, SL_BORROWS sl_batch *batch, sl_error *
 
 typedef struct sli_decoder sli_decoder; ///< one stream of bytes; Thread: one at a time
 typedef struct sli_encoder sli_encoder;
+typedef struct sli_ending sli_ending; ///< of one file
 
 /// Where bytes come from, for error texts: "in/a.csv at byte 17 (line 3)". `offset` is that of
 /// `data[from]`.
@@ -75,6 +76,20 @@ typedef struct sli_format_ops {
     bool lines;
     /// No byte ends a record: what arrives bit by bit can't be cut, so receivers don't take it.
     bool binary;
+    /// Endings of the names of its files, NULL-ended.
+    const char *const *extensions;
+    /// The one for files written with these options; NULL: the first.
+    const char *(*extension)(const sl_conf *conf);
+    /// What ends a file (Arrow's footer), made from the file's bytes: those of `begin`, then what
+    /// any number of encoders wrote. So a file that was kept without its end can be ended later, by
+    /// another process. All four are NULL in formats without an end. The caller frees *out.
+    sl_code (*ending_new)(sli_ending **out, sl_error *err);
+    /// Looks at the next bytes of the file: all of them, in order. Fails: SL_E_CORRUPT when these
+    /// are not such a file's.
+    sl_code (*ending_see)(sli_ending *self, const void *data, size_t size, sl_error *err);
+    /// Appends the end; once. Fails: SL_E_CORRUPT when the file is not whole; SL_E_NO_SPACE.
+    sl_code (*ending_put)(sli_ending *self, sli_str *out, sl_error *err);
+    void (*ending_free)(SL_TAKES sli_ending *self); ///< accepts NULL
 } sli_format_ops;
 
 extern const sli_format_ops sli_format_text; ///< a record a line: \n, \r\n and lone \r end one
@@ -82,19 +97,22 @@ extern const sli_format_ops
     sli_format_csv; ///< RFC 4180; options schema header delimiter quote null malformed ...
 extern const sli_format_ops
     sli_format_json; ///< JSON lines through simdjson; fields by name; absent or null = null
-extern const sli_format_ops sli_format_arrow; ///< Arrow IPC streams; a record is a message
+extern const sli_format_ops
+    sli_format_arrow; ///< Arrow IPC files and streams; a record is a message
 
 /// NULL when unknown.
 const sli_format_ops *sli_format_find(sl_text name);
+/// By the ending of a file's name; NULL when unknown.
+const sli_format_ops *sli_format_of_extension(sl_text extension);
 /// NULL-ended names, for messages.
 const char *const *sli_format_names(void);
 
 // ---------------------------------------------------------------- pieces to records
 
 /// Feeds a decoder with pieces of any size: keeps what a piece left over and puts it before the
-/// next one. Bounded: what is kept is at most max_record (default 8 MiB) and 1 MiB, rounded up to a
-/// power of two; longer records are malformed, and with malformed=skip they are dropped up to their
-/// end without being kept.
+/// next one. Bounded: what is kept is at most max_record and 1 MiB, rounded up to a power of two;
+/// longer records are malformed, and with malformed=skip they are dropped up to their end without
+/// being kept.
 typedef struct sli_records sli_records;
 sl_code sli_records_new(sli_records **out, const sli_format_ops *format, const sl_conf *conf,
                         const sl_schema *schema, sl_error *err);

@@ -15,13 +15,14 @@
      .text = "A record that cannot be read: fail ends the task, skip drops and counts it, "        \
              "dead-letter drops it and tells of it in poison.sink (a job's with "                  \
              "poison=dead-letter)."},                                                              \
-        {.name = "invalid_utf8",                                                                   \
-         .type = SL_OPT_CHOICE,                                                                    \
-         .fallback = "replace",                                                                    \
-         .choices = "replace|fail|skip",                                                           \
-         .flags = SL_OPT_RESULT,                                                                   \
-         .text = "Text that is not UTF-8: replace puts U+FFFD for each bad sequence, fail ends "   \
-                 "the task, skip drops the record."},                                              \
+    {                                                                                              \
+        .name = "invalid_utf8", .type = SL_OPT_CHOICE, .fallback = "replace",                      \
+        .choices = "replace|fail|skip", .flags = SL_OPT_RESULT,                                    \
+        .text = "Text that is not UTF-8: replace puts U+FFFD for each bad sequence, fail ends "    \
+                "the task, skip drops the record."                                                 \
+    }
+/// Of formats whose records are a row each.
+#define SLI_MAX_RECORD_OPTION                                                                      \
     {                                                                                              \
         .name = "max_record", .type = SL_OPT_SIZE, .fallback = "8MiB", .low = "16", .high = "1g",  \
         .flags = SL_OPT_RESULT, .text = "The longest record; a longer one is malformed."           \
@@ -38,6 +39,7 @@ typedef struct sli_stream_state {
     int64_t line;    ///< number of the line the next unread byte is in, from 1
     int64_t scanned; ///< bytes after the last consumed one that are known to end no record
     int64_t resume;  ///< position in the source where those bytes start
+    int64_t wanted;  ///< bytes of the record at `resume`, or of its front; 0: not known
     bool started;    ///< the first bytes (a byte order mark?) were looked at
     bool skipping;   ///< inside a record that is too long: its bytes are dropped up to its end
     sl_error *told;  ///< where the reason of a dropped record goes; NULL: nobody asks

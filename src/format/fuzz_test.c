@@ -86,3 +86,8 @@ SL_TEST(mutated_json_never_crashes_and_pieces_agree, "")
 {
     run_corpus("json", slt_fuzz_json, slt_is_soak() ? 200000 : 2000);
 }
+
+SL_TEST(mutated_arrow_never_crashes_and_pieces_agree, "")
+{
+    run_corpus("arrow", slt_fuzz_arrow, slt_is_soak() ? 200000 : 1000);
+}

@@ -106,6 +106,15 @@ static int64_t line_bytes(const char *data, int64_t at, int64_t to)
     return end != NULL ? end - (data + at) + 1 : most;
 }
 
+// How many bytes more complete the carried record: what its decoder wants, else up to the next line
+// end. Bytes behind it are decoded where they lie.
+static int64_t next_bytes(const sli_records *records, const char *data, int64_t at, int64_t to)
+{
+    int64_t wanted = records->format->stream(records->decoder)->wanted;
+    int64_t more = wanted - (records->used - records->from);
+    return more <= 0 ? line_bytes(data, at, to) : more < to - at ? more : to - at;
+}
+
 // Completes the carried record with bytes from the piece; piece->from moves past what was taken.
 static sl_code feed_carry(sli_records *records, sli_piece *piece, sli_emit_fn emit, void *ctx,
                           sl_error *err)
@@ -113,7 +122,7 @@ static sl_code feed_carry(sli_records *records, sli_piece *piece, sli_emit_fn em
     const char *data = sli_buffer_bytes(piece->data);
     bool shared = false;
     while (records->used > records->from && (piece->from < piece->to || piece->last)) {
-        int64_t n = line_bytes(data, piece->from, piece->to);
+        int64_t n = next_bytes(records, data, piece->from, piece->to);
         SL_TRY(carry_add(records, data + piece->from, n, shared, err));
         piece->from += n;
         piece->offset += n;

@@ -15,6 +15,18 @@ const sli_format_ops *sli_format_find(sl_text name)
     return NULL;
 }
 
+const sli_format_ops *sli_format_of_extension(sl_text extension)
+{
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        for (const char *const *one = formats[i]->extensions; *one != NULL; one++) {
+            if (sli_text_is(extension, *one)) {
+                return formats[i];
+            }
+        }
+    }
+    return NULL;
+}
+
 const char *const *sli_format_names(void)
 {
     return names;

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "format/reread_test.h"
 #include "sink/sqlite/sqlite_int.h"
 
 static const char job_id[] = "00112233445566778899aabbccddeeff";
@@ -14,6 +15,12 @@ const slt_kind slt_rolled = {.name = "rolled",
                              .url = "file:/data/out?format=csv&roll_groups=2",
                              .gathers = 2,
                              .fences = true};
+const slt_kind slt_arrow = {
+    .name = "arrow", .url = "file:/data/out?format=arrow&layout=directory", .by_partition = true};
+const slt_kind slt_rolled_arrow = {.name = "rolled arrow",
+                                   .url = "file:/data/out?format=arrow&roll_groups=2",
+                                   .gathers = 2,
+                                   .fences = true};
 const slt_kind slt_sqlite = {
     .name = "sqlite", .url = "sqlite:/data/db.sqlite?table=counts", .fences = true};
 
@@ -229,6 +236,7 @@ sl_code slt_run(slt_job *job, int64_t groups, sl_error *err)
 // ---------------------------------------------------------------- what a reader sees
 
 typedef struct reading {
+    bool is_arrow;
     sli_world *world;
     const char *dir;
     sli_str *out;
@@ -245,10 +253,14 @@ static sl_code read_entry(void *ctx, const char *name, sl_error *err)
     size_t size = 0;
     sli_str_printf(&path, "%s/%s", r->dir, name);
     if (sli_world_read(r->world, path.data, &data, &size, NULL) == SL_OK) {
-        sli_str_add(r->out, data, size);
+        if (!r->is_arrow) {
+            sli_str_add(r->out, data, size);
+        } else if (slt_reread_arrow(data, size, r->out, NULL) != SL_OK) {
+            sli_str_printf(r->out, "%s is no whole file\n", path.data);
+        }
         sl_free(data);
     } else {
-        reading inner = {r->world, path.data, r->out};
+        reading inner = {r->is_arrow, r->world, path.data, r->out};
         assert_int_equal(sli_world_list(r->world, path.data, read_entry, &inner, err), SL_OK);
     }
     sli_str_reset(&path);
@@ -286,7 +298,8 @@ char *slt_shown(const slt_kind *kind, sli_world *world)
     if (kind == &slt_sqlite) {
         read_database(world, &out);
     } else {
-        reading r = {world, "/data/out", &out};
+        bool is_arrow = kind == &slt_arrow || kind == &slt_rolled_arrow;
+        reading r = {is_arrow, world, "/data/out", &out};
         sl_code rc = sli_world_list(world, r.dir, read_entry, &r, NULL);
         assert_true(rc == SL_OK || rc == SL_E_NOT_FOUND);
     }

@@ -17,7 +17,7 @@ typedef struct slt_kind {
     int32_t gathers;   ///< so many groups become visible together; 0: each at its commit
     bool fences;       ///< a replaced driver is told so by the sink
 } slt_kind;
-extern const slt_kind slt_file, slt_directory, slt_rolled, slt_sqlite;
+extern const slt_kind slt_file, slt_directory, slt_rolled, slt_arrow, slt_rolled_arrow, slt_sqlite;
 
 /// What the epoch log would hold.
 typedef struct slt_log {

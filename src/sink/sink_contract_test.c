@@ -5,8 +5,9 @@
 
 #include <stdio.h>
 
-static const slt_kind *const kinds[] = {&slt_file, &slt_directory, &slt_rolled, &slt_sqlite};
-enum { KINDS = 4, FATES = 6 };
+static const slt_kind *const kinds[] = {&slt_file,  &slt_directory,    &slt_rolled,
+                                        &slt_arrow, &slt_rolled_arrow, &slt_sqlite};
+enum { KINDS = 6, FATES = 6 };
 
 // ---------------------------------------------------------------- crashes
 
@@ -126,6 +127,16 @@ SL_TEST(sink_directory_survives_crashes_at_every_call, "")
 SL_TEST(sink_rolled_survives_crashes_at_every_call, "")
 {
     survives(&slt_rolled);
+}
+
+SL_TEST(sink_arrow_survives_crashes_at_every_call, "")
+{
+    survives(&slt_arrow);
+}
+
+SL_TEST(sink_rolled_arrow_survives_crashes_at_every_call, "")
+{
+    survives(&slt_rolled_arrow);
 }
 
 SL_TEST(sink_sqlite_survives_crashes_at_every_call, "")
@@ -451,9 +462,10 @@ static bool find_wrong_meeting(const slt_kind *kind, const char *bug, int64_t st
 
 SL_TEST(sink_late_driver_may_go_on_at_any_call, "")
 {
-    static const slt_kind *const files[] = {&slt_file, &slt_directory, &slt_rolled};
+    static const slt_kind *const files[] = {&slt_file, &slt_directory, &slt_rolled,
+                                            &slt_rolled_arrow};
     meeting m;
-    for (int32_t k = 0; k < 3; k++) {
+    for (int32_t k = 0; k < 4; k++) {
         if (find_wrong_meeting(files[k], NULL, slt_is_soak() ? 1 : 3, &m)) {
             fail_msg("%s: the older driver paused at call %lld, went on at call %lld of the newer: "
                      "%s",

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "env/sim/sim_int.h"
+#include "format/reread_test.h"
 #include "sink/sqlite/sqlite_int.h"
 
 // ---------------------------------------------------------------- counts
@@ -59,7 +60,15 @@ static sl_code add_file(slt_sim *sim, const char *path, sli_str *out, sl_error *
     char *content = NULL;
     size_t size = 0;
     SL_TRY(sli_world_read(sim->world, path, &content, &size, err));
-    sli_str_add(out, content, size);
+    const char *ending = strrchr(path, '.');
+    if (ending != NULL && strcmp(ending, ".arrow") == 0) {
+        sl_error why = SL_ERROR_INIT;
+        if (slt_reread_arrow(content, size, out, &why) != SL_OK) {
+            slt_sim_wrong(sim, "%s: %s", path, why.text);
+        }
+    } else {
+        sli_str_add(out, content, size);
+    }
     sl_free(content);
     return SL_OK;
 }

@@ -245,12 +245,12 @@ static void build_sessions(sl_graph *graph)
                    "file:out/sessions?format=csv&empty=write");
 }
 
-/// One output ends its files by their groups, the other shows most of them at the job's end.
+/// One output ends its files by their groups, the other by a size, and each with a footer.
 static void build_rolled(sl_graph *graph)
 {
     sl_stream *counts = counts_of(slt_words_of(graph, "file:in"));
     sl_stream_save(counts, "file:out/few?format=csv&header=true&empty=write&roll_groups=2");
-    sl_stream_save(counts, "file:out/many?format=csv&empty=write&roll_size=1KiB");
+    sl_stream_save(counts, "file:out/many?format=arrow&empty=write&roll_size=1KiB");
 }
 
 static void build_rate(sl_graph *graph)

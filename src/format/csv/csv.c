@@ -36,6 +36,7 @@ const sl_option sli_csv_options[] = {
      .flags = SL_OPT_RESULT,
      .text = "How times are read: as text, or as a whole number since 1970."},
     SLI_FORMAT_OPTIONS,
+    SLI_MAX_RECORD_OPTION,
     {0},
 };
 
@@ -85,6 +86,8 @@ static sl_code csv_schema(const sl_conf *conf, sl_schema **out, sl_error *err)
     return sli_schema_option(conf, "csv", out, err);
 }
 
+static const char *const extensions[] = {"csv", NULL};
+
 const sli_format_ops sli_format_csv = {
     .struct_size = sizeof(sli_format_ops),
     .name = "csv",
@@ -97,5 +100,6 @@ const sli_format_ops sli_format_csv = {
     .encoder_new = sli_csv_encoder_new,
     .begin = sli_csv_begin,
     .encode = sli_csv_encode,
+    .extensions = extensions,
     .encoder_free = sli_csv_encoder_free,
 };

@@ -14,6 +14,7 @@ const sl_option sli_json_options[] = {
      .flags = SL_OPT_RESULT,
      .text = "How times are read: as text, or as a whole number since 1970."},
     SLI_FORMAT_OPTIONS,
+    SLI_MAX_RECORD_OPTION,
     {0},
 };
 
@@ -21,6 +22,8 @@ static sl_code json_schema(const sl_conf *conf, sl_schema **out, sl_error *err)
 {
     return sli_schema_option(conf, "json", out, err);
 }
+
+static const char *const extensions[] = {"json", NULL};
 
 const sli_format_ops sli_format_json = {
     .struct_size = sizeof(sli_format_ops),
@@ -35,5 +38,6 @@ const sli_format_ops sli_format_json = {
     .begin = sli_json_begin,
     .encode = sli_json_encode,
     .encoder_free = sli_json_encoder_free,
+    .extensions = extensions,
     .lines = true,
 };

@@ -18,6 +18,7 @@ static const sl_option options[] = {
      .flags = SL_OPT_RESULT,
      .text = "Name of the one column."},
     SLI_FORMAT_OPTIONS,
+    SLI_MAX_RECORD_OPTION,
     {0},
 };
 
@@ -386,6 +387,8 @@ static void text_encoder_free(sli_encoder *self)
     }
 }
 
+static const char *const extensions[] = {"txt", NULL};
+
 const sli_format_ops sli_format_text = {
     .struct_size = sizeof(sli_format_ops),
     .name = "text",
@@ -399,5 +402,6 @@ const sli_format_ops sli_format_text = {
     .begin = text_begin,
     .encode = text_encode,
     .encoder_free = text_encoder_free,
+    .extensions = extensions,
     .lines = true,
 };

@@ -32,7 +32,8 @@ static const sl_option options[] = {
      .fallback = "text",
      .choices = "text|csv|json|arrow",
      .flags = SL_OPT_RESULT,
-     .text = "How rows are written; the format's own options may follow."},
+     .text = "How rows are written; the format's own options may follow. "
+             "file:out?format=arrow&roll_interval=1m makes an Arrow file a minute."},
     {.name = "layout",
      .type = SL_OPT_CHOICE,
      .fallback = "file",
@@ -300,7 +301,9 @@ static sl_code write_dir(file_sink *self, sli_content *content, const char *path
 static sl_code write_staged(file_sink *self, const char *path, const sli_attempt *winners,
                             int32_t n, sl_arena *arena, sli_file_receipt *receipt, sl_error *err)
 {
-    sli_content content = {.fs = self->fs, .block = self->block};
+    bool is_whole = !self->rolls.limits.on; // else it becomes a part of a file that ends later
+    sli_content content = {
+        .fs = self->fs, .block = self->block, .format = is_whole ? self->format : NULL};
     sl_code rc = self->layout == LAYOUT_FILE
                      ? write_file(self, &content, path, winners, n, err)
                      : write_dir(self, &content, path, winners, n, arena, err);
@@ -479,7 +482,8 @@ static sl_code open_parts(file_sink *self, const sli_url *url, const sli_sink_en
     SL_TRY(sli_sink_conf(&sli_sink_file, url, &self->conf, &self->format, err));
     self->layout = sl_conf_choice(self->conf, "layout");
     self->empty = sl_conf_choice(self->conf, "empty");
-    self->extension = strcmp(self->format->name, "text") == 0 ? "txt" : self->format->name;
+    self->extension = self->format->extension == NULL ? self->format->extensions[0]
+                                                      : self->format->extension(self->conf);
     SL_TRY(sli_file_names_make(&self->names, url->path, env->job_id, env->uid, self->arena, err));
     SL_TRY(read_roll(self, err));
     SL_TRY(make_opening(self, err));

@@ -78,9 +78,12 @@ sl_code sli_attempts_read(sli_attempts *attempts, sli_attempt at, sli_piece_fn e
 /// A new file on its way. Several, one after the other, make the content of a directory.
 typedef struct sli_content {
     sli_fs *fs;
-    char *block;       ///< of SLI_FILE_BLOCK bytes; the caller's
-    sli_fs_file *file; ///< NULL when none is open
-    size_t filled;     ///< bytes in the block
+    char *block;                  ///< of SLI_FILE_BLOCK bytes; the caller's
+    const sli_format_ops *format; ///< what it ends with; NULL: with nothing, or not yet
+    sli_ending *ending;           ///< looks at what is added, where the format has an end
+    int64_t end_bytes;            ///< of `size_bytes`, of the last file
+    sli_fs_file *file;            ///< NULL when none is open
+    size_t filled;                ///< bytes in the block
     int64_t size_bytes;
     sli_hash128 hash;
 } sli_content;
@@ -89,8 +92,8 @@ typedef struct sli_content {
 sl_code sli_content_open(sli_content *content, const char *path, sl_error *err);
 /// An sli_piece_fn: appends to the open file.
 sl_code sli_content_add(void *content, const void *data, size_t size, sl_error *err);
-/// Makes the file's bytes durable when `rc`, the outcome so far, is SL_OK; else throws it away.
-/// Returns `rc`, or what failed here. No file is open afterwards.
+/// Adds the format's end and makes the file's bytes durable when `rc`, the outcome so far, is
+/// SL_OK; else throws it away. Returns `rc`, or what failed here. No file is open afterwards.
 sl_code sli_content_close(sli_content *content, sl_code rc, sl_error *err);
 
 // ---------------------------------------------------------------- receipts

@@ -1,6 +1,10 @@
 /// out_test.c — see out_test.h.
 #include "sink/file/out_test.h"
 
+#include <stdio.h>
+
+#include "format/reread_test.h"
+
 static const char job_id[] = "00112233445566778899aabbccddeeff";
 static const sli_sink_ops *const sinks[] = {&sli_sink_file, &sli_sink_sqlite, NULL};
 
@@ -82,6 +86,33 @@ void slt_out_names(slt_out *o, const char *dir, const char *expected)
     assert_int_equal(sli_world_list(o->world, dir, add_name, &names, NULL), SL_OK);
     SL_CHECK_TEXT(names.data, expected);
     sli_str_reset(&names);
+}
+
+void slt_out_only_name(slt_out *o, const char *dir, char *name, size_t size)
+{
+    sli_str names = SLI_STR_INIT;
+    assert_int_equal(sli_world_list(o->world, dir, add_name, &names, NULL), SL_OK);
+    assert_non_null(names.data);
+    int n = (int)strcspn(names.data, "\n");
+    assert_int_equal(names.data[n + 1], '\0');
+    (void)snprintf(name, size, "%.*s", n, names.data);
+    sli_str_reset(&names);
+}
+
+void slt_out_arrow_holds(slt_out *o, const char *path, const char *expected)
+{
+    char *data = NULL;
+    size_t size = 0;
+    sli_str rows = SLI_STR_INIT;
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = sli_world_read(o->world, path, &data, &size, &err);
+    rc = rc == SL_OK ? slt_reread_arrow(data, size, &rows, &err) : rc;
+    if (rc != SL_OK) {
+        fail_msg("%s", err.text);
+    }
+    SL_CHECK_TEXT(rows.data, expected);
+    sli_str_reset(&rows);
+    sl_free(data);
 }
 
 void slt_out_holds(slt_out *o, const char *path, const char *expected)

@@ -26,3 +26,7 @@ void slt_out_commit(slt_out *o, int64_t group, int64_t generation, int32_t n);
 /// Compares the names in a directory, one a line.
 void slt_out_names(slt_out *o, const char *dir, const char *expected);
 void slt_out_holds(slt_out *o, const char *path, const char *expected); ///< compares a file
+/// Compares the rows of an Arrow file, as "word,n" lines.
+void slt_out_arrow_holds(slt_out *o, const char *path, const char *expected);
+/// The name of the only file in a directory.
+void slt_out_only_name(slt_out *o, const char *dir, char *name, size_t size);

@@ -159,9 +159,10 @@ typedef struct run {
     int64_t n, last, size_bytes; // of the file
     const char *first_name;
     sli_held_name first;
-    bool ended;           // a group follows that another life has sealed
-    sli_content *content; // copy_run's
-    char *piece;          // of SLI_FILE_BLOCK bytes
+    bool ended;                   // a group follows that another life has sealed
+    const sli_format_ops *format; // NULL: one that has no end
+    sli_content *content;         // copy_run's
+    char *piece;                  // of SLI_FILE_BLOCK bytes
 } run;
 
 static sl_code remove_held(run *now, const char *name, sl_error *err)
@@ -232,7 +233,7 @@ static sl_code copy_held(void *ctx, const sli_fs_entry *entry, sl_error *err)
 
 static sl_code check_copy(const run *now, sl_error *err)
 {
-    if (now->content->size_bytes == now->size_bytes) {
+    if (now->content->size_bytes - now->content->end_bytes == now->size_bytes) {
         return SL_OK;
     }
     return sl_error_set(
@@ -245,7 +246,8 @@ static sl_code check_copy(const run *now, sl_error *err)
 static sl_code copy_run(run *now, const char *path, sli_file_receipt *out, sl_error *err)
 {
     sli_fs *fs = now->rolls->fs;
-    sli_content content = {.fs = fs, .block = sl_arena_alloc(now->arena, SLI_FILE_BLOCK)};
+    sli_content content = {
+        .fs = fs, .block = sl_arena_alloc(now->arena, SLI_FILE_BLOCK), .format = now->format};
     now->piece = sl_arena_alloc(now->arena, SLI_FILE_BLOCK);
     if (content.block == NULL || now->piece == NULL) {
         return sl_error_nomem(err, SLI_FILE_BLOCK, "a rolled file");
@@ -269,10 +271,18 @@ static sl_code gather(run *now, sl_error *err)
     return fs->ops->list(fs, now->rolls->dir, see_held, now, err);
 }
 
+/// The format of what is held, which may be another one than this life's. NULL: one without an end.
+static const sli_format_ops *format_with_end(const sli_held_name *held)
+{
+    const sli_format_ops *format = sli_format_of_extension(sli_text_of(held->extension));
+    return format == NULL || format->ending_new == NULL ? NULL : format;
+}
+
 static sl_code publish_run(run *now, sl_error *err)
 {
     sli_rolls *rolls = now->rolls;
-    bool alone = now->n == 1; // a rename will do
+    now->format = format_with_end(&now->first);
+    bool alone = now->n == 1 && now->format == NULL; // a rename will do
     const char *name = sli_file_name_of_roll(rolls->names, now->first.group, now->last,
                                              now->first.extension, now->arena);
     const char *to = name == NULL ? NULL : sli_path_join(now->arena, rolls->names->dir, name);

@@ -79,6 +79,52 @@ SL_TEST(file_roll_writes_every_format, "")
     }
 }
 
+/// An Arrow file gets its footer when it ends, also one of a single group and one whose groups were
+/// held by a life that wrote another format; what is held has none.
+SL_TEST(file_roll_ends_arrow_files, "")
+{
+    slt_out o;
+    slt_out_init(&o, "word string, n int64");
+    slt_out_start(&o, "/data?format=arrow&roll_groups=2", "a", 1);
+    slt_out_commit(&o, 1, 1, 1);
+    slt_out_commit(&o, 2, 1, 3);
+    slt_out_commit(&o, 3, 1, 1);
+    show(&o, true);
+    slt_out_commit(&o, 4, 1, 1);
+    slt_out_arrow_holds(&o, "/data/000000000001-000000000002-ceb2cab1.arrow",
+                        "e1p0r0,100\ne1p0r1,101\ne2p0r0,200\ne2p0r1,201\ne2p0r0,200\ne2p0r1,201\n"
+                        "e2p0r0,200\ne2p0r1,201\n");
+    slt_out_arrow_holds(&o, "/data/000000000003-000000000003-ceb2cab1.arrow",
+                        "e3p0r0,300\ne3p0r1,301\n");
+    slt_out_start(&o, "/data?format=csv&roll_groups=2", "a", 2);
+    sweep(&o, (sl_bytes){NULL, 0});
+    slt_out_arrow_holds(&o, "/data/000000000004-000000000004-ceb2cab1.arrow",
+                        "e4p0r0,400\ne4p0r1,401\n");
+    slt_out_names(&o, OURS "/held/2", "");
+    slt_out_reset(&o);
+}
+
+/// A held group that somebody has cut at its end can't be ended.
+SL_TEST(file_roll_refuses_to_end_what_is_no_arrow_file, "")
+{
+    slt_out o;
+    sl_error err = SL_ERROR_INIT;
+    slt_out_init(&o, "word string, n int64");
+    slt_out_start(&o, "/data?format=arrow&roll_groups=9", "a", 1);
+    slt_out_commit(&o, 1, 1, 1);
+    slt_out_start(&o, "/data?format=arrow&roll_groups=9", "a", 2);
+    char name[128];
+    slt_out_only_name(&o, OURS "/held/2", name, sizeof name);
+    sli_str path = SLI_STR_INIT;
+    sli_str_printf(&path, OURS "/held/2/%s", name);
+    assert_int_equal(sli_world_cut(o.world, path.data, 8, NULL), SL_OK);
+    assert_int_equal(o.sink->ops->sweep(o.sink, NULL, 0, &err), SL_E_CORRUPT);
+    assert_non_null(strstr(err.text, "it ends inside a message"));
+    slt_out_names(&o, "/data", ".sluice\n");
+    sli_str_reset(&path);
+    slt_out_reset(&o);
+}
+
 /// A group's rows have 22 bytes. What is large enough by itself is renamed, not copied.
 SL_TEST(file_roll_ends_at_a_size, "")
 {
