@@ -2,35 +2,13 @@
 /// alignment allow; what the structs say is checked, as far as they say it: lengths, offsets,
 /// views, UTF-8. The sizes of buffers are not in the interface; those a producer must get right.
 
-#include "col/arrow_abi.h"
-#include "col/col_int.h"
+#include "col/import_int.h"
 
 #include <string.h>
 
-/// One import. The producer's array lives as long as `holder`, of which every imported column has a
-/// reference.
-typedef struct import {
-    sli_buffer *holder;
-    sl_batch *batch;
-    const sli_dictionary *dictionaries; ///< NULL: arrays bring theirs
-    int64_t bytes;                      ///< what the used buffers hold, as far as it shows
-    sl_error *err;
-} import;
-
-/// One column of an import: rows [at, at + n) of the producer's buffers.
-typedef struct place {
-    const struct ArrowSchema *schema;
-    const struct ArrowArray *array;
-    const sl_field *field;
-    int64_t at, n;
-    sl_column *column;
-    sli_owner *owner;
-} place;
-
 // ---------------------------------------------------------------- pieces of a column
 
-/// Memory of the column's own instead of the producer's; NULL after setting the error.
-static char *own(import *self, sli_buffer **owner, int64_t size)
+char *sli_import_own(sli_import *self, sli_buffer **owner, int64_t size)
 {
     sli_buffer *buffer = sli_buffer_new(size);
     if (buffer == NULL) {
@@ -42,13 +20,13 @@ static char *own(import *self, sli_buffer **owner, int64_t size)
     return sli_buffer_data(buffer);
 }
 
-static void keep(import *self, sli_buffer **owner, int64_t bytes)
+static void keep(sli_import *self, sli_buffer **owner, int64_t bytes)
 {
     *owner = sli_buffer_ref(self->holder);
     self->bytes += bytes;
 }
 
-static sl_code import_bits(import *self, const uint8_t *bits, int64_t at, int64_t n,
+static sl_code import_bits(sli_import *self, const uint8_t *bits, int64_t at, int64_t n,
                            sli_buffer **owner, const void **out)
 {
     if ((at & 7) == 0) {
@@ -56,7 +34,7 @@ static sl_code import_bits(import *self, const uint8_t *bits, int64_t at, int64_
         *out = bits + (at >> 3);
         return SL_OK;
     }
-    char *copy = own(self, owner, (n + 7) / 8);
+    char *copy = sli_import_own(self, owner, (n + 7) / 8);
     if (copy == NULL) {
         return SL_E_NOMEM;
     }
@@ -66,7 +44,7 @@ static sl_code import_bits(import *self, const uint8_t *bits, int64_t at, int64_
     return SL_OK;
 }
 
-static sl_code import_validity(import *self, const place *p)
+static sl_code import_validity(sli_import *self, const sli_import_place *p)
 {
     const uint8_t *bits = p->array->buffers[0];
     if (bits == NULL) {
@@ -86,7 +64,7 @@ static sl_code import_validity(import *self, const place *p)
 
 /// Nulls that the field forbids: allowed in a struct's field where the struct itself is null; they
 /// end as values that nobody reads.
-static sl_code forbid_nulls(import *self, const place *p, const sl_column *parent)
+static sl_code forbid_nulls(sli_import *self, const sli_import_place *p, const sl_column *parent)
 {
     sl_column *column = p->column;
     if (p->field->nullable || column->n_nulls == 0) {
@@ -103,7 +81,7 @@ static sl_code forbid_nulls(import *self, const place *p, const sl_column *paren
     return SL_OK;
 }
 
-static sl_code import_fixed(import *self, const place *p)
+static sl_code import_fixed(sli_import *self, const sli_import_place *p)
 {
     int32_t width = sli_type_width(p->column->type);
     const char *from = p->array->buffers[1];
@@ -121,7 +99,7 @@ static sl_code import_fixed(import *self, const place *p)
         p->column->values = from;
         return SL_OK;
     }
-    char *copy = own(self, &p->owner->values, p->n * width);
+    char *copy = sli_import_own(self, &p->owner->values, p->n * width);
     if (copy == NULL) {
         return SL_E_NOMEM;
     }
@@ -144,7 +122,7 @@ static int64_t offset_at(const void *offsets, bool large, int64_t i)
     return small;
 }
 
-static sl_code check_offsets(import *self, const place *p, bool large)
+static sl_code check_offsets(sli_import *self, const sli_import_place *p, bool large)
 {
     const void *offsets = p->array->buffers[1];
     int64_t last = offset_at(offsets, large, p->at);
@@ -159,7 +137,7 @@ static sl_code check_offsets(import *self, const place *p, bool large)
 }
 
 /// Whether every present cell is UTF-8. All bytes at once first: then only the borders need a look.
-static bool is_utf8(const place *p, const char *data, bool large)
+static bool is_utf8(const sli_import_place *p, const char *data, bool large)
 {
     const void *offsets = p->array->buffers[1];
     int64_t first = offset_at(offsets, large, p->at),
@@ -186,7 +164,7 @@ static bool is_utf8(const place *p, const char *data, bool large)
 
 /// Views of cells of one data block; a view reaches 2^31 - 1 bytes only, so a larger block becomes
 /// several buffers that begin at cells' borders.
-static sl_code make_views(import *self, const place *p, const char *data, bool large,
+static sl_code make_views(sli_import *self, const sli_import_place *p, const char *data, bool large,
                           sl_view *views, sli_heap *heap)
 {
     const void *offsets = p->array->buffers[1];
@@ -218,7 +196,7 @@ static sl_code make_views(import *self, const place *p, const char *data, bool l
     return SL_OK;
 }
 
-static sl_code import_offsets_text(import *self, const place *p, bool large)
+static sl_code import_offsets_text(sli_import *self, const sli_import_place *p, bool large)
 {
     if (p->n == 0) {
         return SL_OK;
@@ -236,7 +214,8 @@ static sl_code import_offsets_text(import *self, const place *p, bool large)
     if (p->field->type == SL_STRING && !is_utf8(p, data, large)) {
         return sli_import_broken(self->err, p->field->name, "text that is not UTF-8");
     }
-    sl_view *views = (sl_view *)(void *)own(self, &p->owner->values, p->n * (int64_t)sizeof *views);
+    sl_view *views =
+        (sl_view *)(void *)sli_import_own(self, &p->owner->values, p->n * (int64_t)sizeof *views);
     if (views == NULL) {
         return SL_E_NOMEM;
     }
@@ -256,7 +235,7 @@ static sl_code import_offsets_text(import *self, const place *p, bool large)
 
 /// *clean is false when the view must be written anew: rubbish after short text, or anything under
 /// a null.
-static bool view_is_good(const place *p, const sl_view *view, int64_t row, bool *clean)
+static bool view_is_good(const sli_import_place *p, const sl_view *view, int64_t row, bool *clean)
 {
     static const sl_view zero = {0};
     if (sl_column_is_null(p->column, row)) {
@@ -284,7 +263,7 @@ static bool view_is_good(const place *p, const sl_view *view, int64_t row, bool 
             sli_utf8_check(text, (size_t)view->size) == (size_t)view->size);
 }
 
-static sl_code import_data_buffers(import *self, const place *p)
+static sl_code import_data_buffers(sli_import *self, const sli_import_place *p)
 {
     const struct ArrowArray *array = p->array;
     int64_t n = array->n_buffers - 3;
@@ -314,7 +293,7 @@ static sl_code import_data_buffers(import *self, const place *p)
                                     "a data buffer that is missing or has a negative size");
 }
 
-static sl_code import_views(import *self, const place *p)
+static sl_code import_views(sli_import *self, const sli_import_place *p)
 {
     SL_TRY(import_data_buffers(self, p));
     SL_TRY(import_fixed(self, p)); // 16 bytes each
@@ -331,7 +310,7 @@ static sl_code import_views(import *self, const place *p)
         return SL_OK;
     }
     sli_buffer *copy = NULL;
-    sl_view *to = (sl_view *)(void *)own(self, &copy, p->n * (int64_t)sizeof *to);
+    sl_view *to = (sl_view *)(void *)sli_import_own(self, &copy, p->n * (int64_t)sizeof *to);
     if (to == NULL) {
         return SL_E_NOMEM;
     }
@@ -347,13 +326,9 @@ static sl_code import_views(import *self, const place *p)
     return SL_OK;
 }
 
-// ---------------------------------------------------------------- nested columns, dictionaries
+// ---------------------------------------------------------------- nested columns
 
-static sl_code import_column(import *self, const struct ArrowSchema *schema,
-                             const struct ArrowArray *array, const sl_field *field, int64_t from,
-                             int64_t n, const sl_column *parent, sl_column *column);
-
-static sl_code import_list(import *self, const place *p)
+static sl_code import_list(sli_import *self, const sli_import_place *p)
 {
     bool large = strcmp(p->schema->format, "+L") == 0;
     const struct ArrowArray *child = p->array->children[0];
@@ -371,7 +346,7 @@ static sl_code import_list(import *self, const place *p)
     }
     const char *mine = (const char *)offsets + p->at * 4;
     if (large || p->n == 0 || (uintptr_t)mine % 4 != 0) {
-        int32_t *copy = (int32_t *)(void *)own(self, &p->owner->values, (p->n + 1) * 4);
+        int32_t *copy = (int32_t *)(void *)sli_import_own(self, &p->owner->values, (p->n + 1) * 4);
         if (copy == NULL) {
             return SL_E_NOMEM;
         }
@@ -384,159 +359,22 @@ static sl_code import_list(import *self, const place *p)
         keep(self, &p->owner->values, (p->n + 1) * 4);
         p->column->values = mine;
     }
-    return import_column(self, p->schema->children[0], child, p->field->children, 0, used, NULL,
-                         sli_column_child(p->column, 0));
+    return sli_import_column(self, p->schema->children[0], child, p->field->children, 0, used, NULL,
+                             sli_column_child(p->column, 0));
 }
 
-static sl_code import_struct(import *self, const place *p)
+static sl_code import_struct(sli_import *self, const sli_import_place *p)
 {
     for (int32_t i = 0; i < p->field->n_children; i++) {
-        SL_TRY(import_column(self, p->schema->children[i], p->array->children[i],
-                             &p->field->children[i], p->at, p->n, p->column,
-                             sli_column_child(p->column, i)));
+        SL_TRY(sli_import_column(self, p->schema->children[i], p->array->children[i],
+                                 &p->field->children[i], p->at, p->n, p->column,
+                                 sli_column_child(p->column, i)));
     }
     return SL_OK;
-}
-
-static int64_t index_at(char type, const void *indices, int64_t i)
-{
-    const char *data = indices;
-    switch (type) {
-    case 'c':
-        return ((const int8_t *)indices)[i];
-    case 'C':
-        return ((const uint8_t *)indices)[i];
-    case 's':
-    case 'S': {
-        uint16_t value;
-        memcpy(&value, data + i * 2, sizeof value);
-        return type == 's' ? (int16_t)value : value;
-    }
-    case 'i':
-    case 'I': {
-        uint32_t value;
-        memcpy(&value, data + i * 4, sizeof value);
-        return type == 'i' ? (int64_t)(int32_t)value : (int64_t)value;
-    }
-    default: { // an unsigned one beyond INT64_MAX comes out negative: outside any dictionary
-        int64_t value;
-        memcpy(&value, data + i * 8, sizeof value);
-        return value;
-    }
-    }
-}
-
-/// Makes row `i` null, in a bitmap of the column's own.
-static sl_code add_null(import *self, const place *p, int64_t i, uint8_t **bits)
-{
-    if (*bits == NULL) {
-        sli_buffer *buffer = NULL;
-        *bits = (uint8_t *)own(self, &buffer, (p->n + 7) / 8);
-        if (*bits == NULL) {
-            return SL_E_NOMEM;
-        }
-        memset(*bits, 0, (size_t)(p->n + 7) / 8);
-        if (p->column->validity == NULL) {
-            sli_bits_set(*bits, 0, p->n, true);
-        } else {
-            sli_bits_copy(*bits, 0, p->column->validity, 0, p->n);
-        }
-        sli_buffer_unref(p->owner->validity);
-        p->owner->validity = buffer;
-        p->column->validity = *bits;
-    }
-    sli_bits_set(*bits, i, 1, false);
-    p->column->n_nulls++;
-    return SL_OK;
-}
-
-/// Each cell is the view of the value that its index means; text is shared with the dictionary.
-static sl_code take_values(import *self, const place *p, const sl_column *values)
-{
-    const void *indices = p->array->buffers[1];
-    uint8_t *bits = NULL;
-    sl_view *views = (sl_view *)(void *)own(self, &p->owner->values, p->n * (int64_t)sizeof *views);
-    if (views == NULL) {
-        return SL_E_NOMEM;
-    }
-    p->column->values = views;
-    for (int64_t i = 0; i < p->n; i++) {
-        views[i] = (sl_view){0};
-        if (sl_column_is_null(p->column, i)) {
-            continue;
-        }
-        int64_t index = index_at(p->schema->format[0], indices, p->at + i);
-        if (values == NULL) {
-            return sli_import_broken(self->err, p->field->name,
-                                     "a dictionary that does not come before its rows is not read");
-        }
-        if (index < 0 || index >= values->n_rows) {
-            return sli_import_broken(self->err, p->field->name, "an index outside its dictionary");
-        }
-        if (sl_column_is_null(values, index)) {
-            SL_TRY(add_null(self, p, i, &bits));
-        } else {
-            views[i] = ((const sl_view *)values->values)[index];
-        }
-    }
-    sli_heap *heap = values == NULL ? NULL : sli_heap_of(values);
-    if (heap != NULL) {
-        sli_column_set_heap(p->column, p->owner, sli_heap_ref(heap));
-    }
-    return SL_OK;
-}
-
-/// The values that the array itself brings.
-static sl_code import_values(import *self, const place *p, sl_batch **out)
-{
-import inner = {.holder = self->holder, .err = self->err };
-    const struct ArrowArray *values = p->array->dictionary;
-    sl_schema *schema = NULL;
-    if (values->length < 0 || values->length > SLI_MAX_ROWS) {
-        return sli_import_broken(self->err, p->field->name, "a dictionary of impossible length");
-    }
-    SL_TRY(sl_schema_parse(
-        &schema, p->field->type == SL_STRING ? "dictionary string?" : "dictionary binary?",
-        self->err));
-    sl_code rc = sli_batch_new(schema, values->length, &inner.batch, self->err);
-    if (rc == SL_OK) {
-        rc = import_column(&inner, p->schema->dictionary, values, sl_schema_field(schema, 0), 0,
-                           values->length, NULL, &inner.batch->columns[0]);
-    }
-    sl_schema_unref(schema);
-    self->bytes += inner.bytes;
-    if (rc != SL_OK) {
-        sl_batch_unref(inner.batch);
-        return rc;
-    }
-    *out = inner.batch;
-    return SL_OK;
-}
-
-static sl_code import_indices(import *self, const place *p)
-{
-    if (p->n == 0) {
-        return SL_OK;
-    }
-    if (p->array->buffers[1] == NULL) {
-        return sli_import_broken(self->err, p->field->name, "values are missing");
-    }
-    if (p->array->dictionary != NULL) {
-        sl_batch *values = NULL;
-        SL_TRY(import_values(self, p, &values));
-        sl_code rc = take_values(self, p, &values->columns[0]);
-        sl_batch_unref(values);
-        return rc;
-    }
-    const sli_dictionary *d = self->dictionaries;
-    while (d->field != p->schema) {
-        d = d->next; // each field with a dictionary is listed
-    }
-    return take_values(self, p, d->values == NULL ? NULL : &d->values->columns[0]);
 }
 
 /// What the struct says of itself fits its type and the rows wanted of it.
-static sl_code check_array(import *self, const struct ArrowSchema *schema,
+static sl_code check_array(sli_import *self, const struct ArrowSchema *schema,
                            const struct ArrowArray *array, const sl_field *field, int64_t from,
                            int64_t n)
 {
@@ -558,17 +396,17 @@ static sl_code check_array(import *self, const struct ArrowSchema *schema,
                                     "its array has another shape than its schema");
 }
 
-static sl_code import_column(import *self, const struct ArrowSchema *schema,
-                             const struct ArrowArray *array, const sl_field *field, int64_t from,
-                             int64_t n, const sl_column *parent, sl_column *column)
+sl_code sli_import_column(sli_import *self, const struct ArrowSchema *schema,
+                          const struct ArrowArray *array, const sl_field *field, int64_t from,
+                          int64_t n, const sl_column *parent, sl_column *column)
 {
     SL_TRY(check_array(self, schema, array, field, from, n));
-    place p = {
+    sli_import_place p = {
         schema, array, field, array->offset + from, n, column, sli_owner_of(self->batch, column)};
     column->n_rows = n;
     SL_TRY(import_validity(self, &p));
     if (schema->dictionary != NULL) {
-        SL_TRY(import_indices(self, &p));
+        SL_TRY(sli_import_indices(self, &p));
     } else if (field->type == SL_LIST) {
         SL_TRY(import_list(self, &p));
     } else if (field->type == SL_STRUCT) {
@@ -592,7 +430,7 @@ static void release_array(void *ctx)
     sl_free(array);
 }
 
-static sl_code import_root(import *self, const struct ArrowSchema *schema,
+static sl_code import_root(sli_import *self, const struct ArrowSchema *schema,
                            const struct ArrowArray *array)
 {
     bool good = array->length >= 0 && array->length <= SLI_MAX_ROWS && array->offset >= 0 &&
@@ -609,9 +447,9 @@ static sl_code import_root(import *self, const struct ArrowSchema *schema,
                             "Arrow data with rows that are null as a whole is not read");
     }
     for (int32_t i = 0; i < self->batch->n_columns; i++) {
-        SL_TRY(import_column(self, schema->children[i], array->children[i],
-                             &self->batch->schema->fields[i], array->offset, array->length, NULL,
-                             &self->batch->columns[i]));
+        SL_TRY(sli_import_column(self, schema->children[i], array->children[i],
+                                 &self->batch->schema->fields[i], array->offset, array->length,
+                                 NULL, &self->batch->columns[i]));
     }
     return SL_OK;
 }
@@ -621,7 +459,7 @@ sl_code sli_array_import(const struct ArrowSchema *arrow_schema, const sl_schema
                          sl_batch **out, sl_error *err)
 {
     struct ArrowArray *moved = sl_alloc(SLI_TAG_BATCH, sizeof *moved);
-import self = {.dictionaries = dictionaries, .err = err };
+    sli_import self = {.dictionaries = dictionaries, .err = err};
     if (moved != NULL) {
         *moved = *array;
         self.holder = sli_buffer_wrap("", 0, false, release_array, moved);
