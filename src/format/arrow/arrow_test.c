@@ -276,6 +276,50 @@ SL_TEST(arrow_reads_what_others_write, "")
     }
 }
 
+SL_TEST(arrow_reads_dictionaries_that_grow_or_change, "")
+{
+    static const struct {
+        const char *name, *rows;
+    } cases[] = {
+        {"pyarrow-dictionary-delta",
+         "\"first, a long one\" 7 ~\n\"b\" 7 ~\n\"third, a long one\" 7 "
+         "~\n\"first, a long one\" 7 ~\n"},
+        {"pyarrow-dictionary-replaced", "\"first, a long one\" 7 ~\n\"b\" 7 ~\n\"x\" 7 ~\n~ 7 ~\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char data[4096];
+        size_t size = read_foreign(cases[i].name, data, sizeof data);
+        slt_decoded got = slt_decode(arrow, "schema='s string?, n int64?, l list<int64?>?'", data,
+                                     size, SLT_WHOLE);
+        SL_CHECK_TEXT(got.err.text, "");
+        SL_CHECK_TEXT(got.rows.data, cases[i].rows);
+        slt_decoded_reset(&got);
+    }
+}
+
+/// A few hundred bytes become 320,000: no more than max_record.
+SL_TEST(arrow_bounds_what_is_decompressed, "")
+{
+    static const char *const schema = "schema='s string?, n int64?, l list<int64?>?'";
+    static const char *const less = "schema='s string?, n int64?, l list<int64?>?' max_record=100k";
+    char data[4096];
+    sli_str bytes = {.data = data, .size = read_foreign("pyarrow-lz4-zeros", data, sizeof data)};
+    slt_decoded got = slt_decode(arrow, schema, bytes.data, bytes.size, SLT_WHOLE);
+    SL_CHECK_TEXT(got.err.text, "");
+    assert_int_equal(got.stats.records, 20000);
+    slt_decoded_reset(&got);
+    check_refused(less, &bytes, bytes.size,
+                  "a message of more than 102400 bytes once it is decompressed; raise max_record");
+}
+
+SL_TEST(arrow_refuses_zstd_and_says_what_to_do, "")
+{
+    char data[4096];
+    sli_str bytes = {.data = data, .size = read_foreign("pyarrow-zstd", data, sizeof data)};
+    check_refused("schema='s string?, n int64?, l list<int64?>?'", &bytes, bytes.size,
+                  "ZSTD compression is not read; write it with LZ4, or plain");
+}
+
 /// In a file a dictionary may stand behind the rows that need it, which Polars does.
 SL_TEST(arrow_says_when_a_dictionary_comes_too_late, "")
 {
