@@ -95,9 +95,9 @@ struct sli_ipc_ending {
     int64_t at;   ///< bytes seen
     int64_t skip; ///< of them yet to come that are of a body
     bool is_file;
-    sli_str head;              ///< of a message: its length and metadata, as far as seen
-    sli_buffer *schema;        ///< the first message
-    struct ArrowBuffer blocks; ///< struct ArrowIpcFileBlock, of the batches
+    sli_str head;       ///< of a message: its length and metadata, as far as seen
+    sli_buffer *schema; ///< the first message
+    sli_str blocks;     ///< struct ArrowIpcFileBlock, of the batches
 };
 
 sl_code sli_ipc_ending_new(sli_ipc_ending **out, sl_error *err)
@@ -106,8 +106,7 @@ sl_code sli_ipc_ending_new(sli_ipc_ending **out, sl_error *err)
     if (self == NULL) {
         return sl_error_nomem(err, sizeof *self, "an Arrow file's end");
     }
-    self->head.tag = SLI_TAG_BATCH;
-    ArrowBufferInit(&self->blocks);
+    self->head.tag = self->blocks.tag = SLI_TAG_BATCH;
     *out = self;
     return SL_OK;
 }
@@ -115,7 +114,7 @@ sl_code sli_ipc_ending_new(sli_ipc_ending **out, sl_error *err)
 void sli_ipc_ending_free(sli_ipc_ending *self)
 {
     if (self != NULL) {
-        ArrowBufferReset(&self->blocks);
+        sli_str_reset(&self->blocks);
         sli_buffer_unref(self->schema);
         sli_str_reset(&self->head);
         sl_free(self);
@@ -128,7 +127,8 @@ static sl_code take_head(sli_ipc_ending *self, const sli_ipc_place *place, sl_er
                                       place->bytes - place->meta_bytes};
     bool fits = true;
     if (place->type == SLI_IPC_BATCH) {
-        fits = ArrowBufferAppend(&self->blocks, &block, sizeof block) == NANOARROW_OK;
+        sli_str_add(&self->blocks, &block, sizeof block);
+        fits = !self->blocks.failed;
     } else if (self->schema == NULL) {
         self->schema = sli_buffer_new(place->meta_bytes);
         fits = self->schema != NULL;
@@ -248,9 +248,11 @@ static sl_code put_footer(sli_ipc_ending *self, sli_str *out, sl_error *err)
     struct ArrowBuffer bytes;
     ArrowIpcFooterInit(&footer);
     SL_TRY(read_schema(self, &footer.schema, err));
-    ArrowBufferMove(&self->blocks, &footer.record_batch_blocks);
+    footer.record_batch_blocks.data = (uint8_t *)self->blocks.data; // lent
+    footer.record_batch_blocks.size_bytes = (int64_t)self->blocks.size;
     ArrowBufferInit(&bytes);
     ArrowErrorCode rc = encode_footer(&footer, &bytes);
+    ArrowBufferInit(&footer.record_batch_blocks);
     ArrowIpcFooterReset(&footer);
     uint32_t size = (uint32_t)bytes.size_bytes;
     if (rc == NANOARROW_OK && bytes.size_bytes <= INT32_MAX) {
