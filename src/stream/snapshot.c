@@ -81,7 +81,9 @@ static bool is_under_way(const sli_engine *engine)
 /// record a snapshot would skip that for good.
 static bool is_due(const sli_engine *engine)
 {
-    if (engine->n_deltas == 0 || is_under_way(engine) || engine->failure.code != SL_OK) {
+    bool has_failed =
+        engine->failure.code != SL_OK && !sli_env_bug(engine->world, "snapshot-after-failure");
+    if (engine->n_deltas == 0 || is_under_way(engine) || has_failed) {
         return false;
     }
     int64_t enough = engine->snapshot_bytes / 2 > engine->snapshot_every_bytes

@@ -10,6 +10,7 @@ typedef enum search {
     CRASHES,
     TWO_CRASHES,
     HANGS,
+    FAILED_CALLS,
     FAILURES,
     FAILED_SYNCS,
     ROT,
@@ -49,6 +50,7 @@ static const planted bugs[] = {
     {"ack-before-wal-sync", CRASHES, &slt_job_sender},
     {"plan-names-unsynced-wal", HANGS, &slt_job_quick},
     {"unplanned-wal-dropped", CRASHES, &slt_job_socket},
+    {"snapshot-after-failure", FAILED_CALLS, &slt_job_eager},
     {"failed-sync-retried", FAILURES, NULL},
     {"failed-sync-believed", FAILED_SYNCS, &slt_job_joined},
     {"torn-tail-blind", ROT, NULL},
@@ -157,6 +159,19 @@ static bool by_hangs(const char *bug, const slt_sim_job *job, finding *out)
     return found;
 }
 
+static bool by_failed_calls(const char *bug, const slt_sim_job *job, finding *out)
+{
+    bool found = false;
+    int64_t most = calls_of(job);
+    for (int64_t i = 0; i < most && !found; i++) {
+        int64_t n = nth_call(i, most);
+        slt_trial trial = {.job = job, .seed = (uint64_t)n, .bug = bug, .n_dooms = 1};
+        trial.dooms[0] = (slt_doom){.fault = {.fail_at_call = n, .fail_code = SL_E_IO}};
+        found = shows(&trial, out);
+    }
+    return found;
+}
+
 static bool by_failures(const char *bug, const slt_sim_job *job, finding *out)
 {
     bool found = false;
@@ -242,6 +257,7 @@ static const struct {
     [CRASHES] = {"crash at every call", by_crashes},
     [TWO_CRASHES] = {"two crashes", by_two_crashes},
     [HANGS] = {"a call hangs, then a crash", by_hangs},
+    [FAILED_CALLS] = {"one call fails", by_failed_calls},
     [FAILURES] = {"a failed sync, then a crash", by_failures},
     [FAILED_SYNCS] = {"the same, a life later", by_failed_syncs},
     [ROT] = {"rot", by_rot},
@@ -290,7 +306,8 @@ SL_TEST(sim_every_planted_mistake_is_found, "EXACTLY-ONCE-4")
     printf("# %-28s %-28s %-8s %6s  %s\n", "planted", "found by", "job", "runs", "as");
     for (size_t b = 0; b < sizeof bugs / sizeof *bugs; b++) {
         search kind = bugs[b].first;
-        bool cheap = kind == FAILURES || kind == FAILED_SYNCS || kind == ROT || kind == WIPED;
+        bool cheap = kind == FAILED_CALLS || kind == FAILURES || kind == FAILED_SYNCS ||
+                     kind == ROT || kind == WIPED;
         bool wanted = only == NULL ? cheap || !SLT_SLOW_BUILD : strcmp(only, bugs[b].name) == 0;
         if (wanted) {
             missed += !find_bug(&bugs[b]);

@@ -68,6 +68,8 @@ extern const slt_sim_job slt_job_held;
 /// The socket's job with short epochs and a log that is synced less often: a call that hangs is
 /// overtaken by many epochs.
 extern const slt_sim_job slt_job_quick;
+/// Two sources, several epochs a group and a snapshot of each group: not among all jobs.
+extern const slt_sim_job slt_job_eager;
 extern const slt_sim_job *const slt_all_jobs[]; ///< NULL-ended
 
 /// What all jobs have among their settings.

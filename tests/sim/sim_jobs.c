@@ -605,6 +605,14 @@ const slt_sim_job slt_job_grouped = {
     .feed = feed_two,
     .check = check_two,
 };
+const slt_sim_job slt_job_eager = {
+    .name = "eager",
+    .build = build_two,
+    .settings = {SLT_SETTINGS, "interval", "300ms", "commit_interval", "1500ms", "snapshot.groups",
+                 "1", NULL},
+    .feed = feed_two,
+    .check = check_two,
+};
 const slt_sim_job slt_job_rate = {
     .name = "rate",
     .build = build_rate,
