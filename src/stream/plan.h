@@ -44,11 +44,12 @@ typedef struct sli_sealed_sink {
     const char *outbox; ///< path of the outbox, or ""
 } sli_sealed_sink;
 
-/// A row of a source that an epoch ran without: a verdict on poison records.
+/// A row that an epoch ran without, of a source or of what a window held: a verdict on poison
+/// records.
 typedef struct sli_left_out {
-    int64_t epoch;
-    const char *source; ///< uid
-    int32_t partition;  ///< of the epoch's range
+    int64_t epoch;      ///< in which it came
+    const char *source; ///< uid; or that of the window
+    int32_t partition;  ///< of the epoch's range; or of the window's pane
     int64_t row;        ///< of the partition, from 0
 } sli_left_out;
 

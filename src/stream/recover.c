@@ -79,6 +79,16 @@ static int64_t last_sealed(const record *log)
     return log->n_sealed == 0 ? 0 : log->sealed[log->n_sealed - 1].group;
 }
 
+/// By the groups that the log still has.
+static int64_t rows_left_out(const record *log)
+{
+    int64_t n = 0;
+    for (int32_t i = 0; i < log->n_sealed; i++) {
+        n += log->sealed[i].n_left_out;
+    }
+    return n;
+}
+
 // ---------------------------------------------------------------- 1, 2: sinks
 
 static sl_code ask_sinks(sli_engine *engine, int64_t sealed, sl_error *err)
@@ -345,8 +355,10 @@ sl_code sli_engine_recover(sli_engine *engine, sl_error *err)
     SL_TRY(finish_sealed(engine, log, err));
     if (log->n_sealed > 0 || log->n_plans > 0) {
         SLI_LOG(engine->log, SLI_INFO, "stream",
-                "recovered to epoch %lld, group %lld, generation %lld", (long long)engine->epoch,
-                (long long)engine->committed, (long long)engine->generation);
+                "recovered to epoch %lld, group %lld, generation %lld; groups in the log left out "
+                "%lld records, which have dead letters",
+                (long long)engine->epoch, (long long)engine->committed,
+                (long long)engine->generation, (long long)rows_left_out(log));
     }
     return run_planned(engine, log, err);
 }

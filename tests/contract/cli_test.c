@@ -345,13 +345,8 @@ SL_TEST(status_tells_where_a_job_is, "")
     SL_CHECK_HAS(slt_out(&p), "\"holderPid\":0");
 }
 
-SL_TEST(dead_letters_are_listed, "POISON-1")
+static void run_poisoned(slt_program *p, const char *dir)
 {
-    slt_program p;
-    const char *dir = slt_temp_dir();
-    assert_int_equal(SLUICE(&p, dir, "dead", "state"), JOB);
-    assert_int_equal(mkdir(slt_path(dir, "in"), 0700), 0);
-    slt_put(slt_path(dir, "in"), "a.txt", "1\nbad\n3\n");
     const char *const argv[] = {slt_built("bin/sluice"),
                                 "run",
                                 slt_built("tests/jobs/poison_job.so"),
@@ -361,10 +356,22 @@ SL_TEST(dead_letters_are_listed, "POISON-1")
                                 "state",
                                 "--max-epochs",
                                 "2",
+                                "--log",
+                                "stream=info",
                                 "--conf",
                                 "poison=dead-letter",
                                 NULL};
-    assert_int_equal(slt_run(&p, dir, argv), OK);
+    assert_int_equal(slt_run(p, dir, argv), OK);
+}
+
+SL_TEST(dead_letters_are_listed, "POISON-1")
+{
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    assert_int_equal(SLUICE(&p, dir, "dead", "state"), JOB);
+    assert_int_equal(mkdir(slt_path(dir, "in"), 0700), 0);
+    slt_put(slt_path(dir, "in"), "a.txt", "1\nbad\n3\n");
+    run_poisoned(&p, dir);
     SL_CHECK_HAS(slt_err(&p), "epoch 1: 1 dead letters, 3 rows, 6 trials; ");
     assert_int_equal(SLUICE(&p, dir, "dead", "state"), OK);
     SL_CHECK_HAS(slt_out(&p), "epoch 1, batch time 20");
@@ -384,6 +391,17 @@ SL_TEST(dead_letters_are_listed, "POISON-1")
     assert_int_equal(SLUICE(&p, dir, "dead", "state"), OK);
     SL_CHECK_HAS(slt_out(&p), "source recent, partition 0, row 2, held since epoch 3\n"
                               "  SL_E_USER: no\n  {} (cut)\n");
+}
+
+SL_TEST(a_later_run_tells_how_many_records_the_log_has_left_out, "POISON-1")
+{
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    assert_int_equal(mkdir(slt_path(dir, "in"), 0700), 0);
+    slt_put(slt_path(dir, "in"), "a.txt", "1\nbad\n3\nworse\n");
+    run_poisoned(&p, dir);
+    run_poisoned(&p, dir);
+    SL_CHECK_HAS(slt_err(&p), "groups in the log left out 2 records");
 }
 
 SL_TEST(the_setting_log_shows_what_it_asks_for, "")
