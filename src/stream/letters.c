@@ -142,12 +142,9 @@ static sl_code add_dropped(looking *l, const sli_raw_record *record, sl_error *e
 {
     sli_poison *poison = l->poison;
     if (poison->n_letters == sli_poison_most(poison)) {
-        return sl_error_set(err, SL_E_DATA,
-                            "more than %lld dead letters (poison.max, poison.max_share) among %lld "
-                            "rows; the next is %s at byte %lld (line %lld): %s",
-                            (long long)sli_poison_most(poison), (long long)poison->sources.n_rows,
-                            record->name, (long long)record->offset, (long long)record->line,
-                            record->why);
+        sl_error_set(err, SL_E_DATA, "%s at byte %lld (line %lld): %s", record->name,
+                     (long long)record->offset, (long long)record->line, record->why);
+        return sli_poison_too_many(poison, err);
     }
     sli_letter *letter = sli_poison_letter(poison, err);
     if (letter == NULL) {

@@ -105,6 +105,9 @@ sli_letter *sli_poison_letter(sli_poison *poison, sl_error *err);
 sl_code sli_poison_count(sli_poison *poison, const sli_epoch *epoch, sl_error *err);
 /// Letters that the epoch may have, once its rows are numbered.
 int64_t sli_poison_most(const sli_poison *poison);
+/// The epoch has more bad records than that: *err, which tells of one, gets the numbers and what to
+/// do. Returns its code.
+sl_code sli_poison_too_many(const sli_poison *poison, sl_error *err);
 /// Room for a verdict of `max` rows.
 sl_code sli_poison_room(sli_poison *poison, sli_verdict *verdict, sl_error *err);
 

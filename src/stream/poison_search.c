@@ -112,6 +112,20 @@ int64_t sli_poison_most(const sli_poison *poison)
     return share < poison->max ? share : poison->max;
 }
 
+sl_code sli_poison_too_many(const sli_poison *poison, sl_error *err)
+{
+    bool again = poison->engine->ckpt != NULL;
+    return sl_error_wrap(
+        err, err == NULL ? SL_E_DATA : err->code,
+        "more than %lld poison records among %lld (poison.max=%lld, poison.max_share=%g): none was "
+        "left out%s; the first error",
+        (long long)sli_poison_most(poison),
+        (long long)(poison->sources.n_rows + poison->windows.n_rows), (long long)poison->max,
+        poison->max_share,
+        again ? ", and the next start runs the epoch again: mend what fails, or raise the ceiling"
+              : "");
+}
+
 // ---------------------------------------------------------------- trials
 
 typedef struct trial {
@@ -397,11 +411,7 @@ sl_code sli_poison_judge(sli_poison *poison, sli_epoch *epoch, bool *again, sl_e
                              (long long)epoch->number);
     }
     if (too_many) {
-        (void)sl_error_wrap(err, err->code,
-                            "more than %lld poison records (poison.max, poison.max_share) among "
-                            "%lld",
-                            (long long)sli_poison_most(poison),
-                            (long long)(poison->sources.n_rows + poison->windows.n_rows));
+        (void)sli_poison_too_many(poison, err);
     }
     if (!helped && !too_many) {
         SLI_LOG(engine->log, SLI_WARN, "stream",

@@ -345,7 +345,8 @@ SL_TEST(status_tells_where_a_job_is, "")
     SL_CHECK_HAS(slt_out(&p), "\"holderPid\":0");
 }
 
-static void run_poisoned(slt_program *p, const char *dir)
+/// Returns the exit code.
+static int run_with_ceiling(slt_program *p, const char *dir, const char *ceiling)
 {
     const char *const argv[] = {slt_built("bin/sluice"),
                                 "run",
@@ -360,8 +361,15 @@ static void run_poisoned(slt_program *p, const char *dir)
                                 "stream=info",
                                 "--conf",
                                 "poison=dead-letter",
+                                "--conf",
+                                ceiling,
                                 NULL};
-    assert_int_equal(slt_run(p, dir, argv), OK);
+    return slt_run(p, dir, argv);
+}
+
+static void run_poisoned(slt_program *p, const char *dir)
+{
+    assert_int_equal(run_with_ceiling(p, dir, "poison.max=100"), OK);
 }
 
 SL_TEST(dead_letters_are_listed, "POISON-1")
@@ -402,6 +410,26 @@ SL_TEST(a_later_run_tells_how_many_records_the_log_has_left_out, "POISON-1")
     run_poisoned(&p, dir);
     run_poisoned(&p, dir);
     SL_CHECK_HAS(slt_err(&p), "groups in the log left out 2 records");
+}
+
+// The ceiling is the epoch's, and each start begins to count anew: the same epoch fails with the
+// same numbers as often as it is run, and goes well once the ceiling is as high as that.
+SL_TEST(an_epoch_over_the_ceiling_says_what_to_do_and_goes_well_under_a_higher_one, "POISON-1")
+{
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    assert_int_equal(mkdir(slt_path(dir, "in"), 0700), 0);
+    slt_put(slt_path(dir, "in"), "a.txt", "bad\n2\nworse\nworst\n5\n");
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(run_with_ceiling(&p, dir, "poison.max=2"), JOB);
+        SL_CHECK_HAS(slt_err(&p), "more than 2 poison records among 5 (poison.max=2, "
+                                  "poison.max_share=1): none was left out, and the next start runs "
+                                  "the epoch again: mend what fails, or raise the ceiling");
+        assert_int_equal(SLUICE(&p, dir, "dead", "state"), OK);
+        SL_CHECK_TEXT(slt_out(&p), "");
+    }
+    assert_int_equal(run_with_ceiling(&p, dir, "poison.max=3"), OK);
+    SL_CHECK_HAS(slt_err(&p), "epoch 1: 3 dead letters, 5 rows");
 }
 
 SL_TEST(the_setting_log_shows_what_it_asks_for, "")
