@@ -86,8 +86,9 @@ typedef struct sl_batch_info {
     int32_t n_inputs, n_outputs; ///< every input and output of the job, in order of definition
     const sl_input_info *inputs;
     const sl_output_info *outputs;
-    const char *failure; ///< why the epoch failed; NULL: it did not, or runs
-    sl_event_info event; ///< batch_completed only, and of an epoch that did not fail
+    const char *failure;  ///< why the epoch failed; NULL: it did not, or runs
+    sl_event_info event;  ///< batch_completed only, and of an epoch that did not fail
+    int64_t dead_letters; ///< records that it ran without (`poison=dead-letter`), once it ended
 } sl_batch_info;
 
 /// Thread of every call: the context's listener thread. It may call whatever any thread may, but

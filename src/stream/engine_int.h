@@ -192,7 +192,7 @@ struct sli_engine {
     int64_t last_seal_us, last_log_us, last_commit_us;
     int64_t rows_total;
     int64_t rows_read; ///< by the running epoch's outputs: the most of any of them
-    int64_t letters;   ///< dead letters of the running epoch
+    int64_t letters;   ///< dead letters of the running epoch, which its group will commit
     sli_metric *series[SLI_N_ENGINE_METRICS];
     sli_listen *listen; ///< listen.c's, in the job arena
     bool listens;       ///< anybody listens; set by listen.c
@@ -347,8 +347,6 @@ typedef struct sli_timing {
 void sli_progress_describe(sli_engine *engine, sli_input *input, sli_progress_source *out);
 void sli_progress_tell(sli_engine *engine, const sli_group *group, int64_t rows_in,
                        int64_t rows_out, const sli_timing *at, const sl_error *error);
-/// The epoch has dead letters, which its group will commit.
-void sli_progress_letters(sli_engine *engine, int64_t n);
 /// The failed epoch that ends the job: metrics and events only; its error is told by the job's end.
 void sli_progress_failed(sli_engine *engine, int64_t time_us, const sli_timing *at,
                          const sl_error *error);

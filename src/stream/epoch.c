@@ -277,6 +277,7 @@ static void take_back(sli_engine *engine, sli_group *group, int64_t epoch)
         engine->store->ops->fail(engine->store, epoch);
     }
     drop_counts(engine);
+    engine->letters = 0;
     sli_outputs_forget(engine, group, epoch);
     sli_windows_end(engine);
     sli_windows_forget(engine, group, epoch);

@@ -395,7 +395,7 @@ sl_code sli_poison_deliver(sli_poison *poison, sli_epoch *epoch, sli_group *grou
     SL_TRY(send(poison, epoch, group, err));
     SL_TRY(record(poison, epoch, group, err));
     SL_TRY(sli_held_trim(poison, epoch, group, err));
-    sli_progress_letters(poison->engine, poison->n_letters);
+    poison->engine->letters = poison->n_letters;
     const sli_letter *one = &poison->letters[0];
     SLI_LOG(engine->log, SLI_WARN, "stream",
             "epoch %lld: %d dead letters, %lld rows, %lld trials; the first: source %s, partition "

@@ -261,6 +261,7 @@ void sli_listen_end(sli_engine *engine, int64_t rows_in, const sli_timing *at,
     if (error == NULL) {
         batch->event = sli_event_info(engine->graph, engine->epoch_arena);
     }
+    batch->dead_letters = engine->letters;
     batch->rows = batch->rows < 0 && error == NULL ? rows_in : batch->rows;
     for (int32_t i = 0; i < engine->n_inputs && error == NULL; i++) {
         sl_input_info *input = &engine->listen->inputs[i];

@@ -51,6 +51,9 @@ static void count(sli_engine *engine, int64_t rows_in, int64_t rows_out, int64_t
     if (rows_out > 0) {
         sli_metric_add(series[SLI_ENGINE_ROWS_OUT], rows_out);
     }
+    if (engine->letters > 0) {
+        sli_metric_add(series[SLI_ENGINE_LETTERS], engine->letters);
+    }
     sli_metric_observe(series[SLI_ENGINE_RUN_US], run_us);
     sli_metric_observe(series[SLI_ENGINE_DELAY_US], late_us);
     sli_metric_set(series[SLI_ENGINE_PENDING], engine->n_pending);
@@ -66,12 +69,6 @@ static void set_gauge(void *ctx, const char *name, int64_t value)
 void sli_progress_counted(sli_engine *engine)
 {
     sli_accs_each_int64(engine->accs, set_gauge, engine->env.runtime->metrics);
-}
-
-void sli_progress_letters(sli_engine *engine, int64_t n)
-{
-    engine->letters = n;
-    sli_metric_add(engine->series[SLI_ENGINE_LETTERS], n);
 }
 
 void sli_progress_committed(sli_engine *engine, const sli_group *group)

@@ -361,6 +361,10 @@ static int run_with_ceiling(slt_program *p, const char *dir, const char *ceiling
                                 "stream=info",
                                 "--conf",
                                 "poison=dead-letter",
+                                "--progress",
+                                "json",
+                                "--metrics",
+                                "metrics.prom",
                                 "--conf",
                                 ceiling,
                                 NULL};
@@ -410,6 +414,26 @@ SL_TEST(a_later_run_tells_how_many_records_the_log_has_left_out, "POISON-1")
     run_poisoned(&p, dir);
     run_poisoned(&p, dir);
     SL_CHECK_HAS(slt_err(&p), "groups in the log left out 2 records");
+}
+
+SL_TEST(dead_letters_are_counted_in_progress_and_metrics, "POISON-1")
+{
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    assert_int_equal(mkdir(slt_path(dir, "in"), 0700), 0);
+    slt_put(slt_path(dir, "in"), "a.txt", "bad\n2\nworse\n");
+    run_poisoned(&p, dir);
+    SL_CHECK_HAS(slt_err(&p), "\"numDeadLetters\":2");
+    assert_null(strstr(strstr(slt_err(&p), "\"numDeadLetters\"") + 1, "\"numDeadLetters\""));
+    SL_CHECK_HAS(slt_content(slt_path(dir, "metrics.prom")), "\nsluice_dead_letters_total 2\n");
+}
+
+SL_TEST(dead_letters_help_has_examples, "")
+{
+    slt_program p;
+    assert_int_equal(SLUICE(&p, slt_temp_dir(), "dead", "--help"), OK);
+    SL_CHECK_HAS(slt_out(&p), "sluice dead state --json | jq -r .error");
+    assert_string_equal(slt_err(&p), "");
 }
 
 // The ceiling is the epoch's, and each start begins to count anew: the same epoch fails with the

@@ -206,6 +206,50 @@ SL_TEST(a_failed_epoch_without_a_checkpoint_is_told_and_the_job_goes_on, "")
     slt_life_free(&l);
 }
 
+// ---------------------------------------------------------------- dead letters
+
+static void numbers(sl_graph *graph)
+{
+    sl_stream *lines = sl_stream_uid(sl_stream_open(graph, "file:in"), "lines");
+    sl_stream_save(sl_stream_select(lines, "cast(line as int64) as n"), "file:out");
+}
+
+static void on_letters(void *ctx, const sl_batch_info *b)
+{
+    char line[64];
+    (void)snprintf(line, sizeof line, "%lld: %lld of %lld\n", (long long)b->epoch,
+                   (long long)b->dead_letters, (long long)b->rows);
+    hear(ctx, line);
+}
+
+static const sl_listener letters_only = {
+    .struct_size = sizeof(sl_listener), .name = "letters", .batch_completed = on_letters};
+
+static void add_letters_only(sl_context *context, void *ctx)
+{
+    assert_int_equal(sl_context_add_listener(context, &letters_only, ctx, NULL), SL_OK);
+}
+
+SL_TEST(a_listener_hears_how_many_records_an_epoch_ran_without, "POISON-1")
+{
+    ear e = {0};
+    slt_life l = slt_life_new(
+        numbers, (const char *const[]){"poison", "dead-letter", "poison.max", "2", NULL});
+    l.made = add_letters_only;
+    l.made_ctx = &e;
+    slt_life_put(&l, "in/a.txt", "1\nto\nbe\n");
+    assert_int_equal(slt_life_start(&l), SL_OK);
+    assert_int_equal(slt_life_run(&l, 2), SL_OK);
+    slt_life_put(&l, "in/b.txt", "or\nnot\nto\nbe\n");
+    assert_int_equal(slt_life_run(&l, 1), SL_E_DATA); // over the ceiling: none is left out
+    SL_CHECK_HAS(slt_life_metrics(&l), "\nsluice_dead_letters_total 2\n");
+    slt_life_end(&l);
+    SL_CHECK_HAS(e.heard, "1: 2 of ");
+    SL_CHECK_HAS(e.heard, "2: 0 of ");
+    SL_CHECK_HAS(e.heard, "3: 0 of ");
+    slt_life_free(&l);
+}
+
 // ---------------------------------------------------------------- receivers
 
 static void read_socket(sl_graph *graph)
