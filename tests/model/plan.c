@@ -6,32 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t next(uint64_t *at) // splitmix64
-{
-    uint64_t x = *at += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
-
-/// 0 .. n - 1.
-static int32_t draw(uint64_t *at, int32_t n)
-{
-    return (int32_t)(next(at) % (uint64_t)n);
-}
+#include "model/draw.h"
 
 // ---------------------------------------------------------------- the graph
 
 /// The last streams are the likeliest: graphs are deep, with some side branches.
 static int32_t draw_input(const slt_model *m, uint64_t *at)
 {
-    return draw(at, 3) > 0 ? m->n_nodes - 1 : draw(at, m->n_nodes);
+    return slt_draw(at, 3) > 0 ? m->n_nodes - 1 : slt_draw(at, m->n_nodes);
 }
 
 /// Another stream with the same kind of key; itself only when there is no other and by chance.
 static int32_t draw_partner(const slt_model *m, int32_t a, uint64_t *at)
 {
-    int32_t first = draw(at, m->n_nodes);
+    int32_t first = slt_draw(at, m->n_nodes);
     for (int32_t i = 0; i < m->n_nodes; i++) {
         int32_t b = (first + i) % m->n_nodes;
         if (b != a && m->nodes[b].is_text == m->nodes[a].is_text) {
@@ -44,10 +32,10 @@ static int32_t draw_partner(const slt_model *m, int32_t a, uint64_t *at)
 static void draw_node(slt_model *m, uint64_t *at)
 {
     slt_model_node *node = &m->nodes[m->n_nodes];
-    *node = (slt_model_node){.kind = (slt_model_kind)(1 + draw(at, SLT_N_KINDS - 1)),
+    *node = (slt_model_node){.kind = (slt_model_kind)(1 + slt_draw(at, SLT_N_KINDS - 1)),
                              .a = draw_input(m, at),
-                             .c = draw(at, 12),
-                             .persist = draw(at, 6) == 0};
+                             .c = slt_draw(at, 12),
+                             .persist = slt_draw(at, 6) == 0};
     node->b = node->a;
     node->is_text = m->nodes[node->a].is_text;
     if (node->kind == SLT_SPLIT && !node->is_text) {
@@ -55,18 +43,18 @@ static void draw_node(slt_model *m, uint64_t *at)
     }
     switch (node->kind) {
     case SLT_SELECT:
-        node->which = draw(at, SLT_MODEL_VARIANTS);
+        node->which = slt_draw(at, SLT_MODEL_VARIANTS);
         node->is_text = node->is_text != (node->which == SLT_MODEL_VARIANTS - 1);
         break;
     case SLT_WHERE:
-        node->which = draw(at, 4);
+        node->which = slt_draw(at, 4);
         break;
     case SLT_SPLIT:
     case SLT_UPDATE_STATE:
-        node->which = draw(at, 2);
+        node->which = slt_draw(at, 2);
         break;
     case SLT_MAP_STATE:
-        node->which = draw(at, 3);
+        node->which = slt_draw(at, 3);
         break;
     case SLT_UNION:
     case SLT_JOIN:
@@ -78,34 +66,35 @@ static void draw_node(slt_model *m, uint64_t *at)
         break;
     case SLT_COUNT_WINDOW:
         node->is_text = false;
-        node->c = 1 + draw(at, SLT_MODEL_PAST);
+        node->c = 1 + slt_draw(at, SLT_MODEL_PAST);
         break;
     case SLT_WINDOW:
     case SLT_REDUCE_WINDOW:
     case SLT_GROUP_WINDOW:
-        node->which = draw(at, 2);
-        node->c = 1 + draw(at, SLT_MODEL_PAST);
+        node->which = slt_draw(at, 2);
+        node->c = 1 + slt_draw(at, SLT_MODEL_PAST);
         break;
     default:
         break;
     }
-    node->partitions = node->kind == SLT_REPARTITION ? 1 + draw(at, 8) : draw(at, 3) * draw(at, 3);
+    node->partitions =
+        node->kind == SLT_REPARTITION ? 1 + slt_draw(at, 8) : slt_draw(at, 3) * slt_draw(at, 3);
     m->n_nodes++;
 }
 
 static void draw_graph(slt_plan *p, uint64_t *at)
 {
     slt_model *m = p->model;
-    m->n_nodes = p->n_queues = 1 + draw(at, SLT_MODEL_QUEUES);
+    m->n_nodes = p->n_queues = 1 + slt_draw(at, SLT_MODEL_QUEUES);
     for (int32_t q = 0; q < p->n_queues; q++) {
-        m->nodes[q] = (slt_model_node){.kind = SLT_QUEUE, .a = q, .is_text = draw(at, 3) > 0};
-        p->one_at_a_time[q] = draw(at, 2) == 0;
+        m->nodes[q] = (slt_model_node){.kind = SLT_QUEUE, .a = q, .is_text = slt_draw(at, 3) > 0};
+        p->one_at_a_time[q] = slt_draw(at, 2) == 0;
     }
-    for (int32_t n = 2 + draw(at, 7); n > 0; n--) {
+    for (int32_t n = 2 + slt_draw(at, 7); n > 0; n--) {
         draw_node(m, at);
     }
     for (int32_t i = 0; i < m->n_nodes; i++) {
-        p->collected[i] = draw(at, 5) == 0;
+        p->collected[i] = slt_draw(at, 5) == 0;
     }
     bool read[SLT_MODEL_NODES] = {false};
     for (int32_t i = p->n_queues; i < m->n_nodes; i++) {
@@ -136,20 +125,20 @@ enum { N_TEXTS = (int32_t)(sizeof texts / sizeof texts[0]) };
 static bool draw_rdd(slt_plan *p, slt_push *push, bool is_text, uint64_t *at)
 {
     static const int32_t most[] = {1, 25, 25, 25, 25, 120, 120, 800};
-    int32_t n = draw(at, most[draw(at, (int32_t)(sizeof most / sizeof most[0]))]);
-    int32_t n_keys = 1 + draw(at, draw(at, 2) == 0 ? 3 : N_TEXTS);
+    int32_t n = slt_draw(at, most[slt_draw(at, (int32_t)(sizeof most / sizeof most[0]))]);
+    int32_t n_keys = 1 + slt_draw(at, slt_draw(at, 2) == 0 ? 3 : N_TEXTS);
     slt_model_rows *rows = calloc(1, sizeof *rows);
-    push->slices[push->n] = 1 + draw(at, 5);
+    push->slices[push->n] = 1 + slt_draw(at, 5);
     push->rows[push->n] = rows;
     if (rows == NULL) {
         return false;
     }
     for (int32_t i = 0; i < n; i++) {
         slt_model_row key = {0};
-        int32_t which = draw(at, n_keys);
+        int32_t which = slt_draw(at, n_keys);
         key.number = is_text ? 0 : which - 2;
         (void)snprintf(key.text, sizeof key.text, "%s", is_text ? texts[which] : "");
-        slt_model_add(p->model, rows, &key, draw(at, 41) - 15);
+        slt_model_add(p->model, rows, &key, slt_draw(at, 41) - 15);
     }
     push->json[push->n] = slt_model_text(rows, is_text);
     return push->json[push->n++] != NULL;
@@ -158,10 +147,10 @@ static bool draw_rdd(slt_plan *p, slt_push *push, bool is_text, uint64_t *at)
 static bool draw_input_rows(slt_plan *p, uint64_t *at)
 {
     bool done = true;
-    p->n_epochs = 4 + draw(at, SLT_PLAN_EPOCHS - 3);
+    p->n_epochs = 4 + slt_draw(at, SLT_PLAN_EPOCHS - 3);
     for (int32_t e = 0; e < p->n_epochs; e++) {
         for (int32_t q = 0; q < p->n_queues; q++) {
-            for (int32_t n = draw(at, 5) == 0 ? draw(at, 3) : 1; n > 0 && done; n--) {
+            for (int32_t n = slt_draw(at, 5) == 0 ? slt_draw(at, 3) : 1; n > 0 && done; n--) {
                 done = draw_rdd(p, &p->pushes[e][q], p->model->nodes[q].is_text, at);
             }
         }
@@ -234,10 +223,10 @@ static slt_plan *draw_plan(uint64_t seed, uint64_t *at)
     }
     p->seed = seed;
     p->model = calloc(1, sizeof *p->model);
-    p->master = draw(at, 2) == 0 ? "local[1]" : "local[4]";
-    p->backend = draw(at, 4) == 0 ? "pool" : "inline";
-    p->memory = draw(at, 2) == 0 ? "64KiB" : "1GiB";
-    p->parallelism = of[draw(at, 3)];
+    p->master = slt_draw(at, 2) == 0 ? "local[1]" : "local[4]";
+    p->backend = slt_draw(at, 4) == 0 ? "pool" : "inline";
+    p->memory = slt_draw(at, 2) == 0 ? "64KiB" : "1GiB";
+    p->parallelism = of[slt_draw(at, 3)];
     if (p->model != NULL) {
         draw_graph(p, at);
     }

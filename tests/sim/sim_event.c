@@ -40,7 +40,7 @@ static void build(sl_graph *graph)
     sl_stream *sessions = sl_stream_session_window(once, "word", "count() as n", "5s");
     sl_stream_save(sl_stream_select(sessions, "word, n"),
                    "file:out/sessions?format=csv&empty=write");
-    sl_stream *pairs = sl_stream_interval_left_outer_join(rows, once, "word", "-1s", "1s");
+    sl_stream *pairs = sl_stream_interval_full_outer_join(rows, once, "word", "-1s", "1s");
     sl_stream_save(sl_stream_select(pairs, "word, 1 as n"),
                    "file:out/pairs?format=csv&empty=write");
 }
