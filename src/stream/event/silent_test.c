@@ -109,6 +109,32 @@ SL_TEST(streams_that_are_all_silent_go_with_the_fastest, "")
     job_free(&j);
 }
 
+SL_TEST(a_silent_stream_goes_with_the_slowest_that_speaks, "")
+{
+    slt_graph g = slt_graph_new();
+    sl_stream *in[3];
+    for (int32_t i = 0; i < 3; i++) {
+        sl_stream *queue = sl_stream_queue(g.graph, (const char *const[]){"a", "b", "c"}[i],
+                                           "ts timestamp, k string", true);
+        in[i] = sl_stream_event_time(queue, "ts", "0s");
+        sl_stream_silent_after(in[i], i == 2 ? "1s" : "0s");
+    }
+    sl_stream *both = sl_stream_union(in[0], in[1]);
+    sl_stream *join = sl_stream_interval_join(both, in[2], "k", "0s", "0s");
+    slt_host *host = slt_host_new(&g, 1);
+    for (int32_t epoch = 0; epoch < 3; epoch++) {
+        slt_push(&g, "a", "20 x", 1);
+        slt_push(&g, "b", "30 x", 1);
+        slt_epoch_begin(host);
+        SL_CHECK_TEXT(slt_epoch_rows(host, join), "");
+        slt_epoch_end(host, false);
+    }
+    assert_int_equal(watermark(in[1]), 30);
+    assert_int_equal(watermark(in[2]), 20);
+    slt_host_free(host);
+    slt_graph_free(&g);
+}
+
 SL_TEST(silence_is_known_when_the_lanes_are_read_back, "")
 {
     job j = job_new("0s", "3s");
