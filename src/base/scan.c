@@ -5,6 +5,7 @@
 #include "base/str.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdint.h>
 #include <strings.h>
 
@@ -115,6 +116,26 @@ sl_code sli_scan_duration_us(sl_text text, int64_t *out, sl_error *err)
     return scan_with_unit(text, units,
                           "a duration: write digits and a unit (us, ms, s, m, h or d), as in 500ms",
                           out, err);
+}
+
+sli_duration sli_duration_of(int64_t us)
+{
+    static const unit units[] = {
+        {"d", INT64_C(86400) * 1000000},
+        {"h", INT64_C(3600) * 1000000},
+        {"m", INT64_C(60) * 1000000},
+        {"s", 1000000},
+        {"ms", 1000},
+        {"us", 1},
+    };
+    size_t i = us == 0 ? 3 : 0;
+    while (us % units[i].factor != 0) {
+        i++;
+    }
+    sli_duration out;
+    (void)snprintf(out.text, sizeof out.text, "%lld%s", (long long)(us / units[i].factor),
+                   units[i].name);
+    return out;
 }
 
 sl_code sli_scan_size(sl_text text, int64_t *out, sl_error *err)

@@ -81,6 +81,22 @@ static int64_t us_of(const char *text)
     return out;
 }
 
+SL_TEST(durations_are_written_as_they_are_read, "")
+{
+    static const int64_t times[] = {
+        0, 1, 999, 1000, 1500000, 90000000, INT64_MAX, 172800000000, 7200000000, INT64_C(1) << 60};
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        int64_t back = -1;
+        sli_duration text = sli_duration_of(times[i]);
+        assert_int_equal(sli_scan_duration_us(sli_text_of(text.text), &back, NULL), SL_OK);
+        assert_true(back == times[i]);
+    }
+    assert_string_equal(sli_duration_of(0).text, "0s");
+    assert_string_equal(sli_duration_of(90000000).text, "90s");
+    assert_string_equal(sli_duration_of(172800000000).text, "2d");
+    assert_string_equal(sli_duration_of(1500).text, "1500us");
+}
+
 SL_TEST(scan_duration_knows_its_units, "")
 {
     assert_int_equal(us_of("20us"), 20);

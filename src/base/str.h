@@ -48,6 +48,12 @@ sl_code sli_scan_float64(sl_text text, double *out, sl_error *err);
 sl_code sli_scan_bool(sl_text text, bool *out, sl_error *err); ///< true/false/1/0/yes/no/on/off
 sl_code sli_scan_duration_us(sl_text text, int64_t *out,
                              sl_error *err); ///< "500ms" "10s" "5m" "20us" "1h" "2d"
+/// A duration as such a text.
+typedef struct sli_duration {
+    char text[24];
+} sli_duration;
+/// In the largest unit of which it is a whole number: "90s", "2m", "0s". Not negative.
+sli_duration sli_duration_of(int64_t us);
 sl_code sli_scan_size(sl_text text, int64_t *out,
                       sl_error *err); ///< "64MiB" "10k" "1g" "512" (k, m, g are 1024s)
 /// 1 to `most` of [A-Za-z0-9_.-], not beginning with a dot: what may be a name in a file system.

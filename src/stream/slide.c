@@ -7,40 +7,10 @@
 // result.
 #include "stream/node_window.h"
 
-#include <stdio.h>
-
-// ---------------------------------------------------------------- durations as text
-
-typedef struct duration {
-    char text[32];
-} duration;
-
-/// In the largest unit of which it is a multiple.
-static duration duration_of(int64_t us)
-{
-    static const struct {
-        const char *name;
-        int64_t us;
-    } units[] = {{"d", INT64_C(86400000000)},
-                 {"h", INT64_C(3600000000)},
-                 {"m", INT64_C(60000000)},
-                 {"s", 1000000},
-                 {"ms", 1000},
-                 {"us", 1}};
-    duration out;
-    size_t i = 0;
-    while (us % units[i].us != 0) {
-        i++;
-    }
-    (void)snprintf(out.text, sizeof out.text, "%lld%s", (long long)(us / units[i].us),
-                   us == 0 ? "us" : units[i].name);
-    return out;
-}
-
 void sli_put_length(sli_str *out, const char *key, int64_t us)
 {
     if (us > 0) {
-        sli_put_pair(out, key, duration_of(us).text);
+        sli_put_pair(out, key, sli_duration_of(us).text);
     }
 }
 
@@ -51,9 +21,9 @@ static sl_code check_multiple(const char *what, int64_t us, int64_t slide_us, sl
     if (us % slide_us == 0) {
         return SL_OK;
     }
-    duration given = duration_of(us), slide = duration_of(slide_us);
-    duration below = duration_of(us - us % slide_us);
-    duration above = duration_of(us - us % slide_us + slide_us);
+    sli_duration given = sli_duration_of(us), slide = sli_duration_of(slide_us);
+    sli_duration below = sli_duration_of(us - us % slide_us);
+    sli_duration above = sli_duration_of(us - us % slide_us + slide_us);
     return us < slide_us
                ? sl_error_set(err, SL_E_INVALID,
                               "its %s of %s must be a multiple of its stream's slide, which is %s: "
@@ -83,8 +53,8 @@ static sl_code resolve(sl_stream *node, int64_t interval_us, sl_error *err)
     node->slide_us = node->n_inputs == 0 ? interval_us : node->inputs[0]->slide_us;
     for (int32_t i = 1; i < node->n_inputs; i++) {
         if (node->inputs[i]->slide_us != node->slide_us) {
-            duration first = duration_of(node->slide_us);
-            duration other = duration_of(node->inputs[i]->slide_us);
+            sli_duration first = sli_duration_of(node->slide_us);
+            sli_duration other = sli_duration_of(node->inputs[i]->slide_us);
             return sl_error_set(err, SL_E_INVALID,
                                 "all its streams must have the same slide: stream 1 has %s, stream "
                                 "%d has %s",
@@ -92,7 +62,7 @@ static sl_code resolve(sl_stream *node, int64_t interval_us, sl_error *err)
         }
     }
     if (node->ops->every_epoch && node->slide_us != interval_us) {
-        duration slide = duration_of(node->slide_us);
+        sli_duration slide = sli_duration_of(node->slide_us);
         return sl_error_set(err, SL_E_INVALID,
                             "its stream has rows every %s only: say the event time before the "
                             "windows",

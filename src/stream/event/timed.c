@@ -31,16 +31,7 @@ sl_code sli_timed_duration(const char *what, const char *text, bool may_be_zero,
 
 void sli_put_duration(sli_str *out, const char *key, int64_t us)
 {
-    static const struct {
-        const char *unit;
-        int64_t us;
-    } units[] = {{"d", 86400000000}, {"h", 3600000000}, {"m", 60000000},
-                 {"s", 1000000},     {"ms", 1000},      {"us", 1}};
-    size_t i = 0;
-    while (us == 0 ? units[i].us != 1000000 : us % units[i].us != 0) {
-        i++;
-    }
-    sli_str_printf(out, " %s=%lld%s", key, (long long)(us / units[i].us), units[i].unit);
+    sli_str_printf(out, " %s=%s", key, sli_duration_of(us).text);
 }
 
 void sli_put_field(sli_str *out, const sl_schema *schema, int32_t column, const char *name)
