@@ -159,12 +159,15 @@ sl_code sli_state_table_check(const sli_table *table, sl_bytes kind, sl_bytes ke
         is_text(values, sl_schema_text(table->values))) {
         return SL_OK;
     }
-    return sl_error_set(err, SL_E_INCOMPATIBLE,
-                        "state of %s was kept by %.*s with keys \"%.*s\" and values \"%.*s\"; the "
-                        "job now has %s with keys \"%s\" and values \"%s\"",
-                        table->uid, (int)kind.size, (const char *)kind.data, (int)keys.size,
-                        (const char *)keys.data, (int)values.size, (const char *)values.data,
-                        table->kind, sl_schema_text(table->keys), sl_schema_text(table->values));
+    return sl_error_set(
+        err, SL_E_INCOMPATIBLE,
+        "state of %s was kept by %.*s and can't be taken over: define it as before, "
+        "or give it another uid, with which it begins without state. Keys \"%.*s\" "
+        "and values \"%.*s\" were kept (a ttl or a timeout is one of the values); "
+        "the job now has %s with keys \"%s\" and values \"%s\"",
+        table->uid, (int)kind.size, (const char *)kind.data, (int)keys.size,
+        (const char *)keys.data, (int)values.size, (const char *)values.data, table->kind,
+        sl_schema_text(table->keys), sl_schema_text(table->values));
 }
 
 static sl_code get_entry(sli_reader *r, sli_str *row, sli_entry *out, sl_error *err)

@@ -181,7 +181,11 @@ static sl_code read_batch(void *ctx, const sl_batch *batch, sl_error *err)
     int64_t n = sl_batch_rows(batch);
     if (!has_same_types(r->schema, sl_batch_schema(batch))) {
         return sl_error_set(
-            err, SL_E_INCOMPATIBLE, "snapshot of %s has the columns \"%s\", the job expects \"%s\"",
+            err, SL_E_INCOMPATIBLE,
+            "state of %s can't be taken over: define it as before, or give it another uid, with "
+            "which it begins without state. The snapshot has the columns \"%s\" (a ttl or a "
+            "timeout "
+            "is one of them), the job now \"%s\"",
             r->info->uid, sl_schema_text(sl_batch_schema(batch)), sl_schema_text(r->schema));
     }
     uint64_t *hashes = sl_alloc_array(SLI_TAG_STATE, (size_t)n + 1, sizeof *hashes);

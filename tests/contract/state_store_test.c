@@ -242,17 +242,27 @@ SL_TEST(a_ttl_that_is_long_enough_changes_nothing, "DETERMINISM-1")
     assert_string_equal(run_lives(&p, on_disk), expected);
 }
 
-SL_TEST(a_ttl_cannot_be_given_to_a_checkpoint_without_times, "ERRORS-2")
+/// One life with the first definition, then one with the second, which is refused.
+static void is_refused(place *p, const char *store, const char *first, const char *second)
+{
+    clear(p);
+    compile_with(p, first);
+    feed(p, 0);
+    must_run(p, store, "2");
+    compile_with(p, second);
+    assert_int_equal(run(p, store, "2"), INCOMPATIBLE);
+    SL_CHECK_HAS(slt_err(&p->program), "state of sums ");
+    SL_CHECK_HAS(slt_err(&p->program), "define it as before, or give it another uid");
+    SL_CHECK_HAS(slt_err(&p->program), "ttl.updated timestamp?");
+}
+
+SL_TEST(a_ttl_cannot_be_given_to_a_checkpoint_without_times_nor_taken_away, "ERRORS-2")
 {
     place p;
     place_init(&p);
-    clear(&p);
-    feed(&p, 0);
-    must_run(&p, DISK, "2");
-    compile_with(&p, "TTL \"1h\"");
-    assert_int_equal(run(&p, DISK, "2"), INCOMPATIBLE);
-    SL_CHECK_HAS(slt_err(&p.program), "state of sums was kept by updateStateByKey");
-    SL_CHECK_HAS(slt_err(&p.program), "ttl.updated timestamp?, sum int64");
+    is_refused(&p, DISK, "NO_TTL", "TTL \"1h\"");
+    is_refused(&p, MEMORY, "NO_TTL", "TTL \"1h\"");
+    is_refused(&p, MEMORY, "TTL \"1h\"", "NO_TTL");
 }
 
 // ---------------------------------------------------------------- killed
