@@ -121,11 +121,32 @@ static sl_code settle_time(sli_event_time *time, sli_epoch *epoch, sl_error *err
     return sli_track_put(time, epoch->number, epoch->time_us, err);
 }
 
+/// Indexes by time are in memory, whatever store the state is in: together they have to fit there.
+static sl_code check_indexes(const sl_graph *graph, sl_error *err)
+{
+    int64_t bytes = 0, limit = INT64_MAX;
+    for (const sli_timed *op = graph->timed; op != NULL; op = op->next) {
+        bytes += sli_timed_index_bytes(op);
+        limit = sli_budget_limit(op->budget);
+    }
+    if (bytes <= limit) {
+        return SL_OK;
+    }
+    sl_code rc = sl_error_set(err, SL_E_NO_SPACE,
+                              "keys that wait for a watermark take %lld bytes of memory, and "
+                              "memory=%lld: give the job more, or let them wait less long (delays, "
+                              "lateness, gaps, bounds, streams that are silent)",
+                              (long long)bytes, (long long)limit);
+    (void)sl_error_act(err, SL_ACT_STOP_JOB); // the next epoch's are no fewer
+    return rc;
+}
+
 sl_code sli_event_settle(sl_graph *graph, sli_epoch *epoch, sl_error *err)
 {
     for (sli_timed *op = graph->timed; op != NULL; op = op->next) {
         SL_TRY(sl_error_wrap(err, sli_timed_settle(op, err), "operator %s", op->node->uid));
     }
+    SL_TRY(check_indexes(graph, err));
     for (sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
         SL_TRY(sl_error_wrap(err, settle_time(time, epoch, err), "operator %s", time->node->uid));
     }

@@ -206,6 +206,27 @@ SL_TEST(quiet_epochs_with_nothing_due_change_nothing, "")
     job_free(&j);
 }
 
+SL_TEST(keys_that_wait_and_do_not_fit_into_memory_stop_the_job, "ERRORS-1")
+{
+    job j = windows("0s", "10us", NULL, SL_APPEND, "0s");
+    sli_runtime *runtime = slt_host_runtime(j.host);
+    sli_budget *all = runtime->budget, *small = sli_budget_new(400);
+    sl_error err = SL_ERROR_INIT;
+    runtime->budget = small;
+    assert_int_equal(sli_event_restore(j.g.graph, runtime, &err), SL_OK);
+    runtime->budget = all;
+    epoch_is(&j, "1 a 1|2 b 2|3 c 3", "", ""); // three keys, and room for sixteen
+    slt_push(&j.g, "in", "4 d 1|5 e 1|6 f 1|7 g 1|8 h 1|1 i 1|2 k 1|3 l 1|4 m 1|5 n 1|6 o 1", 1);
+    slt_epoch_begin(j.host);
+    SL_CHECK_TEXT(slt_epoch_rows(j.host, j.timed), "");
+    assert_int_equal(sli_event_settle(j.g.graph, slt_epoch_of(j.host), &err), SL_E_NO_SPACE);
+    assert_int_equal(sl_error_action(&err), SL_ACT_STOP_JOB);
+    assert_non_null(strstr(err.text, "memory=400: give the job more, or let them wait less long"));
+    slt_epoch_end(j.host, true);
+    job_free(&j);
+    sli_budget_free(small);
+}
+
 SL_TEST(a_lane_of_a_queue_that_lags_holds_the_watermark_until_it_is_idle, "")
 {
     job j = job_begin("0s");

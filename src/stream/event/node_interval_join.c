@@ -17,8 +17,13 @@ int64_t sli_interval_due(const sli_interval *self, bool right, int64_t time_us)
 int64_t sli_interval_entry_due(const sli_interval *self, bool right, int64_t bucket, int64_t number,
                                int64_t time_us)
 {
-    int64_t last_us = (bucket + 1) * self->width_us - 1;
-    return sli_interval_due(self, right, number == SLI_HEAD ? last_us : time_us);
+    int64_t end_us = 0;
+    if (number != SLI_HEAD) {
+        return sli_interval_due(self, right, time_us);
+    }
+    bool beyond = __builtin_mul_overflow(sli_time_add(bucket, 1), self->width_us, &end_us) ||
+                  end_us > SLI_MAX_STATE_TIME_US;
+    return beyond ? INT64_MAX : sli_interval_due(self, right, end_us - 1);
 }
 
 static int64_t due_at(const sli_timed *self, const sl_batch *rows, int64_t row)

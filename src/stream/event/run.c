@@ -239,6 +239,16 @@ sl_code sli_timed_settle(sli_timed *self, sl_error *err)
     return sli_rdd_run(rdd, missing, n, err);
 }
 
+int64_t sli_timed_index_bytes(const sli_timed *self)
+{
+    int64_t bytes = self->weight;
+    const timed_run *run = self->running == NULL ? NULL : self->running->body;
+    for (int32_t i = 0; run != NULL && i < run->n; i++) {
+        bytes += (int64_t)run->parts[i].due.size;
+    }
+    return bytes;
+}
+
 static void recount(sli_timed *self)
 {
     int64_t bytes = 0;
@@ -305,13 +315,47 @@ typedef struct restoring {
     sli_str key;
 } restoring;
 
+/// Whether all times in the rows [from, to) of a column, and inside them, are ones that Sluice may
+/// have put there: sums of a few of those can't overflow.
+static bool times_are_sane(const sl_column *column, int64_t from, int64_t to)
+{
+    bool sane = true;
+    if (column->type == SL_LIST) {
+        const int32_t *offsets = column->values;
+        return times_are_sane(&column->children[0], offsets[from], offsets[to]);
+    }
+    for (int32_t i = 0; column->type == SL_STRUCT && i < column->n_children; i++) {
+        sane = sane && times_are_sane(&column->children[i], from, to);
+    }
+    for (int64_t row = from; column->type == SL_TIMESTAMP && row < to && sane; row++) {
+        int64_t time_us = sl_column_is_null(column, row) ? 0 : sl_column_int64(column, row);
+        sane = time_us >= -SLI_MAX_STATE_TIME_US && time_us <= SLI_MAX_STATE_TIME_US;
+    }
+    return sane;
+}
+
+/// Keys of the user's may be any times; those of the operator's own are checked.
+static sl_code check_times(const sli_timed *self, const sl_batch *rows, sl_error *err)
+{
+    const sl_schema *schema = sl_batch_schema(rows);
+    for (int32_t i = 0; i < sl_schema_columns(schema); i++) {
+        bool own = strncmp(sl_schema_field(schema, i)->name, "event.", 6) == 0 ||
+                   (i == 0 && self->ops->spread != NULL); // a window's start
+        if (own && !times_are_sane(sl_batch_column(rows, i), 0, sl_batch_rows(rows))) {
+            return sl_error_set(err, SL_E_CORRUPT, "a time in the state of %s is out of range",
+                                self->node->uid);
+        }
+    }
+    return SL_OK;
+}
+
 static sl_code index_rows(restoring *r, sl_error *err)
 {
     sli_timed *self = r->self;
     int32_t n_keys = sl_schema_columns(self->key_schema);
     sl_batch *rows = NULL;
     SL_TRY(sl_builder_finish(r->rows, &rows, err));
-    sl_code rc = SL_OK;
+    sl_code rc = check_times(self, rows, err);
     for (int32_t i = 0; i < r->n && rc == SL_OK; i++) {
         sli_str_clear(&r->key);
         sli_row_put(&r->key, rows, self->places, n_keys, i);

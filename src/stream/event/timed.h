@@ -27,6 +27,8 @@
 /// Times and durations that sums of a few of them can't overflow: about 36,000 years, 100 years.
 #define SLI_MAX_TIME_US (INT64_C(1) << 60)
 #define SLI_MAX_DURATION_US (INT64_C(36525) * 86400 * 1000000)
+/// What a window's start or a row's time may be in the state: a window begins before its rows.
+#define SLI_MAX_STATE_TIME_US (SLI_MAX_TIME_US + SLI_MAX_DURATION_US)
 
 // ---------------------------------------------------------------- event time nodes
 
@@ -213,6 +215,8 @@ sl_code sli_timed_restore(sli_timed *self, sli_runtime *runtime, sl_error *err);
 sl_code sli_timed_fit(sli_timed *self, sli_runtime *runtime, sl_error *err);
 /// Runs the partitions that nobody asked for.
 sl_code sli_timed_settle(sli_timed *self, sl_error *err);
+/// Memory of the index, with what the running epoch has for it.
+int64_t sli_timed_index_bytes(const sli_timed *self);
 /// The epoch is over: its RDD can't be computed from now on, and the index moves on if it was
 /// completed.
 sl_code sli_timed_finish(sli_timed *self, bool completed, sl_error *err);
