@@ -58,16 +58,10 @@ void sli_put_text(sli_str *s, const char *text)
     sli_put_bytes(s, text, strlen(text));
 }
 
-static void set_bad(sli_reader *r)
-{
-    r->bad = true;
-    r->at = r->end; // nothing after a bad field means anything
-}
-
 static uint64_t get_little(sli_reader *r, size_t n)
 {
     if (r->bad || (size_t)(r->end - r->at) < n) {
-        set_bad(r);
+        sli_reader_spoil(r);
         return 0;
     }
     uint64_t v = 0;
@@ -76,11 +70,6 @@ static uint64_t get_little(sli_reader *r, size_t n)
     }
     r->at += n;
     return v;
-}
-
-uint8_t sli_get_u8(sli_reader *r)
-{
-    return (uint8_t)get_little(r, 1);
 }
 
 uint32_t sli_get_u32(sli_reader *r)
@@ -111,7 +100,7 @@ uint64_t sli_get_varint(sli_reader *r)
             return v;
         }
     }
-    set_bad(r);
+    sli_reader_spoil(r);
     return 0;
 }
 
@@ -119,7 +108,7 @@ sl_bytes sli_get_bytes(sli_reader *r)
 {
     uint64_t size = sli_get_varint(r);
     if (r->bad || size > (uint64_t)(r->end - r->at)) {
-        set_bad(r);
+        sli_reader_spoil(r);
         return (sl_bytes){NULL, 0};
     }
     sl_bytes bytes = {r->at, (size_t)size};
@@ -134,7 +123,7 @@ char *sli_get_text(sli_reader *r, struct sl_arena *arena)
         return NULL;
     }
     if (bytes.size > 0 && memchr(bytes.data, 0, bytes.size) != NULL) {
-        set_bad(r); // nobody wrote a text with a zero inside
+        sli_reader_spoil(r); // nobody wrote a text with a zero inside
         return NULL;
     }
     char *text = sl_arena_alloc(arena, bytes.size + 1);

@@ -4,6 +4,55 @@
 
 #include "base/str.h"
 
+// ---- a few bytes, at most SLI_FEW_BYTES: without the call that costs more than they do
+
+enum { SLI_FEW_BYTES = 32 };
+
+/// The two may overlap.
+static inline void sli_copy_few(char *to, const char *from, size_t size)
+{
+    uint64_t first[2], last[2];
+    SL_ASSERT_DEBUG(size <= SLI_FEW_BYTES, "a few bytes");
+    if (size >= 16) {
+        memcpy(first, from, 16);
+        memcpy(last, from + size - 16, 16);
+        memcpy(to, first, 16);
+        memcpy(to + size - 16, last, 16);
+    } else if (size >= 8) {
+        memcpy(first, from, 8);
+        memcpy(last, from + size - 8, 8);
+        memcpy(to, first, 8);
+        memcpy(to + size - 8, last, 8);
+    } else if (size > 0) {
+        char bytes[8];
+        for (size_t i = 0; i < size; i++) {
+            bytes[i] = from[i];
+        }
+        for (size_t i = 0; i < size; i++) {
+            to[i] = bytes[i];
+        }
+    }
+}
+
+static inline bool sli_few_equal(const char *a, const char *b, size_t size)
+{
+    uint64_t x = 0, y = 0;
+    size_t at = 0;
+    for (; at + 8 <= size; at += 8) {
+        memcpy(&x, a + at, 8);
+        memcpy(&y, b + at, 8);
+        if (x != y) {
+            return false;
+        }
+    }
+    for (; at < size; at++) {
+        if (a[at] != b[at]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 // ---- writing, into an sli_str
 void sli_put_u8(sli_str *s, uint8_t v);
 void sli_put_u32(sli_str *s, uint32_t v);
@@ -26,7 +75,19 @@ static inline sli_reader sli_reader_of(sl_bytes bytes)
     const uint8_t *at = (const uint8_t *)bytes.data;
     return (sli_reader){at, at == NULL ? at : at + bytes.size, false};
 }
-uint8_t sli_get_u8(sli_reader *r);
+static inline void sli_reader_spoil(sli_reader *r)
+{
+    r->bad = true;
+    r->at = r->end; // nothing after a bad field means anything
+}
+static inline uint8_t sli_get_u8(sli_reader *r)
+{
+    if (r->bad || r->at == r->end) {
+        sli_reader_spoil(r);
+        return 0;
+    }
+    return *r->at++;
+}
 uint32_t sli_get_u32(sli_reader *r);
 uint64_t sli_get_u64(sli_reader *r);
 int64_t sli_get_i64(sli_reader *r);

@@ -182,3 +182,39 @@ SL_TEST(bytes_survive_garbage, "")
     }
     sl_arena_free(arena);
 }
+
+SL_TEST(bytes_few_are_copied_also_over_themselves_and_compared, "")
+{
+    for (size_t size = 0; size <= SLI_FEW_BYTES; size++) {
+        for (size_t shift = 0; shift <= 8; shift++) {
+            char bytes[64], want[64];
+            for (size_t i = 0; i < sizeof bytes; i++) {
+                bytes[i] = want[i] = (char)i;
+            }
+            memmove(want + 8, want + shift, size);
+            sli_copy_few(bytes + 8, bytes + shift, size);
+            assert_memory_equal(bytes, want, sizeof want);
+        }
+        char a[SLI_FEW_BYTES] = {0}, b[SLI_FEW_BYTES] = {0};
+        assert_true(sli_few_equal(a, b, size));
+        for (size_t i = 0; i < SLI_FEW_BYTES; i++) {
+            b[i] = 1;
+            assert_int_equal(sli_few_equal(a, b, size), i >= size);
+            b[i] = 0;
+        }
+    }
+}
+
+SL_TEST(str_extend_appends_bytes_that_the_caller_writes, "")
+{
+    sli_str s = SLI_STR_INIT;
+    sli_str_text(&s, "ab");
+    memcpy(sli_str_extend(&s, 3), "cde", 3);
+    assert_string_equal(s.data, "abcde");
+    assert_int_equal(s.size, 5);
+    sli_mem_fail_nth(1);
+    assert_null(sli_str_extend(&s, 1000));
+    sli_mem_fail_nth(0);
+    assert_int_equal(sli_str_check(&s, "text", NULL), SL_E_NOMEM);
+    sli_str_reset(&s);
+}

@@ -55,6 +55,17 @@ void sli_str_add(sli_str *s, const void *data, size_t size)
     s->data[s->size] = '\0';
 }
 
+char *sli_str_extend(sli_str *s, size_t size)
+{
+    if (!reserve(s, size)) {
+        return NULL;
+    }
+    char *at = s->data + s->size;
+    s->size += size;
+    s->data[s->size] = '\0';
+    return at;
+}
+
 void sli_str_text(sli_str *s, const char *text)
 {
     sli_str_add(s, text, strlen(text));

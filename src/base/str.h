@@ -19,6 +19,8 @@ typedef struct sli_str {
 #define SLI_STR_INIT ((sli_str){0})
 
 void sli_str_add(sli_str *s, const void *data, size_t size);
+/// Appends bytes that the caller writes; NULL when it failed.
+char *sli_str_extend(sli_str *s, size_t size);
 void sli_str_text(sli_str *s, const char *text);
 void sli_str_char(sli_str *s, char c);
 void sli_str_printf(sli_str *s, const char *fmt, ...) SL_PRINTF(2, 3);

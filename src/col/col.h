@@ -190,6 +190,10 @@ void sli_groups_clear(sli_groups *groups); ///< keeps the memory
 /// bytes (see README).
 void sli_row_put(sli_str *out, const sl_batch *batch, const int32_t *columns, int32_t n_columns,
                  int64_t row);
+/// The same for rows [from, from + n), one behind the other; rows[i] is the i-th, until `out`
+/// changes. Means nothing when `out` has failed.
+void sli_rows_put(sli_str *out, const sl_batch *batch, const int32_t *columns, int32_t n_columns,
+                  int64_t from, int64_t n, sl_bytes *rows);
 /// Takes a cell of a bool, int64 or timestamp, and binary column off a row; a null, or another
 /// type's, makes the reader bad.
 bool sli_row_take_bool(sli_reader *r);

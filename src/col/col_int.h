@@ -12,6 +12,24 @@
 
 #include "col/col.h"
 
+/// One cell of a fixed width.
+static inline void sli_cell_copy(void *to, const void *from, int32_t width)
+{
+    switch (width) { // copies of a known size take one instruction, others a call
+    case 1:
+        memcpy(to, from, 1);
+        break;
+    case 4:
+        memcpy(to, from, 4);
+        break;
+    case 8:
+        memcpy(to, from, 8);
+        break;
+    default:
+        memcpy(to, from, (size_t)width);
+    }
+}
+
 _Static_assert(sizeof(sl_view) == 16, "a string view is Arrow's: 16 bytes");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "Arrow layout and hashes are little-endian");

@@ -32,9 +32,11 @@ static uint32_t float32_bits(float value)
 
 static void put_fixed(sli_str *out, const void *value, int32_t width)
 {
-    char bytes[1 + 16] = {1};
-    memcpy(bytes + 1, value, (size_t)width);
-    sli_str_add(out, bytes, (size_t)width + 1);
+    char *cell = sli_str_extend(out, (size_t)width + 1);
+    if (cell != NULL) {
+        cell[0] = 1;
+        sli_cell_copy(cell + 1, value, width);
+    }
 }
 
 static void put_cell(sli_str *out, const sl_column *column, int64_t row);
@@ -101,6 +103,75 @@ void sli_row_put(sli_str *out, const sl_batch *batch, const int32_t *columns, in
 {
     for (int32_t i = 0; i < n_columns; i++) {
         put_cell(out, sl_batch_column(batch, columns[i]), row);
+    }
+}
+
+/// Bytes of a row whose cells all have a value, if that is the same for every row; else 0.
+static size_t row_bytes_of(const sl_batch *batch, const int32_t *columns, int32_t n_columns)
+{
+    size_t bytes = 0;
+    for (int32_t i = 0; i < n_columns; i++) {
+        const sl_column *column = sl_batch_column(batch, columns[i]);
+        if (column->n_nulls != 0 || !sli_type_is_integer(column->type)) {
+            return 0;
+        }
+        bytes += 1 + (size_t)sli_type_width(column->type);
+    }
+    return bytes;
+}
+
+static void put_cells(char *at, size_t step, const sl_column *column, int64_t from, int64_t n)
+{
+    int32_t width = sli_type_width(column->type);
+    const char *cells = (const char *)column->values + from * width;
+    if (width == 8) {
+        for (int64_t i = 0; i < n; i++, at += step) {
+            at[0] = 1;
+            memcpy(at + 1, cells + 8 * i, 8);
+        }
+        return;
+    }
+    for (int64_t i = 0; i < n; i++, at += step) {
+        at[0] = 1;
+        sli_cell_copy(at + 1, cells + width * i, width);
+    }
+}
+
+/// Rows whose cells all have a value and one width, by columns. False: nothing was done.
+static bool put_even(sli_str *out, const sl_batch *batch, const int32_t *columns, int32_t n_columns,
+                     int64_t from, int64_t n, sl_bytes *rows)
+{
+    size_t bytes = row_bytes_of(batch, columns, n_columns);
+    char *at = bytes == 0 ? NULL : sli_str_extend(out, bytes * (size_t)n);
+    if (at == NULL) {
+        return false;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        rows[i] = (sl_bytes){at + bytes * (size_t)i, bytes};
+    }
+    for (int32_t c = 0; c < n_columns; c++) {
+        const sl_column *column = sl_batch_column(batch, columns[c]);
+        put_cells(at, bytes, column, from, n);
+        at += 1 + sli_type_width(column->type);
+    }
+    return true;
+}
+
+void sli_rows_put(sli_str *out, const sl_batch *batch, const int32_t *columns, int32_t n_columns,
+                  int64_t from, int64_t n, sl_bytes *rows)
+{
+    size_t begin = out->size;
+    if (put_even(out, batch, columns, n_columns, from, n, rows)) {
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        size_t before = out->size;
+        sli_row_put(out, batch, columns, n_columns, from + i);
+        rows[i].size = out->size - before;
+    }
+    const char *at = out->failed ? NULL : out->data + begin; // no longer moves
+    for (int64_t i = 0; i < n && at != NULL; at += rows[i++].size) {
+        rows[i].data = at;
     }
 }
 

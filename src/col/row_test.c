@@ -38,6 +38,46 @@ SL_TEST(row_bytes_come_back, "")
     sl_schema_unref(schema);
 }
 
+/// Rows [from, from + n) put together are those put one by one.
+static void check_rows_put(const sl_batch *batch, const int32_t *columns, int32_t n_columns,
+                           int64_t from, int64_t n)
+{
+    sl_bytes rows[40];
+    sli_str together = SLI_STR_INIT, one = SLI_STR_INIT;
+    sli_str_text(&together, "before");
+    sli_rows_put(&together, batch, columns, n_columns, from, n, rows);
+    for (int64_t i = 0; i < n; i++) {
+        sli_str_clear(&one);
+        sli_row_put(&one, batch, columns, n_columns, from + i);
+        assert_int_equal(rows[i].size, one.size);
+        assert_memory_equal(rows[i].data, one.data, one.size);
+    }
+    assert_memory_equal(together.data, "before", 6);
+    sli_str_reset(&together);
+    sli_str_reset(&one);
+}
+
+SL_TEST(row_bytes_put_together_are_those_put_one_by_one, "")
+{
+    static const int32_t pairs[][2] = {{0, 1}, {1, 2}, {3, 0}, {2, 4}, {4, 5}, {1, 1}};
+    sli_rng rng = {33};
+    sl_schema *schema =
+        slt_col_schema("a int64, b int32, c int8, d uint16, e int64?, f string, g float64, h bool");
+    sl_batch *batch = slt_col_random(schema, &rng, 40), *all = NULL;
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        check_rows_put(batch, pairs[i], 2, 0, 40);
+        check_rows_put(batch, pairs[i], 2, 7, 20);
+    }
+    for (int32_t c = 0; c < sl_schema_columns(schema); c++) {
+        check_rows_put(batch, &c, 1, 3, 30);
+    }
+    assert_int_equal(sli_batch_slice(batch, 5, 30, &all, NULL), SL_OK); // with an offset of its own
+    check_rows_put(all, pairs[0], 2, 2, 20);
+    sl_batch_unref(all);
+    sl_batch_unref(batch);
+    sl_schema_unref(schema);
+}
+
 SL_TEST(row_bytes_are_equal_when_cells_are, "")
 {
     sli_rng rng = {32};

@@ -411,6 +411,6 @@ bool sli_integer_put(sl_type type, void *cell, int64_t value)
     if (value < ranges[type].low || value > ranges[type].high) {
         return false;
     }
-    memcpy(cell, &value, (size_t)sli_type_width(type)); // little-endian: the low bytes come first
+    sli_cell_copy(cell, &value, sli_type_width(type)); // little-endian: the low bytes come first
     return true;
 }
