@@ -14,23 +14,18 @@ sl_code sli_core_find_all(sli_state_view *self, const sli_state_key *keys, int32
 
 static sl_code make_room(sli_bulk *bulk, int32_t n, sl_error *err)
 {
-    if (bulk->blobs == NULL) {
-        bulk->blobs = sl_arena_new(SLI_TAG_STATE);
-    }
-    if (bulk->n <= INT32_MAX - n && bulk->n + n <= bulk->capacity && bulk->blobs != NULL) {
+    if (bulk->n <= INT32_MAX - n && bulk->n + n <= bulk->capacity) {
         return SL_OK;
     }
     size_t capacity = ((size_t)bulk->n + (size_t)n) * 2;
-    if (capacity > INT32_MAX || bulk->blobs == NULL) {
+    if (capacity > INT32_MAX) {
         return sl_error_set(err, SL_E_NOMEM, "a view of the state: no room for %d changes", n);
     }
-    sli_entry *entries = sl_realloc(SLI_TAG_STATE, bulk->entries, capacity * sizeof *entries);
-    bulk->entries = entries == NULL ? bulk->entries : entries;
-    uint64_t *marks = sl_realloc(SLI_TAG_STATE, bulk->marks, capacity * sizeof *marks);
-    bulk->marks = marks == NULL ? bulk->marks : marks;
-    if (entries == NULL || marks == NULL) {
-        return sl_error_nomem(err, capacity * sizeof *entries, "a view of the state");
+    sli_bulk_change *more = sl_realloc(SLI_TAG_STATE, bulk->changes, capacity * sizeof *more);
+    if (more == NULL) {
+        return sl_error_nomem(err, capacity * sizeof *more, "a view of the state");
     }
+    bulk->changes = more;
     bulk->capacity = (int32_t)capacity;
     return SL_OK;
 }
@@ -43,29 +38,29 @@ static sli_change change_of(const sli_state_change *c)
                                         : SLI_SET;
 }
 
+static void put_bytes(sli_str *out, sl_bytes bytes)
+{
+    char *at = sli_str_extend(out, bytes.size);
+    if (at != NULL && bytes.size <= SLI_FEW_BYTES) {
+        sli_copy_few(at, bytes.data, bytes.size);
+    } else if (at != NULL) {
+        memcpy(at, bytes.data, bytes.size);
+    }
+}
+
 static sl_code add(sli_bulk *bulk, const sli_state_change *c, sl_error *err)
 {
-    if (c->key.size > INT32_MAX || c->value.size > INT32_MAX) {
+    sl_bytes key = c->mark == 0 ? c->key : (sl_bytes){NULL, 0};
+    if (key.size > INT32_MAX || c->value.size > INT32_MAX) {
         return sl_error_set(err, SL_E_DATA, "a state key or value has more than 2^31 - 1 bytes");
     }
-    sli_entry *e = &bulk->entries[bulk->n];
-    *e = (sli_entry){.hash = c->key_hash,
-                     .key_size = (uint32_t)c->key.size,
-                     .value_size = (uint32_t)c->value.size,
-                     .slot = sli_slot_of(c->hash),
-                     .change = change_of(c)};
-    char *row = e->row;
-    if (!sli_entry_is_short(e)) {
-        row = e->blob = sl_arena_alloc(bulk->blobs, c->key.size + c->value.size);
-        if (row == NULL) {
-            return sl_error_nomem(err, c->key.size + c->value.size, "a state row");
-        }
-    }
-    memcpy(row, c->key.data, c->key.size);
-    if (c->value.size > 0) {
-        memcpy(row + c->key.size, c->value.data, c->value.size);
-    }
-    bulk->marks[bulk->n++] = c->mark;
+    put_bytes(&bulk->bytes, key);
+    put_bytes(&bulk->bytes, c->value);
+    bulk->changes[bulk->n++] = (sli_bulk_change){.mark = c->mark == 0 ? c->key_hash : c->mark,
+                                                 .key_size = (uint32_t)key.size,
+                                                 .value_size = (uint32_t)c->value.size,
+                                                 .slot = sli_slot_of(c->hash),
+                                                 .change = change_of(c)};
     return SL_OK;
 }
 
@@ -80,37 +75,37 @@ sl_code sli_core_change_all(sli_state_view *self, const sli_state_change *change
             SL_TRY(add(&view->bulk, &changes[i], err));
         }
     }
-    return SL_OK;
+    return sli_str_check(&view->bulk.bytes, "a view of the state", err);
 }
 
-/// A value that the base has already is no change.
-static sl_code is_change(sli_view *view, const sli_entry *e, bool *out, sl_error *err)
+/// Brings one change among the others; a value that the base has already is none.
+static sl_code spread(sli_view *view, const sli_bulk_change *c, sl_bytes key, sl_bytes value,
+                      sl_error *err)
 {
-    sli_core *core = (sli_core *)view->head.store;
-    *out = true;
-    if (e->change != SLI_SET) {
-        return SL_OK;
+    const sli_core *core = (const sli_core *)view->head.store;
+    uint64_t hash = c->mark, mark = 0;
+    if (c->change != SLI_ADDED) {
+        const sli_entry *row = core->base->row(view->table, c->mark);
+        if (c->change == SLI_SET && sli_bytes_equal(sli_entry_value(row), value)) {
+            return SL_OK;
+        }
+        hash = row->hash;
+        key = sli_entry_key(row);
+        mark = c->mark;
     }
-    SL_TRY(core->base->find(core, view->table, e->slot, sli_entry_key(e), &view->found, err));
-    *out = !sli_bytes_equal(view->found.value, sli_entry_value(e));
-    return SL_OK;
+    SL_TRY(sli_map_add(&view->changes, hash, c->slot, key, value, c->change, err));
+    return sli_view_set_mark(view, view->changes.tail[c->slot], mark, err);
 }
 
 sl_code sli_view_spread(sli_view *view, sl_error *err)
 {
     sli_bulk *bulk = &view->bulk;
-    if (bulk->n == 0) {
-        return SL_OK;
-    }
+    const char *bytes = bulk->bytes.data;
     for (int32_t i = 0; i < bulk->n; i++) {
-        const sli_entry *e = &bulk->entries[i];
-        bool changes = false;
-        SL_TRY(is_change(view, e, &changes, err));
-        if (changes) {
-            SL_TRY(sli_map_add(&view->changes, e->hash, e->slot, sli_entry_key(e),
-                               sli_entry_value(e), e->change, err));
-            SL_TRY(sli_view_set_mark(view, view->changes.tail[e->slot], bulk->marks[i], err));
-        }
+        const sli_bulk_change *c = &bulk->changes[i];
+        SL_TRY(spread(view, c, (sl_bytes){bytes, c->key_size},
+                      (sl_bytes){bytes + c->key_size, c->value_size}, err));
+        bytes += c->key_size + c->value_size;
     }
     sli_bulk_reset(bulk);
     return SL_OK;
@@ -118,8 +113,7 @@ sl_code sli_view_spread(sli_view *view, sl_error *err)
 
 void sli_bulk_reset(sli_bulk *bulk)
 {
-    sl_free(bulk->entries);
-    sl_free(bulk->marks);
-    sl_arena_free(bulk->blobs);
-    *bulk = (sli_bulk){0};
+    sl_free(bulk->changes);
+    sli_str_reset(&bulk->bytes);
+    *bulk = (sli_bulk){.bytes.tag = SLI_TAG_STATE};
 }

@@ -15,10 +15,13 @@ static char *take_bytes(sli_map *map, size_t size)
     return map->blobs == NULL ? NULL : sl_arena_alloc(map->blobs, size);
 }
 
+/// `from` may be a part of the row's own bytes.
 static void copy_bytes(char *to, sl_bytes from)
 {
-    if (from.size > 0) {
-        memmove(to, from.data, from.size); // it may be a part of the row's own bytes
+    if (from.size <= SLI_FEW_BYTES) {
+        sli_copy_few(to, from.data, from.size);
+    } else {
+        memmove(to, from.data, from.size);
     }
 }
 
@@ -247,11 +250,12 @@ sl_code sli_map_add(sli_map *map, uint64_t hash, int32_t slot, sl_bytes key, sl_
 
 sl_code sli_map_set_value(sli_map *map, int32_t entry, sl_bytes value, sl_error *err)
 {
-    sli_entry *e = &map->entries[entry], was = *e;
+    sli_entry *e = &map->entries[entry];
     if (value.size == e->value_size) {
         copy_bytes((sli_entry_is_short(e) ? e->row : e->blob) + e->key_size, value);
         return SL_OK;
     }
+    sli_entry was = *e;
     SL_TRY(make_row(map, e, sli_entry_key(&was), value, err));
     free_row(map, &was);
     return SL_OK;

@@ -7,9 +7,8 @@
 /// and the entry, a change for the entry.
 #pragma once
 
+#include "base/bytes.h"
 #include "state/state.h"
-
-#include <string.h>
 
 /// What happened to a key; the first three are bytes of a delta. See README: how changes compose.
 typedef enum sli_change {
@@ -107,7 +106,8 @@ static inline sl_bytes sli_entry_value(const sli_entry *e)
 }
 static inline bool sli_bytes_equal(sl_bytes a, sl_bytes b)
 {
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+    return a.size == b.size && (a.size <= SLI_FEW_BYTES ? sli_few_equal(a.data, b.data, a.size)
+                                                        : memcmp(a.data, b.data, a.size) == 0);
 }
 static inline uint64_t sli_key_hash(sl_bytes key)
 {

@@ -57,7 +57,8 @@ typedef struct sli_state_change {
     sli_state_act act;
     uint64_t hash;           ///< of the key's cells
     uint64_t key_hash, mark; ///< as find_all told
-    sl_bytes key, value;
+    sl_bytes key;            ///< need not be told where there is a mark
+    sl_bytes value;
 } sli_state_change;
 
 /// What a store is opened with.

@@ -38,12 +38,20 @@ typedef struct sli_entries {
     int32_t n, capacity;
 } sli_entries;
 
+/// A change of a key that was looked up before.
+typedef struct sli_bulk_change {
+    uint64_t mark;     ///< of the row in the base; ADDED: the hash of the key's bytes
+    uint32_t key_size; ///< ADDED; of others the base has the key
+    uint32_t value_size;
+    int32_t slot;
+    sli_change change;
+} sli_bulk_change;
+
 /// Changes of many keys that were made together: each key once, not yet in `changes`.
 typedef struct sli_bulk {
-    sli_entry *entries; ///< in the order in which they came; blobs in `blobs`
-    uint64_t *marks;
+    sli_bulk_change *changes; ///< in the order in which they came
     int32_t n, capacity;
-    sl_arena *blobs;
+    sli_str bytes; ///< of each change its key, then its value
 } sli_bulk;
 
 struct sli_view {
@@ -79,8 +87,10 @@ typedef struct sli_base_ops {
     // A base in memory; NULL in others.
     sl_code (*find_all)(sli_core *core, sli_table *table, const sli_state_key *keys, int32_t n,
                         sli_state_found *out, sl_error *err);
-    /// As change, for many; what changes nothing becomes SLI_KEPT.
-    sl_code (*change_all)(sli_core *core, sli_table *table, sli_bulk *bulk, sl_error *err);
+    /// The row of a mark.
+    const sli_entry *(*row)(const sli_table *table, uint64_t mark);
+    /// As change, for many, and notes them in table->pending.
+    sl_code (*change_all)(sli_core *core, sli_table *table, const sli_bulk *bulk, sl_error *err);
     // A base that is not in memory; NULL in others: keys of a view are asked for together.
     /// Questions in order of slot, then of key bytes; calls `answer` for each. Thread: any.
     sl_code (*find_many)(sli_core *core, sli_table *table, const sli_question *questions, int32_t n,
@@ -122,6 +132,10 @@ struct sli_core {
 void sli_core_init(sli_core *core, const sli_store_ops *ops, const sli_base_ops *base,
                    sli_budget *budget, int64_t fixed);
 void sli_core_reset(sli_core *core);
+/// Notes a change that the base makes for the delta: how it changes the row that the base has,
+/// after the change or, if it is removed, before.
+sl_code sli_core_note(sli_core *core, sli_table *table, const sli_entry *row, sli_change change,
+                      sl_error *err);
 /// Counts in the budget what the store holds now.
 void sli_core_recount(sli_core *core);
 

@@ -28,13 +28,19 @@ sl_code sli_entry_of(sli_str *row, int32_t slot, sl_bytes key, sl_bytes value, s
 }
 
 /// Puts one change of an epoch on top of what the group has. See README: how changes compose.
-static sl_code fold(sli_map *into, const sli_entry *change, sl_error *err)
+sl_code sli_core_note(sli_core *core, sli_table *table, const sli_entry *row, sli_change change,
+                      sl_error *err)
 {
-    sl_bytes key = sli_entry_key(change), value = sli_entry_value(change);
-    sli_change kind = change->change == SLI_ADDED ? SLI_SET : change->change;
-    int32_t entry = sli_map_find(into, change->hash, key);
+    sli_map *into = &table->pending;
+    sli_change kind = change == SLI_ADDED ? SLI_SET : change;
+    if (core->no_deltas) {
+        return SL_OK;
+    }
+    sl_bytes key = sli_entry_key(row);
+    sl_bytes value = kind == SLI_REMOVED ? (sl_bytes){NULL, 0} : sli_entry_value(row);
+    int32_t entry = sli_map_find(into, row->hash, key);
     if (entry < 0) {
-        return sli_map_add(into, change->hash, change->slot, key, value, kind, err);
+        return sli_map_add(into, row->hash, row->slot, key, value, kind, err);
     }
     SL_TRY(sli_map_set_value(into, entry, value, err));
     sli_change before = into->entries[entry].change;
@@ -140,30 +146,17 @@ sl_code sli_core_table(sli_store *self, const sli_table_info *info, sli_table **
 
 // ---------------------------------------------------------------- epochs
 
-/// What changed nothing is SLI_KEPT by now.
-static sl_code fold_bulk(sli_core *core, sli_table *table, sli_bulk *bulk, sl_error *err)
+static sl_code fold_view(sli_core *core, sli_table *table, const sli_view *view, sl_error *err)
 {
-    if (bulk->n == 0) {
-        return SL_OK;
+    if (view->bulk.n > 0) {
+        SL_TRY(core->base->change_all(core, table, &view->bulk, err));
     }
-    SL_TRY(core->base->change_all(core, table, bulk, err));
-    for (int32_t i = 0; i < bulk->n && !core->no_deltas; i++) {
-        if (bulk->entries[i].change != SLI_KEPT) {
-            SL_TRY(fold(&table->pending, &bulk->entries[i], err));
-        }
-    }
-    return SL_OK;
-}
-
-static sl_code fold_view(sli_core *core, sli_table *table, sli_view *view, sl_error *err)
-{
-    SL_TRY(fold_bulk(core, table, &view->bulk, err));
     for (int32_t slot = 0; slot < SLI_SLOTS && view->changes.live > 0; slot++) {
         for (int32_t i = view->changes.head[slot]; i >= 0; i = view->changes.entries[i].next) {
             const sli_entry *change = &view->changes.entries[i];
             if (change->change != SLI_KEPT && change->change != SLI_ABSENT) {
                 SL_TRY(core->base->change(core, table, change, sli_view_mark(view, i), err));
-                SL_TRY(core->no_deltas ? SL_OK : fold(&table->pending, change, err));
+                SL_TRY(sli_core_note(core, table, change, change->change, err));
             }
         }
     }

@@ -36,7 +36,7 @@ sl_code sli_core_begin(sli_store *self, sli_table *table, int64_t epoch, int32_t
     view->epoch = epoch;
     view->partition = partition;
     view->n_partitions = n_partitions;
-    view->found.key.tag = view->found.bytes.tag = SLI_TAG_STATE;
+    view->found.key.tag = view->found.bytes.tag = view->bulk.bytes.tag = SLI_TAG_STATE;
     sli_map_init_brief(&view->changes);
     *out = &view->head;
     return SL_OK;

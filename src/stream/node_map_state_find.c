@@ -112,18 +112,12 @@ static sl_code put_record_keys(sli_map_work *w, const sl_batch *batch, int32_t n
     const sli_state_def *def = &w->body->def;
     sli_str_clear(&w->key_bytes);
     sli_batch_hash(batch, def->keys, def->n_keys, w->hashes);
+    sli_rows_put(&w->key_bytes, batch, def->keys, def->n_keys, 0, n, w->key_rows);
     for (int32_t i = 0; i < n; i++) {
-        size_t before = w->key_bytes.size;
-        sli_row_put(&w->key_bytes, batch, def->keys, def->n_keys, i);
-        w->keys[i] = (sli_state_key){.hash = w->hashes[i], .key.size = w->key_bytes.size - before};
+        w->keys[i] = (sli_state_key){w->hashes[i], w->key_rows[i]};
         w->row_of[i] = i;
     }
-    SL_TRY(sli_str_check(&w->key_bytes, "keys of a batch", err));
-    const char *at = w->key_bytes.data; // no longer moves
-    for (int32_t i = 0; i < n; at += w->keys[i++].key.size) {
-        w->keys[i].key.data = at;
-    }
-    return SL_OK;
+    return sli_str_check(&w->key_bytes, "keys of a batch", err);
 }
 
 /// States of records whose keys come once: rows serve for the batch alone.
@@ -133,6 +127,7 @@ static sl_code find_once(sli_map_work *w, const sl_batch *batch, sl_error *err)
     SL_TRY(sli_map_work_room(&w->row_of, &w->record_capacity, n, sizeof *w->row_of, err));
     SL_TRY(sli_map_work_room(&w->keys, &w->key_capacity, n, sizeof *w->keys, err));
     SL_TRY(sli_map_work_room(&w->hashes, &w->hash_capacity, n, sizeof *w->hashes, err));
+    SL_TRY(sli_map_work_room(&w->key_rows, &w->key_row_capacity, n, sizeof *w->key_rows, err));
     SL_TRY(make_rows(w, 0, n, err));
     SL_TRY(put_record_keys(w, batch, n, err));
     for (int32_t i = 0; i < n; i += SLI_MAP_TOGETHER) {

@@ -92,6 +92,7 @@ static void close_work(sli_map_work *w)
     sl_free(w->marks);
     sl_free(w->keys);
     sl_free(w->hashes);
+    sl_free(w->key_rows);
     sli_str_reset(&w->key_bytes);
     sl_free(w->row_of);
     sl_free(w->origins);

@@ -40,6 +40,8 @@ typedef struct sli_map_work {
     int64_t key_capacity;
     uint64_t *hashes;
     int64_t hash_capacity;
+    sl_bytes *key_rows;
+    int64_t key_row_capacity;
     sli_str key_bytes;
     int64_t weight; ///< bytes counted in the budget
     // one call

@@ -140,50 +140,75 @@ static sl_code find_all(sli_core *core, sli_table *table, const sli_state_key *k
     return SL_OK;
 }
 
-/// `mark` is one more than the number of the entry.
-static sl_code change_row(sli_map *rows, sli_entry *change, uint64_t mark, sl_error *err)
+// A mark is one more than the number of the entry.
+
+static const sli_entry *row(const sli_table *table, uint64_t mark)
 {
-    int32_t entry = (int32_t)mark - 1;
-    sl_bytes value = sli_entry_value(change);
-    if (change->change == SLI_REMOVED) {
-        sli_map_remove(rows, entry);
-        return SL_OK;
+    return &((const mem_table *)table)->rows.entries[mark - 1];
+}
+
+static sl_code add_row(sli_core *core, mem_table *table, const sli_bulk_change *c, sl_bytes key,
+                       sl_bytes value, sl_error *err)
+{
+    sli_map *rows = &table->rows;
+    SL_TRY(sli_map_add(rows, c->mark, c->slot, key, value, SLI_SET, err));
+    return sli_core_note(core, &table->head, &rows->entries[rows->tail[c->slot]], SLI_ADDED, err);
+}
+
+static sl_code remove_row(sli_core *core, mem_table *table, int32_t entry, sl_error *err)
+{
+    SL_TRY(sli_core_note(core, &table->head, &table->rows.entries[entry], SLI_REMOVED, err));
+    sli_map_remove(&table->rows, entry);
+    return SL_OK;
+}
+
+static sl_code change_row(sli_core *core, mem_table *table, const sli_bulk_change *c,
+                          sl_bytes value, sl_error *err)
+{
+    sli_map *rows = &table->rows;
+    int32_t entry = (int32_t)c->mark - 1;
+    if (c->change == SLI_REMOVED) {
+        return remove_row(core, table, entry, err);
     }
-    if (change->change == SLI_ADDED) {
-        return sli_map_add(rows, change->hash, change->slot, sli_entry_key(change), value, SLI_SET,
-                           err);
-    }
-    if (change->change == SLI_SET &&
-        sli_bytes_equal(sli_entry_value(&rows->entries[entry]), value)) {
-        change->change = SLI_KEPT; // unchanged state costs no delta
-        return SL_OK;
+    if (c->change == SLI_SET && sli_bytes_equal(sli_entry_value(&rows->entries[entry]), value)) {
+        return SL_OK; // unchanged state costs no delta
     }
     SL_TRY(sli_map_set_value(rows, entry, value, err));
-    if (change->change == SLI_MOVED) {
+    if (c->change == SLI_MOVED) {
         sli_map_move_last(rows, entry);
     }
-    return SL_OK;
+    return sli_core_note(core, &table->head, &rows->entries[entry], c->change, err);
+}
+
+static const sli_entry *entry_of(const sli_map *rows, const sli_bulk *bulk, int32_t i)
+{
+    return i < bulk->n && bulk->changes[i].change != SLI_ADDED
+               ? &rows->entries[bulk->changes[i].mark - 1]
+               : NULL;
 }
 
 static void fetch_row(const sli_map *rows, const sli_bulk *bulk, int32_t i)
 {
-    if (i + TOGETHER < bulk->n && bulk->marks[i + TOGETHER] > 0) {
-        __builtin_prefetch(&rows->entries[bulk->marks[i + TOGETHER] - 1], 1);
-    }
-    if (rows->blob_bytes > 0 && i + TOGETHER / 2 < bulk->n && bulk->marks[i + TOGETHER / 2] > 0) {
-        __builtin_prefetch(sli_entry_row(&rows->entries[bulk->marks[i + TOGETHER / 2] - 1]), 1);
+    __builtin_prefetch(entry_of(rows, bulk, i + TOGETHER), 1); // of NULL it does nothing
+    const sli_entry *e = rows->blob_bytes > 0 ? entry_of(rows, bulk, i + TOGETHER / 2) : NULL;
+    if (e != NULL) {
+        __builtin_prefetch(sli_entry_row(e), 1);
     }
 }
 
-static sl_code change_all(sli_core *core, sli_table *table, sli_bulk *bulk, sl_error *err)
+static sl_code change_all(sli_core *core, sli_table *table, const sli_bulk *bulk, sl_error *err)
 {
-    sli_map *rows = &((mem_table *)table)->rows;
-    (void)core;
+    mem_table *mem = (mem_table *)table;
+    const char *bytes = bulk->bytes.data;
     for (int32_t i = 0; i < bulk->n; i++) {
-        fetch_row(rows, bulk, i);
-        SL_TRY(change_row(rows, &bulk->entries[i], bulk->marks[i], err));
+        const sli_bulk_change *c = &bulk->changes[i];
+        sl_bytes key = {bytes, c->key_size}, value = {bytes + c->key_size, c->value_size};
+        fetch_row(&mem->rows, bulk, i);
+        SL_TRY(c->change == SLI_ADDED ? add_row(core, mem, c, key, value, err)
+                                      : change_row(core, mem, c, value, err));
+        bytes += c->key_size + c->value_size;
     }
-    table->n_keys = rows->live;
+    table->n_keys = mem->rows.live;
     return SL_OK;
 }
 
@@ -204,6 +229,7 @@ static const sli_base_ops mem_base = {
     .each = each,
     .change = change,
     .load = load,
+    .row = row,
     .change_all = change_all,
     .table_size = table_size,
     .table_close = table_close,
