@@ -208,7 +208,18 @@ void sli_row_put_null(sli_str *out);
 /// SL_BOOL (0 or not) and the integer types. False, and nothing appended: the type can't hold it.
 bool sli_row_put_int64(sli_str *out, sl_type type, int64_t value);
 void sli_row_put_float64(sli_str *out, sl_type type, double value); ///< SL_FLOAT32, SL_FLOAT64
-void sli_row_put_text(sli_str *out, sl_text text);                  ///< and binary
+/// The one form in which a float64 is written.
+static inline uint64_t sli_row_float64_bits(double value)
+{
+    uint64_t bits = 0x7ff8000000000000U; // every NaN
+    if (value == 0) {
+        bits = 0; // -0.0 too
+    } else if (value == value) {
+        memcpy(&bits, &value, sizeof bits);
+    }
+    return bits;
+}
+void sli_row_put_text(sli_str *out, sl_text text); ///< and binary
 /// Whether the next cell has a value, which is then to be read by the call for its type.
 bool sli_row_has_value(sli_reader *r);
 int64_t sli_row_get_int64(sli_reader *r, sl_type type);

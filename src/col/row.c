@@ -8,17 +8,6 @@
 
 // ---------------------------------------------------------------- writing
 
-static uint64_t float64_bits(double value)
-{
-    uint64_t bits = 0x7ff8000000000000U; // every NaN
-    if (value == 0) {
-        bits = 0; // -0.0 too
-    } else if (value == value) {
-        memcpy(&bits, &value, sizeof bits);
-    }
-    return bits;
-}
-
 static uint32_t float32_bits(float value)
 {
     uint32_t bits = 0x7fc00000U;
@@ -69,7 +58,7 @@ static void put_cell(sli_str *out, const sl_column *column, int64_t row)
         break;
     }
     case SL_FLOAT64: {
-        uint64_t bits = float64_bits(sl_column_float64(column, row));
+        uint64_t bits = sli_row_float64_bits(sl_column_float64(column, row));
         put_fixed(out, &bits, 8);
         break;
     }
@@ -202,7 +191,7 @@ void sli_row_put_float64(sli_str *out, sl_type type, double value)
         uint32_t bits = float32_bits((float)value);
         put_fixed(out, &bits, 4);
     } else {
-        uint64_t bits = float64_bits(value);
+        uint64_t bits = sli_row_float64_bits(value);
         put_fixed(out, &bits, 8);
     }
 }

@@ -64,7 +64,11 @@ static sl_code resolve_state(sl_stream *node, sli_map_state_body *body, sl_error
     if (body->kinds == NULL) {
         return sl_error_nomem(err, (size_t)n, "columns");
     }
+    body->n_columns = n;
+    body->is_wide = true;
     for (int32_t c = 0; c < n; c++) {
+        sl_type type = sl_schema_field(state, c)->type;
+        body->is_wide &= type == SL_INT64 || type == SL_TIMESTAMP || type == SL_FLOAT64;
         SL_TRY(kind_of(sl_schema_field(state, c), &body->kinds[c], err));
         body->nullable |= (uint64_t)sl_schema_field(state, c)->nullable << c;
     }

@@ -11,6 +11,8 @@ typedef struct sli_map_state_body {
     uint8_t *kinds;         ///< by column of the state: sl_state_kind
     uint64_t nullable;      ///< bit c: column c of the state may be null
     size_t row_bytes;       ///< of a sl_state_row
+    int32_t n_columns;      ///< of the state
+    bool is_wide;           ///< all are int64, timestamp or float64
     bool has_snapshots;
     int64_t every_us; ///< 0: every epoch looks for idle keys
     /// By slot of the table: no key of it was touched before this. 0: nobody has looked. Thread:

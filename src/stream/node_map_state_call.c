@@ -35,7 +35,7 @@ sl_map_state_call sli_map_work_call_of(sli_map_work *w, int64_t n, const sl_batc
         .row_bytes = w->body->row_bytes,
         .kinds = w->body->kinds,
         .nullable = w->body->nullable,
-        .n_columns = sl_schema_columns(w->body->def.state_schema),
+        .n_columns = w->body->n_columns,
         .log = &w->log,
     };
 }

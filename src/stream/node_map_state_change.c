@@ -35,6 +35,12 @@ static bool is_changed(const sli_map_work *w, const sl_state_row *row)
                : (flags & SL_STATE_KNOWN) != 0;
 }
 
+/// Whether the store knows the key by its mark.
+static bool is_marked(const sli_map_work *w, int64_t group)
+{
+    return w->marks != NULL && w->marks[group].mark != 0;
+}
+
 /// The key of a group: bytes in w->value, to which they are appended, or the record's.
 static sl_bytes put_key(sli_map_work *w, int64_t group)
 {
@@ -46,33 +52,45 @@ static sl_bytes put_key(sli_map_work *w, int64_t group)
     return (sl_bytes){NULL, w->value.size - at}; // where is known when all are there
 }
 
+static sl_code blame_state(sli_map_work *w, int64_t group, sl_code rc, sl_error *error,
+                           sl_error *err)
+{
+    size_t at = w->value.size;
+    sl_bytes key = put_key(w, group);
+    key.data = w->is_once || w->value.failed ? key.data : w->value.data + at;
+    rc = blame_key(w, key, rc, error);
+    if (err != NULL) {
+        *err = *error;
+    }
+    return rc;
+}
+
+/// Appends the state to w->value.
+static sl_code put_state(sli_map_work *w, int64_t group, const sl_state_row *row,
+                         sli_state_change *change, sl_error *err)
+{
+    sl_error error;
+    size_t at = w->value.size;
+    sli_error_clear(&error);
+    sl_code rc = sli_map_state_put(w->body, row, w->run->time_us, &w->value, &error);
+    change->value.size = w->value.size - at;
+    return rc == SL_OK ? SL_OK : blame_state(w, group, rc, &error, err);
+}
+
 /// Appends what a change needs to w->value.
 static sl_code put_change(sli_map_work *w, int64_t group, const sl_state_row *row,
                           sli_state_change *change, sl_error *err)
 {
-    sl_error error = SL_ERROR_INIT;
-    size_t at = w->value.size;
-    *change = (sli_state_change){.act = SLI_STATE_REMOVE, .key = put_key(w, group)};
+    bool stays = (row->flags & SL_STATE_EXISTS) != 0;
+    change->act = !stays ? SLI_STATE_REMOVE : is_moved(w, row) ? SLI_STATE_MOVE : SLI_STATE_PUT;
     change->hash = w->is_once ? w->keys[group].hash : sli_groups_hashes(w->groups)[group];
+    change->key = is_marked(w, group) ? (sl_bytes){NULL, 0} : put_key(w, group);
+    change->value = (sl_bytes){NULL, 0};
     if (w->marks != NULL) {
         change->key_hash = w->marks[group].key_hash;
         change->mark = w->marks[group].mark;
     }
-    if ((row->flags & SL_STATE_EXISTS) == 0) {
-        return SL_OK;
-    }
-    change->act = is_moved(w, row) ? SLI_STATE_MOVE : SLI_STATE_PUT;
-    size_t value_at = w->value.size;
-    sl_code rc = sli_map_state_put(w->body, row, w->run->time_us, &w->value, &error);
-    change->value.size = w->value.size - value_at;
-    if (rc != SL_OK) {
-        sl_bytes key = w->is_once ? change->key : (sl_bytes){w->value.data + at, change->key.size};
-        rc = blame_key(w, key, rc, &error);
-        if (err != NULL) {
-            *err = error;
-        }
-    }
-    return rc;
+    return stays ? put_state(w, group, row, change, err) : SL_OK;
 }
 
 static sl_code change_one(sli_map_work *w, const sli_state_change *c, sl_error *err)
