@@ -10,14 +10,13 @@
 
 enum { FIRST_CAPACITY = 64 };
 
-/// Makes room for `more` bytes and the ending zero. False, and sticky, when refused.
-static bool reserve(sli_str *s, size_t more)
+bool sli_str_grow(sli_str *s, size_t size)
 {
     if (s->failed) {
         return false;
     }
     size_t need = 0;
-    if (__builtin_add_overflow(s->size, more, &need) || need >= SLI_ALLOC_MAX_BYTES) {
+    if (__builtin_add_overflow(s->size, size, &need) || need >= SLI_ALLOC_MAX_BYTES) {
         s->failed = true;
         return false;
     }
@@ -45,7 +44,7 @@ void sli_str_add(sli_str *s, const void *data, size_t size)
                         (uintptr_t)data >= (uintptr_t)s->data + s->capacity ||
                         (uintptr_t)data + size <= (uintptr_t)s->data,
                     "a string is appended to itself and may move meanwhile");
-    if (!reserve(s, size)) {
+    if (!sli_str_reserve(s, size)) {
         return;
     }
     if (size > 0) {
@@ -55,17 +54,6 @@ void sli_str_add(sli_str *s, const void *data, size_t size)
     s->data[s->size] = '\0';
 }
 
-char *sli_str_extend(sli_str *s, size_t size)
-{
-    if (!reserve(s, size)) {
-        return NULL;
-    }
-    char *at = s->data + s->size;
-    s->size += size;
-    s->data[s->size] = '\0';
-    return at;
-}
-
 void sli_str_text(sli_str *s, const char *text)
 {
     sli_str_add(s, text, strlen(text));
@@ -73,7 +61,7 @@ void sli_str_text(sli_str *s, const char *text)
 
 void sli_str_char(sli_str *s, char c)
 {
-    if (reserve(s, 1)) {
+    if (sli_str_reserve(s, 1)) {
         s->data[s->size++] = c;
         s->data[s->size] = '\0';
     }
@@ -81,7 +69,7 @@ void sli_str_char(sli_str *s, char c)
 
 void sli_str_printf(sli_str *s, const char *fmt, ...)
 {
-    if (!reserve(s, 0)) {
+    if (!sli_str_reserve(s, 0)) {
         return;
     }
     va_list args, again;
@@ -96,7 +84,7 @@ void sli_str_printf(sli_str *s, const char *fmt, ...)
         s->size += (size_t)n;
     } else {
         s->data[s->size] = '\0'; // what was cut off, should the growth fail
-        if (reserve(s, (size_t)n)) {
+        if (sli_str_reserve(s, (size_t)n)) {
             vsnprintf(s->data + s->size, s->capacity - s->size, fmt, again);
             s->size += (size_t)n;
         }
@@ -200,7 +188,7 @@ sl_code sli_str_check(const sli_str *s, const char *what, sl_error *err)
 
 char *sli_str_take(sli_str *s)
 {
-    reserve(s, 0); // an empty string is handed out too
+    sli_str_reserve(s, 0); // an empty string is handed out too
     if (s->failed) {
         sli_str_reset(s);
         return NULL;

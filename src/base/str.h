@@ -18,9 +18,24 @@ typedef struct sli_str {
 
 #define SLI_STR_INIT ((sli_str){0})
 
+/// Room for `size` bytes and the ending zero. False, and sticky, when refused.
+bool sli_str_grow(sli_str *s, size_t size);
+static inline bool sli_str_reserve(sli_str *s, size_t size)
+{
+    return (s->capacity - s->size > size && !s->failed) || sli_str_grow(s, size);
+}
 void sli_str_add(sli_str *s, const void *data, size_t size);
 /// Appends bytes that the caller writes; NULL when it failed.
-char *sli_str_extend(sli_str *s, size_t size);
+static inline char *sli_str_extend(sli_str *s, size_t size)
+{
+    if (!sli_str_reserve(s, size)) {
+        return NULL;
+    }
+    char *at = s->data + s->size;
+    s->size += size;
+    s->data[s->size] = '\0';
+    return at;
+}
 void sli_str_text(sli_str *s, const char *text);
 void sli_str_char(sli_str *s, char c);
 void sli_str_printf(sli_str *s, const char *fmt, ...) SL_PRINTF(2, 3);

@@ -54,7 +54,9 @@ static sl_code add(sli_bulk *bulk, const sli_state_change *c, sl_error *err)
     if (key.size > INT32_MAX || c->value.size > INT32_MAX) {
         return sl_error_set(err, SL_E_DATA, "a state key or value has more than 2^31 - 1 bytes");
     }
-    put_bytes(&bulk->bytes, key);
+    if (key.size > 0) {
+        put_bytes(&bulk->bytes, key);
+    }
     put_bytes(&bulk->bytes, c->value);
     bulk->changes[bulk->n++] = (sli_bulk_change){.mark = c->mark == 0 ? c->key_hash : c->mark,
                                                  .key_size = (uint32_t)key.size,
