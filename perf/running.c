@@ -13,11 +13,11 @@
 // reach in the same round. Every running count is checked after its turn.
 //
 //     running [-r ROUNDS] [-e EPOCHS] [-n RECORDS_AN_EPOCH] [-j JOB]
-#include "bench.h"
+#include "taken.h"
 
 #include <unistd.h>
 
-enum { N_KEYS = 1000000, MAX_ROUNDS = 1000, MAX_EPOCHS = 64, MAX_RESULTS = 65536, N_JOBS = 3 };
+enum { N_KEYS = 1000000, MAX_ROUNDS = 1000, MAX_EPOCHS = 64, N_JOBS = 3 };
 
 typedef struct plan {
     int64_t n_rounds, n_epochs, n_records;
@@ -30,35 +30,11 @@ typedef struct job {
     bool keeps; ///< its counts run on
     const plan *plan;
     sl_context *context;
-    sl_batch *results[MAX_RESULTS]; ///< of the turn, not looked at yet
-    size_t n_results, n_done;
-    int64_t *counts; ///< by key: the last one seen
+    bench_taken taken; ///< in the turn
+    int64_t *counts;   ///< by key: the last one seen
 } job;
 
 // ---- the jobs
-
-static sl_code take_batch(void *ctx, int32_t partition, const sl_batch *batch, sl_error *err)
-{
-    job *j = ctx;
-    (void)partition;
-    if (j->n_results == MAX_RESULTS) {
-        return sl_error_set(err, SL_E_INVALID, "more than %d batches of results", MAX_RESULTS);
-    }
-    j->results[j->n_results++] = sl_batch_ref(batch);
-    return SL_OK;
-}
-
-static sl_code take(const sl_args *args, sl_rdd *rdd, sl_error *err)
-{
-    job *j = sl_args_attached(args, "bench");
-    size_t before = j->n_results;
-    sl_code rc = sl_rdd_foreach(rdd, take_batch, j, err);
-    j->n_done += j->n_results > before; // an epoch between two pushes has no rows
-    return rc;
-}
-
-static const sl_foreach_fn take_fn = {
-    .struct_size = sizeof(sl_foreach_fn), .name = "take", .version = 1, .run = take};
 
 /// Adds column 0, or 1 for a record without columns but its key.
 static void add_all(const sl_map_state_call *call, const int64_t *add)
@@ -103,21 +79,23 @@ static const sl_map_state_fn records_fn = {.struct_size = sizeof(sl_map_state_fn
 static void count(sl_graph *graph)
 {
     sl_stream *keys = sl_stream_queue(graph, "keys", "key int64", true);
-    sl_stream_foreach_rdd(sl_stream_reduce_by_key(keys, "key", "count() as n"), &take_fn, NULL);
+    sl_stream_foreach_rdd(sl_stream_reduce_by_key(keys, "key", "count() as n"), &bench_take_fn,
+                          NULL);
 }
 
 static void reduced(sl_graph *graph)
 {
     sl_stream *keys = sl_stream_queue(graph, "keys", "key int64", true);
     sl_stream *counts = sl_stream_reduce_by_key(keys, "key", "count() as n");
-    sl_stream_foreach_rdd(sl_stream_map_with_state(counts, "key", &counts_fn, NULL), &take_fn,
+    sl_stream_foreach_rdd(sl_stream_map_with_state(counts, "key", &counts_fn, NULL), &bench_take_fn,
                           NULL);
 }
 
 static void direct(sl_graph *graph)
 {
     sl_stream *keys = sl_stream_queue(graph, "keys", "key int64", true);
-    sl_stream_foreach_rdd(sl_stream_map_with_state(keys, "key", &records_fn, NULL), &take_fn, NULL);
+    sl_stream_foreach_rdd(sl_stream_map_with_state(keys, "key", &records_fn, NULL), &bench_take_fn,
+                          NULL);
 }
 
 // ---- the records
@@ -174,10 +152,11 @@ static sl_batch *draw_epoch(const double *chances, uint64_t *random, int64_t n)
 static void check(job *j)
 {
     int64_t sum = 0;
-    for (size_t i = 0; i < j->n_results; i++) {
-        const int64_t *keys = sl_batch_column(j->results[i], 0)->values;
-        const int64_t *counts = sl_batch_column(j->results[i], 1)->values;
-        for (int64_t row = 0; row < sl_batch_rows(j->results[i]); row++) {
+    for (size_t i = 0; i < j->taken.n; i++) {
+        const sl_batch *rows = j->taken.batches[i];
+        const int64_t *keys = sl_batch_column(rows, 0)->values;
+        const int64_t *counts = sl_batch_column(rows, 1)->values;
+        for (int64_t row = 0; row < sl_batch_rows(rows); row++) {
             int64_t *last = &j->counts[keys[row]];
             if (j->keeps && counts[row] <= *last) {
                 limit_die("%s: a count that does not go up", j->name);
@@ -185,9 +164,8 @@ static void check(job *j)
             sum += j->keeps ? counts[row] - *last : counts[row];
             *last = counts[row];
         }
-        sl_batch_unref(j->results[i]);
     }
-    j->n_results = 0;
+    bench_taken_clear(&j->taken);
     if (sum != j->plan->n_epochs * j->plan->n_records) {
         limit_die("%s: %lld records were counted", j->name, (long long)sum);
     }
@@ -197,16 +175,11 @@ static void check(job *j)
 static int64_t turn(job *j, sl_batch *const *epochs)
 {
     sl_error err = SL_ERROR_INIT;
-    j->n_done = 0;
     int64_t began_ns = limit_process_cpu_ns();
     for (int64_t e = 0; e < j->plan->n_epochs; e++) {
         bench_check(sl_queue_push(j->context, "keys", epochs[e], 1, &err), &err, "push");
     }
-    while (j->n_done < (size_t)j->plan->n_epochs) {
-        if (!bench_step(j->context)) {
-            limit_die("the job ended");
-        }
-    }
+    bench_take_epochs(&j->taken, j->context, (size_t)j->plan->n_epochs);
     int64_t took_ns = limit_process_cpu_ns() - began_ns;
     check(j);
     return took_ns;
@@ -221,7 +194,7 @@ static void start(job *j, const plan *p)
     if (j->counts == NULL) {
         limit_die("no memory");
     }
-    j->context = bench_start(j->name, j->build, settings, j);
+    j->context = bench_start(j->name, j->build, settings, &j->taken);
 }
 
 // ---- the program

@@ -14,12 +14,12 @@
 //
 //     wordcount [-t WORKERS] [-p PARTITIONS] [-r REPETITIONS] [-s MIB] [-e EPOCH_MIB]
 //     wordcount -c -t WORKERS [-r ROUNDS] [-s MIB] [-e EPOCH_MIB]
-#include "bench.h"
+#include "taken.h"
 #include "perf/limit/zipf_text.h"
 
 #include <unistd.h>
 
-enum { MAX_RESULTS = 4096, MAX_REPETITIONS = 1000 };
+enum { MAX_REPETITIONS = 1000 };
 
 typedef struct plan {
     int64_t n_workers, n_partitions, n_repetitions;
@@ -36,9 +36,8 @@ typedef struct job {
     const input *input;
     int32_t n_partitions;
     sl_context *context;
-    sl_batch *results[MAX_RESULTS]; ///< of the repetition, not looked at yet
-    size_t n_results, n_epochs_done;
-    uint64_t want; ///< the right checksum of all epochs
+    bench_taken taken; ///< in the repetition
+    uint64_t want;     ///< the right checksum of all epochs
 } job;
 
 typedef struct times {
@@ -47,35 +46,12 @@ typedef struct times {
 
 // ---- the job
 
-static sl_code take_batch(void *ctx, int32_t partition, const sl_batch *batch, sl_error *err)
-{
-    job *j = ctx;
-    (void)partition;
-    if (j->n_results == MAX_RESULTS) {
-        return sl_error_set(err, SL_E_INVALID, "more than %d batches of results", MAX_RESULTS);
-    }
-    j->results[j->n_results++] = sl_batch_ref(batch);
-    return SL_OK;
-}
-
-static sl_code take(const sl_args *args, sl_rdd *rdd, sl_error *err)
-{
-    job *j = sl_args_attached(args, "bench");
-    size_t before = j->n_results;
-    sl_code rc = sl_rdd_foreach(rdd, take_batch, j, err);
-    j->n_epochs_done += j->n_results > before; // an epoch between two pushes has no rows
-    return rc;
-}
-
-static const sl_foreach_fn take_fn = {
-    .struct_size = sizeof(sl_foreach_fn), .name = "take", .version = 1, .run = take};
-
 static void wordcount(sl_graph *graph)
 {
     sl_stream *lines = sl_stream_queue(graph, "lines", "line string", true);
     sl_stream *words = sl_stream_flat_map(lines, &sl_split, "by=' '");
     sl_stream *counts = sl_stream_reduce_by_key(words, "word", "count() as n");
-    sl_stream_foreach_rdd(counts, &take_fn, NULL);
+    sl_stream_foreach_rdd(counts, &bench_take_fn, NULL);
 }
 
 // ---- input and checks
@@ -105,18 +81,17 @@ static uint64_t checksum(job *j, uint64_t *n_words)
 {
     uint64_t sum = 0;
     *n_words = 0;
-    for (size_t i = 0; i < j->n_results; i++) {
-        const sl_column *words = sl_batch_column(j->results[i], 0);
-        const sl_column *counts = sl_batch_column(j->results[i], 1);
+    for (size_t i = 0; i < j->taken.n; i++) {
+        const sl_column *words = sl_batch_column(j->taken.batches[i], 0);
+        const sl_column *counts = sl_batch_column(j->taken.batches[i], 1);
         for (int64_t row = 0; row < words->n_rows; row++) {
             sl_text word = sl_column_text(words, row);
             uint64_t n = (uint64_t)sl_column_int64(counts, row);
             sum += zipf_text_pair(word.data, word.size, n);
             *n_words += n;
         }
-        sl_batch_unref(j->results[i]);
     }
-    j->n_results = 0;
+    bench_taken_clear(&j->taken);
     return sum;
 }
 
@@ -125,17 +100,12 @@ static times run_once(job *j)
 {
     const input *in = j->input;
     sl_error err = SL_ERROR_INIT;
-    j->n_epochs_done = 0;
     times began = {limit_process_cpu_ns(), limit_wall_ns()};
     for (size_t i = 0; i < in->text.n_epochs; i++) {
         bench_check(sl_queue_push(j->context, "lines", in->lines[i], j->n_partitions, &err), &err,
                     "push");
     }
-    while (j->n_epochs_done < in->text.n_epochs) {
-        if (!bench_step(j->context)) {
-            limit_die("the job ended");
-        }
-    }
+    bench_take_epochs(&j->taken, j->context, in->text.n_epochs);
     times took = {limit_process_cpu_ns() - began.cpu_ns, limit_wall_ns() - began.wall_ns};
     uint64_t n_words, sum = checksum(j, &n_words);
     if (n_words != in->text.n_words || (j->want != 0 && sum != j->want)) {
@@ -158,7 +128,7 @@ static job *start_job(const input *in, int64_t n_workers, int64_t n_partitions)
     (void)snprintf(master, sizeof master, "local[%d]", (int)n_workers);
     const char *settings[] = {"master", master,     "interval", "1ms", "memory",
                               "1GiB",   "progress", "none",     NULL};
-    j->context = bench_start("wordcount", wordcount, settings, j);
+    j->context = bench_start("wordcount", wordcount, settings, &j->taken);
     (void)run_once(j); // the loop's memory is touched before its clock runs, too
     return j;
 }
