@@ -1,114 +1,12 @@
 // A plan as a graph of Sluice. Every stream is brought back to the columns k and v.
 #include "model/plan.h"
 
+#include "model/functions.h"
+#include "sluice/ttl.h"
 #include "sluice/window.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-// ---------------------------------------------------------------- functions
-
-static sl_code run_sizes(const sl_args *args, const sl_batch *in, sl_builder *out, sl_error *err)
-{
-    const sl_column *k = sl_batch_column(in, 0), *v = sl_batch_column(in, 1);
-    const int32_t *offsets = v->values;
-    (void)args;
-    (void)err;
-    for (int64_t i = 0; i < sl_batch_rows(in); i++) {
-        sl_builder_cell(out, 0, k, i);
-        sl_builder_int64(out, 1, offsets[i + 1] - offsets[i]);
-    }
-    return SL_OK;
-}
-
-static const sl_fn sizes_of_text = {.struct_size = sizeof(sl_fn),
-                                    .name = "sizes-of-text",
-                                    .out = "k string, v int64",
-                                    .run = run_sizes};
-static const sl_fn sizes_of_int64 = {.struct_size = sizeof(sl_fn),
-                                     .name = "sizes-of-int64",
-                                     .out = "k int64, v int64",
-                                     .run = run_sizes};
-
-static int64_t total(const sl_update_call *call, int64_t i)
-{
-    const sl_column *values = sl_batch_column(call->values, 0);
-    int64_t sum = call->had[i] ? sl_column_int64(sl_batch_column(call->states, 0), i) : 0;
-    for (int64_t j = call->values_from[i]; j < call->values_from[i + 1]; j++) {
-        sum += sl_column_int64(values, j);
-    }
-    return sum;
-}
-
-static sl_code run_sum(const sl_args *args, const sl_update_call *call, sl_error *err)
-{
-    (void)args;
-    (void)err;
-    for (int64_t i = 0; i < sl_batch_rows(call->keys); i++) {
-        sl_builder_int64(call->out, 0, total(call, i));
-    }
-    return SL_OK;
-}
-
-static sl_code run_forgetful_sum(const sl_args *args, const sl_update_call *call, sl_error *err)
-{
-    for (int64_t i = 0; i < sl_batch_rows(call->keys); i++) {
-        call->keep[i] = total(call, i) % 4 != 0;
-    }
-    return run_sum(args, call, err);
-}
-
-static const sl_update_fn updates[] = {
-    {.struct_size = sizeof(sl_update_fn), .name = "sum", .out = "v int64", .run = run_sum},
-    {.struct_size = sizeof(sl_update_fn),
-     .name = "forgetful-sum",
-     .out = "v int64",
-     .run = run_forgetful_sum},
-};
-
-static void count_records(const sl_map_state_call *call, bool forgets)
-{
-    for (int64_t i = 0; i < call->n; i++) {
-        sl_state state = sl_state_at(call, i);
-        int64_t n = sl_state_int64_or(&state, 0, 0) + 1;
-        if (forgets && n % 4 == 0) {
-            sl_state_remove(&state);
-        } else {
-            sl_state_set_int64(&state, 0, n);
-        }
-        sl_builder_int64(call->out, 0, n);
-    }
-}
-
-static sl_code run_number(const sl_args *args, const sl_map_state_call *call, sl_error *err)
-{
-    (void)args;
-    (void)err;
-    count_records(call, false);
-    return SL_OK;
-}
-
-static sl_code run_forgetful_number(const sl_args *args, const sl_map_state_call *call,
-                                    sl_error *err)
-{
-    (void)args;
-    (void)err;
-    count_records(call, true);
-    return SL_OK;
-}
-
-static const sl_map_state_fn numbers[] = {
-    {.struct_size = sizeof(sl_map_state_fn),
-     .name = "number",
-     .state = "v int64",
-     .out = "v int64",
-     .run = run_number},
-    {.struct_size = sizeof(sl_map_state_fn),
-     .name = "forgetful-number",
-     .state = "v int64",
-     .out = "v int64",
-     .run = run_forgetful_number},
-};
 
 // ---------------------------------------------------------------- expressions
 
@@ -165,78 +63,234 @@ static sl_stream *split(sl_stream *a, const slt_model_node *node)
     return sl_stream_select(sl_stream_flat_map(a, &sl_split, args), "word as k, 1 as v");
 }
 
+static sl_stream *values(sl_stream *a, const slt_model_node *node)
+{
+    const sl_fn *fn = &slt_values[node->which];
+    return node->which == 0 ? sl_stream_map_values(a, "k", fn, NULL)
+                            : sl_stream_flat_map_values(a, "k", fn, NULL);
+}
+
+static sl_stream *same(sl_stream *a, const slt_model_node *node)
+{
+    switch (node->which) {
+    case 0:
+        return sl_stream_map_partitions(a, &slt_copy, NULL);
+    case 1:
+        return sl_stream_flat_map(sl_stream_glom(a),
+                                  node->is_text ? &slt_unlist_text : &slt_unlist_int64, NULL);
+    case 2:
+        return wide(sl_stream_partition_by(a, "k"), node);
+    default:
+        return sl_stream_transform(a, &slt_sort, NULL);
+    }
+}
+
+static sl_stream *unite(sl_stream *a, sl_stream *b, const slt_model_node *node)
+{
+    sl_stream *all[] = {a, b, a};
+    return node->which == 0 ? sl_stream_union(a, b) : sl_stream_union_all(all, 3);
+}
+
+static sl_stream *counts(sl_stream *by_value, const slt_model_node *node)
+{
+    return sl_stream_select(wide(by_value, node), "k, v + count as v");
+}
+
+static sl_stream *reduce(sl_stream *a, const slt_model_node *node)
+{
+    const char *sums = "count() as n, sum(v) as s";
+    sl_stream *made = node->which == 0 ? sl_stream_reduce_by_key(a, "k", sums)
+                                       : sl_stream_combine_by_key(a, "k", sums, false);
+    return sl_stream_select(wide(made, node), "k, 7 * n + coalesce(s, 0) as v");
+}
+
+static sl_stream *sizes(sl_stream *lists, const slt_model_node *node)
+{
+    return sl_stream_map(wide(lists, node),
+                         node->is_text ? &slt_sizes_of_text : &slt_sizes_of_int64, NULL);
+}
+
+static sl_stream *join(sl_stream *a, sl_stream *b, const slt_model_node *node)
+{
+    static sl_stream *(*const joins[])(sl_stream *, sl_stream *, const char *) = {
+        sl_stream_join, sl_stream_left_outer_join, sl_stream_right_outer_join,
+        sl_stream_full_outer_join};
+    return sl_stream_select(wide(joins[node->which](a, b, "k"), node),
+                            "k, coalesce(v, 0) - coalesce(v_2, 0) as v");
+}
+
+static sl_stream *join_table(sl_stream *a, const slt_model_node *node)
+{
+    const char *url = node->is_text ? "file:text.json?format=json&schema=k string, w int64"
+                                    : "file:int64.json?format=json&schema=k int64, w int64";
+    return sl_stream_select(sl_stream_join_table(a, url, "k"), "k, v + w as v");
+}
+
+typedef struct seconds {
+    char text[24];
+} seconds;
+
+static seconds seconds_of(int64_t s)
+{
+    seconds out;
+    (void)snprintf(out.text, sizeof out.text, "%" PRId64 "s", s);
+    return out;
+}
+
+static sl_stream *update(sl_stream *a, const slt_model_node *node)
+{
+    sl_stream *state =
+        wide(sl_stream_update_state_by_key(a, "k", &slt_updates[node->which == 1], NULL), node);
+    if (node->which == 2) {
+        state = sl_stream_ttl(state, seconds_of(node->idle).text);
+    } else if (node->which == 3) {
+        state = sl_stream_initial_state(
+            state, node->is_text ? "file:first_text.json?format=json&schema=k string, v int64"
+                                 : "file:first_int64.json?format=json&schema=k int64, v int64");
+    }
+    return state;
+}
+
 static sl_stream *number(sl_stream *a, const slt_model_node *node)
 {
-    const sl_map_state_fn *fn = &numbers[node->which == 1];
+    const sl_map_state_fn *fn = &slt_numbers[node->which >= 3 ? 2 : node->which == 1];
     sl_stream *state = wide(sl_stream_map_with_state(a, "k", fn, NULL), node);
+    if (node->which >= 3) {
+        state = sl_stream_timeout(state, seconds_of(node->idle).text);
+    }
+    if (node->which == 4) {
+        state = sl_stream_timeout_every(state, seconds_of(node->every).text);
+    }
     return node->which == 2 ? sl_stream_state_snapshots(state) : state;
 }
 
-/// Epochs take a second. The slide is the stream's own, so that windows go together with the
-/// others.
-static sl_stream *window(sl_stream *a, const slt_model_node *node)
+static sl_inverse inverse_of(const slt_model_node *node)
 {
-    char length[16];
-    (void)snprintf(length, sizeof length, "%" PRId64 "s", node->c);
-    if (node->kind == SLT_WINDOW) {
-        return sl_stream_window(a, length, NULL);
-    }
-    if (node->kind == SLT_COUNT_WINDOW) {
-        return sl_stream_select(sl_stream_count_by_window(a, length, NULL), "0 as k, count as v");
-    }
-    if (node->kind == SLT_GROUP_WINDOW) {
-        return sl_stream_map(wide(sl_stream_group_by_key_and_window(a, "k", length, NULL), node),
-                             node->is_text ? &sizes_of_text : &sizes_of_int64, NULL);
-    }
+    return node->which == 1 ? SL_INVERSE_NEVER : SL_INVERSE_AUTO;
+}
+
+static sl_stream *reduce_window(sl_stream *a, const slt_model_node *node, const char *length,
+                                const char *slide)
+{
     sl_stream *sums =
-        sl_stream_reduce_by_key_and_window(a, "k", "count() as n, sum(v) as s", length, NULL);
-    sl_stream_inverse(sums, node->which == 0 ? SL_INVERSE_AUTO : SL_INVERSE_NEVER);
+        sl_stream_reduce_by_key_and_window(a, "k", "count() as n, sum(v) as s", length, slide);
+    sl_stream_inverse(sums, inverse_of(node));
+    if (node->which == 2) {
+        sl_stream_keep(sums, "n > 1");
+    }
     return sl_stream_select(wide(sums, node), "k, 7 * n + coalesce(s, 0) as v");
+}
+
+/// Epochs take a second.
+static sl_stream *window(sl_stream *a, const slt_model_node *node, int64_t input_slide)
+{
+    seconds length = seconds_of(node->c), own = seconds_of(node->slide);
+    const char *slide = node->slide == input_slide ? NULL : own.text;
+    sl_stream *made = NULL;
+    switch (node->kind) {
+    case SLT_WINDOW:
+        return sl_stream_window(a, length.text, slide);
+    case SLT_COUNT_WINDOW:
+        made = sl_stream_count_by_window(a, length.text, slide);
+        return sl_stream_select(made, "0 as k, count as v");
+    case SLT_GROUP_WINDOW:
+        return sizes(sl_stream_group_by_key_and_window(a, "k", length.text, slide), node);
+    case SLT_VALUES_WINDOW:
+        made = sl_stream_count_by_value_and_window(a, length.text, slide);
+        return counts(sl_stream_inverse(made, inverse_of(node)), node);
+    case SLT_SUM_WINDOW:
+        made = sl_stream_reduce_by_window(a, "sum(v) as s", length.text, slide);
+        return sl_stream_select(sl_stream_inverse(made, inverse_of(node)),
+                                "0 as k, coalesce(s, 0) as v");
+    default:
+        return reduce_window(a, node, length.text, slide);
+    }
+}
+
+static sl_stream *queue(const slt_plan *plan, const slt_model_node *node, sl_graph *graph)
+{
+    const char *schema = node->is_text ? "k string, v int64" : "k int64, v int64";
+    char url[96];
+    if (plan->is_durable) {
+        (void)snprintf(url, sizeof url, "file:q%d?format=json&schema=%s", (int)node->a, schema);
+        return sl_stream_open(graph, url);
+    }
+    sl_stream *made =
+        sl_stream_queue(graph, node->a == 0 ? "q0" : "q1", schema, plan->one_at_a_time[node->a]);
+    return plan->has_default[node->a]
+               ? sl_stream_queue_default(
+                     made, node->is_text ? "{\"k\":\"a\",\"v\":10}" : "{\"k\":-2,\"v\":10}", 2)
+               : made;
+}
+
+static sl_stream *where(sl_stream *a, const slt_model_node *node)
+{
+    return node->which == 4
+               ? sl_stream_filter(a, &slt_undivided, NULL)
+               : sl_stream_where(a, text_of(conditions[!node->is_text][node->which], node->c).text);
 }
 
 static sl_stream *make(const slt_plan *plan, const slt_model_node *node, sl_graph *graph,
                        sl_stream *a, sl_stream *b)
 {
-    int32_t key = plan->model->nodes[node->a].is_text ? 0 : 1; // of the input
+    const slt_model_node *input = &plan->model->nodes[node->a];
     switch (node->kind) {
     case SLT_QUEUE:
-        return sl_stream_queue(graph, node->a == 0 ? "q0" : "q1",
-                               node->is_text ? "k string, v int64" : "k int64, v int64",
-                               plan->one_at_a_time[node->a]);
+        return queue(plan, node, graph);
     case SLT_SELECT:
-        return sl_stream_select(a, text_of(selects[key][node->which], node->c).text);
+        return sl_stream_select(a, text_of(selects[!input->is_text][node->which], node->c).text);
     case SLT_WHERE:
-        return sl_stream_where(a, text_of(conditions[key][node->which], node->c).text);
+        return where(a, node);
     case SLT_SPLIT:
         return split(a, node);
+    case SLT_VALUES:
+        return values(a, node);
+    case SLT_SAME:
+        return same(a, node);
     case SLT_UNION:
-        return sl_stream_union(a, b);
+        return unite(a, b, node);
     case SLT_REPARTITION:
         return sl_stream_repartition(a, node->partitions);
+    case SLT_DISTINCT:
+        return sl_stream_transform(a, &slt_distinct, NULL);
+    case SLT_SUBTRACT:
+        return sl_stream_transform_with(a, b, &slt_subtracts[node->which], NULL);
+    case SLT_COUNT_BY_VALUE:
+        return counts(sl_stream_count_by_value(a), node);
     case SLT_REDUCE_BY_KEY:
-        return sl_stream_select(
-            wide(sl_stream_reduce_by_key(a, "k", "count() as n, sum(v) as s"), node),
-            "k, 7 * n + coalesce(s, 0) as v");
+        return reduce(a, node);
     case SLT_REDUCE:
         return sl_stream_select(sl_stream_reduce(a, "sum(v) as s"), "0 as k, coalesce(s, 0) as v");
     case SLT_COUNT:
         return sl_stream_select(sl_stream_count(a), "0 as k, count as v");
     case SLT_GROUP_BY_KEY:
-        return sl_stream_map(wide(sl_stream_group_by_key(a, "k"), node),
-                             node->is_text ? &sizes_of_text : &sizes_of_int64, NULL);
+        return sizes(sl_stream_group_by_key(a, "k"), node);
     case SLT_JOIN:
-        return sl_stream_select(wide(sl_stream_join(a, b, "k"), node), "k, v - v_2 as v");
+        return join(a, b, node);
+    case SLT_COGROUP:
+        return sizes(sl_stream_cogroup(a, b, "k"), node);
+    case SLT_JOIN_TABLE:
+        return join_table(a, node);
+    case SLT_UPDATE_STATE:
+        return update(a, node);
     case SLT_MAP_STATE:
         return number(a, node);
-    case SLT_WINDOW:
-    case SLT_REDUCE_WINDOW:
-    case SLT_GROUP_WINDOW:
-    case SLT_COUNT_WINDOW:
-        return window(a, node);
     default:
-        return wide(sl_stream_update_state_by_key(a, "k", &updates[node->which], NULL), node);
+        return window(a, node, input->slide);
     }
 }
+
+const char *const slt_plan_files[] = {
+    "text.json",
+    "{\"k\":\"a\",\"w\":10}\n{\"k\":\"Abc\",\"w\":20}\n{\"k\":\"Abc\",\"w\":30}\n",
+    "int64.json",
+    "{\"k\":-2,\"w\":10}\n{\"k\":0,\"w\":20}\n{\"k\":0,\"w\":30}\n",
+    "first_text.json",
+    "{\"k\":\"a\",\"v\":10}\n{\"k\":\"Abc\",\"v\":20}\n",
+    "first_int64.json",
+    "{\"k\":-2,\"v\":10}\n{\"k\":0,\"v\":20}\n",
+    NULL,
+};
 
 void slt_plan_define(sl_graph *graph, void *plan)
 {
@@ -251,7 +305,7 @@ void slt_plan_define(sl_graph *graph, void *plan)
         if (node->persist) {
             streams[i] = sl_stream_persist(streams[i], SL_MEMORY_AND_DISK);
         }
-        if (p->collected[i]) {
+        if (node->has_output) {
             (void)snprintf(url, sizeof url, "collect:%" PRId32, i);
             sl_stream_save(streams[i], url);
         }

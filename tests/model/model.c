@@ -6,6 +6,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+const slt_model_row slt_model_table[2][3] = {
+    {{.number = -2, .v = 10}, {.number = 0, .v = 20}, {.number = 0, .v = 30}},
+    {{.text = "a", .v = 10}, {.text = "Abc", .v = 20}, {.text = "Abc", .v = 30}},
+};
+
+int32_t slt_model_variants(slt_model_kind kind)
+{
+    switch (kind) {
+    case SLT_SELECT:
+    case SLT_WHERE:
+    case SLT_MAP_STATE:
+        return SLT_MODEL_VARIANTS;
+    case SLT_SAME:
+    case SLT_JOIN:
+    case SLT_UPDATE_STATE:
+        return 4;
+    case SLT_VALUES:
+    case SLT_REDUCE_WINDOW:
+        return 3;
+    case SLT_SPLIT:
+    case SLT_UNION:
+    case SLT_SUBTRACT:
+    case SLT_REDUCE_BY_KEY:
+    case SLT_VALUES_WINDOW:
+    case SLT_SUM_WINDOW:
+        return 2;
+    default:
+        return 1;
+    }
+}
+
 void slt_model_add(slt_model *model, slt_model_rows *to, const slt_model_row *key, int64_t v)
 {
     if (to->n == SLT_MODEL_ROWS || v > SLT_MODEL_MOST || v < -SLT_MODEL_MOST) {
@@ -67,6 +98,9 @@ static void select_row(slt_model *m, const slt_model_node *node, const slt_model
 
 static bool passes(const slt_model_node *node, const slt_model_row *row)
 {
+    if (node->kind != SLT_WHERE) {
+        return true;
+    }
     switch (node->which) {
     case 0:
         return row->v > node->c;
@@ -74,6 +108,8 @@ static bool passes(const slt_model_node *node, const slt_model_row *row)
         return row->v % 2 == 0;
     case 2:
         return row->v != node->c && (row->v < 10 || row->v > 15);
+    case 4:
+        return row->v % 3 != 0;
     default:
         return node->is_text ? row->text[0] != '\0' : row->number >= node->c;
     }
@@ -95,6 +131,29 @@ static void split_row(slt_model *m, const slt_model_node *node, const slt_model_
     }
 }
 
+static void values_of_row(slt_model *m, const slt_model_node *node, const slt_model_row *row)
+{
+    slt_model_rows *out = &m->out[node - m->nodes];
+    if (node->which == 0) {
+        slt_model_add(m, out, row, -row->v);
+    } else if (node->which == 1) {
+        slt_model_add(m, out, row, row->v);
+        slt_model_add(m, out, row, 2 * row->v);
+    } else if (row->v % 2 == 0) {
+        slt_model_add(m, out, row, row->v);
+    }
+}
+
+static void join_table_row(slt_model *m, const slt_model_node *node, const slt_model_row *row)
+{
+    for (int i = 0; i < 3; i++) {
+        const slt_model_row *of = &slt_model_table[node->is_text][i];
+        if (same_key(of, row)) {
+            slt_model_add(m, &m->out[node - m->nodes], row, row->v + of->v);
+        }
+    }
+}
+
 static void narrow(slt_model *m, const slt_model_node *node, const slt_model_rows *in)
 {
     slt_model_rows *out = &m->out[node - m->nodes];
@@ -104,7 +163,11 @@ static void narrow(slt_model *m, const slt_model_node *node, const slt_model_row
             select_row(m, node, row);
         } else if (node->kind == SLT_SPLIT) {
             split_row(m, node, row);
-        } else if (node->kind != SLT_WHERE || passes(node, row)) {
+        } else if (node->kind == SLT_VALUES) {
+            values_of_row(m, node, row);
+        } else if (node->kind == SLT_JOIN_TABLE) {
+            join_table_row(m, node, row);
+        } else if (passes(node, row)) {
             slt_model_add(m, out, row, row->v);
         }
     }
@@ -134,7 +197,7 @@ static void fold(slt_model *m, const slt_model_node *node, const slt_model_rows 
 {
     const slt_model_row zero = {0};
     bool count = node->kind == SLT_COUNT || node->kind == SLT_COUNT_WINDOW;
-    bool keyless = node->kind == SLT_REDUCE || count;
+    bool keyless = node->kind == SLT_REDUCE || node->kind == SLT_SUM_WINDOW || count;
     for (int64_t i = 0; i < in->n && !m->too_much; i++) {
         const slt_model_row *key = keyless ? &zero : &in->rows[i];
         slt_model_row *known = find(to, key);
@@ -150,16 +213,107 @@ static void fold(slt_model *m, const slt_model_node *node, const slt_model_rows 
     }
 }
 
+static bool same_row(const slt_model_row *a, const slt_model_row *b)
+{
+    return a->v == b->v && same_key(a, b);
+}
+
+static int64_t occurrences(const slt_model_rows *in, const slt_model_row *row)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < in->n; i++) {
+        n += same_row(&in->rows[i], row);
+    }
+    return n;
+}
+
+/// Each row of `in` once; with its number of occurrences added, when `count`.
+static void once(slt_model *m, const slt_model_rows *in, slt_model_rows *out, bool count)
+{
+    for (int64_t i = 0; i < in->n; i++) {
+        bool is_first = true;
+        for (int64_t j = 0; j < i && is_first; j++) {
+            is_first = !same_row(&in->rows[i], &in->rows[j]);
+        }
+        if (is_first) {
+            slt_model_add(m, out, &in->rows[i],
+                          in->rows[i].v + (count ? occurrences(in, &in->rows[i]) : 0));
+        }
+    }
+}
+
+/// Rows of a that b does not have; variant 1: that it has, once each.
+static void subtract(slt_model *m, const slt_model_node *node)
+{
+    const slt_model_rows *a = &m->out[node->a], *b = &m->out[node->b];
+    slt_model_rows *both = &m->state[node - m->nodes], *out = &m->out[node - m->nodes];
+    both->n = 0;
+    for (int64_t i = 0; i < a->n; i++) {
+        bool is_common = occurrences(b, &a->rows[i]) > 0;
+        if (is_common == (node->which == 1)) {
+            slt_model_add(m, is_common ? both : out, &a->rows[i], a->rows[i].v);
+        }
+    }
+    once(m, both, out, false);
+}
+
+// ---------------------------------------------------------------- state
+
+static void touch(slt_model *m, slt_model_rows *state, const slt_model_rows *in)
+{
+    for (int64_t i = 0; i < in->n; i++) {
+        slt_model_row *row = find(state, &in->rows[i]);
+        if (row != NULL) {
+            row->touched = m->now;
+        }
+    }
+}
+
+/// Drops keys that were idle for too long; as rows with the negated value when `tell`.
+static void drop_idle(slt_model *m, const slt_model_node *node, bool tell)
+{
+    slt_model_rows *state = &m->state[node - m->nodes];
+    int64_t kept = 0;
+    for (int64_t i = 0; i < state->n; i++) {
+        const slt_model_row row = state->rows[i];
+        if (m->now - row.touched <= node->idle) {
+            state->rows[kept++] = row;
+        } else if (tell) {
+            slt_model_add(m, &m->out[node - m->nodes], &row, -row.v);
+        }
+    }
+    state->n = kept;
+}
+
+/// The table's keys; its third row has the second's.
+static void read_table(slt_model *m, const slt_model_node *node)
+{
+    const slt_model_row *table = slt_model_table[node->is_text];
+    for (int i = 0; i < 2; i++) {
+        slt_model_add(m, &m->state[node - m->nodes], &table[i], table[i].v);
+    }
+}
+
 static void update_state(slt_model *m, const slt_model_node *node, const slt_model_rows *in)
 {
     slt_model_rows *state = &m->state[node - m->nodes], *out = &m->out[node - m->nodes];
+    bool *began = &m->began[node - m->nodes];
+    if (node->which == 2) {
+        drop_idle(m, node, false);
+    } else if (node->which == 3 && !*began) {
+        read_table(m, node);
+    }
+    *began = true;
     fold(m, node, in, state);
+    touch(m, state, in);
+    int64_t kept = 0;
     for (int64_t i = 0; i < state->n; i++) {
-        if (node->which == 0 || state->rows[i].v % 4 != 0) {
+        if (node->which != 1 || state->rows[i].v % 4 != 0) {
             slt_model_add(m, out, &state->rows[i], state->rows[i].v);
+            state->rows[kept++] = state->rows[i];
         }
     }
-    *state = *out;
+    state->n = kept;
 }
 
 static void forget(slt_model_rows *state, slt_model_row *row)
@@ -182,41 +336,121 @@ static void map_state(slt_model *m, const slt_model_node *node, const slt_model_
             slt_model_add(m, out, &in->rows[i], n);
         }
     }
+    touch(m, state, in);
     for (int64_t i = 0; node->which == 2 && i < state->n; i++) {
         slt_model_add(m, out, &state->rows[i], state->rows[i].v);
     }
+    if (node->which == 3 || (node->which == 4 && m->now % node->every == 0)) {
+        drop_idle(m, node, true);
+    }
+}
+
+// ---------------------------------------------------------------- two streams
+
+static int64_t values_of(const slt_model_rows *in, const slt_model_row *key)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < in->n; i++) {
+        n += same_key(&in->rows[i], key);
+    }
+    return n;
 }
 
 static void join(slt_model *m, const slt_model_node *node)
 {
     const slt_model_rows *a = &m->out[node->a], *b = &m->out[node->b];
+    slt_model_rows *out = &m->out[node - m->nodes];
+    bool left = node->which == 1 || node->which == 3, right = node->which >= 2;
     for (int64_t i = 0; i < a->n; i++) {
         for (int64_t j = 0; j < b->n && !m->too_much; j++) {
             if (same_key(&a->rows[i], &b->rows[j])) {
-                slt_model_add(m, &m->out[node - m->nodes], &a->rows[i],
-                              a->rows[i].v - b->rows[j].v);
+                slt_model_add(m, out, &a->rows[i], a->rows[i].v - b->rows[j].v);
             }
+        }
+        if (left && values_of(b, &a->rows[i]) == 0) {
+            slt_model_add(m, out, &a->rows[i], a->rows[i].v);
+        }
+    }
+    for (int64_t j = 0; right && j < b->n; j++) {
+        if (values_of(a, &b->rows[j]) == 0) {
+            slt_model_add(m, out, &b->rows[j], -b->rows[j].v);
         }
     }
 }
 
-/// What the window holds, the oldest epoch first.
-static void window(slt_model *m, const slt_model_node *node)
+static void cogroup(slt_model *m, const slt_model_node *node)
 {
-    int64_t i = node - m->nodes, first = m->n_epochs - node->c + 1;
-    slt_model_rows *held = &m->state[i];
-    m->past[i][m->n_epochs % SLT_MODEL_PAST] = m->out[node->a];
-    held->n = 0;
-    for (int64_t e = first < 0 ? 0 : first; e <= m->n_epochs; e++) {
-        const slt_model_rows *past = &m->past[i][e % SLT_MODEL_PAST];
-        for (int64_t r = 0; r < past->n && !m->too_much; r++) {
-            slt_model_add(m, held, &past->rows[r], past->rows[r].v);
+    const slt_model_rows *a = &m->out[node->a], *b = &m->out[node->b];
+    slt_model_rows *out = &m->out[node - m->nodes];
+    for (int64_t i = 0; i < a->n + b->n; i++) {
+        const slt_model_row *key = i < a->n ? &a->rows[i] : &b->rows[i - a->n];
+        if (find(out, key) == NULL) {
+            slt_model_add(m, out, key, 100 * values_of(a, key) + values_of(b, key));
         }
     }
+}
+
+// ---------------------------------------------------------------- windows
+
+/// Whether the next of the windows will hold rows of now.
+static bool takes(const slt_model *m, const slt_model_node *node)
+{
+    int64_t next =
+        slt_model_fires(m, node->slide) ? m->now : (m->now / node->slide + 1) * node->slide;
+    return slt_model_fires(m, m->nodes[node->a].slide) && m->now > next - node->c;
+}
+
+static void take(slt_model *m, const slt_model_node *node)
+{
+    int64_t i = node - m->nodes;
+    const slt_model_rows *in = &m->out[node->a];
+    if (m->n_panes[i] == SLT_MODEL_PAST) {
+        abort(); // a run of more epochs than plan.h allows
+    }
+    slt_model_pane *pane = &m->panes[i][m->n_panes[i]++];
+    pane->time = m->now;
+    pane->rows.n = in->n;
+    memcpy(pane->rows.rows, in->rows, (size_t)in->n * sizeof in->rows[0]);
+}
+
+static void drop_single(slt_model_rows *out, const slt_model_rows *held)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < out->n; i++) {
+        if (values_of(held, &out->rows[i]) > 1) {
+            out->rows[kept++] = out->rows[i];
+        }
+    }
+    out->n = kept;
+}
+
+/// Gathers what the window holds, the oldest epoch first.
+static slt_model_rows *hold(slt_model *m, const slt_model_node *node)
+{
+    int64_t i = node - m->nodes;
+    slt_model_rows *held = &m->state[i];
+    held->n = 0;
+    for (int32_t p = 0; p < m->n_panes[i]; p++) {
+        const slt_model_pane *pane = &m->panes[i][p];
+        for (int64_t r = 0; pane->time > m->now - node->c && r < pane->rows.n; r++) {
+            slt_model_add(m, held, &pane->rows.rows[r], pane->rows.rows[r].v);
+        }
+    }
+    return held;
+}
+
+static void window(slt_model *m, const slt_model_node *node)
+{
+    slt_model_rows *held = hold(m, node), *out = &m->out[node - m->nodes];
     if (node->kind == SLT_WINDOW) {
         narrow(m, node, held);
+    } else if (node->kind == SLT_VALUES_WINDOW) {
+        once(m, held, out, true);
     } else {
-        fold(m, node, held, &m->out[i]);
+        fold(m, node, held, out);
+    }
+    if (node->kind == SLT_REDUCE_WINDOW && node->which == 2) {
+        drop_single(out, held);
     }
 }
 
@@ -229,6 +463,19 @@ static void run_node(slt_model *m, const slt_model_node *node, const slt_model_r
     case SLT_UNION:
         narrow(m, node, &m->out[node->a]);
         narrow(m, node, &m->out[node->b]);
+        if (node->which == 1) {
+            narrow(m, node, &m->out[node->a]);
+        }
+        break;
+    case SLT_DISTINCT:
+    case SLT_COUNT_BY_VALUE:
+        once(m, &m->out[node->a], &m->out[node - m->nodes], node->kind == SLT_COUNT_BY_VALUE);
+        break;
+    case SLT_SUBTRACT:
+        subtract(m, node);
+        break;
+    case SLT_COGROUP:
+        cogroup(m, node);
         break;
     case SLT_REDUCE_BY_KEY:
     case SLT_REDUCE:
@@ -245,12 +492,6 @@ static void run_node(slt_model *m, const slt_model_node *node, const slt_model_r
     case SLT_MAP_STATE:
         map_state(m, node, &m->out[node->a]);
         break;
-    case SLT_WINDOW:
-    case SLT_REDUCE_WINDOW:
-    case SLT_GROUP_WINDOW:
-    case SLT_COUNT_WINDOW:
-        window(m, node);
-        break;
     default:
         narrow(m, node, &m->out[node->a]);
         break;
@@ -260,11 +501,50 @@ static void run_node(slt_model *m, const slt_model_node *node, const slt_model_r
 bool slt_model_epoch(slt_model *model, const slt_model_rows *in)
 {
     for (int32_t i = 0; i < model->n_nodes && !model->too_much; i++) {
+        const slt_model_node *node = &model->nodes[i];
         model->out[i].n = 0;
-        run_node(model, &model->nodes[i], in);
+        if (node->kind >= SLT_WINDOW && takes(model, node)) {
+            take(model, node);
+        }
+        if (model->wanted[i] && node->kind >= SLT_WINDOW) {
+            window(model, node);
+        } else if (model->wanted[i]) {
+            run_node(model, node, in);
+        }
     }
-    model->n_epochs++;
     return !model->too_much;
+}
+
+void slt_model_reset(slt_model *m)
+{
+    m->too_much = false;
+    for (int32_t i = 0; i < SLT_MODEL_NODES; i++) {
+        m->out[i].n = m->state[i].n = 0;
+        m->n_panes[i] = 0;
+        m->began[i] = false;
+    }
+}
+
+bool slt_model_fires(const slt_model *m, int64_t slide)
+{
+    return m->now / slide > m->before / slide; // a multiple lies in (before, now]
+}
+
+void slt_model_begin(slt_model *m, int64_t before, int64_t now)
+{
+    m->before = before;
+    m->now = now;
+    for (int32_t i = 0; i < m->n_nodes; i++) {
+        m->wanted[i] = m->nodes[i].has_output && slt_model_fires(m, m->nodes[i].slide);
+    }
+    for (int32_t i = m->n_nodes; i-- > 0;) { // inputs have smaller numbers
+        const slt_model_node *node = &m->nodes[i];
+        if (node->kind != SLT_QUEUE) {
+            bool wants = node->kind >= SLT_WINDOW ? takes(m, node) : m->wanted[i];
+            m->wanted[node->a] = m->wanted[node->a] || wants;
+            m->wanted[node->b] = m->wanted[node->b] || wants;
+        }
+    }
 }
 
 // ---------------------------------------------------------------- as text

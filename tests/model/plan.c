@@ -16,17 +16,30 @@ static int32_t draw_input(const slt_model *m, uint64_t *at)
     return slt_draw(at, 3) > 0 ? m->n_nodes - 1 : slt_draw(at, m->n_nodes);
 }
 
-/// Another stream with the same kind of key; itself only when there is no other and by chance.
+/// Another stream with the same kind of key and slide; itself only when there is no other and by
+/// chance.
 static int32_t draw_partner(const slt_model *m, int32_t a, uint64_t *at)
 {
     int32_t first = slt_draw(at, m->n_nodes);
     for (int32_t i = 0; i < m->n_nodes; i++) {
         int32_t b = (first + i) % m->n_nodes;
-        if (b != a && m->nodes[b].is_text == m->nodes[a].is_text) {
+        if (b != a && m->nodes[b].is_text == m->nodes[a].is_text &&
+            m->nodes[b].slide == m->nodes[a].slide) {
             return b;
         }
     }
     return a;
+}
+
+/// Most windows slide as their input does, so that streams can go together; some are shorter than
+/// their slide.
+static void draw_window(const slt_model *m, slt_model_node *node, uint64_t *at)
+{
+    static const int32_t slides[] = {1, 1, 1, 2, 3};
+    int64_t unit = m->nodes[node->a].slide;
+    node->slide = unit * slides[slt_draw(at, (int32_t)(sizeof slides / sizeof slides[0]))];
+    node->c = unit * (1 + slt_draw(at, 4));
+    node->is_text = node->is_text && node->kind != SLT_COUNT_WINDOW && node->kind != SLT_SUM_WINDOW;
 }
 
 static void draw_node(slt_model *m, uint64_t *at)
@@ -38,47 +51,34 @@ static void draw_node(slt_model *m, uint64_t *at)
                              .persist = slt_draw(at, 6) == 0};
     node->b = node->a;
     node->is_text = m->nodes[node->a].is_text;
+    node->slide = m->nodes[node->a].slide;
+    node->idle = 1 + slt_draw(at, 4);
+    node->every = 2 + slt_draw(at, 2);
     if (node->kind == SLT_SPLIT && !node->is_text) {
         node->kind = SLT_SELECT;
     }
+    node->which = slt_draw(at, slt_model_variants(node->kind));
+    if (node->kind >= SLT_WINDOW) {
+        draw_window(m, node, at);
+    }
     switch (node->kind) {
     case SLT_SELECT:
-        node->which = slt_draw(at, SLT_MODEL_VARIANTS);
         node->is_text = node->is_text != (node->which == SLT_MODEL_VARIANTS - 1);
-        break;
-    case SLT_WHERE:
-        node->which = slt_draw(at, 4);
-        break;
-    case SLT_SPLIT:
-    case SLT_UPDATE_STATE:
-        node->which = slt_draw(at, 2);
-        break;
-    case SLT_MAP_STATE:
-        node->which = slt_draw(at, 3);
         break;
     case SLT_UNION:
     case SLT_JOIN:
+    case SLT_COGROUP:
+    case SLT_SUBTRACT:
         node->b = draw_partner(m, node->a, at);
         break;
     case SLT_REDUCE:
     case SLT_COUNT:
         node->is_text = false;
         break;
-    case SLT_COUNT_WINDOW:
-        node->is_text = false;
-        node->c = 1 + slt_draw(at, SLT_MODEL_PAST);
-        break;
-    case SLT_WINDOW:
-    case SLT_REDUCE_WINDOW:
-    case SLT_GROUP_WINDOW:
-        node->which = slt_draw(at, 2);
-        node->c = 1 + slt_draw(at, SLT_MODEL_PAST);
-        break;
     default:
         break;
     }
-    node->partitions =
-        node->kind == SLT_REPARTITION ? 1 + slt_draw(at, 8) : slt_draw(at, 3) * slt_draw(at, 3);
+    node->partitions = node->kind == SLT_REPARTITION ? 1 + slt_draw(at, 8) : slt_draw(at, 3) * slt_draw(at, 3);
     m->n_nodes++;
 }
 
@@ -87,21 +87,32 @@ static void draw_graph(slt_plan *p, uint64_t *at)
     slt_model *m = p->model;
     m->n_nodes = p->n_queues = 1 + slt_draw(at, SLT_MODEL_QUEUES);
     for (int32_t q = 0; q < p->n_queues; q++) {
-        m->nodes[q] = (slt_model_node){.kind = SLT_QUEUE, .a = q, .is_text = slt_draw(at, 3) > 0};
-        p->one_at_a_time[q] = slt_draw(at, 2) == 0;
+        m->nodes[q] =
+            (slt_model_node){.kind = SLT_QUEUE, .a = q, .is_text = slt_draw(at, 3) > 0, .slide = 1};
+        p->one_at_a_time[q] = slt_draw(at, 2) == 0 && !p->is_durable;
+        p->has_default[q] = slt_draw(at, 4) == 0 && !p->is_durable;
     }
     for (int32_t n = 2 + slt_draw(at, 7); n > 0; n--) {
         draw_node(m, at);
-    }
-    for (int32_t i = 0; i < m->n_nodes; i++) {
-        p->collected[i] = slt_draw(at, 5) == 0;
     }
     bool read[SLT_MODEL_NODES] = {false};
     for (int32_t i = p->n_queues; i < m->n_nodes; i++) {
         read[m->nodes[i].a] = read[m->nodes[i].b] = true;
     }
     for (int32_t i = 0; i < m->n_nodes; i++) {
-        p->collected[i] = p->collected[i] || !read[i];
+        m->nodes[i].has_output = slt_draw(at, 5) == 0 || !read[i];
+    }
+}
+
+/// A process dies before every third epoch or so; some of its heirs die, too.
+static void draw_blows(slt_plan *p, uint64_t *at)
+{
+    for (int32_t e = 1; e < p->n_epochs && p->is_durable; e++) {
+        bool dies = slt_draw(at, 3) == 0;
+        p->blows[e] = (slt_blow){.dies = dies,
+                                 .power_fails = slt_draw(at, 2) == 0,
+                                 .outage_s = slt_draw(at, 2) * slt_draw(at, 8),
+                                 .crash_call = slt_draw(at, 2) * (1 + slt_draw(at, 150))};
     }
 }
 
@@ -121,7 +132,8 @@ static const char *const texts[] = {"a",
                                     "42"};
 enum { N_TEXTS = (int32_t)(sizeof texts / sizeof texts[0]) };
 
-/// Few keys or many; no rows, some, or now and then as many as 64 KiB do not hold.
+/// Few keys or many; no rows, some, or now and then so many that several partitions of them do not
+/// fit into 256 KiB.
 static bool draw_rdd(slt_plan *p, slt_push *push, bool is_text, uint64_t *at)
 {
     static const int32_t most[] = {1, 25, 25, 25, 25, 120, 120, 800};
@@ -148,6 +160,7 @@ static bool draw_input_rows(slt_plan *p, uint64_t *at)
 {
     bool done = true;
     p->n_epochs = 4 + slt_draw(at, SLT_PLAN_EPOCHS - 3);
+    draw_blows(p, at);
     for (int32_t e = 0; e < p->n_epochs; e++) {
         for (int32_t q = 0; q < p->n_queues; q++) {
             for (int32_t n = slt_draw(at, 5) == 0 ? slt_draw(at, 3) : 1; n > 0 && done; n--) {
@@ -172,44 +185,64 @@ static int32_t pushed(const slt_plan *p, int32_t q, int32_t e, const slt_model_r
     return n;
 }
 
-static bool expect_epoch(slt_plan *p, int32_t e, int32_t *taken, slt_model_rows *in)
+/// The queue's RDD of epoch `e`, in which it is asked.
+static void pull(slt_plan *p, int32_t q, int32_t e, slt_model_rows *in)
 {
     const slt_model_rows *list[SLT_PLAN_EPOCHS * SLT_PLAN_PUSHES];
-    for (int32_t q = 0; q < p->n_queues; q++) {
-        int32_t n = pushed(p, q, e, list);
-        n = p->one_at_a_time[q] && n > taken[q] ? taken[q] + 1 : n;
-        in[q].n = 0;
-        for (; taken[q] < n; taken[q]++) {
-            for (int64_t i = 0; i < list[taken[q]]->n; i++) {
-                const slt_model_row *row = &list[taken[q]]->rows[i];
-                slt_model_add(p->model, &in[q], row, row->v);
-            }
+    int32_t n = pushed(p, q, e, list);
+    if (p->has_default[q] && p->taken[q] == n) {
+        const slt_model_row *row = &slt_model_table[p->model->nodes[q].is_text][0];
+        slt_model_add(p->model, in, row, row->v);
+    }
+    n = p->one_at_a_time[q] && n > p->taken[q] ? p->taken[q] + 1 : n;
+    for (; p->taken[q] < n; p->taken[q]++) {
+        const slt_model_rows *rdd = list[p->taken[q]];
+        for (int64_t i = 0; i < rdd->n; i++) {
+            slt_model_add(p->model, in, &rdd->rows[i], rdd->rows[i].v);
         }
     }
-    if (!slt_model_epoch(p->model, in)) {
-        return true; // drawn again
-    }
-    for (int32_t i = 0; i < p->model->n_nodes; i++) {
-        if (p->collected[i]) {
-            p->expected[e][i] = slt_model_text(&p->model->out[i], p->model->nodes[i].is_text);
-            if (p->expected[e][i] == NULL) {
-                return false;
-            }
-        }
-    }
-    return true;
 }
 
-static bool expect_all(slt_plan *p)
+static bool expect(slt_plan *p)
 {
-    int32_t taken[SLT_MODEL_QUEUES] = {0};
+    const slt_model *m = p->model;
+    bool done = true;
+    for (int32_t i = 0; i < m->n_nodes; i++) {
+        free(p->expected[i]);
+        p->expected[i] = NULL;
+        if (m->nodes[i].has_output && slt_model_fires(m, m->nodes[i].slide)) {
+            p->expected[i] = slt_model_text(&m->out[i], m->nodes[i].is_text);
+            done = done && p->expected[i] != NULL;
+        }
+    }
+    return done;
+}
+
+bool slt_plan_epoch(slt_plan *p, int32_t e, int64_t before, int64_t now)
+{
     slt_model_rows *in = calloc(SLT_MODEL_QUEUES, sizeof *in);
     bool done = in != NULL;
-    for (int32_t e = 0; e < p->n_epochs && done && !p->model->too_much; e++) {
-        done = expect_epoch(p, e, taken, in);
+    slt_model_begin(p->model, before, now);
+    for (int32_t q = 0; q < p->n_queues && done; q++) {
+        if (p->model->wanted[q]) {
+            pull(p, q, e, &in[q]);
+        }
     }
+    done = done && slt_model_epoch(p->model, in) && expect(p);
     free(in);
     return done;
+}
+
+/// Whether all of it is small enough, when every epoch takes its second.
+static bool is_small(slt_plan *p)
+{
+    bool small = !p->model->too_much;
+    for (int32_t e = 0; e < p->n_epochs && small; e++) {
+        small = slt_plan_epoch(p, e, e, e + 1);
+    }
+    slt_model_reset(p->model);
+    memset(p->taken, 0, sizeof p->taken);
+    return small;
 }
 
 // ---------------------------------------------------------------- the plan
@@ -225,12 +258,13 @@ static slt_plan *draw_plan(uint64_t seed, uint64_t *at)
     p->model = calloc(1, sizeof *p->model);
     p->master = slt_draw(at, 2) == 0 ? "local[1]" : "local[4]";
     p->backend = slt_draw(at, 4) == 0 ? "pool" : "inline";
-    p->memory = slt_draw(at, 2) == 0 ? "64KiB" : "1GiB";
+    p->memory = slt_draw(at, 2) == 0 ? "256KiB" : "1GiB"; // state must fit: a key a row at most
     p->parallelism = of[slt_draw(at, 3)];
+    p->is_durable = slt_draw(at, 3) == 0;
     if (p->model != NULL) {
         draw_graph(p, at);
     }
-    if (p->model == NULL || !draw_input_rows(p, at) || !expect_all(p)) {
+    if (p->model == NULL || !draw_input_rows(p, at)) {
         slt_plan_free(p);
         return NULL;
     }
@@ -242,7 +276,7 @@ slt_plan *slt_plan_new(uint64_t seed)
     uint64_t at = seed;
     for (;;) { // most draws are small enough
         slt_plan *p = draw_plan(seed, &at);
-        if (p == NULL || !p->model->too_much) {
+        if (p == NULL || is_small(p)) {
             return p;
         }
         slt_plan_free(p);
@@ -261,9 +295,9 @@ void slt_plan_free(slt_plan *p)
                 free(p->pushes[e][q].rows[i]);
             }
         }
-        for (int32_t i = 0; i < SLT_MODEL_NODES; i++) {
-            free(p->expected[e][i]);
-        }
+    }
+    for (int32_t i = 0; i < SLT_MODEL_NODES; i++) {
+        free(p->expected[i]);
     }
     free(p->model);
     free(p);
