@@ -146,7 +146,8 @@ SL_API sl_rdd *sl_rdd_subtract(sl_rdd *a, sl_rdd *b, int32_t n_partitions);
 /// Rows of `a` whose key `b` does not have; the other columns of `b` do not matter.
 SL_API sl_rdd *sl_rdd_subtract_by_key(sl_rdd *a, sl_rdd *b, const char *keys, int32_t n_partitions);
 /// Total order by the columns ("n desc, word"); a single partition when n_partitions is 1, else by
-/// ranges of a sample.
+/// ranges of a sample. Equal rows keep their order. A partition that outgrows its share of memory
+/// is sorted in runs on disk.
 SL_API sl_rdd *sl_rdd_sort_by(sl_rdd *rdd, const char *order, int32_t n_partitions);
 
 // ---- caching, questions

@@ -68,19 +68,9 @@ static sl_code fill_up(sli_cutter *c, struct sli_target *t, sl_error *err)
     sl_batch *batch = NULL;
     SL_TRY(sli_rows_concat(&t->pending, c->schema, &batch, err));
     sli_rows_reset(&t->pending);
-    sl_code rc = SL_OK;
-    if (sli_batch_is_loose(batch)) {
-        sl_batch *compact = NULL;
-        rc = sli_batch_compact(batch, &compact, err);
-        if (rc == SL_OK) {
-            sl_batch_unref(batch);
-            batch = compact;
-        }
-    }
-    if (rc == SL_OK) {
-        rc = sli_rows_add(&t->full, batch, err);
-        c->full_bytes += sl_batch_bytes(batch);
-    }
+    int64_t before = t->full.bytes;
+    sl_code rc = sli_rows_add_compact(&t->full, batch, err);
+    c->full_bytes += t->full.bytes - before;
     sl_batch_unref(batch);
     return rc;
 }

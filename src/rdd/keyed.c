@@ -168,14 +168,8 @@ sl_rdd *sli_rdd_placed(sl_rdd *rdd, const char *keys)
     return rdd;
 }
 
-static sl_code compute_sorted(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
-                              void *ctx, sl_error *err)
-{
-    return sli_whole_partition(rdd, partition, task, sli_sort_rows, push, ctx, err);
-}
-
 static const sli_rdd_ops sorted_ops = {.name = "repartitionAndSortWithinPartitions",
-                                       .compute = compute_sorted,
+                                       .compute = sli_compute_sort,
                                        .free = sli_op_free_body,
                                        .keeps_empty = true};
 

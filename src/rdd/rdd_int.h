@@ -203,6 +203,10 @@ bool sli_is_key(int32_t column, const int32_t *keys, int32_t n_keys);
 
 // ---------------------------------------------------------------- lists of batches (rows.c)
 
+/// As sli_rows_add; of a batch that pins much more than it shows a copy that does not.
+sl_code sli_rows_add_compact(sli_rows *rows, const sl_batch *batch, sl_error *err);
+/// Takes the last batch off, whose reference is the caller's then. There must be one.
+sl_batch *sli_rows_drop_last(sli_rows *rows);
 /// A sli_push_fn: ctx is a sli_rows.
 sl_code sli_rows_push(void *ctx, sl_batch *batch, sl_error *err);
 /// Pushes rows[0..n) of `from` in batches of SLI_BATCH_ROWS.
@@ -227,14 +231,6 @@ typedef struct sli_weight {
     int64_t bytes;
 } sli_weight;
 void sli_weight_set(sli_weight *weight, int64_t bytes);
-
-/// What needs all rows of its first dependency's share at once (sortBy): gathers them
-/// as one batch, counted in the budget, and hands it to `over`; nothing is called for a share
-/// without rows.
-typedef sl_code (*sli_over_rows)(const sli_op *op, const sl_batch *rows, sli_task *task,
-                                 sli_push_fn push, void *ctx, sl_error *err);
-sl_code sli_whole_partition(sl_rdd *rdd, int32_t partition, sli_task *task, sli_over_rows over,
-                            sli_push_fn push, void *ctx, sl_error *err);
 
 /// Numbers for the rows of a batch: scratch that grows. Zero it.
 typedef struct sli_numbers {
@@ -426,9 +422,46 @@ void sli_ranges_reset(sli_ranges *ranges);
 
 /// A sli_compile_fn: op->text is an order (sort.c).
 sl_code sli_compile_order(sli_runtime *runtime, sli_op *op, sl_error *err);
-/// A sli_over_rows: by op->order (sort.c).
-sl_code sli_sort_rows(const sli_op *op, const sl_batch *rows, sli_task *task, sli_push_fn push,
-                      void *ctx, sl_error *err);
+// ---------------------------------------------------------------- sorts (sorter.c, sort_runs.c,
+// sort_merge.c)
+
+/// compute of every sort: the body is a sli_op with an order.
+sl_code sli_compute_sort(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
+                         void *ctx, sl_error *err);
+/// What rows weigh while they are sorted: they, what is made of them, and their numbers.
+int64_t sli_sort_weight(int64_t n_rows, int64_t bytes);
+
+typedef struct sli_run {
+    int32_t number;   ///< major of its blocks
+    int32_t n_blocks; ///< each one batch, in order
+    int32_t level;    ///< how often its rows were merged
+} sli_run;
+
+/// Sorted runs of one partition, in order of arrival. Zero it. Thread: task.
+typedef struct sli_runs {
+    const sli_order *order;
+    const sl_schema *schema;
+    sli_task *task;
+    int64_t owner; ///< of the blocks
+    int32_t fan_in;
+    int64_t block_weight;
+    sli_run *runs;
+    int32_t n, capacity, next;
+    sli_rows pending; ///< of the newest run's next block
+} sli_runs;
+/// A new run, empty. The arguments are the same each time.
+sl_code sli_runs_begin(sli_runs *runs, const sli_order *order, const sl_schema *schema,
+                       sli_task *task, sl_error *err);
+/// A sli_push_fn: ctx is a sli_runs. Appends to the newest run, in order. Fails: as
+/// sli_blocks_put.
+sl_code sli_runs_push(void *ctx, sl_batch *batch, sl_error *err);
+sl_code sli_runs_end(sli_runs *runs, sl_error *err); ///< the newest run is whole
+/// Pushes the rows of all runs in order, equal ones in order of arrival; the runs are used up.
+sl_code sli_runs_merge(sli_runs *runs, sli_push_fn push, void *ctx, sl_error *err);
+/// The same of `n` runs from number `first` of the list on.
+sl_code sli_runs_merge_some(const sli_runs *runs, int32_t first, int32_t n, sli_push_fn push,
+                            void *ctx, sl_error *err);
+void sli_runs_reset(sli_runs *runs);
 
 // ---------------------------------------------------------------- rows of two sides (pairs.c)
 

@@ -19,6 +19,26 @@ sl_code sli_rows_add(sli_rows *rows, const sl_batch *batch, sl_error *err)
     return SL_OK;
 }
 
+sl_code sli_rows_add_compact(sli_rows *rows, const sl_batch *batch, sl_error *err)
+{
+    if (!sli_batch_is_loose(batch)) {
+        return sli_rows_add(rows, batch, err);
+    }
+    sl_batch *compact = NULL;
+    SL_TRY(sli_batch_compact(batch, &compact, err));
+    sl_code rc = sli_rows_add(rows, compact, err);
+    sl_batch_unref(compact);
+    return rc;
+}
+
+sl_batch *sli_rows_drop_last(sli_rows *rows)
+{
+    sl_batch *last = rows->batches[--rows->n];
+    rows->n_rows -= sl_batch_rows(last);
+    rows->bytes -= sl_batch_bytes(last);
+    return last;
+}
+
 void sli_rows_reset(sli_rows *rows)
 {
     for (int32_t i = 0; i < rows->n; i++) {
@@ -139,24 +159,4 @@ void sli_numbers_reset(sli_numbers *numbers)
 {
     sl_free(numbers->at);
     *numbers = (sli_numbers){0};
-}
-
-sl_code sli_whole_partition(sl_rdd *rdd, int32_t partition, sli_task *task, sli_over_rows over,
-                            sli_push_fn push, void *ctx, sl_error *err)
-{
-    const sli_op *op = rdd->body;
-    sli_rows held = {0};
-    sli_weight weight = {.budget = task->runtime->budget};
-    sl_batch *rows = NULL;
-    sl_code rc = sli_dep_each(rdd, 0, partition, task, sli_rows_push, &held, err);
-    if (rc == SL_OK && held.n > 0) {
-        sli_weight_set(&weight, held.bytes);
-        rc = sli_rows_concat(&held, op->in, &rows, err);
-        sli_rows_reset(&held);
-        rc = rc != SL_OK ? rc : over(op, rows, task, push, ctx, err);
-    }
-    sl_batch_unref(rows);
-    sli_rows_reset(&held);
-    sli_weight_set(&weight, 0);
-    return rc;
 }

@@ -1,4 +1,5 @@
-// sort.c — sortBy: ranges found by a sample, rows cut by range, each range sorted in its task.
+// sort.c — sortBy: ranges found by a sample, rows cut by range, each range sorted in its task
+// (sorter.c).
 //
 // The sample is every k-th row of a partition, where k doubles whenever the sample gets too large;
 // so it depends on the rows alone. A sampled row stands for k rows when the ranges are made equally
@@ -217,31 +218,10 @@ sl_code sli_shuffle_prepare(sli_shuffle *shuffle, sl_error *err)
     return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "the sample of a sortBy");
 }
 
-// ---------------------------------------------------------------- one range
-
-sl_code sli_sort_rows(const sli_op *op, const sl_batch *rows, sli_task *task, sli_push_fn push,
-                      void *ctx, sl_error *err)
-{
-    int64_t n = sl_batch_rows(rows);
-    int32_t *order = NULL;
-    sli_weight weight = {.budget = task->runtime->budget};
-    sli_weight_set(&weight, n * SLI_SORT_ROW_BYTES);
-    sl_code rc = sli_order_sort(op->order, rows, &order, err);
-    sli_weight_set(&weight, n * (int64_t)sizeof *order);
-    rc = rc != SL_OK ? rc : sli_push_rows(rows, order, n, task, push, ctx, err);
-    sl_free(order);
-    sli_weight_set(&weight, 0);
-    return rc;
-}
-
-static sl_code compute_sort(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
-                            void *ctx, sl_error *err)
-{
-    return sli_whole_partition(rdd, partition, task, sli_sort_rows, push, ctx, err);
-}
+// ---------------------------------------------------------------- sortBy
 
 static const sli_rdd_ops sort_ops = {
-    .name = "sortBy", .compute = compute_sort, .free = sli_op_free_body};
+    .name = "sortBy", .compute = sli_compute_sort, .free = sli_op_free_body};
 
 sl_code sli_compile_order(sli_runtime *runtime, sli_op *op, sl_error *err)
 {

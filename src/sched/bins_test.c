@@ -70,6 +70,28 @@ static sl_rdd *grouped(sl_rdd *in)
 {
     return sl_rdd_group_by_key(in, "k", 2);
 }
+static sl_rdd *sorted_by_text(sl_rdd *in)
+{
+    return sl_rdd_sort_by(in, "k desc, v", 2);
+}
+static sl_rdd *sorted_by_number(sl_rdd *in)
+{
+    return sl_rdd_sort_by(in, "v desc", 3);
+}
+/// Few keys: most rows are equal, and stay in their order.
+static sl_rdd *sorted_with_ties(sl_rdd *in)
+{
+    return sl_rdd_sort_by(in, "n", 2);
+}
+static sl_rdd *sorted_in_one(sl_rdd *in)
+{
+    return sl_rdd_sort_by(in, "n desc, k", 1);
+}
+static sl_rdd *sorted_within(sl_rdd *in)
+{
+    return sl_rdd_partition_by_sorted(in, "k", "n, v desc", 2);
+}
+
 /// A right side: other columns, keys that the left has not, each key more than once.
 static sl_rdd *right_of(sl_rdd *in)
 {
@@ -150,11 +172,13 @@ static void check_equal(const sl_batch *a, const sl_batch *b)
     }
 }
 
-static const operator_fn operators[] = {reduced,           reduced_by_two, combined_late,
-                                        counted,           kept_once,      reduced_where_it_lies,
-                                        grouped,           joined,         joined_left,
-                                        joined_right,      joined_full,    cogrouped,
-                                        subtracted_by_key, subtracted,     intersected};
+static const operator_fn operators[] = {reduced,           reduced_by_two,   combined_late,
+                                        counted,           kept_once,        reduced_where_it_lies,
+                                        grouped,           joined,           joined_left,
+                                        joined_right,      joined_full,      cogrouped,
+                                        subtracted_by_key, subtracted,       intersected,
+                                        sorted_by_text,    sorted_by_number, sorted_with_ties,
+                                        sorted_in_one,     sorted_within};
 enum { OPERATORS = sizeof operators / sizeof *operators };
 
 static void check_small_tables(const sl_batch *rows, const world_conf *small, size_t n_small)

@@ -564,6 +564,7 @@ SL_TEST(random_lineages_equal_the_naive_engine_in_equal_bytes, "")
         {.workers = 4, .pool = true},
         {.workers = 2, .pool = true, .budget_bytes = 65536},
         {.workers = 2, .pool = true, .budget_bytes = 65536, .table_bytes = 16384},
+        {.workers = 2, .pool = true, .budget_bytes = 65536, .table_bytes = 512}, // runs of runs
     };
     uint64_t seeds = slt_is_soak() ? 2000 : 60;
     for (uint64_t seed = 1; seed <= seeds; seed++) {
