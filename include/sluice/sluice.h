@@ -12,6 +12,7 @@
 #include "sluice/graph.h"
 #include "sluice/listener.h"
 #include "sluice/rdd.h"
+#include "sluice/rdd_checkpoint.h"
 #include "sluice/receiver.h"
 #include "sluice/slice.h"
 #include "sluice/state.h"

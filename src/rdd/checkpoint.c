@@ -1,4 +1,5 @@
-// checkpoint.c — localCheckpoint: an RDD whose partitions are all kept gives its parents up.
+// checkpoint.c — localCheckpoint: an RDD whose partitions are all kept gives its parents up. (Into
+// files: checkpoint_files.c.)
 //
 // A loop that makes each RDD of the one before has a lineage that grows; kept partitions alone do
 // not help, since the lineage stays for what could be lost. RDDs that wait for their cut are listed
@@ -19,13 +20,13 @@ static sl_code compute_lost(sl_rdd *rdd, int32_t partition, sli_task *task, sli_
 
 static const sli_rdd_ops checkpoint_ops = {.name = "localCheckpoint", .compute = compute_lost};
 
-static void cut(sl_rdd *rdd)
+void sli_rdd_cut(sl_rdd *rdd, const sli_rdd_ops *ops, void *body)
 {
     if (rdd->ops->free != NULL) {
         rdd->ops->free(rdd);
     }
-    rdd->ops = &checkpoint_ops;
-    rdd->body = NULL;
+    rdd->ops = ops;
+    rdd->body = body;
     rdd->depth = 0;
     int32_t n = rdd->n_deps;
     rdd->n_deps = 0;
@@ -36,12 +37,12 @@ void sli_runtime_cut(sli_runtime *runtime)
 {
     for (sl_rdd **at = &runtime->to_cut; *at != NULL;) {
         sl_rdd *rdd = *at;
-        if (!rdd->is_empty && !sli_rdd_is_kept(rdd)) {
+        if (!rdd->is_empty && (rdd->is_reliable || !sli_rdd_is_kept(rdd))) {
             at = &rdd->next_to_cut;
             continue;
         }
         sli_rdd_unlist(rdd);
-        cut(rdd);
+        sli_rdd_cut(rdd, &checkpoint_ops, NULL);
         at = &runtime->to_cut; // parents that were given up may have been listed too
     }
 }
@@ -58,14 +59,27 @@ void sli_rdd_unlist(sl_rdd *rdd)
     rdd->is_to_cut = false;
 }
 
-sl_rdd *sl_rdd_local_checkpoint(sl_rdd *rdd)
+void sli_rdd_list(sl_rdd *rdd)
 {
-    if (rdd == NULL || rdd->mistake != NULL || rdd->is_to_cut || rdd->ops == &checkpoint_ops) {
-        return rdd;
-    }
-    rdd->level = rdd->level == SL_LEVEL_NONE ? SL_MEMORY_AND_DISK : rdd->level;
     rdd->is_to_cut = true;
     rdd->next_to_cut = rdd->runtime->to_cut;
     rdd->runtime->to_cut = rdd;
+}
+
+bool sl_rdd_is_checkpointed(const sl_rdd *rdd)
+{
+    return rdd != NULL && (rdd->ops == &checkpoint_ops || sl_rdd_checkpoint_path(rdd) != NULL);
+}
+
+sl_rdd *sl_rdd_local_checkpoint(sl_rdd *rdd)
+{
+    if (rdd == NULL || rdd->mistake != NULL || sl_rdd_is_checkpointed(rdd)) {
+        return rdd;
+    }
+    rdd->level = rdd->level == SL_LEVEL_NONE ? SL_MEMORY_AND_DISK : rdd->level;
+    rdd->is_reliable = false; // a mark for files gives way, as in Spark
+    if (!rdd->is_to_cut) {
+        sli_rdd_list(rdd);
+    }
     return rdd;
 }

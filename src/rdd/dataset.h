@@ -18,6 +18,7 @@
 #include "expr/expr.h"
 #include "metrics/metrics.h"
 #include "sluice/rdd.h"
+#include "sluice/rdd_checkpoint.h"
 #include "source/source.h"
 
 typedef struct sli_runtime sli_runtime;
@@ -69,7 +70,10 @@ struct sli_runtime {
     sli_op_cache *ops;
     _Atomic int32_t next_chunk; ///< names the chunks of cached partitions
     _Atomic int64_t next_owner; ///< names the blocks of tasks
-    sl_rdd *to_cut;             ///< local checkpoints that are not kept whole yet; no references
+    sl_rdd *to_cut;             ///< checkpoints that still have their lineage; no references
+    sli_fs *checkpoint_fs;      ///< of reliable ones; NULL: none has been asked for
+    char *checkpoint_dir;       ///< where the next one is written; NULL: nowhere
+    bool is_saving;             ///< a job runs that writes one
 };
 /// Frees what rdd/ keeps in a runtime; RDDs that are still there keep what they need.
 /// sli_sched_free calls it.
@@ -193,7 +197,9 @@ struct sl_rdd {
     bool *counted; ///< by partition: what its function added counts; NULL: of none (adds.c)
     struct sli_index *indexes; ///< of a broadcast parent: made by sli_broadcast_prepare
     sl_rdd *link;              ///< list of RDDs that are being freed
-    bool is_to_cut; ///< in the runtime's list: a local checkpoint that still has its lineage
+    bool is_to_cut;            ///< in the runtime's list: a checkpoint that still has its lineage
+    bool is_reliable;          ///< it goes into files, else it is local
+    bool is_due; ///< a job met it, so files are written when that has ended; set by sched
     sl_rdd *next_to_cut;
     // ---- sched's own. Thread: driver
     int64_t seen; ///< the last walk that met it
@@ -217,6 +223,9 @@ bool sli_rdd_is_kept(const sl_rdd *rdd);
 /// Cuts the lineages of local checkpoints that are kept whole. Called when a job or action has
 /// ended and none runs. Thread: driver.
 void sli_runtime_cut(sli_runtime *runtime);
+/// Writes the reliable checkpoints that are due, by jobs of their own, and cuts their lineages.
+/// Called when an action has ended well and none runs. Thread: driver. Blocks: yes.
+sl_code sli_runtime_save(sli_runtime *runtime, sl_error *err);
 
 /// Whether every row of a broadcast parent is there for the RDD's tasks; and gets them there, by a
 /// job of its own. Thread: driver.

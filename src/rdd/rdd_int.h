@@ -84,8 +84,16 @@ sl_rdd *sli_rdd_inherit(const sl_rdd *a, const sl_rdd *b);
 sl_rdd *sli_rdd_wrong(sli_runtime *runtime, const char *operator_name, const sl_error *error);
 /// Gives back parents and shuffles.
 void sli_deps_free(const sli_dep *deps, int32_t n_deps);
-/// Takes a local checkpoint off the list of those to be cut (checkpoint.c).
+// ---- checkpoints (checkpoint.c)
+
+/// On the list of those to be cut, and off it.
+void sli_rdd_list(sl_rdd *rdd);
 void sli_rdd_unlist(sl_rdd *rdd);
+/// Gives its parents and its body up: from now on `ops` compute it. No job may run.
+void sli_rdd_cut(sl_rdd *rdd, const sli_rdd_ops *ops, SL_TAKES void *body);
+/// Closes what reliable checkpoints are written through; their files stay (checkpoint_files.c).
+void sli_runtime_forget_dir(sli_runtime *runtime);
+
 /// A narrow child with `op` (taken) as its body.
 sl_rdd *sli_rdd_narrow(sl_rdd *parent, const sli_rdd_ops *ops, SL_TAKES sli_op *op);
 /// A child behind a shuffle (taken). `schema` is shared, `op` taken.

@@ -139,7 +139,9 @@ sl_code sli_sched_leave(sli_sched *sched, sl_code rc, sl_error *err)
         return rc;
     }
     sli_runtime_cut(sched->runtime);
-    return sli_accs_action_ended(sched->runtime->accs, rc, err);
+    rc = sli_accs_action_ended(sched->runtime->accs, rc, err);
+    return rc == SL_OK && sched->runtime->to_cut != NULL ? sli_runtime_save(sched->runtime, err)
+                                                         : rc;
 }
 
 bool sli_sched_is_cancelled(const sli_sched *sched)

@@ -87,7 +87,8 @@ struct sli_run {
 /// run.c: a job or an action begins or ends; cancels that came before the outermost one don't
 /// concern it.
 void sli_sched_enter(sli_sched *sched);
-/// Returns `rc`, or why what the outermost one added to accumulators can't count.
+/// Returns `rc`, or why what the outermost one added to accumulators can't count, or why the
+/// checkpoints it made due were not written.
 sl_code sli_sched_leave(sli_sched *sched, sl_code rc, sl_error *err);
 bool sli_sched_is_cancelled(const sli_sched *sched);
 /// stage.c: finds the stages that have to run. *again true: something had to be prepared by another

@@ -104,6 +104,7 @@ static sl_code walk_stage(sli_run *run, int32_t at, int64_t walk, bool *again, s
     SL_TRY(push(sched, run->stages[at].rdd, &n, err));
     while (n > 0) {
         sl_rdd *rdd = sched->stack[--n];
+        rdd->is_due = rdd->is_to_cut && sched->trial == SLI_NO_TRIAL;
         if (rdd->seen == mark || sli_rdd_is_kept(rdd)) {
             continue;
         }
