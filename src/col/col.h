@@ -164,7 +164,7 @@ void sli_groups_free(SL_TAKES sli_groups *groups);
 /// group[i] = number of row i's key; new keys get the next numbers. Hashes may be given
 /// (sli_batch_hash of the same columns) or NULL. After SL_E_NOMEM some keys may have been added;
 /// the same batch can be added again. Fails: SL_E_NOMEM (also for 2^31 groups), SL_E_INVALID for
-/// other key types.
+/// other key types. `group` may be NULL where there are no key columns: all rows are of group 0.
 sl_code sli_groups_add(sli_groups *groups, const sl_batch *batch, const uint64_t *hashes,
                        int32_t *group, sl_error *err);
 /// As sli_groups_add, of another batch: its key columns are `columns`, of the same types.

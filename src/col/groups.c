@@ -496,8 +496,12 @@ sl_code sli_groups_add_by(sli_groups *groups, const sl_batch *batch, const int32
 {
     SL_TRY(check_types(groups, batch, columns, err));
     int64_t n_rows = sl_batch_rows(batch);
+    int32_t only;
     if (groups->n_columns == 0) { // there is one group, and its first row makes it
-        memset(group, 0, (size_t)n_rows * sizeof *group);
+        if (group != NULL) {
+            memset(group, 0, (size_t)n_rows * sizeof *group);
+        }
+        group = &only;
         n_rows = n_rows > 0 && sli_groups_count(groups) == 0 ? 1 : 0;
     }
     chunk rows;

@@ -5,6 +5,7 @@
 /// batch.
 #pragma once
 
+#include "base/hash.h"
 #include "expr/expr_int.h"
 
 enum {
@@ -32,6 +33,9 @@ typedef struct sli_agg_kind {
     /// Folds rows of `values` (NULL for kinds without an argument).
     sl_code (*update)(sli_agg_state *self, const int32_t *group, const sli_vec *values, int64_t n,
                       sl_error *err);
+    /// The same of rows that are all of group 0, to the same bits; NULL: update with group numbers
+    /// that say so.
+    sl_code (*update_one)(sli_agg_state *self, const sli_vec *values, int64_t n, sl_error *err);
     /// Folds rows [ev->base, + ev->n) of partial columns; NULL: update with the first one.
     sl_code (*merge)(sli_agg_state *self, const int32_t *group, const sl_batch *in, sli_eval *ev);
     sl_code (*inverse)(sli_agg_state *self, const int32_t *group, const sl_batch *in, sli_eval *ev);
@@ -107,11 +111,65 @@ static inline bool sli_vec_is_null(const sli_vec *vec, int64_t i)
 }
 /// SL_E_CORRUPT for a partial state.
 sl_code sli_agg_corrupt(const sli_agg_state *self, sl_error *err);
+/// Group 0 for each of SLI_EXPR_ROWS rows.
+extern const int32_t sli_agg_group_zero[];
 /// A value of kind bool, int or float as 8 bytes, and back into a builder.
 int64_t sli_vec_bits(const sli_vec *vec, int64_t i);
 /// Equal values give equal numbers, -0.0 and 0.0, all NaNs too; not mixed: 1 and 2 are neighbours.
 uint64_t sli_vec_hash(const sli_vec *vec, int64_t i);
 void sli_bits_store(sl_type type, int64_t bits, sl_builder *out, int32_t column);
+
+// agg_number.c
+typedef struct sli_sum_int {
+    int64_t sum, rows;
+} sli_sum_int;
+
+typedef struct sli_sum_float {
+    double sum;
+    int64_t rows;
+} sli_sum_float;
+
+__extension__ typedef __int128 sli_i128;
+
+/// A sum of 128 bits, which no number of rows makes overflow.
+typedef struct sli_sum_wide {
+    uint64_t low;
+    int64_t high, rows;
+} sli_sum_wide;
+
+static inline sli_i128 sli_wide_of(const sli_sum_wide *s)
+{
+    return (sli_i128)(((sli_u128)(uint64_t)s->high << 64) | s->low);
+}
+
+static inline void sli_wide_add(sli_sum_wide *s, sli_i128 value)
+{
+    sli_u128 sum = (sli_u128)sli_wide_of(s) + (sli_u128)value;
+    s->low = (uint64_t)sum;
+    s->high = (int64_t)(uint64_t)(sum >> 64);
+}
+
+/// One value by its bits, or none.
+typedef struct sli_single {
+    int64_t bits, has;
+} sli_single;
+
+static inline double sli_float_of(int64_t bits)
+{
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+// agg_one.c
+sl_code sli_agg_one_count(sli_agg_state *self, const sli_vec *values, int64_t n, sl_error *err);
+sl_code sli_agg_one_sum_int(sli_agg_state *self, const sli_vec *values, int64_t n, sl_error *err);
+sl_code sli_agg_one_sum_float(sli_agg_state *self, const sli_vec *values, int64_t n, sl_error *err);
+sl_code sli_agg_one_avg_int(sli_agg_state *self, const sli_vec *values, int64_t n, sl_error *err);
+sl_code sli_agg_one_min(sli_agg_state *self, const sli_vec *values, int64_t n, sl_error *err);
+sl_code sli_agg_one_max(sli_agg_state *self, const sli_vec *values, int64_t n, sl_error *err);
+sl_code sli_agg_one_first(sli_agg_state *self, const sli_vec *values, int64_t n, sl_error *err);
+sl_code sli_agg_one_last(sli_agg_state *self, const sli_vec *values, int64_t n, sl_error *err);
 
 // agg_text.c
 typedef struct sli_agg_text {

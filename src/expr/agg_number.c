@@ -8,28 +8,6 @@
 /// swallowed.
 #include "expr/agg_int.h"
 
-typedef struct sum_int {
-    int64_t sum, rows;
-} sum_int;
-
-typedef struct sum_float {
-    double sum;
-    int64_t rows;
-} sum_float;
-
-__extension__ typedef __int128 int128;
-__extension__ typedef unsigned __int128 uint128;
-
-typedef struct sum_wide {
-    uint64_t low;
-    int64_t high, rows;
-} sum_wide;
-
-// One value by its bits, or none.
-typedef struct single {
-    int64_t bits, has;
-} single;
-
 static void init_zero(sli_agg_state *self, int64_t from, int64_t n)
 {
     size_t size = self->agg->state_bytes;
@@ -126,64 +104,14 @@ static sl_code overflowed(const sli_agg_state *self, int64_t i, int64_t sum, int
                         (long long)sum, (long long)value);
 }
 
-/// The sum of up to 4,096 values; false when one of them is so large (beyond 2^50) that the sum
-/// might not fit on the way.
-static bool sum_small(const int64_t *v, int64_t n, int64_t *out)
-{
-    uint64_t sum = 0, bits = 0;
-    for (int64_t i = 0; i < n; i++) {
-        sum += (uint64_t)v[i];
-        bits |= (uint64_t)v[i] ^ (uint64_t)v[i] << 1; // its top bits are zero when v's are equal
-    }
-    *out = (int64_t)sum;
-    return bits >> 51 == 0;
-}
-
-static bool is_one_group(const int32_t *group, int64_t n)
-{
-    int32_t differ = 0;
-    int64_t i = 0;
-    for (; i + 64 <= n && differ == 0; i += 64) { // a block at a time: the compiler makes it wide
-        for (int64_t k = 0; k < 64; k++) {
-            differ |= group[i + k] ^ group[0];
-        }
-    }
-    for (; i < n; i++) {
-        differ |= group[i] ^ group[0];
-    }
-    return differ == 0;
-}
-
-/// Sums without keys: how many of the first values belong to one group and were added, in blocks
-/// whose sums come nowhere near the border.
-static int64_t sum_one_group(sum_int *states, const int32_t *group, const int64_t *v, int64_t n)
-{
-    enum { BLOCK = 4096 };
-    static const int64_t FAR_FROM_IT = (int64_t)1 << 62;
-    int64_t done = 0;
-    while (done < n) {
-        int64_t size = n - done < BLOCK ? n - done : BLOCK, sum;
-        sum_int *s = &states[group[done]];
-        if (s->sum >= FAR_FROM_IT || s->sum <= -FAR_FROM_IT || !is_one_group(group + done, size) ||
-            !sum_small(v + done, size, &sum)) {
-            break;
-        }
-        s->sum += sum;
-        s->rows += size;
-        done += size;
-    }
-    return done;
-}
-
 static sl_code update_sum_int(sli_agg_state *self, const int32_t *group, const sli_vec *values,
                               int64_t n, sl_error *err)
 {
-    sum_int *states = self->states;
+    sli_sum_int *states = self->states;
     const int64_t *v = values->v.i;
     const uint8_t *nulls = values->nulls;
-    int64_t begin = nulls == NULL ? sum_one_group(states, group, v, n) : 0;
-    for (int64_t i = begin; i < n; i++) {
-        sum_int *s = &states[group[i]];
+    for (int64_t i = 0; i < n; i++) {
+        sli_sum_int *s = &states[group[i]];
         int64_t sum;
         if (nulls != NULL && nulls[i] != 0) {
             continue;
@@ -202,11 +130,11 @@ static sl_code fold_sum_int(sli_agg_state *self, const int32_t *group, const sl_
                             sli_eval *ev, bool back)
 {
     sli_vec sums, rows;
-    sum_int *states = self->states;
+    sli_sum_int *states = self->states;
     SL_TRY(load(self, in, 0, SL_INT64, ev, &sums));
     SL_TRY(load(self, in, 1, SL_INT64, ev, &rows));
     for (int64_t i = 0; i < ev->n; i++) {
-        sum_int *s = &states[group[i]];
+        sli_sum_int *s = &states[group[i]];
         int64_t n = rows.v.i[i];
         if (sli_vec_is_null(&rows, i) || n < 0 || (n > 0) == sli_vec_is_null(&sums, i) ||
             (back && n > s->rows)) {
@@ -241,7 +169,7 @@ static sl_code inverse_sum_int(sli_agg_state *self, const int32_t *group, const 
 static sl_code finish_sum_int(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
                               int32_t column, sl_error *err)
 {
-    const sum_int *states = (const sum_int *)self->states + from;
+    const sli_sum_int *states = (const sli_sum_int *)self->states + from;
     (void)err;
     for (int64_t i = 0; i < n; i++) {
         if (states[i].rows == 0) {
@@ -256,7 +184,7 @@ static sl_code finish_sum_int(const sli_agg_state *self, int64_t from, int64_t n
 static void out_sum_int(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
                         int32_t column)
 {
-    const sum_int *states = (const sum_int *)self->states + from;
+    const sli_sum_int *states = (const sli_sum_int *)self->states + from;
     (void)finish_sum_int(self, from, n, out, column, NULL);
     for (int64_t i = 0; i < n; i++) {
         sl_builder_int64(out, column + 1, states[i].rows);
@@ -268,7 +196,7 @@ static void out_sum_int(const sli_agg_state *self, int64_t from, int64_t n, sl_b
 static sl_code update_sum_float(sli_agg_state *self, const int32_t *group, const sli_vec *values,
                                 int64_t n, sl_error *err)
 {
-    sum_float *states = self->states;
+    sli_sum_float *states = self->states;
     (void)err;
     for (int64_t i = 0; i < n; i++) {
         if (!sli_vec_is_null(values, i)) {
@@ -283,7 +211,7 @@ static sl_code merge_sum_float(sli_agg_state *self, const int32_t *group, const 
                                sli_eval *ev)
 {
     sli_vec sums, rows;
-    sum_float *states = self->states;
+    sli_sum_float *states = self->states;
     SL_TRY(load(self, in, 0, SL_FLOAT64, ev, &sums));
     SL_TRY(load(self, in, 1, SL_INT64, ev, &rows));
     for (int64_t i = 0; i < ev->n; i++) {
@@ -302,7 +230,7 @@ static sl_code merge_sum_float(sli_agg_state *self, const int32_t *group, const 
 static void out_float(const sli_agg_state *self, int64_t from, int64_t n, bool mean,
                       sl_builder *out, int32_t column)
 {
-    const sum_float *states = (const sum_float *)self->states + from;
+    const sli_sum_float *states = (const sli_sum_float *)self->states + from;
     for (int64_t i = 0; i < n; i++) {
         if (states[i].rows == 0) {
             sl_builder_null(out, column);
@@ -316,7 +244,7 @@ static void out_float(const sli_agg_state *self, int64_t from, int64_t n, bool m
 static void out_sum_float(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
                           int32_t column)
 {
-    const sum_float *states = (const sum_float *)self->states + from;
+    const sli_sum_float *states = (const sli_sum_float *)self->states + from;
     out_float(self, from, n, false, out, column);
     for (int64_t i = 0; i < n; i++) {
         sl_builder_int64(out, column + 1, states[i].rows);
@@ -342,26 +270,14 @@ static sl_code finish_avg_float(const sli_agg_state *self, int64_t from, int64_t
 // ---------------------------------------------------------------- avg of integers: 128 bits can't
 // overflow
 
-static int128 wide_of(const sum_wide *s)
-{
-    return (int128)(((uint128)(uint64_t)s->high << 64) | s->low);
-}
-
-static void wide_add(sum_wide *s, int128 value)
-{
-    uint128 sum = (uint128)wide_of(s) + (uint128)value;
-    s->low = (uint64_t)sum;
-    s->high = (int64_t)(uint64_t)(sum >> 64);
-}
-
 static sl_code update_avg_int(sli_agg_state *self, const int32_t *group, const sli_vec *values,
                               int64_t n, sl_error *err)
 {
-    sum_wide *states = self->states;
+    sli_sum_wide *states = self->states;
     (void)err;
     for (int64_t i = 0; i < n; i++) {
         if (!sli_vec_is_null(values, i)) {
-            wide_add(&states[group[i]], values->v.i[i]);
+            sli_wide_add(&states[group[i]], values->v.i[i]);
             states[group[i]].rows++;
         }
     }
@@ -372,20 +288,20 @@ static sl_code fold_avg_int(sli_agg_state *self, const int32_t *group, const sl_
                             sli_eval *ev, bool back)
 {
     sli_vec low, high, rows;
-    sum_wide *states = self->states;
+    sli_sum_wide *states = self->states;
     SL_TRY(load(self, in, 0, SL_INT64, ev, &low));
     SL_TRY(load(self, in, 1, SL_INT64, ev, &high));
     SL_TRY(load(self, in, 2, SL_INT64, ev, &rows));
     for (int64_t i = 0; i < ev->n; i++) {
-        sum_wide *s = &states[group[i]];
+        sli_sum_wide *s = &states[group[i]];
         int64_t n = rows.v.i[i];
         if (low.nulls != NULL || high.nulls != NULL || rows.nulls != NULL || n < 0 ||
             (back && n > s->rows)) {
             return sli_agg_corrupt(self, ev->err);
         }
-        sum_wide part = {.low = (uint64_t)low.v.i[i], .high = high.v.i[i]};
-        int128 value = wide_of(&part);
-        wide_add(s, back ? (int128)(0 - (uint128)value) : value);
+        sli_sum_wide part = {.low = (uint64_t)low.v.i[i], .high = high.v.i[i]};
+        sli_i128 value = sli_wide_of(&part);
+        sli_wide_add(s, back ? (sli_i128)(0 - (sli_u128)value) : value);
         s->rows += back ? -n : n;
     }
     return SL_OK;
@@ -406,7 +322,7 @@ static sl_code inverse_avg_int(sli_agg_state *self, const int32_t *group, const 
 static void out_avg_int(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
                         int32_t column)
 {
-    const sum_wide *states = (const sum_wide *)self->states + from;
+    const sli_sum_wide *states = (const sli_sum_wide *)self->states + from;
     for (int64_t i = 0; i < n; i++) {
         sl_builder_int64(out, column, (int64_t)states[i].low);
         sl_builder_int64(out, column + 1, states[i].high);
@@ -417,13 +333,14 @@ static void out_avg_int(const sli_agg_state *self, int64_t from, int64_t n, sl_b
 static sl_code finish_avg_int(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
                               int32_t column, sl_error *err)
 {
-    const sum_wide *states = (const sum_wide *)self->states + from;
+    const sli_sum_wide *states = (const sli_sum_wide *)self->states + from;
     (void)err;
     for (int64_t i = 0; i < n; i++) {
         if (states[i].rows == 0) {
             sl_builder_null(out, column);
         } else {
-            sl_builder_float64(out, column, (double)wide_of(&states[i]) / (double)states[i].rows);
+            sl_builder_float64(out, column,
+                               (double)sli_wide_of(&states[i]) / (double)states[i].rows);
         }
     }
     return SL_OK;
@@ -446,13 +363,6 @@ int64_t sli_vec_bits(const sli_vec *vec, int64_t i)
     }
 }
 
-static double float_of(int64_t bits)
-{
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 void sli_bits_store(sl_type type, int64_t bits, sl_builder *out, int32_t column)
 {
     switch (sli_kind_of(type)) {
@@ -460,7 +370,7 @@ void sli_bits_store(sl_type type, int64_t bits, sl_builder *out, int32_t column)
         sl_builder_bool(out, column, bits != 0);
         break;
     case SLI_KIND_FLOAT:
-        sl_builder_float64(out, column, float_of(bits));
+        sl_builder_float64(out, column, sli_float_of(bits));
         break;
     default:
         sl_builder_int64(out, column, bits);
@@ -471,17 +381,17 @@ void sli_bits_store(sl_type type, int64_t bits, sl_builder *out, int32_t column)
 static sl_code update_extreme(sli_agg_state *self, const int32_t *group, const sli_vec *values,
                               int64_t n, bool least)
 {
-    single *states = self->states;
+    sli_single *states = self->states;
     bool floats = values->type == SL_FLOAT64;
     for (int64_t i = 0; i < n; i++) {
-        single *s = &states[group[i]];
+        sli_single *s = &states[group[i]];
         if (sli_vec_is_null(values, i)) {
             continue;
         }
         int64_t bits = sli_vec_bits(values, i);
         int64_t a = least ? bits : s->bits, b = least ? s->bits : bits;
-        if (s->has == 0 || (floats ? sli_float_less(float_of(a), float_of(b)) : a < b)) {
-            *s = (single){bits, 1};
+        if (s->has == 0 || (floats ? sli_float_less(sli_float_of(a), sli_float_of(b)) : a < b)) {
+            *s = (sli_single){bits, 1};
         }
     }
     return SL_OK;
@@ -504,11 +414,11 @@ static sl_code update_max(sli_agg_state *self, const int32_t *group, const sli_v
 static sl_code update_first(sli_agg_state *self, const int32_t *group, const sli_vec *values,
                             int64_t n, sl_error *err)
 {
-    single *states = self->states;
+    sli_single *states = self->states;
     (void)err;
     for (int64_t i = 0; i < n; i++) {
         if (states[group[i]].has == 0 && !sli_vec_is_null(values, i)) {
-            states[group[i]] = (single){sli_vec_bits(values, i), 1};
+            states[group[i]] = (sli_single){sli_vec_bits(values, i), 1};
         }
     }
     return SL_OK;
@@ -517,11 +427,11 @@ static sl_code update_first(sli_agg_state *self, const int32_t *group, const sli
 static sl_code update_last(sli_agg_state *self, const int32_t *group, const sli_vec *values,
                            int64_t n, sl_error *err)
 {
-    single *states = self->states;
+    sli_single *states = self->states;
     (void)err;
     for (int64_t i = 0; i < n; i++) {
         if (!sli_vec_is_null(values, i)) {
-            states[group[i]] = (single){sli_vec_bits(values, i), 1};
+            states[group[i]] = (sli_single){sli_vec_bits(values, i), 1};
         }
     }
     return SL_OK;
@@ -530,7 +440,7 @@ static sl_code update_last(sli_agg_state *self, const int32_t *group, const sli_
 static void out_single(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
                        int32_t column)
 {
-    const single *states = (const single *)self->states + from;
+    const sli_single *states = (const sli_single *)self->states + from;
     for (int64_t i = 0; i < n; i++) {
         if (states[i].has == 0) {
             sl_builder_null(out, column);
@@ -551,59 +461,59 @@ static sl_code finish_single(const sli_agg_state *self, int64_t from, int64_t n,
     return SL_OK;
 }
 
-#define SINGLE(name, update)                                                                       \
+#define SINGLE(name, update, one)                                                                  \
     {                                                                                              \
-        name, 'n', "NT", "", "NT", false, sizeof(single), init_zero, update, NULL, NULL,           \
+        name, 'n', "NT", "", "NT", false, sizeof(sli_single), init_zero, update, one, NULL, NULL,  \
             out_single, finish_single, NULL, NULL                                                  \
     }
 #define TEXT(name, update)                                                                         \
     {                                                                                              \
         name, 'x', "NT", "", "NT", false, sizeof(sli_agg_text), sli_agg_text_init, update, NULL,   \
-            NULL, sli_agg_text_out, finish_single, sli_agg_text_clear, NULL                        \
+            NULL, NULL, sli_agg_text_out, finish_single, sli_agg_text_clear, NULL                  \
     }
 #define LIST(name, arg, update)                                                                    \
     {                                                                                              \
-        name, arg, "L", "", "L", false, sizeof(sli_list), sli_agg_list_init, update,               \
+        name, arg, "L", "", "L", false, sizeof(sli_list), sli_agg_list_init, update, NULL,         \
             sli_agg_list_merge, NULL, sli_agg_list_out, finish_single, sli_agg_list_clear, NULL    \
     }
 
 #define MOMENTS_OF(name, arg, finish)                                                              \
     {                                                                                              \
         name, arg, "ffi", ".squares .rows", "Nf", false, SLI_AGG_MOMENTS_BYTES,                    \
-            sli_agg_moments_init, sli_agg_moments_update, sli_agg_moments_merge, NULL,             \
+            sli_agg_moments_init, sli_agg_moments_update, NULL, sli_agg_moments_merge, NULL,       \
             sli_agg_moments_out, finish, NULL, NULL                                                \
     }
 #define DISTINCT(arg)                                                                              \
     {                                                                                              \
         "approx_count_distinct", arg, "y", "", "i", false, 0, sli_agg_distinct_init,               \
-            sli_agg_distinct_update, sli_agg_distinct_merge, NULL, sli_agg_distinct_out,           \
+            sli_agg_distinct_update, NULL, sli_agg_distinct_merge, NULL, sli_agg_distinct_out,     \
             sli_agg_distinct_finish, NULL, sli_agg_distinct_configure                              \
     }
 #define MOMENTS(name, finish) MOMENTS_OF(name, 'i', finish), MOMENTS_OF(name, 'f', finish)
 
 const sli_agg_kind sli_agg_kinds[] = {
-    {"count", 0, "i", "", "i", true, sizeof(int64_t), init_zero, update_count, merge_count,
-     inverse_count, out_count, finish_count, NULL, NULL},
-    {"count", 'A', "i", "", "i", true, sizeof(int64_t), init_zero, update_count, merge_count,
-     inverse_count, out_count, finish_count, NULL, NULL},
-    {"sum", 'i', "Nii", ".rows", "Ni", true, sizeof(sum_int), init_zero, update_sum_int,
-     merge_sum_int, inverse_sum_int, out_sum_int, finish_sum_int, NULL, NULL},
-    {"sum", 'f', "Nfi", ".rows", "Nf", false, sizeof(sum_float), init_zero, update_sum_float,
-     merge_sum_float, NULL, out_sum_float, finish_sum_float, NULL, NULL},
-    {"avg", 'i', "iii", ".high .rows", "Nf", true, sizeof(sum_wide), init_zero, update_avg_int,
-     merge_avg_int, inverse_avg_int, out_avg_int, finish_avg_int, NULL, NULL},
-    {"avg", 'f', "Nfi", ".rows", "Nf", false, sizeof(sum_float), init_zero, update_sum_float,
-     merge_sum_float, NULL, out_sum_float, finish_avg_float, NULL, NULL},
+    {"count", 0, "i", "", "i", true, sizeof(int64_t), init_zero, update_count, sli_agg_one_count,
+     merge_count, inverse_count, out_count, finish_count, NULL, NULL},
+    {"count", 'A', "i", "", "i", true, sizeof(int64_t), init_zero, update_count, sli_agg_one_count,
+     merge_count, inverse_count, out_count, finish_count, NULL, NULL},
+    {"sum", 'i', "Nii", ".rows", "Ni", true, sizeof(sli_sum_int), init_zero, update_sum_int,
+     sli_agg_one_sum_int, merge_sum_int, inverse_sum_int, out_sum_int, finish_sum_int, NULL, NULL},
+    {"sum", 'f', "Nfi", ".rows", "Nf", false, sizeof(sli_sum_float), init_zero, update_sum_float,
+     sli_agg_one_sum_float, merge_sum_float, NULL, out_sum_float, finish_sum_float, NULL, NULL},
+    {"avg", 'i', "iii", ".high .rows", "Nf", true, sizeof(sli_sum_wide), init_zero, update_avg_int,
+     sli_agg_one_avg_int, merge_avg_int, inverse_avg_int, out_avg_int, finish_avg_int, NULL, NULL},
+    {"avg", 'f', "Nfi", ".rows", "Nf", false, sizeof(sli_sum_float), init_zero, update_sum_float,
+     sli_agg_one_sum_float, merge_sum_float, NULL, out_sum_float, finish_avg_float, NULL, NULL},
     MOMENTS("variance", sli_agg_variance),
     MOMENTS("var_pop", sli_agg_variance),
     MOMENTS("var_samp", sli_agg_variance_sample),
     MOMENTS("stdev", sli_agg_stdev),
     MOMENTS("stddev_pop", sli_agg_stdev),
     MOMENTS("stddev_samp", sli_agg_stdev_sample),
-    SINGLE("min", update_min),
-    SINGLE("max", update_max),
-    SINGLE("first", update_first),
-    SINGLE("last", update_last),
+    SINGLE("min", update_min, sli_agg_one_min),
+    SINGLE("max", update_max, sli_agg_one_max),
+    SINGLE("first", update_first, sli_agg_one_first),
+    SINGLE("last", update_last, sli_agg_one_last),
     TEXT("min", sli_agg_text_min),
     TEXT("max", sli_agg_text_max),
     TEXT("first", sli_agg_text_first),

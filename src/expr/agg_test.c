@@ -130,7 +130,7 @@ SL_TEST(avg_of_large_integers_is_exact_until_it_divides, "")
     sl_batch_unref(in);
 }
 
-// Rows of one group are summed in blocks where no sum can leave int64 on the way; wherever that is
+// Without keys, whole vectors are summed where no sum can leave int64 on the way; wherever that is
 // not sure, row by row.
 SL_TEST(sums_without_keys_are_those_of_single_rows, "")
 {
@@ -148,27 +148,20 @@ SL_TEST(sums_without_keys_are_those_of_single_rows, "")
                                    -7,
                                    ((int64_t)1 << 62) - 1,
                                    -((int64_t)1 << 62)};
-    for (int64_t base = 0; base < 8; base++) { // some blocks of small values, some with a large one
-        int32_t group[N] = {0};
-        int64_t want = 0, want_odd = 0;
+    for (int64_t base = 0; base < 8;
+         base++) { // some vectors of small values, some with a large one
+        int64_t want = 0;
         for (int64_t i = 0; i < N; i++) {
             int64_t value = i == 17 || i == 4711 ? hard[(base + i) % 8] : i % 1000 - 500;
             sl_builder_int64(builder, 0, value);
             want += value;
-            group[i] = base == 7 && i == N - 1 ? 1 : 0; // the last block is not of one group
-            want_odd = value;
         }
         assert_int_equal(sl_builder_finish(builder, &in, NULL), SL_OK);
         sli_agg_plan *plan = slt_plan_of("sum(v) as s, count() as n", in, 0, NULL);
         sli_aggs *aggs = slt_aggs_of(plan, 2);
-        assert_int_equal(sli_aggs_update(aggs, group, in, NULL), SL_OK);
+        assert_int_equal(sli_aggs_update(aggs, NULL, in, NULL), SL_OK);
         char text[100];
-        if (base == 7) {
-            (void)snprintf(text, sizeof text, "%lld,%d;%lld,1", (long long)(want - want_odd), N - 1,
-                           (long long)want_odd);
-        } else {
-            (void)snprintf(text, sizeof text, "%lld,%d;null,0", (long long)want, N);
-        }
+        (void)snprintf(text, sizeof text, "%lld,%d;null,0", (long long)want, N);
         slt_check_result(aggs, plan, 2, text);
         sli_aggs_free(aggs);
         sli_agg_plan_free(plan);
@@ -178,6 +171,96 @@ SL_TEST(sums_without_keys_are_those_of_single_rows, "")
     sl_schema_unref(schema);
 }
 
+static void check_same_float(const sl_column *a, const sl_column *b)
+{
+    if (!sl_column_is_null(a, 0)) { // the bits: rows and texts hide the sign of a zero
+        assert_memory_equal((const double *)a->values, (const double *)b->values, sizeof(double));
+    }
+}
+
+static void check_same_states(const sli_aggs *a, const sli_aggs *b, const sli_agg_plan *plan)
+{
+    sl_batch *x = slt_take_out(a, plan, true, 0, 1), *y = slt_take_out(b, plan, true, 0, 1);
+    sli_str left = {.tag = SLI_TAG_TEST}, right = {.tag = SLI_TAG_TEST};
+    int32_t columns[80], n = sl_schema_columns(sl_batch_schema(x));
+    for (int32_t k = 0; k < n; k++) {
+        columns[k] = k;
+    }
+    sli_row_put(&left, x, columns, n, 0);
+    sli_row_put(&right, y, columns, n, 0);
+    assert_int_equal(left.size, right.size);
+    assert_memory_equal(left.data, right.data, left.size);
+    for (int32_t k = 0; k < n; k++) {
+        if (sl_schema_field(sl_batch_schema(x), k)->type == SL_FLOAT64) {
+            check_same_float(sl_batch_column(x, k), sl_batch_column(y, k));
+        }
+    }
+    sli_str_reset(&left);
+    sli_str_reset(&right);
+    sl_batch_unref(x);
+    sl_batch_unref(y);
+}
+
+// Both ways the same rows, then the same partial state.
+static void check_without_groups(const char *list, const sl_batch *in)
+{
+    static const int32_t zero[ROWS];
+    sli_agg_plan *plan = slt_plan_of(list, in, 0, NULL);
+    sli_aggs *with = slt_aggs_of(plan, 1), *without = slt_aggs_of(plan, 1);
+    sl_batch *none, *partial;
+    assert_int_equal(sli_batch_slice(in, 0, 0, &none, NULL), SL_OK);
+    assert_int_equal(sli_aggs_update(without, NULL, none, NULL), SL_OK);
+    check_same_states(with, without, plan);
+    assert_int_equal(sli_aggs_update(with, zero, in, NULL), SL_OK);
+    assert_int_equal(sli_aggs_update(without, NULL, in, NULL), SL_OK);
+    check_same_states(with, without, plan);
+    partial = slt_take_out(with, plan, true, 0, 1);
+    assert_int_equal(sli_aggs_merge(with, zero, partial, NULL), SL_OK);
+    assert_int_equal(sli_aggs_merge(without, NULL, partial, NULL), SL_OK);
+    check_same_states(with, without, plan);
+    sl_batch_unref(partial);
+    sl_batch_unref(none);
+    sli_aggs_free(with);
+    sli_aggs_free(without);
+    sli_agg_plan_free(plan);
+}
+
+SL_TEST(one_group_needs_no_group_numbers, "")
+{
+    sli_rng rng = {23};
+    static int32_t unused[ROWS];
+    for (int round = 0; round < 20; round++) {
+        sl_batch *in = random_rows(&rng, unused, 1 + (int)sli_rng_below(&rng, ROWS));
+        check_without_groups(all_kinds, in);
+        check_without_groups("variance(f) as v, stdev(i) as d, approx_count_distinct(s) as a, "
+                             "min(t) as mt, max(t) as xt, first(f) as ff, last(f) as lf",
+                             in);
+        sl_batch_unref(in);
+    }
+}
+
+// Zeros of both signs, NaNs, sums that depend on their order, values near the borders of int64,
+// only nulls.
+SL_TEST(one_group_of_hard_values_gives_the_same_bits, "")
+{
+    static const char list[] = "sum(f) as s, avg(f) as a, min(f) as m, max(f) as x, first(f) as p, "
+                               "last(f) as l, min(v) as mv, max(v) as xv, avg(v) as av, "
+                               "count(v) as c";
+    static const char *const rows[] = {
+        "null,null;null,null",
+        "-0.0,null;0.0,9223372036854775807;null,-9223372036854775808",
+        "0.0,9223372036854775807;-0.0,9223372036854775807",
+        "null,-9223372036854775808;-0.0,null",
+        "NaN,1;-1.5,2;null,3;1.0E300,4;NaN,5",
+        "1.0E20,1;1.0,-1;-1.0E20,0;0.1,1125899906842624",
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        sl_batch *in = slt_batch_of("f float64?, v int64?", rows[i]);
+        check_without_groups(list, in);
+        sl_batch_unref(in);
+    }
+}
+
 SL_TEST(sum_that_leaves_int64_is_an_error, "")
 {
     sl_batch *in = slt_batch_of("v int64", "9223372036854775807;0;1");
@@ -185,10 +268,14 @@ SL_TEST(sum_that_leaves_int64_is_an_error, "")
     sl_error err = SL_ERROR_INIT;
     sli_agg_plan *plan = slt_plan_of("sum(v) as total", in, 0, NULL);
     sli_aggs *aggs = slt_aggs_of(plan, 1);
+    static const char text[] =
+        "row 2: aggregation total: 9223372036854775807 and 1 make a sum that does not fit int64";
     assert_int_equal(sli_aggs_update(aggs, group, in, &err), SL_E_DATA);
-    SL_CHECK_TEXT(
-        err.text,
-        "row 2: aggregation total: 9223372036854775807 and 1 make a sum that does not fit int64");
+    SL_CHECK_TEXT(err.text, text);
+    sli_aggs_free(aggs);
+    aggs = slt_aggs_of(plan, 1);
+    assert_int_equal(sli_aggs_update(aggs, NULL, in, &err), SL_E_DATA);
+    SL_CHECK_TEXT(err.text, text);
     sli_aggs_free(aggs);
     aggs = slt_aggs_of(plan, 1);
     sl_batch *first;
@@ -477,6 +564,31 @@ SL_TEST(user_aggregation_is_a_row_like_any_other, "")
     sli_aggs_free(merged);
     sli_agg_plan_free(plan);
     sl_batch_unref(in);
+}
+
+// User code is told each row's group, also where there is one and nobody has numbered them.
+SL_TEST(user_aggregation_of_one_group_gets_group_numbers, "")
+{
+    enum { LONG = 2500 };
+    const sl_agg_fn *const user[] = {&spread_fn, NULL};
+    sl_batch *one = slt_batch_of("v int64?", "4;null;9"), *in;
+    const sl_batch *copies[LONG];
+    for (int i = 0; i < LONG; i++) {
+        copies[i] = one;
+    }
+    assert_int_equal(sli_batch_concat(copies, LONG, &in, NULL), SL_OK);
+    sli_agg_plan *plan = slt_plan_of("spread(v) as s", in, 0, user);
+    sli_aggs *aggs = slt_aggs_of(plan, 1);
+    assert_int_equal(sli_aggs_update(aggs, NULL, one, NULL), SL_OK);
+    assert_int_equal(sli_aggs_update(aggs, NULL, in, NULL), SL_OK);
+    sl_batch *partial = slt_take_out(aggs, plan, true, 0, 1);
+    assert_int_equal(sli_aggs_merge(aggs, NULL, partial, NULL), SL_OK);
+    slt_check_result(aggs, plan, 1, "5");
+    sl_batch_unref(partial);
+    sl_batch_unref(in);
+    sl_batch_unref(one);
+    sli_aggs_free(aggs);
+    sli_agg_plan_free(plan);
 }
 
 SL_TEST(failing_user_aggregation_is_named, "")

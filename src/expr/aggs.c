@@ -14,6 +14,8 @@ struct sli_aggs {
 
 enum { MAX_GROUPS = INT32_MAX };
 
+const int32_t sli_agg_group_zero[SLI_EXPR_ROWS];
+
 sl_code sli_agg_fail(const sli_agg_state *self, int64_t i, sl_error *err, const char *fmt, ...)
 {
     char why[200];
@@ -117,6 +119,22 @@ sl_code sli_aggs_grow(sli_aggs *aggs, int64_t n_groups, sl_error *err)
 
 // ---------------------------------------------------------------- rows in
 
+/// The groups of rows from `base` on; without an array they are all 0.
+static const int32_t *groups_at(const int32_t *group, int64_t base)
+{
+    return group == NULL ? sli_agg_group_zero : group + base;
+}
+
+static sl_code update_some(sli_agg_state *state, const int32_t *group, const sli_vec *values,
+                           int64_t n, sl_error *err)
+{
+    const sli_agg_kind *kind = state->agg->kind;
+    if (group == NULL && kind->update_one != NULL) {
+        return kind->update_one(state, values, n, err);
+    }
+    return kind->update(state, groups_at(group, state->base), values, n, err);
+}
+
 static sl_code update_values(sli_agg_state *state, const int32_t *group, sli_eval *ev)
 {
     int64_t rows = sl_batch_rows(ev->in);
@@ -126,10 +144,33 @@ static sl_code update_values(sli_agg_state *state, const int32_t *group, sli_eva
         ev->n = rows - ev->base < SLI_EXPR_ROWS ? rows - ev->base : SLI_EXPR_ROWS;
         SL_TRY(sli_eval_node(ev, arg, &values));
         state->base = ev->base;
-        SL_TRY(state->agg->kind->update(state, group + ev->base, &values, ev->n, ev->err));
+        SL_TRY(update_some(state, group, &values, ev->n, ev->err));
         sl_arena_reset(ev->arena);
     }
     return SL_OK;
+}
+
+/// What user code gets in place of NULL, as it has to be told each row's group.
+static sl_code told_groups(sli_aggs *aggs, const int32_t **group, int64_t n, sl_error *err)
+{
+    if (*group != NULL || n <= SLI_EXPR_ROWS) {
+        *group = groups_at(*group, 0);
+        return SL_OK;
+    }
+    size_t size = (size_t)n * sizeof **group;
+    void *zero = sl_arena_alloc_zero(aggs->arena, size);
+    *group = zero;
+    return zero == NULL ? sl_error_nomem(err, size, "groups of rows") : SL_OK;
+}
+
+static sl_code update_user(sli_aggs *aggs, sli_agg_state *state, const int32_t *group,
+                           const sl_batch *in, sl_error *err)
+{
+    if (sl_batch_rows(in) == 0) {
+        return SL_OK;
+    }
+    SL_TRY(told_groups(aggs, &group, sl_batch_rows(in), err));
+    return sli_agg_user_update(state, group, in, err);
 }
 
 sl_code sli_aggs_update(sli_aggs *aggs, const int32_t *group, const sl_batch *in, sl_error *err)
@@ -139,10 +180,10 @@ sl_code sli_aggs_update(sli_aggs *aggs, const int32_t *group, const sl_batch *in
         sli_eval ev = {.in = in, .arena = aggs->arena, .err = err};
         sl_code rc;
         if (state->agg->user != NULL) {
-            rc = sl_batch_rows(in) == 0 ? SL_OK : sli_agg_user_update(state, group, in, err);
+            rc = update_user(aggs, state, group, in, err);
         } else if (state->agg->arg == NULL) {
             state->base = 0;
-            rc = state->agg->kind->update(state, group, NULL, sl_batch_rows(in), err);
+            rc = update_some(state, group, NULL, sl_batch_rows(in), err);
         } else {
             rc = update_values(state, group, &ev);
         }
@@ -177,7 +218,7 @@ static sl_code merge_built_in(sli_agg_state *state, const int32_t *group, bool b
     const sli_agg_kind *kind = state->agg->kind;
     int64_t rows = sl_batch_rows(ev->in);
     for (ev->base = 0; ev->base < rows; ev->base += ev->n) {
-        const int32_t *groups = group + ev->base;
+        const int32_t *groups = groups_at(group, ev->base);
         state->base = ev->base;
         ev->n = rows - ev->base < SLI_EXPR_ROWS ? rows - ev->base : SLI_EXPR_ROWS;
         if (back) {
@@ -188,11 +229,18 @@ static sl_code merge_built_in(sli_agg_state *state, const int32_t *group, bool b
             sli_vec values;
             SL_TRY(sli_eval_load(ev, sl_batch_column(ev->in, state->agg->partial_column),
                                  state->agg->type, &values));
-            SL_TRY(kind->update(state, groups, &values, ev->n, ev->err));
+            SL_TRY(update_some(state, group, &values, ev->n, ev->err));
         }
         sl_arena_reset(ev->arena);
     }
     return SL_OK;
+}
+
+static sl_code merge_user(sli_aggs *aggs, sli_agg_state *state, const int32_t *group, bool back,
+                          const sl_batch *partial, sl_error *err)
+{
+    SL_TRY(told_groups(aggs, &group, sl_batch_rows(partial), err));
+    return sli_agg_user_merge(state, group, partial, back, err);
 }
 
 static sl_code fold_partial(sli_aggs *aggs, const int32_t *group, const sl_batch *partial,
@@ -202,7 +250,7 @@ static sl_code fold_partial(sli_aggs *aggs, const int32_t *group, const sl_batch
     for (int32_t k = 0; k < aggs->plan->n_aggs && sl_batch_rows(partial) > 0; k++) {
         sli_agg_state *state = &aggs->states[k];
         sli_eval ev = {.in = partial, .arena = aggs->arena, .err = err};
-        sl_code rc = state->agg->user != NULL ? sli_agg_user_merge(state, group, partial, back, err)
+        sl_code rc = state->agg->user != NULL ? merge_user(aggs, state, group, back, partial, err)
                                               : merge_built_in(state, group, back, &ev);
         sl_arena_reset(aggs->arena);
         SL_TRY(rc);

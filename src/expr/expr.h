@@ -75,11 +75,12 @@ sl_code sli_aggs_new(sli_aggs **out, const sli_agg_plan *plan, const sl_args *ar
 void sli_aggs_free(SL_TAKES sli_aggs *aggs);
 /// Groups [old count, n) get fresh states.
 sl_code sli_aggs_grow(sli_aggs *aggs, int64_t n_groups, sl_error *err);
-/// Folds the rows of an input batch, in row order; group[i] < the count given to grow. After a
+/// Folds the rows of an input batch, in row order; group[i] < the count given to grow, and NULL
+/// says that all rows are of group 0, which kernels without keys make use of (agg_one.c). After a
 /// failure of this call, merge or inverse the states hold part of the rows: they are good for clear
 /// and free only.
 sl_code sli_aggs_update(sli_aggs *aggs, const int32_t *group, const sl_batch *in, sl_error *err);
-/// Folds rows of the partial schema.
+/// Folds rows of the partial schema; `group` as above, for inverse too.
 sl_code sli_aggs_merge(sli_aggs *aggs, const int32_t *group, const sl_batch *partial,
                        sl_error *err);
 /// Takes rows of the partial schema out again; the plan must be invertible.

@@ -95,7 +95,9 @@ static sl_code add(merger *m, const sl_batch *batch, bool rows, sl_error *err)
         SL_TRY(start(m, err));
     }
     int64_t known = sli_groups_count(m->groups);
-    SL_TRY(sli_numbers_room(&m->group, sl_batch_rows(batch), err));
+    if (m->op->n_keys > 0) { // else no array need say that there is one group
+        SL_TRY(sli_numbers_room(&m->group, sl_batch_rows(batch), err));
+    }
     SL_TRY(sli_groups_add_by(m->groups, batch, rows ? m->op->keys : state_keys(), NULL, m->group.at,
                              err));
     SL_TRY(m->level > 0 ? note_first(m, batch, known, err) : SL_OK);

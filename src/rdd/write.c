@@ -170,7 +170,9 @@ static sl_code push_combine(void *ctx, sl_batch *batch, sl_error *err)
     if (w->groups == NULL) {
         SL_TRY(start_table(w, err));
     }
-    SL_TRY(sli_numbers_room(&w->group, sl_batch_rows(batch), err));
+    if (w->shuffle->n_keys > 0) { // else no array need say that there is one group
+        SL_TRY(sli_numbers_room(&w->group, sl_batch_rows(batch), err));
+    }
     SL_TRY(sli_groups_add(w->groups, batch, NULL, w->group.at, err));
     SL_TRY(sli_aggs_grow(w->aggs, sli_groups_count(w->groups), err));
     sl_code rc = sli_aggs_update(w->aggs, w->group.at, batch, err);
