@@ -1,6 +1,9 @@
 // Opening sources by URL, rates, static tables.
 #include "source/fixture_test.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 static void check_refused(slt_place *p, const char *url, const char *text)
 {
     sli_source *source = NULL;
@@ -128,6 +131,31 @@ SL_TEST(rate_makes_many_rows_in_batches, "")
     assert_string_equal(strrchr(rows, ',') - 5, "99999,1577836800999990;");
     sli_source_close(s);
     slt_place_close(&p);
+}
+
+// Rates that do not divide a second: each time is rounded
+// down from the exact one, wherever a partition or a batch begins.
+SL_TEST(rate_rounds_each_row_s_time_down, "")
+{
+    static const int64_t rates[] = {1009, 20011};
+    for (int k = 0; k < 2; k++) {
+        slt_place p;
+        slt_place_open(&p, true);
+        char url[80];
+        (void)snprintf(url, sizeof url, "rate:?rows_per_second=%" PRId64 "&partitions=3", rates[k]);
+        sli_source *s = slt_open(&p, url, (sl_bytes){NULL, 0});
+        const char *at = slt_take(&p, s);
+        for (int64_t i = 0; i < rates[k]; i++) {
+            char want[80];
+            int size = snprintf(want, sizeof want, "%" PRId64 ",%" PRId64 ";", i,
+                                1577836800000000 + i * 1000000 / rates[k]);
+            assert_memory_equal(at, want, (size_t)size);
+            at += size;
+        }
+        assert_string_equal(at, "");
+        sli_source_close(s);
+        slt_place_close(&p);
+    }
 }
 
 // ---------------------------------------------------------------- tables

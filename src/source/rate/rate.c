@@ -219,14 +219,33 @@ static int32_t rate_lane(sli_source *source, sl_bytes range, int32_t split)
     return split;
 }
 
+/// When rows [from, from + n) were due. One division of 128 bits finds the first; the others follow
+/// by a step with a remainder, so that each is the exact quotient, rounded down.
+static void put_times(const rate_range *range, int64_t from, int64_t n, int64_t *times)
+{
+    uint64_t per_second = (uint64_t)range->per_second;
+    sli_u128 first = (sli_u128)(uint64_t)from * 1000000;
+    int64_t at = range->origin_us + (int64_t)(first / per_second);
+    int64_t step = (int64_t)(1000000 / per_second);
+    uint64_t rest = (uint64_t)(first % per_second), more = 1000000 % per_second;
+    for (int64_t i = 0; i < n; i++) {
+        times[i] = at;
+        rest += more;
+        bool carry = rest >= per_second;
+        rest -= carry ? per_second : 0;
+        at += step + carry;
+    }
+}
+
 static sl_code emit_rows(sl_builder *builder, const rate_range *range, int64_t from, int64_t n,
                          sli_emit_fn emit, void *ctx, sl_error *err)
 {
     int64_t *values = sl_builder_reserve(builder, 0, n), *times = sl_builder_reserve(builder, 1, n);
-    for (int64_t i = 0; values != NULL && times != NULL && i < n; i++) {
-        values[i] = from + i;
-        times[i] = range->origin_us + (int64_t)((sli_u128)(uint64_t)(from + i) * 1000000 /
-                                                (uint64_t)range->per_second);
+    if (values != NULL && times != NULL) { // else the builder remembers why
+        for (int64_t i = 0; i < n; i++) {
+            values[i] = from + i;
+        }
+        put_times(range, from, n, times);
     }
     sl_batch *batch = NULL;
     SL_TRY(sl_builder_finish(builder, &batch, err));
