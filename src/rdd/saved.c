@@ -255,9 +255,10 @@ static sl_code push_piece(reader *r, const sli_saved_piece *piece, sl_error *err
     sli_buffer *bytes = NULL;
     SL_TRY(read_piece(r, piece, &bytes, err));
     sl_code rc = SL_OK;
-    for (int64_t at = 0, size = 0; rc == SL_OK && at < piece->size_bytes; at += size) {
-        rc = sli_ipc_measure(sli_buffer_bytes(bytes) + at, piece->size_bytes - at, &size, err);
-        rc = rc != SL_OK ? rc : push_message(r, bytes, at, size, err);
+    sli_ipc_place message = {0};
+    for (int64_t at = 0; rc == SL_OK && at < piece->size_bytes; at += message.bytes) {
+        rc = sli_ipc_measure(sli_buffer_bytes(bytes) + at, piece->size_bytes - at, &message, err);
+        rc = rc != SL_OK ? rc : push_message(r, bytes, at, message.bytes, err);
     }
     sli_buffer_unref(bytes);
     return rc;
@@ -275,7 +276,7 @@ sl_code sli_saved_each(const sli_saved *saved, int32_t partition, sli_task *task
                 .hash = {.low = (uint64_t)part->file}};
     task->source_from = -1; // where a saved row came from is not known any more
     sl_code rc = path_of(saved->dir, partition, part->file, &r.path, err);
-    rc = rc != SL_OK ? rc : sli_ipc_stream_new(&r.stream, err);
+    rc = rc != SL_OK ? rc : sli_ipc_stream_new(&r.stream, INT64_MAX, err);
     for (int32_t i = 0; rc == SL_OK && i < part->n; i++) {
         rc = push_piece(&r, &part->pieces[i], err);
     }
