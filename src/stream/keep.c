@@ -7,9 +7,7 @@
 /// Batches that attempts of one partition have pushed so far.
 struct sli_part {
     int32_t attempt;
-    sl_batch **batches;
-    int32_t n, capacity;
-    int64_t rows;
+    sli_rows rows;
 };
 
 sl_code sli_keeping_begin(sli_keeping *k, int32_t n_partitions, sl_arena *arena, sl_error *err)
@@ -22,11 +20,8 @@ sl_code sli_keeping_begin(sli_keeping *k, int32_t n_partitions, sl_arena *arena,
 
 static void part_reset(struct sli_part *p)
 {
-    for (int32_t i = 0; i < p->n; i++) {
-        sl_batch_unref(p->batches[i]);
-    }
-    sl_free(p->batches);
-    *p = (struct sli_part){0};
+    sli_rows_reset(&p->rows);
+    p->attempt = 0;
 }
 
 void sli_keeping_end(sli_keeping *k)
@@ -34,24 +29,6 @@ void sli_keeping_end(sli_keeping *k)
     for (int32_t i = 0; k->parts != NULL && i < k->n_parts; i++) {
         part_reset(&k->parts[i]);
     }
-}
-
-static sl_code add_batch(struct sli_part *p, SL_TAKES sl_batch *batch, sl_error *err)
-{
-    if (p->n == p->capacity) {
-        int32_t capacity = p->capacity == 0 ? 4 : p->capacity * 2;
-        sl_batch **more =
-            sl_realloc(SLI_TAG_STREAM, p->batches, (size_t)capacity * sizeof(sl_batch *));
-        if (more == NULL) {
-            sl_batch_unref(batch);
-            return sl_error_nomem(err, (size_t)capacity * sizeof(sl_batch *), "rows of an output");
-        }
-        p->batches = more;
-        p->capacity = capacity;
-    }
-    p->rows += sl_batch_rows(batch);
-    p->batches[p->n++] = batch;
-    return SL_OK;
 }
 
 sl_code sli_keeping_push(sli_keeping *k, sli_task *task, sl_batch *batch, sl_error *err)
@@ -62,16 +39,18 @@ sl_code sli_keeping_push(sli_keeping *k, sli_task *task, sl_batch *batch, sl_err
         part_reset(p);
         p->attempt = task->attempt;
     }
-    if (p->rows >= k->row_limit) {
+    int64_t room = k->row_limit - p->rows.n_rows;
+    if (room <= 0) {
         return SL_OK;
     }
-    sl_batch *kept = NULL;
-    if (p->rows + sl_batch_rows(batch) > k->row_limit) {
-        SL_TRY(sli_batch_slice(batch, 0, k->row_limit - p->rows, &kept, err));
-    } else {
-        kept = sl_batch_ref(batch);
+    if (sl_batch_rows(batch) <= room) {
+        return sli_rows_add(&p->rows, batch, err);
     }
-    return add_batch(p, kept, err);
+    sl_batch *first = NULL;
+    SL_TRY(sli_batch_slice(batch, 0, room, &first, err));
+    sl_code rc = sli_rows_add(&p->rows, first, err);
+    sl_batch_unref(first);
+    return rc;
 }
 
 sl_code sli_keeping_close(sli_keeping *k, sli_task *task, sl_error *err)
@@ -80,12 +59,12 @@ sl_code sli_keeping_close(sli_keeping *k, sli_task *task, sl_error *err)
     if (p->attempt != task->attempt) {
         part_reset(p);
     }
-    if (p->n == 0) {
+    if (p->rows.n == 0) {
         return SL_OK;
     }
     sli_block_id id = {SLI_BLOCK_OUTPUT, k->owner, task->partition, 0};
-    sl_code rc =
-        sli_blocks_put(task->runtime->blocks, id, SL_MEMORY_AND_DISK, p->batches, p->n, err);
+    sl_code rc = sli_blocks_put(task->runtime->blocks, id, SL_MEMORY_AND_DISK, p->rows.batches,
+                                p->rows.n, err);
     part_reset(p);
     k->has_rows[task->partition] = rc == SL_OK; // the partition's own byte, read after the job
     return rc;
