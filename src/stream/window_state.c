@@ -1,14 +1,11 @@
 // Windows that go on by the inverse: the work of one task, which owns one partition of the result.
 //
 //   1. the states of epochs that leave and of those that enter come from the panes, each side one
-//   state
-//      a key
+//      state a key (window_sides.c)
 //   2. every key that the result has, in the table's order: what leaves is taken out, what enters
-//   is
-//      added; then every key that is new
+//      is added; then every key that is new
 //   3. rows of what is there are pushed, and what changed is put into the view, which then stands
-//   for
-//      the partition in this epoch
+//      for the partition in this epoch
 //
 // Beside the window's aggregations the state counts rows, so a key whose rows have all left is
 // known, and its leftover does not matter. SL_INVERSE_SPARK keeps such a key, as Spark does. What
@@ -18,7 +15,7 @@
 // rows together anew, from what is left of the window's panes: a state has no row that could be
 // taken out alone, and the inverse may be what refused it. One of which nothing is left goes. All
 // other keys go on as ever.
-#include "stream/window.h"
+#include "stream/window_sides.h"
 
 #include "base/bytes.h"
 #include "base/hash.h"
@@ -30,25 +27,10 @@ typedef struct state_run {
     const sl_stream *node;
     const sli_window_def *def;
     int64_t epoch;
-    sli_panes leaving, entering;
-    sli_panes staying; ///< in the state and the window; only when `is_cut`
-    bool is_cut;       ///< some rows of these panes don't count
+    sli_pane_moves moves;
     _Atomic bool is_over;
     _Atomic bool done[]; ///< per partition: a view stands for it
 } state_run;
-
-/// A bit a group; groups past `capacity` have none.
-typedef struct marks {
-    bool *has;
-    int64_t capacity;
-} marks;
-
-/// One state a key of the panes that leave, or of those that enter; group numbers are the task's.
-typedef struct side {
-    sli_aggs *aggs;
-    marks keys;       ///< some pane has the key
-    sl_batch *states; ///< a row a group
-} side;
 
 /// Keys of one step, with their states.
 typedef struct chunk {
@@ -72,192 +54,17 @@ typedef struct going {
     void *ctx;
     sl_args args;
     int32_t *columns; ///< 0, 1, 2, ...
-    sli_groups *groups;
-    int32_t *numbers; ///< groups of one batch of a pane
-    int64_t number_capacity;
-    bool *known; ///< by group: the table has the key
-    marks anew;  ///< keys that are put together anew
-    side leaving, entering;
+    sli_pane_sides sides;
+    bool *known;    ///< by group of the sides: the table has the key
     sli_aggs *aggs; ///< of a chunk
     chunk chunk;
     sli_str changes; ///< u8 put, u64 hash, key bytes, state bytes
     sli_str key, value;
-    int64_t weight; ///< bytes counted in the budget
 } going;
 
 static sl_code no_room(size_t bytes, sl_error *err)
 {
     return sl_error_nomem(err, bytes, "the step of a window");
-}
-
-// ---------------------------------------------------------------- 1: what leaves, what enters
-
-typedef struct taking {
-    going *g;
-    side *to;
-    bool anew_only; ///< rows of keys that are put together anew, and no others
-} taking;
-
-static sl_code grow_marks(marks *m, int64_t n, sl_error *err)
-{
-    if (n > m->capacity) {
-        int64_t capacity = n * 2;
-        bool *has = sl_realloc(SLI_TAG_STREAM, m->has, (size_t)capacity);
-        if (has == NULL) {
-            return no_room((size_t)capacity, err);
-        }
-        memset(has + m->capacity, 0, (size_t)(capacity - m->capacity));
-        m->has = has;
-        m->capacity = capacity;
-    }
-    return SL_OK;
-}
-
-static bool is_marked(const marks *m, int64_t group)
-{
-    return group >= 0 && group < m->capacity && m->has[group];
-}
-
-static sl_code grow_side(side *s, int64_t n, sl_error *err)
-{
-    SL_TRY(grow_marks(&s->keys, n, err));
-    return sli_aggs_grow(s->aggs, n, err);
-}
-
-static void weigh(going *g)
-{
-    int64_t bytes = sli_groups_bytes(g->groups) + sli_aggs_bytes(g->leaving.aggs) +
-                    sli_aggs_bytes(g->entering.aggs);
-    if (bytes > g->weight) {
-        (void)sli_budget_reserve(g->task->runtime->budget, bytes - g->weight,
-                                 true); // counted, so that blocks make room
-        g->weight = bytes;
-    }
-}
-
-/// The groups of a batch's keys, in g->numbers.
-static sl_code number_keys(going *g, const sl_batch *batch, sl_error *err)
-{
-    int64_t n = sl_batch_rows(batch);
-    if (n > g->number_capacity) {
-        sl_free(g->numbers);
-        g->number_capacity = 0;
-        g->numbers = sl_alloc(SLI_TAG_STREAM, (size_t)n * 2 * sizeof *g->numbers);
-        if (g->numbers == NULL) {
-            return no_room((size_t)n * 2 * sizeof *g->numbers, err);
-        }
-        g->number_capacity = n * 2;
-    }
-    return sli_groups_add(g->groups, batch, NULL, g->numbers, err);
-}
-
-static sl_code mark_keys(going *g, const sl_batch *batch, marks *m, sl_error *err)
-{
-    SL_TRY(number_keys(g, batch, err));
-    SL_TRY(grow_marks(m, sli_groups_count(g->groups), err));
-    for (int64_t i = 0; i < sl_batch_rows(batch); i++) {
-        m->has[g->numbers[i]] = true;
-    }
-    return SL_OK;
-}
-
-static sl_code merge_states(going *g, side *to, const sl_batch *batch, sl_error *err)
-{
-    SL_TRY(mark_keys(g, batch, &to->keys, err));
-    SL_TRY(sli_aggs_grow(to->aggs, sli_groups_count(g->groups), err));
-    weigh(g);
-    return sli_aggs_merge(to->aggs, g->numbers, batch, err);
-}
-
-/// The batch's rows of keys that are put together anew; NULL for none.
-static sl_code pick_anew(going *g, const sl_batch *batch, sl_batch **out, sl_error *err)
-{
-    int32_t n = 0, rows = (int32_t)sl_batch_rows(batch);
-    *out = NULL;
-    SL_TRY(number_keys(g, batch, err));
-    for (int32_t i = 0; i < rows; i++) {
-        if (is_marked(&g->anew, g->numbers[i])) {
-            g->numbers[n++] = i; // behind what is still to be looked at
-        }
-    }
-    return n == 0 ? SL_OK : sli_batch_take(batch, g->numbers, n, out, err);
-}
-
-static sl_code take_states(void *ctx, sl_batch *batch, sl_error *err)
-{
-    const taking *t = ctx;
-    if (!t->anew_only) {
-        return merge_states(t->g, t->to, batch, err);
-    }
-    sl_batch *some = NULL;
-    SL_TRY(pick_anew(t->g, batch, &some, err));
-    sl_code rc = some == NULL ? SL_OK : merge_states(t->g, t->to, some, err);
-    sl_batch_unref(some);
-    return rc;
-}
-
-static sl_code take_panes(going *g, const sli_panes *panes, side *to, bool anew_only, sl_error *err)
-{
-    taking t = {g, to, anew_only};
-    for (int32_t i = 0; i < panes->n; i++) {
-        SL_TRY(sli_pane_each(panes->at[i], g->def, g->partition, g->rdd->n_partitions, g->task,
-                             take_states, &t, err));
-    }
-    return SL_OK;
-}
-
-/// The side's states as rows, by group.
-static sl_code end_side(going *g, side *s, sl_error *err)
-{
-    sl_builder *builder = NULL;
-    int64_t n = sli_groups_count(g->groups);
-    SL_TRY(grow_side(s, n, err));
-    SL_TRY(sl_builder_new(&builder, g->def->pane_schema, err));
-    sl_code rc = n == 0 ? SL_OK : sli_groups_keys(g->groups, 0, n, builder, 0, err);
-    rc = rc != SL_OK || n == 0 ? rc : sli_aggs_partial(s->aggs, 0, n, builder, err);
-    rc = rc != SL_OK ? rc : sl_builder_finish(builder, &s->states, err);
-    sl_builder_free(builder);
-    return rc;
-}
-
-static sl_code mark_lost(void *ctx, sl_batch *batch, sl_error *err)
-{
-    going *g = ctx;
-    return mark_keys(g, batch, &g->anew, err);
-}
-
-static sl_code find_lost(going *g, const sli_panes *panes, sl_error *err)
-{
-    for (int32_t i = 0; i < panes->n; i++) {
-        SL_TRY(sli_pane_each_lost(panes->at[i], g->def, g->partition, g->rdd->n_partitions, g->task,
-                                  mark_lost, g, err));
-    }
-    return SL_OK;
-}
-
-/// Of keys that are put together anew nothing leaves.
-static void keep_anew(going *g)
-{
-    for (int64_t i = 0; g->run->is_cut && i < g->leaving.keys.capacity; i++) {
-        g->leaving.keys.has[i] = g->leaving.keys.has[i] && !is_marked(&g->anew, i);
-    }
-}
-
-static sl_code take_all(going *g, sl_error *err)
-{
-    const state_run *run = g->run;
-    SL_TRY(find_lost(g, &run->leaving, err));
-    SL_TRY(find_lost(g, &run->staying, err));
-    SL_TRY(find_lost(g, &run->entering, err));
-    SL_TRY(take_panes(g, &run->leaving, &g->leaving, false, err));
-    SL_TRY(take_panes(g, &run->staying, &g->entering, true, err));
-    SL_TRY(take_panes(g, &run->entering, &g->entering, false, err));
-    keep_anew(g);
-    SL_TRY(end_side(g, &g->leaving, err));
-    SL_TRY(end_side(g, &g->entering, err));
-    size_t n = (size_t)sli_groups_count(g->groups) + 1;
-    g->known = sl_alloc_zero(SLI_TAG_STREAM, n);
-    return g->known == NULL ? no_room(n, err) : SL_OK;
 }
 
 // ---------------------------------------------------------------- 2: a chunk of keys
@@ -266,12 +73,12 @@ typedef sl_code (*change_fn)(sli_aggs *aggs, const int32_t *group, const sl_batc
                              sl_error *err);
 
 /// Changes the chunk's states by those of the side that has their keys.
-static sl_code change(going *g, const side *s, change_fn by, sl_error *err)
+static sl_code change(going *g, const sli_pane_side *s, change_fn by, sl_error *err)
 {
     chunk *c = &g->chunk;
     int32_t n = 0;
     for (int32_t i = 0; i < c->n; i++) {
-        if (is_marked(&s->keys, c->group[i])) {
+        if (sli_is_marked(&s->keys, c->group[i])) {
             c->place[n] = i;
             c->picked[n++] = c->group[i];
         }
@@ -284,13 +91,6 @@ static sl_code change(going *g, const side *s, change_fn by, sl_error *err)
     sl_code rc = by(g->aggs, c->place, states, err);
     sl_batch_unref(states);
     return rc;
-}
-
-/// Put together anew from nothing. Its old state stays until it goes: an aggregation need not have
-/// a result of no rows.
-static bool is_lost(const going *g, int32_t group)
-{
-    return is_marked(&g->anew, group) && !is_marked(&g->entering.keys, group);
 }
 
 static void set_bit(uint8_t *bits, int32_t i)
@@ -348,7 +148,8 @@ static sl_code judge(going *g, const sl_batch *made, const sl_column *rows, sl_e
     const sl_column *keep = verdict == NULL ? NULL : sl_batch_column(verdict, 0);
     for (int32_t i = 0; i < c->n; i++) {
         bool kept = keep == NULL || (!sl_column_is_null(keep, i) && sl_column_bool(keep, i));
-        bool goes = is_lost(g, c->group[i]) || (spark ? !kept : sl_column_int64(rows, i) == 0);
+        bool goes =
+            sli_is_lost(&g->sides, c->group[i]) || (spark ? !kept : sl_column_int64(rows, i) == 0);
         if (goes) {
             set_bit(c->gone, i);
         } else if (kept) {
@@ -457,11 +258,11 @@ static sl_code merge_old(going *g, const sl_batch *rows, sl_error *err)
 {
     chunk *c = &g->chunk;
     int32_t n = 0;
-    if (!g->run->is_cut) {
+    if (!g->run->moves.is_cut) {
         return sli_aggs_merge(g->aggs, g->columns, rows, err);
     }
     for (int32_t i = 0; i < c->n; i++) {
-        if (!is_marked(&g->anew, c->group[i]) || is_lost(g, c->group[i])) {
+        if (!sli_is_marked(&g->sides.anew, c->group[i]) || sli_is_lost(&g->sides, c->group[i])) {
             c->place[n++] = i;
         }
     }
@@ -484,9 +285,9 @@ static sl_code step(going *g, const sl_batch *rows, bool known, sl_error *err)
     SL_TRY(sli_aggs_grow(g->aggs, c->n, err));
     if (known) {
         SL_TRY(merge_old(g, rows, err));
-        SL_TRY(change(g, &g->leaving, sli_aggs_inverse, err));
+        SL_TRY(change(g, &g->sides.leaving, sli_aggs_inverse, err));
     }
-    SL_TRY(change(g, &g->entering, sli_aggs_merge, err));
+    SL_TRY(change(g, &g->sides.entering, sli_aggs_merge, err));
     sl_code rc = results(g, rows, &made, &n_rows, &whole, err);
     rc = rc != SL_OK ? rc : judge(g, made, n_rows, err);
     rc = rc != SL_OK ? rc : push_shown(g, made, err);
@@ -505,7 +306,7 @@ static sl_code finish_known(going *g, sl_error *err)
     }
     SL_TRY(sli_task_check(g->task, err));
     SL_TRY(sl_builder_finish(c->rows, &rows, err));
-    sl_code rc = sli_groups_find(g->groups, rows, g->columns, c->group, err);
+    sl_code rc = sli_groups_find(g->sides.groups, rows, g->columns, c->group, err);
     for (int32_t i = 0; rc == SL_OK && i < c->n; i++) {
         if (c->group[i] >= 0) {
             g->known[c->group[i]] = true;
@@ -539,7 +340,7 @@ static sl_code finish_new(going *g, sl_error *err)
         return SL_OK;
     }
     SL_TRY(sli_task_check(g->task, err));
-    SL_TRY(sli_batch_take(g->entering.states, c->group, c->n, &rows, err));
+    SL_TRY(sli_batch_take(g->sides.entering.states, c->group, c->n, &rows, err));
     sl_code rc = step(g, rows, false, err);
     sl_batch_unref(rows);
     c->n = 0;
@@ -551,9 +352,9 @@ static sl_code finish_new(going *g, sl_error *err)
 static sl_code take_new(going *g, sl_error *err)
 {
     chunk *c = &g->chunk;
-    int64_t n = sli_groups_count(g->groups);
+    int64_t n = sli_groups_count(g->sides.groups);
     for (int64_t i = 0; i < n; i++) {
-        if (!g->known[i] && is_marked(&g->entering.keys, i)) {
+        if (!g->known[i] && sli_is_marked(&g->sides.entering.keys, i)) {
             c->group[c->n++] = (int32_t)i;
             if (c->n == CHUNK_KEYS) {
                 SL_TRY(finish_new(g, err));
@@ -592,40 +393,29 @@ static sl_code open_going(going *g, sl_error *err)
     const char *uid = g->run->node->uid;
     SL_TRY(open_chunk(g, err));
     SL_TRY(sli_task_args(g->task, NULL, sli_hash64(uid, strlen(uid)), 0, &g->args, err));
-    SL_TRY(sli_groups_new(&g->groups, g->def->pane_schema, g->columns, g->state->n_keys, err));
-    SL_TRY(sli_aggs_new(&g->leaving.aggs, plan, &g->args, err));
-    SL_TRY(sli_aggs_new(&g->entering.aggs, plan, &g->args, err));
+    SL_TRY(sli_pane_sides_open(&g->sides, g->columns, &g->args, err));
     return sli_aggs_new(&g->aggs, plan, &g->args, err);
-}
-
-static void close_side(side *s)
-{
-    if (s->aggs != NULL) {
-        sli_aggs_free(s->aggs);
-    }
-    sl_free(s->keys.has);
-    sl_batch_unref(s->states);
 }
 
 static void close_going(going *g)
 {
-    if (g->groups != NULL) {
-        sli_groups_free(g->groups);
-    }
     if (g->aggs != NULL) {
         sli_aggs_free(g->aggs);
     }
-    close_side(&g->leaving);
-    close_side(&g->entering);
-    sli_budget_release(g->task->runtime->budget, g->weight);
-    sl_free(g->numbers);
+    sli_pane_sides_reset(&g->sides);
     sl_free(g->known);
-    sl_free(g->anew.has);
     sl_builder_free(g->chunk.rows);
     sli_str_reset(&g->chunk.old);
     sli_str_reset(&g->changes);
     sli_str_reset(&g->key);
     sli_str_reset(&g->value);
+}
+
+static sl_code open_known(going *g, sl_error *err)
+{
+    size_t n = (size_t)sli_groups_count(g->sides.groups) + 1;
+    g->known = sl_alloc_zero(SLI_TAG_STREAM, n);
+    return g->known == NULL ? no_room(n, err) : SL_OK;
 }
 
 static sl_code run_all(going *g, sli_state_view *view, sl_error *err)
@@ -643,7 +433,8 @@ static sl_code go_on(going *g, sl_error *err)
     sli_store *store = run->node->store;
     sli_state_view *view = NULL;
     SL_TRY(open_going(g, err));
-    SL_TRY(take_all(g, err));
+    SL_TRY(sli_pane_sides_take(&g->sides, &run->moves, err));
+    SL_TRY(open_known(g, err));
     SL_TRY(store->ops->begin(store, run->node->table, run->epoch, g->partition,
                              g->rdd->n_partitions, &view, err));
     sl_code rc = run_all(g, view, err);
@@ -671,7 +462,11 @@ static sl_code compute(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_
                .partition = partition,
                .task = task,
                .push = push,
-               .ctx = ctx};
+               .ctx = ctx,
+               .sides = {.def = run->def,
+                         .task = task,
+                         .partition = partition,
+                         .n_partitions = rdd->n_partitions}};
     g.changes.tag = g.key.tag = g.value.tag = g.chunk.old.tag = SLI_TAG_STREAM;
     task->operator_uid = run->node->uid; // whose aggregations compute
     sl_code rc = go_on(&g, err);
@@ -690,9 +485,9 @@ static sl_code compute(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_
 static void free_run(sl_rdd *rdd)
 {
     state_run *run = rdd->body;
-    sli_panes_reset(&run->leaving);
-    sli_panes_reset(&run->entering);
-    sli_panes_reset(&run->staying);
+    sli_panes_reset(&run->moves.leaving);
+    sli_panes_reset(&run->moves.entering);
+    sli_panes_reset(&run->moves.staying);
     sl_free(run);
 }
 
@@ -705,13 +500,13 @@ static sl_code find_panes(const sli_window *window, int64_t time_us, state_run *
     int64_t begin_us = time_us - run->def->window_us;
     int64_t left_us = begin_us < window->to_us ? begin_us : window->to_us;
     int64_t entered_us = begin_us > window->to_us ? begin_us : window->to_us;
-    SL_TRY(sli_panes_between(&window->panes, window->from_us, left_us, &run->leaving, err));
-    SL_TRY(sli_panes_between(&window->panes, entered_us, time_us, &run->entering, err));
+    SL_TRY(sli_panes_between(&window->panes, window->from_us, left_us, &run->moves.leaving, err));
+    SL_TRY(sli_panes_between(&window->panes, entered_us, time_us, &run->moves.entering, err));
     for (int32_t i = 0; i < window->panes.n; i++) {
-        run->is_cut = run->is_cut || window->panes.at[i]->cut != NULL;
+        run->moves.is_cut = run->moves.is_cut || window->panes.at[i]->cut != NULL;
     }
-    return run->is_cut
-               ? sli_panes_between(&window->panes, left_us, window->to_us, &run->staying, err)
+    return run->moves.is_cut
+               ? sli_panes_between(&window->panes, left_us, window->to_us, &run->moves.staying, err)
                : SL_OK;
 }
 
@@ -721,7 +516,8 @@ static sl_rdd *rdd_of(sl_stream *node, sli_epoch *epoch, state_run *run, int32_t
     sl_rdd *rdd = sli_rdd_new(epoch->runtime, &state_ops, node->schema, n, NULL, 0, run);
     if (rdd != NULL && rdd->mistake == NULL) {
         rdd->pinned = true;
-        rdd->rows_expected = keys + sli_panes_rows(&run->leaving) + sli_panes_rows(&run->entering);
+        rdd->rows_expected =
+            keys + sli_panes_rows(&run->moves.leaving) + sli_panes_rows(&run->moves.entering);
         rdd->is_empty = rdd->rows_expected == 0;
     }
     return rdd;
