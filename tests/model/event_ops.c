@@ -250,8 +250,11 @@ static void give_alone(slt_event_model *m, int32_t node, int32_t side)
     const slt_event_node *n = &m->nodes[node];
     slt_event_memory *memory = &m->memory[node];
     for (int32_t id = 0; id < m->n_rows; id++) {
+        if (memory->taken[side][id] == 0 || memory->over[side][id]) {
+            continue;
+        }
         int64_t last = m->rows[id].time + (side == 0 ? n->upper : -n->lower) + n->lateness;
-        if (memory->taken[side][id] > 0 && !memory->over[side][id] && last < memory->at) {
+        if (last < memory->at) {
             memory->over[side][id] = true;
             slt_event_line(m, node, side == 0 ? "%lld,%d,-1\n" : "%lld,-1,%d\n",
                            (long long)m->rows[id].k, (int)id);
@@ -262,11 +265,13 @@ static void give_alone(slt_event_model *m, int32_t node, int32_t side)
 static void give_pair(slt_event_model *m, int32_t node, int32_t a, int32_t b)
 {
     slt_event_memory *memory = &m->memory[node];
-    int64_t apart = m->rows[b].time - m->rows[a].time;
     int32_t left = memory->taken[0][a], right = memory->taken[1][b];
     if (left == 0 || right == 0 || (left != m->epoch && right != m->epoch) ||
-        m->rows[a].k != m->rows[b].k || apart < m->nodes[node].lower ||
-        apart > m->nodes[node].upper) {
+        m->rows[a].k != m->rows[b].k) {
+        return;
+    }
+    int64_t apart = m->rows[b].time - m->rows[a].time;
+    if (apart < m->nodes[node].lower || apart > m->nodes[node].upper) {
         return;
     }
     memory->over[0][a] = memory->over[1][b] = true;
