@@ -205,8 +205,6 @@ static sl_code change_all(sli_core *core, sli_table *table, const sli_bulk *bulk
     for (int32_t i = 0; i < bulk->n; i++) {
         const sli_bulk_change *c = &bulk->changes[i];
         sl_bytes key = {bytes, c->key_size}, value = {bytes + c->key_size, c->value_size};
-        // Here and not in a function of their own: gcc 12 believes that one has no effect, and
-        // drops its calls.
         __builtin_prefetch(entry_of(&mem->rows, bulk, i + AHEAD_OF_CHANGES), 1);
         __builtin_prefetch(blob_of(&mem->rows, bulk, i + AHEAD_OF_CHANGES / 2), 1);
         SL_TRY(c->change == SLI_ADDED ? add_row(core, mem, c, key, value, err)
