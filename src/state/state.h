@@ -179,7 +179,8 @@ enum { SLI_SNAPSHOT_PARTS = 16 };
 /// Part `part` of a table as Arrow IPC file bytes, appended to `out`.
 sl_code sli_state_snapshot_part(sli_store *store, sli_table *table, const sli_table_info *info,
                                 int32_t part, sli_str *out, sl_error *err);
-/// Loads such bytes. Outside data: checked. Fails: SL_E_CORRUPT, SL_E_INCOMPATIBLE.
+/// Loads such bytes. Outside data: checked. Fails: SL_E_CORRUPT, SL_E_INCOMPATIBLE,
+/// SL_E_UNSUPPORTED (Arrow bytes of a kind that snapshots are never written in).
 sl_code sli_state_restore_part(sli_store *store, sli_table *table, const sli_table_info *info,
                                SL_SHARES sli_buffer *bytes, sl_error *err);
 /// A new snapshot part from an old one (NULL: none) and the deltas after it, without the live
