@@ -199,8 +199,7 @@ SL_API SL_MUST_USE sl_code sl_rdd_aggregate(sl_rdd *rdd, const char *aggregation
                                             sl_error *err);
 /// counts[i] = rows whose number lies in [bounds[i], bounds[i + 1]), the last bucket with its end;
 /// nulls, NaN and what lies outside are not counted. `column` is of a number type. Fails:
-/// SL_E_INVALID for fewer than two bounds, or bounds that do not go up; SL_E_UNSUPPORTED for
-/// uint64.
+/// SL_E_INVALID for fewer than two bounds, or bounds that do not go up.
 SL_API SL_MUST_USE sl_code sl_rdd_histogram(sl_rdd *rdd, const char *column, const double *bounds,
                                             int32_t n_bounds, int64_t *counts, sl_error *err);
 /// What is known of a number after part of the work. `low` to `high` holds it with the confidence

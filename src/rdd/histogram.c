@@ -1,6 +1,9 @@
 // histogram.c — histogram: how many numbers of a column lie in each bucket. The column is cast to
-// float64 by a select before it, so every number type that expressions know is taken.
+// float64 by a select before it; uint64 and decimals, which expressions don't compute with, are
+// picked by it and read here.
 #include "rdd/rdd_int.h"
+
+#include "base/hash.h"
 
 #include <stdio.h>
 
@@ -32,14 +35,42 @@ static int32_t bucket_of(const buckets *b, double value)
     return low;
 }
 
+/// The number nearest to the cell's: both operands of the division are exact up to 10^15 and a
+/// scale of 22.
+static double decimal_at(const sl_column *column, int64_t row, int8_t scale)
+{
+    const uint64_t *halves = column->values; // low, high
+    uint64_t low = halves[2 * row], high = halves[2 * row + 1];
+    bool minus = high >> 63 != 0;
+    sli_u128 whole = (sli_u128)high << 64 | low;
+    double size = (double)(minus ? -whole : whole), ten = 1;
+    for (int8_t i = 0; i < scale; i++) {
+        ten *= 10;
+    }
+    return (minus ? -size : size) / ten;
+}
+
+static double number_at(const sl_column *column, int64_t row, int8_t scale)
+{
+    switch (column->type) {
+    case SL_UINT64:
+        return (double)((const uint64_t *)column->values)[row];
+    case SL_DECIMAL:
+        return decimal_at(column, row, scale);
+    default:
+        return sl_column_float64(column, row);
+    }
+}
+
 static sl_code push_counted(void *ctx, sl_batch *batch, sl_error *err)
 {
     const counter *c = ctx;
     const sl_column *values = sl_batch_column(batch, 0);
+    int8_t scale = sl_schema_field(sl_batch_schema(batch), 0)->scale;
     (void)err;
     for (int64_t i = 0; i < values->n_rows; i++) {
         int32_t bucket =
-            sl_column_is_null(values, i) ? -1 : bucket_of(c->buckets, sl_column_float64(values, i));
+            sl_column_is_null(values, i) ? -1 : bucket_of(c->buckets, number_at(values, i, scale));
         if (bucket >= 0) {
             c->counts[bucket]++;
         }
@@ -91,7 +122,7 @@ static const sli_rdd_ops histogram_ops = {
 
 static bool is_number(sl_type type)
 {
-    return type >= SL_INT8 && type <= SL_FLOAT64;
+    return type >= SL_INT8 && type <= SL_DECIMAL;
 }
 
 static sl_code check(const sl_rdd *rdd, const char *name, const double *bounds, int32_t n_bounds,
@@ -121,9 +152,11 @@ static sl_code check(const sl_rdd *rdd, const char *name, const double *bounds, 
 
 static sl_rdd *numbers_of(sl_rdd *rdd, int32_t column)
 {
+    const sl_field *field = sl_schema_field(rdd->schema, column);
+    bool is_cast = field->type != SL_UINT64 && field->type != SL_DECIMAL;
     char text[320];
-    (void)snprintf(text, sizeof text, "cast(\"%s\" as float64) as x",
-                   sl_schema_field(rdd->schema, column)->name);
+    (void)snprintf(text, sizeof text, is_cast ? "cast(\"%s\" as float64) as x" : "\"%s\" as x",
+                   field->name);
     return sl_rdd_select(rdd, text);
 }
 

@@ -240,6 +240,46 @@ SL_TEST(histogram_counts_by_buckets_of_which_the_last_has_its_end, "")
     }
 }
 
+/// "u uint64?, d decimal(9,2)": 2^63 * i, and 9.98 + i / 100.
+static sl_batch *wide_numbers(void)
+{
+    sl_schema *schema = NULL;
+    sl_builder *builder = NULL;
+    sl_batch *batch = NULL;
+    assert_int_equal(sl_schema_parse(&schema, "u uint64?, d decimal(9,2)", NULL), SL_OK);
+    assert_int_equal(sl_builder_new(&builder, schema, NULL), SL_OK);
+    uint64_t *u = sl_builder_reserve(builder, 0, 3);
+    int64_t(*d)[2] = sl_builder_reserve(builder, 1, 3);
+    for (int64_t i = 0; i < 3; i++) {
+        u[i] = i == 2 ? UINT64_MAX : (uint64_t)i << 63;
+        d[i][0] = i == 2 ? -998 : 998 + i;
+        d[i][1] = i == 2 ? -1 : 0;
+    }
+    assert_int_equal(sl_builder_finish(builder, &batch, NULL), SL_OK);
+    sl_builder_free(builder);
+    sl_schema_unref(schema);
+    return batch;
+}
+
+SL_TEST(histogram_reads_numbers_that_expressions_do_not, "")
+{
+    static const double large[] = {0, 9223372036854775808.0, 9223372036854777856.0, 1e20};
+    static const double small[] = {-9.98, 0, 9.99, 10};
+    world w;
+    int64_t counts[3];
+    world_open(&w, (world_conf){0});
+    sl_batch *batch = wide_numbers();
+    const sl_batch *list[1] = {batch};
+    sl_rdd *in = sl_rdd_of_batches(world_session(&w), list, 1, 2);
+    assert_int_equal(sl_rdd_histogram(in, "u", large, 4, counts, NULL), SL_OK);
+    assert_true(counts[0] == 1 && counts[1] == 1 && counts[2] == 1);
+    assert_int_equal(sl_rdd_histogram(in, "d", small, 4, counts, NULL), SL_OK);
+    assert_true(counts[0] == 1 && counts[1] == 1 && counts[2] == 1);
+    sl_rdd_unref(in);
+    sl_batch_unref(batch);
+    world_close(&w);
+}
+
 SL_TEST(histograms_that_cannot_be_are_refused, "")
 {
     static const double up[] = {0, 1}, down[] = {1, 1}, nan[] = {0, NAN};
