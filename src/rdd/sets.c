@@ -170,7 +170,23 @@ sl_rdd *sl_rdd_subtract(sl_rdd *a, sl_rdd *b, int32_t n_partitions)
     return sli_rdd_of_sides(a, b, &subtract_ops, compile_subtract, NULL, n_partitions);
 }
 
+/// The columns of `b` that matter, when it has others and its rows have to be moved; else NULL.
+static sl_rdd *keys_alone(sl_rdd *b, const char *keys)
+{
+    int32_t columns[SLI_ORDER_COLUMNS], n = 0;
+    if (b == NULL || b->mistake != NULL || b->by != NULL || keys == NULL ||
+        sli_columns_parse(keys, b->schema, columns, &n, NULL) != SL_OK ||
+        n == sl_schema_columns(b->schema)) {
+        return NULL;
+    }
+    return sl_rdd_select(b, keys); // names of columns are expressions
+}
+
 sl_rdd *sl_rdd_subtract_by_key(sl_rdd *a, sl_rdd *b, const char *keys, int32_t n_partitions)
 {
-    return sli_rdd_of_sides(a, b, &by_key_ops, compile_by_key, keys, n_partitions);
+    sl_rdd *right = keys_alone(b, keys);
+    sl_rdd *rdd = sli_rdd_of_sides(a, right == NULL ? b : right, &by_key_ops, compile_by_key, keys,
+                                   n_partitions);
+    sl_rdd_unref(right);
+    return rdd;
 }

@@ -156,6 +156,7 @@ SL_TEST(subtract_by_key_looks_at_keys_alone, "")
         sl_rdd *b = rdd_of(&w, "k string, t float64", "c,1.5;z,2.5;c,3.5;", l->partitions);
         sl_rdd *out = sl_rdd_subtract_by_key(a, b, "k", 1);
         SL_CHECK_TEXT(sl_schema_text(sl_rdd_schema(out)), "v int64, k string?");
+        SL_CHECK_TEXT(sl_schema_text(out->deps[1].shuffle->schema), "k string"); // what goes over
         SL_CHECK_TEXT(collect_text(out), "2,a\n3,-\n4,a\n5,b\n");
         SL_CHECK_TEXT(collect_sorted(sl_rdd_subtract_by_key(a, b, "k", 4)), "2,a\n3,-\n4,a\n5,b\n");
         SL_CHECK_TEXT(collect_text(sl_rdd_subtract_by_key(a, a, "k", 2)), "");
