@@ -336,6 +336,34 @@ SL_TEST(map_state_behind_a_reduce_by_key_has_no_shuffle_of_its_own, "")
     slt_graph_free(&g);
 }
 
+// updateStateByKey too; and its rows lie by the keys, so that a join behind it moves none.
+SL_TEST(update_state_reads_and_gives_rows_that_lie_by_the_keys, "")
+{
+    slt_graph g = slt_graph_new();
+    sl_stream *in = sl_stream_queue(g.graph, "in", "word string, n int64", true);
+    sl_stream *sums = sl_stream_reduce_by_key(in, "word", "sum(n) as n");
+    sl_stream *state = sl_stream_update_state_by_key(sums, "word", &slt_fn_sum, NULL);
+    sl_stream *joined = sl_stream_join(sums, state, "word");
+    assert_int_equal(sl_graph_check(g.graph, NULL), SL_OK);
+    slt_host *host = slt_host_new(&g, 3);
+    for (int i = 1; i <= 2; i++) {
+        sl_rdd *rdd = NULL;
+        slt_push(&g, "in", "a 1|b 2|a 3", 2);
+        slt_epoch_begin(host);
+        assert_int_equal(sli_epoch_rdd(slt_epoch_of(host), state, &rdd, NULL), SL_OK);
+        assert_int_equal(rdd->deps[0].kind, SLI_DEP_NARROW);
+        assert_int_equal(sli_epoch_rdd(slt_epoch_of(host), joined, &rdd, NULL), SL_OK);
+        assert_int_equal(rdd->deps[0].kind, SLI_DEP_NARROW);
+        assert_int_equal(rdd->deps[1].kind, SLI_DEP_NARROW);
+        const char *rows = slt_epoch_rows(host, joined);
+        assert_non_null(strstr(rows, i == 1 ? "a 4 4\n" : "a 4 8\n"));
+        assert_non_null(strstr(rows, i == 1 ? "b 2 2\n" : "b 2 4\n"));
+        slt_epoch_end(host, false);
+    }
+    slt_host_free(host);
+    slt_graph_free(&g);
+}
+
 // ---------------------------------------------------------------- snapshots
 
 SL_TEST(map_state_snapshots_have_every_key_in_every_epoch, "")

@@ -92,6 +92,7 @@ sl_code sli_state_define(sl_stream *node, sli_state_def *def, const char *keys, 
                          const char *args, sl_error *err)
 {
     SL_TRY(sli_graph_copy(node->graph, args, &def->args, err));
+    SL_TRY(sli_graph_copy(node->graph, keys, &def->key_text, err));
     SL_TRY(split_columns(node, def, keys, err));
     SL_TRY(sl_schema_parse(&def->state_schema, state, err));
     SL_TRY(

@@ -10,6 +10,7 @@
 typedef struct sli_state_def {
     const char *args;          ///< of the function
     const char *initial;       ///< URL, or NULL
+    const char *key_text;      ///< the keys as they were named
     int32_t *keys, n_keys;     ///< columns of the input
     int32_t *values, n_values; ///< the others; all of them when every column is a key
     sl_schema *key_schema;     ///< of the keys of a call, and of the table

@@ -563,7 +563,7 @@ static sl_code compute(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_
     u.changes.tag = u.row.tag = u.chunk.old.tag = u.overdue.bytes.tag = SLI_TAG_STREAM;
     sl_code rc = open_update(&u, err);
     if (rc == SL_OK) {
-        rc = sli_shuffle_each(rdd->deps[0].shuffle, partition, task, take_rows, &u, err);
+        rc = sli_dep_each(rdd, 0, partition, task, take_rows, &u, err);
     }
     if (rc == SL_OK) {
         rc = store->ops->begin(store, run->node->table, run->epoch, partition, rdd->n_partitions,
@@ -611,14 +611,14 @@ sl_code sli_update_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inputs,
     run->body = body;
     run->epoch = epoch->number;
     run->time_us = epoch->time_us;
-    sli_shuffle *shuffle = sli_shuffle_new(runtime, inputs[0], SLI_CUT_HASH, body->def.keys,
-                                           body->def.n_keys, NULL, n, err);
-    if (shuffle == NULL) {
+    sli_dep dep;
+    sl_code rc = sli_keyed_dep(inputs[0], body->def.keys, body->def.n_keys, n, &dep, err);
+    if (rc != SL_OK) {
         sl_free(run);
-        return err == NULL || err->code == SL_OK ? SL_E_NOMEM : err->code;
+        return rc;
     }
-    sli_dep dep = {.kind = SLI_DEP_SHUFFLE, .parent = sl_rdd_ref(inputs[0]), .shuffle = shuffle};
-    *out = sli_rdd_new(runtime, &update_rdd_ops, node->schema, n, &dep, 1, run);
+    *out = sli_rdd_placed(sli_rdd_new(runtime, &update_rdd_ops, node->schema, n, &dep, 1, run),
+                          body->def.key_text);
     if (*out != NULL && (*out)->mistake == NULL) {
         (*out)->pinned = true;
         atomic_store(&body->def.open, run);
