@@ -11,6 +11,7 @@
 #include "sluice/fn.h"
 #include "sluice/graph.h"
 #include "sluice/listener.h"
+#include "sluice/pipe.h"
 #include "sluice/rdd.h"
 #include "sluice/rdd_checkpoint.h"
 #include "sluice/receiver.h"

@@ -374,6 +374,40 @@ int sli_loop_fd(sli_loop *loop)
     return loop->env->ops->loop_fd(loop);
 }
 
+// ---------------------------------------------------------------- programs that we start
+
+sl_code sli_child_start(sl_env *env, const char *const *words, const char *const *variables,
+                        sli_child **out, sl_error *err)
+{
+    return env->ops->child_start(env, words, variables, out, err);
+}
+
+sl_code sli_child_exchange(sli_child *child, sli_exchange *exchange, int64_t deadline_us,
+                           sl_error *err)
+{
+    exchange->n_in = exchange->n_out = 0;
+    exchange->ended = false;
+    return child->env->ops->child_exchange(child, exchange, deadline_us, err);
+}
+
+void sli_child_end_input(sli_child *child)
+{
+    child->env->ops->child_end_input(child);
+}
+
+sl_text sli_child_errors(const sli_child *child)
+{
+    return child->env->ops->child_errors(child);
+}
+
+void sli_child_free(sli_child **child)
+{
+    if (*child != NULL) {
+        (*child)->env->ops->child_free(*child);
+        *child = NULL;
+    }
+}
+
 // ---------------------------------------------------------------- the process
 
 int32_t sli_env_cpus(sl_env *env)

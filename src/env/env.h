@@ -25,6 +25,7 @@ typedef struct sli_socket sli_socket;
 typedef struct sli_strand sli_strand;
 typedef struct sli_signal sli_signal;
 typedef struct sli_loop sli_loop;
+typedef struct sli_child sli_child;
 
 #define SLI_FOREVER INT64_MAX
 
@@ -191,6 +192,38 @@ void sli_loop_wake(sli_loop *loop);
 /// descriptor; from this call on due timers make it readable too; sockets that are always ready,
 /// files, do not); -1 in simulation.
 int sli_loop_fd(sli_loop *loop);
+
+// ---------------------------------------------------------------- programs that we start
+
+/// Starts a program. words[0] is its name, looked up in PATH when it has no slash, or its path; the
+/// list ends with a NULL. `variables` ("NAME=value", NULL-ended; NULL: none) go before those of
+/// this process, which it gets too. *out is the caller's; one thread at a time uses it. Thread:
+/// any. Fails: SL_E_NOT_FOUND, SL_E_IO, SL_E_NOMEM.
+sl_code sli_child_start(sl_env *env, const char *const *words, const char *const *variables,
+                        sli_child **out, sl_error *err);
+typedef struct sli_exchange {
+    const void *in; ///< for its standard input
+    size_t in_size;
+    void *out; ///< what it writes to standard output
+    size_t out_size;
+    // ---- filled in
+    size_t n_in, n_out; ///< what was moved
+    bool ended;         ///< it has ended, and all output was taken
+    int32_t status;     ///< then: its exit code, or 128 and the signal that ended it
+} sli_exchange;
+/// Moves bytes both ways, as many as can be moved at once, so that neither side waits for the
+/// other; waits until some can be, the program has ended, or mono time reaches `deadline_us` (then
+/// nothing was moved). A program that has closed its input takes everything and gets nothing of it.
+/// Of what it writes to standard error the last bytes are kept. Blocks: yes. Fails: SL_E_IO.
+sl_code sli_child_exchange(sli_child *child, sli_exchange *exchange, int64_t deadline_us,
+                           sl_error *err);
+void sli_child_end_input(sli_child *child); ///< no more comes: it reads the end of the file
+enum { SLI_CHILD_ERRORS = 2048 };
+/// The last bytes, SLI_CHILD_ERRORS at most, of its standard error so far; live as long as it.
+sl_text sli_child_errors(const sli_child *child);
+/// Ends it and what it has started by SIGKILL when it runs, waits for it, frees. Accepts NULL, sets
+/// it to NULL.
+void sli_child_free(sli_child **child);
 
 // ---------------------------------------------------------------- the process
 

@@ -28,6 +28,9 @@ struct sli_signal {
 struct sli_loop {
     sl_env *env;
 };
+struct sli_child {
+    sl_env *env;
+};
 
 enum {
     SLI_STRAND_LIMIT = 65536, ///< works waiting in one strand
@@ -94,6 +97,14 @@ struct sli_env_ops {
     sl_code (*loop_run)(sli_loop *loop, int64_t deadline_us, sl_error *err);
     void (*loop_wake)(sli_loop *loop);
     int (*loop_fd)(sli_loop *loop);
+
+    sl_code (*child_start)(sl_env *env, const char *const *words, const char *const *variables,
+                           sli_child **out, sl_error *err);
+    sl_code (*child_exchange)(sli_child *child, sli_exchange *exchange, int64_t deadline_us,
+                              sl_error *err);
+    void (*child_end_input)(sli_child *child);
+    sl_text (*child_errors)(const sli_child *child);
+    void (*child_free)(sli_child *child); ///< never NULL
 
     int32_t (*cpus)(sl_env *env);
     int64_t (*memory_bytes)(sl_env *env);

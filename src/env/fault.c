@@ -254,6 +254,20 @@ static sl_code fault_print(sl_env *env, int fd, const void *data, size_t size, s
     return inner_of(env)->print(env, fd, data, size, err);
 }
 
+static sl_code fault_child_start(sl_env *env, const char *const *words,
+                                 const char *const *variables, sli_child **out, sl_error *err)
+{
+    SL_TRY(strike(env, AT_CHILD_START, err));
+    return inner_of(env)->child_start(env, words, variables, out, err);
+}
+
+static sl_code fault_child_exchange(sli_child *child, sli_exchange *exchange, int64_t deadline_us,
+                                    sl_error *err)
+{
+    SL_TRY(strike(child->env, AT_CHILD_EXCHANGE, err));
+    return inner_of(child->env)->child_exchange(child, exchange, deadline_us, err);
+}
+
 static void fault_free(sl_env *env)
 {
     fault *f = fault_of(env)->self;
@@ -292,6 +306,8 @@ static void fill_table(sli_env_ops *ops)
     ops->loop_watch = fault_loop_watch;
     ops->loop_timer = fault_loop_timer;
     ops->loop_run = fault_loop_run;
+    ops->child_start = fault_child_start;
+    ops->child_exchange = fault_child_exchange;
     ops->print = fault_print;
     ops->free = fault_free;
 }

@@ -99,6 +99,13 @@ void sli_peer_finish(sli_peer *peer);
 void sli_peer_refuse(sli_peer *peer, bool refuse);
 int64_t sli_peer_taken(const sli_peer *peer); ///< bytes that processes have received so far
 
+/// A program of the world: what a process starts under `name` (without a path). It is called once,
+/// when its input has ended: `words` are those behind its name, each ended by a zero. Returns its
+/// exit code. False when there are 16 already. `name` and `ctx` live as long as the world.
+typedef int32_t (*sli_command_fn)(void *ctx, sl_text words, sl_text in, sli_str *out,
+                                  sli_str *errors);
+bool sli_world_command(sli_world *world, const char *name, sli_command_fn run, void *ctx);
+
 /// What all processes have printed to standard output (1) or error (2), lives until the next print;
 /// ended by a zero.
 const char *sli_world_printed(const sli_world *world, int fd, size_t *size);

@@ -47,5 +47,7 @@ typedef enum sli_site_kind {
     X(LOOP_TIMER, "loop.timer", CRASH)                                                             \
     X(LOOP_RUN, "loop.run", CRASH)                                                                 \
     X(LOOP_WAKE, "loop.wake", ANSWER)                                                              \
+    X(CHILD_START, "child.start", FAIL)                                                            \
+    X(CHILD_EXCHANGE, "child.exchange", FAIL)                                                      \
     X(PRINT, "env.print", FAIL)                                                                    \
     X(PHASE, "env.phase", ANSWER)

@@ -2,6 +2,8 @@
 // before the seal, one and several epochs a group.
 #include "sim/sim.h"
 
+#include "sluice/pipe.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -219,9 +221,23 @@ static void build_sender(sl_graph *graph)
     save_words(slt_words_of(graph, "socket://localhost:9999?reconnect_delay=100ms"));
 }
 
+static sl_code through_cat(const sl_args *args, sl_rdd *in, sl_rdd **out, sl_error *err)
+{
+    (void)args, (void)err;
+    sl_rdd *lines = sl_rdd_pipe(in, "cat", NULL);
+    *out = sl_rdd_select(lines, "line as word");
+    sl_rdd_unref(lines);
+    return SL_OK;
+}
+static const sl_transform_fn cat = {.struct_size = sizeof(sl_transform_fn),
+                                    .name = "cat",
+                                    .out = "word string",
+                                    .run = through_cat};
+
+/// The words go through a program of the world on their way.
 static void build_stdin(sl_graph *graph)
 {
-    save_words(slt_words_of(graph, "stdin:"));
+    save_words(sl_stream_transform(slt_words_of(graph, "stdin:"), &cat, NULL));
 }
 
 static void build_two(sl_graph *graph)

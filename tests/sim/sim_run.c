@@ -36,6 +36,13 @@ static void schedule_round(slt_sim *sim, int32_t round, int64_t at_us)
     SL_ASSERT(rc == SL_OK, "no memory for a test");
 }
 
+static int32_t run_cat(void *ctx, sl_text words, sl_text in, sli_str *out, sli_str *errors)
+{
+    (void)ctx, (void)words, (void)errors;
+    sli_str_add(out, in.data, in.size);
+    return 0;
+}
+
 slt_sim *slt_sim_new(const slt_trial *trial)
 {
     slt_sim *sim = sl_alloc_zero(SLI_TAG_TEST, sizeof *sim);
@@ -44,6 +51,8 @@ slt_sim *slt_sim_new(const slt_trial *trial)
     sim->trial = trial;
     sim->world = sli_world_new(&conf);
     SL_ASSERT(sim->world != NULL, "no memory for a test");
+    bool added = sli_world_command(sim->world, "cat", run_cat, NULL);
+    SL_ASSERT(added, "a new world has room for a program");
     if (trial->bug != NULL) {
         sli_world_plant(sim->world, trial->bug);
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include "env/env_int.h"
@@ -130,6 +131,25 @@ typedef struct posix_limits {
 posix_limits sli_posix_group_limits(const char *root);
 int32_t sli_posix_cpus(sl_env *env);
 int64_t sli_posix_memory_bytes(sl_env *env);
+
+// child.c
+sl_code sli_posix_child_start(sl_env *env, const char *const *words, const char *const *variables,
+                              sli_child **out, sl_error *err);
+sl_code sli_posix_child_exchange(sli_child *child, sli_exchange *exchange, int64_t deadline_us,
+                                 sl_error *err);
+void sli_posix_child_end_input(sli_child *child);
+sl_text sli_posix_child_errors(const sli_child *child);
+void sli_posix_child_free(sli_child *child);
+
+/// process.c: writes in between to a pipe that nobody reads raise no signal, and no handler is
+/// installed.
+typedef struct posix_no_sigpipe {
+    sigset_t before;
+    bool was_pending;
+} posix_no_sigpipe;
+void sli_posix_no_sigpipe_begin(posix_no_sigpipe *guard);
+void sli_posix_no_sigpipe_end(posix_no_sigpipe *guard,
+                              bool raised); ///< `raised`: a write said EPIPE
 
 int64_t sli_posix_pid(sl_env *env);
 uint64_t sli_posix_thread(sl_env *env);

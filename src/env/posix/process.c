@@ -63,24 +63,42 @@ static int write_whole(int fd, const char *at, size_t size)
     return 0;
 }
 
-sl_code sli_posix_print(sl_env *env, int fd, const void *data, size_t size, sl_error *err)
+static sigset_t pipe_signal(void)
 {
-    (void)env;
-    // A library must not install handlers: block the signal for this thread, and take away the one
-    // we caused.
-    sigset_t pipe_only, before, pending;
-    sigemptyset(&pipe_only);
-    sigaddset(&pipe_only, SIGPIPE);
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    return set;
+}
+
+// A library must not install handlers: block the signal for this thread, and take away the one we
+// caused.
+void sli_posix_no_sigpipe_begin(posix_no_sigpipe *guard)
+{
+    sigset_t pipe_only = pipe_signal(), pending;
     sigpending(&pending);
-    bool was_pending = sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
-    int why = write_whole(fd, data, size);
-    if (why == EPIPE && !was_pending) {
+    guard->was_pending = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe_only, &guard->before);
+}
+
+void sli_posix_no_sigpipe_end(posix_no_sigpipe *guard, bool raised)
+{
+    if (raised && !guard->was_pending) {
         const struct timespec now = {0};
+        sigset_t pipe_only = pipe_signal();
         while (sigtimedwait(&pipe_only, NULL, &now) < 0 && errno == EINTR) {
         }
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_sigmask(SIG_SETMASK, &guard->before, NULL);
+}
+
+sl_code sli_posix_print(sl_env *env, int fd, const void *data, size_t size, sl_error *err)
+{
+    (void)env;
+    posix_no_sigpipe guard;
+    sli_posix_no_sigpipe_begin(&guard);
+    int why = write_whole(fd, data, size);
+    sli_posix_no_sigpipe_end(&guard, why == EPIPE);
     if (why != 0) {
         sl_code code = why == ENOSPC || why == EDQUOT ? SL_E_NO_SPACE : SL_E_IO;
         return sl_error_sys(err, code, why, "write to standard %s", fd == 1 ? "output" : "error");

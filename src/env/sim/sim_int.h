@@ -255,6 +255,13 @@ typedef struct sim_event {
     void *ctx;
 } sim_event;
 
+typedef struct sim_command {
+    const char *name;
+    sli_command_fn run;
+    void *ctx;
+} sim_command;
+
+enum { SIM_N_COMMANDS = 16 };
 enum { SIM_N_BUGS = 64, SIM_EVENT_LIMIT = 1 << 20, SIM_PRINT_LIMIT = 64 << 20 };
 
 struct sli_world {
@@ -274,6 +281,8 @@ struct sli_world {
     char *bugs[SIM_N_BUGS];
     int32_t n_bugs;
     sli_str printed[2];
+    sim_command commands[SIM_N_COMMANDS];
+    int32_t n_commands;
 };
 
 /// The next event's time; SLI_FOREVER when there is none.
@@ -351,6 +360,15 @@ sl_code sli_sim_socket_send(sli_socket *socket, const void *data, size_t size, s
                             sl_error *err);
 sl_code sli_sim_socket_connected(sli_socket *socket, sl_error *err);
 void sli_sim_socket_close(sli_socket *socket);
+
+// child.c
+sl_code sli_sim_child_start(sl_env *env, const char *const *words, const char *const *variables,
+                            sli_child **out, sl_error *err);
+sl_code sli_sim_child_exchange(sli_child *child, sli_exchange *exchange, int64_t deadline_us,
+                               sl_error *err);
+void sli_sim_child_end_input(sli_child *child);
+sl_text sli_sim_child_errors(const sli_child *child);
+void sli_sim_child_free(sli_child *child);
 
 sli_loop *sli_sim_loop_new(sl_env *env);
 void sli_sim_loop_free(sli_loop *loop);
