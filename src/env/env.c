@@ -6,6 +6,8 @@
 
 #include "base/str.h"
 
+_Thread_local const void *volatile sli_strand_own;
+
 // ---------------------------------------------------------------- time and chance
 
 int64_t sli_env_wall_us(sl_env *env)

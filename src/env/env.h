@@ -127,6 +127,10 @@ void sli_signal_set(sli_signal *signal);
 /// meanwhile and virtual time moves on.
 sl_code sli_signal_wait(sli_signal *signal, int64_t deadline_us, sl_error *err);
 
+/// Whatever the running thread of control wants to find again: each strand, and the thread that
+/// made the env, has its own. NULL at first. Readable in a signal handler.
+extern _Thread_local const void *volatile sli_strand_own;
+
 typedef void (*sli_work_fn)(void *ctx);
 /// A serial queue with a thread of its own. `name` (at most 15 bytes) shows in debuggers. NULL
 /// without memory or threads.

@@ -418,6 +418,36 @@ static void nothing(void *ctx)
     (void)ctx;
 }
 
+static void serve_and_own(void *ctx)
+{
+    chain *c = ctx;
+    c->bad += sli_strand_own != NULL ? 1 : 0;
+    sli_strand_own = c;
+    chain_serve(ctx);
+    c->bad += sli_strand_own != c ? 1 : 0;
+    sli_strand_own = NULL;
+}
+
+CONTRACT(each_strand_finds_its_own_again)
+{
+    chain c = {
+        .env = b->env, .ping = sli_signal_new(b->env), .pong = sli_signal_new(b->env), .rounds = 3};
+    sli_strand *strand = sli_strand_new(b->env, "server");
+    int mine = 0;
+    sli_strand_own = &mine;
+    assert_true(sli_strand_post(strand, serve_and_own, &c));
+    for (int i = 0; i < c.rounds; i++) {
+        sli_signal_set(c.ping);
+        assert_int_equal(sli_signal_wait(c.pong, SLI_FOREVER, NULL), SL_OK);
+        assert_ptr_equal(sli_strand_own, &mine);
+    }
+    sli_strand_own = NULL;
+    sli_strand_free(strand);
+    assert_int_equal(c.bad, 0);
+    sli_signal_free(c.ping);
+    sli_signal_free(c.pong);
+}
+
 CONTRACT(strand_has_a_limit)
 {
     chain c = {

@@ -61,6 +61,7 @@ static void trampoline(unsigned high, unsigned low)
     // makecontext passes ints only; the pointer comes in two halves.
     sim_fiber *self = (sim_fiber *)(((uintptr_t)high << 32) | (uintptr_t)low);
     arrive(self);
+    sli_strand_own = NULL;
     self->entry(self->arg);
     SL_ASSERT(false, "a fiber's entry returned instead of leaving");
 }
@@ -99,10 +100,12 @@ bool sli_sim_fiber_init(sim_fiber *fiber, void (*entry)(void *arg), void *arg)
 
 void sli_sim_fiber_switch(sim_fiber *from, sim_fiber *to)
 {
+    const void *own = sli_strand_own; // all fibers share the host's thread
     announce(from, to, false);
     int rc = swapcontext(&from->context, &to->context);
     SL_ASSERT(rc == 0, "the stack can't be switched");
     arrive(from);
+    sli_strand_own = own;
 }
 
 void sli_sim_fiber_leave(sim_fiber *from, sim_fiber *to)
