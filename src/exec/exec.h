@@ -8,6 +8,10 @@
 /// A partition has a home worker (partition mod workers): its state and cached blocks stay on that
 /// core. An idle worker may steal a task only when the task says so. The number of workers never
 /// reaches a result.
+///
+/// A backend can't end one task: its owner does, by a flag that `run` looks at when it begins and
+/// in between. So a task that was called off comes back from `next` as any other does: soon when it
+/// runs, and when its turn comes, having done nothing, when it is queued.
 #pragma once
 
 #include "conf/conf.h"
@@ -34,7 +38,8 @@ static inline bool sli_work_was_run(const sli_work *work)
 
 enum {
     SLI_EXEC_MAX_WORKERS = 1024, ///< of a backend; local[N] beyond is a configuration error
-    SLI_EXEC_DRIVER = 0,         ///< the worker that is the driver's own thread, inside `next`
+    /// The worker that is the driver's own thread, inside `next`, but for spare_driver.
+    SLI_EXEC_DRIVER = 0,
 };
 
 typedef struct sli_exec_ops {
@@ -57,6 +62,10 @@ typedef struct sli_exec_ops {
     /// died it comes back unrun). Thread: driver.
     void (*cancel)(sli_exec *self);
     void (*close)(SL_TAKES sli_exec *self); ///< nothing may be queued or running
+    /// From now on the driver runs no task itself, so that `next` comes back by its deadline
+    /// whatever tasks do: worker 0 gets a thread of its own. The inline backend has none; nothing
+    /// changes there. Before the first `submit`. Fails: SL_E_NOMEM. Thread: driver.
+    sl_code (*spare_driver)(sli_exec *self, sl_error *err);
 } sli_exec_ops;
 
 struct sli_exec {

@@ -331,6 +331,53 @@ SL_TEST(inline_can_run_any_work_first_and_any_last, "")
     }
 }
 
+/// A work that looks at a flag of its owner's.
+typedef struct flagged {
+    sli_work work;
+    _Atomic bool off;
+    sli_signal *entered, *look; // NULL: it looks only once
+    int32_t steps;
+} flagged;
+
+static void run_flagged(sli_work *work, int32_t worker)
+{
+    flagged *f = (flagged *)work;
+    (void)worker;
+    for (int32_t i = 0; i < 2 && !atomic_load(&f->off); i++) {
+        f->steps++;
+        if (f->look != NULL) {
+            sli_signal_set(f->entered);
+            (void)sli_signal_wait(f->look, SLI_FOREVER, NULL);
+        }
+    }
+}
+
+static void calls_off_one(place at)
+{
+    enum { N = 8 };
+    rig r;
+    flagged works[N];
+    rig_open(&r, at, 2, 3, NULL);
+    for (int32_t i = 0; i < N; i++) {
+        works[i] = (flagged){.work = {.run = run_flagged, .home = i, .may_move = true}};
+        atomic_store(&works[i].off, i == 3);
+        r.exec->ops->submit(r.exec, &works[i].work);
+    }
+    for (int32_t i = 0; i < N; i++) {
+        sli_work *work = NULL;
+        assert_int_equal(r.exec->ops->next(r.exec, SLI_FOREVER, &work, NULL), SL_OK);
+        assert_true(sli_work_was_run(work));
+        assert_int_equal(((flagged *)work)->steps, work == &works[3].work ? 0 : 2);
+    }
+    expect_end(&r);
+    rig_close(&r);
+}
+
+SL_TEST(a_work_that_its_owner_calls_off_comes_back_in_its_turn_with_nothing_done, "")
+{
+    everywhere(calls_off_one);
+}
+
 // ---------------------------------------------------------------- pool: waiting, stealing, dying
 
 static const place pools[] = {{&sli_exec_pool, false}, {&sli_exec_pool, true}};
@@ -355,6 +402,41 @@ SL_TEST(pool_next_times_out_and_goes_on, "")
         assert_ptr_equal(next_job(&r), &held);
         expect_end(&r);
         sli_signal_free(held.gate);
+        rig_close(&r);
+    }
+}
+
+/// With the driver spared a single worker's task does not hold it.
+SL_TEST(pool_spares_the_driver_when_told_to, "")
+{
+    for (size_t p = 0; p < 2; p++) {
+        enum { N = 6 };
+        rig r;
+        job held = job_of(0, 0, true), jobs[N];
+        rig_open(&r, pools[p], 1, 3, NULL);
+        assert_int_equal(r.exec->ops->spare_driver(r.exec, NULL), SL_OK);
+        held.gate = sli_signal_new(r.env);
+        held.entered = sli_signal_new(r.env);
+        assert_true(held.gate != NULL && held.entered != NULL);
+        r.exec->ops->submit(r.exec, &held.work);
+        assert_int_equal(sli_signal_wait(held.entered, SLI_FOREVER, NULL), SL_OK);
+        for (int32_t i = 0; i < N; i++) {
+            jobs[i] = job_of(i, i, i % 2 == 0);
+            r.exec->ops->submit(r.exec, &jobs[i].work);
+        }
+        sli_work *work = NULL;
+        int64_t deadline = sli_env_mono_us(r.env) + 2000;
+        assert_int_equal(r.exec->ops->next(r.exec, deadline, &work, NULL), SL_E_TIMEOUT);
+        sli_signal_set(held.gate);
+        assert_ptr_equal(next_job(&r), &held);
+        assert_true(r.world != NULL ||
+                    held.thread != &this_thread); // strands share one in simulation
+        for (int32_t i = 0; i < N; i++) {
+            assert_int_equal(next_job(&r)->worker, 0);
+        }
+        expect_end(&r);
+        sli_signal_free(held.gate);
+        sli_signal_free(held.entered);
         rig_close(&r);
     }
 }
@@ -564,6 +646,28 @@ SL_TEST(pool_unwinds_from_a_crash_at_every_call, "")
         at++;
     }
     assert_true(at > 12); // it did die at each task's call and at some of the driver's
+}
+
+SL_TEST(pool_gives_a_work_back_that_is_called_off_while_it_runs, "")
+{
+    for (size_t p = 0; p < 2; p++) {
+        rig r;
+        rig_open(&r, pools[p], 2, 3, NULL);
+        flagged f = {.work = {.run = run_flagged, .home = 1}};
+        f.entered = sli_signal_new(r.env);
+        f.look = sli_signal_new(r.env);
+        assert_true(f.entered != NULL && f.look != NULL);
+        r.exec->ops->submit(r.exec, &f.work);
+        assert_int_equal(sli_signal_wait(f.entered, SLI_FOREVER, NULL), SL_OK);
+        atomic_store(&f.off, true);
+        sli_signal_set(f.look);
+        sli_work *work = NULL;
+        assert_int_equal(r.exec->ops->next(r.exec, SLI_FOREVER, &work, NULL), SL_OK);
+        assert_int_equal(f.steps, 1);
+        sli_signal_free(f.entered);
+        sli_signal_free(f.look);
+        rig_close(&r);
+    }
 }
 
 /// Many short tasks with the driver mostly asleep: a lost wake-up would hang here.

@@ -147,6 +147,12 @@ static void inline_close(sli_exec *exec)
     sl_free(self);
 }
 
+static sl_code inline_spare_driver(sli_exec *exec, sl_error *err)
+{
+    (void)exec, (void)err; // there is nobody else
+    return SL_OK;
+}
+
 const sli_exec_ops sli_exec_inline = {
     .struct_size = sizeof(sli_exec_ops),
     .name = "inline",
@@ -156,4 +162,5 @@ const sli_exec_ops sli_exec_inline = {
     .next = inline_next,
     .cancel = inline_cancel,
     .close = inline_close,
+    .spare_driver = inline_spare_driver,
 };

@@ -6,7 +6,8 @@
 /// The driver is worker 0: it has nothing else to do while it waits for results. So a wave on n
 /// workers needs n - 1 wake-ups and no sleep of the driver, and n threads are what n workers keep
 /// busy: a driver that wakes all of them and goes to sleep leaves its processor idle, and Linux
-/// lets two workers share the other one for some milliseconds before it moves one over.
+/// lets two workers share the other one for some milliseconds before it moves one over. Only where
+/// the driver has to do something while tasks run (spare_driver), worker 0 is a strand as others.
 ///
 /// An idle worker takes its own pinned works, then its own movable ones, then another's movable
 /// ones, each queue first in first out; then its strand goes to sleep. One mutex guards all of it:
@@ -38,7 +39,7 @@ typedef struct pool pool;
 
 typedef struct worker {
     pool *pool;
-    sli_strand *strand; // NULL: worker 0, the driver
+    sli_strand *strand; // NULL: worker 0, the driver, that was not spared
     int32_t number;
     bool awake;            // under the mutex: a post is queued or running; always, of the driver's
     queue pinned, movable; // under the mutex
@@ -152,7 +153,7 @@ static void worker_run(void *ctx)
 
 static void stop_strands(pool *self)
 {
-    for (int32_t i = 1; i < self->n_workers; i++) {
+    for (int32_t i = 0; i < self->n_workers; i++) {
         sli_strand_free(self->workers[i].strand);
         self->workers[i].strand = NULL;
     }
@@ -168,21 +169,37 @@ static void pool_free(pool *self)
     sl_free(self);
 }
 
+static sl_code start_strand(pool *self, int32_t number, sl_error *err)
+{
+    char name[32];
+    (void)snprintf(name, sizeof name, "sl-worker-%d", number);
+    worker *w = &self->workers[number];
+    *w = (worker){.pool = self, .number = number, .strand = sli_strand_new(self->env, name)};
+    return w->strand != NULL ? SL_OK
+                             : sl_error_set(err, SL_E_NOMEM, "worker %d of %d can't be started",
+                                            number, self->n_workers);
+}
+
 static sl_code start_strands(pool *self, sl_error *err)
 {
     self->workers[SLI_EXEC_DRIVER] = (worker){.pool = self, .awake = true};
     for (int32_t i = 1; i < self->n_workers; i++) {
-        char name[32];
-        (void)snprintf(name, sizeof name, "sl-worker-%d", i);
-        self->workers[i].pool = self;
-        self->workers[i].number = i;
-        self->workers[i].strand = sli_strand_new(self->env, name);
-        if (self->workers[i].strand == NULL) {
-            return sl_error_set(err, SL_E_NOMEM, "worker %d of %d can't be started", i,
-                                self->n_workers);
-        }
+        SL_TRY(start_strand(self, i, err));
     }
     return SL_OK;
+}
+
+static sl_code pool_spare_driver(sli_exec *exec, sl_error *err)
+{
+    pool *self = (pool *)exec;
+    SL_ASSERT(self->n_out == 0, "the driver is spared while tasks are queued or running");
+    return start_strand(self, SLI_EXEC_DRIVER, err);
+}
+
+/// Whether worker 0 is the driver's own thread.
+static bool driver_works(const pool *self)
+{
+    return self->workers[SLI_EXEC_DRIVER].strand == NULL;
 }
 
 static sl_code pool_open(sli_exec **out, sl_env *env, int32_t n_workers, uint64_t seed,
@@ -235,8 +252,8 @@ static worker *sleeper(pool *self, worker *home, const sli_work *work)
     if (!home->awake) {
         return home;
     }
-    bool is_next = home->number == SLI_EXEC_DRIVER && home->pinned.first == NULL &&
-                   home->movable.first == work;
+    bool is_next =
+        home->strand == NULL && home->pinned.first == NULL && home->movable.first == work;
     for (int32_t i = 1; work->may_move && !is_next && i < self->n_workers; i++) {
         worker *w = &self->workers[(home->number + i) % self->n_workers];
         if (!w->awake) {
@@ -278,7 +295,7 @@ static sli_work *fetch(pool *self)
     sli_mutex_lock(&self->mutex);
     queue_join(&self->ready, &self->finished);
     if (self->ready.first == NULL) {
-        work = take(self, &self->workers[SLI_EXEC_DRIVER]);
+        work = driver_works(self) ? take(self, &self->workers[SLI_EXEC_DRIVER]) : NULL;
         self->driver_waits = work == NULL;
     }
     sli_mutex_unlock(&self->mutex);
@@ -357,4 +374,5 @@ const sli_exec_ops sli_exec_pool = {
     .next = pool_next,
     .cancel = pool_cancel,
     .close = pool_close,
+    .spare_driver = pool_spare_driver,
 };
