@@ -56,6 +56,14 @@ complete -c sluice -n '__fish_seen_subcommand_from run' -l poison.sink -r -d 'Wh
 complete -c sluice -n '__fish_seen_subcommand_from run' -l task.max-failures -r -d 'How often a task may fail before the job does' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l stage.max-attempts -r -d 'How often lost shuffle output is written again before the job fails' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l inline-rows -r -d 'Jobs of at most so many expected rows run on the driver\'s own thread' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l jobs.concurrent -r -d 'Outputs of one epoch that may run beside each other' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l jobs.mode -r -d 'Whose tasks go out first' -a 'fifo fair' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l jobs.pools -r -d 'Pools that outputs may be put into, for jobs.mode=fair, as "fast?weight=3&min_share=1 slow?mode=fair"'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l speculation -r -d 'A task that takes much longer than the others of its stage gets a copy' -a 'true false' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l speculation.interval -r -d 'How often slow tasks are looked for' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l speculation.multiplier -r -d 'How many times the median of its stage\'s tasks a slow one takes' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l speculation.quantile -r -d 'Share of a stage\'s tasks that must have ended before one is called slow' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l speculation.min-runtime -r -d 'A task that runs for less is not slow' -f
 complete -c sluice -n '__fish_seen_subcommand_from validate' -a '(__fish_complete_suffix .so)'
 complete -c sluice -n '__fish_seen_subcommand_from status' -a '(__fish_complete_directories)'
 complete -c sluice -n '__fish_seen_subcommand_from status' -l json

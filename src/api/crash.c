@@ -23,7 +23,7 @@ static const char *signal_name(int number)
 
 static size_t fill(int number, char *out, size_t size)
 {
-    const sli_task *task = sli_task_running;
+    const sli_task *task = sli_task_running();
     int n = 0;
     if (task == NULL) {
         n = snprintf(out, size, "sluice: %s outside of a task\n", signal_name(number));

@@ -29,9 +29,9 @@ typedef enum sli_block_kind {
     SLI_BLOCK_TASK ///< of one running attempt at a task
 } sli_block_kind;
 
-/// RDD: (rdd id, partition, 0). SHUFFLE: (shuffle id, map partition, reduce partition). RECEIVED:
-/// (stream, number, 0). TASK: (a number that is given once, 0,
-/// the task's own).
+/// RDD: (rdd id, partition, 0). SHUFFLE: (shuffle id, map partition, as sli_map_block of rdd/
+/// says). RECEIVED: (stream, number, 0). OUTPUT: (a number given once, partition, copy). TASK: (a
+/// number that is given once, 0, the task's own).
 typedef struct sli_block_id {
     sli_block_kind kind;
     int64_t owner;

@@ -58,16 +58,16 @@ void sli_adds_free(sli_adds **list); ///< and empties it
 // ---------------------------------------------------------------- counting: adds.c. Thread: driver
 
 /// Takes over what an attempt that won has added, and empties the list, also when it fails.
-sl_code sli_accs_take(sli_accs *accs, sli_adds **list, sl_error *err);
+/// `action`: the job or action that it is part of; 0: none.
+sl_code sli_accs_take(sli_accs *accs, sli_adds **list, int64_t action, sl_error *err);
 /// What was taken counts: all of it or, when it fails, none. Fails: SL_E_NOMEM; SL_E_NO_SPACE when
 /// a list gets too long; what a custom merge returns.
 sl_code sli_accs_settle(sli_accs *accs, sl_error *err);
 void sli_accs_drop(sli_accs *accs); ///< it does not count
-/// An outermost job or action begins, and ends with `rc`: what failed does not count, and where
+/// An action has ended with `rc`: when it failed, what was taken of it does not count, and where
 /// accumulators count by action the rest does now. Returns `rc` or why it could not. `accs` may be
 /// NULL.
-void sli_accs_action_begins(sli_accs *accs);
-sl_code sli_accs_action_ended(sli_accs *accs, sl_code rc, sl_error *err);
+sl_code sli_accs_action_ended(sli_accs *accs, int64_t action, sl_code rc, sl_error *err);
 
 // ---------------------------------------------------------------- values: accumulator.c
 

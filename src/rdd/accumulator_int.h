@@ -26,6 +26,7 @@ struct sli_adds {
     int32_t partition, n;
     bool whole;
     int64_t number; ///< in order of taking
+    int64_t action; ///< that took it; 0: none
     struct sli_added {
         bool any;
         sli_acc_value value;
@@ -38,8 +39,8 @@ struct sli_accs {
     int32_t n;
     sli_adds **taken;
     int32_t n_taken, capacity;
-    int64_t next_number, mark; ///< mark: the next one when the outermost action began
-    sli_mutex mutex;           ///< `shown` of all
+    int64_t next_number;
+    sli_mutex mutex; ///< `shown` of all
 };
 
 void sli_acc_value_reset(sli_acc_value *value);

@@ -34,7 +34,7 @@ void sli_driver_adder(sli_runtime *runtime, sli_adder *adder, sli_adds **list, s
 sl_code sli_driver_added(sli_runtime *runtime, sli_adds **list, sl_code rc, sl_error *err)
 {
     if (rc == SL_OK && runtime->accs != NULL) {
-        return sli_accs_take(runtime->accs, list, err);
+        return sli_accs_take(runtime->accs, list, 0, err);
     }
     sli_adds_free(list);
     return rc;
@@ -179,7 +179,7 @@ static bool has_counted(const sli_adds *adds)
     return adds->rdd != NULL && adds->rdd->counted != NULL && adds->rdd->counted[adds->partition];
 }
 
-sl_code sli_accs_take(sli_accs *accs, sli_adds **list, sl_error *err)
+sl_code sli_accs_take(sli_accs *accs, sli_adds **list, int64_t action, sl_error *err)
 {
     sl_code rc = SL_OK;
     while (*list != NULL && rc == SL_OK) {
@@ -195,6 +195,7 @@ sl_code sli_accs_take(sli_accs *accs, sli_adds **list, sl_error *err)
         }
         adds->rdd = sl_rdd_ref(adds->rdd);
         adds->number = accs->next_number++;
+        adds->action = action;
         accs->taken[accs->n_taken++] = adds;
     }
     sli_adds_free(list);
@@ -313,19 +314,12 @@ sl_code sli_accs_settle(sli_accs *accs, sl_error *err)
     return rc;
 }
 
-void sli_accs_action_begins(sli_accs *accs)
-{
-    if (accs != NULL) {
-        accs->mark = accs->next_number;
-    }
-}
-
-/// Of what was taken only what came before the mark stays.
-static void drop_from_mark(sli_accs *accs)
+/// Of what was taken all but the action's stays.
+static void drop_of_action(sli_accs *accs, int64_t action)
 {
     int32_t kept = 0;
     for (int32_t i = 0; i < accs->n_taken; i++) {
-        if (accs->taken[i]->number < accs->mark) {
+        if (accs->taken[i]->action != action) {
             accs->taken[kept++] = accs->taken[i];
         } else {
             adds_free(accs->taken[i], true);
@@ -334,13 +328,13 @@ static void drop_from_mark(sli_accs *accs)
     accs->n_taken = kept;
 }
 
-sl_code sli_accs_action_ended(sli_accs *accs, sl_code rc, sl_error *err)
+sl_code sli_accs_action_ended(sli_accs *accs, int64_t action, sl_code rc, sl_error *err)
 {
     if (accs == NULL) {
         return rc;
     }
     if (rc != SL_OK) {
-        drop_from_mark(accs);
+        drop_of_action(accs, action);
         return rc;
     }
     return accs->by_action ? sli_accs_settle(accs, err) : SL_OK;

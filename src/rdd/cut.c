@@ -47,7 +47,7 @@ static sl_code put_piece(sli_cutter *c, sl_error *err)
         c->output->rows[first + t] = full->n_rows;
         if (full->n_rows > 0) {
             sli_block_id id = c->id;
-            id.minor = first + t;
+            id.minor = sli_map_block(c->output, c->n_out, first + t);
             SL_TRY(sli_blocks_put(c->task->runtime->blocks, id, SL_MEMORY_AND_DISK, full->batches,
                                   full->n, err));
         }

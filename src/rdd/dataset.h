@@ -84,17 +84,46 @@ sli_runtime *sli_session_runtime(sl_session *session);
 
 // ---------------------------------------------------------------- a task attempt
 
+/// An order to end, which tasks look at between batches: to one attempt, and all that it is part
+/// of. Set by whoever gives the order; it orders no memory.
+typedef struct sli_stop {
+    _Atomic bool now;
+    const struct sli_stop *wider; ///< of the job, then of all jobs; NULL: there is none
+} sli_stop;
+
+/// What one map task left: its blocks are SHUFFLE (id, map partition, sli_map_block(...)), one for
+/// each piece and reduce partition with rows[piece * n_out + reduce] > 0.
+typedef struct sli_map_output {
+    int32_t copy; ///< sli_task.copy of the attempt that wrote it
+    int32_t n_pieces;
+    int64_t *rows;
+    int32_t capacity; ///< pieces
+} sli_map_output;
+enum {
+    SLI_COPIES = 2, ///< attempts at one task that run beside each other
+    SLI_MAX_PIECES = 16384
+};
+/// The minor number of block `at` (piece * n_out + reduce partition). Two lanes of 16,384 pieces
+/// and 65,536 partitions are what an int32_t holds.
+static inline int32_t sli_map_block(const sli_map_output *output, int32_t n_out, int32_t at)
+{
+    return output->copy * SLI_MAX_PIECES * n_out + at;
+}
+
 /// What one attempt at one partition of one stage runs with. Thread: task.
 struct sli_task {
     sli_runtime *runtime;
     int64_t generation, epoch, time_us;
     int32_t stage, partition, attempt, worker;
-    int32_t index;                 ///< place of the partition in the job's list of partitions
-    sl_arena *arena;               ///< gone when the attempt ends
-    const _Atomic bool *cancelled; ///< checked between batches
-    sli_decode_stats read;         ///< rows and bytes read from sources
-    int64_t rows_out;              ///< rows that the job keeps, or the shuffle
-    bool past_caches;              ///< computes what is cached, and caches nothing
+    /// 0, or 1 of a copy that runs beside the first: no two attempts at a task with the same one
+    /// run at once. So what is filed by (partition, copy) is one attempt's alone while it runs.
+    int32_t copy;
+    int32_t index;         ///< place of the partition in the job's list of partitions
+    sl_arena *arena;       ///< gone when the attempt ends
+    const sli_stop *stop;  ///< checked between batches; NULL: nobody can end it
+    sli_decode_stats read; ///< rows and bytes read from sources
+    int64_t rows_out;      ///< rows that the job keeps, or the shuffle
+    bool past_caches;      ///< computes what is cached, and caches nothing
     /// Where an error happened, for messages: uid of the operator whose user function runs; may be
     /// NULL.
     const char *operator_uid;
@@ -105,8 +134,9 @@ struct sli_task {
     sli_shuffle *lost_shuffle;
     int32_t lost_map;
     struct sli_adds *adds; ///< what functions added to accumulators; taken or freed by sched/
+    sli_map_output output; ///< of a map task: what it wrote; published or dropped by sched/
 };
-/// SL_E_CANCELLED when the job is to end. Called by whoever makes batches, between them.
+/// SL_E_CANCELLED when the attempt is to end. Called by whoever makes batches, between them.
 sl_code sli_task_check(const sli_task *task, sl_error *err);
 
 // A list of batches.
@@ -124,10 +154,13 @@ void sli_rows_reset(sli_rows *rows);
 sl_code sli_rows_concat(const sli_rows *rows, const sl_schema *schema, sl_batch **out,
                         sl_error *err);
 
-/// The attempt that this thread runs now, or NULL: so that a crash inside user code can say where
-/// it happened. Set by sched/ around an attempt, read by a signal handler on the same thread;
-/// nothing else may rest on it.
-extern _Thread_local const sli_task *volatile sli_task_running;
+/// The attempt that this thread of control runs now, or NULL: so that a crash inside user code can
+/// say where it happened, and that an action there is refused. Set by sched/ around an attempt as
+/// `sli_strand_own`. Readable in a signal handler.
+static inline const sli_task *sli_task_running(void)
+{
+    return sli_strand_own;
+}
 
 /// Takes one batch. Thread: task.
 typedef sl_code (*sli_push_fn)(void *ctx, SL_BORROWS sl_batch *batch, sl_error *err);
@@ -241,17 +274,9 @@ sl_code sli_task_args(sli_task *task, const char *text, uint64_t operator_id, si
 
 typedef enum sli_cut { SLI_CUT_HASH = 1, SLI_CUT_ROUND_ROBIN, SLI_CUT_RANGE, SLI_CUT_ONE } sli_cut;
 
-/// What one map task left: block (piece, reduce partition) exists when rows[piece * n_out + reduce]
-/// > 0.
-typedef struct sli_map_output {
-    int32_t n_pieces;
-    int64_t *rows;
-    int32_t capacity; ///< pieces
-} sli_map_output;
-
-/// What happens between two stages. Blocks are SHUFFLE (id, map partition, piece * n_out + reduce
-/// partition): a map task puts what it has whenever that gets large, each time a *piece*. At most
-/// SLI_MAX_PIECES of a map task.
+/// What happens between two stages. A map task puts what it has whenever that gets large, each time
+/// a *piece*, at most SLI_MAX_PIECES. Its blocks are its own until the driver publishes one
+/// attempt's: only then do they count, and only that attempt's.
 struct sli_shuffle {
     int64_t id;
     sl_rdd *parent; ///< the reduce side's dep holds the reference
@@ -263,19 +288,19 @@ struct sli_shuffle {
     sl_batch *
         bounds; ///< SLI_CUT_RANGE: n_out - 1 rows, set by the sampling job before the map side runs
     const char *order; ///< SLI_CUT_RANGE
-    bool *written; ///< per map partition: its output exists (skipped stages). Set by the driver,
-                   ///< read by tasks
+    /// Per map partition: its output exists (skipped stages). Read by tasks of stages behind it,
+    /// which begin when all are; so the driver sets it any time, and unsets it when no task is out.
+    bool *written;
     // ---- rdd's own
-    sli_map_output
-        *outputs; ///< per map partition; written by its one running attempt, read by later stages
-    bool unique;  ///< only the first row of a key needs to go over (distinct)
+    sli_map_output *outputs;   ///< per map partition: the published one, read by later stages
+    bool unique;               ///< only the first row of a key needs to go over (distinct)
     sli_agg_plan *owned;       ///< `combine`, when it belongs to the shuffle
     struct sli_order *ordered; ///< `order`, parsed
     sli_op *op;                ///< what keeps combine and schema alive; may be NULL
     const char *uid;           ///< of the operator that reads it; NULL outside streams
     int64_t seen;              ///< sched's
+    const void *writer;        ///< sched's: the job whose tasks write it now
 };
-enum { SLI_MAX_PIECES = 16384 };
 /// SLI_CUT_RANGE: finds `bounds` by a sampling job, when that was not done yet. Thread: driver.
 bool sli_shuffle_ready(const sli_shuffle *shuffle);
 sl_code sli_shuffle_prepare(sli_shuffle *shuffle, sl_error *err);
@@ -284,9 +309,15 @@ sli_shuffle *sli_shuffle_new(sli_runtime *runtime, sl_rdd *parent, sli_cut cut, 
                              sl_error *err);
 void sli_shuffle_free(SL_TAKES sli_shuffle *shuffle); ///< and its blocks
 
-/// The map side of one parent partition: computes it and puts its blocks. Thread: task.
+/// The map side of one parent partition: computes it and puts its blocks, told in task->output.
+/// Thread: task.
 sl_code sli_shuffle_write(sli_shuffle *shuffle, int32_t map_partition, sli_task *task,
                           sl_error *err);
+/// The attempt has won: what it wrote is the map partition's output from now on. Empties *output.
+/// Thread: driver.
+void sli_shuffle_publish(sli_shuffle *shuffle, int32_t map_partition, sli_map_output *output);
+/// It has not: its blocks are gone. Empties *output. Thread: driver, when the attempt has ended.
+void sli_shuffle_discard(sli_shuffle *shuffle, int32_t map_partition, sli_map_output *output);
 /// The reduce side: all rows for one reduce partition, in order of map partition. Thread: task.
 /// Fails: SL_E_NOT_FOUND with SL_ACT_REPLAY_EPOCH, task->lost_shuffle and task->lost_map when an
 /// output is lost (sched writes it again).

@@ -255,12 +255,12 @@ SL_TEST(a_source_is_read_in_batches_that_know_their_place, "")
     sl_error err = SL_ERROR_INIT;
     assert_int_equal(sli_rdd_each(rdd, 2, &b.task, take, &t, &err), SL_E_END);
     assert_int_equal(t.batches, 2);
-    _Atomic bool cancelled = true;
-    b.task.cancelled = &cancelled;
+    sli_stop all = {.now = true}, own = {.wider = &all};
+    b.task.stop = &own;
     t = (taken){.task = &b.task};
     assert_int_equal(sli_rdd_each(rdd, 2, &b.task, take, &t, &err), SL_E_CANCELLED);
     assert_int_equal(t.batches, 0);
-    b.task.cancelled = NULL;
+    b.task.stop = NULL;
     source.fails = true;
     assert_int_equal(sli_rdd_each(rdd, 1, &b.task, take, &t, &err), SL_E_NOT_FOUND);
     sl_rdd_unref(rdd);

@@ -96,6 +96,29 @@ void sli_shuffle_free(sli_shuffle *shuffle)
     sl_free(shuffle);
 }
 
+// ---------------------------------------------------------------- what map tasks wrote
+
+void sli_shuffle_publish(sli_shuffle *shuffle, int32_t map_partition, sli_map_output *output)
+{
+    sl_free(shuffle->outputs[map_partition].rows); // of an output that was lost
+    shuffle->outputs[map_partition] = *output;
+    shuffle->written[map_partition] = true;
+    *output = (sli_map_output){0};
+}
+
+void sli_shuffle_discard(sli_shuffle *shuffle, int32_t map_partition, sli_map_output *output)
+{
+    // The piece after the last one may have been begun: put_piece counts it when it is whole.
+    int32_t n = output->n_pieces < output->capacity ? output->n_pieces + 1 : output->n_pieces;
+    sli_blocks *blocks = shuffle->parent->runtime->blocks;
+    for (int32_t at = 0; at < n * shuffle->n_out; at++) {
+        sli_blocks_remove(blocks, (sli_block_id){SLI_BLOCK_SHUFFLE, shuffle->id, map_partition,
+                                                 sli_map_block(output, shuffle->n_out, at)});
+    }
+    sl_free(output->rows);
+    *output = (sli_map_output){0};
+}
+
 // ---------------------------------------------------------------- the reduce side
 
 typedef struct reader {
@@ -157,8 +180,9 @@ sl_code sli_shuffle_each(sli_shuffle *shuffle, int32_t reduce_partition, sli_tas
         }
         const sli_map_output *output = &shuffle->outputs[map];
         for (int32_t piece = 0; piece < output->n_pieces; piece++) {
-            int32_t minor = piece * shuffle->n_out + reduce_partition;
-            if (output->rows[minor] > 0) {
+            int32_t at = piece * shuffle->n_out + reduce_partition;
+            if (output->rows[at] > 0) {
+                int32_t minor = sli_map_block(output, shuffle->n_out, at);
                 SL_TRY(each_block(shuffle, map, minor, &r, err));
             }
         }

@@ -1,13 +1,13 @@
 // task.c — what a task attempt gives to user functions, and when it is to end.
 #include "rdd/rdd_int.h"
 
-_Thread_local const sli_task *volatile sli_task_running;
-
 sl_code sli_task_check(const sli_task *task, sl_error *err)
 {
-    // Relaxed: the flag orders nothing, it only has to be seen some time.
-    if (task->cancelled != NULL && atomic_load_explicit(task->cancelled, memory_order_relaxed)) {
-        return sl_error_set(err, SL_E_CANCELLED, "the job was cancelled");
+    for (const sli_stop *stop = task->stop; stop != NULL; stop = stop->wider) {
+        // Relaxed: the flag orders nothing, it only has to be seen some time.
+        if (atomic_load_explicit(&stop->now, memory_order_relaxed)) {
+            return sl_error_set(err, SL_E_CANCELLED, "the job was cancelled");
+        }
     }
     return SL_OK;
 }

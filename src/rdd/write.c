@@ -261,9 +261,7 @@ static void reset(writer *w)
 sl_code sli_shuffle_write(sli_shuffle *shuffle, int32_t map_partition, sli_task *task,
                           sl_error *err)
 {
-    sli_map_output *output = &shuffle->outputs[map_partition];
-    output->n_pieces =
-        0; // an attempt that failed may have left some; their blocks are replaced or never read
+    task->output.copy = task->copy;
     writer w = {
         .shuffle = shuffle,
         .deal = shuffle->cut == SLI_CUT_ROUND_ROBIN ? deal_from(map_partition, shuffle->n_out) : 0,
@@ -272,7 +270,7 @@ sl_code sli_shuffle_write(sli_shuffle *shuffle, int32_t map_partition, sli_task 
                 .schema = shuffle->schema,
                 .id = {SLI_BLOCK_SHUFFLE, shuffle->id, map_partition, 0},
                 .n_out = shuffle->n_out,
-                .output = output}};
+                .output = &task->output}};
     sl_code rc = sli_rdd_each(shuffle->parent, map_partition, task, push_first, &w, err);
     if (rc == SL_OK && w.aggs != NULL) {
         rc = empty_table(&w, err);

@@ -7,27 +7,40 @@
 
 enum { ROUND = 16, PER_WORKER = 4 };
 
+/// A partition's rows, by the copy that made them.
+typedef struct held_rows {
+    sli_rows copies[SLI_COPIES];
+    int32_t won;
+} held_rows;
+
 static sl_code hold(void *ctx, sli_task *task, sl_batch *batch, sl_error *err)
 {
-    sli_rows *held = ctx;
+    held_rows *held = ctx;
     task->rows_out += sl_batch_rows(batch);
-    return sli_rows_add(&held[task->index], batch, err);
+    return sli_rows_add(&held[task->index].copies[task->copy], batch, err);
 }
 
 static void let_go(void *ctx, const sli_task *task)
 {
-    sli_rows *held = ctx;
-    sli_rows_reset(&held[task->index]);
+    held_rows *held = ctx;
+    sli_rows_reset(&held[task->index].copies[task->copy]);
 }
 
-static sl_code hand_over(const int32_t *partitions, sli_rows *held, int32_t n, sli_rows_fn done,
+static void keep(void *ctx, const sli_task *task)
+{
+    held_rows *held = ctx;
+    held[task->index].won = task->copy;
+}
+
+static sl_code hand_over(const int32_t *partitions, held_rows *held, int32_t n, sli_rows_fn done,
                          void *ctx, sl_error *err)
 {
     for (int32_t i = 0; i < n; i++) {
-        for (int32_t b = 0; b < held[i].n; b++) {
-            SL_TRY(done(ctx, partitions[i], held[i].batches[b], err));
+        sli_rows *rows = &held[i].copies[held[i].won];
+        for (int32_t b = 0; b < rows->n; b++) {
+            SL_TRY(done(ctx, partitions[i], rows->batches[b], err));
         }
-        sli_rows_reset(&held[i]);
+        sli_rows_reset(rows);
     }
     return SL_OK;
 }
@@ -39,12 +52,13 @@ sl_code sli_sched_collect(sli_runtime *runtime, sl_rdd *rdd, const int32_t *part
     int32_t total = partitions != NULL ? n_partitions : rdd->n_partitions;
     int32_t most = sched->n_workers * PER_WORKER < ROUND ? ROUND : sched->n_workers * PER_WORKER;
     most = most < total ? most : total;
-    sli_rows *held = sl_alloc_array(SLI_TAG_SCHED, (size_t)most + 1, sizeof *held);
+    held_rows *held = sl_alloc_array(SLI_TAG_SCHED, (size_t)most + 1, sizeof *held);
     int32_t *round = sl_alloc_array(SLI_TAG_SCHED, (size_t)most + 1, sizeof *round);
     sl_code rc = held == NULL || round == NULL
                      ? sl_error_nomem(err, (size_t)most * sizeof *held, "an action")
                      : SL_OK;
-    sli_sched_enter(sched);
+    sli_context before;
+    sli_sched_enter(sched, &before);
     for (int32_t from = 0; rc == SL_OK && from < total; from += most) {
         int32_t n = total - from < most ? total - from : most;
         for (int32_t i = 0; i < n; i++) {
@@ -56,6 +70,7 @@ sl_code sli_sched_collect(sli_runtime *runtime, sl_rdd *rdd, const int32_t *part
                        .rows_expected = rdd->rows_expected,
                        .push = hold,
                        .lost = let_go,
+                       .won = keep,
                        .ctx = held,
                        .generation = sched->generation,
                        .epoch = sched->epoch,
@@ -63,9 +78,11 @@ sl_code sli_sched_collect(sli_runtime *runtime, sl_rdd *rdd, const int32_t *part
         rc = sli_sched_run(sched, &job, err);
         rc = rc != SL_OK ? rc : hand_over(round, held, n, done, ctx, err);
     }
-    rc = sli_sched_leave(sched, rc, err);
+    rc = sli_sched_leave(sched, &before, rc, err);
     for (int32_t i = 0; held != NULL && i < most; i++) {
-        sli_rows_reset(&held[i]);
+        for (int32_t copy = 0; copy < SLI_COPIES; copy++) {
+            sli_rows_reset(&held[i].copies[copy]);
+        }
     }
     sl_free(held);
     sl_free(round);

@@ -20,6 +20,50 @@ const sl_option sli_sched_options[] = {
      .low = "0",
      .text = "Jobs of at most so many expected rows run on the driver's own thread: waking a "
              "worker costs more."},
+    {.name = "jobs.concurrent",
+     .type = SL_OPT_INT,
+     .fallback = "1",
+     .low = "1",
+     .high = "64",
+     .text = "Outputs of one epoch that may run beside each other; epochs stay one after the "
+             "other."},
+    {.name = "jobs.mode",
+     .type = SL_OPT_CHOICE,
+     .fallback = "fifo",
+     .choices = "fifo|fair",
+     .text = "Whose tasks go out first: fifo: the earlier output's; fair: pools share the workers "
+             "(jobs.pools)."},
+    {.name = "jobs.pools",
+     .type = SL_OPT_TEXT,
+     .text = "Pools that outputs may be put into, for jobs.mode=fair, as "
+             "\"fast?weight=3&min_share=1 slow?mode=fair\": weight (1), min_share (0), and mode "
+             "(fifo) among a pool's own jobs."},
+    {.name = "speculation",
+     .type = SL_OPT_BOOL,
+     .fallback = "false",
+     .text = "A task that takes much longer than the others of its stage gets a copy; the first of "
+             "both to end counts. Not where state lies at home."},
+    {.name = "speculation.interval",
+     .type = SL_OPT_DURATION,
+     .fallback = "100ms",
+     .low = "1ms",
+     .text = "How often slow tasks are looked for."},
+    {.name = "speculation.multiplier",
+     .type = SL_OPT_FLOAT,
+     .fallback = "1.5",
+     .low = "1",
+     .text = "How many times the median of its stage's tasks a slow one takes."},
+    {.name = "speculation.quantile",
+     .type = SL_OPT_FLOAT,
+     .fallback = "0.75",
+     .low = "0",
+     .high = "1",
+     .text = "Share of a stage's tasks that must have ended before one is called slow."},
+    {.name = "speculation.min_runtime",
+     .type = SL_OPT_DURATION,
+     .fallback = "100ms",
+     .low = "0ms",
+     .text = "A task that runs for less is not slow."},
     {0},
 };
 
@@ -29,6 +73,8 @@ static const sli_metric_info infos[] = {
     {"sluice_shuffle_lost_total", SLI_COUNTER, NULL, NULL,
      "Map outputs that were lost and written again."},
     {"sluice_stages_total", SLI_COUNTER, NULL, NULL, "Stages started."},
+    {"sluice_task_copies_total", SLI_COUNTER, NULL, NULL,
+     "Copies of slow tasks (speculation); they count as attempts, too."},
     {0},
 };
 
@@ -40,6 +86,7 @@ static void find_metrics(sli_sched *sched)
         sched->failures = sli_metrics_series(metrics, &infos[1], NULL);
         sched->lost = sli_metrics_series(metrics, &infos[2], NULL);
         sched->stages = sli_metrics_series(metrics, &infos[3], NULL);
+        sched->copies = sli_metrics_series(metrics, &infos[4], NULL);
     }
 }
 
@@ -57,9 +104,17 @@ sl_code sli_sched_new(sli_sched **out, sli_runtime *runtime, sli_exec *exec, con
     sched->max_stage_attempts = (int32_t)sl_conf_int64(conf, "stage.max_attempts");
     sched->inline_rows = sl_conf_int64(conf, "inline_rows");
     sched->arenas = sl_alloc_array(SLI_TAG_SCHED, (size_t)sched->n_workers + 1, sizeof(sl_arena *));
-    if (sched->arenas == NULL) {
+    sl_code rc = sched->arenas == NULL ? sl_error_nomem(err, 64, "the scheduler")
+                                       : sli_pools_open(sched, conf, err);
+    sli_copying_open(sched, conf);
+    if (rc == SL_OK && sched->copying.on) {
+        rc = exec->ops->spare_driver(exec, err); // it has to look for slow tasks meanwhile
+    }
+    if (rc != SL_OK) {
+        sli_pools_close(sched);
+        sl_free(sched->arenas);
         sl_free(sched);
-        return sl_error_nomem(err, 64, "the scheduler");
+        return rc;
     }
     find_metrics(sched);
     runtime->sched = sched;
@@ -77,6 +132,7 @@ void sli_sched_free(sli_sched *sched)
         sl_arena_free(sched->arenas[i]);
     }
     sl_free(sched->arenas);
+    sli_pools_close(sched);
     sl_free(sched->stack);
     sched->runtime->sched = NULL;
     sched->runtime->run = NULL;
@@ -101,7 +157,7 @@ void sli_sched_cancel(sli_sched *sched)
     // The count is there before the order to stop: pairs with the exchange at the start of a job
     // and the loads of tasks.
     atomic_fetch_add_explicit(&sched->cancels, 1, memory_order_release);
-    atomic_store_explicit(&sched->stop, true, memory_order_release);
+    atomic_store_explicit(&sched->stop.now, true, memory_order_release);
 }
 
 void sli_sched_end(sli_sched *sched)
@@ -117,7 +173,7 @@ int64_t sli_sched_dead(const sli_sched *sched)
 
 void sli_sched_blame(sli_sched *sched, sli_blame *blame)
 {
-    sched->blame = blame;
+    sched->context.blame = blame;
 }
 
 void sli_blame_reset(sli_blame *blame)

@@ -6,6 +6,12 @@
 /// lost shuffle output written again (4 stage attempts), the epoch replayed or the job stopped by
 /// the caller. A job never leaves tasks running when it returns.
 ///
+/// Jobs may run beside each other (sli_sched_begin, `jobs.concurrent`); then which job's tasks go
+/// out first is decided each time that a worker is free: the earlier job's, or by pools that share
+/// the workers (`jobs.mode`, `jobs.pools`). A task that takes much longer than the others of its
+/// stage may get a copy (`speculation`): the first of both to end wins, the other is cancelled and
+/// leaves nothing. Stages with state at home get none.
+///
 /// Small jobs (few rows expected, see `inline_rows`) run on the driver's own thread: waking a
 /// worker costs more. Callbacks of a job and user functions must not run jobs; what takes an
 /// action's rows may. Thread: driver, unless said otherwise.
@@ -15,7 +21,9 @@
 
 typedef struct sli_sched sli_sched;
 
-extern const sl_option sli_sched_options[]; ///< task.max_failures, stage.max_attempts, inline_rows
+extern const sl_option sli_sched_options[];
+
+enum { SLI_MAX_CONCURRENT = 64, SLI_MAX_POOLS = 64 }; ///< jobs.concurrent; pools, one is "default"
 
 sl_code sli_sched_new(sli_sched **out, sli_runtime *runtime, sli_exec *exec, const sl_conf *conf,
                       sl_error *err);
@@ -30,14 +38,16 @@ typedef struct sli_job {
     const int32_t *partitions; ///< NULL: all
     int32_t n_partitions;
     int64_t generation, epoch, time_us;
-    int64_t rows_expected; ///< for the choice of inline; -1 unknown
+    int64_t rows_expected;   ///< for the choice of inline; -1 unknown
+    int32_t pool;            ///< of sli_sched_pool; 0: that of the job it prepares, else "default"
+    struct sli_blame *blame; ///< where its failing task is noted; NULL: where sli_sched_blame says
     /// Takes a batch of an attempt, and counts in task->rows_out what it keeps. NULL: rows are only
     /// computed and counted. Thread: task.
     sl_code (*push)(void *ctx, sli_task *task, SL_BORROWS sl_batch *batch, sl_error *err);
     /// The attempt has pushed all its batches. May be NULL. Thread: task.
     sl_code (*end)(void *ctx, sli_task *task, sl_error *err);
-    /// The attempt has failed, or another one won: what it pushed must not count. May be NULL.
-    /// Thread: driver.
+    /// The attempt has failed, or another one won: what it pushed must not count. It has stopped.
+    /// May be NULL. Thread: driver.
     void (*lost)(void *ctx, const sli_task *task);
     /// The attempt won its partition. May be NULL. Thread: driver, in any order of partitions.
     void (*won)(void *ctx, const sli_task *task);
@@ -48,9 +58,21 @@ typedef struct sli_job {
     int32_t n_stages, n_tasks, n_failures;
 } sli_job;
 
+/// The number of a pool for sli_job.pool; NULL: of "default". Without `jobs.mode=fair` pools don't
+/// count, and any name will do. Fails: SL_E_CONFIG, when there is no such pool.
+sl_code sli_sched_pool(const sli_sched *sched, const char *name, int32_t *out, sl_error *err);
+int32_t sli_sched_concurrent(const sli_sched *sched); ///< option `jobs.concurrent`
 /// Runs it to its end. Fails: the first task's error after its last attempt, wrapped with stage,
 /// partition, attempt and uid; SL_E_CANCELLED.
 sl_code sli_sched_run(sli_sched *sched, sli_job *job, sl_error *err);
+/// Begins it; it runs on while the driver waits for any job. `job` and what it needs must stay
+/// until sli_sched_next tells its end. Fails: SL_E_NOMEM, SL_E_INVALID, SL_E_STATE.
+sl_code sli_sched_begin(sli_sched *sched, sli_job *job, sl_error *err);
+/// Waits for a job that was begun so, and tells how it has ended; of several that have, the one
+/// that began first. *out NULL, and SL_OK: there is none. Fails: as sli_sched_run.
+sl_code sli_sched_next(sli_sched *sched, sli_job **out, sl_error *err);
+/// A job that was begun and not told ends soon, with SL_E_CANCELLED unless it has ended.
+void sli_sched_cancel_job(sli_sched *sched, const sli_job *job);
 /// Whether a job or action runs, the caller's included.
 bool sli_sched_is_busy(const sli_sched *sched);
 /// What user functions in the jobs of actions (sl_rdd_collect and so on) see from now on as their

@@ -2,8 +2,8 @@
 //
 // A stage is runnable when every shuffle it reads is written. What is written already, by an
 // earlier action on the same RDD or by another branch of the lineage, is not walked past: that
-// stage is skipped. So is what lies below an RDD whose partitions are all cached. Nothing recurses:
-// lineages can be long.
+// stage is skipped. So is what lies below an RDD whose partitions are all cached. What another job
+// writes at the moment is waited for. Nothing recurses: lineages can be long.
 #include "sched/sched_int.h"
 
 static sl_code push(sli_sched *sched, sl_rdd *rdd, int32_t *n, sl_error *err)
@@ -26,14 +26,12 @@ static sl_code push(sli_sched *sched, sl_rdd *rdd, int32_t *n, sl_error *err)
 /// Map tasks of an RDD without rows would write nothing: their outputs are there without them.
 static bool is_written(const sli_shuffle *shuffle)
 {
-    if (shuffle->parent->is_empty) {
-        memset(shuffle->written, 1,
-               (size_t)shuffle->parent->n_partitions * sizeof *shuffle->written);
-        return true;
-    }
     for (int32_t i = 0; i < shuffle->parent->n_partitions; i++) {
         if (!shuffle->written[i]) {
-            return false;
+            if (!shuffle->parent->is_empty) {
+                return false;
+            }
+            shuffle->written[i] = true;
         }
     }
     return true;
@@ -62,8 +60,8 @@ static sl_code meet_shuffle(sli_run *run, int32_t at, sli_shuffle *shuffle, int6
         return SL_OK;
     }
     run->stages[at].waits = true;
-    if (shuffle->seen >= walk) {
-        return SL_OK;
+    if (shuffle->seen >= walk || shuffle->writer != NULL) {
+        return SL_OK; // it has its stage, in this job or in another one whose tasks are out
     }
     shuffle->seen = walk;
     return add_stage(run, (sli_stage){.rdd = shuffle->parent, .shuffle = shuffle}, err);

@@ -15,12 +15,18 @@ void world_open(world *w, world_conf conf)
     static const sl_option *const tables[] = {sli_sched_options, NULL};
     *w = (world){0};
     sl_error err = SL_ERROR_INIT;
-    assert_int_equal(sli_env_posix(&w->env, &err), SL_OK);
+    if (conf.simulated) {
+        w->sim = sli_world_new(&(sli_world_conf){.seed = conf.seed});
+        assert_non_null(w->sim);
+        assert_int_equal(sli_world_boot(w->sim, conf.fault, &w->env, &err), SL_OK);
+    } else {
+        assert_int_equal(sli_env_posix(&w->env, &err), SL_OK);
+    }
     assert_int_equal(sli_metrics_new(&w->metrics, w->env, &err), SL_OK);
     w->budget = sli_budget_new(conf.budget_bytes == 0 ? 256 << 20 : conf.budget_bytes);
     assert_non_null(w->budget);
     char spill[512];
-    (void)snprintf(spill, sizeof spill, "%s/spill", slt_temp_dir());
+    (void)snprintf(spill, sizeof spill, "%s/spill", conf.simulated ? "." : slt_temp_dir());
     assert_int_equal(sli_blocks_new(&w->blocks, w->env, w->budget, spill, w->metrics, &err), SL_OK);
     const sli_exec_ops *ops = conf.pool ? &sli_exec_pool : &sli_exec_inline;
     int32_t workers = conf.workers == 0 ? 1 : conf.workers;
@@ -58,6 +64,9 @@ void world_close(world *w)
     sli_budget_free(w->budget);
     sli_metrics_free(w->metrics);
     sli_env_free(w->env);
+    if (w->sim != NULL) {
+        sli_world_free(w->sim);
+    }
 }
 
 sl_session *world_session(world *w)

@@ -1,6 +1,7 @@
 /// world_test.h — a session small enough to look into: what the tests of this folder run RDDs in.
 #pragma once
 
+#include "env/sim.h"
 #include "sched/sched.h"
 #include "sl_test.h"
 
@@ -12,13 +13,16 @@ typedef struct world_conf {
     int64_t table_bytes;  ///< what a task's table may weigh; 0: the default
     int32_t parallelism;  ///< 0: 3
     const sl_agg_fn *const *aggregations;
-    const char *settings; ///< "task.max_failures=2", or NULL
+    const char *settings;   ///< "task.max_failures=2", or NULL
+    bool simulated;         ///< in a simulated world: time is virtual, strands run in waits
+    const sli_fault *fault; ///< of it; may be NULL
 } world_conf;
 
 /// Begins as a session does, with its runtime: `(sl_session *)world` is one.
 typedef struct world {
     sli_runtime *runtime;
     sli_runtime own;
+    sli_world *sim; ///< NULL: the real world
     sl_env *env;
     sli_metrics *metrics;
     sli_budget *budget;

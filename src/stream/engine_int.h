@@ -26,7 +26,7 @@ typedef struct sli_kept {
     int64_t epoch, time_us;
     int64_t owner; ///< block owner: one a (output, epoch)
     int32_t n_partitions;
-    bool *has_rows; ///< by partition; in the group's arena
+    uint8_t *has_rows; ///< by partition, as in sli_keeping; in the group's arena
 } sli_kept;
 
 /// What one output has in a group.
@@ -245,9 +245,11 @@ sl_code sli_engine_recover(sli_engine *engine, sl_error *err);
 /// outputs, completes the state.
 sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *err);
 
-// output.c
+// outputs.c
+/// Runs all that are due in the epoch.
 sl_code sli_outputs_run(sli_engine *engine, sli_epoch *epoch, sli_group *group,
                         int64_t rows_expected, int64_t *rows_out, sl_error *err);
+// output.c
 /// Runs one output's job in an epoch: its rows are those of `rdd`.
 sl_code sli_output_run(sli_engine *engine, sli_output *output, sl_rdd *rdd, sli_epoch *epoch,
                        sli_group *group, int64_t rows_expected, int64_t *rows_out, sl_error *err);

@@ -1,27 +1,32 @@
 // Rows that outlive their job: those of outboxes until the commit, those of windows until the
 // window has passed. Each partition's become an OUTPUT block, counted against the budget and
-// spilled when it is short; which attempt's rows count is decided by the scheduler, since the last
-// one to begin owns the list and only its end makes the block.
+// spilled when it is short. Attempts that run beside each other gather in lists of their own
+// (sli_task.copy), and each that ends well makes a block; which one counts the scheduler says.
 #include "stream/keep.h"
 
-/// Batches that attempts of one partition have pushed so far.
+/// Batches that the attempts with one number (sli_task.copy) at a partition have pushed so far.
 struct sli_part {
-    int32_t attempt;
+    bool has_block;
     sli_rows rows;
 };
 
 sl_code sli_keeping_begin(sli_keeping *k, int32_t n_partitions, sl_arena *arena, sl_error *err)
 {
-    size_t bytes = ((size_t)n_partitions + 1) * sizeof *k->parts;
+    size_t bytes = ((size_t)n_partitions + 1) * SLI_COPIES * sizeof *k->parts;
     k->parts = sl_arena_alloc_zero(arena, bytes);
-    k->n_parts = n_partitions;
+    k->n_parts = n_partitions * SLI_COPIES;
     return k->parts == NULL ? sl_error_nomem(err, bytes, "the partitions of an output") : SL_OK;
+}
+
+static struct sli_part *part_of(const sli_keeping *k, const sli_task *task)
+{
+    return &k->parts[task->partition * SLI_COPIES + task->copy];
 }
 
 static void part_reset(struct sli_part *p)
 {
     sli_rows_reset(&p->rows);
-    p->attempt = 0;
+    p->has_block = false;
 }
 
 void sli_keeping_end(sli_keeping *k)
@@ -33,12 +38,8 @@ void sli_keeping_end(sli_keeping *k)
 
 sl_code sli_keeping_push(sli_keeping *k, sli_task *task, sl_batch *batch, sl_error *err)
 {
-    struct sli_part *p = &k->parts[task->partition];
+    struct sli_part *p = part_of(k, task);
     task->rows_out += sl_batch_rows(batch);
-    if (p->attempt != task->attempt) {
-        part_reset(p);
-        p->attempt = task->attempt;
-    }
     int64_t room = k->row_limit - p->rows.n_rows;
     if (room <= 0) {
         return SL_OK;
@@ -55,26 +56,38 @@ sl_code sli_keeping_push(sli_keeping *k, sli_task *task, sl_batch *batch, sl_err
 
 sl_code sli_keeping_close(sli_keeping *k, sli_task *task, sl_error *err)
 {
-    struct sli_part *p = &k->parts[task->partition];
-    if (p->attempt != task->attempt) {
-        part_reset(p);
-    }
+    struct sli_part *p = part_of(k, task);
     if (p->rows.n == 0) {
         return SL_OK;
     }
-    sli_block_id id = {SLI_BLOCK_OUTPUT, k->owner, task->partition, 0};
+    sli_block_id id = {SLI_BLOCK_OUTPUT, k->owner, task->partition, task->copy};
     sl_code rc = sli_blocks_put(task->runtime->blocks, id, SL_MEMORY_AND_DISK, p->rows.batches,
                                 p->rows.n, err);
     part_reset(p);
-    k->has_rows[task->partition] = rc == SL_OK; // the partition's own byte, read after the job
+    p->has_block = rc == SL_OK;
     return rc;
 }
 
-sl_code sli_kept_each(sli_blocks *blocks, int64_t owner, int32_t partition, sli_batch_fn each,
-                      void *ctx, sl_error *err)
+void sli_keeping_won(sli_keeping *k, const sli_task *task)
+{
+    k->has_rows[task->partition] = part_of(k, task)->has_block ? (uint8_t)(1 + task->copy) : 0;
+}
+
+void sli_keeping_lost(sli_keeping *k, const sli_task *task)
+{
+    struct sli_part *p = part_of(k, task);
+    if (p->has_block) {
+        sli_blocks_remove(task->runtime->blocks,
+                          (sli_block_id){SLI_BLOCK_OUTPUT, k->owner, task->partition, task->copy});
+    }
+    part_reset(p);
+}
+
+sl_code sli_kept_each(sli_blocks *blocks, int64_t owner, int32_t partition, uint8_t has_rows,
+                      sli_batch_fn each, void *ctx, sl_error *err)
 {
     bool found = false;
-    sli_block_id id = {SLI_BLOCK_OUTPUT, owner, partition, 0};
+    sli_block_id id = {SLI_BLOCK_OUTPUT, owner, partition, has_rows - 1};
     SL_TRY(sli_blocks_each(blocks, id, each, ctx, &found, err));
     return found
                ? SL_OK

@@ -1,10 +1,9 @@
-// Outputs of an epoch, in order of definition, and the outboxes that hold rows until their group is
-// committed.
+// One output in an epoch, and the outboxes that hold rows until their group is committed. In which
+// order outputs run: outputs.c.
 //
 // A sink that stages gets its rows on the tasks' threads. For an outbox sink every partition's rows
 // are kept (keep.c) until the commit.
-#include "stream/keep.h"
-#include "stream/listen.h"
+#include "stream/output.h"
 #include "stream/poison.h"
 
 // ---------------------------------------------------------------- shares
@@ -61,15 +60,6 @@ void sli_share_reset(sli_engine *engine, sli_share *share)
 
 // ---------------------------------------------------------------- running one output
 
-/// One output's job in one epoch.
-typedef struct delivery {
-    sli_engine *engine;
-    sli_output *output;
-    sli_share *share;
-    sli_keeping keeping; ///< outbox sinks
-    sl_error error;      ///< of a callback that can't fail
-} delivery;
-
 static sli_attempt attempt_of(const sli_task *task)
 {
     return (sli_attempt){task->generation, task->epoch, task->stage, task->partition,
@@ -78,20 +68,20 @@ static sli_attempt attempt_of(const sli_task *task)
 
 static sl_code push_to_sink(void *ctx, sli_task *task, sl_batch *batch, sl_error *err)
 {
-    delivery *d = ctx;
+    sli_delivery *d = ctx;
     task->rows_out += sl_batch_rows(batch);
     return d->output->sink->ops->stage(d->output->sink, attempt_of(task), batch, err);
 }
 
 static sl_code end_of_sink(void *ctx, sli_task *task, sl_error *err)
 {
-    delivery *d = ctx;
+    sli_delivery *d = ctx;
     return d->output->sink->ops->stage(d->output->sink, attempt_of(task), NULL, err);
 }
 
 static void lost_by_sink(void *ctx, const sli_task *task)
 {
-    delivery *d = ctx;
+    sli_delivery *d = ctx;
     if (d->output->sink->ops->drop != NULL) {
         d->output->sink->ops->drop(d->output->sink, attempt_of(task));
     }
@@ -99,7 +89,7 @@ static void lost_by_sink(void *ctx, const sli_task *task)
 
 static void won_by_sink(void *ctx, const sli_task *task)
 {
-    delivery *d = ctx;
+    sli_delivery *d = ctx;
     if (d->error.code == SL_OK) {
         (void)!add_winner(d->share, attempt_of(task),
                           &d->error); // the code is in the error, looked at after the job
@@ -108,45 +98,26 @@ static void won_by_sink(void *ctx, const sli_task *task)
 
 static sl_code push_to_part(void *ctx, sli_task *task, sl_batch *batch, sl_error *err)
 {
-    delivery *d = ctx;
+    sli_delivery *d = ctx;
     return sli_keeping_push(&d->keeping, task, batch, err);
 }
 
 static sl_code end_of_part(void *ctx, sli_task *task, sl_error *err)
 {
-    delivery *d = ctx;
+    sli_delivery *d = ctx;
     return sli_keeping_close(&d->keeping, task, err);
 }
 
-static sl_code run_job(delivery *d, sli_epoch *epoch, sl_rdd *rdd, int64_t rows_expected,
-                       int64_t *rows_out, sl_error *err)
+static void lost_by_part(void *ctx, const sli_task *task)
 {
-    bool stages = d->output->sink->ops->stage != NULL;
-    sli_job job = {
-        .rdd = rdd,
-        .generation = epoch->generation,
-        .epoch = epoch->number,
-        .time_us = epoch->time_us,
-        .rows_expected = rows_expected,
-        .push = stages ? push_to_sink : push_to_part,
-        .end = stages ? end_of_sink : end_of_part,
-        .lost = stages ? lost_by_sink : NULL,
-        .won = stages ? won_by_sink : NULL,
-        .ctx = d,
-    };
-    sl_code rc = sli_poison_run(d->engine, &job, err);
-    if (rc == SL_OK && d->error.code != SL_OK) {
-        rc = d->error.code;
-        *err = d->error;
-    }
-    if (rc == SL_OK) {
-        *rows_out += job.rows_out;
-        sli_engine *engine =
-            d->engine; // outputs that share a source read it each: the most is what came in
-        engine->rows_read =
-            job.read.records > engine->rows_read ? job.read.records : engine->rows_read;
-    }
-    return rc;
+    sli_delivery *d = ctx;
+    sli_keeping_lost(&d->keeping, task);
+}
+
+static void won_by_part(void *ctx, const sli_task *task)
+{
+    sli_delivery *d = ctx;
+    sli_keeping_won(&d->keeping, task);
 }
 
 /// A display shows the first rows of the epoch only; more than that need not be kept.
@@ -156,87 +127,77 @@ static int64_t row_limit_of(const sli_output *output)
     return sink->ops->rows_wanted == NULL ? INT64_MAX : sink->ops->rows_wanted(sink);
 }
 
+/// The rows of an outbox sink, from now on part of the group.
+static sl_code begin_keeping(sli_delivery *d, const sl_rdd *rdd, const sli_epoch *epoch,
+                             const sli_group *group, sl_error *err)
+{
+    sli_kept kept = {epoch->number, epoch->time_us, ++d->engine->block_owner, rdd->n_partitions,
+                     NULL};
+    kept.has_rows = sl_arena_alloc_zero(group->arena, (size_t)kept.n_partitions + 1);
+    if (kept.has_rows == NULL) {
+        return sl_error_nomem(err, (size_t)kept.n_partitions, "the outbox of a group");
+    }
+    SL_TRY(add_kept(d->share, kept, err));
+    if (rdd->is_empty) {
+        return SL_OK; // nothing to keep; the sink is told of the epoch all the same
+    }
+    d->keeping = (sli_keeping){
+        .owner = kept.owner, .has_rows = kept.has_rows, .row_limit = row_limit_of(d->output)};
+    return sli_keeping_begin(&d->keeping, kept.n_partitions, epoch->arena, err);
+}
+
+sl_code sli_delivery_begin(sli_delivery *d, sli_engine *engine, sli_output *output, sl_rdd *rdd,
+                           const sli_epoch *epoch, sli_group *group, int64_t rows_expected,
+                           sl_error *err)
+{
+    bool stages = output->sink->ops->stage != NULL;
+    *d = (sli_delivery){.engine = engine,
+                        .output = output,
+                        .share = &group->shares[output - engine->graph->outputs]};
+    if (!stages) {
+        SL_TRY(begin_keeping(d, rdd, epoch, group, err));
+    }
+    d->has_job = stages || !rdd->is_empty;
+    d->job = (sli_job){
+        .rdd = rdd,
+        .generation = epoch->generation,
+        .epoch = epoch->number,
+        .time_us = epoch->time_us,
+        .rows_expected = rows_expected,
+        .pool = output->pool_number,
+        .push = stages ? push_to_sink : push_to_part,
+        .end = stages ? end_of_sink : end_of_part,
+        .lost = stages ? lost_by_sink : lost_by_part,
+        .won = stages ? won_by_sink : won_by_part,
+        .ctx = d,
+    };
+    return SL_OK;
+}
+
+sl_code sli_delivery_end(sli_delivery *d, sl_code rc, int64_t *rows_out, sl_error *err)
+{
+    sli_engine *engine = d->engine;
+    sli_keeping_end(&d->keeping);
+    if (rc == SL_OK && d->error.code != SL_OK) {
+        rc = d->error.code;
+        *err = d->error;
+    }
+    if (rc == SL_OK && d->has_job) {
+        *rows_out += d->job.rows_out;
+        // Outputs that share a source read it each: the most is what came in.
+        int64_t read = d->job.read.records;
+        engine->rows_read = read > engine->rows_read ? read : engine->rows_read;
+    }
+    return rc;
+}
+
 sl_code sli_output_run(sli_engine *engine, sli_output *output, sl_rdd *rdd, sli_epoch *epoch,
                        sli_group *group, int64_t rows_expected, int64_t *rows_out, sl_error *err)
 {
-    sli_share *share = &group->shares[output - engine->graph->outputs];
-    sl_arena *arena = group->arena;
-    delivery d = {.engine = engine, .output = output, .share = share};
-    if (output->sink->ops->stage == NULL) {
-        sli_kept kept = {epoch->number, epoch->time_us, ++engine->block_owner,
-                         sl_rdd_partitions(rdd), NULL};
-        kept.has_rows = sl_arena_alloc_zero(arena, (size_t)kept.n_partitions + 1);
-        if (kept.has_rows == NULL) {
-            return sl_error_nomem(err, (size_t)kept.n_partitions, "the outbox of a group");
-        }
-        SL_TRY(add_kept(share, kept, err));
-        if (rdd->is_empty) {
-            return SL_OK; // nothing to keep; the sink is told of the epoch all the same
-        }
-        d.keeping = (sli_keeping){
-            .owner = kept.owner, .has_rows = kept.has_rows, .row_limit = row_limit_of(output)};
-        SL_TRY(sli_keeping_begin(&d.keeping, kept.n_partitions, epoch->arena, err));
-    }
-    sl_code rc = run_job(&d, epoch, rdd, rows_expected, rows_out, err);
-    sli_keeping_end(&d.keeping);
-    return rc;
-}
-
-static sl_code run_sink(sli_engine *engine, sli_output *output, sli_epoch *epoch, sli_group *group,
-                        int64_t rows_expected, int64_t *rows_out, sl_error *err)
-{
-    sl_rdd *rdd = NULL;
-    SL_TRY(sli_epoch_rdd(epoch, output->input, &rdd, err));
-    return sli_output_run(engine, output, rdd, epoch, group, rows_expected, rows_out, err);
-}
-
-static sl_code run_foreach(sli_output *output, sli_epoch *epoch, sl_error *err)
-{
-    sl_rdd *rdd = NULL;
-    SL_TRY(sli_epoch_rdd(epoch, output->input, &rdd, err));
-    sli_runtime *runtime = epoch->runtime;
-    sli_rng rng;
-    sl_args args = sli_driver_args(epoch, output->args, output->uid, &rng);
-    sli_adder adder;
-    sli_adds *adds = NULL;
-    sli_driver_adder(runtime, &adder, &adds, &args);
-    sl_code rc = output->foreach->run(&args, rdd, err);
-    rc = sli_driver_added(runtime, &adds, rc, err);
-    if (rc != SL_OK && (err->code == SL_OK || err->text[0] == '\0')) {
-        rc = sl_error_set(err, rc, "foreachRDD function '%s' failed without a text",
-                          output->foreach->name);
-    }
-    return rc;
-}
-
-sl_code sli_outputs_run(sli_engine *engine, sli_epoch *epoch, sli_group *group,
-                        int64_t rows_expected, int64_t *rows_out, sl_error *err)
-{
-    for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
-        sli_output *output = &engine->graph->outputs[i];
-        if (output->is_letters) {
-            continue; // they are told when all others have run
-        }
-        if (!sli_slide_fires(output->input->slide_us, epoch->before_us, epoch->time_us)) {
-            continue;
-        }
-        output->last_epoch = epoch->number;
-        if (engine->listens) {
-            sli_listen_output(engine, i);
-        }
-        sl_code rc = output->kind == SLI_OUT_FOREACH
-                         ? run_foreach(output, epoch, err)
-                         : run_sink(engine, output, epoch, group, rows_expected, rows_out, err);
-        if (engine->listens) {
-            sli_listen_output_done(engine, i, rc, err);
-        }
-        if (rc != SL_OK) {
-            return sl_error_wrap(err, rc, "epoch %lld (batch time %lld ms), output %s",
-                                 (long long)epoch->number, (long long)(epoch->time_us / 1000),
-                                 output->uid);
-        }
-    }
-    return SL_OK;
+    sli_delivery d;
+    SL_TRY(sli_delivery_begin(&d, engine, output, rdd, epoch, group, rows_expected, err));
+    sl_code rc = d.has_job ? sli_poison_run(engine, &d.job, err) : SL_OK;
+    return sli_delivery_end(&d, rc, rows_out, err);
 }
 
 void sli_outputs_forget(sli_engine *engine, sli_group *group, int64_t epoch)
@@ -283,7 +244,8 @@ static sl_code kept_rows(sli_engine *engine, const sli_kept *kept, int32_t parti
     if (!kept->has_rows[partition]) {
         return SL_OK;
     }
-    sl_code rc = sli_kept_each(engine->env.runtime->blocks, kept->owner, partition, each, ctx, err);
+    sl_code rc = sli_kept_each(engine->env.runtime->blocks, kept->owner, partition,
+                               kept->has_rows[partition], each, ctx, err);
     return rc == SL_OK ? SL_OK
                        : sl_error_wrap(err, rc, "outbox of epoch %lld", (long long)kept->epoch);
 }

@@ -280,7 +280,8 @@ static sl_code read_partition(const sli_pane *pane, int32_t partition, reading *
     r->cut = pane->cut;
     r->number = pane->cut == NULL ? 0 : pane->cut->first[partition];
     r->task->source_from = -1; // its place in a source is not known any more
-    return sli_kept_each(pane->blocks, pane->owner, partition, read_batch, r, err);
+    return sli_kept_each(pane->blocks, pane->owner, partition, pane->has_rows[partition],
+                         read_batch, r, err);
 }
 
 static sl_code read_pane(const sli_pane *pane, reading *r, int32_t n, sl_error *err)

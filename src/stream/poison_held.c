@@ -43,8 +43,8 @@ static sl_code add_pane(sli_poison *poison, const sli_epoch *epoch, sli_window *
     for (int32_t p = 0; p < pane->n_partitions; p++) {
         first[p] = poison->windows.n_rows;
         if (pane->has_rows[p]) {
-            SL_TRY(sli_kept_each(pane->blocks, pane->owner, p, count_batch, &poison->windows.n_rows,
-                                 err));
+            SL_TRY(sli_kept_each(pane->blocks, pane->owner, p, pane->has_rows[p], count_batch,
+                                 &poison->windows.n_rows, err));
         }
     }
     first[pane->n_partitions] = poison->windows.n_rows;
@@ -153,7 +153,8 @@ sl_code sli_held_row(const sli_letter *letter, sl_batch **out, sl_error *err)
 {
     const sli_pane *pane = letter->held->pane;
     picking p = {.skip = letter->row};
-    sl_code rc = sli_kept_each(pane->blocks, pane->owner, letter->partition, pick, &p, err);
+    sl_code rc = sli_kept_each(pane->blocks, pane->owner, letter->partition,
+                               pane->has_rows[letter->partition], pick, &p, err);
     if (rc != SL_OK) {
         sl_batch_unref(p.found);
         return rc;
@@ -185,11 +186,12 @@ static sl_code trim_batch(void *ctx, const sl_batch *batch, sl_error *err)
 static sl_code trim_partition(const sli_pane *pane, int32_t partition, sli_pane *out, sl_error *err)
 {
     trimming t = {.cut = pane->cut, .number = pane->cut->first[partition]};
-    sl_code rc = sli_kept_each(pane->blocks, pane->owner, partition, trim_batch, &t, err);
+    sl_code rc = sli_kept_each(pane->blocks, pane->owner, partition, pane->has_rows[partition],
+                               trim_batch, &t, err);
     if (rc == SL_OK && t.rows.n > 0) {
         sli_block_id id = {SLI_BLOCK_OUTPUT, out->owner, partition, 0};
         rc = sli_blocks_put(out->blocks, id, SL_MEMORY_AND_DISK, t.rows.batches, t.rows.n, err);
-        out->has_rows[partition] = rc == SL_OK;
+        out->has_rows[partition] = rc == SL_OK ? 1 : 0;
         out->n_rows += t.rows.n_rows;
     }
     sli_rows_reset(&t.rows);

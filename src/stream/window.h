@@ -35,7 +35,7 @@ typedef struct sli_pane {
     const sli_pane_cut *cut;  ///< NULL: all rows count. The driver's, who sets it between jobs
     struct sli_pane *trimmed; ///< what stands for it once the running epoch has gone well; or NULL
     int32_t n_partitions;
-    bool has_rows[]; ///< by partition
+    uint8_t has_rows[]; ///< by partition, as in sli_keeping
 } sli_pane;
 
 /// Without rows yet, made in its epoch. NULL without memory.

@@ -33,7 +33,8 @@ static sl_code put_partition(const sli_pane *pane, const sl_schema *schema, int3
     sli_str ipc = {.tag = SLI_TAG_STREAM};
     sl_code rc = SL_OK;
     if (pane->has_rows[partition]) {
-        rc = sli_kept_each(pane->blocks, pane->owner, partition, gather, &g, err);
+        rc = sli_kept_each(pane->blocks, pane->owner, partition, pane->has_rows[partition], gather,
+                           &g, err);
         rc = rc != SL_OK ? rc : sli_ipc_write(&ipc, schema, g.batches, g.n, err);
     }
     if (rc == SL_OK) {
@@ -308,7 +309,7 @@ static sl_code load_partition(loading *l, sli_pane *pane, int32_t partition, sl_
     if (rc == SL_OK) {
         sli_block_id id = {SLI_BLOCK_OUTPUT, pane->owner, partition, 0};
         rc = sli_blocks_put(pane->blocks, id, SL_MEMORY_AND_DISK, l->rows.batches, l->rows.n, err);
-        pane->has_rows[partition] = rc == SL_OK;
+        pane->has_rows[partition] = rc == SL_OK ? 1 : 0;
         pane->n_rows += l->rows.n_rows;
     }
     sli_rows_reset(&l->rows);

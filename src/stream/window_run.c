@@ -48,6 +48,16 @@ static sl_code close_part(void *ctx, sli_task *task, sl_error *err)
     return sli_keeping_close(ctx, task, err);
 }
 
+static void won(void *ctx, const sli_task *task)
+{
+    sli_keeping_won(ctx, task);
+}
+
+static void lost(void *ctx, const sli_task *task)
+{
+    sli_keeping_lost(ctx, task);
+}
+
 static sl_code run_job(sli_engine *engine, const sli_epoch *epoch, sl_rdd *rows, sli_pane *pane,
                        int64_t rows_expected, sl_error *err)
 {
@@ -60,6 +70,8 @@ static sl_code run_job(sli_engine *engine, const sli_epoch *epoch, sl_rdd *rows,
                    .rows_expected = rows_expected,
                    .push = push,
                    .end = close_part,
+                   .won = won,
+                   .lost = lost,
                    .ctx = &keeping};
     SL_TRY(sli_keeping_begin(&keeping, pane->n_partitions, epoch->arena, err));
     sl_code rc = sli_poison_run(engine, &job, err);
