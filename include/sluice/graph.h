@@ -128,7 +128,8 @@ SL_API sl_stream *sl_stream_cache(sl_stream *stream);
 SL_API sl_stream *sl_stream_partitions(sl_stream *stream, int32_t n_partitions);
 SL_API const sl_schema *sl_stream_schema(const sl_stream *stream); ///< NULL after a mistake
 
-// ---- outputs: run in order of definition; a stream without one is never computed
+// ---- outputs: run in order of definition (pool.h: or beside each other); a stream without one is
+// never computed
 
 /// Prints "Time: ... ms" and the first `n` rows of every epoch to the console, as Spark does.
 SL_API void sl_stream_print(sl_stream *stream, int64_t n);

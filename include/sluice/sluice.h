@@ -12,6 +12,7 @@
 #include "sluice/graph.h"
 #include "sluice/listener.h"
 #include "sluice/pipe.h"
+#include "sluice/pool.h"
 #include "sluice/rdd.h"
 #include "sluice/rdd_checkpoint.h"
 #include "sluice/receiver.h"

@@ -104,29 +104,47 @@ const sli_sink_ops *const sli_all_sinks[] = {
 typedef struct spark_key {
     const char *spark, *ours;
     const char *unit; ///< appended to a bare number, which in Spark's key has this unit
+    bool in_capitals; ///< Spark's words are ours in capitals
 } spark_key;
 
 static const spark_key spark_keys[] = {
-    {"spark.app.name", "name", NULL},
-    {"spark.master", "master", NULL},
-    {"spark.default.parallelism", "parallelism", NULL},
-    {"spark.local.dir", "spill_dir", NULL},
-    {"spark.task.maxFailures", "task.max_failures", NULL},
-    {"spark.stage.maxConsecutiveAttempts", "stage.max_attempts", NULL},
-    {"spark.scheduler.listenerbus.eventqueue.capacity", "listener.queue", NULL},
-    {"spark.streaming.blockInterval", "block.interval", "ms"},
-    {"spark.streaming.receiver.maxRate", "receiver.max_rate", NULL},
-    {"spark.streaming.backpressure.enabled", "backpressure", NULL},
-    {"spark.streaming.backpressure.initialRate", "backpressure.initial_rate", NULL},
-    {"spark.streaming.backpressure.pid.proportional", "backpressure.proportional", NULL},
-    {"spark.streaming.backpressure.pid.integral", "backpressure.integral", NULL},
-    {"spark.streaming.backpressure.pid.derived", "backpressure.derived", NULL},
-    {"spark.streaming.backpressure.pid.minRate", "backpressure.min_rate", NULL},
-    {"spark.streaming.checkpoint.directory", "checkpoint", NULL},
-    {"spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB", "state.memory", "MiB"},
-    {"spark.streaming.stopGracefullyOnShutdown", "stop.gracefully", NULL},
-    {"spark.streaming.gracefulStopTimeout", "stop.timeout", "ms"},
+    {"spark.app.name", "name", NULL, false},
+    {"spark.master", "master", NULL, false},
+    {"spark.default.parallelism", "parallelism", NULL, false},
+    {"spark.local.dir", "spill_dir", NULL, false},
+    {"spark.task.maxFailures", "task.max_failures", NULL, false},
+    {"spark.stage.maxConsecutiveAttempts", "stage.max_attempts", NULL, false},
+    {"spark.scheduler.listenerbus.eventqueue.capacity", "listener.queue", NULL, false},
+    {"spark.scheduler.mode", "jobs.mode", NULL, true},
+    {"spark.speculation", "speculation", NULL, false},
+    {"spark.speculation.interval", "speculation.interval", "ms", false},
+    {"spark.speculation.multiplier", "speculation.multiplier", NULL, false},
+    {"spark.speculation.quantile", "speculation.quantile", NULL, false},
+    {"spark.speculation.minTaskRuntime", "speculation.min_runtime", "ms", false},
+    {"spark.streaming.concurrentJobs", "jobs.concurrent", NULL, false},
+    {"spark.streaming.blockInterval", "block.interval", "ms", false},
+    {"spark.streaming.receiver.maxRate", "receiver.max_rate", NULL, false},
+    {"spark.streaming.backpressure.enabled", "backpressure", NULL, false},
+    {"spark.streaming.backpressure.initialRate", "backpressure.initial_rate", NULL, false},
+    {"spark.streaming.backpressure.pid.proportional", "backpressure.proportional", NULL, false},
+    {"spark.streaming.backpressure.pid.integral", "backpressure.integral", NULL, false},
+    {"spark.streaming.backpressure.pid.derived", "backpressure.derived", NULL, false},
+    {"spark.streaming.backpressure.pid.minRate", "backpressure.min_rate", NULL, false},
+    {"spark.streaming.checkpoint.directory", "checkpoint", NULL, false},
+    {"spark.sql.streaming.stateStore.rocksdb.maxMemoryUsageMB", "state.memory", "MiB", false},
+    {"spark.streaming.stopGracefullyOnShutdown", "stop.gracefully", NULL, false},
+    {"spark.streaming.gracefulStopTimeout", "stop.timeout", "ms", false},
 };
+
+/// `text` has room for it.
+static sl_text in_small_letters(sl_text value, char *text)
+{
+    for (size_t i = 0; i < value.size; i++) {
+        char c = value.data[i];
+        text[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    }
+    return (sl_text){text, value.size};
+}
 
 static sl_code put_spark(sl_conf *conf, const char *name, sl_text value, sl_error *err)
 {
@@ -140,6 +158,9 @@ static sl_code put_spark(sl_conf *conf, const char *name, sl_text value, sl_erro
         if (key->unit != NULL && sli_scan_int64(value, &number, NULL) == SL_OK) {
             (void)snprintf(text, sizeof text, "%lld%s", (long long)number, key->unit);
             value = sli_text_of(text);
+        }
+        if (key->in_capitals && value.size < sizeof text) {
+            value = in_small_letters(value, text);
         }
         sl_code rc = sl_conf_set(conf, key->ours, value, err);
         return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "%s", name);

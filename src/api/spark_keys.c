@@ -15,8 +15,6 @@ typedef struct spark_instead {
 #define NO_KAFKA "there is no Kafka source yet"
 #define NO_EXECUTORS "a job is one process: --master local[N] says how many workers it has"
 #define NO_LOCALITY "all workers share one memory, so no task waits for a place: leave the key out"
-#define NO_SPECULATION                                                                             \
-    "workers share one machine, so a copy of a slow task would be as slow: leave the key out"
 #define NO_UI "there is no web page: --progress json and --metrics FILE say what it would"
 #define NO_JVM "there is no JVM: leave the key out"
 #define NO_SERIALIZER                                                                              \
@@ -48,7 +46,6 @@ static const spark_instead keys[] = {
     {"spark.streaming.receiver.writeAheadLog.enable",
      "received data is always logged when the job has a checkpoint directory: leave the key out"},
     {"spark.streaming.unpersist", "old epochs' blocks are always dropped: leave the key out"},
-    {"spark.streaming.concurrentJobs", "outputs of an epoch run in order: leave the key out"},
     {"spark.streaming.stopSparkContextByDefault",
      "a context has no other one behind it: leave the key out"},
     {"spark.streaming.fileStream.minRememberDuration",
@@ -90,13 +87,9 @@ static const spark_instead keys[] = {
     {"spark.locality.wait.process", NO_LOCALITY},
     {"spark.locality.wait.node", NO_LOCALITY},
     {"spark.locality.wait.rack", NO_LOCALITY},
-    {"spark.speculation", NO_SPECULATION},
-    {"spark.speculation.interval", NO_SPECULATION},
-    {"spark.speculation.multiplier", NO_SPECULATION},
-    {"spark.speculation.quantile", NO_SPECULATION},
-    {"spark.scheduler.mode", "outputs of an epoch run one after the other: leave the key out"},
     {"spark.scheduler.allocation.file",
-     "outputs of an epoch run one after the other: leave the key out"},
+     "write the pools into jobs.pools: \"fast?weight=3&min_share=1 slow?mode=fair\""},
+    {"spark.scheduler.pool", "sl_graph_pool puts an output into a pool: leave the key out"},
     {"spark.shuffle.manager", NO_SHUFFLE},
     {"spark.shuffle.compress", NO_SHUFFLE},
     {"spark.shuffle.spill.compress", NO_SHUFFLE},

@@ -120,6 +120,18 @@ static sl_code open_sinks(sli_engine *engine, sl_error *err)
     return SL_OK;
 }
 
+static sl_code find_pools(sli_engine *engine, sl_error *err)
+{
+    for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
+        sli_output *output = &engine->graph->outputs[i];
+        sl_code rc = sli_sched_pool(engine->env.sched, output->pool, &output->pool_number, err);
+        if (rc != SL_OK) {
+            return sl_error_wrap(err, rc, "output %s", output->uid);
+        }
+    }
+    return SL_OK;
+}
+
 static sl_code check_recoverable(const sli_engine *engine, const sl_stream *node,
                                  const sli_source *source, sl_error *err)
 {
@@ -312,6 +324,7 @@ static sl_code open_all(sli_engine *engine, sl_error *err)
     seed_from_id(engine);
     SL_TRY(sli_poison_open(engine, err));
     SL_TRY(open_sinks(engine, err));
+    SL_TRY(find_pools(engine, err));
     SL_TRY(sli_engine_begin(engine, err));
     SL_TRY(open_inputs(engine, err));
     SL_TRY(sli_windows_open(engine, err));

@@ -1,4 +1,6 @@
 // Output operations: what makes a stream be computed at all. They run in order of definition.
+#include "sluice/pool.h"
+
 #include "stream/graph_def.h"
 
 enum { MAX_PRINTED = 1000000000 };
@@ -24,7 +26,8 @@ sl_code sli_graph_add_output(sl_graph *graph, const sli_output *output, sl_error
         return sl_error_nomem(err, sizeof *grown, "an output");
     }
     graph->outputs = grown;
-    graph->outputs[graph->n_outputs++] = *output;
+    graph->outputs[graph->n_outputs] = *output;
+    graph->outputs[graph->n_outputs++].pool = output->is_letters ? NULL : graph->pool;
     return SL_OK;
 }
 
@@ -104,6 +107,17 @@ void sl_stream_save(sl_stream *stream, const char *url)
 {
     if (stream != NULL && sli_graph_is_open(stream->graph)) {
         add_sink(stream, "save", url);
+    }
+}
+
+void sl_graph_pool(sl_graph *graph, const char *pool)
+{
+    if (graph == NULL || !sli_graph_is_open(graph)) {
+        return;
+    }
+    graph->pool = pool == NULL ? NULL : sl_arena_strdup(graph->arena, pool);
+    if (pool != NULL && graph->pool == NULL) {
+        sli_graph_stick_nomem(graph, strlen(pool), "a pool");
     }
 }
 
