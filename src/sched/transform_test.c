@@ -347,7 +347,6 @@ SL_TEST(repartition_deals_rows_round_robin, "")
     // where a partition begins is drawn from its number: of three 0 and 1, of five 4 and 4
     sl_rdd *three = sl_rdd_repartition(in, 3);
     SL_CHECK_TEXT(collect_text(three), "0\n3\n7\n1\n4\n5\n8\n2\n6\n9\n");
-    sl_rdd_unref(three);
     SL_CHECK_TEXT(collect_text(then(in, sl_rdd_repartition(in, 5))),
                   "1\n6\n2\n7\n3\n8\n4\n9\n0\n5\n");
     world_close(&w);
