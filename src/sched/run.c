@@ -259,8 +259,7 @@ sl_code sli_sched_leave(sli_sched *sched, const sli_context *before, sl_code rc,
     if (is_last) {
         sli_runtime_cut(sched->runtime);
     }
-    rc = before->action != 0 ? rc
-                             : sli_accs_action_ended(sched->runtime->accs, action, rc, err);
+    rc = before->action != 0 ? rc : sli_accs_action_ended(sched->runtime->accs, action, rc, err);
     return rc == SL_OK && is_last && sched->runtime->to_cut != NULL
                ? sli_runtime_save(sched->runtime, err)
                : rc;

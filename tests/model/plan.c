@@ -78,7 +78,8 @@ static void draw_node(slt_model *m, uint64_t *at)
     default:
         break;
     }
-    node->partitions = node->kind == SLT_REPARTITION ? 1 + slt_draw(at, 8) : slt_draw(at, 3) * slt_draw(at, 3);
+    node->partitions =
+        node->kind == SLT_REPARTITION ? 1 + slt_draw(at, 8) : slt_draw(at, 3) * slt_draw(at, 3);
     m->n_nodes++;
 }
 
