@@ -450,76 +450,109 @@ static int64_t time_before(const sli_engine *engine, const sli_plan *recorded, i
                                                        : time_us - engine->clock.interval_us;
 }
 
+/// What is on its way through an epoch.
+typedef struct passage {
+    const sli_plan *recorded; ///< NULL: a new epoch
+    sli_group *group;
+    int64_t number, time_us, before_us;
+    int64_t rows_out;
+    sli_timing at;
+} passage;
+
+static void begin(sli_engine *engine, passage *p)
+{
+    engine->rows_read = engine->letters = 0;
+    if (engine->poison != NULL) {
+        sli_poison_begin(engine->poison);
+    }
+    p->at = timing_of(engine, p->time_us, p->recorded != NULL);
+    if (engine->listens) {
+        sli_listen_begin(engine, p->time_us, &p->at);
+    }
+    if (p->recorded == NULL) {
+        sli_clock_tick(&engine->clock);
+    }
+}
+
+/// The state has the epoch, whole.
+static sl_code complete(sli_engine *engine, int64_t number, sl_error *err)
+{
+    if (engine->accs != NULL) {
+        SL_TRY(sli_accs_settle(engine->accs, err));
+    }
+    if (engine->store != NULL) {
+        SL_TRY(engine->store->ops->complete(engine->store, number, err));
+        SL_TRY(sli_state_fits(engine, err));
+    }
+    return sli_event_end(engine->graph, true, err);
+}
+
+static sl_code pass(sli_engine *engine, passage *p, sl_error *err)
+{
+    sl_code rc = plan_epoch(engine, p->group, p->recorded, p->before_us, p->time_us, err);
+    p->at.planned_us = sli_env_mono_us(engine->world);
+    if (rc == SL_OK && engine->listens) {
+        sli_listen_planned(engine, &p->at);
+    }
+    SL_TRY(rc);
+    sli_env_phase(engine->world, "stage");
+    SL_TRY(run_outputs(engine, p->group, p->before_us, p->time_us, &p->rows_out, err));
+    return complete(engine, p->number, err);
+}
+
+static void end_well(sli_engine *engine, const passage *p)
+{
+    int64_t rows_in = rows_offered(engine);
+    rows_in = rows_in < 0 ? engine->rows_read : rows_in;
+    if (engine->listens) {
+        sli_listen_end(engine, rows_in, &p->at, NULL);
+    }
+    sli_windows_complete(engine, p->group, p->number, p->time_us);
+    count_epoch(engine, p->group, p->time_us, rows_in, p->rows_out);
+    if (engine->remembers) {
+        sli_past_cut(engine);
+    }
+    tell(engine, p->group, &p->at, rows_in, p->rows_out, NULL);
+}
+
+/// Takes everything back. SL_OK when the job goes on without the epoch.
+static sl_code end_badly(sli_engine *engine, const passage *p, sl_code rc, sl_error *failure)
+{
+    take_back(engine, p->group, p->number);
+    sli_past_undo(engine, p->time_us);
+    if (engine->listens) {
+        sli_listen_end(engine, 0, &p->at, failure);
+    }
+    rc = forget_event(engine, rc, failure);
+    rc = drop_epoch(engine, p->group, p->time_us, rc, failure);
+    if (rc == SL_OK) {
+        tell(engine, p->group, &p->at, 0, 0, failure);
+    } else {
+        sli_progress_failed(engine, p->time_us, &p->at, failure);
+    }
+    return rc;
+}
+
 sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *err)
 {
     if (engine->open == NULL) {
         SL_TRY(sli_group_open(engine, &engine->open, err));
     }
-    sli_group *group = engine->open;
-    int64_t time_us = recorded != NULL ? recorded->time_us : engine->clock.next_time_us;
-    int64_t before_us = time_before(engine, recorded, time_us);
-    int64_t number = engine->epoch + 1, rows_out = 0;
     sl_error failure;
     sli_error_clear(&failure);
-    engine->rows_read = engine->letters = 0;
-    if (engine->poison != NULL) {
-        sli_poison_begin(engine->poison);
-    }
-    sli_timing at = timing_of(engine, time_us, recorded != NULL);
-    if (engine->listens) {
-        sli_listen_begin(engine, time_us, &at);
-    }
-    if (recorded == NULL) {
-        sli_clock_tick(&engine->clock);
-    }
-    sl_code rc = plan_epoch(engine, group, recorded, before_us, time_us, &failure);
-    at.planned_us = sli_env_mono_us(engine->world);
-    if (rc == SL_OK && engine->listens) {
-        sli_listen_planned(engine, &at);
-    }
+    passage p = {.recorded = recorded, .group = engine->open, .number = engine->epoch + 1};
+    p.time_us = recorded != NULL ? recorded->time_us : engine->clock.next_time_us;
+    p.before_us = time_before(engine, recorded, p.time_us);
+    begin(engine, &p);
+    sl_code rc = pass(engine, &p, &failure);
+    p.at.done_us = engine->now_us = sli_env_mono_us(engine->world);
     if (rc == SL_OK) {
-        sli_env_phase(engine->world, "stage");
-        rc = run_outputs(engine, group, before_us, time_us, &rows_out, &failure);
-    }
-    if (rc == SL_OK && engine->accs != NULL) {
-        rc = sli_accs_settle(engine->accs, &failure);
-    }
-    if (rc == SL_OK && engine->store != NULL) {
-        rc = engine->store->ops->complete(engine->store, number, &failure);
-        rc = rc == SL_OK ? sli_state_fits(engine, &failure) : rc;
-    }
-    if (rc == SL_OK) {
-        rc = sli_event_end(engine->graph, true, &failure);
-    }
-    at.done_us = engine->now_us = sli_env_mono_us(engine->world);
-    if (rc != SL_OK) {
-        take_back(engine, group, number);
-        sli_past_undo(engine, time_us);
-        if (engine->listens) {
-            sli_listen_end(engine, 0, &at, &failure);
-        }
-        rc = forget_event(engine, rc, &failure);
-        rc = drop_epoch(engine, group, time_us, rc, &failure);
-        if (rc == SL_OK) {
-            tell(engine, group, &at, 0, 0, &failure);
-        } else {
-            sli_progress_failed(engine, time_us, &at, &failure);
-            if (err != NULL) {
-                *err = failure;
-            }
-        }
+        end_well(engine, &p);
     } else {
-        int64_t rows_in = rows_offered(engine);
-        rows_in = rows_in < 0 ? engine->rows_read : rows_in;
-        if (engine->listens) {
-            sli_listen_end(engine, rows_in, &at, NULL);
+        rc = end_badly(engine, &p, rc, &failure);
+        if (rc != SL_OK && err != NULL) {
+            *err = failure;
         }
-        sli_windows_complete(engine, group, number, time_us);
-        count_epoch(engine, group, time_us, rows_in, rows_out);
-        if (engine->remembers) {
-            sli_past_cut(engine);
-        }
-        tell(engine, group, &at, rows_in, rows_out, NULL);
     }
     sl_arena_reset(engine->epoch_arena);
     return rc;
