@@ -1,4 +1,4 @@
-/// format.h — bytes to rows and back: text, CSV, JSON lines, Arrow IPC.
+/// format.h — bytes to rows and back: text, CSV, JSON lines, Arrow IPC, records of fixed length.
 ///
 /// A decoder is told bytes in shared buffers and hands out batches whose text cells point into
 /// those buffers: nothing is copied. It only consumes whole records, at most `max_record` bytes
@@ -43,7 +43,7 @@ typedef struct sli_piece {
 
 typedef struct sli_format_ops {
     size_t struct_size;
-    const char *name;         ///< "text", "csv", "json", "arrow"
+    const char *name;         ///< "text", "csv", "json", "arrow", "fixed"
     const sl_option *options; ///< includes schema where the format needs one
     /// The rows' schema for these options. The caller owns a reference. text: "line string" (the
     /// column's name is an option), csv and json: option `schema`, which only reading needs, so
@@ -99,6 +99,7 @@ extern const sli_format_ops
     sli_format_json; ///< JSON lines through simdjson; fields by name; absent or null = null
 extern const sli_format_ops
     sli_format_arrow; ///< Arrow IPC files and streams; a record is a message
+extern const sli_format_ops sli_format_fixed; ///< records of one length, bytes as they are
 
 /// NULL when unknown.
 const sli_format_ops *sli_format_find(sl_text name);

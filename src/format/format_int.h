@@ -40,6 +40,7 @@ typedef struct sli_stream_state {
     int64_t scanned; ///< bytes after the last consumed one that are known to end no record
     int64_t resume;  ///< position in the source where those bytes start
     int64_t wanted;  ///< bytes of the record at `resume`, or of its front; 0: not known
+    int64_t length;  ///< of each record, where all have one; 0: not
     bool started;    ///< the first bytes (a byte order mark?) were looked at
     bool skipping;   ///< inside a record that is too long: its bytes are dropped up to its end
     sl_error *told;  ///< where the reason of a dropped record goes; NULL: nobody asks
@@ -226,3 +227,5 @@ sl_code sli_rows_end(sli_rows *rows, sli_emit_fn emit, void *ctx, sl_error *err)
 sl_code sli_schema_allowed(const sl_schema *schema, bool nested, const char *format, sl_error *err);
 /// The option `schema`, parsed. Fails: SL_E_CONFIG when it is missing.
 sl_code sli_schema_option(const sl_conf *conf, const char *format, sl_schema **out, sl_error *err);
+/// One column of the type, named by the option `column`. Fails: SL_E_INVALID when that is no name.
+sl_code sli_column_schema(const sl_conf *conf, const char *type, sl_schema **out, sl_error *err);

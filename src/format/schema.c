@@ -13,6 +13,24 @@ sl_code sli_schema_option(const sl_conf *conf, const char *format, sl_schema **o
     return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "option schema");
 }
 
+sl_code sli_column_schema(const sl_conf *conf, const char *type, sl_schema **out, sl_error *err)
+{
+    sli_str text = {.tag = SLI_TAG_FORMAT};
+    sli_str_printf(&text, "%s %s", sl_conf_text(conf, "column"), type);
+    sl_code rc = sli_str_check(&text, "schema", err);
+    if (rc == SL_OK) {
+        rc = sl_schema_parse(out, text.data, err);
+        if (rc == SL_OK && sl_schema_columns(*out) != 1) {
+            sl_schema_unref(*out);
+            *out = NULL;
+            rc = sl_error_set(err, SL_E_INVALID, "there is one column");
+        }
+        rc = rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "option column");
+    }
+    sli_str_reset(&text);
+    return rc;
+}
+
 static bool field_allowed(const sl_field *field, bool nested)
 {
     if (field->type == SL_OPAQUE || (!nested && field->n_children > 0)) {

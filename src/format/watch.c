@@ -3,7 +3,8 @@
 // Decoders don't tell: it would cost every row something. So the stream is fed in units in which at
 // most one record ends, and what the counters and the consumed bytes did meanwhile tells the
 // record. A '\n' ends a unit. A '\r' ends one too, and the byte behind it is one of its own: only
-// with it a decoder knows whether the '\r' ended a record.
+// with it a decoder knows whether the '\r' ended a record. Where all records have one length a unit
+// ends with one.
 #include "format/format_int.h"
 
 struct sli_watch {
@@ -46,6 +47,11 @@ void sli_watch_free(sli_watch *watch)
 
 int64_t sli_watch_unit(const sli_watch *watch, const char *data, int64_t size)
 {
+    int64_t length = watch->stream->length;
+    if (length > 0) {
+        int64_t rest = length - (int64_t)watch->bytes.size;
+        return size < rest ? size : rest;
+    }
     if (watch->after_cr && size > 0) {
         return 1;
     }
@@ -84,7 +90,9 @@ static sl_code tell(sli_watch *watch, const sli_piece *unit, size_t size, sl_err
     sli_raw_record record = {.name = unit->name,
                              .offset = watch->offset,
                              .line = watch->line,
-                             .bytes = without_line_end(watch->bytes.data, size),
+                             .bytes = watch->stream->length > 0
+                                          ? (sl_bytes){watch->bytes.data, size}
+                                          : without_line_end(watch->bytes.data, size),
                              .rows = stats->records - watch->rows,
                              .why = watch->why.code == SL_OK ? NULL : watch->why.text};
     if (record.rows == 0 && stats->skipped == watch->skipped) {
@@ -110,7 +118,7 @@ sl_code sli_watch_look(sli_watch *watch, const sli_piece *unit, int64_t consumed
     size_t size = (size_t)(consumed - watch->offset);
     SL_ASSERT(consumed >= watch->offset && size <= watch->bytes.size, "bytes that were not fed");
     SL_TRY(tell(watch, unit, size, err));
-    watch->line += lines_in(watch->bytes.data, size);
+    watch->line += watch->stream->length > 0 ? 0 : lines_in(watch->bytes.data, size);
     watch->offset = consumed;
     watch->bytes.size -= size;
     if (watch->bytes.size > 0 && size > 0) {

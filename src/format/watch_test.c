@@ -73,6 +73,14 @@ SL_TEST(records_of_several_lines_and_dropped_ones_are_told, "POISON-1")
           "s:18:6 1 [w,2]\n");
 }
 
+SL_TEST(records_of_one_length_are_told_whatever_bytes_they_have, "POISON-1")
+{
+    check(&sli_format_fixed, "record_length=3 malformed=dead-letter", "a\nb\n\r\nxy", 0,
+          "s:0:1 1 [a\nb]\ns:3:1 1 [\n\r\n]\n"
+          "s:6:1 0 [xy] the last record has 2 bytes in place of 3; is record_length that of these "
+          "files, and is the file whole?\n");
+}
+
 SL_TEST(a_record_that_was_skipped_has_no_reason, "POISON-1")
 {
     check(&sli_format_json, "schema='n int64' malformed=skip", "{\"n\":1}\nbad\n{\"n\":2}\n", 0,

@@ -133,7 +133,7 @@ static void put_cell(sli_str *out, const sl_column *column, int64_t row)
 {
     if (sl_column_is_null(column, row)) {
         sli_str_text(out, "null");
-    } else if (column->type == SL_STRING) {
+    } else if (column->type == SL_STRING || column->type == SL_BINARY) {
         sl_text text = sl_column_text(column, row);
         sli_str_add(out, text.data, text.size);
     } else {

@@ -11,7 +11,7 @@ const sl_option sli_source_options[] = {
     {.name = "format",
      .type = SL_OPT_CHOICE,
      .fallback = "text",
-     .choices = "text|csv|json|arrow",
+     .choices = "text|csv|json|arrow|fixed",
      .flags = SL_OPT_RESULT,
      .text = "How the bytes are read as rows; the format's own options go into the same URL."},
     {0},

@@ -35,22 +35,7 @@ struct sli_encoder {
 
 static sl_code text_schema(const sl_conf *conf, sl_schema **out, sl_error *err)
 {
-    sli_str text = SLI_STR_INIT;
-    text.tag = SLI_TAG_FORMAT;
-    sli_str_text(&text, sl_conf_text(conf, "column"));
-    sli_str_text(&text, " string");
-    sl_code rc = sli_str_check(&text, "schema", err);
-    if (rc == SL_OK) {
-        rc = sl_schema_parse(out, text.data, err);
-        if (rc == SL_OK && sl_schema_columns(*out) != 1) {
-            sl_schema_unref(*out);
-            *out = NULL;
-            rc = sl_error_set(err, SL_E_INVALID, "text has one column");
-        }
-        rc = rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "option column");
-    }
-    sli_str_reset(&text);
-    return rc;
+    return sli_column_schema(conf, "string", out, err);
 }
 
 static sl_code text_decoder_new(sli_decoder **out, const sl_conf *conf, const sl_schema *schema,

@@ -25,7 +25,7 @@ SL_TEST(the_column_is_named_by_option, "")
     SL_CHECK_TEXT(sl_schema_text(schema), "word string");
     sl_schema_unref(schema);
     sl_conf_free(conf);
-    CHECK_ERROR(text, "column='a string, b'", "x", SL_E_INVALID, "one column");
+    CHECK_ERROR(text, "column='a string, b'", "x", SL_E_INVALID, "there is one column");
     CHECK_ERROR(text, "column='1x'", "x", SL_E_INVALID, "option column");
 }
 

@@ -30,7 +30,7 @@ static const sl_option options[] = {
     {.name = "format",
      .type = SL_OPT_CHOICE,
      .fallback = "text",
-     .choices = "text|csv|json|arrow",
+     .choices = "text|csv|json|arrow|fixed",
      .flags = SL_OPT_RESULT,
      .text = "How rows are written; the format's own options may follow. "
              "file:out?format=arrow&roll_interval=1m makes an Arrow file a minute."},

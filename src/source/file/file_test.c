@@ -362,6 +362,19 @@ PLACE_TEST(csv_is_read_whole_and_names_the_bad_record)
     sli_source_close(s);
 }
 
+PLACE_TEST(records_of_one_length_are_read_and_a_short_one_is_told)
+{
+    sli_source *s = slt_open(p, "format=fixed&record_length=3", fresh);
+    slt_put(p, "a.bin", "abc\nefghi");
+    assert_string_equal(slt_take(p, s), "abc;\nef;ghi;");
+    slt_put(p, "b.bin", "abcd");
+    slt_offer(p, s);
+    const char *rows = NULL;
+    assert_int_equal(slt_read(p, s, p->offer.range, &rows), SL_E_DATA);
+    assert_non_null(strstr(p->err.text, "b.bin at byte 3"));
+    sli_source_close(s);
+}
+
 PLACE_TEST(file_over_a_megabyte_reads_whole)
 {
     sli_str text = SLI_STR_INIT;
