@@ -134,8 +134,8 @@ typedef struct sli_process sli_process;
 sli_process *sli_process_new(sli_world *world, const sli_fault *fault,
                              void (*main)(sl_env *env, void *ctx), void *ctx);
 /// Lets it make up to `n` numbered outside calls (SLI_FOREVER: to the end); it stops before the
-/// next one. False when it has ended. Returns early, true, when it waits for something that only
-/// the harness can do.
+/// next one. Printing is not among them. False when it has ended. Returns early, true, when it
+/// waits for something that only the harness can do.
 bool sli_process_resume(sli_process *process, int64_t n);
 sl_env *
 sli_process_env(sli_process *process); ///< for sli_world_kill and the like; gone with the process

@@ -82,11 +82,13 @@ static sl_code dead_call(sim_env *env, sl_error *err)
     return sl_error_set(err, SL_E_CRASHED, "the simulated process is dead");
 }
 
-/// A pausable process stops here until the harness lets it go on.
-static void wait_for_turn(sim_env *env)
+/// A pausable process stops here until the harness lets it go on. Not to print: a log holds its
+/// lock meanwhile, and all processes of a world share one thread, which may not hold it for one
+/// while it runs another.
+static void wait_for_turn(sim_env *env, sim_site site)
 {
     sli_process *process = env->process;
-    if (process == NULL) {
+    if (process == NULL || site == SIM_PRINT) {
         return;
     }
     while (process->allowance <= 0 && !env->dead) {
@@ -156,7 +158,7 @@ sl_code sli_sim_begin(sim_call *call, sim_env *env, sim_site site, sl_error *err
 {
     *call = (sim_call){.env = env, .site = site};
     if (!env->dead) {
-        wait_for_turn(env);
+        wait_for_turn(env, site);
     }
     if (!env->dead && site_table[site].kind == SLI_SITE_SWITCH &&
         env->world->conf.switch_chance > 0 &&

@@ -962,6 +962,35 @@ SL_TEST(sim_paused_process_goes_on_where_it_was, "")
     sli_world_free(world);
 }
 
+static void print_between(sl_env *env, void *ctx)
+{
+    zombie *z = ctx;
+    sli_file *file = NULL;
+    z->rc = sli_file_open(env, "log", SLI_APPEND, &file, NULL);
+    for (int i = 0; z->rc == SL_OK && i < 3; i++) {
+        z->rc = sli_env_print(env, 2, "z\n", 2, NULL);
+        z->n_done += z->rc == SL_OK ? 1 : 0;
+    }
+    z->rc = z->rc == SL_OK ? sli_file_write(file, "z", 1, NULL) : z->rc;
+    sli_file_close(&file);
+}
+
+/// A log prints while it holds its lock.
+SL_TEST(sim_process_is_not_paused_while_it_prints, "")
+{
+    sli_world *world = world_of(8);
+    zombie z = {SL_OK, 0};
+    sli_process *process = sli_process_new(world, NULL, print_between, &z);
+    assert_true(sli_process_resume(process, 1));
+    assert_int_equal(z.n_done, 3);
+    assert_true(content_is(world, "log", ""));
+    assert_false(sli_process_resume(process, 1));
+    assert_int_equal(z.rc, SL_OK);
+    sli_process_free(process);
+    assert_true(content_is(world, "log", "z"));
+    sli_world_free(world);
+}
+
 SL_TEST(sim_freed_process_dies_where_it_was, "")
 {
     sli_world *world = world_of(8);
