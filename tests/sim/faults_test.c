@@ -35,7 +35,7 @@ static void fail_every_call(sl_code code, int64_t step)
 
 SL_TEST(sim_one_failed_call_loses_nothing, "EXACTLY-ONCE-2")
 {
-    fail_every_call(SL_E_IO, 1);
+    fail_every_call(SL_E_IO, slt_thin(2));
 }
 
 // An epoch that could not be planned leaves sources ahead of what is on record: no snapshot of the

@@ -120,9 +120,9 @@ SL_TEST(sim_rolled_files_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
     sweep(&slt_job_rolled);
 }
 
-SL_TEST(sim_dead_letters_survive_a_crash_at_every_call, "POISON-1")
+SL_TEST(sim_dead_letters_survive_crashes_all_over_their_calls, "POISON-1")
 {
-    sweep(&slt_job_poison);
+    sweep_by(&slt_job_poison, slt_thin(3));
 }
 
 SL_TEST(sim_windows_survive_crashes_all_over_their_calls, "EXACTLY-ONCE-1")
@@ -140,9 +140,9 @@ SL_TEST(sim_records_left_out_of_windows_stay_out_over_crashes, "POISON-1")
     sweep_by(&slt_job_held, slt_thin(7));
 }
 
-SL_TEST(sim_event_time_survives_a_crash_at_every_call, "EVENT-TIME-1")
+SL_TEST(sim_event_time_survives_crashes_all_over_its_calls, "EVENT-TIME-1")
 {
-    sweep(&slt_job_event);
+    sweep_by(&slt_job_event, slt_thin(2));
 }
 
 SL_TEST(sim_standard_input_survives_a_crash_at_every_call, "EXACTLY-ONCE-1")
