@@ -140,7 +140,8 @@ SL_TEST(posix_interruptions_are_not_seen, "")
     sl_code waited = sli_signal_wait(signal, deadline, NULL);
     int64_t woke = sli_env_mono_us(env);
     sl_code wrote = SL_OK;
-    for (int i = 0; wrote == SL_OK && i < 50; i++) {
+    // Alarms that come while the machine lets others run are one: so many writes as it takes.
+    while (wrote == SL_OK && n_alarms < 100) {
         wrote = sli_env_write_file(env, at(path, "f"), "some content", 12, NULL);
     }
     sli_loop *loop = sli_loop_new(env);
@@ -151,7 +152,6 @@ SL_TEST(posix_interruptions_are_not_seen, "")
     assert_true(woke >= deadline);
     assert_int_equal(wrote, SL_OK);
     assert_int_equal(ran, SL_OK); // a run may end early, it is one round
-    assert_true(n_alarms >= 10);
     sli_loop_free(loop);
     sli_signal_free(signal);
     sli_env_free(env);
@@ -455,13 +455,6 @@ SL_TEST(posix_resident_memory_is_known, "")
     sli_env_free(env);
 }
 
-static int64_t thread_cpu_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static void note_slack(void *ctx)
 {
     *(int *)ctx = prctl(PR_GET_TIMERSLACK);
@@ -482,26 +475,21 @@ SL_TEST(posix_timers_are_sharp_on_strands_alone, "")
     sli_env_free(env);
 }
 
+/// Others share the machine, so any one wait may end late; but if waits counted in milliseconds,
+/// each of these would end half of one late.
 SL_TEST(posix_tick_wakes_in_time, "")
 {
-    enum { TICKS = 200 };
     sl_env *env = world();
     sli_signal *signal = sli_signal_new(env);
-    int64_t start = sli_env_mono_us(env), late[TICKS], cpu = thread_cpu_ns();
-    for (int i = 0; i < TICKS; i++) {
-        int64_t deadline = start + (i + 1) * 1000;
+    int64_t start = sli_env_mono_us(env), best = INT64_MAX;
+    while (best >= 500 && sli_env_mono_us(env) < start + 60000000) {
+        int64_t deadline = sli_env_mono_us(env) + 1500;
         assert_int_equal(sli_signal_wait(signal, deadline, NULL), SL_E_TIMEOUT);
-        late[i] = sli_env_mono_us(env) - deadline;
-        assert_true(late[i] >= 0);
+        int64_t late = sli_env_mono_us(env) - deadline;
+        assert_true(late >= 0);
+        best = late < best ? late : best;
     }
-    cpu = thread_cpu_ns() - cpu;
-    int64_t best = late[0];
-    for (int i = 1; i < TICKS; i++) {
-        best = late[i] < best ? late[i] : best;
-    }
-    print_message("# best lateness %lld us, CPU %lld ns a tick\n", (long long)best,
-                  (long long)(cpu / TICKS));
-    assert_true(best < 1000); // others share the machine: only the best one says something
+    assert_true(best < 500);
     sli_signal_free(signal);
     sli_env_free(env);
 }
