@@ -568,14 +568,15 @@ SL_TEST(sigterm_finishes_the_epoch_and_commits, "DURABLE-2")
     SL_CHECK_HAS(slt_out(&p), "\"lastSealed\":1,\"lastCommitted\":1");
 }
 
-/// The first epoch of this job is due in an hour at most: only a graceful stop runs one before.
+/// The first epoch of this job is due when a year's multiple since 1970 comes: only a graceful stop
+/// runs one before.
 static int run_to_sigterm(slt_program *p, const char *dir, const char *setting)
 {
     const char *const argv[] = {slt_built("bin/sluice"),
                                 "run",
                                 "copy.so",
                                 "--interval",
-                                "1h",
+                                "365d",
                                 "--checkpoint",
                                 "state",
                                 "--log",

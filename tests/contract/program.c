@@ -224,7 +224,7 @@ int64_t slt_ask(const char *path, const char *query)
     sqlite3_stmt *row = NULL;
     int64_t answer = -1;
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK) {
-        (void)sqlite3_busy_timeout(db, 2000);
+        (void)sqlite3_busy_timeout(db, SLT_DEADLINE_S * 1000);
         if (sqlite3_prepare_v2(db, query, -1, &row, NULL) == SQLITE_OK &&
             sqlite3_step(row) == SQLITE_ROW) {
             answer = sqlite3_column_int64(row, 0);
