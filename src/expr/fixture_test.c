@@ -145,6 +145,55 @@ static void put_text_of(const sl_column *column, int64_t row, sli_str *out)
     }
 }
 
+sl_batch *slt_random_rows(sli_rng *rng, int32_t n_groups, int32_t *group, int n)
+{
+    sl_schema *schema;
+    sl_builder *b;
+    sl_batch *out;
+    assert_int_equal(
+        sl_schema_parse(
+            &schema,
+            "i int64?, f float64?, s string?, b bool?, d date, t timestamp?, l list<int64>?", NULL),
+        SL_OK);
+    assert_int_equal(sl_builder_new(&b, schema, NULL), SL_OK);
+    for (int row = 0; row < n; row++) {
+        char text[40];
+        int size = snprintf(text, sizeof text, "%s%d",
+                            sli_rng_below(rng, 2) == 0 ? "a rather long text " : "w",
+                            (int)sli_rng_below(rng, 9));
+        group[row] = (int32_t)sli_rng_below(rng, (uint64_t)n_groups - 1);
+        for (int32_t k = 0; k < 7; k++) {
+            if (k != 4 && sli_rng_below(rng, 3) == 0) {
+                sl_builder_null(b, k);
+                continue;
+            }
+            int64_t value = (int64_t)sli_rng_below(rng, 21) - 10;
+            switch (k) {
+            case 1:
+                sl_builder_float64(b, k, value == 7 ? __builtin_nan("") : (double)value / 4);
+                break;
+            case 2:
+                sl_builder_text(b, k, text, (size_t)size);
+                break;
+            case 3:
+                sl_builder_bool(b, k, value > 0);
+                break;
+            case 6:
+                sl_builder_list_begin(b, k);
+                sl_builder_list_end(b, k);
+                break;
+            default:
+                sl_builder_int64(b, k, value);
+                break;
+            }
+        }
+    }
+    assert_int_equal(sl_builder_finish(b, &out, NULL), SL_OK);
+    sl_builder_free(b);
+    sl_schema_unref(schema);
+    return out;
+}
+
 void slt_column_text(const sl_batch *batch, int32_t column, sli_str *out)
 {
     for (int64_t row = 0; row < sl_batch_rows(batch); row++) {

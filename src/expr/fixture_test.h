@@ -10,6 +10,9 @@ sl_batch *slt_expr_batch(void);
 /// A batch of the schema from text: rows parted by ';', cells by ',', "null" for null, lists as "1
 /// 2 3".
 sl_batch *slt_batch_of(const char *schema, const char *rows);
+/// Rows with few different values, many nulls, and doubles whose sums are exact. They are of random
+/// groups, of which the last stays empty.
+sl_batch *slt_random_rows(sli_rng *rng, int32_t n_groups, int32_t *group, int n);
 /// The cells of a column, parted by '|': strings as they are, null as "null", lists in [], binary
 /// as text.
 void slt_column_text(const sl_batch *batch, int32_t column, sli_str *out);
