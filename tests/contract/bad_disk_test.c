@@ -7,22 +7,9 @@
 #include <sqlite3.h>
 
 #include "contract/life.h"
+#include "contract/plain.h"
 
 // ---------------------------------------------------------------- a full disk
-
-static sl_code count(const sl_args *args, const sl_update_call *call, sl_error *err)
-{
-    (void)args;
-    (void)err;
-    const sl_column *old = sl_batch_column(call->states, 0);
-    for (int64_t i = 0; i < sl_batch_rows(call->keys); i++) {
-        int64_t seen = call->values_from[i + 1] - call->values_from[i];
-        sl_builder_int64(call->out, 0, (call->had[i] ? sl_column_int64(old, i) : 0) + seen);
-    }
-    return SL_OK;
-}
-
-static const sl_update_fn count_fn = {sizeof(sl_update_fn), "count", "n int64", 1, false, count};
 
 /// Everything that writes: files and a database from a directory and a socket, with state.
 static void everything(sl_graph *graph)
@@ -31,7 +18,7 @@ static void everything(sl_graph *graph)
     sl_stream *socket = sl_stream_open(graph, "socket://localhost:9999?reconnect_delay=10ms");
     sl_stream *lines = sl_stream_union(files, sl_stream_uid(socket, "socket"));
     sl_stream_save(sl_stream_uid(lines, "all"), "file:out");
-    sl_stream *totals = sl_stream_update_state_by_key(lines, "line", &count_fn, NULL);
+    sl_stream *totals = sl_stream_update_state_by_key(lines, "line", &slt_count_fn, NULL);
     sl_stream_save(sl_stream_uid(totals, "totals"),
                    "sqlite:db?table=totals&mode=upsert&key=line&journal=delete");
 }
@@ -49,7 +36,7 @@ static void everything_in_files(sl_graph *graph)
     sl_stream *wide =
         sl_stream_select(lines, "line, '" FILLING FILLING FILLING FILLING "' as filling");
     sl_stream_save(sl_stream_uid(wide, "all"), "file:out?format=csv");
-    sl_stream *totals = sl_stream_update_state_by_key(lines, "line", &count_fn, NULL);
+    sl_stream *totals = sl_stream_update_state_by_key(lines, "line", &slt_count_fn, NULL);
     sl_stream_save(sl_stream_uid(totals, "totals"), "file:totals?format=csv");
 }
 

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "contract/plain.h"
 #include "contract/program.h"
 #include "sluice/state.h"
 #include "sluice/test.h"
@@ -401,26 +402,12 @@ SL_TEST(watch_stops_its_job_when_its_listener_has_heard_enough, "")
 
 // ---------------------------------------------------------------- the same, in a simulated world
 
-static sl_code add(const sl_args *args, const sl_update_call *call, sl_error *err)
-{
-    (void)args;
-    (void)err;
-    const sl_column *old = sl_batch_column(call->states, 0);
-    for (int64_t i = 0; i < sl_batch_rows(call->keys); i++) {
-        int64_t seen = call->values_from[i + 1] - call->values_from[i];
-        sl_builder_int64(call->out, 0, (call->had[i] ? sl_column_int64(old, i) : 0) + seen);
-    }
-    return SL_OK;
-}
-
-static const sl_update_fn add_fn = {sizeof(sl_update_fn), "add", "n int64", 1, false, add};
-
 /// The running count with a file a group in place of the database: every group's rows can be read.
 static void count_to_files(sl_graph *graph)
 {
     sl_stream *lines = sl_stream_open(graph, "file:in");
     sl_stream *words = sl_stream_flat_map(lines, &sl_split, "by=' ' skip_empty=true");
-    sl_stream *counts = sl_stream_update_state_by_key(words, "word", &add_fn, NULL);
+    sl_stream *counts = sl_stream_update_state_by_key(words, "word", &slt_count_fn, NULL);
     sl_stream_save(counts, "file:out?format=csv");
 }
 

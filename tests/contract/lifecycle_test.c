@@ -1,26 +1,19 @@
 // The life of a context: what it refuses and when, how a graceful stop ends, several contexts in
 // one process, and a wall clock that jumps. docs/PORTING.md has the same list beside Spark's.
 #include "contract/life.h"
+#include "contract/plain.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
 
 // ---------------------------------------------------------------- what is refused
 
-static sl_code do_nothing(const sl_args *args, sl_rdd *rdd, sl_error *err)
-{
-    (void)args, (void)rdd, (void)err;
-    return SL_OK;
-}
-static const sl_foreach_fn do_nothing_fn = {
-    .struct_size = sizeof(sl_foreach_fn), .name = "nothing", .version = 1, .run = do_nothing};
-
 static sl_stream *defined; // by the last build: what a careless program would keep
 
 static void look_at_files(sl_graph *graph)
 {
     defined = sl_stream_open(graph, "file:in");
-    sl_stream_foreach_rdd(defined, &do_nothing_fn, NULL);
+    sl_stream_foreach_rdd(defined, &slt_do_nothing_fn, NULL);
 }
 
 static void nothing_to_do(sl_graph *graph)
@@ -260,23 +253,10 @@ SL_TEST(two_contexts_of_one_process_run_side_by_side, "")
 
 // ---------------------------------------------------------------- state
 
-static sl_code add(const sl_args *args, const sl_update_call *call, sl_error *err)
-{
-    const sl_column *old = sl_batch_column(call->states, 0);
-    (void)args, (void)err;
-    for (int64_t i = 0; i < sl_batch_rows(call->keys); i++) {
-        int64_t n = call->values_from[i + 1] - call->values_from[i];
-        sl_builder_int64(call->out, 0, (call->had[i] ? sl_column_int64(old, i) : 0) + n);
-    }
-    return SL_OK;
-}
-static const sl_update_fn add_fn = {
-    .struct_size = sizeof(sl_update_fn), .name = "add", .out = "n int64", .version = 1, .run = add};
-
 static void count_lines(sl_graph *graph)
 {
     sl_stream *lines = sl_stream_open(graph, "file:in");
-    sl_stream_save(sl_stream_update_state_by_key(lines, "line", &add_fn, NULL),
+    sl_stream_save(sl_stream_update_state_by_key(lines, "line", &slt_count_fn, NULL),
                    "file:out?format=csv");
 }
 

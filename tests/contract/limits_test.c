@@ -7,19 +7,15 @@
 #include <unistd.h>
 
 #include "contract/life.h"
+#include "contract/plain.h"
 
 // ---------------------------------------------------------------- in a world of a given size
-
-static void copy_lines(sl_graph *graph)
-{
-    sl_stream_save(sl_stream_open(graph, "file:in"), "file:out");
-}
 
 /// Starts a job with the settings in a world of this size, and gives what it says.
 static const char *start_in(slt_life *l, int32_t cpus, int64_t memory_bytes,
                             const char *const *settings)
 {
-    *l = slt_life_new(copy_lines, settings);
+    *l = slt_life_new(slt_copy_files, settings);
     sli_world_free(l->world);
     l->world = sli_world_new(&(sli_world_conf){.cpus = cpus, .memory_bytes = memory_bytes});
     assert_non_null(l->world);

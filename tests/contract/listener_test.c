@@ -1,5 +1,6 @@
 // Listeners of a job: what they are told of it, in which order, and what they can't do to it.
 #include "contract/life.h"
+#include "contract/plain.h"
 
 #include <poll.h>
 #include <stdatomic.h>
@@ -317,14 +318,9 @@ static void stop_inside(void *ctx, const sl_batch_info *batch)
 static const sl_listener stopping_listener = {
     .struct_size = sizeof(sl_listener), .name = "stopper", .batch_completed = stop_inside};
 
-static void copy_files(sl_graph *graph)
-{
-    sl_stream_save(sl_stream_open(graph, "file:in"), "file:out");
-}
-
 SL_TEST(a_listener_can_not_stop_its_context, "")
 {
-    slt_life l = slt_life_new(copy_files, NULL);
+    slt_life l = slt_life_new(slt_copy_files, NULL);
     assert_int_equal(slt_life_start(&l), SL_OK);
     stopper s = {.context = l.context};
     assert_int_equal(sl_context_add_listener(l.context, &stopping_listener, &s, NULL), SL_OK);
@@ -354,17 +350,9 @@ static void block(void *ctx, const sl_batch_info *batch)
 static const sl_listener blocking = {
     .struct_size = sizeof(sl_listener), .name = "blocking", .batch_completed = block};
 
-static sl_code do_nothing(const sl_args *args, sl_rdd *rdd, sl_error *err)
-{
-    (void)args, (void)rdd, (void)err;
-    return SL_OK;
-}
-static const sl_foreach_fn do_nothing_fn = {
-    .struct_size = sizeof(sl_foreach_fn), .name = "nothing", .version = 1, .run = do_nothing};
-
 static void look_at_queue(sl_graph *graph)
 {
-    sl_stream_foreach_rdd(sl_stream_queue(graph, "in", "x int64", true), &do_nothing_fn, NULL);
+    sl_stream_foreach_rdd(sl_stream_queue(graph, "in", "x int64", true), &slt_do_nothing_fn, NULL);
 }
 
 SL_TEST(a_listener_that_hangs_does_not_stop_the_job, "")

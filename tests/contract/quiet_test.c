@@ -1,6 +1,7 @@
 // Jobs in which nothing happens: what an epoch without input must not do, and that its driver still
 // hears whoever wakes it.
 #include "contract/life.h"
+#include "contract/plain.h"
 
 #include "sluice/event.h"
 
@@ -18,14 +19,9 @@ static int64_t metric(slt_life *l, const char *name)
 
 // ---------------------------------------------------------------- groups without an effect
 
-static void copy_files(sl_graph *graph)
-{
-    sl_stream_save(sl_stream_open(graph, "file:in"), "file:out");
-}
-
 SL_TEST(a_group_is_counted_once_however_long_the_job_is_quiet_afterwards, "")
 {
-    slt_life l = slt_life_new(copy_files, NULL);
+    slt_life l = slt_life_new(slt_copy_files, NULL);
     slt_life_put(&l, "in/a.txt", "to be\n");
     assert_int_equal(slt_life_start(&l), SL_OK);
     assert_int_equal(slt_life_run(&l, 6), SL_OK);

@@ -1,5 +1,6 @@
 // RDDs of past epochs: who may look at them, from where, and how long.
 #include "contract/life.h"
+#include "contract/plain.h"
 
 #include "sluice/slice.h"
 #include "sluice/window.h"
@@ -71,23 +72,10 @@ SL_TEST(a_foreach_function_sees_the_last_epochs_and_its_own, "")
 // ---------------------------------------------------------------- state, and streams without
 // outputs
 
-static sl_code add(const sl_args *args, const sl_update_call *call, sl_error *err)
-{
-    const sl_column *old = sl_batch_column(call->states, 0);
-    (void)args, (void)err;
-    for (int64_t i = 0; i < sl_batch_rows(call->keys); i++) {
-        int64_t n = call->values_from[i + 1] - call->values_from[i];
-        sl_builder_int64(call->out, 0, (call->had[i] ? sl_column_int64(old, i) : 0) + n);
-    }
-    return SL_OK;
-}
-static const sl_update_fn add_fn = {
-    .struct_size = sizeof(sl_update_fn), .name = "add", .out = "n int64", .version = 1, .run = add};
-
 static void remember_state(sl_graph *graph)
 {
     sl_stream *lines = sl_stream_open(graph, "file:in");
-    remembered = sl_stream_update_state_by_key(lines, "line", &add_fn, NULL);
+    remembered = sl_stream_update_state_by_key(lines, "line", &slt_count_fn, NULL);
     (void)sl_stream_remember(remembered, 60000000);
     sl_stream_save(lines, "file:out"); // nothing rests on the state but the memory of it
 }
@@ -342,18 +330,10 @@ SL_TEST(a_duration_that_can_not_be_is_refused, "")
     slt_life_free(&none);
 }
 
-static sl_code do_nothing(const sl_args *args, sl_rdd *rdd, sl_error *err)
-{
-    (void)args, (void)rdd, (void)err;
-    return SL_OK;
-}
-static const sl_foreach_fn do_nothing_fn = {
-    .struct_size = sizeof(sl_foreach_fn), .name = "nothing", .version = 1, .run = do_nothing};
-
 static void remember_queue(sl_graph *graph)
 {
     remembered = sl_stream_remember(sl_stream_queue(graph, "in", "x int64", true), 1000000);
-    sl_stream_foreach_rdd(remembered, &do_nothing_fn, NULL);
+    sl_stream_foreach_rdd(remembered, &slt_do_nothing_fn, NULL);
 }
 
 SL_TEST(a_slice_from_another_thread_is_refused, "")
