@@ -84,7 +84,8 @@ SLT_BOTH_WORLDS(a_child_tells_its_exit_code_and_its_last_words)
 
 SLT_BOTH_WORLDS(a_child_that_is_not_there_is_not_found)
 {
-    const char *const words[] = {"no-such-program", NULL};
+    // By its path: a directory on PATH that we may not read would make it "permission denied".
+    const char *const words[] = {slt_bed_at(b, "no-such-program"), NULL};
     sli_child *child = NULL;
     sl_error err = SL_ERROR_INIT;
     assert_int_equal(sli_child_start(b->env, words, NULL, &child, &err), SL_E_NOT_FOUND);
