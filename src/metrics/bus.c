@@ -2,7 +2,8 @@
 ///
 /// Each posted event is one work of the strand. Listeners have rising numbers; a work tells them in
 /// that order and looks for "the first above the last one told" under the lock each time, so that
-/// listeners may come and go meanwhile, also from inside a listener.
+/// listeners may come and go meanwhile, also from inside a listener. One that came after an event
+/// was posted has a higher number than the event remembers, and is not told of it.
 #include "metrics/bus.h"
 
 #include <stdatomic.h>
@@ -41,6 +42,7 @@ typedef struct item {
     sli_bus *bus;
     sl_arena *arena; ///< holds the event, and this
     const sli_told *told;
+    int64_t last_number; ///< of the listeners that were there when it was posted
 } item;
 
 static const sli_metric_info dropped_info = {
@@ -208,14 +210,16 @@ bool sli_bus_is_inside(const sli_bus *bus)
 
 // ---------------------------------------------------------------- events
 
-/// The next listener to be told, marked busy; NULL: all have been.
-static member *take_after(sli_bus *bus, int64_t number)
+/// The next listener to be told of the event, marked busy; NULL: all have been.
+static member *take_after(const item *it, int64_t number)
 {
+    sli_bus *bus = it->bus;
     sli_mutex_lock(&bus->mutex);
     member *m = bus->members;
     while (m != NULL && m->number <= number) {
         m = m->next;
     }
+    m = m != NULL && m->number <= it->last_number ? m : NULL;
     if (m != NULL) {
         m->busy = true;
     }
@@ -243,7 +247,7 @@ static void deliver(void *ctx)
     sli_bus *bus = it->bus;
     int64_t number = 0;
     atomic_store_explicit(&bus->inside_of, sli_env_thread(bus->env), memory_order_relaxed);
-    for (member *m = take_after(bus, number); m != NULL; m = take_after(bus, number)) {
+    for (member *m = take_after(it, number); m != NULL; m = take_after(it, number)) {
         number = m->number;
         sli_told_call(it->told, m->listener, m->ctx);
         give_back(bus, m);
@@ -255,7 +259,7 @@ static void deliver(void *ctx)
     sli_mutex_unlock(&bus->mutex);
 }
 
-static item *copy_of(sli_bus *bus, const sli_told *told)
+static item *copy_of(sli_bus *bus, const sli_told *told, int64_t last_number)
 {
     sl_arena *arena = sl_arena_new(SLI_TAG_METRICS);
     item *it = arena == NULL ? NULL : sl_arena_alloc(arena, sizeof *it);
@@ -264,14 +268,15 @@ static item *copy_of(sli_bus *bus, const sli_told *told)
         sl_arena_free(arena);
         return NULL;
     }
-    *it = (item){bus, arena, copy};
+    *it = (item){bus, arena, copy, last_number};
     return it;
 }
 
 /// A place in the queue; *first: it is full, for the first time.
-static bool take_place(sli_bus *bus, bool *first)
+static bool take_place(sli_bus *bus, int64_t *last_number, bool *first)
 {
     sli_mutex_lock(&bus->mutex);
+    *last_number = bus->last_number;
     bool room = bus->waiting < bus->limit;
     bus->waiting += room ? 1 : 0;
     *first = !room && !bus->overflowed;
@@ -290,17 +295,18 @@ static void drop_place(sli_bus *bus)
 void sli_bus_post(sli_bus *bus, const sli_told *told)
 {
     bool first = false;
+    int64_t last_number = 0;
     if (!sli_bus_wants(bus)) {
         return;
     }
-    bool placed = take_place(bus, &first);
+    bool placed = take_place(bus, &last_number, &first);
     if (first) {
         SLI_LOG(bus->log, SLI_WARN, "listener",
                 "%lld events wait for listeners, further ones are dropped: a listener is slower "
                 "than the job (listener.queue; dropped ones are counted in %s)",
                 (long long)bus->limit, dropped_info.name);
     }
-    item *it = placed ? copy_of(bus, told) : NULL;
+    item *it = placed ? copy_of(bus, told, last_number) : NULL;
     if (it != NULL && sli_strand_post(bus->strand, deliver, it)) {
         return;
     }

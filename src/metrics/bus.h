@@ -40,9 +40,9 @@ sl_code sli_bus_new(sli_bus **out, sl_env *env, sl_error *err);
 void sli_bus_open(sli_bus *bus, sli_log *log, sli_metrics *metrics, int64_t limit);
 /// Tells what still waits, then ends the strand and frees. Not from a listener. Accepts NULL.
 void sli_bus_free(SL_TAKES sli_bus *bus);
-/// Adds a listener behind the others. `done` (may be NULL) is called with `ctx` once no call will
-/// come any more. Thread: any. Fails: SL_E_INVALID, SL_E_EXISTS for the same table and ctx,
-/// SL_E_NOMEM; `done` is not called then.
+/// Adds a listener behind the others; it hears of what is posted from now on. `done` (may be NULL)
+/// is called with `ctx` once no call will come any more. Thread: any. Fails: SL_E_INVALID,
+/// SL_E_EXISTS for the same table and ctx, SL_E_NOMEM; `done` is not called then.
 sl_code sli_bus_add(sli_bus *bus, const sl_listener *listener, void *ctx, void (*done)(void *ctx),
                     sl_error *err);
 /// No call of it comes after the return; from inside that listener: after the call that is running.

@@ -280,6 +280,25 @@ BOTH(a_removed_listener_is_not_running_any_more)
     sli_signal_free(slow.go_on);
 }
 
+BOTH(a_listener_hears_of_what_is_posted_after_it_came)
+{
+    ear slow = {.b = b, .inside = sli_signal_new(b->env), .go_on = sli_signal_new(b->env)};
+    ear late = {.b = b};
+    sli_signal *inside = slow.inside;
+    assert_int_equal(sli_bus_add(b->bus, &only_batches, &slow, NULL, NULL), SL_OK);
+    post_batch(b, 1);
+    post_batch(b, 2);
+    assert_int_equal(sli_signal_wait(inside, SLI_FOREVER, NULL), SL_OK);
+    assert_int_equal(sli_bus_add(b->bus, &only_batches, &late, NULL, NULL), SL_OK);
+    post_batch(b, 3);
+    sli_signal_set(slow.go_on);
+    fence(b);
+    assert_string_equal(slow.heard, "batch1 batch2 batch3 ");
+    assert_string_equal(late.heard, "batch3 ");
+    sli_signal_free(inside);
+    sli_signal_free(slow.go_on);
+}
+
 BOTH(a_listener_may_remove_itself)
 {
     ear one = {.b = b, .leaves = &only_batches}, two = {.b = b};
