@@ -27,6 +27,7 @@ function(sl_test_program target)
     target_compile_definitions(${target} PRIVATE SLT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SLT_BUILD_DIR="${CMAKE_BINARY_DIR}"
         SLT_ROCKSDB=$<BOOL:${SL_ROCKSDB}>)
     target_link_libraries(${target} PRIVATE sl_flags PkgConfig::CMOCKA sl_third_party)
+    target_link_options(${target} PRIVATE -Wl,--wrap=pthread_create) # tests/support/threads.c
     set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests LINKER_LANGUAGE CXX)
 endfunction()
 

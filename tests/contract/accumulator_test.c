@@ -105,6 +105,7 @@ static sl_code counted_once(sl_test *test, void *ctx, sl_error *err)
 
 SL_TEST(accumulators_count_once_wherever_the_job_is_crashed, "COUNT-1")
 {
+    slt_one_thread();
     static const char *const settings[] = {
         "parallelism", "2", "master", "local", "max_epochs", "8", "snapshot.groups", "1", NULL};
     sl_test_conf conf = {

@@ -173,6 +173,7 @@ static bool fill_the_disk_at(sl_build_fn build, int64_t room, char *where, size_
 
 SL_TEST(a_full_disk_stops_the_job_and_loses_nothing, "ERRORS-5")
 {
+    slt_one_thread();
     static const char *const kinds[] = {"state/log", "out/.sluice", "outbox", "delta",
                                         "db",        "write-ahead", "snap/"};
     enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
@@ -377,6 +378,7 @@ static void damage_everywhere(sl_build_fn build, const char *const *settings, in
 // before, in and after the commit of the last group.
 SL_TEST(any_flipped_byte_and_any_cut_of_a_checkpoint_is_named_or_harmless, "ERRORS-2")
 {
+    slt_one_thread();
     static const struct {
         sl_build_fn build;
         const char *const *settings;

@@ -111,6 +111,7 @@ SL_TEST(outputs_beside_each_other_give_what_one_after_the_other_gives, "EXACTLY-
 
 SL_TEST(outputs_beside_each_other_survive_a_crash_at_any_call, "EXACTLY-ONCE-2")
 {
+    slt_one_thread();
     enum { FIRST = SLT_SLOW_BUILD ? 4 : 1 }; // one of each backend, or the one with threads
     for (size_t i = FIRST; i < sizeof variants / sizeof *variants; i += 3) {
         sl_error err = SL_ERROR_INIT;

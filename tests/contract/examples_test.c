@@ -435,6 +435,7 @@ static sl_code check_counts(sl_test *test, void *ctx, sl_error *err)
 
 SL_TEST(counts_are_right_wherever_the_job_is_crashed, "EXACTLY-ONCE-1")
 {
+    slt_one_thread();
     static const char *const settings[] = {"parallelism", "2", "master", "local",
                                            "max_epochs",  "8", NULL};
     sl_test_conf conf = {

@@ -77,7 +77,11 @@ static void run_body(void **state)
     slt_case *self = *state;
     running = self;
     double start = seconds();
+    int threads = slt_threads_started();
     self->body();
+    if (self->has_one_thread && slt_threads_started() != threads) {
+        fail_msg("it calls slt_one_thread, and has started another one");
+    }
     self->passed = true;
     if (seconds() - start > SLOW_SECONDS) {
         printf("# slow: %s took %.1f s\n", self->name, seconds() - start);
@@ -89,6 +93,14 @@ void slt_not_here(const char *why)
     printf("# %s: not tried here: %s\n", running->name, why);
     running->passed = true;
     skip(); // leaves the body by longjmp
+}
+
+void slt_one_thread(void)
+{
+#if defined(__SANITIZE_THREAD__)
+    slt_not_here("ThreadSanitizer, and it has one thread");
+#endif
+    running->has_one_thread = true;
 }
 
 static int end_test(void **state)
@@ -174,6 +186,9 @@ int main(int argc, char **argv)
         signal(SIGABRT, on_signal);
         signal(SIGTERM, on_signal);
         n_failed = n > 0 ? run_all(tests, n) : 0;
+        if (n > 0) {
+            printf("# threads started: %d\n", slt_threads_started());
+        }
         printf("%zu passed, %zu failed\n", n - n_failed, n_failed);
     }
     free(tests);

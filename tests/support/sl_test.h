@@ -27,8 +27,9 @@ struct slt_case {
     const char *file;
     int line;
     void (*body)(void);
-    slt_case *next; ///< set by slt_register
-    _Bool passed;   ///< set by the runner
+    slt_case *next;       ///< set by slt_register
+    _Bool has_one_thread; ///< set by slt_one_thread
+    _Bool passed;         ///< set by the runner
 };
 
 /// Adds a test to the program's list; SL_TEST calls it before main. The case must live as long as
@@ -71,6 +72,11 @@ const char *slt_temp_dir(void);
 /// Ends the test here, as passed, with a line that says why it can't be tried: what it needs is not
 /// on this machine (root, a library that the build was told to leave out).
 void slt_not_here(const char *why);
+
+/// Says that the test never starts a second thread, as nothing in simulation does: under
+/// ThreadSanitizer it ends here, as passed, everywhere else it fails if it does start one. For
+/// tests that take long.
+void slt_one_thread(void);
 
 /// True in the long runs of `make soak`: do the full number of seeds, kills or rounds.
 _Bool slt_is_soak(void);
