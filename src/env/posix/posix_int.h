@@ -37,6 +37,7 @@ typedef struct posix_address {
 } posix_address;
 typedef struct posix_addresses {
     int32_t n, next;
+    int why; ///< an errno: the failure so far that says most; 0: none
     posix_address list[POSIX_ADDRESSES];
 } posix_addresses;
 

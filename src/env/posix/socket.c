@@ -57,22 +57,30 @@ static void no_delay(int fd)
 
 // ---------------------------------------------------------------- connecting
 
-/// Begins with the next address that does not fail at once. The last failure's errno, or 0.
+/// That this machine has no way to an address (localhost's second one where there is no IPv6) says
+/// less than what came of another one.
+static void note_failure(posix_addresses *all, int why)
+{
+    bool is_vague =
+        all->why == EADDRNOTAVAIL || all->why == EAFNOSUPPORT || all->why == ENETUNREACH;
+    all->why = all->why == 0 || is_vague ? why : all->why;
+}
+
+/// Begins with the next address that does not fail at once. 0, or the errno to tell of.
 static int connect_next(posix_socket *self)
 {
-    int why = ECONNREFUSED;
     posix_addresses *all = self->addresses;
     while (all->next < all->n) {
         const posix_address *to = &all->list[all->next++];
         int fd = socket(to->bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         if (fd < 0) {
-            why = errno;
+            note_failure(all, errno);
             continue;
         }
         // An interrupted connect goes on by itself, as one that is in progress.
         if (connect(fd, (const struct sockaddr *)&to->bytes, to->size) != 0 &&
             errno != EINPROGRESS && errno != EINTR) {
-            why = errno;
+            note_failure(all, errno);
             close(fd);
             continue;
         }
@@ -81,14 +89,14 @@ static int connect_next(posix_socket *self)
             self->fd = fd;
             return 0;
         }
-        int moved = dup3(fd, self->fd, O_CLOEXEC);
-        why = errno;
+        int moved = dup3(fd, self->fd, O_CLOEXEC), why = errno;
         close(fd);
         if (moved >= 0) {
             return 0;
         }
+        note_failure(all, why);
     }
-    return why;
+    return all->why;
 }
 
 sl_code sli_posix_socket_connect(sl_env *env, const char *host, int32_t port, sli_socket **out,
@@ -132,7 +140,8 @@ sl_code sli_posix_socket_connected(sli_socket *socket, sl_error *err)
         self->addresses = NULL;
         return SL_OK;
     }
-    int next = self->addresses->next < self->addresses->n ? connect_next(self) : why;
+    note_failure(self->addresses, why);
+    int next = connect_next(self);
     if (next != 0) {
         return sl_error_sys(err, SL_E_IO, next, "%s: connect", self->name);
     }
