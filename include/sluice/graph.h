@@ -67,6 +67,8 @@ SL_API sl_stream *sl_stream_combine_by_key(sl_stream *stream, const char *keys,
                                            const char *aggregations, bool map_side_combine);
 /// The distinct rows of the epoch, then "count int64".
 SL_API sl_stream *sl_stream_count_by_value(sl_stream *stream);
+/// The rows as they are, a key where Spark's HashPartitioner puts it (sl_rdd_partition_by). State
+/// and windows lie by a law of their own, so in front of them it is a shuffle too many.
 SL_API sl_stream *sl_stream_partition_by(sl_stream *stream, const char *keys);
 /// One row, or none when the epoch is empty.
 SL_API sl_stream *sl_stream_reduce(sl_stream *stream, const char *aggregations);

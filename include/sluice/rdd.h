@@ -94,7 +94,9 @@ SL_API sl_rdd *sl_rdd_sample(sl_rdd *rdd, bool with_replacement, double fraction
 // Rows that are partitioned by the same key columns, in the same order, into as many partitions are
 // not moved again: what sl_rdd_partition_by, sl_rdd_reduce_by_key and the others by key make stays
 // so through sl_rdd_where, sl_rdd_filter, sl_rdd_map_values, sl_rdd_flat_map_values, sl_rdd_sample
-// and the numbering of rows. The result is the same as with a shuffle, in the same order.
+// and the numbering of rows. Each key has the same result as with a shuffle, to the bit. Only
+// sl_rdd_partition_by says in which partition a key is, so it alone moves rows that others brought
+// together; and what keeps state (sl_stream_update_state_by_key) moves what it brought together.
 
 /// Moves rows round robin: row j of partition p goes to (first + j) mod n, where `first` is drawn
 /// from p as Spark draws it. The same rows in the same places in every run.
@@ -109,7 +111,9 @@ SL_API sl_rdd *sl_rdd_combine_by_key(sl_rdd *rdd, const char *keys, const char *
                                      bool map_side_combine, int32_t n_partitions);
 /// The distinct rows, then "count int64". Fails: SL_E_INVALID when a column is named so.
 SL_API sl_rdd *sl_rdd_count_by_value(sl_rdd *rdd, int32_t n_partitions);
-/// The rows as they are, by hash of the key: rows of a key in one partition, in arrival order.
+/// The rows as they are, rows of a key in one partition, in arrival order. A key is where Spark's
+/// HashPartitioner puts it: partition number Java's hash code mod n, so an int64 5 is in number 2
+/// of 3. A null is in number 0; several key columns have the code of a Java list of them.
 SL_API sl_rdd *sl_rdd_partition_by(sl_rdd *rdd, const char *keys, int32_t n_partitions);
 /// As sl_rdd_partition_by, each partition sorted by `order`.
 SL_API sl_rdd *sl_rdd_partition_by_sorted(sl_rdd *rdd, const char *keys, const char *order,

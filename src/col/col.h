@@ -110,6 +110,10 @@ bool sli_batch_is_loose(const sl_batch *batch);
 /// batch and process; null is a value of its own; -0.0 hashes as 0.0, all NaNs alike.
 void sli_batch_hash(const sl_batch *batch, const int32_t *columns, int32_t n_columns,
                     uint64_t *hashes);
+/// codes[i] = hash code of the cells of the named columns in row i, one or more, by Java's rules
+/// (README.md). Equal cells of a type have equal codes in every batch and process.
+void sli_batch_codes(const sl_batch *batch, const int32_t *columns, int32_t n_columns,
+                     int32_t *codes);
 /// Whether two rows have equal cells in the paired columns (null equals null, NaN equals NaN, -0.0
 /// equals 0.0).
 bool sli_rows_equal(const sl_batch *a, const int32_t *columns_a, int64_t row_a, const sl_batch *b,
@@ -148,6 +152,13 @@ static inline int32_t sli_slot_of(uint64_t hash)
 static inline int32_t sli_partition_of(int32_t slot, int32_t n_partitions)
 {
     return (int32_t)((int64_t)slot * n_partitions / SLI_SLOTS);
+}
+
+/// Where Spark's HashPartitioner puts a code: its rest, never negative.
+static inline int32_t sli_partition_of_code(int32_t code, int32_t n_partitions)
+{
+    int32_t rest = code % n_partitions;
+    return rest < 0 ? rest + n_partitions : rest;
 }
 
 // ---------------------------------------------------------------- grouping: the hash table of keys

@@ -167,6 +167,16 @@ typedef sl_code (*sli_push_fn)(void *ctx, SL_BORROWS sl_batch *batch, sl_error *
 
 // ---------------------------------------------------------------- lineage
 
+/// The law by which rows go to partitions. By the first two all rows of a key go to the same one.
+typedef enum sli_cut {
+    SLI_CUT_NONE, ///< nothing is known of where rows lie
+    SLI_CUT_HASH, ///< by slot of the key's hash: as state lies
+    SLI_CUT_CODE, ///< by the key's hash code: as Spark's HashPartitioner
+    SLI_CUT_ROUND_ROBIN,
+    SLI_CUT_RANGE,
+    SLI_CUT_ONE
+} sli_cut;
+
 typedef enum sli_dep_kind {
     SLI_DEP_NARROW =
         1, ///< partition p of the child reads some partitions of the parent: ops->parents
@@ -218,8 +228,9 @@ struct sl_rdd {
     sl_error *mistake; ///< sticks; NULL when fine
     // ---- rdd's own
     int32_t depth; ///< narrow operators below it since the last shuffle
-    /// The operator whose `by` says by hash of which columns the rows lie in the partitions, or
-    /// NULL: not known (keyed.c). One reference.
+    /// How the rows lie in the partitions (keyed.c): SLI_CUT_HASH or SLI_CUT_CODE, by the columns
+    /// that `by` of the operator says (one reference); or SLI_CUT_NONE and NULL.
+    sli_cut lies;
     sli_op *by;
     /// No partition has a row, and that was known when it was made: its partitions and its map
     /// tasks need not run. What most epochs of a job with a short interval are.
@@ -272,8 +283,6 @@ sl_code sli_task_args(sli_task *task, const char *text, uint64_t operator_id, si
 
 // ---------------------------------------------------------------- shuffles
 
-typedef enum sli_cut { SLI_CUT_HASH = 1, SLI_CUT_ROUND_ROBIN, SLI_CUT_RANGE, SLI_CUT_ONE } sli_cut;
-
 /// What happens between two stages. A map task puts what it has whenever that gets large, each time
 /// a *piece*, at most SLI_MAX_PIECES. Its blocks are its own until the driver publishes one
 /// attempt's: only then do they count, and only that attempt's.
@@ -281,7 +290,7 @@ struct sli_shuffle {
     int64_t id;
     sl_rdd *parent; ///< the reduce side's dep holds the reference
     sli_cut cut;
-    int32_t *keys, n_keys;   ///< SLI_CUT_HASH: columns of the parent
+    int32_t *keys, n_keys;   ///< SLI_CUT_HASH, SLI_CUT_CODE: columns of the parent
     sli_agg_plan *combine;   ///< map-side combining; NULL: rows go as they are
     const sl_schema *schema; ///< of what goes over: the parent's, or combine's partial schema
     int32_t n_out;
@@ -328,7 +337,7 @@ sl_code sli_shuffle_each(sli_shuffle *shuffle, int32_t reduce_partition, sli_tas
 
 /// Whether no two rows have the same cells in these columns, by which they lie.
 bool sli_is_unique_by(const sl_rdd *rdd, const int32_t *keys, int32_t n_keys);
-/// On `parent` by hash: narrow when its rows lie so, else by a shuffle of the rows as they are.
+/// On `parent` by slot: narrow when its rows lie so, else by a shuffle of the rows as they are.
 sl_code sli_keyed_dep(sl_rdd *parent, const int32_t *keys, int32_t n_keys, int32_t n_partitions,
                       sli_dep *out, sl_error *err);
 /// Pushes what partition `partition` reads through dependency `dep`, by either way.
@@ -342,17 +351,20 @@ sl_rdd *sli_rdd_reduce(sl_rdd *rdd, const char *aggregations);
 /// One row "count int64" in one partition, 0 when there are no rows.
 sl_rdd *sli_rdd_count_rows(sl_rdd *rdd);
 
-/// One row of aggregation states a key: the plan's partial schema (expr.h), by hash of the keys.
+/// The rows as they are, by slot of the key, where sl_rdd_partition_by goes by hash code.
+sl_rdd *sli_rdd_by_slot(sl_rdd *rdd, const char *keys, int32_t n_partitions);
+
+/// One row of aggregation states a key: the plan's partial schema (expr.h), by slot of the keys.
 /// `keys` "": one row in one partition, none of no rows; NULL: all columns are keys.
 sl_rdd *sli_rdd_states(sl_rdd *rdd, const char *keys, const char *aggregations,
                        int32_t n_partitions);
-/// What such rows of several RDDs, which lie by hash of their keys in the partitions of `states`
+/// What such rows of several RDDs, which lie by slot of their keys in the partitions of `states`
 /// (without keys: in its only one), come to together: the aggregations' results, in the order in
 /// which keys are first seen. `rows`: the schema of what the states were made of. `always`: without
 /// keys also of no states there is one row.
 sl_rdd *sli_rdd_of_states(sl_rdd *states, const sl_schema *rows, const char *keys,
                           const char *aggregations, bool always);
-/// Notes that the rows of an RDD just made lie by hash of `keys` in its partitions; returns its
+/// Notes that the rows of an RDD just made lie by slot of `keys` in its partitions; returns its
 /// argument.
 sl_rdd *sli_rdd_placed(sl_rdd *rdd, const char *keys);
 

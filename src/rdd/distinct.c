@@ -211,6 +211,6 @@ sl_rdd *sl_rdd_distinct(sl_rdd *rdd, int32_t n_partitions)
     sl_code rc =
         sli_partitions_check(rdd->runtime, n_partitions, SLI_MAX_HASH_PARTITIONS, &n, &error);
     rc = rc != SL_OK ? rc : sli_op_find(rdd->runtime, &key, compile_distinct, &op, &error);
-    return rc == SL_OK ? sli_rdd_keyed(rdd, &distinct_ops, op, n)
+    return rc == SL_OK ? sli_rdd_keyed(rdd, &distinct_ops, op, SLI_CUT_NONE, n)
                        : sli_rdd_wrong(rdd->runtime, distinct_ops.name, &error);
 }

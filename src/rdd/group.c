@@ -183,6 +183,6 @@ sl_rdd *sl_rdd_group_by_key(sl_rdd *rdd, const char *keys, int32_t n_partitions)
     sl_code rc =
         sli_partitions_check(rdd->runtime, n_partitions, SLI_MAX_HASH_PARTITIONS, &n, &error);
     rc = rc != SL_OK ? rc : sli_op_find(rdd->runtime, &key, compile_group, &op, &error);
-    return rc == SL_OK ? sli_rdd_keyed(rdd, &group_ops, op, n)
+    return rc == SL_OK ? sli_rdd_keyed(rdd, &group_ops, op, SLI_CUT_NONE, n)
                        : sli_rdd_wrong(rdd->runtime, group_ops.name, &error);
 }

@@ -1,22 +1,29 @@
-// keyed.c — rows by hash of their key: what is known of where they lie, and a shuffle where nothing
-// is.
+// keyed.c — rows by their key: what is known of where they lie, and a shuffle where nothing is.
 //
-// Spark's partitioner: an RDD whose rows lie by hash of some columns carries the operator that says
-// which (`by`); the number of partitions is its own. An operator that wants its input so, by the
-// same columns into as many partitions, reads the same partition instead of shuffling. Rows come in
-// the same order either way, since all rows of a reduce partition would come from one map
-// partition.
+// Spark's partitioner: an RDD whose rows lie by some columns carries the law by which they do
+// (`lies`) and the operator that says which columns (`by`); the number of partitions is its own.
+//
+// There are two laws. By slot of the key's hash lies whatever operators by key move themselves, and
+// all state: its partitions can change their number. By hash code (Spark's HashPartitioner) lies
+// what partitionBy moved, whose point is that a program knows where a key is. All that an operator
+// by key needs is that rows of equal keys lie together, so it takes rows as they lie by either law,
+// and two sides by the same one; what it gives lies so too. Windows and state ask for slots.
+//
+// A partition's rows come in the same order whether they were moved or not, since all rows of a
+// reduce partition would come from one map partition.
 #include "rdd/rdd_int.h"
 
-bool sli_lies_by(const sl_rdd *rdd, const int32_t *keys, int32_t n_keys, int32_t n_partitions)
+sli_cut sli_lies_by(const sl_rdd *rdd, const int32_t *keys, int32_t n_keys, int32_t n_partitions)
 {
-    return rdd->by != NULL && rdd->n_partitions == n_partitions && rdd->by->n_by == n_keys &&
-           memcmp(rdd->by->by, keys, (size_t)n_keys * sizeof *keys) == 0;
+    bool so = rdd->by != NULL && rdd->n_partitions == n_partitions && rdd->by->n_by == n_keys &&
+              memcmp(rdd->by->by, keys, (size_t)n_keys * sizeof *keys) == 0;
+    return so ? rdd->lies : SLI_CUT_NONE;
 }
 
 bool sli_is_unique_by(const sl_rdd *rdd, const int32_t *keys, int32_t n_keys)
 {
-    return rdd->ops->unique_keys && sli_lies_by(rdd, keys, n_keys, rdd->n_partitions);
+    return rdd->ops->unique_keys &&
+           sli_lies_by(rdd, keys, n_keys, rdd->n_partitions) != SLI_CUT_NONE;
 }
 
 sl_code sli_op_by(sli_op *op, const int32_t *columns, int32_t n, sl_error *err)
@@ -32,21 +39,23 @@ sl_code sli_op_by(sli_op *op, const int32_t *columns, int32_t n, sl_error *err)
     return SL_OK;
 }
 
-sl_rdd *sli_rdd_by(sl_rdd *rdd, sli_op *op)
+sl_rdd *sli_rdd_by(sl_rdd *rdd, sli_cut law, sli_op *op)
 {
-    if (rdd != NULL && rdd->mistake == NULL && op->n_by > 0) {
+    if (rdd != NULL && rdd->mistake == NULL && law != SLI_CUT_NONE && op->n_by > 0) {
+        rdd->lies = law;
         rdd->by = sli_op_ref(op);
     }
     return rdd;
 }
 
-sl_code sli_keyed_dep(sl_rdd *parent, const int32_t *keys, int32_t n_keys, int32_t n_partitions,
-                      sli_dep *out, sl_error *err)
+/// On `parent` by this law.
+static sl_code make_dep(sl_rdd *parent, sli_cut law, const int32_t *keys, int32_t n_keys,
+                        int32_t n_partitions, sli_dep *out, sl_error *err)
 {
     sli_shuffle *shuffle = NULL;
-    if (!sli_lies_by(parent, keys, n_keys, n_partitions)) {
-        shuffle = sli_shuffle_new(parent->runtime, parent, SLI_CUT_HASH, keys, n_keys, NULL,
-                                  n_partitions, err);
+    if (sli_lies_by(parent, keys, n_keys, n_partitions) != law) {
+        shuffle =
+            sli_shuffle_new(parent->runtime, parent, law, keys, n_keys, NULL, n_partitions, err);
         if (shuffle == NULL) {
             return SL_E_NOMEM;
         }
@@ -57,11 +66,26 @@ sl_code sli_keyed_dep(sl_rdd *parent, const int32_t *keys, int32_t n_keys, int32
     return SL_OK;
 }
 
-sl_code sli_keyed_deps(sl_rdd *a, sl_rdd *b, const sli_op *op, int32_t n_partitions, sli_dep *out,
-                       sl_error *err)
+sl_code sli_keyed_dep(sl_rdd *parent, const int32_t *keys, int32_t n_keys, int32_t n_partitions,
+                      sli_dep *out, sl_error *err)
 {
-    SL_TRY(sli_keyed_dep(a, op->keys, op->n_keys, n_partitions, &out[0], err));
-    sl_code rc = sli_keyed_dep(b, op->keys2, op->n_keys, n_partitions, &out[1], err);
+    return make_dep(parent, SLI_CUT_HASH, keys, n_keys, n_partitions, out, err);
+}
+
+/// The law for two sides: one that spares a shuffle, when there is one.
+static sli_cut law_of_sides(const sl_rdd *a, const sl_rdd *b, const sli_op *op, int32_t n)
+{
+    sli_cut law = sli_lies_by(a, op->keys, op->n_keys, n);
+    law = law == SLI_CUT_NONE ? sli_lies_by(b, op->keys2, op->n_keys, n) : law;
+    return law == SLI_CUT_NONE ? SLI_CUT_HASH : law;
+}
+
+/// On `a` by op->keys and on `b` by op->keys2.
+static sl_code make_deps(sl_rdd *a, sl_rdd *b, sli_cut law, const sli_op *op, int32_t n_partitions,
+                         sli_dep *out, sl_error *err)
+{
+    SL_TRY(make_dep(a, law, op->keys, op->n_keys, n_partitions, &out[0], err));
+    sl_code rc = make_dep(b, law, op->keys2, op->n_keys, n_partitions, &out[1], err);
     if (rc != SL_OK) {
         sli_deps_free(out, 1);
         return rc;
@@ -85,32 +109,39 @@ sl_rdd *sli_rdd_of_sides(sl_rdd *a, sl_rdd *b, const sli_rdd_ops *ops, sli_compi
     sli_op *op = NULL;
     int32_t n = 0;
     sli_dep deps[2];
+    sli_cut law = SLI_CUT_NONE;
     sli_op_key key = {
         .kind = ops->name, .text = keys == NULL ? "" : keys, .in = a->schema, .in2 = b->schema};
     sl_code rc =
         sli_partitions_check(a->runtime, n_partitions, SLI_MAX_HASH_PARTITIONS, &n, &error);
     rc = rc != SL_OK ? rc : sli_op_find(a->runtime, &key, compile, &op, &error);
-    rc = rc != SL_OK ? rc : sli_keyed_deps(a, b, op, n, deps, &error);
+    if (rc == SL_OK) {
+        law = law_of_sides(a, b, op, n);
+        rc = make_deps(a, b, law, op, n, deps, &error);
+    }
     if (rc != SL_OK) {
         sli_op_unref(op);
         return sli_rdd_wrong(a->runtime, ops->name, &error);
     }
-    return sli_rdd_by(sli_rdd_new(a->runtime, ops, op->out, n, deps, 2, op), op);
+    return sli_rdd_by(sli_rdd_new(a->runtime, ops, op->out, n, deps, 2, op), law, op);
 }
 
-sl_rdd *sli_rdd_keyed(sl_rdd *parent, const sli_rdd_ops *ops, sli_op *op, int32_t n_partitions)
+sl_rdd *sli_rdd_keyed(sl_rdd *parent, const sli_rdd_ops *ops, sli_op *op, sli_cut law,
+                      int32_t n_partitions)
 {
-    if (sli_lies_by(parent, op->keys, op->n_keys, n_partitions)) {
-        return sli_rdd_by(sli_rdd_narrow(parent, ops, op), op);
+    sli_cut known = sli_lies_by(parent, op->keys, op->n_keys, n_partitions);
+    if (known != SLI_CUT_NONE && (law == SLI_CUT_NONE || law == known)) {
+        return sli_rdd_by(sli_rdd_narrow(parent, ops, op), known, op);
     }
     sl_error error = SL_ERROR_INIT;
     sli_shuffle *shuffle = NULL;
-    if (sli_shuffle_make(parent->runtime, parent, SLI_CUT_HASH, op, n_partitions, &shuffle,
-                         &error) != SL_OK) {
+    law = law == SLI_CUT_NONE ? SLI_CUT_HASH : law;
+    if (sli_shuffle_make(parent->runtime, parent, law, op, n_partitions, &shuffle, &error) !=
+        SL_OK) {
         sli_op_unref(op);
         return sli_rdd_wrong(parent->runtime, ops->name, &error);
     }
-    return sli_rdd_by(sli_rdd_wide(parent, ops, op->out, shuffle, op), op);
+    return sli_rdd_by(sli_rdd_wide(parent, ops, op->out, shuffle, op), law, op);
 }
 
 sl_code sli_dep_each(sl_rdd *rdd, int32_t dep, int32_t partition, sli_task *task, sli_push_fn push,
@@ -163,7 +194,7 @@ sl_rdd *sli_rdd_placed(sl_rdd *rdd, const char *keys)
         sl_rdd_unref(rdd);
         return wrong;
     }
-    (void)sli_rdd_by(rdd, op);
+    (void)sli_rdd_by(rdd, SLI_CUT_HASH, op);
     sli_op_unref(op);
     return rdd;
 }
@@ -179,8 +210,8 @@ static sl_code compile_sorted(sli_runtime *runtime, sli_op *op, sl_error *err)
     return sli_order_parse(&op->order, sli_pair_second(op->text), op->in, err);
 }
 
-static sl_rdd *define(sl_rdd *rdd, const sli_rdd_ops *ops, sli_compile_fn compile, const char *keys,
-                      const char *order, int32_t n_partitions)
+static sl_rdd *define(sl_rdd *rdd, const sli_rdd_ops *ops, sli_compile_fn compile, sli_cut law,
+                      const char *keys, const char *order, int32_t n_partitions)
 {
     if (rdd == NULL || rdd->mistake != NULL) {
         return sli_rdd_inherit(rdd, NULL);
@@ -196,17 +227,25 @@ static sl_rdd *define(sl_rdd *rdd, const sli_rdd_ops *ops, sli_compile_fn compil
     sli_op_key key = {.kind = ops->name, .text = text, .in = rdd->schema};
     rc = rc != SL_OK ? rc : sli_op_find(rdd->runtime, &key, compile, &op, &error);
     sli_pair_reset(&pair);
-    return rc == SL_OK ? sli_rdd_keyed(rdd, ops, op, n)
+    return rc == SL_OK ? sli_rdd_keyed(rdd, ops, op, law, n)
                        : sli_rdd_wrong(rdd->runtime, ops->name, &error);
 }
 
 sl_rdd *sl_rdd_partition_by(sl_rdd *rdd, const char *keys, int32_t n_partitions)
 {
-    return define(rdd, &partition_by_ops, compile_partition_by, keys, NULL, n_partitions);
+    return define(rdd, &partition_by_ops, compile_partition_by, SLI_CUT_CODE, keys, NULL,
+                  n_partitions);
+}
+
+sl_rdd *sli_rdd_by_slot(sl_rdd *rdd, const char *keys, int32_t n_partitions)
+{
+    return define(rdd, &partition_by_ops, compile_partition_by, SLI_CUT_HASH, keys, NULL,
+                  n_partitions);
 }
 
 sl_rdd *sl_rdd_partition_by_sorted(sl_rdd *rdd, const char *keys, const char *order,
                                    int32_t n_partitions)
 {
-    return define(rdd, &sorted_ops, compile_sorted, keys, order == NULL ? "" : order, n_partitions);
+    return define(rdd, &sorted_ops, compile_sorted, SLI_CUT_CODE, keys, order == NULL ? "" : order,
+                  n_partitions);
 }

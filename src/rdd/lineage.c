@@ -95,6 +95,7 @@ sl_rdd *sli_rdd_new(sli_runtime *runtime, const sli_rdd_ops *ops, const sl_schem
     rdd->rows_expected = expected_of(deps, n_deps);
     rdd->is_empty = ops->keeps_empty && all_empty(deps, n_deps);
     if (ops->keeps_place && deps[0].parent->by != NULL) {
+        rdd->lies = deps[0].parent->lies;
         rdd->by = sli_op_ref(deps[0].parent->by);
     }
     return rdd;

@@ -107,23 +107,21 @@ sl_code sli_shuffle_make(sli_runtime *runtime, sl_rdd *parent, sli_cut cut, sli_
 bool sli_rdd_is_source(const sl_rdd *rdd);
 int32_t sli_rdd_source_lane(const sl_rdd *rdd, int32_t split);
 
-// ---- rows by hash of their key (keyed.c)
+// ---- rows by their key (keyed.c)
 
-/// Whether the rows lie by these columns in as many partitions.
-bool sli_lies_by(const sl_rdd *rdd, const int32_t *keys, int32_t n_keys, int32_t n_partitions);
+/// The law by which the rows lie by these columns in as many partitions, or SLI_CUT_NONE.
+sli_cut sli_lies_by(const sl_rdd *rdd, const int32_t *keys, int32_t n_keys, int32_t n_partitions);
 /// Sets op->by; `columns` NULL: the first n.
 sl_code sli_op_by(sli_op *op, const int32_t *columns, int32_t n, sl_error *err);
-/// Notes that the rows lie as op->by says, when it does; returns its argument.
-sl_rdd *sli_rdd_by(sl_rdd *rdd, sli_op *op);
-/// On `a` by op->keys and on `b` by op->keys2.
-sl_code sli_keyed_deps(sl_rdd *a, sl_rdd *b, const sli_op *op, int32_t n_partitions, sli_dep *out,
-                       sl_error *err);
-/// A child of two by hash of their keys. `keys` is its operator's text.
+/// Notes that the rows lie by this law as op->by says, when it does; returns its argument.
+sl_rdd *sli_rdd_by(sl_rdd *rdd, sli_cut law, sli_op *op);
+/// A child of two by their keys, by one law: the one by which a side lies already, `a` before `b`,
+/// else by slot. `keys` is its operator's text.
 sl_rdd *sli_rdd_of_sides(sl_rdd *a, sl_rdd *b, const sli_rdd_ops *ops, sli_compile_fn compile,
                          const char *keys, int32_t n_partitions);
-/// A child of one parent by hash of op->keys, narrow or wide as sli_keyed_dep; behind a shuffle as
-/// sli_shuffle_make makes it.
-sl_rdd *sli_rdd_keyed(sl_rdd *parent, const sli_rdd_ops *ops, SL_TAKES sli_op *op,
+/// A child of one parent by op->keys. `law` SLI_CUT_NONE: however the rows lie by them, else by
+/// slot. Narrow when they lie so, else behind a shuffle as sli_shuffle_make makes it.
+sl_rdd *sli_rdd_keyed(sl_rdd *parent, const sli_rdd_ops *ops, SL_TAKES sli_op *op, sli_cut law,
                       int32_t n_partitions);
 /// Partitions asked for, 0 standing for the default. Fails: SL_E_INVALID.
 sl_code sli_partitions_check(const sli_runtime *runtime, int32_t asked, int32_t most, int32_t *out,

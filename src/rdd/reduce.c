@@ -74,7 +74,7 @@ static sl_rdd *define_reduce(sl_rdd *rdd, const sli_rdd_ops *ops, const char *ki
         return sli_rdd_wrong(rdd->runtime, ops->name, &error);
     }
     return op->n_keys == 0 ? behind_shuffle(rdd, ops, SLI_CUT_ONE, op, 1)
-                           : sli_rdd_keyed(rdd, ops, op, n);
+                           : sli_rdd_keyed(rdd, ops, op, SLI_CUT_NONE, n);
 }
 
 sl_rdd *sl_rdd_reduce_by_key(sl_rdd *rdd, const char *keys, const char *aggregations,

@@ -4,6 +4,7 @@
 static sl_code fill(sli_shuffle *s, sli_runtime *runtime, sl_rdd *parent, sli_cut cut,
                     const int32_t *keys, int32_t n_keys, int32_t n_out, sl_error *err)
 {
+    SL_ASSERT(cut != SLI_CUT_CODE || s->combine == NULL, "keys are columns of what goes over");
     s->id = runtime->next_id++;
     s->parent = parent;
     s->cut = cut;

@@ -100,7 +100,7 @@ sl_rdd *sli_rdd_states(sl_rdd *rdd, const char *keys, const char *aggregations,
     if (op == NULL) {
         return wrong;
     }
-    return op->n_keys == 0 ? to_one(rdd, op) : sli_rdd_keyed(rdd, &states_ops, op, n);
+    return op->n_keys == 0 ? to_one(rdd, op) : sli_rdd_keyed(rdd, &states_ops, op, SLI_CUT_HASH, n);
 }
 
 sl_rdd *sli_rdd_of_states(sl_rdd *states, const sl_schema *rows, const char *keys,
@@ -112,5 +112,5 @@ sl_rdd *sli_rdd_of_states(sl_rdd *states, const sl_schema *rows, const char *key
     sl_rdd *wrong = NULL;
     const sli_rdd_ops *ops = always ? &always_ops : &results_ops;
     sli_op *op = find(states, ops, compile_results, rows, keys, aggregations, &wrong);
-    return op == NULL ? wrong : sli_rdd_by(sli_rdd_narrow(states, ops, op), op);
+    return op == NULL ? wrong : sli_rdd_by(sli_rdd_narrow(states, ops, op), SLI_CUT_HASH, op);
 }

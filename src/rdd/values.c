@@ -221,9 +221,8 @@ static sl_rdd *define(sl_rdd *rdd, const sli_rdd_ops *ops, const char *keys, con
     if (rc != SL_OK) {
         return sli_rdd_wrong(rdd->runtime, ops->name, &error);
     }
-    bool known = sli_lies_by(rdd, op->keys, op->n_keys, rdd->n_partitions);
-    sl_rdd *made = sli_rdd_narrow(rdd, ops, op);
-    return known ? sli_rdd_by(made, op) : made;
+    sli_cut law = sli_lies_by(rdd, op->keys, op->n_keys, rdd->n_partitions);
+    return sli_rdd_by(sli_rdd_narrow(rdd, ops, op), law, op);
 }
 
 sl_rdd *sl_rdd_map_values(sl_rdd *rdd, const char *keys, const sl_fn *fn, const char *args)

@@ -87,6 +87,14 @@ static sl_code place(writer *w, const sl_batch *batch, const uint64_t *hashes, s
     const sli_shuffle *s = w->shuffle;
     int64_t n = sl_batch_rows(batch);
     switch (s->cut) {
+    case SLI_CUT_NONE:
+        break; // of no shuffle
+    case SLI_CUT_CODE:
+        sli_batch_codes(batch, s->keys, s->n_keys, w->cut.where);
+        for (int64_t i = 0; i < n; i++) {
+            w->cut.where[i] = sli_partition_of_code(w->cut.where[i], s->n_out);
+        }
+        break;
     case SLI_CUT_HASH:
         for (int64_t i = 0; i < n; i++) {
             w->cut.where[i] = sli_partition_of(sli_slot_of(hashes[i]), s->n_out);

@@ -20,7 +20,7 @@ SL_TEST(a_local_checkpoint_is_cut_after_the_action_that_computed_all_of_it, "")
         assert_int_equal(sums->depth, 0);
         assert_int_equal(atomic_load(&in->refs), 1); // the parents were given up
         SL_CHECK_TEXT(collect_text(sl_rdd_ref(sums)), all);
-        sl_rdd *next = sl_rdd_partition_by(sums, "k", 3); // where the rows lie is known on
+        sl_rdd *next = sli_rdd_by_slot(sums, "k", 3); // where the rows lie is known on
         assert_int_equal(next->deps[0].kind, SLI_DEP_NARROW);
         SL_CHECK_TEXT(collect_text(next), all);
         char *told = sl_rdd_debug_text(sums);
@@ -152,7 +152,7 @@ SL_TEST(a_checkpoint_is_written_after_the_first_action_and_survives_loss, "")
         assert_int_equal(atomic_load(&in->refs), 1); // the parents were given up
         char *all = strdup(collect_text(sl_rdd_ref(sums)));
         SL_CHECK_TEXT(collect_text(sl_rdd_ref(more)), all);
-        sl_rdd *next = sl_rdd_partition_by(sums, "k", 3); // where the rows lie is known on
+        sl_rdd *next = sli_rdd_by_slot(sums, "k", 3); // where the rows lie is known on
         assert_int_equal(next->deps[0].kind, SLI_DEP_NARROW);
         SL_CHECK_TEXT(collect_text(next), all);
         sl_rdd_persist(sums, SL_MEMORY_ONLY);

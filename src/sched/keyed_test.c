@@ -3,8 +3,13 @@
 #include "sched/sched_int.h"
 #include "sched/world_test.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #define ROWS "k string, n int64, t string"
 static const char rows[] = "a,1,x;b,2,y;c,3,z;a,4,x;d,5,y;b,6,z;e,7,x;a,8,y;f,9,z;c,10,x;a,1,x;";
+
+typedef sl_rdd *(*partition_by)(sl_rdd *rdd, const char *keys, int32_t n_partitions);
 
 /// Stages that a job over all of it starts; checks that it gives `expected`.
 static int32_t stages_of(world *w, sl_rdd *rdd, const char *expected)
@@ -48,27 +53,81 @@ static sl_rdd *sorted(sl_rdd *in, int32_t n)
 
 SL_TEST(rows_that_lie_by_the_key_are_not_shuffled_again_and_come_out_the_same, "")
 {
-    sl_rdd *(*const operators[])(sl_rdd *, int32_t) = {reduced, combined, combined_late, grouped,
-                                                       joined,  placed,   sorted};
+    static const struct {
+        sl_rdd *(*make)(sl_rdd *in, int32_t n);
+        partition_by law; // of what it moves itself
+    } operators[] = {{reduced, sli_rdd_by_slot},       {combined, sli_rdd_by_slot},
+                     {combined_late, sli_rdd_by_slot}, {grouped, sli_rdd_by_slot},
+                     {joined, sli_rdd_by_slot},        {placed, sl_rdd_partition_by},
+                     {sorted, sl_rdd_partition_by}};
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
         EACH_LAYOUT(w, l)
         {
             sl_rdd *in = rdd_of(&w, ROWS, rows, l->partitions);
-            sl_rdd *lying = sl_rdd_partition_by(in, "k, t", 4);
+            sl_rdd *lying = operators[i].law(in, "k, t", 4);
             sl_rdd *dealt = sl_rdd_where(in, "n <> 0"); // the same rows, and nothing known of them
-            sl_rdd *moved = operators[i](dealt, 4), *kept = operators[i](lying, 4);
+            sl_rdd *moved = operators[i].make(dealt, 4), *kept = operators[i].make(lying, 4);
             sl_batch *expected = NULL;
             assert_int_equal(sl_rdd_collect(moved, &expected, NULL), SL_OK);
             assert_int_equal(stages_of(&w, kept, text_of_batch(expected)), 2); // partitionBy's
             assert_int_equal(sl_rdd_partitions(kept), 4);
             sl_batch_unref(expected);
-            sl_rdd *other = operators[i](lying, 3); // not into as many
+            sl_rdd *other = operators[i].make(lying, 3); // not into as many
             assert_int_equal(other->deps[0].kind, SLI_DEP_SHUFFLE);
             sl_rdd *made[] = {other, kept, moved, dealt, lying, in};
             for (size_t k = 0; k < sizeof made / sizeof *made; k++) {
                 sl_rdd_unref(made[k]);
             }
         }
+    }
+}
+
+SL_TEST(operators_by_key_take_rows_as_partition_by_left_them, "")
+{
+    sl_rdd *(*const operators[])(sl_rdd *, int32_t) = {reduced, combined, combined_late, grouped,
+                                                       joined};
+    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
+        EACH_LAYOUT(w, l)
+        {
+            sl_rdd *in = rdd_of(&w, ROWS, rows, l->partitions);
+            sl_rdd *lying = sl_rdd_partition_by(in, "k, t", 4);
+            sl_rdd *kept = operators[i](lying, 4);
+            assert_int_equal(kept->deps[0].kind, SLI_DEP_NARROW);
+            char *expected = strdup(collect_sorted(operators[i](in, 4)));
+            SL_CHECK_TEXT(collect_sorted(sl_rdd_ref(kept)), expected);
+            free(expected);
+            sl_rdd *again = sl_rdd_partition_by(kept, "k, t", 4); // they still lie so
+            assert_int_equal(again->deps[0].kind, SLI_DEP_NARROW);
+            sl_rdd *states = sli_rdd_states(lying, "k, t", "count() as c", 4); // kept over epochs
+            assert_int_equal(states->deps[0].kind, SLI_DEP_SHUFFLE);
+            sl_rdd *made[] = {states, again, kept, lying, in};
+            for (size_t k = 0; k < sizeof made / sizeof *made; k++) {
+                sl_rdd_unref(made[k]);
+            }
+        }
+    }
+}
+
+/// "[x z]\n[y]\n": what each partition has. The RDD is given back.
+static const char *partitions_of(sl_rdd *rdd)
+{
+    return collect_text(then(rdd, sl_rdd_glom(rdd)));
+}
+
+SL_TEST(partition_by_puts_a_key_where_spark_does, "")
+{
+    EACH_LAYOUT(w, l)
+    {
+        // Long.hashCode is the number, but of a negative one its complement; null is 0.
+        sl_rdd *numbers = rdd_of(&w, "k int64?", "0;1;2;3;-1;-;7;4294967296;", l->partitions);
+        SL_CHECK_TEXT(partitions_of(sl_rdd_partition_by(numbers, "k", 3)),
+                      "[0 3 -1 -]\n[1 7 4294967296]\n[2]\n");
+        // "a" is 97, "ab" is 97 * 31 + 98, "" is 0, U+1F600 is d83d de00.
+        sl_rdd *texts = rdd_of(&w, "k string", "a;b;ab;;\xf0\x9f\x98\x80;", l->partitions);
+        SL_CHECK_TEXT(partitions_of(sl_rdd_partition_by(texts, "k", 3)),
+                      "[ab ]\n[a \xf0\x9f\x98\x80]\n[b]\n");
+        sl_rdd_unref(texts);
+        sl_rdd_unref(numbers);
     }
 }
 
@@ -130,7 +189,9 @@ SL_TEST(where_rows_lie_lasts_through_the_operators_that_say_so_and_no_others, ""
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         sl_error err = SL_ERROR_INIT;
-        sl_rdd *out = sl_rdd_partition_by(cases[i].rdd, cases[i].keys, 4);
+        partition_by law =
+            cases[i].rdd->lies == SLI_CUT_CODE ? sl_rdd_partition_by : sli_rdd_by_slot;
+        sl_rdd *out = law(cases[i].rdd, cases[i].keys, 4);
         if (sl_rdd_check(out, &err) != SL_OK) {
             fail_msg("case %zu: %s", i, err.text);
         }

@@ -3,6 +3,8 @@
 #include "sched/world_test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 // ---------------------------------------------------------------- outer joins
 
@@ -214,8 +216,8 @@ SL_TEST(sides_that_lie_by_the_key_are_not_shuffled_and_come_out_the_same, "")
         {
             sl_rdd *a = rdd_of(&w, "k string, v int64", "x,1;y,2;x,3;z,4;u,5;", l->partitions);
             sl_rdd *b = rdd_of(&w, "v int64, k string", "10,x;20,q;30,x;40,p;", l->partitions);
-            sl_rdd *lying_a = sl_rdd_partition_by(a, "k", 3);
-            sl_rdd *lying_b = sl_rdd_partition_by(b, "k", 3);
+            sl_rdd *lying_a = sli_rdd_by_slot(a, "k", 3);
+            sl_rdd *lying_b = sli_rdd_by_slot(b, "k", 3);
             sl_rdd *moved = operators[i](a, b, 3), *half = operators[i](lying_a, b, 3);
             sl_rdd *kept = operators[i](lying_a, lying_b, 3);
             assert_int_equal(half->deps[0].kind, SLI_DEP_NARROW);
@@ -225,10 +227,45 @@ SL_TEST(sides_that_lie_by_the_key_are_not_shuffled_and_come_out_the_same, "")
             assert_int_equal(job.n_stages, 3); // the two partitionBys' and the result
             const char *expected = collect_text(moved);
             SL_CHECK_TEXT(collect_text(half), expected);
-            sl_rdd *again = sl_rdd_partition_by(kept, "k", 3); // and the result lies so too
+            sl_rdd *again = sli_rdd_by_slot(kept, "k", 3); // and the result lies so too
             assert_int_equal(again->deps[0].kind, SLI_DEP_NARROW);
             SL_CHECK_TEXT(collect_text(then(kept, again)), expected);
             sl_rdd *made[] = {lying_a, lying_b, a, b};
+            for (size_t k = 0; k < sizeof made / sizeof *made; k++) {
+                sl_rdd_unref(made[k]);
+            }
+        }
+    }
+}
+
+/// A joined to B at `keys`, which must give `expected` and shuffle the sides that `shuffles` says.
+static void check_laws(two_sided join, sl_rdd *a, sl_rdd *b, bool shuffles_a, bool shuffles_b,
+                       const char *expected)
+{
+    sl_rdd *made = join(a, b, 3);
+    assert_int_equal(made->deps[0].kind == SLI_DEP_SHUFFLE, shuffles_a);
+    assert_int_equal(made->deps[1].kind == SLI_DEP_SHUFFLE, shuffles_b);
+    SL_CHECK_TEXT(collect_sorted(made), expected);
+}
+
+SL_TEST(two_sides_meet_by_one_law, "")
+{
+    static const two_sided operators[] = {left, right, full, cogroup, without_keys};
+    for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
+        EACH_LAYOUT(w, l)
+        {
+            sl_rdd *a = rdd_of(&w, "k string, v int64", "x,1;y,2;x,3;z,4;u,5;", l->partitions);
+            sl_rdd *b = rdd_of(&w, "v int64, k string", "10,x;20,q;30,x;40,p;", l->partitions);
+            sl_rdd *code_a = sl_rdd_partition_by(a, "k", 3), *slot_a = sli_rdd_by_slot(a, "k", 3);
+            sl_rdd *code_b = sl_rdd_partition_by(b, "k", 3), *slot_b = sli_rdd_by_slot(b, "k", 3);
+            char *expected = strdup(collect_sorted(operators[i](a, b, 3)));
+            check_laws(operators[i], code_a, code_b, false, false, expected);
+            check_laws(operators[i], code_a, slot_b, false, true, expected); // the left one's law
+            check_laws(operators[i], slot_a, code_b, false, true, expected);
+            check_laws(operators[i], a, code_b, true, false, expected);
+            check_laws(operators[i], code_a, b, false, true, expected);
+            free(expected);
+            sl_rdd *made[] = {code_a, slot_a, code_b, slot_b, a, b};
             for (size_t k = 0; k < sizeof made / sizeof *made; k++) {
                 sl_rdd_unref(made[k]);
             }

@@ -30,7 +30,7 @@ static sl_rdd *pane_of_rows(const sl_stream *node, sl_rdd *rows)
 static sl_rdd *pane_by_key(const sl_stream *node, sl_rdd *rows)
 {
     const sli_window_def *def = node->body;
-    return sl_rdd_partition_by(rows, def->keys, sli_window_partitions(node, rows->runtime));
+    return sli_rdd_by_slot(rows, def->keys, sli_window_partitions(node, rows->runtime));
 }
 
 static sl_rdd *pane_of_states(const sl_stream *node, sl_rdd *rows)
