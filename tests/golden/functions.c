@@ -132,6 +132,22 @@ static sl_code run_forget(const sl_args *args, const sl_batch *in, sl_builder *o
     return SL_OK;
 }
 
+/// A pair as a value, of which no list can have both.
+static sl_code run_struct_with_one(const sl_args *args, const sl_batch *in, sl_builder *out,
+                                   sl_error *err)
+{
+    (void)args;
+    (void)err;
+    const sl_column *x = sl_batch_column(in, 0);
+    for (int64_t i = 0; i < x->n_rows; i++) {
+        sl_builder_struct_begin(out, 0);
+        sl_builder_cell(out, 0, x, i);
+        sl_builder_int64(out, 0, 1);
+        sl_builder_struct_end(out, 0);
+    }
+    return SL_OK;
+}
+
 /// A pair as a value: a list of two.
 static sl_code run_list_with_one(const sl_args *args, const sl_batch *in, sl_builder *out,
                                  sl_error *err)
@@ -171,6 +187,14 @@ static const sl_fn list_with_one = {.struct_size = sizeof(sl_fn),
                                     .name = "list-with-one",
                                     .out = "x list<int64>",
                                     .run = run_list_with_one};
+static const sl_fn text_struct = {.struct_size = sizeof(sl_fn),
+                                  .name = "text-struct-with-one",
+                                  .out = "x struct<x string, n int64>",
+                                  .run = run_struct_with_one};
+static const sl_fn float_struct = {.struct_size = sizeof(sl_fn),
+                                   .name = "float-struct-with-one",
+                                   .out = "x struct<x float64, n int64>",
+                                   .run = run_struct_with_one};
 static const sl_fn fail = {.struct_size = sizeof(sl_fn), .name = "fail", .run = run_fail};
 static const sl_fn forget = {.struct_size = sizeof(sl_fn), .name = "forget", .run = run_forget};
 
@@ -303,6 +327,26 @@ static sl_code end_number(const sl_args *args, sl_builder *out, sl_error *err)
     return SL_OK;
 }
 
+static sl_code run_float_sum(const sl_args *args, const sl_batch *in, sl_builder *out,
+                             sl_error *err)
+{
+    double *sum = sl_args_state(args);
+    const sl_column *x = sl_batch_column(in, 0);
+    (void)out;
+    (void)err;
+    for (int64_t i = 0; i < x->n_rows; i++) {
+        *sum += sl_column_float64(x, i);
+    }
+    return SL_OK;
+}
+
+static sl_code end_float(const sl_args *args, sl_builder *out, sl_error *err)
+{
+    (void)err;
+    sl_builder_float64(out, 0, *(double *)sl_args_state(args));
+    return SL_OK;
+}
+
 static sl_code run_drop1(const sl_args *args, const sl_batch *in, sl_builder *out, sl_error *err)
 {
     int64_t *seen = sl_args_state(args);
@@ -362,6 +406,12 @@ static const sl_fn sum_it = {.struct_size = sizeof(sl_fn),
                              .run = run_sum,
                              .end = end_number,
                              .state_bytes = sizeof(int64_t)};
+static const sl_fn float_sum_it = {.struct_size = sizeof(sl_fn),
+                                   .name = "float-sum-it",
+                                   .out = "x float64",
+                                   .run = run_float_sum,
+                                   .end = end_float,
+                                   .state_bytes = sizeof(double)};
 static const sl_fn count_it = {.struct_size = sizeof(sl_fn),
                                .name = "count-it",
                                .out = "x int64",
@@ -394,6 +444,8 @@ static const slt_step_word words[] = {
     {"map", "(x,1)", SLT_FLOAT64, &float64_with_one, NULL, NULL},
     {"map", "(x,1)", SLT_STRING, &string_with_one, NULL, NULL},
     {"mapValues", "(x,1)", SLT_INT64, &list_with_one, NULL, NULL},
+    {"mapValues", "(x,1)", SLT_FLOAT64, &float_struct, NULL, NULL},
+    {"mapValues", "(x,1)", SLT_STRING, &text_struct, NULL, NULL},
     {"map", "fail", SLT_INT64, &fail, "at=13", NULL},
     {"map", "forget", 0, &forget, NULL, NULL},
     {"filter", "x mod 2==0", SLT_INT64, &even, NULL, NULL},
@@ -407,6 +459,7 @@ static const slt_step_word words[] = {
     {"flatMap", "repeat(x,x mod 3)", SLT_INT64, &repeat, NULL, NULL},
     {"mapPartitions", "identity", 0, &identity, NULL, NULL},
     {"mapPartitions", "[sum(it)]", SLT_INT64, &sum_it, NULL, NULL},
+    {"mapPartitions", "[sum(it)]", SLT_FLOAT64, &float_sum_it, NULL, NULL},
     {"mapPartitions", "[count(it)]", 0, &count_it, NULL, NULL},
     {"mapPartitions", "drop1(it)", 0, &drop1, NULL, NULL},
     {"mapPartitions", "glom", SLT_INT64, &glom, NULL, NULL},

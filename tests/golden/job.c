@@ -125,10 +125,9 @@ static void put_aggregation(const slt_reduce_word *word, const char *column, cha
 static void finish_row(definition *d, const slt_reduce_word *word, bool by_key)
 {
     const sl_schema *schema = sl_stream_schema(d->stream);
-    bool is_int64 = by_key && schema != NULL && sl_schema_field(schema, 0)->type == SL_INT64;
-    const sl_fn *finish = !by_key    ? word->finish
-                          : is_int64 ? word->finish_int64_key
-                                     : word->finish_string_key;
+    sl_type key = by_key && schema != NULL ? sl_schema_field(schema, 0)->type : SL_STRING;
+    int32_t which = key == SL_INT64 ? 0 : key == SL_FLOAT64 ? 1 : 2;
+    const sl_fn *finish = by_key ? word->finish_by_key[which] : word->finish;
     if (finish != NULL) {
         d->stream = sl_stream_map(d->stream, finish, NULL);
     }
@@ -213,7 +212,8 @@ static void map_with_state(definition *d, const char *arg)
 
 static void transform(definition *d, const char *arg)
 {
-    const sl_transform_fn *fn = slt_transform(before(d, arg, " with "), shape_of(d));
+    const sl_transform_fn *fn =
+        slt_transform(before(d, arg, " with "), sl_stream_schema(d->stream));
     if (fn == NULL) {
         wrong(d, "transform", arg);
         return;
@@ -225,10 +225,10 @@ static void transform(definition *d, const char *arg)
 static void transform_with(definition *d, const char *arg)
 {
     sl_stream *other = named(d, behind(arg, " and ", ""));
-    const sl_transform_all_fn *fn = other == NULL
-                                        ? NULL
-                                        : slt_transform_with(before(d, arg, " and "), shape_of(d),
-                                                             slt_shape_of(sl_stream_schema(other)));
+    const sl_transform_all_fn *fn =
+        other == NULL ? NULL
+                      : slt_transform_with(before(d, arg, " and "), sl_stream_schema(d->stream),
+                                           sl_stream_schema(other));
     if (fn == NULL) {
         wrong(d, "transformWith", arg);
         return;

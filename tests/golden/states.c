@@ -132,6 +132,59 @@ INVERSE(wrapping_sum, subtract)
 AGGREGATION(wrapping_sum, inverse_wrapping_sum);
 COMBINING(product, multiply)
 AGGREGATION(product, NULL); // a 0 can't be divided out
+/// The same of float64, whose bits an accumulator has as well.
+static uint64_t multiply_floats(uint64_t a, uint64_t b)
+{
+    double x, y;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    x *= y;
+    memcpy(&a, &x, sizeof a);
+    return a;
+}
+
+static sl_code update_floats(const sl_args *args, void *states, const int32_t *group,
+                             const sl_column *const *in, int64_t n_rows, sl_error *err)
+{
+    (void)args, (void)err;
+    number *to = states;
+    for (int64_t i = 0; i < n_rows; i++) {
+        double value = sl_column_float64(in[0], i);
+        uint64_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        fold(&to[group[i]], bits, multiply_floats);
+    }
+    return SL_OK;
+}
+
+static sl_code merge_floats(const sl_args *args, void *states, const int32_t *group,
+                            const void *from, int64_t n, sl_error *err)
+{
+    (void)args, (void)err;
+    return merge(states, group, from, n, multiply_floats);
+}
+
+static sl_code finish_floats(const sl_args *args, const void *states, int64_t n, sl_builder *out,
+                             int32_t column, sl_error *err)
+{
+    const number *from = states;
+    (void)args, (void)err;
+    for (int64_t i = 0; i < n; i++) {
+        double value;
+        memcpy(&value, &from[i].value, sizeof value);
+        sl_builder_float64(out, column, value);
+    }
+    return SL_OK;
+}
+static const sl_agg_fn float_product = {.struct_size = sizeof(sl_agg_fn),
+                                        .name = "float_product",
+                                        .in = "float64",
+                                        .out = "float64",
+                                        .state_bytes = sizeof(number),
+                                        .init = init,
+                                        .update = update_floats,
+                                        .merge = merge_floats,
+                                        .finish = finish_floats};
 COMBINING(xor, exclusive_or)
 INVERSE(xor, exclusive_or)
 AGGREGATION(xor, inverse_xor);
@@ -166,6 +219,7 @@ void slt_add_aggregations(sl_graph *graph)
 {
     sl_graph_aggregation(graph, &wrapping_sum);
     sl_graph_aggregation(graph, &product);
+    sl_graph_aggregation(graph, &float_product);
     sl_graph_aggregation(graph, &xor);
     sl_graph_aggregation(graph, &largest);
     sl_graph_aggregation(graph, &sum_but_13);
@@ -225,20 +279,31 @@ static const sl_fn join_by_int64 = {.struct_size = sizeof(sl_fn),
                                     .out = "k int64, v string",
                                     .run = run_join_texts_by_key};
 
+static const sl_fn join_by_float64 = {.struct_size = sizeof(sl_fn),
+                                      .name = "join-texts-by-float64",
+                                      .out = "k float64, v string",
+                                      .run = run_join_texts_by_key};
+#define JOIN_TEXTS                                                                                 \
+    &join_texts,                                                                                   \
+    {                                                                                              \
+        &join_by_int64, &join_by_float64, &join_by_string                                          \
+    }
+
 static const slt_reduce_word reductions[] = {
-    {"a+b", SLT_INT64, "sum(%s) as %s", NULL, NULL, NULL},
-    {"a+b wrapping", SLT_INT64, "wrapping_sum(%s) as %s", NULL, NULL, NULL},
-    {"a+b", SLT_FLOAT64, "sum(%s) as %s", NULL, NULL, NULL},
-    {"a+b", SLT_STRING, "list(%s) as %s", &join_texts, &join_by_string, &join_by_int64},
-    {"a+str(b)", SLT_STRING, "list(%s) as %s", &join_texts, &join_by_string, &join_by_int64},
-    {"a*b", SLT_INT64, "product(%s) as %s", NULL, NULL, NULL},
-    {"a^b", SLT_INT64, "xor(%s) as %s", NULL, NULL, NULL},
-    {"a+b a-b", SLT_INT64, "wrapping_sum(%s) as %s", NULL, NULL, NULL},
-    {"a+b a-b but 13", SLT_INT64, "sum_but_13(%s) as %s", NULL, NULL, NULL},
-    {"a^b a^b", SLT_INT64, "xor(%s) as %s", NULL, NULL, NULL},
-    {"max(a,b) a-b", SLT_INT64, "largest(%s) as %s", NULL, NULL, NULL},
-    {"max(a,b)", 0, "max(%s) as %s", NULL, NULL, NULL},
-    {"min(a,b)", 0, "min(%s) as %s", NULL, NULL, NULL},
+    {"a+b", SLT_INT64, "sum(%s) as %s", NULL, {NULL}},
+    {"a+b wrapping", SLT_INT64, "wrapping_sum(%s) as %s", NULL, {NULL}},
+    {"a+b", SLT_FLOAT64, "sum(%s) as %s", NULL, {NULL}},
+    {"a+b", SLT_STRING, "list(%s) as %s", JOIN_TEXTS},
+    {"a+str(b)", SLT_STRING, "list(%s) as %s", JOIN_TEXTS},
+    {"a*b", SLT_INT64, "product(%s) as %s", NULL, {NULL}},
+    {"a*b", SLT_FLOAT64, "float_product(%s) as %s", NULL, {NULL}},
+    {"a^b", SLT_INT64, "xor(%s) as %s", NULL, {NULL}},
+    {"a+b a-b", SLT_INT64, "wrapping_sum(%s) as %s", NULL, {NULL}},
+    {"a+b a-b but 13", SLT_INT64, "sum_but_13(%s) as %s", NULL, {NULL}},
+    {"a^b a^b", SLT_INT64, "xor(%s) as %s", NULL, {NULL}},
+    {"max(a,b) a-b", SLT_INT64, "largest(%s) as %s", NULL, {NULL}},
+    {"max(a,b)", 0, "max(%s) as %s", NULL, {NULL}},
+    {"min(a,b)", 0, "min(%s) as %s", NULL, {NULL}},
 };
 
 const slt_reduce_word *slt_reduction(const char *word, slt_shape shape)

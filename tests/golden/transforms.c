@@ -27,9 +27,12 @@ static sl_code run_with_time(const sl_args *args, const sl_batch *in, sl_builder
                              sl_error *err)
 {
     (void)err;
+    int32_t n = sl_schema_columns(sl_batch_schema(in));
     for (int64_t i = 0; i < sl_batch_rows(in); i++) {
-        sl_builder_cell(out, 0, sl_batch_column(in, 0), i);
-        sl_builder_int64(out, 1, sl_args_time_us(args) / 1000);
+        for (int32_t c = 0; c < n; c++) {
+            sl_builder_cell(out, c, sl_batch_column(in, c), i);
+        }
+        sl_builder_int64(out, n, sl_args_time_us(args) / 1000);
     }
     return SL_OK;
 }
@@ -69,6 +72,8 @@ static sl_code end_static(const sl_args *args, sl_builder *out, sl_error *err)
     return SL_OK;
 }
 
+#define SI "k string, v int64"
+#define II "k int64, v int64"
 #define TIME_FN(type, out_schema)                                                                  \
     {                                                                                              \
         .struct_size = sizeof(sl_fn), .name = "with-time-" type, .out = out_schema,                \
@@ -81,6 +86,8 @@ static const sl_fn first2 = {.struct_size = sizeof(sl_fn),
 static const sl_fn time_int64 = TIME_FN("int64", "k int64, v int64");
 static const sl_fn time_float64 = TIME_FN("float64", "k float64, v int64");
 static const sl_fn time_string = TIME_FN("string", "k string, v int64");
+static const sl_fn time_of_pairs = TIME_FN("pairs", SI ", n int64");
+static const sl_fn time_of_int_pairs = TIME_FN("int-pairs", II ", n int64");
 static const sl_fn only_42 = {.struct_size = sizeof(sl_fn),
                               .name = "only-42",
                               .out = "x int64",
@@ -122,16 +129,18 @@ TRANSFORM(head2, in_one_partition(in, &first2, NULL))
 TRANSFORM(add_time_int64, sl_rdd_map(in, &time_int64, NULL))
 TRANSFORM(add_time_float64, sl_rdd_map(in, &time_float64, NULL))
 TRANSFORM(add_time_string, sl_rdd_map(in, &time_string, NULL))
+TRANSFORM(add_time_pairs, sl_rdd_map(in, &time_of_pairs, NULL))
+TRANSFORM(add_time_int_pairs, sl_rdd_map(in, &time_of_int_pairs, NULL))
 
-static sl_code with_index(const sl_args *args, sl_rdd *in, sl_rdd **out, sl_error *err)
+static sl_rdd *indexed(sl_rdd *in, const char *columns)
 {
-    (void)args;
-    (void)err;
     sl_rdd *numbered = sl_rdd_zip_with_index(in);
-    *out = sl_rdd_select(numbered, "x as k, index as v");
+    sl_rdd *made = sl_rdd_select(numbered, columns);
     sl_rdd_unref(numbered);
-    return SL_OK;
+    return made;
 }
+TRANSFORM(with_index, indexed(in, "x as k, index as v"))
+TRANSFORM(pairs_with_index, indexed(in, "k, v, index as n"))
 
 static sl_code union_42(const sl_args *args, sl_rdd *in, sl_rdd **out, sl_error *err)
 {
@@ -169,13 +178,16 @@ TRANSFORM(unknown_column, sl_rdd_sort_by(in, "nowhere", 1))
 
 typedef struct transform_word {
     const char *word;
-    slt_shape shape; ///< 0: every shape
+    slt_shape shape;   ///< 0: every shape
+    const char *pairs; ///< SLT_PAIR: of this schema; NULL: of any
     sl_transform_fn fn;
 } transform_word;
 
 #define WORD(word, shape, fn_name, out_schema, function)                                           \
+    PAIR_WORD(word, shape, NULL, fn_name, out_schema, function)
+#define PAIR_WORD(word, shape, pairs, fn_name, out_schema, function)                               \
     {                                                                                              \
-        word, shape,                                                                               \
+        word, shape, pairs,                                                                        \
         {                                                                                          \
             sizeof(sl_transform_fn), fn_name, out_schema, 1, false, function                       \
         }                                                                                          \
@@ -194,6 +206,10 @@ static const transform_word words[] = {
     WORD("map(x,time)", SLT_INT64, "time-int64", "k int64, v int64", add_time_int64),
     WORD("map(x,time)", SLT_FLOAT64, "time-float64", "k float64, v int64", add_time_float64),
     WORD("map(x,time)", SLT_STRING, "time-string", "k string, v int64", add_time_string),
+    PAIR_WORD("zipWithIndex", SLT_PAIR, SI, "index-pairs", SI ", n int64", pairs_with_index),
+    PAIR_WORD("zipWithIndex", SLT_PAIR, II, "index-int-pairs", II ", n int64", pairs_with_index),
+    PAIR_WORD("map(x,time)", SLT_PAIR, SI, "time-pairs", SI ", n int64", add_time_pairs),
+    PAIR_WORD("map(x,time)", SLT_PAIR, II, "time-int-pairs", II ", n int64", add_time_int_pairs),
     WORD("union(const 42)", SLT_INT64, "union-42", NULL, union_42),
     WORD("join(static)", SLT_PAIR, "join-static", "k string, v int64, v_2 int64", join_static),
     WORD("null", 0, "null-result", NULL, null_result),
@@ -201,10 +217,17 @@ static const transform_word words[] = {
     WORD("unknown-column", 0, "unknown-column", NULL, unknown_column),
 };
 
-const sl_transform_fn *slt_transform(const char *word, slt_shape shape)
+/// Whether rows of the schema have the shape, and are such pairs.
+static bool fits(const sl_schema *schema, slt_shape shape, const char *pairs)
+{
+    return (shape == 0 || slt_shape_of(schema) == shape) &&
+           (pairs == NULL || strcmp(sl_schema_text(schema), pairs) == 0);
+}
+
+const sl_transform_fn *slt_transform(const char *word, const sl_schema *schema)
 {
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strcmp(words[i].word, word) == 0 && (words[i].shape == 0 || words[i].shape == shape)) {
+        if (strcmp(words[i].word, word) == 0 && fits(schema, words[i].shape, words[i].pairs)) {
             return &words[i].fn;
         }
     }
@@ -248,16 +271,22 @@ static sl_rdd *both_with(sl_rdd *const *in, const sl_fn *fn)
 TRANSFORM_WITH(union_and_time_int64, both_with(in, &time_int64))
 TRANSFORM_WITH(union_and_time_float64, both_with(in, &time_float64))
 TRANSFORM_WITH(union_and_time_string, both_with(in, &time_string))
+TRANSFORM_WITH(union_and_time_pairs, both_with(in, &time_of_pairs))
+TRANSFORM_WITH(union_and_time_int_pairs, both_with(in, &time_of_int_pairs))
+TRANSFORM_WITH(cartesian_of_pairs, sl_rdd_cartesian(in[0], in[1]))
 
 typedef struct transform_with_word {
     const char *word;
     slt_shape left, right; ///< 0: every shape
+    const char *pairs;     ///< SLT_PAIR: of this schema on both sides; NULL: of any
     sl_transform_all_fn fn;
 } transform_with_word;
 
 #define WITH_WORD(word, left, right, fn_name, out_schema, function)                                \
+    WITH_PAIRS(word, left, right, NULL, fn_name, out_schema, function)
+#define WITH_PAIRS(word, left, right, pairs, fn_name, out_schema, function)                        \
     {                                                                                              \
-        word, left, right,                                                                         \
+        word, left, right, pairs,                                                                  \
         {                                                                                          \
             sizeof(sl_transform_all_fn), fn_name, out_schema, 1, false, function                   \
         }                                                                                          \
@@ -269,6 +298,16 @@ static const transform_with_word with_words[] = {
     WITH_WORD("cartesian", SLT_INT64, SLT_STRING, "product-is", "k int64, v string", cartesian),
     WITH_WORD("cartesian", SLT_STRING, SLT_INT64, "product-si", "k string, v int64", cartesian),
     WITH_WORD("cartesian", SLT_STRING, SLT_STRING, "product-ss", "k string, v string", cartesian),
+    WITH_WORD("cartesian", SLT_FLOAT64, SLT_FLOAT64, "product-ff", "k float64, v float64",
+              cartesian),
+    WITH_PAIRS("cartesian", SLT_PAIR, SLT_PAIR, SI, "product-pairs", SI ", k_2 string, v_2 int64",
+               cartesian_of_pairs),
+    WITH_PAIRS("cartesian", SLT_PAIR, SLT_PAIR, II, "product-int-pairs",
+               II ", k_2 int64, v_2 int64", cartesian_of_pairs),
+    WITH_PAIRS("union+time", SLT_PAIR, SLT_PAIR, SI, "union-and-time-pairs", SI ", n int64",
+               union_and_time_pairs),
+    WITH_PAIRS("union+time", SLT_PAIR, SLT_PAIR, II, "union-and-time-int-pairs", II ", n int64",
+               union_and_time_int_pairs),
     WITH_WORD("union+time", SLT_INT64, SLT_INT64, "union-and-time", "k int64, v int64",
               union_and_time_int64),
     WITH_WORD("union+time", SLT_FLOAT64, SLT_FLOAT64, "union-and-time-f", "k float64, v int64",
@@ -277,12 +316,13 @@ static const transform_with_word with_words[] = {
               union_and_time_string),
 };
 
-const sl_transform_all_fn *slt_transform_with(const char *word, slt_shape left, slt_shape right)
+const sl_transform_all_fn *slt_transform_with(const char *word, const sl_schema *left,
+                                              const sl_schema *right)
 {
     for (size_t i = 0; i < sizeof with_words / sizeof with_words[0]; i++) {
         const transform_with_word *w = &with_words[i];
-        if (strcmp(w->word, word) == 0 && (w->left == 0 || w->left == left) &&
-            (w->right == 0 || w->right == right)) {
+        if (strcmp(w->word, word) == 0 && fits(left, w->left, w->pairs) &&
+            fits(right, w->right, w->pairs)) {
             return &w->fn;
         }
     }

@@ -33,8 +33,9 @@ typedef struct slt_reduce_word {
     const char *word;
     slt_shape shape; ///< of a plain stream with such a column
     const char *aggregation;
-    const sl_fn *finish;                               ///< runs behind the aggregation; may be NULL
-    const sl_fn *finish_string_key, *finish_int64_key; ///< the same behind reduceByKey
+    const sl_fn *finish;           ///< runs behind the aggregation; may be NULL
+    const sl_fn *finish_by_key[3]; ///< the same behind reduceByKey: of keys int64,
+                                   ///< float64, string
 } slt_reduce_word;
 
 // Each gives NULL for a word that is not known for the shape.
@@ -42,8 +43,9 @@ const slt_step_word *slt_step(const char *verb, const char *word, slt_shape shap
 const slt_reduce_word *slt_reduction(const char *word, slt_shape shape);
 const sl_update_fn *slt_update(const char *word, slt_shape values);
 const sl_map_state_fn *slt_map_state(const char *word);
-const sl_transform_fn *slt_transform(const char *word, slt_shape shape);
-const sl_transform_all_fn *slt_transform_with(const char *word, slt_shape left, slt_shape right);
+const sl_transform_fn *slt_transform(const char *word, const sl_schema *schema);
+const sl_transform_all_fn *slt_transform_with(const char *word, const sl_schema *left,
+                                              const sl_schema *right);
 
 // events.c: steps by event time.
 /// Makes *stream anew; `other` is the right side of a join. False: it is none of them.
