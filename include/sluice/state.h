@@ -156,7 +156,8 @@ SL_API sl_stream *sl_stream_initial_state(sl_stream *stream, const char *table_u
 /// makes another state.
 SL_API sl_stream *sl_stream_timeout(sl_stream *stream, const char *idle);
 /// Idle keys are looked for only in epochs whose batch time is a multiple of `every` ("2s", Spark's
-/// checkpoint interval of such a stream). After sl_stream_timeout.
+/// checkpoint interval of such a stream), which is a multiple of the stream's slide: else the start
+/// fails with SL_E_INVALID. After sl_stream_timeout.
 SL_API sl_stream *sl_stream_timeout_every(sl_stream *stream, const char *every);
 /// Every key of a mapWithState with its state, in every epoch: what it is after that epoch. Costs
 /// as much as there are keys.

@@ -369,6 +369,8 @@ SL_TEST(graph_calls_accept_null, "")
     assert_null(sl_stream_select(NULL, "a"));
     assert_null(sl_stream_where(NULL, "a"));
     assert_null(sl_stream_union(NULL, NULL));
+    assert_null(sl_stream_union_all(NULL, 0)); // no stream, no graph to tell it to
+    assert_null(sl_stream_transform_all(NULL, 0, NULL, NULL));
     assert_null(sl_stream_repartition(NULL, 1));
     assert_null(sl_stream_reduce_by_key(NULL, "a", "count() as n"));
     assert_null(sl_stream_reduce(NULL, "count() as n"));

@@ -186,6 +186,12 @@ sl_stream *sl_stream_timeout_every(sl_stream *stream, const char *every)
     return setting(stream, every, set_every);
 }
 
+int64_t sli_map_state_every(const sl_stream *node)
+{
+    return node->ops == &sli_node_map_state_ops ? ((const sli_map_state_body *)node->body)->every_us
+                                                : 0;
+}
+
 // ---------------------------------------------------------------- snapshots
 
 sl_stream *sl_stream_state_snapshots(sl_stream *stream)

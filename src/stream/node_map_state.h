@@ -33,6 +33,10 @@ typedef struct sli_map_state_run {
     _Atomic(sli_state_view *) views[];
 } sli_map_state_run;
 
+/// When a node looks for idle keys (sl_stream_timeout_every); 0: in every epoch, or it is another
+/// operator.
+int64_t sli_map_state_every(const sl_stream *node);
+
 // ---------------------------------------------------------------- node_map_state_rdd.c
 
 extern const sli_node_ops sli_node_snapshots_ops;

@@ -5,6 +5,7 @@
 // come holds, and what nobody wants is not computed; then its sources are not asked. A window whose
 // own RDD nobody wants (a second window has gaps) counts as wanted: that costs rows, never a
 // result.
+#include "stream/node_map_state.h"
 #include "stream/node_window.h"
 
 void sli_put_length(sli_str *out, const char *key, int64_t us)
@@ -68,7 +69,7 @@ static sl_code resolve(sl_stream *node, int64_t interval_us, sl_error *err)
                             "windows",
                             slide.text);
     }
-    return SL_OK;
+    return check_multiple("timeout_every", sli_map_state_every(node), node->slide_us, err);
 }
 
 /// What outputs rest on.

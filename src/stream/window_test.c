@@ -116,6 +116,42 @@ SL_TEST(window_and_slide_are_multiples_of_the_streams_slide, "")
                  "stream's slide, which is 1s: the next is 1s");
 }
 
+static sl_code run_none(const sl_args *args, const sl_map_state_call *call, sl_error *err)
+{
+    (void)args, (void)call, (void)err;
+    return SL_OK;
+}
+static const sl_map_state_fn no_rows = {.struct_size = sizeof(sl_map_state_fn),
+                                        .name = "none",
+                                        .state = "n int64",
+                                        .out = "m int64",
+                                        .run = run_none};
+
+SL_TEST(timeouts_are_looked_for_at_multiples_of_the_streams_slide, "")
+{
+    static const struct {
+        const char *slide, *every, *text;
+    } cases[] = {
+        {"2s", "4s", ""},
+        {"1s", "1s", ""},
+        {"1s", "1500ms", "its timeout_every of 1500ms must be a multiple of its stream's slide"},
+        {"1s", "500ms", "its timeout_every of 500ms must be a multiple of its stream's slide"},
+        {"2s", "3s", "which is 2s: the next are 2s and 4s"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        slt_graph g = slt_graph_new();
+        sl_error err = SL_ERROR_INIT;
+        sl_stream *in = sl_stream_queue(g.graph, "in", "k int64, v int64", true);
+        sl_stream *rows = sl_stream_window(in, "2s", cases[i].slide);
+        sl_stream *state = sl_stream_map_with_state(rows, "k", &no_rows, NULL);
+        sl_stream_print(sl_stream_timeout_every(sl_stream_timeout(state, "9s"), cases[i].every), 1);
+        bool fits = cases[i].text[0] == '\0';
+        assert_int_equal(sli_graph_slides(g.graph, 1000000, &err), fits ? SL_OK : SL_E_INVALID);
+        assert_non_null(strstr(err.text, cases[i].text));
+        slt_graph_free(&g);
+    }
+}
+
 SL_TEST(event_time_is_said_before_windows_that_slide, "")
 {
     for (int i = 0; i < 2; i++) {

@@ -53,7 +53,7 @@ static void draw_node(slt_model *m, uint64_t *at)
     node->is_text = m->nodes[node->a].is_text;
     node->slide = m->nodes[node->a].slide;
     node->idle = 1 + slt_draw(at, 4);
-    node->every = 2 + slt_draw(at, 2);
+    node->every = node->slide * (2 + slt_draw(at, 2));
     if (node->kind == SLT_SPLIT && !node->is_text) {
         node->kind = SLT_SELECT;
     }
