@@ -12,7 +12,9 @@ typedef struct spark_instead {
 #define NO_WAL                                                                                     \
     "received data is always logged, in Sluice's own files, when there is a checkpoint "           \
     "directory: leave the key out"
-#define NO_KAFKA "there is no Kafka source yet"
+#define NO_KAFKA                                                                                   \
+    "there is no Kafka source in this version; a receiver around librdkafka (sluice/receiver.h) "  \
+    "has its own settings, receiver.max_rate and backpressure"
 #define NO_EXECUTORS "a job is one process: --master local[N] says how many workers it has"
 #define NO_LOCALITY "all workers share one memory, so no task waits for a place: leave the key out"
 #define NO_UI "there is no web page: --progress json and --metrics FILE say what it would"
