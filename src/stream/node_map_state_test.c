@@ -56,9 +56,10 @@ static sl_code run_types(const sl_args *args, const sl_map_state_call *call, sl_
         sl_state state = sl_state_at(call, i);
         int64_t v = sl_column_int64(sl_batch_column(call->values, 0), i);
         sl_text was = sl_state_text_or(&state, 0, (sl_text){"", 0});
+        double half = sl_state_float64_or(&state, 1, 0);
         int n = snprintf(text, sizeof text, "%.*s%lld,", (int)was.size, was.data, (long long)v);
         sl_state_set_text(&state, 0, text, (size_t)n);
-        sl_state_set_float64(&state, 1, sl_state_float64(&state, 1) + 0.5);
+        sl_state_set_float64(&state, 1, half + 0.5);
         sl_state_set_int64(&state, 2, v);
         if (v == 3) {
             sl_state_set_null(&state, 3);

@@ -62,7 +62,7 @@ SL_TEST(node_rdd_is_made_once_an_epoch_and_named_after_the_operator, "")
     slt_graph g = slt_graph_new();
     sl_stream *in = sl_stream_queue(g.graph, "in", "word string, n int64", true);
     sl_stream *kept = sl_stream_uid(sl_stream_where(in, "n > 1"), "kept");
-    sl_stream_persist(kept, SL_MEMORY_ONLY);
+    assert_ptr_equal(sl_stream_cache(kept), kept);
     slt_host *host = slt_host_new(&g, 2);
     sl_rdd *first = NULL, *again = NULL, *input = NULL;
     slt_epoch_begin(host);

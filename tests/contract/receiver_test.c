@@ -13,14 +13,19 @@
 static struct {
     int32_t starts, stops, fail_first;
     const char *rows; ///< what the n-th good start stores
-    bool finishes, restarts;
+    bool finishes, restarts, reports;
+    bool was_ending[2]; ///< as `start` and `stop` saw it
 } script;
 
 static sl_code play_start(sl_receiver *r, const char *args, void **state, sl_error *err)
 {
-    (void)state;
     if (script.starts++ < script.fail_first) {
         return sl_error_set(err, SL_E_IO, "no %s today", args);
+    }
+    *state = r;
+    script.was_ending[0] = sl_receiver_is_ending(r);
+    if (script.reports) {
+        sl_receiver_report(r, "the feed has gaps");
     }
     SL_TRY(sl_receiver_store(r, script.rows, strlen(script.rows), err));
     if (script.finishes) {
@@ -32,7 +37,7 @@ static sl_code play_start(sl_receiver *r, const char *args, void **state, sl_err
 }
 static void play_stop(void *state)
 {
-    (void)state;
+    script.was_ending[1] = sl_receiver_is_ending(state);
     script.stops++;
 }
 static const sl_receiver_fn play_fn = {
@@ -56,6 +61,24 @@ SL_TEST(a_receiver_that_finishes_ends_the_job, "")
     SL_CHECK_TEXT(slt_life_shown(&l, "out"), "one\ntwo\n");
     assert_int_equal(script.starts, 1);
     assert_int_equal(script.stops, 1);
+    slt_life_free(&l);
+}
+
+SL_TEST(a_receiver_tells_an_error_and_goes_on, "")
+{
+    memset(&script, 0, sizeof script);
+    script.rows = "one\n";
+    script.reports = true;
+    slt_life l = slt_life_new(play, NULL);
+    assert_int_equal(slt_life_start(&l), SL_OK);
+    assert_int_equal(slt_life_run(&l, 3), SL_OK);
+    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "one\n");
+    assert_int_equal(slt_times_in(slt_life_printed(&l), "receiver play: the feed has gaps"), 1);
+    assert_int_equal(script.starts, 1);
+    assert_false(script.was_ending[0]);
+    assert_int_equal(slt_life_stop(&l), SL_OK);
+    assert_int_equal(script.stops, 1);
+    assert_true(script.was_ending[1]);
     slt_life_free(&l);
 }
 
