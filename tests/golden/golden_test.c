@@ -10,7 +10,7 @@
 
 #include "golden/case.h"
 
-enum { MAX_CASES = 512, WHY_BYTES = 16384 };
+enum { MAX_CASES = 1024, WHY_BYTES = 16384 };
 
 static int is_case(const struct dirent *entry)
 {
@@ -63,7 +63,7 @@ static void run_all(const char *dir, int at_least)
 
 SL_TEST(golden_cases_recorded_from_spark, "")
 {
-    run_all(SLT_SOURCE_DIR "/tests/golden/spark", 410);
+    run_all(SLT_SOURCE_DIR "/tests/golden/spark", 440);
 }
 
 SL_TEST(golden_cases_of_a_directory_that_was_named, "")
