@@ -4,7 +4,7 @@
 // longer than a multiple of the median get a second attempt beside the first, with a number of its
 // own (sli_task.copy): what both write is kept apart until one has won. What has no worker yet is
 // not slow. A stage of one task has nothing to be compared with, and one whose state lies at home
-// can't be copied: its task and the copy would share what only one may touch.
+// can't be copied: the copy would have to wait for the worker that the slow attempt holds.
 #include "sched/sched_int.h"
 
 #include <stdlib.h>

@@ -42,7 +42,8 @@ const sl_option sli_sched_options[] = {
      .type = SL_OPT_BOOL,
      .fallback = "false",
      .text = "A task that takes much longer than the others of its stage gets a copy; the first of "
-             "both to end counts. Not where state lies at home."},
+             "both to end counts. A task that works on state never gets one: state lies with one "
+             "worker, and that is the slow one."},
     {.name = "speculation.interval",
      .type = SL_OPT_DURATION,
      .fallback = "100ms",
