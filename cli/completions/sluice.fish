@@ -59,6 +59,8 @@ complete -c sluice -n '__fish_seen_subcommand_from run' -l inline-rows -r -d 'Jo
 complete -c sluice -n '__fish_seen_subcommand_from run' -l jobs.concurrent -r -d 'Outputs of one epoch that may run beside each other' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l jobs.mode -r -d 'Whose tasks go out first' -a 'fifo fair' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l jobs.pools -r -d 'Pools that outputs may be put into, for jobs.mode=fair, as "fast?weight=3&min_share=1 slow?mode=fair"'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l jobs.pools-file -r -d 'More pools, in a file as Spark\'s fairscheduler.xml, of at most 1 MiB'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l jobs.pool -r -d 'Pool of outputs that the program puts into none'
 complete -c sluice -n '__fish_seen_subcommand_from run' -l speculation -r -d 'A task that takes much longer than the others of its stage gets a copy' -a 'true false' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l speculation.interval -r -d 'How often slow tasks are looked for' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l speculation.multiplier -r -d 'How many times the median of its stage\'s tasks a slow one takes' -f

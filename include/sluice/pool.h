@@ -10,14 +10,17 @@
 ///
 /// A pool gets its `min_share` of workers before weights count, then as many as its `weight` beside
 /// the others'; among its own outputs `mode` says fifo or fair. The pool "default" is always there.
+/// `jobs.pools_file` names a file with pools as Spark's fairscheduler.xml has them.
 #pragma once
 
 #include "sluice/graph.h"
 
 SL_BEGIN_DECLS
 
-/// Outputs that are defined from now on run in this pool; NULL: in "default". By fair mode the name
-/// must be one of `jobs.pools`, or the start fails with SL_E_CONFIG; by fifo any name will do.
+/// Outputs that are defined from now on run in this pool, the actions of foreachRDD functions
+/// included; NULL: in that of the option `jobs.pool`, which is "default" unless somebody sets it.
+/// By fair mode there must be a pool of that name, or the start fails with SL_E_CONFIG; by fifo any
+/// name will do.
 /// Thread: the one that defines the graph.
 SL_API void sl_graph_pool(sl_graph *graph, const char *pool);
 

@@ -116,6 +116,8 @@ static const spark_key spark_keys[] = {
     {"spark.stage.maxConsecutiveAttempts", "stage.max_attempts", NULL, false},
     {"spark.scheduler.listenerbus.eventqueue.capacity", "listener.queue", NULL, false},
     {"spark.scheduler.mode", "jobs.mode", NULL, true},
+    {"spark.scheduler.allocation.file", "jobs.pools_file", NULL, false},
+    {"spark.scheduler.pool", "jobs.pool", NULL, false},
     {"spark.speculation", "speculation", NULL, false},
     {"spark.speculation.interval", "speculation.interval", "ms", false},
     {"spark.speculation.multiplier", "speculation.multiplier", NULL, false},

@@ -295,6 +295,43 @@ SL_TEST(a_crash_ends_all_jobs, "")
     assert_true(at > 5);
 }
 
+// ---------------------------------------------------------------- the driver beside jobs
+
+static sl_code note_pool(const sl_args *args, const sl_batch *in, sl_builder *out, sl_error *err)
+{
+    plan *p = sl_args_attached(args, "plan");
+    const sli_sched *sched = p->w->sched;
+    for (int32_t i = 0; i < sched->n_pools; i++) { // inline: on the driver's thread
+        p->n_running[i] += sched->pools[i].n_out > 0;
+    }
+    return pass(args, in, out, err);
+}
+static const sl_fn note_pool_fn = {
+    .struct_size = sizeof(sl_fn), .name = "note_pool", .run = note_pool};
+
+SL_TEST(actions_run_in_the_pool_that_the_driver_is_in, "")
+{
+    world w;
+    plan p = {.w = &w};
+    int64_t n = 0;
+    int32_t fast = 0;
+    world_open(&w,
+               (world_conf){.settings = "jobs.mode=fair jobs.pools='fast slow' jobs.pool=slow"});
+    w.attached = &p;
+    sl_rdd *in = rdd_of(&w, "n int64", "1;", 1), *rdd = sl_rdd_map(in, &note_pool_fn, NULL);
+    assert_int_equal(sl_rdd_count(rdd, &n, NULL), SL_OK);
+    assert_int_equal(p.n_running[2], 1); // "slow" is the usual one
+    assert_int_equal(sli_sched_pool(w.sched, "fast", &fast, NULL), SL_OK);
+    int32_t before = sli_sched_in_pool(w.sched, fast);
+    assert_int_equal(sl_rdd_count(rdd, &n, NULL), SL_OK);
+    assert_int_equal(sli_sched_in_pool(w.sched, before), fast);
+    assert_int_equal(p.n_running[1], 1);
+    assert_int_equal(p.n_running[0], 0);
+    sl_rdd_unref(rdd);
+    sl_rdd_unref(in);
+    world_close(&w);
+}
+
 // ---------------------------------------------------------------- whose tasks go first
 
 /// Runs a job of TASKS tasks in each of the named pools, begun in this order.
@@ -412,8 +449,9 @@ SL_TEST(pools_that_make_no_sense_are_told, "")
     sl_error err = SL_ERROR_INIT;
     int32_t pool = -1;
     assert_int_equal(sli_sched_pool(w.sched, "fats", &pool, &err), SL_E_CONFIG);
-    SL_CHECK_TEXT(err.text, "there is no pool \"fats\" in jobs.pools; did you mean \"fast\"?");
+    SL_CHECK_TEXT(err.text, "jobs.pools and jobs.pools_file have no pool \"fats\"; did you mean "
+                            "\"fast\"?");
     assert_int_equal(sli_sched_pool(w.sched, "slow", &pool, &err), SL_OK);
-    assert_int_equal(pool, 2);
+    assert_int_equal(pool, 3);
     world_close(&w);
 }

@@ -16,7 +16,7 @@ static void count_out(sli_try *t, int32_t n)
     t->unit->wave->n_out += n;
     run->n_out += n;
     sched->n_out += n;
-    sched->pools[run->context.pool].n_out += n;
+    sli_run_pool(run)->n_out += n;
     if (!t->work.may_move) {
         sched->n_at_home[t->work.home % sched->n_workers] += n;
     }

@@ -38,6 +38,14 @@ const sl_option sli_sched_options[] = {
      .text = "Pools that outputs may be put into, for jobs.mode=fair, as "
              "\"fast?weight=3&min_share=1 slow?mode=fair\": weight (1), min_share (0), and mode "
              "(fifo) among a pool's own jobs."},
+    {.name = "jobs.pools_file",
+     .type = SL_OPT_TEXT,
+     .text = "More pools, in a file as Spark's fairscheduler.xml, of at most 1 MiB; one that is "
+             "wrong fails the start. jobs.pools may not name one of its pools again."},
+    {.name = "jobs.pool",
+     .type = SL_OPT_TEXT,
+     .fallback = "default",
+     .text = "Pool of outputs that the program puts into none."},
     {.name = "speculation",
      .type = SL_OPT_BOOL,
      .fallback = "false",
@@ -146,6 +154,13 @@ void sli_sched_epoch(sli_sched *sched, int64_t generation, int64_t epoch, int64_
     sched->generation = generation;
     sched->epoch = epoch;
     sched->time_us = time_us;
+}
+
+int32_t sli_sched_in_pool(sli_sched *sched, int32_t pool)
+{
+    int32_t before = sched->context.pool;
+    sched->context.pool = pool;
+    return before;
 }
 
 bool sli_sched_is_busy(const sli_sched *sched)

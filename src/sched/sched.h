@@ -39,7 +39,8 @@ typedef struct sli_job {
     int32_t n_partitions;
     int64_t generation, epoch, time_us;
     int64_t rows_expected;   ///< for the choice of inline; -1 unknown
-    int32_t pool;            ///< of sli_sched_pool; 0: that of the job it prepares, else "default"
+    int32_t pool;            ///< of sli_sched_pool; 0: that of the job it prepares, else of
+                             ///< sli_sched_in_pool
     struct sli_blame *blame; ///< where its failing task is noted; NULL: where sli_sched_blame says
     /// Takes a batch of an attempt, and counts in task->rows_out what it keeps. NULL: rows are only
     /// computed and counted. Thread: task.
@@ -58,9 +59,13 @@ typedef struct sli_job {
     int32_t n_stages, n_tasks, n_failures;
 } sli_job;
 
-/// The number of a pool for sli_job.pool; NULL: of "default". Without `jobs.mode=fair` pools don't
-/// count, and any name will do. Fails: SL_E_CONFIG, when there is no such pool.
+/// The number of a pool, from 1, for sli_job.pool; NULL: of that of the option `jobs.pool`. Without
+/// `jobs.mode=fair` pools don't count, and any name will do. Fails: SL_E_CONFIG, when there is no
+/// such pool.
 sl_code sli_sched_pool(const sli_sched *sched, const char *name, int32_t *out, sl_error *err);
+/// Jobs of actions run in this pool from now on, at first in that of `jobs.pool`; returns the one
+/// of before. Thread: driver.
+int32_t sli_sched_in_pool(sli_sched *sched, int32_t pool);
 int32_t sli_sched_concurrent(const sli_sched *sched); ///< option `jobs.concurrent`
 /// Runs it to its end. Fails: the first task's error after its last attempt, wrapped with stage,
 /// partition, attempt and uid; SL_E_CANCELLED.

@@ -86,8 +86,8 @@ typedef enum sli_run_state {
 typedef struct sli_context {
     int64_t action; ///< 0: none
     int64_t number; ///< of the job that prepares something; 0: none does
-    int32_t pool;
-    int32_t level; ///< jobs of lower ones don't go on meanwhile: one of them is being walked
+    int32_t pool;   ///< of sli_sched_pool
+    int32_t level;  ///< jobs of lower ones don't go on meanwhile: one of them is being walked
     sli_blame *blame;
 } sli_context;
 
@@ -119,7 +119,7 @@ struct sli_run {
     sl_error error;
 };
 
-/// Jobs that share a part of the workers (pools.c).
+/// Jobs that share a part of the workers.
 typedef struct sli_pool {
     const char *name;
     bool is_fair; ///< among its own jobs; else the earlier job's tasks go first
@@ -160,7 +160,8 @@ struct sli_sched {
     bool is_fair;             ///< between pools; else pools don't count
     sli_pool *pools;          ///< [0] is "default"
     int32_t n_pools;
-    sl_arena *names; ///< of pools
+    bool is_default_set; ///< its settings were given
+    sl_arena *names;     ///< of pools
     sli_copying copying;
     int64_t walks;
     sl_rdd **stack; ///< of the walk
@@ -232,10 +233,14 @@ void sli_sched_drive(sli_sched *sched, const sli_run *until);
 /// An attempt goes to the backend.
 void sli_try_submit(sli_try *t);
 
-// ---- pools.c
+// ---- pools_open.c
 
 sl_code sli_pools_open(sli_sched *sched, const sl_conf *conf, sl_error *err);
 void sli_pools_close(sli_sched *sched);
+
+// ---- pools.c
+
+sli_pool *sli_run_pool(const sli_run *run); ///< that its tasks run in
 /// The task that is to go out next; NULL: none can now.
 sli_try *sli_pools_pick(sli_sched *sched);
 

@@ -109,7 +109,7 @@ typedef struct sli_output {
     char *url;         ///< SLI_OUT_SINK: "console:?rows=10" for print
     const sl_foreach_fn *foreach;
     char *args;
-    const char *pool;       ///< by sl_graph_pool; NULL: "default". No part of the graph's text
+    const char *pool; ///< by sl_graph_pool; NULL: that of `jobs.pool`. No part of the graph's text
     int32_t pool_number;    ///< run time: of the scheduler's
     sli_sink *sink;         ///< run time
     int64_t last_committed; ///< run time: what the sink said at recovery
@@ -125,7 +125,7 @@ struct sl_graph {
     int32_t n_nodes, capacity;
     sli_output *outputs;
     int32_t n_outputs, output_capacity;
-    const char *pool;               ///< of the outputs to come; NULL: "default"
+    const char *pool;               ///< of the outputs to come; NULL: that of `jobs.pool`
     const sl_agg_fn **aggregations; ///< NULL-ended when there are any
     int32_t n_aggregations, aggregation_capacity;
     struct sli_attachment {

@@ -88,7 +88,9 @@ static sl_code run_foreach(sli_output *output, sli_epoch *epoch, sl_rdd *rdd, sl
     sli_adder adder;
     sli_adds *adds = NULL;
     sli_driver_adder(runtime, &adder, &adds, &args);
+    int32_t pool = sli_sched_in_pool(runtime->sched, output->pool_number);
     sl_code rc = output->foreach->run(&args, rdd, err);
+    (void)sli_sched_in_pool(runtime->sched, pool);
     rc = sli_driver_added(runtime, &adds, rc, err);
     if (rc != SL_OK && (err->code == SL_OK || err->text[0] == '\0')) {
         rc = sl_error_set(err, rc, "foreachRDD function '%s' failed without a text",

@@ -166,12 +166,29 @@ SL_TEST(an_output_in_a_pool_that_is_not_there_is_refused_by_fair_mode_alone, "")
     sl_test *test = sl_test_new(build, (sl_test_conf){.settings = fair});
     sl_error err = SL_ERROR_INIT;
     assert_int_equal(sl_test_check(test, &err), SL_E_CONFIG);
-    if (strstr(err.text, "output sums.save-1: there is no pool \"fast\" in jobs.pools; did you "
-                         "mean \"fest\"?") == NULL) {
+    if (strstr(err.text, "output sums.save-1: jobs.pools and jobs.pools_file have no pool "
+                         "\"fast\"; did you mean \"fest\"?") == NULL) {
         fail_msg("%s", err.text);
     }
     sl_test_free(test);
     test = sl_test_new(build, (sl_test_conf){.interval = "1s"});
     assert_int_equal(sl_test_check(test, &err), SL_OK);
+    sl_test_free(test);
+}
+
+SL_TEST(spark_s_keys_for_pools_are_taken, "")
+{
+    static const char *const no_file[] = {"spark.scheduler.allocation.file", "no.xml", NULL};
+    static const char *const no_pool[] = {"spark.scheduler.mode", "FAIR", "jobs.pools", "fast",
+                                          "spark.scheduler.pool", "fest", NULL};
+    sl_error err = SL_ERROR_INIT;
+    sl_test *test = sl_test_new(build, (sl_test_conf){.settings = no_file});
+    assert_int_equal(sl_test_check(test, &err), SL_E_NOT_FOUND);
+    assert_non_null(strstr(err.text, "jobs.pools_file, no.xml: "));
+    sl_test_free(test);
+    test = sl_test_new(build, (sl_test_conf){.settings = no_pool});
+    assert_int_equal(sl_test_check(test, &err), SL_E_CONFIG);
+    assert_non_null(strstr(err.text, "jobs.pool: jobs.pools and jobs.pools_file have no pool "
+                                     "\"fest\""));
     sl_test_free(test);
 }
