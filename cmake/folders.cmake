@@ -255,7 +255,7 @@ function(sl_benchmarks)
             target_sources(limit_${name} PRIVATE $<TARGET_OBJECTS:sl_nanoarrow>)
             target_include_directories(limit_${name} SYSTEM PRIVATE ${SL_NANOARROW_INCLUDES})
             target_compile_definitions(limit_${name} PRIVATE ${SL_NANOARROW_DEFINITIONS})
-            target_link_libraries(limit_${name} PRIVATE PkgConfig::LZ4)
+            target_link_libraries(limit_${name} PRIVATE PkgConfig::LZ4 PkgConfig::ZSTD)
         endif()
         target_link_libraries(limit_${name} PRIVATE PkgConfig::SIMDJSON ${rocksdb} Threads::Threads m)
         set_target_properties(limit_${name} PROPERTIES OUTPUT_NAME ${name}

@@ -25,7 +25,8 @@ add_library(sl_nanoarrow OBJECT
     ${na}/nanoarrow/ipc/reader.c ${na}/nanoarrow/ipc/writer.c
     ${fc}/src/runtime/builder.c ${fc}/src/runtime/emitter.c ${fc}/src/runtime/refmap.c ${fc}/src/runtime/verifier.c)
 target_include_directories(sl_nanoarrow PRIVATE ${SL_NANOARROW_INCLUDES} ${fc}/include)
-target_compile_definitions(sl_nanoarrow PRIVATE ${SL_NANOARROW_DEFINITIONS} NANOARROW_IPC_WITH_LZ4)
+target_compile_definitions(sl_nanoarrow PRIVATE ${SL_NANOARROW_DEFINITIONS} NANOARROW_IPC_WITH_LZ4
+    NANOARROW_IPC_WITH_ZSTD)
 target_compile_options(sl_nanoarrow PRIVATE -w -ffp-contract=off -ffunction-sections -fdata-sections
     -ffile-prefix-map=${CMAKE_BINARY_DIR}/=)
-target_link_libraries(sl_nanoarrow PRIVATE PkgConfig::LZ4)
+target_link_libraries(sl_nanoarrow PRIVATE PkgConfig::LZ4 PkgConfig::ZSTD)

@@ -245,8 +245,8 @@ sl_code sli_ipc_write(sli_str *out, const sl_schema *schema, const sl_batch *con
                       int32_t n, sl_error *err);
 /// Reads such a stream (any writer's): calls `each` per batch; batches share the bytes. Outside
 /// data: everything is checked, UTF-8 too; a stream without its end mark is damaged, since a cut
-/// one looks the same. Fails: SL_E_CORRUPT with the offset; SL_E_UNSUPPORTED for ZSTD compression
-/// and for types that have no place in our schemas, with column and type; what `each` returns.
+/// one looks the same. Fails: SL_E_CORRUPT with the offset; SL_E_UNSUPPORTED for types that have no
+/// place in our schemas, with column and type; what `each` returns.
 typedef sl_code (*sli_batch_fn)(void *ctx, SL_BORROWS const sl_batch *batch, sl_error *err);
 sl_code sli_ipc_read(SL_SHARES sli_buffer *bytes, sli_batch_fn each, void *ctx, sl_error *err);
 /// The Arrow IPC *file* format around the same messages (magic, footer), which every Arrow reader

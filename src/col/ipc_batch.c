@@ -13,9 +13,10 @@ enum {
     NO_CODEC = -1, // else those of BodyCompression
     LZ4 = 0,
     ZSTD = 1,
-    LZ4_MOST = 255,   // bytes that one compressed byte may stand for
-    LENGTH_BYTES = 8, // in front of a compressed buffer: its size once decompressed
-    PLAIN = -1        // in their place: what follows is not compressed
+    LZ4_MOST = 255,    // bytes that one compressed byte may stand for
+    ZSTD_MOST = 32768, // the same: a block of 128 KiB takes 4 bytes at least
+    LENGTH_BYTES = 8,  // in front of a compressed buffer: its size once decompressed
+    PLAIN = -1         // in their place: what follows is not compressed
 };
 
 /// A batch in the making: the lists of its message, and how far they were used.
@@ -70,7 +71,7 @@ static sl_code place_buffer(ipc_batch *self, const uint8_t **out, int64_t *size)
 /// Whether `size` bytes may become `length`, and the message so many more.
 static sl_code check_length(ipc_batch *self, int64_t length, int64_t size)
 {
-    if (length < 0 || length / LZ4_MOST > size) {
+    if (length < 0 || length / (self->codec == LZ4 ? LZ4_MOST : ZSTD_MOST) > size) {
         return sli_ipc_corrupt(self->reader, "a compressed buffer claims an impossible size");
     }
     if (length > self->reader->limit_bytes - self->inflated) {
@@ -81,6 +82,14 @@ static sl_code check_length(ipc_batch *self, int64_t length, int64_t size)
     }
     self->inflated += length;
     return SL_OK;
+}
+
+/// False: these are no compressed bytes, or not of so many.
+static bool decompress(int codec, struct ArrowBufferView from, uint8_t *to, int64_t length)
+{
+    ArrowIpcDecompressFunction run = codec == LZ4 ? ArrowIpcGetLZ4DecompressionFunction()
+                                                  : ArrowIpcGetZstdDecompressionFunction();
+    return run(from, to, length, NULL) == NANOARROW_OK;
 }
 
 static sl_code inflate(ipc_batch *self, const uint8_t **data, int64_t *size)
@@ -102,8 +111,7 @@ static sl_code inflate(ipc_batch *self, const uint8_t **data, int64_t *size)
         return sl_error_nomem(self->reader->err, (size_t)length, "Arrow batch");
     }
     memset(to + length, 0, SLI_BUFFER_PAD);
-    if (length > 0 &&
-        ArrowIpcGetLZ4DecompressionFunction()(from, to, length, NULL) != NANOARROW_OK) {
+    if (length > 0 && !decompress(self->codec, from, to, length)) {
         return sli_ipc_corrupt(self->reader, "a compressed buffer is damaged");
     }
     *data = to;
@@ -280,11 +288,9 @@ static sl_code read_codec(ipc_batch *self)
         return sli_ipc_corrupt(self->reader, "its list of columns is damaged");
     }
     self->codec = (int)codec;
-    if (codec == ZSTD) {
-        return sli_ipc_unsupported(self->reader,
-                                   "ZSTD compression is not read; write it with LZ4, or plain");
-    }
-    return codec == LZ4 ? SL_OK : sli_ipc_corrupt(self->reader, "it has an unknown compression");
+    return codec == LZ4 || codec == ZSTD
+               ? SL_OK
+               : sli_ipc_corrupt(self->reader, "it has an unknown compression");
 }
 
 static sl_code fill_root(ipc_batch *self, const struct ArrowSchema *arrow, const sl_schema *schema,

@@ -261,7 +261,7 @@ SL_TEST(arrow_reads_what_others_write, "")
 {
     static const char *const names[] = {"pyarrow-stream", "pyarrow-file",  "pyarrow-dictionary",
                                         "pyarrow-lz4",    "pyarrow-views", "pyarrow-large",
-                                        "polars-file"};
+                                        "pyarrow-zstd",   "polars-file"};
     static const char *const args = "schema='s string?, n int64?, l list<int64?>?'";
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char data[4096];
@@ -310,14 +310,6 @@ SL_TEST(arrow_bounds_what_is_decompressed, "")
     slt_decoded_reset(&got);
     check_refused(less, &bytes, bytes.size,
                   "a message of more than 102400 bytes once it is decompressed; raise max_record");
-}
-
-SL_TEST(arrow_refuses_zstd_and_says_what_to_do, "")
-{
-    char data[4096];
-    sli_str bytes = {.data = data, .size = read_foreign("pyarrow-zstd", data, sizeof data)};
-    check_refused("schema='s string?, n int64?, l list<int64?>?'", &bytes, bytes.size,
-                  "ZSTD compression is not read; write it with LZ4, or plain");
 }
 
 /// In a file a dictionary may stand behind the rows that need it, which Polars does.
