@@ -271,6 +271,7 @@ int sli_ipc_is_file(const void *data, int64_t size);
 typedef struct sli_ipc_place {
     int64_t meta_bytes, bytes; ///< of its metadata with the length in front; of all of it
     int type;                  ///< as in sli_ipc_see
+    bool is_dictionary;
 } sli_ipc_place;
 /// Of the message that begins at `data`, of which `size` bytes are there. Fails: SL_E_CORRUPT when
 /// no message begins so.
@@ -290,6 +291,8 @@ sl_code sli_ipc_stream_take(sli_ipc_stream *stream, SL_SHARES sli_buffer *bytes,
                             int64_t size, sl_batch **out, sl_error *err);
 /// Of the first message; NULL before it.
 const sl_schema *sli_ipc_stream_schema(const sli_ipc_stream *stream);
+/// Whether a column's dictionary has not come yet.
+bool sli_ipc_stream_lacks_values(const sli_ipc_stream *stream);
 
 // The frame of a file around its messages.
 

@@ -78,7 +78,7 @@ static sl_code take_values(sli_import *self, const sli_import_place *p, const sl
         int64_t index = index_at(p->schema->format[0], indices, p->at + i);
         if (values == NULL) {
             return sli_import_broken(self->err, p->field->name,
-                                     "a dictionary that does not come before its rows is not read");
+                                     "its dictionary has not come before its rows");
         }
         if (index < 0 || index >= values->n_rows) {
             return sli_import_broken(self->err, p->field->name, "an index outside its dictionary");

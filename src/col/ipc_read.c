@@ -228,6 +228,7 @@ sl_code sli_ipc_measure(const void *data, int64_t size, sli_ipc_place *out, sl_e
         return sli_ipc_corrupt(&at_start, "its metadata is damaged, or of a version before V4");
     }
     out->type = m.type;
+    out->is_dictionary = m.type == SLI_IPC_DICTIONARY;
     out->bytes = out->meta_bytes + m.body_size;
     return SL_OK;
 }
@@ -326,4 +327,13 @@ sl_code sli_ipc_stream_take(sli_ipc_stream *stream, sli_buffer *bytes, int64_t a
 const sl_schema *sli_ipc_stream_schema(const sli_ipc_stream *stream)
 {
     return stream->reader.schema;
+}
+
+bool sli_ipc_stream_lacks_values(const sli_ipc_stream *stream)
+{
+    const sli_dictionary *d = stream->reader.dictionaries;
+    while (d != NULL && d->values != NULL) {
+        d = d->next;
+    }
+    return d != NULL;
 }

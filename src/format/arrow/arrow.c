@@ -41,6 +41,7 @@ struct sli_decoder {
     sli_ipc_stream *messages;
     sli_ipc_seen seen; ///< of a file
     int64_t begin;     ///< its place in the source
+    int64_t ahead;     ///< dictionaries in front of this place were taken before their turn
     bool is_file;
     bool ended; ///< the end mark was read
     bool done;  ///< the footer was read
@@ -172,10 +173,57 @@ static sl_code read_message(sli_decoder *self, const sli_piece *piece, int64_t a
     return rc;
 }
 
+static int64_t place_of(const sli_piece *piece, int64_t at)
+{
+    return piece->offset + (at - piece->from);
+}
+
+/// A file may have dictionaries behind the rows that need them, as Polars writes it. Takes those
+/// that stand behind `at` in this piece until none is missing. False: they may be in what follows,
+/// so the rows at `from` wait, as long as all of that may be a record.
+static bool look_ahead(sli_decoder *self, const sli_piece *piece, int64_t from, int64_t at)
+{
+    int64_t limit = self->stream.max_record;
+    while (sli_ipc_stream_lacks_values(self->messages)) {
+        sli_ipc_place place = {0};
+        int64_t there = piece->to - at;
+        const char *data = sli_buffer_bytes(piece->data) + at;
+        if (sli_ipc_measure(data, there, &place, NULL) != SL_OK ||
+            place.bytes == SLI_IPC_END_BYTES) {
+            return true; // none will come
+        }
+        if (place.bytes == 0 || place.bytes > there) {
+            int64_t have = piece->to - from;
+            self->stream.wanted = have < limit / 2 ? 2 * have : limit;
+            return piece->last || have >= limit;
+        }
+        if (place.is_dictionary && place_of(piece, at) >= self->ahead) {
+            sl_batch *none = NULL;
+            if (sli_ipc_stream_take(self->messages, piece->data, at, place.bytes, &none, NULL) !=
+                SL_OK) {
+                return true; // its turn tells why
+            }
+            self->ahead = place_of(piece, at + place.bytes);
+        }
+        at += place.bytes;
+    }
+    return true;
+}
+
 /// Without the schema, or the place of the next message, nothing behind can be read.
 static sl_code give_up(sli_decoder *self, const sli_piece *piece, int64_t at, sl_error *err)
 {
     self->lost = true;
+    return sli_stream_verdict(&self->stream, piece, at, SL_E_DATA, err);
+}
+
+/// A message behind the schema that can't be read; *err says why.
+static sl_code refuse(sli_decoder *self, const sli_piece *piece, int64_t at,
+                      const sli_ipc_place *place, sl_error *err)
+{
+    if (self->is_file && !place->is_dictionary && sli_ipc_stream_lacks_values(self->messages)) {
+        sl_error_wrap(err, SL_E_DATA, "no dictionary within max_record behind the rows");
+    }
     return sli_stream_verdict(&self->stream, piece, at, SL_E_DATA, err);
 }
 
@@ -188,11 +236,13 @@ static sl_code take_message(sli_decoder *self, const sli_piece *piece, int64_t a
     }
     bool first = sli_ipc_stream_schema(self->messages) == NULL;
     sl_batch *batch = NULL;
-    sli_ipc_see(&self->seen, place->type, piece->offset + (at - piece->from) - self->begin);
+    sli_ipc_see(&self->seen, place->type, place_of(piece, at) - self->begin);
+    if (place->is_dictionary && place_of(piece, at) < self->ahead) {
+        return SL_OK;
+    }
     sl_code rc = read_message(self, piece, at, place->bytes, &batch, err);
     if (rc == SL_E_DATA) {
-        return first ? give_up(self, piece, at, err)
-                     : sli_stream_verdict(&self->stream, piece, at, rc, err);
+        return first ? give_up(self, piece, at, err) : refuse(self, piece, at, place, err);
     }
     rc = rc == SL_OK && batch != NULL ? emit_batch(self, batch, emit, ctx, err) : rc;
     sl_batch_unref(batch);
@@ -230,6 +280,13 @@ static sl_code next_message(sli_decoder *self, const sli_piece *piece, int64_t a
     if (rc == SL_E_DATA) {
         return give_up(self, piece, at, err);
     }
+    bool is_batch = !place.is_dictionary && sli_ipc_stream_schema(self->messages) != NULL &&
+                    place.bytes > SLI_IPC_END_BYTES;
+    if (rc == SL_OK && self->is_file && is_batch &&
+        !look_ahead(self, piece, at, at + place.bytes)) {
+        *taken = 0;
+        return SL_OK;
+    }
     return rc == SL_OK && place.bytes > 0 ? take_message(self, piece, at, &place, emit, ctx, err)
                                           : rc;
 }
@@ -263,7 +320,7 @@ static void take_start(sli_decoder *self, const sli_piece *piece, int64_t at, in
     int is_file = sli_ipc_is_file(sli_buffer_bytes(piece->data) + at, piece->to - at);
     self->stream.started = is_file >= 0 || piece->last;
     self->is_file = is_file > 0;
-    self->begin = piece->offset + (at - piece->from);
+    self->begin = place_of(piece, at);
     *taken = !self->stream.started ? -1 : self->is_file ? SLI_IPC_START_BYTES : 0;
 }
 
