@@ -156,9 +156,12 @@ SL_API sl_rdd *sl_rdd_sort_by(sl_rdd *rdd, const char *order, int32_t n_partitio
 
 // ---- caching, questions
 
-/// Keeps computed partitions at `level`; to be called before the first action. Returns its
-/// argument.
+/// Keeps partitions that are computed from now on at `level`; so it is called before the first
+/// action. Returns its argument. Where another output of the epoch computes the RDD at that moment
+/// (`jobs.concurrent`), this, sl_rdd_unpersist and sl_rdd_named wait until it has ended. Thread:
+/// the RDD's, never a task.
 SL_API sl_rdd *sl_rdd_persist(sl_rdd *rdd, sl_level level);
+/// What is kept goes, and nothing more is kept.
 SL_API void sl_rdd_unpersist(sl_rdd *rdd);
 /// Cuts the lineage after the first action that computed all of it: the rows are kept at
 /// SL_MEMORY_AND_DISK (or the level set before) and the parents given up, so a lineage that would

@@ -76,7 +76,7 @@ sl_rdd *sl_rdd_local_checkpoint(sl_rdd *rdd)
     if (rdd == NULL || rdd->mistake != NULL || sl_rdd_is_checkpointed(rdd)) {
         return rdd;
     }
-    rdd->level = rdd->level == SL_LEVEL_NONE ? SL_MEMORY_AND_DISK : rdd->level;
+    sli_rdd_set_level(rdd, rdd->level == SL_LEVEL_NONE ? SL_MEMORY_AND_DISK : rdd->level);
     rdd->is_reliable = false; // a mark for files gives way, as in Spark
     if (!rdd->is_to_cut) {
         sli_rdd_list(rdd);

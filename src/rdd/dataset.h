@@ -63,7 +63,10 @@ struct sli_runtime {
     /// sched/.
     sl_code (*run)(sli_runtime *runtime, sl_rdd *rdd, const int32_t *partitions,
                    int32_t n_partitions, sli_rows_fn done, void *ctx, sl_error *err);
-    void *sched;             ///< the scheduler behind `run`
+    /// Waits until no job that goes on beside the caller computes `rdd` (NULL: anything); what they
+    /// come to is kept for who began them. Set by sched/; NULL: there are no such jobs.
+    void (*alone)(sli_runtime *runtime, const sl_rdd *rdd);
+    void *sched;             ///< the scheduler behind `run` and `alone`
     struct sli_accs *accs;   ///< accumulator.h; NULL: none
     struct sli_bvars *bvars; ///< bvar.h; NULL: none
     // ---- rdd's own; zero at first, given back by sli_runtime_reset

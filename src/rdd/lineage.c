@@ -232,10 +232,26 @@ void sl_rdd_unref(sl_rdd *rdd)
 
 // ---------------------------------------------------------------- settings and questions
 
+/// What tasks read of an RDD changes while none of its tasks runs.
+static void wait_for_jobs(const sl_rdd *rdd)
+{
+    if (rdd->runtime->alone != NULL) {
+        rdd->runtime->alone(rdd->runtime, rdd);
+    }
+}
+
+void sli_rdd_set_level(sl_rdd *rdd, sl_level level)
+{
+    if (rdd->level != level) {
+        wait_for_jobs(rdd);
+        rdd->level = level;
+    }
+}
+
 sl_rdd *sl_rdd_persist(sl_rdd *rdd, sl_level level)
 {
     if (rdd != NULL && rdd->mistake == NULL) {
-        rdd->level = level;
+        sli_rdd_set_level(rdd, level);
     }
     return rdd;
 }
@@ -243,7 +259,7 @@ sl_rdd *sl_rdd_persist(sl_rdd *rdd, sl_level level)
 void sl_rdd_unpersist(sl_rdd *rdd)
 {
     if (rdd != NULL && rdd->level != SL_LEVEL_NONE) {
-        rdd->level = SL_LEVEL_NONE;
+        sli_rdd_set_level(rdd, SL_LEVEL_NONE);
         sli_blocks_remove_owner(rdd->runtime->blocks, SLI_BLOCK_RDD, rdd->id);
     }
 }
@@ -252,6 +268,7 @@ sl_rdd *sl_rdd_named(sl_rdd *rdd, const char *name)
 {
     char *copy = rdd == NULL || name == NULL ? NULL : sl_strdup(SLI_TAG_RDD, name);
     if (copy != NULL) { // a name is for people: without memory the old one stays
+        wait_for_jobs(rdd);
         sl_free(rdd->name);
         rdd->name = copy;
     }

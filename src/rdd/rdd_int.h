@@ -86,6 +86,9 @@ sl_rdd *sli_rdd_wrong(sli_runtime *runtime, const char *operator_name, const sl_
 void sli_deps_free(const sli_dep *deps, int32_t n_deps);
 // ---- checkpoints (checkpoint.c)
 
+/// While no job computes it: what tasks read must not change under them.
+void sli_rdd_set_level(sl_rdd *rdd, sl_level level);
+
 /// On the list of those to be cut, and off it.
 void sli_rdd_list(sl_rdd *rdd);
 void sli_rdd_unlist(sl_rdd *rdd);

@@ -297,6 +297,64 @@ SL_TEST(a_crash_ends_all_jobs, "")
 
 // ---------------------------------------------------------------- the driver beside jobs
 
+/// In the simulated world, where a call takes time: a job that goes on beside.
+#define WITH_A_JOB(w, p, rdd, s)                                                                   \
+    world w;                                                                                       \
+    plan p = {.waits = true};                                                                      \
+    summing s = {0};                                                                               \
+    world_open(                                                                                    \
+        &w, (world_conf){                                                                          \
+                .workers = 3, .pool = true, .simulated = true, .settings = "jobs.concurrent=2"});  \
+    sl_rdd *rdd = passed(&w, &p, 4, 0);                                                            \
+    begin(&w, &s, rdd, 0)
+
+SL_TEST(a_level_changes_when_no_job_computes_the_rdd, "")
+{
+    WITH_A_JOB(w, p, rdd, s);
+    sl_rdd *other = sl_rdd_persist(sl_rdd_where(rdd, "n > 1"), SL_MEMORY_ONLY);
+    assert_int_equal(w.sched->runs->state, SLI_RUN_OUT); // it can't meet what was made later
+    sl_rdd_persist(rdd, SL_LEVEL_NONE);                  // no change
+    assert_int_equal(w.sched->runs->state, SLI_RUN_OUT);
+    sl_rdd_persist(rdd, SL_MEMORY_ONLY);
+    assert_int_equal(w.sched->runs->state, SLI_RUN_ENDED);
+    assert_int_equal(take_all(&w), 1);
+    assert_int_equal(s.rc, SL_OK);
+    assert_int_equal(s.sum, 10);
+    sli_blocks_stats stats;
+    sli_blocks_stats_of(w.blocks, &stats);
+    assert_int_equal(stats.n_blocks, 0); // none of it was kept
+    s = (summing){0};
+    begin(&w, &s, rdd, 0);
+    sl_rdd_unpersist(rdd);
+    assert_int_equal(take_all(&w), 1);
+    assert_int_equal(s.sum, 10);
+    sl_rdd_unref(other);
+    sl_rdd_unref(rdd);
+    world_close(&w);
+}
+
+SL_TEST(levels_change_under_jobs_that_fail_or_are_cancelled, "")
+{
+    for (int32_t cancelled = 0; cancelled < 2; cancelled++) {
+        WITH_A_JOB(w, p, rdd, s);
+        sl_rdd *fails = passed(&w, &p, 4, 1);
+        summing f = {0};
+        begin(&w, &f, fails, 0);
+        p.fails = 1;
+        if (cancelled) {
+            sli_sched_cancel(w.sched);
+        }
+        sl_rdd_persist(rdd, SL_MEMORY_ONLY); // the later job is later than the RDD, too
+        assert_int_equal(w.sched->runs->state, SLI_RUN_ENDED);
+        assert_int_equal(w.sched->runs->next->state, SLI_RUN_ENDED);
+        assert_int_equal(take_all(&w), 2);
+        assert_int_equal(f.rc, cancelled ? SL_E_CANCELLED : SL_E_INVALID);
+        sl_rdd_unref(fails);
+        sl_rdd_unref(rdd);
+        world_close(&w);
+    }
+}
+
 static sl_code note_pool(const sl_args *args, const sl_batch *in, sl_builder *out, sl_error *err)
 {
     plan *p = sl_args_attached(args, "plan");

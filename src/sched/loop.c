@@ -163,3 +163,22 @@ void sli_sched_drive(sli_sched *sched, const sli_run *until)
         }
     }
 }
+
+/// What an RDD is made of was made before it: numbers tell what a job can't touch.
+static const sli_run *first_that_computes(const sli_sched *sched, const sl_rdd *rdd)
+{
+    const sli_run *run = sched->runs;
+    while (run != NULL && (!run->is_begun || run->state == SLI_RUN_ENDED ||
+                           (rdd != NULL && run->job->rdd->id < rdd->id))) {
+        run = run->next;
+    }
+    return run;
+}
+
+void sli_sched_alone(sli_runtime *runtime, const sl_rdd *rdd)
+{
+    sli_sched *sched = runtime->sched;
+    for (const sli_run *run; (run = first_that_computes(sched, rdd)) != NULL;) {
+        sli_sched_drive(sched, run);
+    }
+}

@@ -128,6 +128,7 @@ sl_code sli_sched_new(sli_sched **out, sli_runtime *runtime, sli_exec *exec, con
     find_metrics(sched);
     runtime->sched = sched;
     runtime->run = sli_sched_collect;
+    runtime->alone = sli_sched_alone;
     *out = sched;
     return SL_OK;
 }
@@ -145,6 +146,7 @@ void sli_sched_free(sli_sched *sched)
     sl_free(sched->stack);
     sched->runtime->sched = NULL;
     sched->runtime->run = NULL;
+    sched->runtime->alone = NULL;
     sli_runtime_reset(sched->runtime); // no job comes any more that could use what was compiled
     sl_free(sched);
 }

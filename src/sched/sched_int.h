@@ -230,6 +230,8 @@ sl_code sli_run_lost(sli_run *run, bool *any, sl_error *err);
 void sli_sched_push(sli_sched *sched);
 /// Until the job has ended; NULL: until one has that sli_sched_begin began.
 void sli_sched_drive(sli_sched *sched, const sli_run *until);
+/// sli_runtime.alone.
+void sli_sched_alone(sli_runtime *runtime, const sl_rdd *rdd);
 /// An attempt goes to the backend.
 void sli_try_submit(sli_try *t);
 
