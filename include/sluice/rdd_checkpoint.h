@@ -16,12 +16,22 @@ SL_BEGIN_DECLS
 /// Thread: the session's. Blocks: yes (disk). Fails: SL_E_INVALID for no path, SL_E_IO.
 SL_API SL_MUST_USE sl_code sl_session_checkpoint_dir(sl_session *session, const char *dir,
                                                      sl_error *err);
+/// The same for the functions of foreachRDD and transform, which have no session: for the RDDs of
+/// the job, or session, that this one belongs to, from now on. The same `dir` again changes
+/// nothing, so a function may say it in every epoch. The files of each epoch stay: what is never
+/// removed grows with the stream. Thread: the RDD's. Blocks: yes (disk). Fails: the mistake that
+/// sticks to the RDD; as sl_session_checkpoint_dir.
+SL_API SL_MUST_USE sl_code sl_rdd_checkpoint_dir(sl_rdd *rdd, const char *dir, sl_error *err);
 /// Marks the RDD: when the next action in whose stages it takes part has ended well, a job of its
 /// own computes all of it once more (persist it to save that work), writes each partition as a
 /// file, an Arrow stream, makes them durable, publishes their directory by one rename, and cuts the
 /// lineage. When that fails the action fails, and the next one tries again. An RDD that is known to
-/// be empty has no files. Nothing happens when it is marked or cut already. Thread: the session's.
-/// Fails: SL_E_STATE without a directory; the mistake that sticks to the RDD.
+/// be empty has no files. Nothing happens when it is marked or cut already. In a job whose outputs
+/// run beside each other (`jobs.concurrent`) an action that begins while an RDD is marked waits
+/// until they have ended. Thread: the RDD's.
+/// Fails: SL_E_STATE without a directory, and for an RDD that is the state of the running epoch
+/// (updateStateByKey, mapWithState, a window by the inverse): mark one that is made of it, as
+/// sl_rdd_where(rdd, "true"); the mistake that sticks to the RDD.
 SL_API SL_MUST_USE sl_code sl_rdd_checkpoint(sl_rdd *rdd, sl_error *err);
 /// Whether its lineage was cut by a checkpoint, reliable or local.
 SL_API bool sl_rdd_is_checkpointed(const sl_rdd *rdd);

@@ -37,7 +37,7 @@ void sli_runtime_cut(sli_runtime *runtime)
 {
     for (sl_rdd **at = &runtime->to_cut; *at != NULL;) {
         sl_rdd *rdd = *at;
-        if (!rdd->is_empty && (rdd->is_reliable || !sli_rdd_is_kept(rdd))) {
+        if (rdd->is_held || (!rdd->is_empty && (rdd->is_reliable || !sli_rdd_is_kept(rdd)))) {
             at = &rdd->next_to_cut;
             continue;
         }

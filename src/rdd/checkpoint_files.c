@@ -69,6 +69,15 @@ static sl_code save(sl_rdd *rdd, sl_error *err)
     return SL_OK;
 }
 
+bool sli_runtime_has_marked(const sli_runtime *runtime)
+{
+    const sl_rdd *rdd = runtime->to_cut;
+    while (rdd != NULL && !rdd->is_reliable) {
+        rdd = rdd->next_to_cut;
+    }
+    return rdd != NULL;
+}
+
 static sl_rdd *first_due(const sli_runtime *runtime)
 {
     sl_rdd *rdd = runtime->to_cut;
@@ -117,9 +126,8 @@ static sl_code make_dir(sli_runtime *runtime, const char *dir, char **out, sl_er
     return rc;
 }
 
-sl_code sl_session_checkpoint_dir(sl_session *session, const char *dir, sl_error *err)
+static sl_code set_dir(sli_runtime *runtime, const char *dir, sl_error *err)
 {
-    sli_runtime *runtime = sli_session_runtime(session);
     char *made = NULL;
     if (dir == NULL || *dir == '\0') {
         return sl_error_set(err, SL_E_INVALID, "no path for a checkpoint directory");
@@ -136,6 +144,26 @@ sl_code sl_session_checkpoint_dir(sl_session *session, const char *dir, sl_error
     return SL_OK;
 }
 
+sl_code sl_session_checkpoint_dir(sl_session *session, const char *dir, sl_error *err)
+{
+    return set_dir(sli_session_runtime(session), dir, err);
+}
+
+/// Whether the directory in use was made in `dir`.
+static bool is_made_in(const char *made, const char *dir)
+{
+    const char *id = made == NULL ? NULL : strrchr(made, '/');
+    return id != NULL && sli_text_is((sl_text){made, (size_t)(id - made)}, dir);
+}
+
+sl_code sl_rdd_checkpoint_dir(sl_rdd *rdd, const char *dir, sl_error *err)
+{
+    SL_TRY(sl_rdd_check(rdd, err));
+    return dir != NULL && is_made_in(rdd->runtime->checkpoint_dir, dir)
+               ? SL_OK
+               : set_dir(rdd->runtime, dir, err);
+}
+
 void sli_runtime_forget_dir(sli_runtime *runtime)
 {
     if (runtime->checkpoint_fs != NULL) {
@@ -149,9 +177,16 @@ void sli_runtime_forget_dir(sli_runtime *runtime)
 sl_code sl_rdd_checkpoint(sl_rdd *rdd, sl_error *err)
 {
     SL_TRY(sl_rdd_check(rdd, err));
+    if (rdd->is_held) {
+        return sl_error_set(
+            err, SL_E_STATE,
+            "checkpoint: this RDD is the state of an epoch that runs; mark one that "
+            "is made of it, as sl_rdd_where(rdd, \"true\")");
+    }
     if (rdd->runtime->checkpoint_dir == NULL) {
         return sl_error_set(err, SL_E_STATE,
-                            "checkpoint: no directory; sl_session_checkpoint_dir sets one");
+                            "checkpoint: no directory; sl_session_checkpoint_dir sets one, in a "
+                            "stream's functions sl_rdd_checkpoint_dir");
     }
     if (!rdd->is_to_cut && !sl_rdd_is_checkpointed(rdd)) {
         rdd->is_reliable = true;

@@ -244,9 +244,11 @@ struct sl_rdd {
     bool *counted; ///< by partition: what its function added counts; NULL: of none (adds.c)
     struct sli_index *indexes; ///< of a broadcast parent: made by sli_broadcast_prepare
     sl_rdd *link;              ///< list of RDDs that are being freed
-    bool is_to_cut;            ///< in the runtime's list: a checkpoint that still has its lineage
-    bool is_reliable;          ///< it goes into files, else it is local
-    bool is_due; ///< a job met it, so files are written when that has ended; set by sched
+    /// Its maker needs the body still (the state of an epoch that runs): it is not cut meanwhile.
+    bool is_held;
+    bool is_to_cut;   ///< in the runtime's list: a checkpoint that still has its lineage
+    bool is_reliable; ///< it goes into files, else it is local
+    bool is_due;      ///< a job met it, so files are written when that has ended; set by sched
     sl_rdd *next_to_cut;
     // ---- sched's own. Thread: driver
     int64_t seen; ///< the last walk that met it
@@ -270,6 +272,8 @@ bool sli_rdd_is_kept(const sl_rdd *rdd);
 /// Cuts the lineages of local checkpoints that are kept whole. Called when a job or action has
 /// ended and none runs. Thread: driver.
 void sli_runtime_cut(sli_runtime *runtime);
+/// Whether an RDD waits for an action, to go into files.
+bool sli_runtime_has_marked(const sli_runtime *runtime);
 /// Writes the reliable checkpoints that are due, by jobs of their own, and cuts their lineages.
 /// Called when an action has ended well and none runs. Thread: driver. Blocks: yes.
 sl_code sli_runtime_save(sli_runtime *runtime, sl_error *err);

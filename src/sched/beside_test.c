@@ -355,6 +355,31 @@ SL_TEST(levels_change_under_jobs_that_fail_or_are_cancelled, "")
     }
 }
 
+SL_TEST(an_action_on_a_marked_rdd_waits_for_the_jobs_beside_it_and_writes_it, "")
+{
+    WITH_A_JOB(w, p, rdd, s);
+    int64_t n = 0;
+    sl_rdd *marked = sl_rdd_where(rdd, "n > 1");
+    assert_int_equal(sl_rdd_checkpoint(marked, NULL), SL_E_STATE);
+    assert_int_equal(sl_rdd_checkpoint_dir(marked, "saved", NULL), SL_OK);
+    char *dir = sl_strdup(SLI_TAG_RDD, w.runtime->checkpoint_dir);
+    assert_int_equal(sl_rdd_checkpoint_dir(marked, "saved", NULL), SL_OK);
+    assert_string_equal(w.runtime->checkpoint_dir, dir); // the same again
+    assert_int_equal(sl_rdd_checkpoint_dir(marked, "save", NULL), SL_OK);
+    assert_string_not_equal(w.runtime->checkpoint_dir, dir);
+    sl_free(dir);
+    assert_int_equal(sl_rdd_checkpoint(marked, NULL), SL_OK);
+    assert_int_equal(sl_rdd_count(marked, &n, NULL), SL_OK);
+    assert_int_equal(n, 3);
+    assert_non_null(sl_rdd_checkpoint_path(marked));
+    assert_int_equal(marked->n_deps, 0);
+    assert_int_equal(take_all(&w), 1);
+    assert_int_equal(s.sum, 10);
+    SL_CHECK_TEXT(collect_text(marked), "2\n3\n4\n");
+    sl_rdd_unref(rdd);
+    world_close(&w);
+}
+
 static sl_code note_pool(const sl_args *args, const sl_batch *in, sl_builder *out, sl_error *err)
 {
     plan *p = sl_args_attached(args, "plan");

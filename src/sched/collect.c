@@ -58,6 +58,9 @@ sl_code sli_sched_collect(sli_runtime *runtime, sl_rdd *rdd, const int32_t *part
                      ? sl_error_nomem(err, (size_t)most * sizeof *held, "an action")
                      : SL_OK;
     sli_context before;
+    if (sched->context.action == 0 && sli_runtime_has_marked(runtime)) {
+        sli_sched_alone(runtime, NULL); // what it meets is written at its end, when none runs
+    }
     sli_sched_enter(sched, &before);
     for (int32_t from = 0; rc == SL_OK && from < total; from += most) {
         int32_t n = total - from < most ? total - from : most;

@@ -173,6 +173,7 @@ void sli_epoch_release(sli_epoch *epoch)
     for (int32_t i = epoch->n_made; i-- > 0;) {
         if (epoch->made[i] != NULL) {
             end(epoch->made[i], epoch->settled);
+            epoch->made[i]->is_held = false;
         }
         sl_rdd_unref(epoch->made[i]);
         epoch->made[i] = NULL;

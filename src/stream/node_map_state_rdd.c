@@ -124,7 +124,7 @@ sl_code sli_map_state_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inpu
     }
     *out = sli_rdd_new(epoch->runtime, &map_state_ops, node->schema, n, &dep, 1, run);
     if (*out != NULL && (*out)->mistake == NULL) {
-        (*out)->pinned = true;
+        (*out)->pinned = (*out)->is_held = true;
         (*out)->is_empty = inputs[0]->is_empty && run->before == INT64_MIN;
         atomic_store(&def->open, run);
     }
@@ -294,7 +294,7 @@ static sl_code snapshots_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *i
     *out = sli_rdd_new(epoch->runtime, &snapshot_ops, node->schema, inputs[0]->n_partitions, &dep,
                        1, body);
     if (*out != NULL && (*out)->mistake == NULL) {
-        (*out)->pinned = true;
+        (*out)->pinned = (*out)->is_held = true;
     }
     return SL_OK;
 }

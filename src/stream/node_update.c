@@ -620,7 +620,7 @@ sl_code sli_update_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inputs,
     *out = sli_rdd_placed(sli_rdd_new(runtime, &update_rdd_ops, node->schema, n, &dep, 1, run),
                           body->def.key_text);
     if (*out != NULL && (*out)->mistake == NULL) {
-        (*out)->pinned = true;
+        (*out)->pinned = (*out)->is_held = true;
         atomic_store(&body->def.open, run);
     }
     return SL_OK;

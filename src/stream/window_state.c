@@ -515,7 +515,7 @@ static sl_rdd *rdd_of(sl_stream *node, sli_epoch *epoch, state_run *run, int32_t
     int64_t keys = node->store->ops->keys(node->store, node->table);
     sl_rdd *rdd = sli_rdd_new(epoch->runtime, &state_ops, node->schema, n, NULL, 0, run);
     if (rdd != NULL && rdd->mistake == NULL) {
-        rdd->pinned = true;
+        rdd->pinned = rdd->is_held = true;
         rdd->rows_expected =
             keys + sli_panes_rows(&run->moves.leaving) + sli_panes_rows(&run->moves.entering);
         rdd->is_empty = rdd->rows_expected == 0;
