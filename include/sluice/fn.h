@@ -57,6 +57,11 @@ typedef struct sl_agg_fn {
                       int32_t column, sl_error *err);
 } sl_agg_fn;
 
+/// Whether what the call does is not wanted any more: the job was cancelled or has failed, or
+/// another attempt at the task was faster. Sluice looks between calls; a call that takes long looks
+/// itself, and returns SL_E_CANCELLED, since the job's end waits for it. False in functions of the
+/// driver. Thread: any, during the call.
+SL_API bool sl_args_is_cancelled(const sl_args *args);
 /// The value of `key` in the argument text given at definition ("by=' ' max=10"), or `otherwise`.
 SL_API const char *sl_args_text(const sl_args *args, const char *key, const char *otherwise);
 SL_API int64_t sl_args_int64(const sl_args *args, const char *key, int64_t otherwise);

@@ -108,6 +108,7 @@ struct sl_args {
     sl_arena *arena;
     void *(*attached)(const void *ctx, const char *name); ///< NULL: nothing is attached
     const void *attached_ctx;
-    struct sli_bvars *bvars; ///< of rdd/; NULL: no broadcast variables
-    struct sli_adder *adder; ///< of rdd/; NULL: nothing can be added to accumulators
+    struct sli_bvars *bvars;     ///< of rdd/; NULL: no broadcast variables
+    const struct sli_stop *stop; ///< of rdd/: an order to end the attempt; NULL: none can come
+    struct sli_adder *adder;     ///< of rdd/; NULL: nothing can be added to accumulators
 };

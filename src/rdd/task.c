@@ -1,15 +1,24 @@
 // task.c — what a task attempt gives to user functions, and when it is to end.
 #include "rdd/rdd_int.h"
 
+static bool is_stopped(const sli_stop *stop)
+{
+    // Relaxed: the flag orders nothing, it only has to be seen some time.
+    while (stop != NULL && !atomic_load_explicit(&stop->now, memory_order_relaxed)) {
+        stop = stop->wider;
+    }
+    return stop != NULL;
+}
+
 sl_code sli_task_check(const sli_task *task, sl_error *err)
 {
-    for (const sli_stop *stop = task->stop; stop != NULL; stop = stop->wider) {
-        // Relaxed: the flag orders nothing, it only has to be seen some time.
-        if (atomic_load_explicit(&stop->now, memory_order_relaxed)) {
-            return sl_error_set(err, SL_E_CANCELLED, "the job was cancelled");
-        }
-    }
-    return SL_OK;
+    return is_stopped(task->stop) ? sl_error_set(err, SL_E_CANCELLED, "the job was cancelled")
+                                  : SL_OK;
+}
+
+bool sl_args_is_cancelled(const sl_args *args)
+{
+    return args != NULL && is_stopped(args->stop);
 }
 
 sl_code sli_task_args(sli_task *task, const char *text, uint64_t operator_id, size_t state_bytes,
@@ -33,6 +42,7 @@ sl_code sli_task_args(sli_task *task, const char *text, uint64_t operator_id, si
         .attached = task->runtime->attached,
         .attached_ctx = task->runtime->attached_ctx,
         .bvars = task->runtime->bvars,
+        .stop = task->stop,
     };
     return SL_OK;
 }

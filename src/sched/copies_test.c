@@ -16,6 +16,7 @@ typedef struct plan {
     int32_t slow;              ///< partition whose first calls wait for slow_us; -1: none
     int32_t n_slow;            ///< calls
     int64_t slow_us;
+    bool looks;     ///< a slow call looks every millisecond whether it is wanted
     bool by_chance; ///< calls wait and fail by `rng`
     sli_rng rng;
 } plan;
@@ -29,11 +30,23 @@ static void wait_us(plan *p, int64_t us)
     sli_signal_free(never);
 }
 
+/// Never ends but by what it looks at.
+static sl_code wait_for_end(const sl_args *args, plan *p, sl_error *err)
+{
+    while (!sl_args_is_cancelled(args)) {
+        wait_us(p, MS);
+    }
+    return sl_error_set(err, SL_E_CANCELLED, "not wanted any more");
+}
+
 static sl_code pass(const sl_args *args, const sl_batch *in, sl_builder *out, sl_error *err)
 {
     plan *p = sl_args_attached(args, "plan");
     int32_t partition = (int32_t)sl_args_partition(args), call = p->calls[partition]++;
     bool is_slow = partition == p->slow && call < p->n_slow;
+    if (is_slow && p->looks) {
+        return wait_for_end(args, p, err);
+    }
     if (p->by_chance) {
         uint64_t chance = sli_rng_below(&p->rng, 12);
         wait_us(p, chance == 0 ? 2000 * MS : (int64_t)chance * MS);
@@ -118,6 +131,17 @@ SL_TEST(a_copy_of_a_slow_map_task_wins_and_its_loser_leaves_nothing, "")
     assert_true(now_us(&w) - begun_us >= 900 * MS); // a job leaves no task running
     assert_true(now_us(&w) - begun_us < 1000 * MS); // but the loser has not begun another batch
     world_close(&w);                                // asserts that no block is left
+}
+
+SL_TEST(a_call_that_looks_whether_it_is_wanted_does_not_hold_its_job, "")
+{
+    world w;
+    open_copying(&w, true, 1, NULL);
+    plan p = {.usual_us = 10 * MS, .slow = 5, .n_slow = 1, .looks = true};
+    int64_t begun_us = now_us(&w);
+    SL_CHECK_TEXT(collect_sorted(summed(&w, &p)), SUMS);
+    assert_true(now_us(&w) - begun_us < 400 * MS);
+    world_close(&w);
 }
 
 typedef struct ends {
