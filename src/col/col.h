@@ -164,8 +164,8 @@ static inline int32_t sli_partition_of_code(int32_t code, int32_t n_partitions)
 // ---------------------------------------------------------------- grouping: the hash table of keys
 //
 // Keys of many batches to dense group numbers, in first-seen order. Text of keys is copied into the
-// table, so it pins no input. Specialised inside for one string key and one integer key; general
-// for anything else.
+// table, so it pins no input. Specialised inside for one string key, one integer key, and several
+// integers of 16 bytes together; general for anything else.
 
 typedef struct sli_groups sli_groups;
 /// Columns `columns` of batches with this schema are the key. NULL `err` allowed.

@@ -156,6 +156,11 @@ static inline uint64_t sli_fold(uint64_t a, uint64_t b)
     sli_wide product = (sli_wide)a * b;
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
+/// Of a key's cells so far and the next one.
+static inline uint64_t sli_hash_combine(uint64_t so_far, uint64_t next)
+{
+    return sli_fold(so_far ^ SLI_HASH_K1, next ^ SLI_HASH_K2) + next;
+}
 
 /// Of 16 bytes: short texts with their length, decimals.
 static inline uint64_t sli_pair_hash(uint64_t low, uint64_t high)

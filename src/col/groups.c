@@ -1,8 +1,9 @@
 /// groups.c — the hash table of keys: rows to dense group numbers, in first-seen order.
 ///
 /// Every key is brought into 16 bytes: short text is its own string view; long text is its length,
-/// prefix and hash; an integer is its value; anything else is the text of its row bytes. Three keys
-/// and their group numbers fill one cache line:
+/// prefix and hash; an integer is its value; several integers of 16 bytes together are *words*,
+/// their cells side by side (groups_words.h); anything else is the text of its row bytes. Three
+/// keys and their group numbers fill one cache line:
 ///
 ///     bucket   key 0 (16) | key 1 (16) | key 2 (16) | group 0 | group 1 | group 2 | unused
 ///
@@ -10,8 +11,11 @@
 /// full bucket overflows into the next. Rows go in chunks: first all keys of a chunk are made and
 /// their buckets prefetched, then all are probed, so that misses overlap. A group's full text is
 /// compared only when its 16 bytes are equal.
+///
+/// Words have no room for a null, nor for the one key that stands for an empty place. The first row
+/// with one of these turns the table into one of row bytes, for as long as it holds its groups.
 
-#include "col/col_int.h"
+#include "col/groups_words.h"
 
 #include <string.h>
 #ifdef __SSE4_1__
@@ -20,22 +24,19 @@
 
 enum { CHUNK = 256, SLOTS = 3, FIRST_BUCKETS = 64, LARGE_BUCKETS = 16384, FIRST_GROUPS = 64 };
 
-/// What no view has: sizes below zero.
-#define EMPTY_LOW 0xffffffffU
+/// What no view has: sizes below zero. An empty place's other bits are any that words seldom have.
+#define EMPTY_LOW 0x9216d5d9ffffffffU
+#define EMPTY_HIGH 0xd1310ba698dfb5acU
 #define NULL_LOW 0xfffffffeU
 
-typedef struct group_key {
-    uint64_t low, high;
-} group_key;
-
 typedef struct bucket {
-    group_key keys[SLOTS];
+    sli_group_key keys[SLOTS];
     int32_t groups[SLOTS]; ///< -1: empty; filled from the first on
     int32_t unused;
 } bucket;
 _Static_assert(sizeof(bucket) == 64, "a bucket is one cache line");
 
-typedef enum key_kind { KEY_TEXT, KEY_INTEGER, KEY_ROW } key_kind;
+typedef enum key_kind { KEY_TEXT, KEY_INTEGER, KEY_WORDS, KEY_ROW } key_kind;
 
 struct sli_groups {
     const sl_schema *schema;
@@ -44,8 +45,8 @@ struct sli_groups {
     int64_t n, capacity;
     int64_t n_buckets; ///< a power of two
     bucket *buckets;
-    group_key *keys;  ///< of group i; for long text `high` is the text's address in `texts`
-    uint64_t *hashes; ///< of group i
+    sli_group_key *keys; ///< of group i; for long text `high` is the text's address in `texts`
+    uint64_t *hashes;    ///< of group i
     sl_arena *texts;
     int32_t n_columns;
     int32_t columns[];
@@ -53,7 +54,7 @@ struct sli_groups {
 
 /// Keys of up to CHUNK rows, ready to be probed. `text` is set for long ones only.
 typedef struct chunk {
-    group_key keys[CHUNK];
+    sli_group_key keys[CHUNK];
     uint64_t hashes[CHUNK];
     const char *text[CHUNK];
     sli_str rows; ///< KEY_ROW: where `text` points
@@ -64,7 +65,7 @@ typedef struct chunk {
 static key_kind kind_of(const sl_schema *schema, const int32_t *columns, int32_t n_columns)
 {
     if (n_columns != 1) {
-        return KEY_ROW;
+        return sli_words_fit(schema, columns, n_columns) ? KEY_WORDS : KEY_ROW;
     }
     sl_type type = sl_schema_field(schema, columns[0])->type;
     return sli_type_is_text(type) ? KEY_TEXT : sli_type_is_integer(type) ? KEY_INTEGER : KEY_ROW;
@@ -81,8 +82,9 @@ static bool has_opaque(const sl_field *field)
 
 static void empty_buckets(bucket *buckets, int64_t n)
 {
-    static const bucket empty = {.keys = {{EMPTY_LOW, 0}, {EMPTY_LOW, 0}, {EMPTY_LOW, 0}},
-                                 .groups = {-1, -1, -1}};
+    static const bucket empty = {
+        .keys = {{EMPTY_LOW, EMPTY_HIGH}, {EMPTY_LOW, EMPTY_HIGH}, {EMPTY_LOW, EMPTY_HIGH}},
+        .groups = {-1, -1, -1}};
     for (int64_t i = 0; i < n; i++) {
         buckets[i] = empty;
     }
@@ -147,7 +149,7 @@ static void empty_slots_in_use(sli_groups *groups)
                 slot++;
             }
             if (slot < SLOTS) {
-                b->keys[slot] = (group_key){EMPTY_LOW, 0};
+                b->keys[slot] = (sli_group_key){EMPTY_LOW, EMPTY_HIGH};
                 b->groups[slot] = -1;
                 break;
             }
@@ -164,6 +166,7 @@ void sli_groups_clear(sli_groups *groups)
     }
     groups->n = 0;
     groups->has_null = false;
+    groups->kind = kind_of(groups->schema, groups->columns, groups->n_columns);
     sl_arena_reset(groups->texts);
 }
 
@@ -180,20 +183,22 @@ const uint64_t *sli_groups_hashes(const sli_groups *groups)
 int64_t sli_groups_bytes(const sli_groups *groups)
 {
     return (int64_t)sizeof *groups + groups->n_buckets * (int64_t)sizeof(bucket) +
-           groups->capacity * (int64_t)(sizeof(group_key) + sizeof(uint64_t)) +
+           groups->capacity * (int64_t)(sizeof(sli_group_key) + sizeof(uint64_t)) +
            (int64_t)sl_arena_used(groups->texts);
 }
 
 // ---------------------------------------------------------------- growing
 
-static bool is_long(group_key key)
+/// Whether a key is the length and prefix of a text that lies elsewhere.
+static inline bool is_long(key_kind kind, sli_group_key key)
 {
-    return (int32_t)key.low > SL_VIEW_INLINE;
+    return kind != KEY_WORDS && (int32_t)key.low > SL_VIEW_INLINE;
 }
 
-static void insert(bucket *buckets, uint64_t mask, group_key key, uint64_t hash, int32_t group)
+static void insert(bucket *buckets, uint64_t mask, key_kind kind, sli_group_key key, uint64_t hash,
+                   int32_t group)
 {
-    if (is_long(key)) {
+    if (is_long(kind, key)) {
         key.high = hash;
     }
     uint64_t at = hash & mask;
@@ -228,7 +233,8 @@ static sl_code grow_buckets(sli_groups *groups, int64_t n_groups, sl_error *err)
         if (g + 16 < groups->n) {
             __builtin_prefetch(&buckets[groups->hashes[g + 16] & ((uint64_t)n - 1)], 1);
         }
-        insert(buckets, (uint64_t)n - 1, groups->keys[g], groups->hashes[g], (int32_t)g);
+        insert(buckets, (uint64_t)n - 1, groups->kind, groups->keys[g], groups->hashes[g],
+               (int32_t)g);
     }
     sl_free(groups->buckets);
     groups->buckets = buckets;
@@ -250,7 +256,7 @@ static sl_code grow_lists(sli_groups *groups, int64_t n_groups, sl_error *err)
 {
     int64_t capacity = groups->capacity < FIRST_GROUPS ? FIRST_GROUPS : groups->capacity * 2;
     capacity = capacity < n_groups ? n_groups : capacity;
-    group_key *keys = grow_list(groups->keys, groups->n, capacity, sizeof *keys);
+    sli_group_key *keys = grow_list(groups->keys, groups->n, capacity, sizeof *keys);
     uint64_t *hashes = grow_list(groups->hashes, groups->n, capacity, sizeof *hashes);
     if (keys == NULL || hashes == NULL) {
         sl_free(keys);
@@ -292,7 +298,7 @@ static void keys_of_texts(const sli_groups *groups, const sl_column *column, int
     const bucket *buckets = groups->buckets;
     uint64_t mask = (uint64_t)groups->n_buckets - 1;
     for (int64_t i = 0; i < n; i++) {
-        group_key key;
+        sli_group_key key;
         memcpy(&key, &views[i], sizeof key);
         if (__builtin_expect(views[i].size > SL_VIEW_INLINE, 0)) {
             out->text[i] = sli_view_bytes(column, &views[i]);
@@ -310,8 +316,20 @@ static void keys_of_texts(const sli_groups *groups, const sl_column *column, int
 static void keys_of_integers(const sl_column *column, int64_t from, int64_t n, chunk *out)
 {
     for (int64_t i = 0; i < n; i++) {
-        out->keys[i] = (group_key){0, (uint64_t)sli_integer_at(column, from + i)};
+        out->keys[i] = (sli_group_key){0, (uint64_t)sli_integer_at(column, from + i)};
     }
+}
+
+/// The view of a row's bytes.
+static sli_group_key key_of_bytes(const char *bytes, size_t size)
+{
+    sli_group_key key = {0};
+    sl_view view = {0};
+    if (size > 0) {
+        view = sli_view_of(bytes, 0, 0, (int64_t)size);
+    }
+    memcpy(&key, &view, sizeof key);
+    return key;
 }
 
 static sl_code keys_of_rows(const sl_batch *batch, const int32_t *columns, int32_t n_columns,
@@ -330,11 +348,7 @@ static sl_code keys_of_rows(const sl_batch *batch, const int32_t *columns, int32
         if (size > INT32_MAX) {
             return sl_error_set(err, SL_E_DATA, "a key of %zu bytes, 2147483647 are allowed", size);
         }
-        sl_view view = {0};
-        if (size > 0) {
-            view = sli_view_of(out->rows.data + begin[i], 0, 0, (int64_t)size);
-        }
-        memcpy(&out->keys[i], &view, sizeof view);
+        out->keys[i] = key_of_bytes(out->rows.data + begin[i], size);
         if (size > SL_VIEW_INLINE) {
             out->text[i] = out->rows.data + begin[i];
             out->keys[i].high = out->hashes[i];
@@ -347,9 +361,17 @@ static void keys_of_nulls(const sl_column *column, int64_t from, int64_t n, chun
 {
     for (int64_t i = 0; column->validity != NULL && i < n; i++) {
         if (sl_column_is_null(column, from + i)) {
-            out->keys[i] = (group_key){NULL_LOW, 0};
+            out->keys[i] = (sli_group_key){NULL_LOW, 0};
             out->hashes[i] = SLI_NULL_HASH;
         }
+    }
+}
+
+static void fetch_buckets(const sli_groups *groups, const chunk *rows, int64_t n)
+{
+    uint64_t mask = (uint64_t)groups->n_buckets - 1;
+    for (int64_t i = 0; i < n; i++) {
+        __builtin_prefetch(&groups->buckets[rows->hashes[i] & mask]);
     }
 }
 
@@ -358,11 +380,17 @@ static sl_code make_keys(const sli_groups *groups, const sl_batch *batch, const 
 {
     if (hashes != NULL) {
         memcpy(out->hashes, hashes + from, (size_t)n * sizeof *hashes);
+    } else if (groups->kind == KEY_WORDS && sli_words_of_pairs(batch, columns, groups->n_columns,
+                                                               from, n, out->keys, out->hashes)) {
+        fetch_buckets(groups, out, n);
+        return SL_OK;
     } else if (groups->kind != KEY_TEXT) {
         sli_batch_hash_range(batch, columns, groups->n_columns, from, n, out->hashes);
     }
     if (groups->kind == KEY_ROW) {
         SL_TRY(keys_of_rows(batch, columns, groups->n_columns, from, n, out, err));
+    } else if (groups->kind == KEY_WORDS) {
+        sli_words_of_rows(batch, columns, groups->n_columns, from, n, out->keys);
     } else {
         const sl_column *column = sl_batch_column(batch, columns[0]);
         if (groups->kind == KEY_TEXT) {
@@ -372,10 +400,8 @@ static sl_code make_keys(const sli_groups *groups, const sl_batch *batch, const 
         }
         keys_of_nulls(column, from, n, out);
     }
-    uint64_t mask = (uint64_t)groups->n_buckets - 1;
-    bool fetched = hashes == NULL && groups->kind == KEY_TEXT;
-    for (int64_t i = 0; i < n && !fetched; i++) {
-        __builtin_prefetch(&groups->buckets[out->hashes[i] & mask]);
+    if (hashes != NULL || groups->kind != KEY_TEXT) { // else they have been
+        fetch_buckets(groups, out, n);
     }
     return SL_OK;
 }
@@ -385,7 +411,7 @@ static sl_code make_keys(const sli_groups *groups, const sl_batch *batch, const 
 /// Bit i is set when key i of the bucket has the same 16 bytes. Only the keys are loaded: a load of
 /// the whole line would wait for the group number that an insertion has just stored.
 #ifdef __SSE4_1__
-static inline uint32_t match(const bucket *b, group_key key)
+static inline uint32_t match(const bucket *b, sli_group_key key)
 {
     const __m128i *keys = (const __m128i *)(const void *)b->keys;
     __m128i wanted = _mm_set_epi64x((long long)key.high, (long long)key.low);
@@ -399,7 +425,7 @@ static inline uint32_t match(const bucket *b, group_key key)
     return (both & 1) | (both >> 3 & 2) | (both >> 6 & 4);
 }
 #else
-static inline uint32_t match(const bucket *b, group_key key)
+static inline uint32_t match(const bucket *b, sli_group_key key)
 {
     uint32_t bits = 0;
     for (int i = 0; i < SLOTS; i++) {
@@ -410,20 +436,25 @@ static inline uint32_t match(const bucket *b, group_key key)
 }
 #endif
 
+static bool is_empty_key(sli_group_key key)
+{
+    return ((key.low ^ EMPTY_LOW) | (key.high ^ EMPTY_HIGH)) == 0;
+}
+
 static const char *text_of(const sli_groups *groups, int32_t group)
 {
     return SLI_UNCONST(const char, groups->keys[group].high);
 }
 
 /// The key's group or -1, from bucket `at` on.
-static int32_t probe(const sli_groups *groups, group_key key, uint64_t hash, const char *text)
+static int32_t probe(const sli_groups *groups, sli_group_key key, uint64_t hash, const char *text)
 {
     uint64_t mask = (uint64_t)groups->n_buckets - 1;
     for (uint64_t at = hash & mask;; at = (at + 1) & mask) {
         const bucket *b = &groups->buckets[at];
         for (uint32_t bits = match(b, key); bits != 0; bits &= bits - 1) {
             int32_t group = b->groups[__builtin_ctz(bits)];
-            if (!is_long(key) ||
+            if (!is_long(groups->kind, key) ||
                 memcmp(text_of(groups, group), text, (size_t)(int32_t)key.low) == 0) {
                 return group;
             }
@@ -434,10 +465,10 @@ static int32_t probe(const sli_groups *groups, group_key key, uint64_t hash, con
     }
 }
 
-static sl_code add(sli_groups *groups, group_key key, uint64_t hash, const char *text,
+static sl_code add(sli_groups *groups, sli_group_key key, uint64_t hash, const char *text,
                    int32_t *group, sl_error *err)
 {
-    if (is_long(key)) {
+    if (is_long(groups->kind, key)) {
         size_t size = (size_t)(int32_t)key.low;
         const char *copy = sl_arena_copy(groups->texts, text, size);
         if (copy == NULL) {
@@ -449,33 +480,152 @@ static sl_code add(sli_groups *groups, group_key key, uint64_t hash, const char 
     groups->keys[*group] = key;
     groups->hashes[*group] = hash;
     groups->has_null = groups->has_null || (uint32_t)key.low == NULL_LOW;
-    insert(groups->buckets, (uint64_t)groups->n_buckets - 1, key, hash, *group);
+    insert(groups->buckets, (uint64_t)groups->n_buckets - 1, groups->kind, key, hash, *group);
+    return SL_OK;
+}
+
+/// A row whose home bucket shows no key like its own, or whose text has to be compared.
+static __attribute__((noinline)) sl_code add_row(sli_groups *groups, const chunk *rows, int64_t i,
+                                                 int32_t *group, sl_error *err)
+{
+    const char *text = is_long(groups->kind, rows->keys[i]) ? rows->text[i] : NULL;
+    *group = probe(groups, rows->keys[i], rows->hashes[i], text);
+    return *group >= 0 ? SL_OK : add(groups, rows->keys[i], rows->hashes[i], text, group, err);
+}
+
+/// Keys that are all in their 16 bytes: nothing but the bucket is looked at.
+static sl_code add_whole_keys(sli_groups *groups, const chunk *rows, int64_t n, int32_t *group,
+                              sl_error *err)
+{
+    const bucket *buckets = groups->buckets; // which has room for all of the chunk
+    uint64_t mask = (uint64_t)groups->n_buckets - 1;
+    for (int64_t i = 0; i < n; i++) {
+        const bucket *b = &buckets[rows->hashes[i] & mask];
+        uint32_t bits = match(b, rows->keys[i]);
+        if (__builtin_expect(bits != 0, 1)) {
+            group[i] = b->groups[__builtin_ctz(bits)];
+        } else {
+            SL_TRY(add_row(groups, rows, i, &group[i], err));
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code add_texts(sli_groups *groups, const chunk *rows, int64_t n, int32_t *group,
+                         sl_error *err)
+{
+    uint64_t mask = (uint64_t)groups->n_buckets - 1;
+    for (int64_t i = 0; i < n; i++) {
+        sli_group_key key = rows->keys[i];
+        const bucket *b = &groups->buckets[rows->hashes[i] & mask];
+        uint32_t bits = match(b, key);
+        if (__builtin_expect(bits != 0, 1)) {
+            group[i] = b->groups[__builtin_ctz(bits)];
+            if (!is_long(KEY_TEXT, key) ||
+                memcmp(text_of(groups, group[i]), rows->text[i], (size_t)(int32_t)key.low) == 0) {
+                continue;
+            }
+        }
+        SL_TRY(add_row(groups, rows, i, &group[i], err));
+    }
     return SL_OK;
 }
 
 static sl_code add_chunk(sli_groups *groups, const chunk *rows, int64_t n, int32_t *group,
                          sl_error *err)
 {
-    uint64_t mask = (uint64_t)groups->n_buckets - 1;
-    for (int64_t i = 0; i < n; i++) {
-        group_key key = rows->keys[i];
-        const bucket *b = &groups->buckets[rows->hashes[i] & mask];
-        uint32_t bits = match(b, key);
-        const char *text = is_long(key) ? rows->text[i] : NULL;
-        if (__builtin_expect(bits != 0, 1)) {
-            group[i] = b->groups[__builtin_ctz(bits)];
-            if (text == NULL ||
-                memcmp(text_of(groups, group[i]), text, (size_t)(int32_t)key.low) == 0) {
-                continue;
-            }
+    bool are_whole = groups->kind == KEY_WORDS || groups->kind == KEY_INTEGER;
+    return are_whole ? add_whole_keys(groups, rows, n, group, err)
+                     : add_texts(groups, rows, n, group, err);
+}
+
+// ---------------------------------------------------------------- words that are none
+
+/// Row bytes of a group's words as its key, in `texts` when they are long.
+static sl_code key_of_words(sli_groups *groups, int64_t group, sli_str *row, sli_group_key *out,
+                            sl_error *err)
+{
+    sli_str_clear(row);
+    sli_words_row(groups->schema, groups->columns, groups->n_columns, &groups->keys[group], row);
+    SL_TRY(sli_str_check(row, "group table", err));
+    *out = key_of_bytes(row->data, row->size);
+    if (row->size > SL_VIEW_INLINE) {
+        const char *copy = sl_arena_copy(groups->texts, row->data, row->size);
+        if (copy == NULL) {
+            return sl_error_nomem(err, row->size, "text of a key");
         }
-        group[i] = probe(groups, key, rows->hashes[i], text);
-        if (group[i] < 0) {
-            SL_TRY(add(groups, key, rows->hashes[i], text, &group[i], err));
-        }
+        out->high = (uint64_t)(uintptr_t)copy;
     }
     return SL_OK;
 }
+
+/// Turns a table of words into one of row bytes, with the same groups.
+static sl_code become_rows(sli_groups *groups, sl_error *err)
+{
+    sli_group_key *keys = grow_list(NULL, 0, groups->capacity, sizeof *keys);
+    if (keys == NULL) {
+        return sl_error_nomem(err, (size_t)groups->capacity * sizeof *keys, "group table");
+    }
+    sli_str row = {.tag = SLI_TAG_BATCH};
+    sl_code rc = SL_OK;
+    for (int64_t g = 0; g < groups->n && rc == SL_OK; g++) {
+        rc = key_of_words(groups, g, &row, &keys[g], err);
+    }
+    sli_str_reset(&row);
+    if (rc != SL_OK) {
+        sl_free(keys);
+        return rc;
+    }
+    sl_free(groups->keys);
+    groups->keys = keys;
+    groups->kind = KEY_ROW;
+    empty_buckets(groups->buckets, groups->n_buckets);
+    for (int64_t g = 0; g < groups->n; g++) {
+        insert(groups->buckets, (uint64_t)groups->n_buckets - 1, KEY_ROW, keys[g],
+               groups->hashes[g], (int32_t)g);
+    }
+    return SL_OK;
+}
+
+static bool has_empty_key(const chunk *rows, int64_t n)
+{
+    bool may_have = false, found = false;
+    for (int64_t i = 0; i < n; i++) {
+        may_have |= rows->keys[i].low == EMPTY_LOW; // without a branch a row
+    }
+    for (int64_t i = 0; i < n && may_have; i++) {
+        found = found || is_empty_key(rows->keys[i]);
+    }
+    return found;
+}
+
+/// A chunk of a table of words; of row bytes from here on when the chunk asks for it.
+static sl_code make_words(sli_groups *groups, const sl_batch *batch, const int32_t *columns,
+                          const uint64_t *hashes, int64_t from, int64_t n, chunk *out,
+                          sl_error *err)
+{
+    SL_TRY(make_keys(groups, batch, columns, hashes, from, n, out, err));
+    if (!has_empty_key(out, n) &&
+        !sli_words_have_null(batch, columns, groups->n_columns, from, n)) {
+        return SL_OK;
+    }
+    SL_TRY(become_rows(groups, err));
+    return make_keys(groups, batch, columns, hashes, from, n, out, err);
+}
+
+/// No group of a table of words has such a key.
+static void forget_odd_rows(const sli_groups *groups, const sl_batch *batch, const int32_t *columns,
+                            int64_t from, const chunk *rows, int64_t n, int32_t *group)
+{
+    for (int64_t i = 0; i < n; i++) {
+        if (is_empty_key(rows->keys[i]) ||
+            sli_words_have_null(batch, columns, groups->n_columns, from + i, 1)) {
+            group[i] = -1;
+        }
+    }
+}
+
+// ---------------------------------------------------------------- batches
 
 static sl_code check_types(const sli_groups *groups, const sl_batch *batch, const int32_t *columns,
                            sl_error *err)
@@ -511,7 +661,9 @@ sl_code sli_groups_add_by(sli_groups *groups, const sl_batch *batch, const int32
         int64_t n = n_rows - from < CHUNK ? n_rows - from : CHUNK;
         rc = make_room(groups, n, err);
         if (rc == SL_OK) {
-            rc = make_keys(groups, batch, columns, hashes, from, n, &rows, err);
+            rc = groups->kind == KEY_WORDS
+                     ? make_words(groups, batch, columns, hashes, from, n, &rows, err)
+                     : make_keys(groups, batch, columns, hashes, from, n, &rows, err);
         }
         if (rc == SL_OK) {
             rc = add_chunk(groups, &rows, n, group + from, err);
@@ -539,8 +691,11 @@ sl_code sli_groups_find(const sli_groups *groups, const sl_batch *batch, const i
         int64_t n = n_rows - from < CHUNK ? n_rows - from : CHUNK;
         rc = make_keys(groups, batch, columns, NULL, from, n, &rows, err);
         for (int64_t i = 0; rc == SL_OK && i < n; i++) {
-            const char *text = is_long(rows.keys[i]) ? rows.text[i] : NULL;
+            const char *text = is_long(groups->kind, rows.keys[i]) ? rows.text[i] : NULL;
             group[from + i] = probe(groups, rows.keys[i], rows.hashes[i], text);
+        }
+        if (rc == SL_OK && groups->kind == KEY_WORDS) {
+            forget_odd_rows(groups, batch, columns, from, &rows, n, group + from);
         }
     }
     sli_str_reset(&rows.rows);
@@ -550,12 +705,13 @@ sl_code sli_groups_find(const sli_groups *groups, const sl_batch *batch, const i
 // ---------------------------------------------------------------- keys of groups
 
 /// The key's bytes: in the key itself, or in the arena.
-static const char *bytes_of(const group_key *key)
+static const char *bytes_of(const sli_group_key *key)
 {
-    return is_long(*key) ? SLI_UNCONST(const char, key->high) : (const char *)key + sizeof(int32_t);
+    return (int32_t)key->low > SL_VIEW_INLINE ? SLI_UNCONST(const char, key->high)
+                                              : (const char *)key + sizeof(int32_t);
 }
 
-static void put_key(const sli_groups *groups, const group_key *key, sli_cells *cells)
+static void put_key(const sli_groups *groups, const sli_group_key *key, sli_cells *cells)
 {
     if ((uint32_t)key->low == NULL_LOW) {
         sli_cells_null(cells);
@@ -571,14 +727,14 @@ static void put_texts(const sli_groups *groups, int64_t from, int64_t n, sli_cel
 {
     for (int64_t i = from; i < from + n;) {
         int64_t end = i;
-        while (end < from + n && !is_long(groups->keys[end])) {
+        while (end < from + n && !is_long(KEY_TEXT, groups->keys[end])) {
             end++;
         }
         void *to = sli_cells_reserve(cells, end - i);
         if (to == NULL) {
             return;
         }
-        memcpy(to, groups->keys + i, (size_t)(end - i) * sizeof(group_key));
+        memcpy(to, groups->keys + i, (size_t)(end - i) * sizeof(sli_group_key));
         if (end < from + n) {
             put_key(groups, &groups->keys[end++], cells);
         }
@@ -604,8 +760,13 @@ sl_code sli_groups_keys(const sli_groups *groups, int64_t from, int64_t n, sl_bu
         put_texts(groups, from, n, &out->cells[first_column]);
         return sli_builder_check(out, err);
     }
+    if (groups->kind == KEY_WORDS) {
+        sli_words_cells(groups->schema, groups->columns, groups->n_columns, groups->keys + from, n,
+                        out, first_column);
+        return sli_builder_check(out, err);
+    }
     for (int64_t i = from; i < from + n; i++) {
-        const group_key *key = &groups->keys[i];
+        const sli_group_key *key = &groups->keys[i];
         if (groups->kind == KEY_ROW) {
             sl_bytes row = {bytes_of(key), (size_t)(int32_t)key->low};
             SL_TRY(sli_row_get(row, out, first_column, groups->n_columns, err));
@@ -618,8 +779,10 @@ sl_code sli_groups_keys(const sli_groups *groups, int64_t from, int64_t n, sl_bu
 
 void sli_groups_row(const sli_groups *groups, int64_t group, sli_str *out)
 {
-    const group_key *key = &groups->keys[group];
-    if ((uint32_t)key->low == NULL_LOW) {
+    const sli_group_key *key = &groups->keys[group];
+    if (groups->kind == KEY_WORDS) {
+        sli_words_row(groups->schema, groups->columns, groups->n_columns, key, out);
+    } else if ((uint32_t)key->low == NULL_LOW) {
         sli_row_put_null(out);
     } else if (groups->kind == KEY_ROW) {
         sli_str_add(out, bytes_of(key), (size_t)(int32_t)key->low);

@@ -151,6 +151,69 @@ SL_TEST(groups_of_other_keys, "")
     run_model("s string", (const int32_t[]){0}, 0, 100, 3); // no key: one group of all
 }
 
+SL_TEST(groups_of_several_integers, "")
+{
+    run_model("a timestamp, b int64", (const int32_t[]){0, 1}, 2, 700, 6);
+    run_model("a int64, x string, b date, c int8", (const int32_t[]){3, 0, 2}, 3, 700, 6);
+    run_model("a int32?, b uint16?", (const int32_t[]){0, 1}, 2, 700, 6); // nulls from the start
+    run_model("a int64, b int64, c int8", (const int32_t[]){0, 1, 2}, 3, 300, 4); // one too many
+}
+
+/// Adds one row; returns its group.
+static int32_t add_pair(sli_groups *groups, const sl_schema *schema, bool is_null, uint64_t a,
+                        uint64_t b)
+{
+    sl_builder *builder = NULL;
+    sl_batch *batch = NULL;
+    int32_t group = -2, found = -2, columns[] = {0, 1};
+    assert_int_equal(sl_builder_new(&builder, schema, NULL), SL_OK);
+    sl_builder_int64(builder, 0, (int64_t)a);
+    if (is_null) {
+        sl_builder_null(builder, 1);
+    } else {
+        sl_builder_int64(builder, 1, (int64_t)b);
+    }
+    assert_int_equal(sl_builder_finish(builder, &batch, NULL), SL_OK);
+    int64_t known = sli_groups_count(groups);
+    assert_int_equal(sli_groups_find(groups, batch, columns, &found, NULL), SL_OK);
+    assert_int_equal(sli_groups_add(groups, batch, NULL, &group, NULL), SL_OK);
+    assert_int_equal(found, group < known ? group : -1);
+    sl_batch_unref(batch);
+    sl_builder_free(builder);
+    return group;
+}
+
+// What words have no room for: a null, and the key that stands for an empty place (groups.c).
+SL_TEST(groups_of_words_meet_what_is_none, "")
+{
+    const uint64_t low = 0x9216d5d9ffffffffU, high = 0xd1310ba698dfb5acU;
+    for (int first = 0; first < 3; first++) { // nothing, the empty key or a null comes before
+        sl_schema *schema = slt_col_schema("a int64, b int64?");
+        sli_groups *groups = NULL;
+        assert_int_equal(sli_groups_new(&groups, schema, (const int32_t[]){0, 1}, 2, NULL), SL_OK);
+        int32_t n = 0, null_group = -1, empty = -1;
+        if (first == 1) {
+            empty = add_pair(groups, schema, false, low, high);
+            n++;
+        } else if (first == 2) {
+            null_group = add_pair(groups, schema, true, 7, 0);
+            n++;
+        }
+        assert_int_equal(add_pair(groups, schema, false, 7, 0), n++);
+        assert_int_equal(add_pair(groups, schema, false, 0, 7), n++);
+        int32_t again = add_pair(groups, schema, true, 7, 0);
+        assert_int_equal(again, null_group >= 0 ? null_group : n++);
+        again = add_pair(groups, schema, false, low, high);
+        assert_int_equal(again, empty >= 0 ? empty : n++);
+        assert_int_equal(add_pair(groups, schema, false, 7, 0), first == 0 ? 0 : 1);
+        assert_int_equal(sli_groups_count(groups), n);
+        sli_groups_clear(groups);
+        assert_int_equal(add_pair(groups, schema, false, 0, 7), 0); // words again
+        sli_groups_free(groups);
+        sl_schema_unref(schema);
+    }
+}
+
 SL_TEST(groups_clear_is_cheap_and_complete, "")
 {
     sl_schema *schema = slt_col_schema("n int64");
@@ -243,5 +306,52 @@ SL_TEST(groups_survive_refused_memory, "")
         assert_memory_equal(group, expected, sizeof group);
     }
     sl_batch_unref(batch);
+    sl_schema_unref(schema);
+}
+
+/// Rows (i, -i) for i in [0, n); `null`: one row (n, null) instead.
+static sl_batch *pairs_of(const sl_schema *schema, int64_t n, bool null)
+{
+    sl_builder *builder = NULL;
+    sl_batch *batch = NULL;
+    assert_int_equal(sl_builder_new(&builder, schema, NULL), SL_OK);
+    for (int64_t i = null ? n : 0; i < n + null; i++) {
+        sl_builder_int64(builder, 0, i);
+        null ? sl_builder_null(builder, 1) : sl_builder_int64(builder, 1, -i);
+    }
+    assert_int_equal(sl_builder_finish(builder, &batch, NULL), SL_OK);
+    sl_builder_free(builder);
+    return batch;
+}
+
+// A table of words that can't become one of row bytes stays what it was.
+SL_TEST(groups_of_words_survive_refused_memory_when_a_null_comes, "")
+{
+    enum { ROWS = 300 };
+    sl_schema *schema = slt_col_schema("a int64, b int64?");
+    sl_batch *words = pairs_of(schema, ROWS, false), *none = pairs_of(schema, ROWS, true);
+    sl_code rc = SL_E_NOMEM;
+    int64_t n = 1;
+    for (; rc != SL_OK; n++) {
+        sli_groups *groups = NULL;
+        int32_t group[ROWS], of_none = -1;
+        assert_int_equal(sli_groups_new(&groups, schema, (const int32_t[]){0, 1}, 2, NULL), SL_OK);
+        assert_int_equal(sli_groups_add(groups, words, NULL, group, NULL), SL_OK);
+        sli_mem_fail_nth(n);
+        rc = sli_groups_add(groups, none, NULL, &of_none, NULL);
+        sli_mem_fail_nth(0);
+        assert_true(rc == SL_OK || rc == SL_E_NOMEM);
+        assert_int_equal(sli_groups_add(groups, none, NULL, &of_none, NULL), SL_OK);
+        assert_int_equal(of_none, ROWS);
+        assert_int_equal(sli_groups_add(groups, words, NULL, group, NULL), SL_OK);
+        for (int32_t i = 0; i < ROWS; i++) {
+            assert_int_equal(group[i], i);
+        }
+        assert_int_equal(sli_groups_count(groups), ROWS + 1);
+        sli_groups_free(groups);
+    }
+    assert_true(n > 3);
+    sl_batch_unref(words);
+    sl_batch_unref(none);
     sl_schema_unref(schema);
 }

@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-static inline uint64_t combine(uint64_t so_far, uint64_t next)
-{
-    return sli_fold(so_far ^ SLI_HASH_K1, next ^ SLI_HASH_K2) + next;
-}
-
 static uint64_t hash_float(double value)
 {
     uint64_t bits = 0x7ff8000000000000U; // every NaN
@@ -28,7 +23,7 @@ static uint64_t hash_list(const sl_column *column, int64_t row)
     const int32_t *offsets = column->values;
     uint64_t hash = sli_mix64((uint64_t)(offsets[row + 1] - offsets[row]));
     for (int32_t i = offsets[row]; i < offsets[row + 1]; i++) {
-        hash = combine(hash, hash_cell(column->children, i));
+        hash = sli_hash_combine(hash, hash_cell(column->children, i));
     }
     return hash;
 }
@@ -57,7 +52,7 @@ static uint64_t hash_cell(const sl_column *column, int64_t row)
     case SL_STRUCT: {
         uint64_t hash = SLI_HASH_K0;
         for (int32_t i = 0; i < column->n_children; i++) {
-            hash = combine(hash, hash_cell(&column->children[i], row));
+            hash = sli_hash_combine(hash, hash_cell(&column->children[i], row));
         }
         return hash;
     }
@@ -118,7 +113,7 @@ void sli_batch_hash_range(const sl_batch *batch, const int32_t *columns, int32_t
             int64_t count = n - at < 256 ? n - at : 256;
             sli_column_hash(column, from + at, count, some);
             for (int64_t i = 0; i < count; i++) {
-                hashes[at + i] = combine(hashes[at + i], some[i]);
+                hashes[at + i] = sli_hash_combine(hashes[at + i], some[i]);
             }
         }
     }
