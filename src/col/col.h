@@ -213,6 +213,9 @@ sl_bytes sli_row_take_binary(sli_reader *r); ///< points into the row
 /// Reads cells back into columns first_column... of the builder. Fails: SL_E_CORRUPT.
 sl_code sli_row_get(sl_bytes row, sl_builder *out, int32_t first_column, int32_t n_columns,
                     sl_error *err);
+/// The same for `n` rows, one behind the other.
+sl_code sli_rows_get(const sl_bytes *rows, int64_t n, sl_builder *out, int32_t first_column,
+                     int32_t n_columns, sl_error *err);
 // The same bytes, cell by cell, from plain values and back: for who keeps rows in a form of its
 // own.
 void sli_row_put_null(sli_str *out);

@@ -369,3 +369,53 @@ sl_code sli_row_get(sl_bytes row, sl_builder *out, int32_t first_column, int32_t
     }
     return sli_builder_check(out, err);
 }
+
+/// Whether a row has exactly the cells of an even one, each with a value.
+static bool is_even(sl_bytes row, const sli_cells *cells, int32_t n_columns)
+{
+    const char *at = row.data, *end = at + row.size;
+    for (int32_t i = 0; i < n_columns; i++) {
+        if (end - at <= cells[i].width || *at != 1) {
+            return false;
+        }
+        at += 1 + cells[i].width;
+    }
+    return at == end;
+}
+
+/// Rows whose cells are all integers with a value, by columns. False: nothing was done.
+static bool get_even(const sl_bytes *rows, int64_t n, sli_cells *cells, int32_t n_columns)
+{
+    bool even = n_columns > 0;
+    for (int32_t i = 0; i < n_columns && even; i++) {
+        even = sli_type_is_integer(cells[i].field->type);
+    }
+    for (int64_t row = 0; row < n && even; row++) {
+        even = is_even(rows[row], cells, n_columns);
+    }
+    int32_t at = 1;
+    for (int32_t i = 0; i < n_columns && even; i++) {
+        int32_t width = cells[i].width;
+        char *to = sli_cells_reserve(&cells[i], n);
+        for (int64_t row = 0; row < n && to != NULL; row++) {
+            sli_cell_copy(to + row * width, (const char *)rows[row].data + at, width);
+        }
+        at += 1 + width;
+    }
+    return even;
+}
+
+sl_code sli_rows_get(const sl_bytes *rows, int64_t n, sl_builder *out, int32_t first_column,
+                     int32_t n_columns, sl_error *err)
+{
+    SL_ASSERT(first_column >= 0 && n_columns <= out->n_columns - first_column,
+              "the builder has the rows' columns");
+    SL_TRY(sli_builder_check(out, err));
+    if (get_even(rows, n, &out->cells[first_column], n_columns)) {
+        return sli_builder_check(out, err);
+    }
+    for (int64_t i = 0; i < n; i++) {
+        SL_TRY(sli_row_get(rows[i], out, first_column, n_columns, err));
+    }
+    return SL_OK;
+}

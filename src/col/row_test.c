@@ -57,6 +57,57 @@ static void check_rows_put(const sl_batch *batch, const int32_t *columns, int32_
     sli_str_reset(&one);
 }
 
+/// Rows [from, from + n) come back as they were, put and got together.
+static void check_rows_got(const sl_batch *batch, const int32_t *columns, int32_t n_columns,
+                           const char *schema_text, int64_t n)
+{
+    sl_schema *schema = slt_col_schema(schema_text);
+    sl_builder *builder = NULL;
+    sl_batch *got = NULL;
+    sli_str bytes = SLI_STR_INIT;
+    sl_bytes rows[64];
+    sli_rows_put(&bytes, batch, columns, n_columns, 0, n, rows);
+    assert_int_equal(sl_builder_new(&builder, schema, NULL), SL_OK);
+    assert_int_equal(sli_rows_get(rows, n / 2, builder, 0, n_columns, NULL), SL_OK);
+    assert_int_equal(sli_rows_get(rows + n / 2, n - n / 2, builder, 0, n_columns, NULL), SL_OK);
+    assert_int_equal(sl_builder_finish(builder, &got, NULL), SL_OK);
+    slt_col_check_sound(got);
+    assert_int_equal(sl_batch_rows(got), n);
+    for (int64_t row = 0; row < n; row++) {
+        for (int32_t c = 0; c < n_columns; c++) {
+            assert_int_equal(sli_cell_compare(sl_batch_column(batch, columns[c]), row,
+                                              sl_batch_column(got, c), row),
+                             0);
+        }
+    }
+    for (int64_t cut = 0; cut < n; cut += 5) { // one damaged row among the others
+        sl_bytes whole = rows[cut];
+        rows[cut].size--;
+        assert_int_equal(sli_rows_get(rows, n, builder, 0, n_columns, NULL), SL_E_CORRUPT);
+        sl_builder_free(builder);
+        assert_int_equal(sl_builder_new(&builder, schema, NULL), SL_OK);
+        rows[cut] = whole;
+    }
+    sli_str_reset(&bytes);
+    sl_batch_unref(got);
+    sl_builder_free(builder);
+    sl_schema_unref(schema);
+}
+
+SL_TEST(row_bytes_got_together_are_the_rows, "")
+{
+    sli_rng rng = {34};
+    sl_schema *schema = slt_col_schema("a int64, b int32, c int8, e int64?, f string, t timestamp");
+    sl_batch *batch = slt_col_random(schema, &rng, 40);
+    check_rows_got(batch, (const int32_t[]){5, 0}, 2, "x timestamp, y int64", 40);
+    check_rows_got(batch, (const int32_t[]){0, 2, 1}, 3, "x int64, y int8, z int32", 37);
+    check_rows_got(batch, (const int32_t[]){0, 3}, 2, "x int64, y int64?", 40);
+    check_rows_got(batch, (const int32_t[]){4, 1}, 2, "x string, y int32", 40);
+    check_rows_got(batch, (const int32_t[]){1}, 1, "x int32", 1);
+    sl_batch_unref(batch);
+    sl_schema_unref(schema);
+}
+
 SL_TEST(row_bytes_put_together_are_those_put_one_by_one, "")
 {
     static const int32_t pairs[][2] = {{0, 1}, {1, 2}, {3, 0}, {2, 4}, {4, 5}, {1, 1}};

@@ -1,6 +1,6 @@
 // The event time of a stream: rows pass as they are, and the latest time in each partition is
 // noted.
-#include "stream/event/timed.h"
+#include "stream/event/times.h"
 
 #define DEFAULT_IDLE_US (INT64_C(300) * 1000000)
 #define DEFAULT_AHEAD_US (INT64_C(3600) * 1000000)
@@ -26,17 +26,32 @@ typedef struct watching {
     void *ctx;
 } watching;
 
+/// The latest of the times that count.
+static int64_t latest_of(const watching *w, const sl_column *times)
+{
+    int64_t latest_us = w->latest_us;
+    for (int64_t row = 0; row < times->n_rows; row++) {
+        if (!sl_column_is_null(times, row)) {
+            int64_t time_us = sl_column_int64(times, row);
+            bool later =
+                time_us > latest_us && time_us <= w->watch->limit_us && time_us >= -SLI_MAX_TIME_US;
+            latest_us = later ? time_us : latest_us;
+        }
+    }
+    return latest_us;
+}
+
 static sl_code push_watched(void *ctx, sl_batch *batch, sl_error *err)
 {
     watching *w = ctx;
     const sl_column *times = sl_batch_column(batch, w->watch->column);
-    for (int64_t row = 0; row < times->n_rows; row++) {
-        if (!sl_column_is_null(times, row)) {
-            int64_t time_us = sl_column_int64(times, row);
-            bool later = time_us > w->latest_us && time_us <= w->watch->limit_us &&
-                         time_us >= -SLI_MAX_TIME_US;
-            w->latest_us = later ? time_us : w->latest_us;
-        }
+    sli_time_range range;
+    bool all_count = sli_times_range(times, &range) && range.least_us >= -SLI_MAX_TIME_US &&
+                     range.most_us <= w->watch->limit_us;
+    if (!all_count) {
+        w->latest_us = latest_of(w, times);
+    } else if (range.most_us > w->latest_us) {
+        w->latest_us = range.most_us;
     }
     return w->push(w->ctx, batch, err);
 }

@@ -33,34 +33,78 @@ typedef struct spreading {
     void *ctx;
 } spreading;
 
-static sl_code push_spread(spreading *s, sl_error *err)
+/// As last_start, from that of a time which is seldom more than a window away.
+static inline int64_t start_near(const sli_window *w, int64_t start_us, int64_t time_us)
+{
+    int64_t into_us = time_us - start_us;
+    if (into_us >= 0 && into_us < w->slide_us) {
+        return start_us;
+    }
+    return into_us < 0 && into_us >= -w->slide_us ? start_us - w->slide_us : last_start(w, time_us);
+}
+
+/// Pushes rows with their windows' starts, which are in the builder, in front.
+static sl_code push_started(spreading *s, const sl_batch *rows, sl_error *err)
 {
     const sl_schema *schema = s->window->timed.sides[0].shuffled;
-    int32_t n = sl_schema_columns(schema);
     const sl_batch *from[256];
     int32_t column[256];
-    sl_batch *starts = NULL, *rows = NULL, *out = NULL;
-    sl_code rc = sl_builder_finish(s->starts, &starts, err);
-    rc = rc != SL_OK ? rc : sli_batch_take(s->in, s->rows, s->n, &rows, err);
-    for (int32_t i = 0; i < n; i++) {
+    sl_batch *starts = NULL, *out = NULL;
+    SL_TRY(sl_builder_finish(s->starts, &starts, err));
+    for (int32_t i = 0; i < sl_schema_columns(schema); i++) {
         from[i] = i == 0 ? starts : rows;
         column[i] = i == 0 ? 0 : i - 1;
     }
-    rc = rc != SL_OK ? rc : sli_batch_project(schema, from, column, &out, err);
+    sl_code rc = sli_batch_project(schema, from, column, &out, err);
     rc = rc != SL_OK ? rc : s->push(s->ctx, out, err);
     sl_batch_unref(starts);
-    sl_batch_unref(rows);
     sl_batch_unref(out);
+    return rc;
+}
+
+static void put_starts(const sli_window *w, const int64_t *times, int64_t n,
+                       const sli_time_range *range, int64_t *starts)
+{
+    int64_t start_us = last_start(w, times[0]);
+    if (range != NULL && last_start(w, range->least_us) == last_start(w, range->most_us)) {
+        for (int64_t row = 0; row < n; row++) {
+            starts[row] = start_us;
+        }
+        return;
+    }
+    for (int64_t row = 0; row < n; row++) {
+        start_us = start_near(w, start_us, times[row]);
+        starts[row] = start_us;
+    }
+}
+
+/// Windows that do not overlap: each row is in one, which is open, since the row is in time.
+static sl_code spread_once(spreading *s, const int64_t *times, const sli_time_range *range,
+                           sl_error *err)
+{
+    int64_t n = sl_batch_rows(s->in);
+    int64_t *starts = sl_builder_reserve(s->starts, 0, n);
+    if (n > 0 && starts != NULL) {
+        put_starts(s->window, times, n, range, starts);
+    }
+    return push_started(s, s->in, err);
+}
+
+static sl_code push_taken(spreading *s, sl_error *err)
+{
+    sl_batch *rows = NULL;
+    SL_TRY(sli_batch_take(s->in, s->rows, s->n, &rows, err));
+    sl_code rc = push_started(s, rows, err);
+    sl_batch_unref(rows);
     s->n = 0;
     return rc;
 }
 
-/// The windows of a row that are still open, oldest first.
-static sl_code spread_row(spreading *s, int64_t row, int64_t time_us, int64_t watermark_us,
+/// The windows of a row that are still open, oldest first; `last` is the start of the last one.
+static sl_code spread_row(spreading *s, int64_t row, int64_t last, int64_t watermark_us,
                           sl_error *err)
 {
     const sli_window *w = s->window;
-    int64_t last = last_start(w, time_us);
     for (int64_t start = last - w->size_us + w->slide_us; start <= last; start += w->slide_us) {
         if (sli_window_closes(w, start) <= watermark_us) {
             continue;
@@ -68,26 +112,32 @@ static sl_code spread_row(spreading *s, int64_t row, int64_t time_us, int64_t wa
         sl_builder_int64(s->starts, 0, start);
         s->rows[s->n++] = (int32_t)row;
         if (s->n == SLI_BATCH_ROWS) {
-            SL_TRY(push_spread(s, err));
+            SL_TRY(push_taken(s, err));
         }
     }
     return SL_OK;
 }
 
-static sl_code spread(const sli_timed *self, int64_t watermark_us, sl_batch *in, sli_push_fn push,
-                      void *ctx, sl_error *err)
+static sl_code spread_many(spreading *s, const int64_t *times, int64_t watermark_us, sl_error *err)
 {
-    spreading s = {.window = sli_window_of(self), .in = in, .push = push, .ctx = ctx};
-    const sl_column *times = sl_batch_column(in, self->sides[0].column);
-    sl_schema *start = NULL;
-    SL_TRY(sl_schema_parse(&start, "start timestamp", err));
-    sl_code rc = sl_builder_new(&s.starts, start, err);
-    for (int64_t row = 0; row < sl_batch_rows(in) && rc == SL_OK; row++) {
-        rc = spread_row(&s, row, sl_column_int64(times, row), watermark_us, err);
+    int64_t n = sl_batch_rows(s->in), last = n > 0 ? last_start(s->window, times[0]) : 0;
+    for (int64_t row = 0; row < n; row++) {
+        last = start_near(s->window, last, times[row]);
+        SL_TRY(spread_row(s, row, last, watermark_us, err));
     }
-    rc = rc != SL_OK || s.n == 0 ? rc : push_spread(&s, err);
+    return s->n == 0 ? SL_OK : push_taken(s, err);
+}
+
+static sl_code spread(const sli_timed *self, int64_t watermark_us, sl_batch *in,
+                      const sli_time_range *range, sli_push_fn push, void *ctx, sl_error *err)
+{
+    const sli_window *w = sli_window_of(self);
+    spreading s = {.window = w, .in = in, .push = push, .ctx = ctx};
+    const int64_t *times = sl_batch_column(in, self->sides[0].column)->values;
+    SL_TRY(sl_builder_new(&s.starts, self->start_schema, err));
+    sl_code rc = w->slide_us == w->size_us ? spread_once(&s, times, range, err)
+                                           : spread_many(&s, times, watermark_us, err);
     sl_builder_free(s.starts);
-    sl_schema_unref(start);
     return rc;
 }
 
@@ -169,6 +219,7 @@ static sl_code spread_columns(sli_timed *self, const char *keys, sl_error *err)
         sli_put_field(&text, in, i, NULL);
     }
     SL_TRY(sli_parse_fields(&text, &self->spread_schema, err));
+    SL_TRY(sl_schema_parse(&self->start_schema, "start timestamp", err));
     self->sides[0].shuffled = self->spread_schema;
     return sl_schema_columns(self->sides[0].shuffled) <= 255
                ? SL_OK

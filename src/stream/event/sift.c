@@ -2,7 +2,7 @@
 //
 // Whether a row is late follows from its time and the epoch's watermark alone, so the operator and
 // the stream of its late rows agree without talking to each other, however often each is computed.
-#include "stream/event/timed.h"
+#include "stream/event/times.h"
 
 /// The RDD of one epoch. Counts are written at the end of a partition by its one running attempt,
 /// and read when the job has ended.
@@ -56,23 +56,42 @@ static sl_code make_bits(sifting *s, int64_t rows, sl_error *err)
     return SL_OK;
 }
 
+/// Whether every row is: a later time is never in time for less long.
+static bool all_in_time(const sift *by, const sl_column *times, sli_time_range *range)
+{
+    return sli_times_range(times, range) && range->most_us <= by->limit_us &&
+           range->least_us >= -SLI_MAX_TIME_US &&
+           by->self->ops->closes(by->self, range->least_us) > by->watermark_us;
+}
+
+static sl_code push_in_time(const sifting *s, sl_batch *rows, const sli_time_range *range,
+                            sl_error *err)
+{
+    const sli_timed *self = s->sift->self;
+    return self->ops->spread == NULL
+               ? s->push(s->ctx, rows, err)
+               : self->ops->spread(self, s->sift->watermark_us, rows, range, s->push, s->ctx, err);
+}
+
 static sl_code push_sifted(void *ctx, sl_batch *batch, sl_error *err)
 {
     sifting *s = ctx;
-    const sli_timed *self = s->sift->self;
-    const sl_column *times = sl_batch_column(batch, self->sides[s->sift->side].column);
+    const sift *by = s->sift;
+    const sl_column *times = sl_batch_column(batch, by->self->sides[by->side].column);
+    sli_time_range range;
+    if (all_in_time(by, times, &range)) {
+        return by->rest ? SL_OK : push_in_time(s, batch, &range, err);
+    }
     sl_batch *kept = NULL;
     SL_TRY(make_bits(s, sl_batch_rows(batch), err));
     for (int64_t row = 0; row < sl_batch_rows(batch); row++) {
-        bool keep = is_in_time(s, times, row) != s->sift->rest;
+        bool keep = is_in_time(s, times, row) != by->rest;
         s->bits[row / 8] = (uint8_t)(s->bits[row / 8] | keep << (row % 8));
     }
     SL_TRY(sli_batch_filter(batch, s->bits, &kept, err));
     sl_code rc = SL_OK;
-    if (sl_batch_rows(kept) > 0 && (s->sift->rest || self->ops->spread == NULL)) {
-        rc = s->push(s->ctx, kept, err);
-    } else if (sl_batch_rows(kept) > 0) {
-        rc = self->ops->spread(self, s->sift->watermark_us, kept, s->push, s->ctx, err);
+    if (sl_batch_rows(kept) > 0) {
+        rc = by->rest ? s->push(s->ctx, kept, err) : push_in_time(s, kept, NULL, err);
     }
     sl_batch_unref(kept);
     return rc;

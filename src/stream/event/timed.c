@@ -224,6 +224,7 @@ void sli_timed_free(sl_stream *node)
         sl_schema_unref(self->value_schema);
         sl_schema_unref(self->row_schema);
         sl_schema_unref(self->spread_schema);
+        sl_schema_unref(self->start_schema);
         sl_schema_unref(self->bounds_schema);
         if (self->plan != NULL) {
             sli_agg_plan_free(self->plan);

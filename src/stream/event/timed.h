@@ -11,9 +11,9 @@
 ///
 /// Files: watermark.c lanes · silent.c streams that say nothing · due.c the index ·
 /// node_event_time.c the watching node, node_late.c the rest · track.c watermarks kept in the state
-/// · timed.c definition, run.c an epoch's work · sift.c · node_event_window.c, node_session.c,
-/// node_distinct.c, node_interval_join.c the operators · gather.c, results.c what some of them
-/// share · epoch.c what the engine calls.
+/// · timed.c definition, run.c an epoch's work · times.c, sift.c · node_event_window.c,
+/// node_session.c, node_distinct.c, node_interval_join.c the operators · gather.c, bulk.c,
+/// results.c what some of them share · epoch.c what the engine calls.
 #pragma once
 
 #include <stdatomic.h>
@@ -80,15 +80,21 @@ typedef struct sli_sifted {
     int64_t late, ahead, untimed;
 } sli_sifted;
 
+/// The least and the greatest of a batch's times.
+typedef struct sli_time_range {
+    int64_t least_us, most_us;
+} sli_time_range;
+
 typedef struct sli_timed sli_timed;
 typedef struct sli_timed_task sli_timed_task;
 
 typedef struct sli_timed_ops {
-    /// The watermark from which on a row of that time is late.
+    /// The watermark from which on a row of that time is late. Grows with the time.
     int64_t (*closes)(const sli_timed *self, int64_t time_us);
-    /// Pushes what is to be shuffled of rows that are in time. NULL: the rows. Thread: task.
-    sl_code (*spread)(const sli_timed *self, int64_t watermark_us, sl_batch *in, sli_push_fn push,
-                      void *ctx, sl_error *err);
+    /// Pushes what is to be shuffled of rows that are in time; `range` may be NULL, when nobody
+    /// knows it. NULL: the rows. Thread: task.
+    sl_code (*spread)(const sli_timed *self, int64_t watermark_us, sl_batch *in,
+                      const sli_time_range *range, sli_push_fn push, void *ctx, sl_error *err);
     /// The work of one task. Thread: task.
     sl_code (*run)(sli_timed_task *task, sl_error *err);
     /// The watermark from which on a row of the table is due. `rows`: keys, then values.
@@ -119,6 +125,7 @@ struct sli_timed {
     bool combines;                                     ///< on the map side
     sl_schema *key_schema, *value_schema, *row_schema; ///< of the table; both together
     sl_schema *spread_schema;                          ///< owned; `shuffled` may be it
+    sl_schema *start_schema;                           ///< windows: "start timestamp"
     sl_schema *bounds_schema; ///< "window_start timestamp, window_end timestamp"
     sli_table_info info;
     int32_t *places; ///< 0, 1, 2, ...: columns of row_schema

@@ -5,6 +5,7 @@
 //   3. what came of it is put back, and given (update)
 //
 // No row of the epoch is in a window that closes: sift and spread have left those out.
+#include "stream/event/bulk.h"
 #include "stream/event/gather.h"
 #include "stream/event/window.h"
 
@@ -27,60 +28,75 @@ static sl_code give(sli_timed_task *t, const sl_batch *partial, sl_error *err)
 
 // ---------------------------------------------------------------- what the epoch has brought
 
+/// What the table told of a group; mark 0: it is new.
+typedef struct origin {
+    uint64_t key_hash, mark;
+} origin;
+
 /// The windows of one task: a group is a window and key.
 typedef struct taking {
     sli_timed_task *task;
     sli_gather rows; ///< partial states
     sli_aggs *aggs;
-    bool *known; ///< by group: the table has it
-    sli_str key, value;
+    origin *origins; ///< by group
+    sli_str keys, values;
 } taking;
 
-static sl_code put_key(taking *g, const sl_batch *rows, int64_t row, sl_bytes *out, sl_error *err)
-{
-    sli_str_clear(&g->key);
-    sli_row_put(&g->key, rows, g->task->self->places, g->task->self->n_keys, row);
-    *out = (sl_bytes){g->key.data, g->key.size};
-    return sli_str_check(&g->key, "a window's key", err);
-}
+/// Groups that the table has: rows of the partial schema in `rows`, and which groups those are.
+typedef struct known_groups {
+    sl_builder *keys, *rows;
+    int32_t group[SLI_TIMED_TOGETHER], n;
+} known_groups;
 
-/// Groups [from, from + n): their states in the table, as rows of the partial schema in `old`, and
-/// which groups those are.
-static sl_code find_known(taking *g, int64_t from, int64_t n, sl_builder *keys, sl_builder *old,
-                          int32_t *old_group, int32_t *n_old, sl_error *err)
+/// The keys of groups [from, from + n), in g->keys.
+static sl_code list_keys(taking *g, int64_t from, int32_t n, sl_builder *builder,
+                         sli_state_key *out, sl_error *err)
 {
     const sli_timed *self = g->task->self;
+    const uint64_t *hashes = sli_groups_hashes(g->rows.groups) + from;
+    sl_bytes bytes[SLI_TIMED_TOGETHER];
     sl_batch *rows = NULL;
-    SL_TRY(sli_groups_keys(g->rows.groups, from, n, keys, 0, err));
-    SL_TRY(sl_builder_finish(keys, &rows, err));
-    const uint64_t *hashes = sli_groups_hashes(g->rows.groups);
-    sl_code rc = SL_OK;
-    for (int64_t i = 0; i < n && rc == SL_OK; i++) {
-        sl_bytes key = {0}, value = {0};
-        bool *found = &g->known[from + i];
-        rc = put_key(g, rows, i, &key, err);
-        rc = rc != SL_OK ? rc : sli_timed_find(g->task, hashes[from + i], key, &value, found, err);
-        if (rc == SL_OK && *found) {
-            old_group[(*n_old)++] = (int32_t)(from + i);
-            rc = sli_row_get(key, old, 0, self->n_keys, err);
-            rc = rc != SL_OK ? rc
-                             : sli_row_get(value, old, self->n_keys,
-                                           sl_schema_columns(self->value_schema), err);
+    SL_TRY(sli_groups_keys(g->rows.groups, from, n, builder, 0, err));
+    SL_TRY(sl_builder_finish(builder, &rows, err));
+    sli_str_clear(&g->keys);
+    sli_rows_put(&g->keys, rows, self->places, self->n_keys, 0, n, bytes);
+    sl_batch_unref(rows);
+    SL_TRY(sli_str_check(&g->keys, "keys of windows", err));
+    for (int32_t i = 0; i < n; i++) {
+        out[i] = (sli_state_key){hashes[i], bytes[i]};
+    }
+    return SL_OK;
+}
+
+static sl_code find_known(taking *g, int64_t from, int32_t n, known_groups *out, sl_error *err)
+{
+    const sli_timed *self = g->task->self;
+    sli_state_key keys[SLI_TIMED_TOGETHER];
+    sli_state_found found[SLI_TIMED_TOGETHER];
+    sl_bytes key[SLI_TIMED_TOGETHER], value[SLI_TIMED_TOGETHER];
+    SL_TRY(list_keys(g, from, n, out->keys, keys, err));
+    SL_TRY(sli_timed_find_all(g->task, keys, n, found, &g->values, err));
+    out->n = 0;
+    for (int32_t i = 0; i < n; i++) {
+        g->origins[from + i] = (origin){found[i].key_hash, found[i].mark};
+        if (found[i].mark != 0) {
+            key[out->n] = keys[i].key;
+            value[out->n] = found[i].value;
+            out->group[out->n++] = (int32_t)(from + i);
         }
     }
-    sl_batch_unref(rows);
-    return rc;
+    SL_TRY(sli_rows_get(key, out->n, out->rows, 0, self->n_keys, err));
+    return sli_rows_get(value, out->n, out->rows, self->n_keys,
+                        sl_schema_columns(self->value_schema), err);
 }
 
 /// What the table has comes first: its rows came before.
-static sl_code merge_known(taking *g, int64_t from, int64_t n, sl_builder *keys, sl_builder *old,
-                           sl_error *err)
+static sl_code merge_known(taking *g, int64_t from, int32_t n, known_groups *known, sl_error *err)
 {
-    int32_t old_group[SLI_BATCH_ROWS], n_old = 0;
     sl_batch *batch = NULL;
-    SL_TRY(find_known(g, from, n, keys, old, old_group, &n_old, err));
-    SL_TRY(sl_builder_finish(old, &batch, err));
-    sl_code rc = n_old == 0 ? SL_OK : sli_aggs_merge(g->aggs, old_group, batch, err);
+    SL_TRY(find_known(g, from, n, known, err));
+    SL_TRY(sli_builder_flush(known->rows, &batch, err));
+    sl_code rc = batch == NULL ? SL_OK : sli_aggs_merge(g->aggs, known->group, batch, err);
     sl_batch_unref(batch);
     return rc;
 }
@@ -88,16 +104,16 @@ static sl_code merge_known(taking *g, int64_t from, int64_t n, sl_builder *keys,
 static sl_code merge_all_known(taking *g, int64_t n, sl_error *err)
 {
     const sli_timed *self = g->task->self;
-    sl_builder *keys = NULL, *old = NULL;
-    sl_code rc = sl_builder_new(&keys, self->key_schema, err);
-    rc = rc != SL_OK ? rc : sl_builder_new(&old, self->row_schema, err);
-    for (int64_t from = 0; from < n && rc == SL_OK; from += SLI_BATCH_ROWS) {
-        int64_t some = n - from < SLI_BATCH_ROWS ? n - from : SLI_BATCH_ROWS;
+    known_groups known = {0};
+    sl_code rc = sl_builder_new(&known.keys, self->key_schema, err);
+    rc = rc != SL_OK ? rc : sl_builder_new(&known.rows, self->row_schema, err);
+    for (int64_t from = 0; from < n && rc == SL_OK; from += SLI_TIMED_TOGETHER) {
+        int64_t some = n - from < SLI_TIMED_TOGETHER ? n - from : SLI_TIMED_TOGETHER;
         rc = sli_task_check(g->task->task, err);
-        rc = rc != SL_OK ? rc : merge_known(g, from, some, keys, old, err);
+        rc = rc != SL_OK ? rc : merge_known(g, from, (int32_t)some, &known, err);
     }
-    sl_builder_free(keys);
-    sl_builder_free(old);
+    sl_builder_free(known.keys);
+    sl_builder_free(known.rows);
     return rc;
 }
 
@@ -114,20 +130,35 @@ static sl_code merge_new(taking *g, sl_error *err)
 
 // ---------------------------------------------------------------- into the table
 
-static sl_code put_row(taking *g, const sl_batch *rows, int64_t row, int64_t group, sl_error *err)
+/// The groups from `group` on, of which rows [from, from + n) are.
+static sl_code put_rows(taking *g, const sl_batch *rows, int64_t from, int32_t n, int64_t group,
+                        sl_error *err)
 {
-    sli_timed_task *t = g->task;
-    const sli_timed *self = t->self;
-    uint64_t hash = sli_groups_hashes(g->rows.groups)[group];
-    sl_bytes key = {0};
-    SL_TRY(put_key(g, rows, row, &key, err));
-    sli_str_clear(&g->value);
-    sli_row_put(&g->value, rows, self->places + self->n_keys, sl_schema_columns(self->value_schema),
-                row);
-    SL_TRY(sli_str_check(&g->value, "a window's state", err));
-    SL_TRY(sli_timed_put(t, hash, key, (sl_bytes){g->value.data, g->value.size}, err));
-    return g->known[group] ? SL_OK
-                           : sli_timed_note(t, self->ops->due(self, rows, row), hash, key, err);
+    const sli_timed *self = g->task->self;
+    const uint64_t *hashes = sli_groups_hashes(g->rows.groups) + group;
+    const origin *origins = g->origins + group;
+    sl_bytes key[SLI_TIMED_TOGETHER], value[SLI_TIMED_TOGETHER];
+    sli_state_change changes[SLI_TIMED_TOGETHER];
+    sli_str_clear(&g->keys);
+    sli_str_clear(&g->values);
+    sli_rows_put(&g->keys, rows, self->places, self->n_keys, from, n, key);
+    sli_rows_put(&g->values, rows, self->places + self->n_keys,
+                 sl_schema_columns(self->value_schema), from, n, value);
+    SL_TRY(sli_str_check(&g->keys, "keys of windows", err));
+    SL_TRY(sli_str_check(&g->values, "states of windows", err));
+    for (int32_t i = 0; i < n; i++) {
+        changes[i] = (sli_state_change){.act = SLI_STATE_PUT,
+                                        .hash = hashes[i],
+                                        .key_hash = origins[i].key_hash,
+                                        .mark = origins[i].mark,
+                                        .key = key[i],
+                                        .value = value[i]};
+        if (origins[i].mark == 0) {
+            int64_t due_us = self->ops->due(self, rows, from + i);
+            SL_TRY(sli_timed_note(g->task, due_us, hashes[i], key[i], err));
+        }
+    }
+    return sli_timed_change_all(g->task, changes, n, err);
 }
 
 static sl_code put_groups(taking *g, int64_t from, int64_t n, sl_builder *builder, sl_error *err)
@@ -137,8 +168,9 @@ static sl_code put_groups(taking *g, int64_t from, int64_t n, sl_builder *builde
     SL_TRY(sli_aggs_partial(g->aggs, from, n, builder, err));
     SL_TRY(sl_builder_finish(builder, &rows, err));
     sl_code rc = SL_OK;
-    for (int64_t i = 0; i < n && rc == SL_OK; i++) {
-        rc = put_row(g, rows, i, from + i, err);
+    for (int64_t at = 0; at < n && rc == SL_OK; at += SLI_TIMED_TOGETHER) {
+        int64_t some = n - at < SLI_TIMED_TOGETHER ? n - at : SLI_TIMED_TOGETHER;
+        rc = put_rows(g, rows, at, (int32_t)some, from + at, err);
     }
     if (rc == SL_OK && g->task->self->mode == SL_UPDATE) {
         rc = give(g->task, rows, err);
@@ -164,9 +196,9 @@ static sl_code put_all(taking *g, int64_t n, sl_error *err)
 static sl_code take_groups(taking *g, sl_error *err)
 {
     int64_t n = sli_groups_count(g->rows.groups);
-    g->known = sl_alloc_array(SLI_TAG_STREAM, (size_t)n + 1, sizeof *g->known);
-    if (g->known == NULL) {
-        return sl_error_nomem(err, (size_t)n, "windows");
+    g->origins = sl_alloc_array(SLI_TAG_STREAM, (size_t)n + 1, sizeof *g->origins);
+    if (g->origins == NULL) {
+        return sl_error_nomem(err, (size_t)n * sizeof *g->origins, "windows");
     }
     SL_TRY(sli_aggs_new(&g->aggs, g->task->self->plan, &g->task->args, err));
     SL_TRY(sli_aggs_grow(g->aggs, n, err));
@@ -179,37 +211,54 @@ static sl_code take_epoch(sli_timed_task *t, sl_error *err)
 {
     taking g = {.task = t,
                 .rows = {.task = t, .keys = t->self->places},
-                .key = {.tag = SLI_TAG_STREAM},
-                .value = {.tag = SLI_TAG_STREAM}};
+                .keys = {.tag = SLI_TAG_STREAM},
+                .values = {.tag = SLI_TAG_STREAM}};
     sl_code rc = sli_gather_all(&g.rows, err);
     if (rc == SL_OK && sli_gather_keys(&g.rows) > 0) {
         rc = take_groups(&g, err);
     }
     sli_gather_reset(&g.rows);
     sli_aggs_free(g.aggs);
-    sl_free(g.known);
-    sli_str_reset(&g.key);
-    sli_str_reset(&g.value);
+    sl_free(g.origins);
+    sli_str_reset(&g.keys);
+    sli_str_reset(&g.values);
     return rc;
 }
 
 // ---------------------------------------------------------------- windows that close
 
-/// Takes one window out of the table, into `rows`.
-static sl_code close_window(sli_timed_task *t, const sli_due_key *due, sl_builder *rows,
-                            sl_error *err)
+/// The index may name a key twice; it is in order.
+static bool is_named_again(const sli_due_key *due, const sli_due_key *before)
+{
+    return due->at_us == before->at_us && due->size == before->size &&
+           memcmp(due->key, before->key, due->size) == 0;
+}
+
+/// Takes windows out of the table, into `rows`.
+static sl_code close_windows(sli_timed_task *t, const sli_state_key *keys, int32_t n,
+                             sl_builder *rows, sli_str *copies, sl_error *err)
 {
     const sli_timed *self = t->self;
-    uint64_t hash = sli_hash_of_slot(due->slot);
-    sl_bytes key = {due->key, due->size}, value = {0};
-    bool found = false;
-    SL_TRY(sli_timed_find(t, hash, key, &value, &found, err));
-    if (!found) {
-        return SL_OK;
+    sli_state_found found[SLI_TIMED_TOGETHER];
+    sli_state_change changes[SLI_TIMED_TOGETHER];
+    sl_bytes key[SLI_TIMED_TOGETHER], value[SLI_TIMED_TOGETHER];
+    int32_t n_found = 0;
+    SL_TRY(sli_timed_find_all(t, keys, n, found, copies, err));
+    for (int32_t i = 0; i < n; i++) {
+        if (found[i].mark != 0) {
+            changes[n_found] = (sli_state_change){.act = SLI_STATE_REMOVE,
+                                                  .hash = keys[i].hash,
+                                                  .key_hash = found[i].key_hash,
+                                                  .mark = found[i].mark,
+                                                  .key = keys[i].key};
+            key[n_found] = keys[i].key;
+            value[n_found++] = found[i].value;
+        }
     }
-    SL_TRY(sli_row_get(key, rows, 0, self->n_keys, err));
-    SL_TRY(sli_row_get(value, rows, self->n_keys, sl_schema_columns(self->value_schema), err));
-    return sli_timed_remove(t, hash, key, err);
+    SL_TRY(sli_rows_get(key, n_found, rows, 0, self->n_keys, err));
+    SL_TRY(sli_rows_get(value, n_found, rows, self->n_keys, sl_schema_columns(self->value_schema),
+                        err));
+    return sli_timed_change_all(t, changes, n_found, err);
 }
 
 static sl_code give_closed(sli_timed_task *t, sl_builder *builder, sl_error *err)
@@ -221,23 +270,42 @@ static sl_code give_closed(sli_timed_task *t, sl_builder *builder, sl_error *err
     return rc;
 }
 
+/// Windows [from, from + n) of what is due.
+static sl_code close_some(sli_timed_task *t, const sli_due_key *const *due, int32_t from, int32_t n,
+                          sl_builder *builder, sli_str *copies, sl_error *err)
+{
+    sli_state_key keys[SLI_TIMED_TOGETHER];
+    int32_t n_keys = 0;
+    for (int32_t i = from; i < from + n; i++) {
+        if (i == 0 || !is_named_again(due[i], due[i - 1])) {
+            keys[n_keys++] =
+                (sli_state_key){sli_hash_of_slot(due[i]->slot), {due[i]->key, due[i]->size}};
+        }
+    }
+    SL_TRY(close_windows(t, keys, n_keys, builder, copies, err));
+    if ((from + n) % SLI_BATCH_ROWS != 0) {
+        return SL_OK;
+    }
+    SL_TRY(sli_task_check(t->task, err));
+    return give_closed(t, builder, err);
+}
+
 static sl_code close_due(sli_timed_task *t, sl_error *err)
 {
     const sli_due_key *const *due = NULL;
     int32_t n = 0;
     sl_builder *builder = NULL;
+    sli_str copies = {.tag = SLI_TAG_STREAM};
     SL_TRY(sli_timed_due(t, &due, &n, err));
     SL_TRY(sl_builder_new(&builder, sli_agg_plan_partial(t->self->plan), err));
     sl_code rc = SL_OK;
-    for (int32_t i = 0; i < n && rc == SL_OK; i++) {
-        rc = close_window(t, due[i], builder, err);
-        if (rc == SL_OK && (i + 1) % SLI_BATCH_ROWS == 0) {
-            rc = sli_task_check(t->task, err);
-            rc = rc != SL_OK ? rc : give_closed(t, builder, err);
-        }
+    for (int32_t from = 0; from < n && rc == SL_OK; from += SLI_TIMED_TOGETHER) {
+        int32_t some = n - from < SLI_TIMED_TOGETHER ? n - from : SLI_TIMED_TOGETHER;
+        rc = close_some(t, due, from, some, builder, &copies, err);
     }
     rc = rc != SL_OK ? rc : give_closed(t, builder, err);
     sl_builder_free(builder);
+    sli_str_reset(&copies);
     return rc;
 }
 
