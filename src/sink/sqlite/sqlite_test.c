@@ -251,6 +251,24 @@ SL_TEST(sqlite_existing_tables_must_fit, "")
     }
 }
 
+// As the table of dead letters of a version that had fewer columns.
+SL_TEST(sqlite_says_how_a_table_gets_a_column_that_it_lacks, "")
+{
+    const char *statement = "ALTER TABLE \"t\" ADD COLUMN \"pane\" INTEGER";
+    base b;
+    sl_error err = SL_ERROR_INIT;
+    base_init(&b, "word string, pane int64?");
+    (void)snprintf(b.path, sizeof b.path, "%s/letters", slt_temp_dir());
+    run_sql(&b, "CREATE TABLE t (word TEXT NOT NULL)");
+    assert_int_equal(open_sink(&b, "table=t", &err), SL_E_INVALID);
+    const char *said = strstr(err.text, "ALTER");
+    assert_non_null(said);
+    assert_string_equal(said, statement);
+    run_sql(&b, said);
+    assert_int_equal(open_sink(&b, "table=t", &err), SL_OK);
+    base_reset(&b);
+}
+
 SL_TEST(sqlite_refuses_what_can_not_be_right, "")
 {
     static const struct {

@@ -192,8 +192,11 @@ static sl_code fit_columns(const sli_table *table, sqlite3_stmt *columns, sli_db
         const sl_field *field = sl_schema_field(table->schema, i);
         SL_TRY(fit_column(table, field, columns, db, &found, &any, err));
         if (any && !found) {
-            return sl_error_set(err, SL_E_INVALID, "table %s has no column %s", table->name,
-                                field->name);
+            return sl_error_set(err, SL_E_INVALID,
+                                "table %s has no column %s: add it, ALTER TABLE \"%s\" ADD COLUMN "
+                                "\"%s\" %s",
+                                table->name, field->name, table->name, field->name,
+                                stored_as(field->type));
         }
     }
     return SL_OK;
