@@ -64,6 +64,7 @@ static const planted bugs[] = {
     {"held-shown-again", CRASHES, &slt_job_rolled},
     {"held-removed-early", CRASHES, &slt_job_rolled},
     {"held-without-generation", ZOMBIES, &slt_job_rolled},
+    {"lifted-watermark-forgotten", CRASHES, &slt_job_silent},
 };
 
 /// Planted as well, and no mistakes here.

@@ -60,7 +60,7 @@ typedef struct slt_sim_job {
 
 extern const slt_sim_job slt_job_files, slt_job_socket, slt_job_joined, slt_job_grouped,
     slt_job_rate, slt_job_stdin, slt_job_sender, slt_job_rolled, slt_job_sessions, slt_job_poison,
-    slt_job_event;
+    slt_job_event, slt_job_silent;
 /// Windows (sim_windows.c): with one epoch a group, and with several.
 extern const slt_sim_job slt_job_windows, slt_job_panes;
 /// Windows that hold records which are refused when they fire (sim_poison_windows.c).

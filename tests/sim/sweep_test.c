@@ -145,6 +145,11 @@ SL_TEST(sim_event_time_survives_crashes_all_over_its_calls, "EVENT-TIME-1")
     sweep_by(&slt_job_event, slt_thin(2));
 }
 
+SL_TEST(sim_streams_that_fall_silent_survive_crashes_all_over_their_calls, "EVENT-TIME-1")
+{
+    sweep_by(&slt_job_silent, slt_thin(8));
+}
+
 SL_TEST(sim_standard_input_survives_a_crash_at_every_call, "EXACTLY-ONCE-1")
 {
     sweep(&slt_job_stdin);

@@ -9,6 +9,9 @@ sl_code sli_event_restore(sl_graph *graph, sli_runtime *runtime, sl_error *err)
 {
     for (sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
         SL_TRY(sl_error_wrap(err, sli_track_restore(time, err), "event time %s", time->node->uid));
+        if (sli_env_bug(runtime->env, "lifted-watermark-forgotten")) {
+            time->lanes.watermark_us = SLI_NO_TIME;
+        }
     }
     for (sli_timed *op = graph->timed; op != NULL; op = op->next) {
         SL_TRY(
