@@ -344,3 +344,8 @@ sl_code sli_snapshot_check(sl_env *env, const char *dir, const char *job_id, int
                            int64_t *bytes, sl_error *err);
 /// Removes deltas of groups up to `group`. (group_file.c)
 sl_code sli_deltas_remove(sli_ckpt *ckpt, int64_t group);
+/// The content of a group's file, of which `file` are the bytes and `path` the name below DIR,
+/// which is a good one: a buffer that refers to them. `full` is for texts. Fails: SL_E_CORRUPT,
+/// SL_E_INCOMPATIBLE. (group_file.c)
+sl_code sli_group_content(const char *job_id, const char *full, const char *path,
+                          SL_SHARES sli_buffer *file, sli_buffer **out, sl_error *err);

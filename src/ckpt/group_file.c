@@ -111,9 +111,8 @@ static void buffer_release(void *ctx)
     sli_buffer_unref(ctx);
 }
 
-/// The content as a buffer of its own over the file's bytes.
-static sl_code content_of(const sli_ckpt *ckpt, const char *full, const char *path,
-                          sli_buffer *file, sli_buffer **out, sl_error *err)
+sl_code sli_group_content(const char *job_id, const char *full, const char *path, sli_buffer *file,
+                          sli_buffer **out, sl_error *err)
 {
     sl_bytes bytes = {sli_buffer_bytes(file), (size_t)sli_buffer_size(file)};
     sli_head head;
@@ -123,7 +122,7 @@ static sl_code content_of(const sli_ckpt *ckpt, const char *full, const char *pa
     SL_ASSERT(path_is_good(path, &kind, &generation, &group), "checked by the caller");
     SL_TRY(sli_head_get(bytes, full, "SLUICEgf", &head, &hash, err));
     if (head.kind != (uint32_t)kind || head.generation != generation || head.number != group ||
-        head.owner != sli_owner_of(ckpt->job_id, "")) {
+        head.owner != sli_owner_of(job_id, "")) {
         return sl_error_set(err, SL_E_CORRUPT, "%s: the head at offset 0 is another file's", full);
     }
     if (head.base < 0 || bytes.size < SLI_HEAD_BYTES + TAIL_BYTES ||
@@ -160,7 +159,7 @@ sl_code sli_ckpt_get(sli_ckpt *ckpt, const char *path, sli_buffer **out, sl_erro
     sli_buffer *file = NULL, *content = NULL;
     sl_code rc = sli_buffer_read(ckpt->env, full.text, &file, err);
     if (rc == SL_OK) {
-        rc = content_of(ckpt, full.text, path, file, &content, err);
+        rc = sli_group_content(ckpt->job_id, full.text, path, file, &content, err);
         sli_buffer_unref(file);
     }
     if (rc != SL_OK) {

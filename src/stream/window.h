@@ -80,6 +80,24 @@ void sli_panes_drop(sli_panes *panes, int64_t to_us);
 int64_t sli_panes_rows(const sli_panes *panes);
 void sli_panes_reset(sli_panes *panes);
 
+// ---------------------------------------------------------------- panes as bytes (pane_bytes.c)
+
+/// Appends a pane with rows of that schema.
+sl_code sli_pane_put(const sli_pane *pane, const sl_schema *schema, sli_str *out, sl_error *err);
+
+/// Where panes that are read go.
+typedef struct sli_pane_loading {
+    sli_blocks *blocks;
+    const sl_schema *schema; ///< of their rows
+    int64_t from_us;         ///< those up to this batch time are passed over
+    int64_t *block_owner;    ///< the last one that was given
+    sli_panes *panes;
+} sli_pane_loading;
+/// Reads the panes of a file. Outside data: checked. After a failure some may have been added.
+/// Fails: SL_E_CORRUPT, SL_E_INCOMPATIBLE (other rows), SL_E_UNSUPPORTED (Arrow bytes of a kind
+/// that panes are never written in).
+sl_code sli_panes_load(const sli_pane_loading *to, sl_bytes file, const char *path, sl_error *err);
+
 // ---------------------------------------------------------------- windows
 
 /// Panes of one commit group, on record.
