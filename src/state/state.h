@@ -139,9 +139,10 @@ typedef struct sli_store_ops {
     /// Reads these keys together, which is much cheaper than one by one; what is fetched can be
     /// found and put until the next fetch at the cost of memory. A hint: everything works without.
     sl_code (*fetch)(sli_state_view *view, const sli_state_key *keys, int32_t n, sl_error *err);
-    /// Thread: driver. The base as durable files in a new directory beside `dir`, hard-linked where
-    /// they have not changed since the last time. Right after `cut` it is the state after the
-    /// group.
+    /// The base as durable files in a new directory beside `dir`, hard-linked where they have not
+    /// changed since the last time: after `cut`, and until an epoch is completed, it is the state
+    /// after the group. Views may be worked with meanwhile. Thread: any one, as long as nobody
+    /// changes the base (completes, applies, loads).
     sl_code (*checkpoint)(sli_store *self, const char *dir, sl_error *err);
     /// Thread: driver. A store without keys takes over the base that checkpoint left in `dir`, and
     /// leaves those files as they are. Tables that are not declared are dropped. After a failure

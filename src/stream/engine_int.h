@@ -9,8 +9,8 @@
 /// Files: engine_open.c options, open, close · engine.c step, wait, stop · recover.c the order of
 /// recovery · epoch.c one epoch · output.c outputs and outboxes · window_run.c panes of windows ·
 /// poison.h rows that fail · group.c seal and commit · window_file.c panes on record · snapshot.c
-/// compaction · progress.c what is told about it · listen.c what the program's listeners are told ·
-/// past.c RDDs of past epochs.
+/// compaction · hold.c the state after a group · progress.c what is told about it · listen.c what
+/// the program's listeners are told · past.c RDDs of past epochs.
 #pragma once
 
 #include <stdatomic.h>
@@ -102,6 +102,14 @@ typedef struct sli_delta_ref {
 } sli_delta_ref;
 
 typedef struct sli_compaction sli_compaction;
+/// The base may not change while its files are being made (hold.c).
+typedef struct sli_hold {
+    int64_t group; ///< whose state it is
+    _Atomic bool is_held;
+    sli_signal *released; ///< NULL without a checkpoint
+    sl_code rc;           ///< of the last one; the compactor's until its snapshot is made
+    sl_error error;
+} sli_hold;
 typedef struct sli_listen sli_listen;
 typedef struct sli_poison sli_poison; ///< poison.h
 
@@ -170,8 +178,9 @@ struct sli_engine {
     sli_poison *poison;  ///< NULL: an epoch that fails stays failed
 
     sli_strand *writer, *committer, *compactor;
-    bool seal_broken;           ///< writer: a group could not be sealed, so no later one may be
-    bool commit_broken;         ///< committer: a group could not be shown, so no later one may be
+    bool seal_broken;   ///< writer: a group could not be sealed, so no later one may be
+    bool commit_broken; ///< committer: a group could not be shown, so no later one may be
+    sli_hold hold;
     sli_compaction *compaction; ///< running, or NULL
     _Atomic int32_t compaction_done;
     sli_delta_ref *deltas;
@@ -214,7 +223,8 @@ const char *sli_state_files(const sli_engine *engine);
 /// Whether the state after a group must be kept when the group is closed, for a snapshot of it: the
 /// compactor can't make it from the last one.
 bool sli_state_must_keep(const sli_engine *engine);
-/// Keeps it, beside the store. The group has just been closed.
+/// Keeps it, beside the store. The group has been closed, and no epoch completed since. Thread:
+/// any.
 sl_code sli_state_keep(sli_engine *engine, int64_t group, sl_error *err);
 /// What was kept becomes part of the snapshot. *bytes: of what the snapshot before has not. Thread:
 /// any.
@@ -319,9 +329,15 @@ sl_code sli_groups_step(sli_engine *engine, bool *moved, sl_error *err);
 /// Commits a sealed group from its record in every sink; recovery.
 sl_code sli_group_finish(sli_engine *engine, const sli_sealed *sealed, sl_error *err);
 
+// hold.c
+/// Lets the compactor keep the state after a group that has just been closed. Does not wait.
+sl_code sli_hold_begin(sli_engine *engine, int64_t group, sl_error *err);
+/// Until the base may change again.
+sl_code sli_hold_wait(sli_engine *engine, sl_error *err);
+
 // snapshot.c
-/// If a snapshot is due, takes what only now is the state after the group: positions, and the base
-/// of a store on disk. The group has just been closed.
+/// If a snapshot is due, takes what only now is the state after the group: positions; the base of a
+/// store on disk is held. The group has just been closed.
 sl_code sli_snapshot_prepare(sli_engine *engine, sli_group *group, sl_error *err);
 sl_code sli_compaction_start(sli_engine *engine, sli_group *group, sl_error *err);
 sl_code sli_compaction_step(sli_engine *engine, sl_error *err);

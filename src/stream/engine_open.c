@@ -247,10 +247,11 @@ static sl_code open_strands(sli_engine *engine, sl_error *err)
     }
     if (engine->ckpt != NULL) {
         engine->compactor = sli_strand_new(engine->world, "sl-compactor");
+        engine->hold.released = sli_signal_new(engine->world);
     }
     bool missing =
         (!engine->inline_commit && (engine->writer == NULL || engine->committer == NULL)) ||
-        (engine->ckpt != NULL && engine->compactor == NULL);
+        (engine->ckpt != NULL && (engine->compactor == NULL || engine->hold.released == NULL));
     return missing
                ? sl_error_set(err, SL_E_NOMEM, "no threads for the log writer and the committer")
                : SL_OK;
@@ -447,6 +448,7 @@ void sli_engine_close(sli_engine *engine)
     if (engine->give_up != NULL) {
         sli_signal_free(engine->give_up);
     }
+    sli_signal_free(engine->hold.released);
     sl_arena_free(engine->epoch_arena);
     sl_arena_free(engine->job_arena);
     sl_free(engine);

@@ -481,6 +481,7 @@ static sl_code complete(sli_engine *engine, int64_t number, sl_error *err)
         SL_TRY(sli_accs_settle(engine->accs, err));
     }
     if (engine->store != NULL) {
+        SL_TRY(sli_hold_wait(engine, err));
         SL_TRY(engine->store->ops->complete(engine->store, number, err));
         SL_TRY(sli_state_fits(engine, err));
     }

@@ -3,8 +3,8 @@
 // The compactor reads the newest snapshot and the deltas after it, and writes the next snapshot, a
 // 16th of each table at a time; it never looks at the live state, so nothing is copied or locked.
 // Source positions are taken by the driver when the group is closed, because only then they are
-// those of that group. So are the files of a store on disk (store.c): then the compactor has
-// nothing to compact, and makes those files the snapshot.
+// those of that group. The base of a store on disk is held from then on (hold.c), until the
+// compactor has its files: it has nothing to compact then, and makes those files the snapshot.
 //
 // Sections: "meta" (group, epoch, batch time, store) · "sources" (uid, position)* · "accumulators"
 // (as sli_accs_put, when there are some) · ".windows" (what each holds, and in which files) ·
@@ -131,20 +131,8 @@ sl_code sli_snapshot_prepare(sli_engine *engine, sli_group *group, sl_error *err
     SL_TRY(put_positions(engine, &group->positions, err));
     SL_TRY(engine->accs == NULL ? SL_OK
                                 : sli_accs_put(engine->accs, true, &group->all_counted, err));
-    if (sli_state_must_keep(engine)) {
-        sl_error why = SL_ERROR_INIT;
-        sl_code rc = sli_state_keep(engine, group->number, &why);
-        if (may_wait(rc)) {
-            tell_put_off(engine, group->number, &why);
-            return SL_OK;
-        }
-        if (rc != SL_OK) {
-            *err = why;
-            return rc;
-        }
-    }
     group->snapshot_due = true;
-    return SL_OK;
+    return sli_state_must_keep(engine) ? sli_hold_begin(engine, group->number, err) : SL_OK;
 }
 
 // ---------------------------------------------------------------- the compactor
@@ -251,13 +239,22 @@ static sl_code compact_deltas(sli_compaction *c, sl_error *err)
     return rc;
 }
 
+/// What was kept, on this strand and before this: here is told whether it could be.
+static sl_code take_kept(sli_compaction *c, sl_error *err)
+{
+    const sli_hold *hold = &c->engine->hold;
+    if (hold->rc != SL_OK) {
+        *err = hold->error;
+        return hold->rc;
+    }
+    return sli_state_adopt(c->engine, c->snapshot, c->group, c->previous, &c->bytes, err);
+}
+
 static sl_code compact(sli_compaction *c, sl_error *err)
 {
     sl_code rc = add_meta(c, err);
     if (rc == SL_OK) {
-        rc = c->kept
-                 ? sli_state_adopt(c->engine, c->snapshot, c->group, c->previous, &c->bytes, err)
-                 : compact_deltas(c, err);
+        rc = c->kept ? take_kept(c, err) : compact_deltas(c, err);
     }
     if (rc == SL_OK) {
         sli_snapshot *snapshot = c->snapshot;

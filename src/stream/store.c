@@ -2,10 +2,10 @@
 // snapshot and comes back.
 //
 // A store in memory leaves snapshots to the compactor, which makes them from files alone. A store
-// on disk gives its own files, and must be asked at the one moment when its base is the state after
-// a group: when the driver closes the group (state/disk/README.md). The first snapshot after a
-// change from disk to memory is taken at that moment too, as Arrow parts, since the compactor can't
-// read another store's files.
+// on disk gives its own files, and must be asked while its base is the state after a group: when
+// the driver has closed the group, and before it completes another epoch (hold.c,
+// state/disk/README.md). The first snapshot after a change from disk to memory is taken then too,
+// as Arrow parts, since the compactor can't read another store's files.
 #include "stream/engine_int.h"
 
 #include <stdio.h>

@@ -136,7 +136,8 @@ SL_TEST(keys_far_beyond_memory_are_kept_in_a_budget_of_8_mib, "BOUNDED-1")
 // ---------------------------------------------------------------- order
 
 /// Puts keys [from, to) into slot 0, each with a value of `size` bytes that begins with its number.
-static sl_code put_keys(bed *b, int64_t epoch, int from, int to, size_t size, sl_error *err)
+/// A view with keys that are not yet in the base.
+static sl_code work_on(bed *b, int64_t epoch, int from, int to, size_t size, sl_error *err)
 {
     const sli_store_ops *ops = b->store->ops;
     sli_state_view *view = NULL;
@@ -154,8 +155,13 @@ static sl_code put_keys(bed *b, int64_t epoch, int from, int to, size_t size, sl
         ops->drop(view);
         return rc;
     }
-    SL_TRY(ops->done(view, err));
-    return ops->complete(b->store, epoch, err);
+    return ops->done(view, err);
+}
+
+static sl_code put_keys(bed *b, int64_t epoch, int from, int to, size_t size, sl_error *err)
+{
+    SL_TRY(work_on(b, epoch, from, to, size, err));
+    return b->store->ops->complete(b->store, epoch, err);
 }
 
 static sl_code check_number(void *ctx, int32_t slot, sl_bytes key, sl_bytes value, sl_error *err)
@@ -231,6 +237,40 @@ SL_TEST(a_checkpoint_is_the_base_of_its_moment_and_stays_it, "")
     assert_int_equal(other.store->ops->restore(other.store, in_dir("at-2"), NULL), SL_OK);
     check_keys(&other, 900);
     bed_close(&other);
+}
+
+typedef struct making {
+    sli_store *store;
+    const char *dir;
+    sl_code rc;
+} making;
+
+static void make_checkpoint(void *ctx)
+{
+    making *m = ctx;
+    m->rc = m->store->ops->checkpoint(m->store, m->dir, NULL);
+}
+
+SL_TEST(a_checkpoint_is_made_while_a_task_works_on_the_base, "")
+{
+    bed b, other;
+    need_rocksdb();
+    bed_open(&b, "store");
+    assert_int_equal(put_keys(&b, 1, 0, 5000, 40, NULL), SL_OK);
+    making m = {b.store, in_dir("at-1"), SL_E_STATE};
+    sli_strand *strand = sli_strand_new(b.env, "sl-compactor");
+    assert_true(sli_strand_post(strand, make_checkpoint, &m));
+    check_keys(&b, 5000);
+    assert_int_equal(work_on(&b, 2, 5000, 9000, 40, NULL), SL_OK); // reads the base, too
+    sli_strand_free(strand);
+    assert_int_equal(m.rc, SL_OK);
+    assert_int_equal(b.store->ops->complete(b.store, 2, NULL), SL_OK);
+    check_keys(&b, 9000);
+    bed_open(&other, "other");
+    assert_int_equal(other.store->ops->restore(other.store, m.dir, NULL), SL_OK);
+    check_keys(&other, 5000);
+    bed_close(&other);
+    bed_close(&b);
 }
 
 SL_TEST(tables_come_back_by_uid_and_others_are_dropped_or_refused, "")

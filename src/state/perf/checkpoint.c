@@ -2,8 +2,10 @@
 ///
 /// Keys are loaded into a store; the whole state is written as a snapshot ("full"); then 1 % of the
 /// keys change in one epoch and the group is closed ("delta": what is written and synced before
-/// the group counts, and "pause": how long the driver is kept from the next epoch by it). Then a
-/// new store takes the full snapshot up ("recover"), which perf/limit/recover.c does by hand.
+/// the group counts, and "pause": how long the driver is kept by it, until the next epoch, of as
+/// many keys, is completed). Then a new store takes the full snapshot up ("recover"), which
+/// perf/limit/recover.c does by hand; or, with a store on disk, "files": how long they took beside
+/// that epoch.
 /// (perf/README.md)
 ///
 ///     checkpoint [-k THOUSAND_KEYS] [-s memory|rocksdb] [-m MEMORY_MIB] DIR
@@ -142,8 +144,8 @@ static void put_row(bench *b, uint64_t hash, sl_bytes key, sl_bytes value)
     check(b->ops->put(view, hash, key, value, &err), &err);
 }
 
-static void epoch(bench *b, rows *r, int64_t number, int64_t from, int64_t step, int64_t n,
-                  int64_t count)
+static void work(bench *b, rows *r, int64_t number, int64_t from, int64_t step, int64_t n,
+                 int64_t count)
 {
     sl_error err = SL_ERROR_INIT;
     check(b->ops->begin(b->store, b->table, number, 0, 1, &view, &err), &err);
@@ -151,7 +153,19 @@ static void epoch(bench *b, rows *r, int64_t number, int64_t from, int64_t step,
         make_rows(b, r, from + i * step, step, n - i < CHUNK ? n - i : CHUNK, count, put_row);
     }
     check(b->ops->done(view, &err), &err);
+}
+
+static void complete(bench *b, int64_t number)
+{
+    sl_error err = SL_ERROR_INIT;
     check(b->ops->complete(b->store, number, &err), &err);
+}
+
+static void epoch(bench *b, rows *r, int64_t number, int64_t from, int64_t step, int64_t n,
+                  int64_t count)
+{
+    work(b, r, number, from, step, n, count);
+    complete(b, number);
 }
 
 static void fill(bench *b, rows *r)
@@ -234,7 +248,9 @@ static int64_t link_files(bench *b, int number)
 // ---------------------------------------------------------------- figures
 
 typedef struct cost {
-    double ms, pause_ms, mb;
+    double ms, mb;
+    double pause_ms; ///< the driver is kept
+    double files_ms; ///< until a store on disk has made its files
 } cost;
 
 static double ms_since(int64_t ns)
@@ -246,31 +262,59 @@ static cost full(bench *b)
 {
     int64_t begun = limit_wall_ns();
     int64_t bytes = b->ops->checkpoint == NULL ? write_parts(b) : link_files(b, 1);
-    return (cost){ms_since(begun), 0, (double)bytes / 1e6};
+    return (cost){.ms = ms_since(begun), .mb = (double)bytes / 1e6};
+}
+
+/// The store's files being made on the compactor's thread.
+typedef struct making {
+    bench *b;
+    int64_t bytes;
+    double ms;
+} making;
+
+static void make_files(void *ctx)
+{
+    making *m = ctx;
+    int64_t begun = limit_wall_ns();
+    m->bytes = link_files(m->b, 2);
+    m->ms = ms_since(begun);
+}
+
+/// The next epoch changes as many keys; the driver waits for the files before it completes it.
+static double next_epoch(bench *b, rows *r, SL_TAKES sli_strand *compactor)
+{
+    work(b, r, 1000001, 1, 100, b->plan.n_keys / 100, 2);
+    int64_t begun = limit_wall_ns();
+    sli_strand_free(compactor);
+    double waited = ms_since(begun);
+    complete(b, 1000001);
+    return waited;
 }
 
 /// The group with the changed keys is closed: the driver cuts its changes off, and another thread
-/// makes them a file and syncs it. A store on disk also gives its files, for which the driver waits
-/// too.
-static cost changed(bench *b)
+/// makes them a file and syncs it. A store on disk also gives its files, while the next epoch runs.
+static cost changed(bench *b, rows *r)
 {
     sli_str delta = {.tag = SLI_TAG_STATE};
     sli_changes *changes = NULL;
+    making m = {.b = b};
+    sli_strand *compactor = sli_strand_new(b->env, "sl-compactor");
     sl_error err = SL_ERROR_INIT;
     int64_t begun = limit_wall_ns();
     check(b->ops->cut(b->store, &changes, &err), &err);
-    double pause = ms_since(begun);
+    if (b->ops->checkpoint != NULL && !sli_strand_post(compactor, make_files, &m)) {
+        limit_die("no room in the compactor's queue");
+    }
+    cost c = {.pause_ms = ms_since(begun)};
+    begun = limit_wall_ns();
     check(sli_changes_put(changes, &delta, &err), &err);
     sli_changes_free(changes);
     int64_t bytes = write_file(b, "delta", &delta);
     sli_str_reset(&delta);
-    cost c = {ms_since(begun), pause, (double)bytes / 1e6};
-    if (b->ops->checkpoint != NULL) {
-        int64_t linked = limit_wall_ns();
-        c.mb += (double)link_files(b, 2) / 1e6;
-        c.ms += ms_since(linked);
-        c.pause_ms += ms_since(linked);
-    }
+    c.ms = c.pause_ms + ms_since(begun);
+    c.pause_ms += next_epoch(b, r, compactor);
+    c.mb = (double)(bytes + m.bytes) / 1e6;
+    c.files_ms = m.ms;
     return c;
 }
 
@@ -324,11 +368,13 @@ int main(int argc, char **argv)
     fill(&b, r);
     cost all = full(&b);
     epoch(&b, r, 1000000, 0, 100, b.plan.n_keys / 100, 2);
-    cost some = changed(&b);
+    cost some = changed(&b, r);
     printf("full_ms=%.1f full_mb=%.1f delta_ms=%.1f delta_mb=%.2f pause_ms=%.2f", all.ms, all.mb,
            some.ms, some.mb, some.pause_ms);
     if (b.ops->checkpoint == NULL) {
         printf(" recover_ms=%.1f", recover(&b));
+    } else {
+        printf(" files_ms=%.1f", some.files_ms);
     }
     printf("\n");
     rows_free(r);
