@@ -3,9 +3,11 @@
 // by a hash: here they come without it.
 #include "stream/graph_fixture_test.h"
 
+#include <stdio.h>
+
 #include "base/bytes.h"
 #include "base/hash.h"
-#include "stream/event/timed.h"
+#include "stream/event/interval.h"
 
 typedef sl_stream *define_fn(sl_stream *a, sl_stream *b);
 
@@ -87,14 +89,20 @@ static void damage(sli_str *bytes, sli_rng *rng)
     }
 }
 
+/// The state comes from such bytes.
+static sl_code restore(job *j, const sli_str *bytes, sl_error *err)
+{
+    sli_store *store = slt_host_store(j->host);
+    SL_TRY(store->ops->apply(store, (sl_bytes){bytes->data, bytes->size}, err));
+    return sli_event_restore(j->g.graph, slt_host_runtime(j->host), err);
+}
+
 /// Whether such bytes were refused; else they were taken as rows.
 static bool is_refused(define_fn *define, const sli_str *bytes)
 {
     job j = job_new(define);
     sl_error err = SL_ERROR_INIT;
-    sli_store *store = slt_host_store(j.host);
-    sl_code rc = store->ops->apply(store, (sl_bytes){bytes->data, bytes->size}, &err);
-    rc = rc != SL_OK ? rc : sli_event_restore(j.g.graph, slt_host_runtime(j.host), &err);
+    sl_code rc = restore(&j, bytes, &err);
     if (rc != SL_OK && rc != SL_E_CORRUPT && rc != SL_E_INCOMPATIBLE) {
         fail_msg("%s: %s", sl_code_name(rc), err.text);
     }
@@ -146,5 +154,74 @@ SL_TEST(a_time_out_of_range_in_the_state_is_refused, "ERRORS-2")
     }
     assert_true(found);
     assert_true(is_refused(distinct, &bytes));
+    sli_str_reset(&bytes);
+}
+
+/// Where the delta of a join has what the first head of the left side counts. An entry: `... u8
+/// size, value`, the key's last cell (the number, -1) before it; in the value a time and a bool
+/// come first. A cell is a byte and its bytes.
+static size_t left_head_count(const sli_str *bytes)
+{
+    static const char number[] = "\1\xff\xff\xff\xff\xff\xff\xff\xff";
+    enum { CELL = 9, BOOL_CELL = 2 };
+    for (size_t at = CELL + 1; at + CELL < bytes->size; at++) {
+        bool left = bytes->data[at - CELL - 1] == 0;
+        if (left && memcmp(bytes->data + at, number, CELL) == 0) {
+            return at + CELL + 1 + CELL + BOOL_CELL + 1;
+        }
+    }
+    fail_msg("there is no head");
+    return 0;
+}
+
+static void set_count(sli_str *bytes, int64_t count)
+{
+    size_t at = left_head_count(bytes);
+    int64_t had = 0;
+    memcpy(&had, bytes->data + at, sizeof had);
+    assert_in_range(had, 1, SLI_MAX_BUCKET_ROWS);
+    memcpy(bytes->data + at, &count, sizeof count);
+}
+
+static void is_told(int64_t count)
+{
+    sli_str bytes = {.tag = SLI_TAG_TEST};
+    job j = job_new(join);
+    sl_error err = SL_ERROR_INIT;
+    char counts[64];
+    make_delta(join, &bytes);
+    set_count(&bytes, count);
+    assert_int_equal(restore(&j, &bytes, &err), SL_E_CORRUPT);
+    (void)snprintf(counts, sizeof counts, "in bucket 0 entry -1 counts %lld rows",
+                   (long long)count);
+    assert_non_null(strstr(err.text, counts));
+    assert_non_null(strstr(err.text, "the state of intervalFullOuterJoin-1 is damaged"));
+    job_free(&j);
+    sli_str_reset(&bytes);
+}
+
+/// A join would look for as many entries, for each row.
+SL_TEST(a_bucket_of_a_join_that_counts_what_it_can_not_have_is_refused, "ERRORS-2")
+{
+    is_told(-1);
+    is_told(0);
+    is_told(SLI_MAX_BUCKET_ROWS + 1);
+    is_told(INT64_MAX);
+}
+
+SL_TEST(a_key_with_more_rows_than_a_bucket_of_a_join_may_have_fails, "BOUNDED-1")
+{
+    sli_str bytes = {.tag = SLI_TAG_TEST};
+    job j = job_new(join);
+    sl_error err = SL_ERROR_INIT;
+    make_delta(join, &bytes);
+    set_count(&bytes, SLI_MAX_BUCKET_ROWS);
+    assert_int_equal(restore(&j, &bytes, &err), SL_OK);
+    slt_push(&j.g, "a", "31 x 1|31 yy 1|31 z 1", 1); // one of them has the full bucket
+    slt_epoch_begin(j.host);
+    assert_non_null(strstr(slt_epoch_rows(j.host, j.timed),
+                           "a key has more than 16777216 rows within 1000000 us"));
+    slt_epoch_end(j.host, true);
+    job_free(&j);
     sli_str_reset(&bytes);
 }

@@ -13,6 +13,8 @@
 #include "stream/event/timed.h"
 
 enum { SLI_LEFT = 0, SLI_RIGHT = 1, SLI_HEAD = -1, SLI_NO_COLUMN = -1 };
+/// Of a key, a side and a bucket. Each row of the other side looks at all of them.
+enum { SLI_MAX_BUCKET_ROWS = 1 << 24 };
 
 typedef struct sli_interval {
     sli_timed timed;

@@ -160,6 +160,13 @@ static sl_code count_in(joining *j, int64_t bucket, int64_t *number, sl_error *e
     sli_interval_entry head = {0};
     sl_bytes key = entry_key(j, right, bucket, SLI_HEAD);
     SL_TRY(find_entry(j, key, &head, &found, err));
+    if (head.count >= SLI_MAX_BUCKET_ROWS) {
+        return sl_error_set(err, SL_E_DATA,
+                            "%s: a key has more than %d rows within %lld us: a join looks at all "
+                            "of them for each row of the other side",
+                            j->task->self->node->uid, SLI_MAX_BUCKET_ROWS,
+                            (long long)j->def->width_us);
+    }
     *number = head.count++;
     head.row = (sl_bytes){"", 0};
     SL_TRY(put_entry(j, key, &head, err));

@@ -36,6 +36,24 @@ static int64_t due_at(const sli_timed *self, const sl_batch *rows, int64_t row)
                                   sl_column_int64(sl_batch_column(rows, k + 3), row));
 }
 
+/// A bucket's head says how many entries are looked for: a wrong count would cost rows, or days.
+static sl_code check_entry(const sli_timed *self, const sl_batch *rows, int64_t row, sl_error *err)
+{
+    int32_t k = self->n_keys;
+    int64_t bucket = sl_column_int64(sl_batch_column(rows, k + 1), row);
+    int64_t number = sl_column_int64(sl_batch_column(rows, k + 2), row);
+    int64_t count = sl_column_int64(sl_batch_column(rows, k + 5), row);
+    int64_t least = number == SLI_HEAD ? 1 : 0, most = number == SLI_HEAD ? SLI_MAX_BUCKET_ROWS : 0;
+    if (number < SLI_HEAD || number >= SLI_MAX_BUCKET_ROWS || count < least || count > most) {
+        return sl_error_set(err, SL_E_CORRUPT,
+                            "the state of %s is damaged: in bucket %lld entry %lld counts %lld "
+                            "rows",
+                            self->node->uid, (long long)bucket, (long long)number,
+                            (long long)count);
+    }
+    return SL_OK;
+}
+
 static void put_bound(sli_str *out, const char *key, int64_t us)
 {
     sli_str_printf(out, " %s=%lldus", key, (long long)us);
@@ -50,8 +68,11 @@ static void put_args(const sli_timed *self, sli_str *out)
     put_bound(out, "upper", join->upper_us);
 }
 
-static const sli_timed_ops interval_timed_ops = {
-    .closes = past, .run = sli_interval_run, .due = due_at, .put_args = put_args};
+static const sli_timed_ops interval_timed_ops = {.closes = past,
+                                                 .run = sli_interval_run,
+                                                 .due = due_at,
+                                                 .check = check_entry,
+                                                 .put_args = put_args};
 
 #define NODE_OPS(name)                                                                             \
     {                                                                                              \

@@ -349,22 +349,27 @@ static sl_code check_times(const sli_timed *self, const sl_batch *rows, sl_error
     return SL_OK;
 }
 
-static sl_code index_rows(restoring *r, sl_error *err)
+static sl_code index_row(restoring *r, const sl_batch *rows, int32_t row, sl_error *err)
 {
     sli_timed *self = r->self;
-    int32_t n_keys = sl_schema_columns(self->key_schema);
+    if (self->ops->check != NULL) {
+        SL_TRY(self->ops->check(self, rows, row, err));
+    }
+    sli_str_clear(&r->key);
+    sli_row_put(&r->key, rows, self->places, sl_schema_columns(self->key_schema), row);
+    SL_TRY(sli_str_check(&r->key, "a key", err));
+    sli_due *due = &self->due[sli_partition_of(r->slots[row], self->n_due)];
+    return sli_due_add(due, self->ops->due(self, rows, row), r->slots[row],
+                       (sl_bytes){r->key.data, r->key.size}, err);
+}
+
+static sl_code index_rows(restoring *r, sl_error *err)
+{
     sl_batch *rows = NULL;
     SL_TRY(sl_builder_finish(r->rows, &rows, err));
-    sl_code rc = check_times(self, rows, err);
+    sl_code rc = check_times(r->self, rows, err);
     for (int32_t i = 0; i < r->n && rc == SL_OK; i++) {
-        sli_str_clear(&r->key);
-        sli_row_put(&r->key, rows, self->places, n_keys, i);
-        rc = sli_str_check(&r->key, "a key", err);
-        if (rc == SL_OK) {
-            sli_due *due = &self->due[sli_partition_of(r->slots[i], self->n_due)];
-            rc = sli_due_add(due, self->ops->due(self, rows, i), r->slots[i],
-                             (sl_bytes){r->key.data, r->key.size}, err);
-        }
+        rc = index_row(r, rows, i, err);
     }
     sl_batch_unref(rows);
     r->n = 0;

@@ -99,6 +99,9 @@ typedef struct sli_timed_ops {
     sl_code (*run)(sli_timed_task *task, sl_error *err);
     /// The watermark from which on a row of the table is due. `rows`: keys, then values.
     int64_t (*due)(const sli_timed *self, const sl_batch *rows, int64_t row);
+    /// Whether a row that was read back is one that the operator may have put there, beside its
+    /// times. NULL: any is. Fails: SL_E_CORRUPT.
+    sl_code (*check)(const sli_timed *self, const sl_batch *rows, int64_t row, sl_error *err);
     void (*put_args)(const sli_timed *self, sli_str *out); ///< all but lateness and mode
     bool has_modes;                                        ///< sl_stream_output_mode
 } sli_timed_ops;
