@@ -212,6 +212,19 @@ SL_TEST(a_slot_larger_than_the_sort_memory_is_passed_over_in_order, "BOUNDED-1")
     bed_close(&b);
 }
 
+SL_TEST(rows_stand_in_the_order_of_their_ages_however_large_these_are, "DETERMINISM-1")
+{
+    bed b;
+    need_rocksdb();
+    for (int32_t bits = 8; bits < 64; bits += 8) { // ages differ in this byte and the lower ones
+        bed_open(&b, "store");
+        ((sli_disk *)b.store)->next_age = (UINT64_C(1) << bits) - 150;
+        assert_int_equal(put_keys(&b, 1, 0, 300, 40, NULL), SL_OK);
+        check_keys(&b, 300);
+        bed_close(&b);
+    }
+}
+
 // ---------------------------------------------------------------- checkpoints
 
 SL_TEST(a_checkpoint_is_the_base_of_its_moment_and_stays_it, "")

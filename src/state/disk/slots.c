@@ -5,12 +5,10 @@
 // keeps the oldest rows that fit, and gives them; the next begins where it ended.
 #include "state/disk/disk_int.h"
 
-#include <stdlib.h>
-
 typedef struct row {
     uint64_t age;
-    size_t at; ///< in `bytes`: key, then value
-    size_t key_size, value_size;
+    uint32_t at; ///< in `bytes`: key, then value. Before it are SLI_SORT_BYTES, or one row
+    uint32_t key_size, value_size;
 } row;
 
 typedef struct pass {
@@ -20,25 +18,44 @@ typedef struct pass {
     uint16_t table;
     int32_t slot;       ///< -1 before the first row
     uint64_t from, cut; ///< ages [from, cut) are kept; rows from `cut` on wait for the next pass
-    row *rows;
+    row *rows, *spare;  ///< as many, to sort them
     int32_t n, capacity;
     sli_str bytes;
 } pass;
 
-static int by_age(const void *a, const void *b)
+/// Sorts by one byte of the age; what is equal there keeps its order.
+static void sort_by(pass *p, int32_t shift)
 {
-    uint64_t x = ((const row *)a)->age, y = ((const row *)b)->age;
-    return (x > y) - (x < y);
+    int32_t at[256] = {0}, begin = 0;
+    for (int32_t i = 0; i < p->n; i++) {
+        at[p->rows[i].age >> shift & 255]++;
+    }
+    for (int32_t byte = 0; byte < 256; byte++) {
+        int32_t n = at[byte];
+        at[byte] = begin;
+        begin += n;
+    }
+    for (int32_t i = 0; i < p->n; i++) {
+        p->spare[at[p->rows[i].age >> shift & 255]++] = p->rows[i];
+    }
+    row *sorted = p->spare;
+    p->spare = p->rows;
+    p->rows = sorted;
 }
 
+/// By age: byte by byte from the lowest on, without those that all ages of the slot have in common.
 static void sort_rows(pass *p)
 {
+    uint64_t differ = 0;
     bool sorted = true;
-    for (int32_t i = 1; i < p->n && sorted; i++) {
-        sorted = p->rows[i - 1].age < p->rows[i].age;
+    for (int32_t i = 1; i < p->n; i++) {
+        differ |= p->rows[i].age ^ p->rows[0].age;
+        sorted = sorted && p->rows[i - 1].age < p->rows[i].age;
     }
-    if (!sorted) {
-        qsort(p->rows, (size_t)p->n, sizeof *p->rows, by_age);
+    for (int32_t shift = 0; shift < 64 && !sorted; shift += 8) {
+        if ((differ >> shift & 255) != 0) {
+            sort_by(p, shift);
+        }
     }
 }
 
@@ -50,9 +67,9 @@ static sl_code keep_older_half(pass *p, sl_error *err)
     int32_t n = p->n / 2;
     p->cut = p->rows[n].age;
     for (int32_t i = 0; i < n; i++) {
-        size_t at = kept.size;
+        uint32_t at = (uint32_t)kept.size;
         sli_str_add(&kept, p->bytes.data + p->rows[i].at,
-                    p->rows[i].key_size + p->rows[i].value_size);
+                    (size_t)p->rows[i].key_size + p->rows[i].value_size);
         p->rows[i].at = at;
     }
     p->n = n;
@@ -67,10 +84,15 @@ static sl_code grow_rows(pass *p, sl_error *err)
         return SL_OK;
     }
     int32_t capacity = p->capacity == 0 ? 256 : p->capacity * 2;
-    row *more = sl_realloc(SLI_TAG_STATE, p->rows, (size_t)capacity * sizeof *more);
+    row *spare = sl_alloc_array(SLI_TAG_STATE, (size_t)capacity, sizeof *spare);
+    row *more =
+        spare == NULL ? NULL : sl_realloc(SLI_TAG_STATE, p->rows, (size_t)capacity * sizeof *more);
     if (more == NULL) {
+        sl_free(spare);
         return sl_error_nomem(err, (size_t)capacity * sizeof *more, "rows of a slot");
     }
+    sl_free(p->spare);
+    p->spare = spare;
     p->rows = more;
     p->capacity = capacity;
     return SL_OK;
@@ -87,11 +109,15 @@ static sl_code add_row(pass *p, sl_bytes key, sl_bytes value, sl_error *err)
         return SL_OK;
     }
     SL_TRY(grow_rows(p, err));
-    p->rows[p->n++] =
-        (row){age, p->bytes.size, key.size - SLI_KEY_HEAD, value.size - SLI_AGE_BYTES};
-    sli_str_add(&p->bytes, (const char *)key.data + SLI_KEY_HEAD, key.size - SLI_KEY_HEAD);
-    sli_str_add(&p->bytes, r.at, value.size - SLI_AGE_BYTES);
-    SL_TRY(sli_str_check(&p->bytes, "rows of a slot", err));
+    row taken = {age, (uint32_t)p->bytes.size, (uint32_t)(key.size - SLI_KEY_HEAD),
+                 (uint32_t)(value.size - SLI_AGE_BYTES)};
+    char *to = sli_str_extend(&p->bytes, (size_t)taken.key_size + taken.value_size);
+    if (to == NULL) {
+        return sli_str_check(&p->bytes, "rows of a slot", err);
+    }
+    memcpy(to, (const char *)key.data + SLI_KEY_HEAD, taken.key_size);
+    memcpy(to + taken.key_size, r.at, taken.value_size);
+    p->rows[p->n++] = taken;
     return p->bytes.size > SLI_SORT_BYTES && p->n > 1 ? keep_older_half(p, err) : SL_OK;
 }
 
@@ -181,6 +207,7 @@ sl_code sli_disk_each(sli_core *core, sli_table *table, int32_t from, int32_t to
         sli_budget_release(core->budget, SLI_SORT_BYTES);
     }
     sl_free(p.rows);
+    sl_free(p.spare);
     sli_str_reset(&p.bytes);
     return rc;
 }
