@@ -112,15 +112,14 @@ static sl_code put_positions(sli_engine *engine, sli_str *out, sl_error *err)
 
 /// A snapshot that could not be written for lack of room is no reason to stop: the deltas stay, and
 /// it is tried again.
-static bool may_wait(sl_code rc)
+static sl_code put_off(const sli_engine *engine, int64_t group, sl_code rc, const sl_error *why)
 {
-    return rc == SL_E_NO_SPACE || rc == SL_E_NOMEM;
-}
-
-static void tell_put_off(const sli_engine *engine, int64_t group, const sl_error *why)
-{
+    if (rc != SL_E_NO_SPACE && rc != SL_E_NOMEM) {
+        return rc;
+    }
     SLI_LOG(engine->log, SLI_WARN, "stream", "snapshot of group %lld is put off: %s",
             (long long)group, why->text);
+    return SL_OK;
 }
 
 sl_code sli_snapshot_prepare(sli_engine *engine, sli_group *group, sl_error *err)
@@ -286,6 +285,8 @@ static void compaction_free(sli_compaction *c)
     sli_str_reset(&c->windows);
     sli_snapshot_discard(c->snapshot);
     if (c->kept) {
+        // Where the snapshot was never begun its files may still be being made.
+        (void)!sli_hold_wait(c->engine, NULL);
         sli_state_forget(c->engine, c->group);
     }
     sl_free(c);
@@ -337,7 +338,7 @@ sl_code sli_compaction_start(sli_engine *engine, sli_group *group, sl_error *err
     }
     if (rc != SL_OK) {
         compaction_free(c);
-        return rc;
+        return put_off(engine, group->number, rc, err);
     }
     atomic_store_explicit(&engine->compaction_done, 0,
                           memory_order_relaxed); // the post publishes it
@@ -386,10 +387,8 @@ sl_code sli_compaction_step(sli_engine *engine, sl_error *err)
     if (rc == SL_OK) {
         note_snapshot(engine, c);
     }
-    if (rc != SL_OK && may_wait(rc)) {
-        tell_put_off(engine, c->group, &c->error);
-        rc = SL_OK;
-    } else if (rc != SL_OK) {
+    rc = put_off(engine, c->group, rc, &c->error);
+    if (rc != SL_OK) {
         *err = c->error;
         rc = sl_error_wrap(err, rc, "snapshot of group %lld", (long long)c->group);
     }

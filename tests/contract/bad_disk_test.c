@@ -198,6 +198,30 @@ SL_TEST(a_full_disk_stops_the_job_and_loses_nothing, "ERRORS-5")
     }
 }
 
+/// Whichever directory can't be made: only those of a snapshot are none that the job needs.
+SL_TEST(a_snapshot_without_room_for_its_directory_is_put_off, "ERRORS-5")
+{
+    enum { ROUNDS = 6, MOST = 60 };
+    int64_t n = 1;
+    for (bool put_off = false; !put_off; n++) {
+        slt_life l = slt_life_new(everything_in_files, often);
+        sli_fault fault = {.fail_at_call = n, .fail_code = SL_E_NO_SPACE, .only_site = "dir.make"};
+        sli_peer *peer = sli_peer_listen(l.world, "localhost", 9999);
+        sl_code rc = slt_life_start_with(&l, &fault);
+        for (int round = 0; round < ROUNDS && rc == SL_OK; round++) {
+            feed_everything(&l, peer, round);
+            rc = slt_life_run(&l, 1);
+        }
+        if (rc != SL_OK) {
+            SL_CHECK_HAS(l.error.text, "injected failure of dir.make");
+            assert_null(strstr(l.error.text, "snapshot"));
+        }
+        put_off = rc == SL_OK && strstr(slt_life_printed(&l), "is put off: snapshot") != NULL;
+        slt_life_free(&l);
+        assert_true(n < MOST);
+    }
+}
+
 /// Rows that wait for a database's commit and don't fit into memory.
 static void wide_to_database(sl_graph *graph)
 {
