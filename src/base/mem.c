@@ -1,4 +1,4 @@
-/// mem.c — blocks with a tag, over the C library's allocator.
+/// mem.c — blocks with a tag, over the C library's allocator; big ones over pages of their own.
 ///
 ///     malloc's block:  | (padding, aligned blocks only) | header, 16 bytes | the caller's bytes
 ///     ... |
@@ -16,6 +16,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/pages_int.h"
+
 typedef struct block_header {
     size_t size;     ///< the caller's bytes, with padding
     uint32_t offset; ///< from malloc's pointer to the caller's
@@ -32,6 +34,16 @@ enum {
     FRESH_BYTE = 0xCD, ///< debug: bytes nobody has written yet
     FREED_BYTE = 0xDD, ///< debug: bytes nobody may read any more
 };
+#ifdef NDEBUG
+/// Blocks of so many are pages of their own: malloc never keeps such for the next ones either.
+static const size_t big_bytes = (size_t)32 << 20;
+static const bool always_moves = false;
+#else
+static const size_t big_bytes = SIZE_MAX; ///< none: sanitizers see the ends of malloc's blocks
+/// A pointer kept across a growth fails in the first test and not in the field.
+static const bool always_moves = true;
+#endif
+
 static const size_t huge_page_bytes = (size_t)2 << 20;
 
 /// A counter on a cache line of its own, so that threads with different tags do not disturb each
@@ -136,10 +148,27 @@ static void overwrite(void *p, int byte, size_t size)
 #endif
 }
 
-void *sl_alloc(sli_tag tag, size_t size)
+static bool is_big(size_t size)
 {
-    if (is_refused(tag, size)) {
-        return NULL;
+    return size >= big_bytes;
+}
+
+static size_t padded(size_t size)
+{
+    return (size + ALIGN_BYTES - 1) & ~(size_t)(ALIGN_BYTES - 1);
+}
+
+/// A block of pages is aligned and zeroed, whoever asks.
+static void *take_pages(sli_tag tag, size_t size)
+{
+    void *base = sli_pages_new(ALIGN_BYTES + size);
+    return base == NULL ? NULL : finish(base, ALIGN_BYTES, size, tag);
+}
+
+static void *take(sli_tag tag, size_t size)
+{
+    if (is_big(size)) {
+        return take_pages(tag, size);
     }
     void *base = malloc(sizeof(block_header) + size);
     if (base == NULL) {
@@ -150,13 +179,51 @@ void *sl_alloc(sli_tag tag, size_t size)
     return p;
 }
 
-void *sl_alloc_zero(sli_tag tag, size_t size)
+static void *take_zero(sli_tag tag, size_t size)
 {
-    if (is_refused(tag, size)) {
-        return NULL;
+    if (is_big(size)) {
+        return take_pages(tag, size);
     }
     void *base = calloc(1, sizeof(block_header) + size);
     return base == NULL ? NULL : finish(base, sizeof(block_header), size, tag);
+}
+
+/// Padding reaches files; it must not differ from run to run.
+static void *clear_padding(char *p, size_t size)
+{
+    memset(p + size, 0, padded(size) - size);
+    return p;
+}
+
+static void *take_aligned(sli_tag tag, size_t size)
+{
+    if (is_big(padded(size))) {
+        return take_pages(tag, padded(size));
+    }
+    size_t total = ALIGN_BYTES + padded(size); // the header: the last 16 of the first 64 bytes
+    bool huge = padded(size) >= huge_page_bytes;
+    void *base = NULL;
+    if (posix_memalign(&base, huge ? huge_page_bytes : ALIGN_BYTES, total) != 0) {
+        return NULL;
+    }
+    if (huge) {
+        // A wish: without huge pages the block is slower, not wrong. Only whole pages, not the
+        // neighbour's memory.
+        (void)madvise(base, total & ~(huge_page_bytes - 1), MADV_HUGEPAGE);
+    }
+    char *p = finish(base, ALIGN_BYTES, padded(size), tag);
+    overwrite(p, FRESH_BYTE, size);
+    return clear_padding(p, size);
+}
+
+void *sl_alloc(sli_tag tag, size_t size)
+{
+    return is_refused(tag, size) ? NULL : take(tag, size);
+}
+
+void *sl_alloc_zero(sli_tag tag, size_t size)
+{
+    return is_refused(tag, size) ? NULL : take_zero(tag, size);
 }
 
 void *sl_alloc_array(sli_tag tag, size_t n, size_t size)
@@ -170,25 +237,7 @@ void *sl_alloc_array(sli_tag tag, size_t n, size_t size)
 
 void *sl_alloc_aligned(sli_tag tag, size_t size)
 {
-    if (is_refused(tag, size)) {
-        return NULL;
-    }
-    size_t padded = (size + ALIGN_BYTES - 1) & ~(size_t)(ALIGN_BYTES - 1);
-    size_t total = ALIGN_BYTES + padded; // the header lies in the last 16 of the first 64 bytes
-    bool huge = padded >= huge_page_bytes;
-    void *base = NULL;
-    if (posix_memalign(&base, huge ? huge_page_bytes : ALIGN_BYTES, total) != 0) {
-        return NULL;
-    }
-    if (huge) {
-        // A wish: without huge pages the block is slower, not wrong. Only whole pages, not the
-        // neighbour's memory.
-        (void)madvise(base, total & ~(huge_page_bytes - 1), MADV_HUGEPAGE);
-    }
-    char *p = finish(base, ALIGN_BYTES, padded, tag);
-    overwrite(p, FRESH_BYTE, size);
-    memset(p + size, 0, padded - size); // padding reaches files; it must not differ from run to run
-    return p;
+    return is_refused(tag, size) ? NULL : take_aligned(tag, size);
 }
 
 void sl_free(void *p)
@@ -198,10 +247,15 @@ void sl_free(void *p)
     }
     block_header *header = header_of(p);
     char *base = (char *)p - header->offset;
-    count(header->tag, -(int64_t)header->size);
+    size_t size = header->size;
+    count(header->tag, -(int64_t)size);
     header->magic = MAGIC_FREED;
-    overwrite(p, FREED_BYTE, header->size);
-    free(base);
+    overwrite(p, FREED_BYTE, size);
+    if (is_big(size)) {
+        sli_pages_free(base, ALIGN_BYTES + size);
+    } else {
+        free(base);
+    }
 }
 
 void sli_mem_trim(void)
@@ -209,36 +263,37 @@ void sli_mem_trim(void)
     (void)malloc_trim(0);
 }
 
-#ifdef NDEBUG
-/// Grows or shrinks in place where malloc can.
-static void *resize(block_header *header, sli_tag tag, size_t size)
+// ---------------------------------------------------------------- growing
+
+/// The block's bytes go to `to`, as many as have room, and the block is freed; NULL: it stays.
+static void *move(block_header *header, void *to, size_t size)
 {
+    if (to != NULL) {
+        memcpy(to, header + 1, size < header->size ? size : header->size);
+        sl_free(header + 1);
+    }
+    return to;
+}
+
+static bool must_move(const block_header *header, size_t size)
+{
+    return always_moves || is_big(header->size) != is_big(size);
+}
+
+/// In place where malloc or the system can.
+static void *stretch(block_header *header, sli_tag tag, size_t size)
+{
+    size_t old_size = header->size, offset = header->offset;
+    char *old = (char *)(header + 1) - offset;
     unsigned old_tag = header->tag;
-    size_t old_size = header->size;
-    void *base = realloc(header, sizeof(block_header) + size);
+    void *base = is_big(size) ? sli_pages_resize(old, offset + old_size, offset + size)
+                              : realloc(old, offset + size);
     if (base == NULL) {
         return NULL;
     }
     count(old_tag, -(int64_t)old_size);
-    return finish(base, sizeof(block_header), size, tag);
+    return finish(base, offset, size, tag);
 }
-#else
-/// Always moves, so that a pointer kept across a growth fails in the first test and not in the
-/// field.
-static void *resize(block_header *header, sli_tag tag, size_t size)
-{
-    void *base = malloc(sizeof(block_header) + size);
-    if (base == NULL) {
-        return NULL;
-    }
-    size_t kept = size < header->size ? size : header->size;
-    char *p = finish(base, sizeof(block_header), size, tag);
-    memcpy(p, header + 1, kept);
-    overwrite(p + kept, FRESH_BYTE, size - kept);
-    sl_free(header + 1);
-    return p;
-}
-#endif
 
 void *sl_realloc(sli_tag tag, void *p, size_t size)
 {
@@ -246,8 +301,30 @@ void *sl_realloc(sli_tag tag, void *p, size_t size)
         return sl_alloc(tag, size);
     }
     block_header *header = header_of(p);
-    SL_ASSERT(header->offset == sizeof(block_header), "an aligned block cannot be reallocated");
-    return is_refused(tag, size) ? NULL : resize(header, tag, size);
+    SL_ASSERT(header->offset == sizeof(block_header) || is_big(header->size),
+              "an aligned block is for sl_realloc_aligned");
+    if (is_refused(tag, size)) {
+        return NULL;
+    }
+    return must_move(header, size) ? move(header, take(tag, size), size)
+                                   : stretch(header, tag, size);
+}
+
+void *sl_realloc_aligned(sli_tag tag, void *p, size_t size)
+{
+    if (p == NULL) {
+        return sl_alloc_aligned(tag, size);
+    }
+    block_header *header = header_of(p);
+    SL_ASSERT(header->offset == ALIGN_BYTES, "a block without alignment is for sl_realloc");
+    if (is_refused(tag, size)) {
+        return NULL;
+    }
+    if (!is_big(header->size) || !is_big(padded(size))) { // malloc's keeps no alignment
+        return move(header, take_aligned(tag, size), size);
+    }
+    char *grown = stretch(header, tag, padded(size));
+    return grown == NULL ? NULL : clear_padding(grown, size);
 }
 
 char *sl_strndup(sli_tag tag, const char *text, size_t size)

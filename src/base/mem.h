@@ -44,11 +44,12 @@ void *sl_alloc(sli_tag tag, size_t size) SL_MUST_USE;
 void *sl_alloc_zero(sli_tag tag, size_t size) SL_MUST_USE;
 /// n * size bytes, zeroed; NULL on overflow.
 void *sl_alloc_array(sli_tag tag, size_t n, size_t size) SL_MUST_USE;
-/// 64-byte aligned and padded to 64 bytes, as Arrow wants; large ones (>= 2 MiB) ask for huge
-/// pages. Free with sl_free.
+/// 64-byte aligned and padded to 64 bytes, as Arrow wants. Free with sl_free.
 void *sl_alloc_aligned(sli_tag tag, size_t size) SL_MUST_USE;
 /// Keeps the old block when it returns NULL. `p` may be NULL. Not for aligned blocks.
 void *sl_realloc(sli_tag tag, void *p, size_t size) SL_MUST_USE;
+/// The same for blocks of sl_alloc_aligned.
+void *sl_realloc_aligned(sli_tag tag, void *p, size_t size) SL_MUST_USE;
 void sl_free(void *p); ///< accepts NULL
 /// A copy ended by a zero.
 char *sl_strdup(sli_tag tag, const char *text) SL_MUST_USE;

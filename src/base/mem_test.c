@@ -1,7 +1,9 @@
 #include "base/mem.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/death_int.h"
 #include "sl_test.h"
@@ -108,6 +110,102 @@ SL_TEST(mem_realloc_keeps_bytes_and_moves_between_tags, "")
     sl_free(p);
     assert_int_equal(sli_mem_used(SLI_TAG_ENV), env_before);
 }
+
+/// Sizes on both sides of the 32 MiB from which a block is pages.
+static const size_t grown_sizes[] = {10,
+                                     100000,
+                                     ((size_t)2 << 20) - 64,
+                                     (size_t)2 << 20,
+                                     ((size_t)5 << 20) + 3,
+                                     (size_t)40 << 20,
+                                     ((size_t)3 << 20) + 1,
+                                     1000};
+
+static void fill(unsigned char *p, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++) {
+        p[i] = (unsigned char)(i * 7 + i / 4096);
+    }
+}
+
+static void check_filled(const unsigned char *p, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        SL_ASSERT(p[i] == (unsigned char)(i * 7 + i / 4096), "a byte has changed");
+    }
+}
+
+SL_TEST(mem_realloc_keeps_bytes_of_any_size, "")
+{
+    int64_t before = sli_mem_used(SLI_TAG_TEST);
+    unsigned char *p = NULL, *other = NULL;
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof grown_sizes / sizeof grown_sizes[0]; i++) {
+        size_t kept = size < grown_sizes[i] ? size : grown_sizes[i];
+        size = grown_sizes[i];
+        p = sl_realloc(SLI_TAG_TEST, p, size);
+        sl_free(other);
+        other =
+            sl_alloc(SLI_TAG_TEST, size); // so that the next does not find the place behind free
+        assert_non_null(p);
+        check_filled(p, kept);
+        fill(p, kept, size);
+        assert_int_equal(sli_mem_used(SLI_TAG_TEST), before + 2 * (int64_t)size);
+    }
+    sl_free(other);
+    sl_free(p);
+    assert_int_equal(sli_mem_used(SLI_TAG_TEST), before);
+}
+
+SL_TEST(mem_realloc_aligned_keeps_bytes_alignment_and_padding, "")
+{
+    int64_t before = sli_mem_used(SLI_TAG_TEST);
+    unsigned char *p = NULL;
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof grown_sizes / sizeof grown_sizes[0]; i++) {
+        size_t kept = size < grown_sizes[i] ? size : grown_sizes[i];
+        size = grown_sizes[i];
+        p = sl_realloc_aligned(SLI_TAG_TEST, p, size);
+        assert_non_null(p);
+        assert_int_equal((uintptr_t)p % 64, 0);
+        check_filled(p, kept);
+        fill(p, kept, size);
+        for (size_t j = size; j < (size + 63) / 64 * 64; j++) {
+            assert_int_equal(p[j], 0);
+        }
+    }
+    sli_mem_fail_nth(1);
+    assert_null(sl_realloc_aligned(SLI_TAG_TEST, p, 2 * size));
+    sli_mem_fail_nth(0);
+    check_filled(p, size);
+    sl_free(p);
+    assert_int_equal(sli_mem_used(SLI_TAG_TEST), before);
+}
+
+SL_TEST(mem_big_zeroed_blocks_are_zeroed, "")
+{
+    for (int round = 0; round < 2; round++) {
+        size_t size = (size_t)33 << 20;
+        unsigned char *p = sl_alloc_zero(SLI_TAG_TEST, size);
+        for (size_t i = 0; i < size; i++) {
+            SL_ASSERT(p[i] == 0, "a byte of a zeroed block");
+        }
+        memset(p, 1, size);
+        sl_free(p);
+    }
+}
+
+#ifdef NDEBUG
+SL_TEST(mem_freed_big_blocks_go_back_to_the_system, "")
+{
+    char *big = sl_alloc(SLI_TAG_TEST, (size_t)33 << 20);
+    char *page = (char *)(((uintptr_t)big + 4096) & ~(uintptr_t)4095);
+    big[0] = 1;
+    sl_free(big);
+    assert_int_equal(msync(page, 4096, MS_ASYNC), -1); // nothing is mapped there
+    assert_int_equal(errno, ENOMEM);
+}
+#endif
 
 #ifndef NDEBUG
 SL_TEST(mem_growth_always_moves_and_fresh_bytes_are_marked, "")
@@ -228,9 +326,16 @@ static void realloc_aligned(void *arg)
     sl_free(sl_realloc(SLI_TAG_TEST, sl_alloc_aligned(SLI_TAG_TEST, 1), 2));
 }
 
+static void realloc_unaligned(void *arg)
+{
+    (void)arg;
+    sl_free(sl_realloc_aligned(SLI_TAG_TEST, sl_alloc(SLI_TAG_TEST, 1), 2));
+}
+
 SL_TEST(mem_stops_at_foreign_pointers_and_moved_alignment, "")
 {
     _Alignas(16) char foreign[32] = {0};
     assert_true(slt_dies(free_foreign, foreign, "not a live block"));
     assert_true(slt_dies(realloc_aligned, NULL, "aligned block"));
+    assert_true(slt_dies(realloc_unaligned, NULL, "without alignment"));
 }

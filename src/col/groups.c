@@ -242,31 +242,18 @@ static sl_code grow_buckets(sli_groups *groups, int64_t n_groups, sl_error *err)
     return SL_OK;
 }
 
-/// Grows a list of 8- or 16-byte items; aligned blocks can't be reallocated.
-static void *grow_list(const void *old, int64_t used, int64_t capacity, size_t item)
-{
-    void *grown = sl_alloc_aligned(SLI_TAG_BATCH, (size_t)capacity * item);
-    if (grown != NULL && used > 0) {
-        memcpy(grown, old, (size_t)used * item);
-    }
-    return grown;
-}
-
 static sl_code grow_lists(sli_groups *groups, int64_t n_groups, sl_error *err)
 {
     int64_t capacity = groups->capacity < FIRST_GROUPS ? FIRST_GROUPS : groups->capacity * 2;
     capacity = capacity < n_groups ? n_groups : capacity;
-    sli_group_key *keys = grow_list(groups->keys, groups->n, capacity, sizeof *keys);
-    uint64_t *hashes = grow_list(groups->hashes, groups->n, capacity, sizeof *hashes);
+    size_t n = (size_t)capacity;
+    sli_group_key *keys = sl_realloc_aligned(SLI_TAG_BATCH, groups->keys, n * sizeof *keys);
+    groups->keys = keys == NULL ? groups->keys : keys;
+    uint64_t *hashes = sl_realloc_aligned(SLI_TAG_BATCH, groups->hashes, n * sizeof *hashes);
+    groups->hashes = hashes == NULL ? groups->hashes : hashes;
     if (keys == NULL || hashes == NULL) {
-        sl_free(keys);
-        sl_free(hashes);
-        return sl_error_nomem(err, (size_t)capacity * sizeof *keys, "group table");
+        return sl_error_nomem(err, n * sizeof *keys, "group table");
     }
-    sl_free(groups->keys);
-    sl_free(groups->hashes);
-    groups->keys = keys;
-    groups->hashes = hashes;
     groups->capacity = capacity;
     return SL_OK;
 }
@@ -562,7 +549,8 @@ static sl_code key_of_words(sli_groups *groups, int64_t group, sli_str *row, sli
 /// Turns a table of words into one of row bytes, with the same groups.
 static sl_code become_rows(sli_groups *groups, sl_error *err)
 {
-    sli_group_key *keys = grow_list(NULL, 0, groups->capacity, sizeof *keys);
+    sli_group_key *keys =
+        sl_alloc_aligned(SLI_TAG_BATCH, (size_t)groups->capacity * sizeof *keys);
     if (keys == NULL) {
         return sl_error_nomem(err, (size_t)groups->capacity * sizeof *keys, "group table");
     }
