@@ -31,7 +31,7 @@ static void free_row(sli_map *map, const sli_entry *e)
     if (e->change != SLI_FREE && !sli_entry_is_short(e)) {
         map->blob_bytes -= (int64_t)e->key_size + (int64_t)e->value_size;
         if (!map->is_brief) {
-            sl_free(e->blob);
+            sl_free(sli_entry_blob(e));
         }
     }
 }
@@ -47,10 +47,11 @@ static sl_code make_row(sli_map *map, sli_entry *e, sl_bytes key, sl_bytes value
         return sl_error_set(err, SL_E_DATA, "a state key or value has more than 2^31 - 1 bytes");
     }
     if (!sli_entry_is_short(&made)) {
-        row = made.blob = take_bytes(map, key.size + value.size);
+        row = take_bytes(map, key.size + value.size);
         if (row == NULL) {
             return sl_error_nomem(err, key.size + value.size, "a state row");
         }
+        sli_entry_set_blob(&made, row);
         map->blob_bytes += (int64_t)(key.size + value.size);
     }
     copy_bytes(row, key);
@@ -181,14 +182,10 @@ static sl_code grow_entries(sli_map *map, sl_error *err)
 {
     int32_t capacity = map->capacity == 0 ? 64 : map->capacity * 2;
     size_t bytes = (size_t)capacity * sizeof(sli_entry);
-    sli_entry *more = sl_alloc_aligned(SLI_TAG_STATE, bytes);
+    sli_entry *more = sl_realloc_aligned(SLI_TAG_STATE, map->entries, bytes);
     if (more == NULL) {
         return sl_error_nomem(err, bytes, "a state table");
     }
-    if (map->n > 0) {
-        memcpy(more, map->entries, (size_t)map->n * sizeof *more);
-    }
-    sl_free(map->entries);
     map->entries = more;
     map->capacity = capacity;
     return SL_OK;
@@ -232,7 +229,7 @@ sl_code sli_map_add(sli_map *map, uint64_t hash, int32_t slot, sl_bytes key, sl_
                     sli_change change, sl_error *err)
 {
     int32_t entry = 0;
-    sli_entry added = {.hash = hash, .slot = slot, .change = change};
+    sli_entry added = {.hash = hash, .slot = (uint16_t)slot, .change = (uint8_t)change};
     SL_TRY(grow_index(map, err));
     SL_TRY(take_entry(map, &entry, err));
     SL_TRY(make_row(map, &added, key, value, err));
@@ -252,7 +249,8 @@ sl_code sli_map_set_value(sli_map *map, int32_t entry, sl_bytes value, sl_error 
 {
     sli_entry *e = &map->entries[entry];
     if (value.size == e->value_size) {
-        copy_bytes((sli_entry_is_short(e) ? e->row : e->blob) + e->key_size, value);
+        char *row = sli_entry_is_short(e) ? e->row : sli_entry_blob(e);
+        copy_bytes(row + e->key_size, value);
         return SL_OK;
     }
     sli_entry was = *e;

@@ -25,21 +25,19 @@ typedef enum sli_change {
     SLI_ABSENT = 9, ///< no change: the base has no such key
 } sli_change;
 
-enum { SLI_SHORT_ROW = 32 }; ///< bytes of a row that lies in its entry
+enum { SLI_SHORT_ROW = 37 }; ///< bytes of a row that lies in its entry
 
 typedef struct sli_entry {
     uint64_t hash; ///< of the key's bytes
     uint32_t key_size, value_size;
-    int32_t slot;
     int32_t previous,
-        next;          ///< in the slot's list; -1 at its ends. Free entries are linked by `next`
-    sli_change change; ///< base: SLI_SET
-    union {            // the row: key, then value
-        char row[SLI_SHORT_ROW];
-        char *blob; ///< of a longer one
-    };
+        next; ///< in the slot's list; -1 at its ends. Free entries are linked by `next`
+    uint16_t slot;
+    uint8_t change;          ///< sli_change; base: SLI_SET
+    char row[SLI_SHORT_ROW]; ///< key, then value; of a longer row its address: sli_entry_blob
 } sli_entry;
 _Static_assert(sizeof(sli_entry) == 64, "an entry is a cache line");
+_Static_assert(SLI_SLOTS <= UINT16_MAX, "an entry has room for its slot");
 
 /// A place of the index.
 typedef struct sli_place {
@@ -91,9 +89,20 @@ static inline bool sli_entry_is_short(const sli_entry *e)
 {
     return (uint64_t)e->key_size + e->value_size <= SLI_SHORT_ROW;
 }
+/// Where a longer row lies.
+static inline char *sli_entry_blob(const sli_entry *e)
+{
+    char *blob = NULL;
+    memcpy(&blob, e->row, sizeof blob);
+    return blob;
+}
+static inline void sli_entry_set_blob(sli_entry *e, char *blob)
+{
+    memcpy(e->row, &blob, sizeof blob);
+}
 static inline const char *sli_entry_row(const sli_entry *e)
 {
-    return sli_entry_is_short(e) ? e->row : e->blob;
+    return sli_entry_is_short(e) ? e->row : sli_entry_blob(e);
 }
 /// Both live until the entry changes, or the map gets a key.
 static inline sl_bytes sli_entry_key(const sli_entry *e)

@@ -17,10 +17,10 @@ sl_code sli_entry_of(sli_str *row, int32_t slot, sl_bytes key, sl_bytes value, s
     *out = (sli_entry){.hash = sli_key_hash(key),
                        .key_size = (uint32_t)key.size,
                        .value_size = (uint32_t)value.size,
-                       .slot = slot,
-                       .change = change};
+                       .slot = (uint16_t)slot,
+                       .change = (uint8_t)change};
     if (!sli_entry_is_short(out)) {
-        out->blob = row->data;
+        sli_entry_set_blob(out, row->data);
     } else if (row->size > 0) {
         memcpy(out->row, row->data, row->size);
     }
