@@ -3,12 +3,12 @@
 /// Keys are loaded into a store; the whole state is written as a snapshot ("full"); then 1 % of the
 /// keys change in one epoch and the group is closed ("delta": what is written and synced before
 /// the group counts, and "pause": how long the driver is kept by it, until the next epoch, of as
-/// many keys, is completed). Then a new store takes the full snapshot up ("recover"), which
-/// perf/limit/recover.c does by hand; or, with a store on disk, "files": how long they took beside
-/// that epoch.
-/// (perf/README.md)
+/// many keys, is completed; with a store on disk also "files": how long they took beside that
+/// epoch). With -r a new store takes up the full snapshot that an earlier run has left in DIR
+/// ("recover"), which perf/limit/recover.c does by hand. (perf/README.md)
 ///
 ///     checkpoint [-k THOUSAND_KEYS] [-s memory|rocksdb] [-m MEMORY_MIB] DIR
+///     checkpoint -r [-k THOUSAND_KEYS] DIR
 #include "fs/fs.h"
 #include "state/state.h"
 
@@ -27,6 +27,7 @@ typedef struct bench {
     recover_plan plan;
     const char *store_name;
     int64_t memory_bytes;
+    bool recovers;
 } bench;
 
 static void check(sl_code rc, const sl_error *err)
@@ -39,15 +40,17 @@ static void check(sl_code rc, const sl_error *err)
 static bench bench_of(int argc, char **argv)
 {
     bench b = {.plan = {.n_keys = 10000000}, .store_name = "memory", .memory_bytes = 256 << 20};
-    for (int opt; (opt = getopt(argc, argv, "k:s:m:")) != -1;) {
+    for (int opt; (opt = getopt(argc, argv, "k:s:m:r")) != -1;) {
         if (opt == 'k') {
             b.plan.n_keys = 1000 * limit_number("-k", optarg, 1, 1000000);
         } else if (opt == 's') {
             b.store_name = optarg;
         } else if (opt == 'm') {
             b.memory_bytes = limit_number("-m", optarg, 1, 1 << 20) << 20;
+        } else if (opt == 'r') {
+            b.recovers = true;
         } else {
-            limit_die("usage: %s [-k THOUSAND_KEYS] [-s STORE] [-m MEMORY_MIB] DIR", argv[0]);
+            limit_die("usage: %s [-r] [-k THOUSAND_KEYS] [-s STORE] [-m MEMORY_MIB] DIR", argv[0]);
         }
     }
     if (optind != argc - 1) {
@@ -334,11 +337,9 @@ static sli_buffer *read_part(bench *b, int32_t part)
     return buffer;
 }
 
-/// CPU time of a new store that takes all parts up.
-static double recover(bench *b)
+/// CPU time of a store that takes all parts up.
+static void measure_recovery(bench *b)
 {
-    b->ops->close(b->store);
-    open_store(b);
     int64_t begun = limit_thread_cpu_ns();
     for (int32_t part = 0; part < SLI_SNAPSHOT_PARTS; part++) {
         sl_error err = SL_ERROR_INIT;
@@ -350,7 +351,19 @@ static double recover(bench *b)
     if (b->ops->keys(b->store, b->table) != b->plan.n_keys) {
         limit_die("%lld keys came back", (long long)b->ops->keys(b->store, b->table));
     }
-    return ms;
+    printf("recover_ms=%.1f\n", ms);
+}
+
+static void measure_checkpoints(bench *b)
+{
+    rows *r = rows_new(b);
+    fill(b, r);
+    cost all = full(b);
+    epoch(b, r, 1000000, 0, 100, b->plan.n_keys / 100, 2);
+    cost some = changed(b, r);
+    printf("full_ms=%.1f full_mb=%.1f delta_ms=%.1f delta_mb=%.2f pause_ms=%.2f files_ms=%.1f\n",
+           all.ms, all.mb, some.ms, some.mb, some.pause_ms, some.files_ms);
+    rows_free(r);
 }
 
 int main(int argc, char **argv)
@@ -364,20 +377,11 @@ int main(int argc, char **argv)
     check(sl_schema_parse(&values, RECOVER_VALUES, &err), &err);
     b.info = (sli_table_info){.uid = "counts", .kind = "perf", .keys = keys, .values = values};
     open_store(&b);
-    rows *r = rows_new(&b);
-    fill(&b, r);
-    cost all = full(&b);
-    epoch(&b, r, 1000000, 0, 100, b.plan.n_keys / 100, 2);
-    cost some = changed(&b, r);
-    printf("full_ms=%.1f full_mb=%.1f delta_ms=%.1f delta_mb=%.2f pause_ms=%.2f", all.ms, all.mb,
-           some.ms, some.mb, some.pause_ms);
-    if (b.ops->checkpoint == NULL) {
-        printf(" recover_ms=%.1f", recover(&b));
+    if (b.recovers) {
+        measure_recovery(&b);
     } else {
-        printf(" files_ms=%.1f", some.files_ms);
+        measure_checkpoints(&b);
     }
-    printf("\n");
-    rows_free(r);
     b.ops->close(b.store);
     sl_schema_unref(keys);
     sl_schema_unref(values);
