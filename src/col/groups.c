@@ -15,7 +15,7 @@
 /// Words have no room for a null, nor for the one key that stands for an empty place. The first row
 /// with one of these turns the table into one of row bytes, for as long as it holds its groups.
 
-#include "col/groups_words.h"
+#include "col/groups_int.h"
 
 #include <string.h>
 #ifdef __SSE4_1__
@@ -24,51 +24,36 @@
 
 enum { CHUNK = 256, SLOTS = 3, FIRST_BUCKETS = 64, LARGE_BUCKETS = 16384, FIRST_GROUPS = 64 };
 
-/// What no view has: sizes below zero. An empty place's other bits are any that words seldom have.
+/// An empty place: what no view has, a size below zero; and else any bits that words seldom have.
 #define EMPTY_LOW 0x9216d5d9ffffffffU
 #define EMPTY_HIGH 0xd1310ba698dfb5acU
-#define NULL_LOW 0xfffffffeU
 
-typedef struct bucket {
+typedef struct sli_bucket {
     sli_group_key keys[SLOTS];
     int32_t groups[SLOTS]; ///< -1: empty; filled from the first on
     int32_t unused;
 } bucket;
 _Static_assert(sizeof(bucket) == 64, "a bucket is one cache line");
 
-typedef enum key_kind { KEY_TEXT, KEY_INTEGER, KEY_WORDS, KEY_ROW } key_kind;
-
-struct sli_groups {
-    const sl_schema *schema;
-    key_kind kind;
-    bool has_null; ///< KEY_TEXT and KEY_INTEGER: some group is null
-    int64_t n, capacity;
-    int64_t n_buckets; ///< a power of two
-    bucket *buckets;
-    sli_group_key *keys; ///< of group i; for long text `high` is the text's address in `texts`
-    uint64_t *hashes;    ///< of group i
-    sl_arena *texts;
-    int32_t n_columns;
-    int32_t columns[];
-};
-
 /// Keys of up to CHUNK rows, ready to be probed. `text` is set for long ones only.
 typedef struct chunk {
     sli_group_key keys[CHUNK];
     uint64_t hashes[CHUNK];
     const char *text[CHUNK];
-    sli_str rows; ///< KEY_ROW: where `text` points
+    sli_str rows; ///< SLI_GROUP_ROW: where `text` points
 } chunk;
 
 // ---------------------------------------------------------------- life
 
-static key_kind kind_of(const sl_schema *schema, const int32_t *columns, int32_t n_columns)
+static sli_group_kind kind_of(const sl_schema *schema, const int32_t *columns, int32_t n_columns)
 {
     if (n_columns != 1) {
-        return sli_words_fit(schema, columns, n_columns) ? KEY_WORDS : KEY_ROW;
+        return sli_words_fit(schema, columns, n_columns) ? SLI_GROUP_WORDS : SLI_GROUP_ROW;
     }
     sl_type type = sl_schema_field(schema, columns[0])->type;
-    return sli_type_is_text(type) ? KEY_TEXT : sli_type_is_integer(type) ? KEY_INTEGER : KEY_ROW;
+    return sli_type_is_text(type)      ? SLI_GROUP_TEXT
+           : sli_type_is_integer(type) ? SLI_GROUP_INTEGER
+                                       : SLI_GROUP_ROW;
 }
 
 static bool has_opaque(const sl_field *field)
@@ -189,16 +174,10 @@ int64_t sli_groups_bytes(const sli_groups *groups)
 
 // ---------------------------------------------------------------- growing
 
-/// Whether a key is the length and prefix of a text that lies elsewhere.
-static inline bool is_long(key_kind kind, sli_group_key key)
+static void insert(bucket *buckets, uint64_t mask, sli_group_kind kind, sli_group_key key,
+                   uint64_t hash, int32_t group)
 {
-    return kind != KEY_WORDS && (int32_t)key.low > SL_VIEW_INLINE;
-}
-
-static void insert(bucket *buckets, uint64_t mask, key_kind kind, sli_group_key key, uint64_t hash,
-                   int32_t group)
-{
-    if (is_long(kind, key)) {
+    if (sli_group_is_long(kind, key)) {
         key.high = hash;
     }
     uint64_t at = hash & mask;
@@ -348,7 +327,7 @@ static void keys_of_nulls(const sl_column *column, int64_t from, int64_t n, chun
 {
     for (int64_t i = 0; column->validity != NULL && i < n; i++) {
         if (sl_column_is_null(column, from + i)) {
-            out->keys[i] = (sli_group_key){NULL_LOW, 0};
+            out->keys[i] = (sli_group_key){SLI_GROUP_NULL, 0};
             out->hashes[i] = SLI_NULL_HASH;
         }
     }
@@ -367,27 +346,28 @@ static sl_code make_keys(const sli_groups *groups, const sl_batch *batch, const 
 {
     if (hashes != NULL) {
         memcpy(out->hashes, hashes + from, (size_t)n * sizeof *hashes);
-    } else if (groups->kind == KEY_WORDS && sli_words_of_pairs(batch, columns, groups->n_columns,
-                                                               from, n, out->keys, out->hashes)) {
+    } else if (groups->kind == SLI_GROUP_WORDS &&
+               sli_words_of_pairs(batch, columns, groups->n_columns, from, n, out->keys,
+                                  out->hashes)) {
         fetch_buckets(groups, out, n);
         return SL_OK;
-    } else if (groups->kind != KEY_TEXT) {
+    } else if (groups->kind != SLI_GROUP_TEXT) {
         sli_batch_hash_range(batch, columns, groups->n_columns, from, n, out->hashes);
     }
-    if (groups->kind == KEY_ROW) {
+    if (groups->kind == SLI_GROUP_ROW) {
         SL_TRY(keys_of_rows(batch, columns, groups->n_columns, from, n, out, err));
-    } else if (groups->kind == KEY_WORDS) {
+    } else if (groups->kind == SLI_GROUP_WORDS) {
         sli_words_of_rows(batch, columns, groups->n_columns, from, n, out->keys);
     } else {
         const sl_column *column = sl_batch_column(batch, columns[0]);
-        if (groups->kind == KEY_TEXT) {
+        if (groups->kind == SLI_GROUP_TEXT) {
             keys_of_texts(groups, column, from, n, hashes != NULL, out);
         } else {
             keys_of_integers(column, from, n, out);
         }
         keys_of_nulls(column, from, n, out);
     }
-    if (hashes != NULL || groups->kind != KEY_TEXT) { // else they have been
+    if (hashes != NULL || groups->kind != SLI_GROUP_TEXT) { // else they have been
         fetch_buckets(groups, out, n);
     }
     return SL_OK;
@@ -441,7 +421,7 @@ static int32_t probe(const sli_groups *groups, sli_group_key key, uint64_t hash,
         const bucket *b = &groups->buckets[at];
         for (uint32_t bits = match(b, key); bits != 0; bits &= bits - 1) {
             int32_t group = b->groups[__builtin_ctz(bits)];
-            if (!is_long(groups->kind, key) ||
+            if (!sli_group_is_long(groups->kind, key) ||
                 memcmp(text_of(groups, group), text, (size_t)(int32_t)key.low) == 0) {
                 return group;
             }
@@ -455,7 +435,7 @@ static int32_t probe(const sli_groups *groups, sli_group_key key, uint64_t hash,
 static sl_code add(sli_groups *groups, sli_group_key key, uint64_t hash, const char *text,
                    int32_t *group, sl_error *err)
 {
-    if (is_long(groups->kind, key)) {
+    if (sli_group_is_long(groups->kind, key)) {
         size_t size = (size_t)(int32_t)key.low;
         const char *copy = sl_arena_copy(groups->texts, text, size);
         if (copy == NULL) {
@@ -466,7 +446,7 @@ static sl_code add(sli_groups *groups, sli_group_key key, uint64_t hash, const c
     *group = (int32_t)groups->n++;
     groups->keys[*group] = key;
     groups->hashes[*group] = hash;
-    groups->has_null = groups->has_null || (uint32_t)key.low == NULL_LOW;
+    groups->has_null = groups->has_null || (uint32_t)key.low == SLI_GROUP_NULL;
     insert(groups->buckets, (uint64_t)groups->n_buckets - 1, groups->kind, key, hash, *group);
     return SL_OK;
 }
@@ -475,7 +455,7 @@ static sl_code add(sli_groups *groups, sli_group_key key, uint64_t hash, const c
 static __attribute__((noinline)) sl_code add_row(sli_groups *groups, const chunk *rows, int64_t i,
                                                  int32_t *group, sl_error *err)
 {
-    const char *text = is_long(groups->kind, rows->keys[i]) ? rows->text[i] : NULL;
+    const char *text = sli_group_is_long(groups->kind, rows->keys[i]) ? rows->text[i] : NULL;
     *group = probe(groups, rows->keys[i], rows->hashes[i], text);
     return *group >= 0 ? SL_OK : add(groups, rows->keys[i], rows->hashes[i], text, group, err);
 }
@@ -508,7 +488,7 @@ static sl_code add_texts(sli_groups *groups, const chunk *rows, int64_t n, int32
         uint32_t bits = match(b, key);
         if (__builtin_expect(bits != 0, 1)) {
             group[i] = b->groups[__builtin_ctz(bits)];
-            if (!is_long(KEY_TEXT, key) ||
+            if (!sli_group_is_long(SLI_GROUP_TEXT, key) ||
                 memcmp(text_of(groups, group[i]), rows->text[i], (size_t)(int32_t)key.low) == 0) {
                 continue;
             }
@@ -521,7 +501,7 @@ static sl_code add_texts(sli_groups *groups, const chunk *rows, int64_t n, int32
 static sl_code add_chunk(sli_groups *groups, const chunk *rows, int64_t n, int32_t *group,
                          sl_error *err)
 {
-    bool are_whole = groups->kind == KEY_WORDS || groups->kind == KEY_INTEGER;
+    bool are_whole = groups->kind == SLI_GROUP_WORDS || groups->kind == SLI_GROUP_INTEGER;
     return are_whole ? add_whole_keys(groups, rows, n, group, err)
                      : add_texts(groups, rows, n, group, err);
 }
@@ -549,8 +529,7 @@ static sl_code key_of_words(sli_groups *groups, int64_t group, sli_str *row, sli
 /// Turns a table of words into one of row bytes, with the same groups.
 static sl_code become_rows(sli_groups *groups, sl_error *err)
 {
-    sli_group_key *keys =
-        sl_alloc_aligned(SLI_TAG_BATCH, (size_t)groups->capacity * sizeof *keys);
+    sli_group_key *keys = sl_alloc_aligned(SLI_TAG_BATCH, (size_t)groups->capacity * sizeof *keys);
     if (keys == NULL) {
         return sl_error_nomem(err, (size_t)groups->capacity * sizeof *keys, "group table");
     }
@@ -566,10 +545,10 @@ static sl_code become_rows(sli_groups *groups, sl_error *err)
     }
     sl_free(groups->keys);
     groups->keys = keys;
-    groups->kind = KEY_ROW;
+    groups->kind = SLI_GROUP_ROW;
     empty_buckets(groups->buckets, groups->n_buckets);
     for (int64_t g = 0; g < groups->n; g++) {
-        insert(groups->buckets, (uint64_t)groups->n_buckets - 1, KEY_ROW, keys[g],
+        insert(groups->buckets, (uint64_t)groups->n_buckets - 1, SLI_GROUP_ROW, keys[g],
                groups->hashes[g], (int32_t)g);
     }
     return SL_OK;
@@ -649,7 +628,7 @@ sl_code sli_groups_add_by(sli_groups *groups, const sl_batch *batch, const int32
         int64_t n = n_rows - from < CHUNK ? n_rows - from : CHUNK;
         rc = make_room(groups, n, err);
         if (rc == SL_OK) {
-            rc = groups->kind == KEY_WORDS
+            rc = groups->kind == SLI_GROUP_WORDS
                      ? make_words(groups, batch, columns, hashes, from, n, &rows, err)
                      : make_keys(groups, batch, columns, hashes, from, n, &rows, err);
         }
@@ -679,106 +658,13 @@ sl_code sli_groups_find(const sli_groups *groups, const sl_batch *batch, const i
         int64_t n = n_rows - from < CHUNK ? n_rows - from : CHUNK;
         rc = make_keys(groups, batch, columns, NULL, from, n, &rows, err);
         for (int64_t i = 0; rc == SL_OK && i < n; i++) {
-            const char *text = is_long(groups->kind, rows.keys[i]) ? rows.text[i] : NULL;
+            const char *text = sli_group_is_long(groups->kind, rows.keys[i]) ? rows.text[i] : NULL;
             group[from + i] = probe(groups, rows.keys[i], rows.hashes[i], text);
         }
-        if (rc == SL_OK && groups->kind == KEY_WORDS) {
+        if (rc == SL_OK && groups->kind == SLI_GROUP_WORDS) {
             forget_odd_rows(groups, batch, columns, from, &rows, n, group + from);
         }
     }
     sli_str_reset(&rows.rows);
     return rc;
-}
-
-// ---------------------------------------------------------------- keys of groups
-
-/// The key's bytes: in the key itself, or in the arena.
-static const char *bytes_of(const sli_group_key *key)
-{
-    return (int32_t)key->low > SL_VIEW_INLINE ? SLI_UNCONST(const char, key->high)
-                                              : (const char *)key + sizeof(int32_t);
-}
-
-static void put_key(const sli_groups *groups, const sli_group_key *key, sli_cells *cells)
-{
-    if ((uint32_t)key->low == NULL_LOW) {
-        sli_cells_null(cells);
-    } else if (groups->kind == KEY_INTEGER) {
-        sli_cells_fixed(cells, &key->high); // little-endian: the low bytes come first
-    } else {
-        sli_cells_text(cells, bytes_of(key), (int32_t)key->low);
-    }
-}
-
-/// Short texts are views already: copied whole, long ones replaced after.
-static void put_texts(const sli_groups *groups, int64_t from, int64_t n, sli_cells *cells)
-{
-    for (int64_t i = from; i < from + n;) {
-        int64_t end = i;
-        while (end < from + n && !is_long(KEY_TEXT, groups->keys[end])) {
-            end++;
-        }
-        void *to = sli_cells_reserve(cells, end - i);
-        if (to == NULL) {
-            return;
-        }
-        memcpy(to, groups->keys + i, (size_t)(end - i) * sizeof(sli_group_key));
-        if (end < from + n) {
-            put_key(groups, &groups->keys[end++], cells);
-        }
-        i = end;
-    }
-}
-
-sl_code sli_groups_keys(const sli_groups *groups, int64_t from, int64_t n, sl_builder *out,
-                        int32_t first_column, sl_error *err)
-{
-    SL_ASSERT(from >= 0 && n >= 0 && from + n <= groups->n, "only groups that exist have keys");
-    SL_ASSERT(first_column >= 0 && groups->n_columns <= out->n_columns - first_column,
-              "the builder has the key's columns");
-    for (int32_t i = 0; i < groups->n_columns; i++) {
-        const sl_field *want = sl_schema_field(groups->schema, groups->columns[i]);
-        if (!sli_field_same_type(want, out->cells[first_column + i].field)) {
-            return sl_error_set(err, SL_E_INVALID, "key column \"%s\" is %s, the builder's is %s",
-                                want->name, sli_type_name(want->type),
-                                sli_type_name(out->cells[first_column + i].field->type));
-        }
-    }
-    if (groups->kind == KEY_TEXT && !groups->has_null) {
-        put_texts(groups, from, n, &out->cells[first_column]);
-        return sli_builder_check(out, err);
-    }
-    if (groups->kind == KEY_WORDS) {
-        sli_words_cells(groups->schema, groups->columns, groups->n_columns, groups->keys + from, n,
-                        out, first_column);
-        return sli_builder_check(out, err);
-    }
-    for (int64_t i = from; i < from + n; i++) {
-        const sli_group_key *key = &groups->keys[i];
-        if (groups->kind == KEY_ROW) {
-            sl_bytes row = {bytes_of(key), (size_t)(int32_t)key->low};
-            SL_TRY(sli_row_get(row, out, first_column, groups->n_columns, err));
-        } else {
-            put_key(groups, key, &out->cells[first_column]);
-        }
-    }
-    return sli_builder_check(out, err);
-}
-
-void sli_groups_row(const sli_groups *groups, int64_t group, sli_str *out)
-{
-    const sli_group_key *key = &groups->keys[group];
-    if (groups->kind == KEY_WORDS) {
-        sli_words_row(groups->schema, groups->columns, groups->n_columns, key, out);
-    } else if ((uint32_t)key->low == NULL_LOW) {
-        sli_row_put_null(out);
-    } else if (groups->kind == KEY_ROW) {
-        sli_str_add(out, bytes_of(key), (size_t)(int32_t)key->low);
-    } else if (groups->kind == KEY_TEXT) {
-        sli_row_put_text(out, (sl_text){bytes_of(key), (size_t)(int32_t)key->low});
-    } else {
-        sl_type type = sl_schema_field(groups->schema, groups->columns[0])->type;
-        sli_put_u8(out, 1);
-        sli_str_add(out, &key->high, (size_t)sli_type_width(type)); // the low bytes come first
-    }
 }
