@@ -186,7 +186,7 @@ sl_code sli_view_note(sli_view *view, int32_t slot, sl_bytes key, sl_bytes value
 static sl_code put_over(sli_map *changes, int32_t entry, sl_bytes value, sl_error *err)
 {
     // By what the entry is: what it becomes. A key that comes (again) is its slot's youngest.
-    static const sli_change becomes[] = {
+    static const uint8_t becomes[] = {
         [SLI_SET] = SLI_SET,     [SLI_REMOVED] = SLI_MOVED, [SLI_MOVED] = SLI_MOVED,
         [SLI_ADDED] = SLI_ADDED, [SLI_PUT] = SLI_PUT,       [SLI_GONE] = SLI_AGAIN,
         [SLI_AGAIN] = SLI_AGAIN, [SLI_KEPT] = SLI_SET,      [SLI_ABSENT] = SLI_ADDED};
@@ -227,7 +227,7 @@ sl_code sli_core_put(sli_state_view *self, uint64_t hash, sl_bytes key, sl_bytes
 
 static void remove_over(sli_map *changes, int32_t entry)
 {
-    static const sli_change becomes[] = {
+    static const uint8_t becomes[] = {
         [SLI_SET] = SLI_REMOVED,  [SLI_REMOVED] = SLI_REMOVED, [SLI_MOVED] = SLI_REMOVED,
         [SLI_PUT] = SLI_GONE,     [SLI_GONE] = SLI_GONE,       [SLI_AGAIN] = SLI_GONE,
         [SLI_KEPT] = SLI_REMOVED, [SLI_ABSENT] = SLI_ABSENT};
