@@ -115,6 +115,9 @@ sl_code sli_batch_compact(const sl_batch *batch, sl_batch **out, sl_error *err)
 /// Bytes that the cells of rows [row, row + n) need.
 static int64_t needed_bytes(const sl_column *column, int64_t row, int64_t n)
 {
+    if (n == 0) {
+        return 0; // a column without rows may have no memory at all
+    }
     int64_t bytes = column->validity != NULL ? n / 8 : 0;
     if (column->type == SL_BOOL) {
         return bytes + n / 8;
