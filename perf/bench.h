@@ -44,6 +44,24 @@ static inline bool bench_step(sl_context *context)
     return rc == SL_OK;
 }
 
+/// Rows "p int64": the numbers 0 to n - 1.
+static inline sl_batch *bench_places(int64_t n)
+{
+    sl_error err = SL_ERROR_INIT;
+    sl_schema *schema = NULL;
+    sl_builder *builder = NULL;
+    sl_batch *batch = NULL;
+    bench_check(sl_schema_parse(&schema, "p int64", &err), &err, "schema");
+    bench_check(sl_builder_new(&builder, schema, &err), &err, "builder");
+    for (int64_t i = 0; i < n; i++) {
+        sl_builder_int64(builder, 0, i);
+    }
+    bench_check(sl_builder_finish(builder, &batch, &err), &err, "rows");
+    sl_builder_free(builder);
+    sl_schema_unref(schema);
+    return batch;
+}
+
 static inline double bench_per_us(uint64_t n, int64_t ns)
 {
     return (double)n * 1e3 / (double)ns;

@@ -32,24 +32,6 @@ static const sl_fn numbers_fn = {.struct_size = sizeof(sl_fn),
                                  .version = 1,
                                  .run = numbers};
 
-/// The numbers 0 to n - 1.
-static sl_batch *places(int64_t n)
-{
-    sl_error err = SL_ERROR_INIT;
-    sl_schema *schema = NULL;
-    sl_builder *builder = NULL;
-    sl_batch *batch = NULL;
-    bench_check(sl_schema_parse(&schema, "p int64", &err), &err, "schema");
-    bench_check(sl_builder_new(&builder, schema, &err), &err, "builder");
-    for (int64_t i = 0; i < n; i++) {
-        sl_builder_int64(builder, 0, i);
-    }
-    bench_check(sl_builder_finish(builder, &batch, &err), &err, "rows");
-    sl_builder_free(builder);
-    sl_schema_unref(schema);
-    return batch;
-}
-
 static int64_t sum_of(sl_rdd *rdd)
 {
     sl_error err = SL_ERROR_INIT;
@@ -85,7 +67,7 @@ int main(int argc, char **argv)
     sl_error err = SL_ERROR_INIT;
     sl_session *session = NULL;
     bench_check(sl_session_new(&session, settings, &err), &err, "session");
-    const sl_batch *seed = places(n_places);
+    const sl_batch *seed = bench_places(n_places);
     sl_rdd *seeds = sl_rdd_of_batches(session, &seed, 1, (int32_t)n_partitions);
     sl_rdd *cached = sl_rdd_persist(sl_rdd_flat_map(seeds, &numbers_fn, NULL), SL_MEMORY_ONLY);
     for (int64_t i = -1; i < n_repetitions; i++) { // the first fills the cache

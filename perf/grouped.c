@@ -36,29 +36,11 @@ static const sl_fn rows_fn = {.struct_size = sizeof(sl_fn),
                               .version = 1,
                               .run = make_rows};
 
-/// The numbers 0 to n - 1.
-static sl_batch *places(int64_t n)
-{
-    sl_error err = SL_ERROR_INIT;
-    sl_schema *schema = NULL;
-    sl_builder *builder = NULL;
-    sl_batch *batch = NULL;
-    bench_check(sl_schema_parse(&schema, "p int64", &err), &err, "schema");
-    bench_check(sl_builder_new(&builder, schema, &err), &err, "builder");
-    for (int64_t i = 0; i < n; i++) {
-        sl_builder_int64(builder, 0, i);
-    }
-    bench_check(sl_builder_finish(builder, &batch, &err), &err, "rows");
-    sl_builder_free(builder);
-    sl_schema_unref(schema);
-    return batch;
-}
-
 static sl_rdd *cached_rows(sl_session *session, int64_t n_places, int64_t n_keys)
 {
     char args[32];
     (void)snprintf(args, sizeof args, "keys=%lld", (long long)n_keys);
-    const sl_batch *seed = places(n_places);
+    const sl_batch *seed = bench_places(n_places);
     sl_rdd *seeds = sl_rdd_of_batches(session, &seed, 1, 1);
     sl_rdd *cached = sl_rdd_persist(sl_rdd_flat_map(seeds, &rows_fn, args), SL_MEMORY_ONLY);
     sl_rdd_unref(seeds);
