@@ -19,28 +19,6 @@ static uint32_t folded(uint64_t bits)
     return (uint32_t)(bits ^ bits >> 32);
 }
 
-static uint32_t code_of_float64(double value)
-{
-    uint64_t bits = 0x7ff8000000000000U; // every NaN
-    if (value == 0) {
-        bits = 0; // -0.0 is the same key here; Java tells them apart
-    } else if (value == value) {
-        memcpy(&bits, &value, sizeof bits);
-    }
-    return folded(bits);
-}
-
-static uint32_t code_of_float32(float value)
-{
-    uint32_t bits = 0x7fc00000U;
-    if (value == 0) {
-        bits = 0;
-    } else if (value == value) {
-        memcpy(&bits, &value, sizeof bits);
-    }
-    return bits;
-}
-
 /// The character at text[*at], which moves behind it. The text is UTF-8.
 static uint32_t next_character(const char *text, size_t *at)
 {
@@ -124,9 +102,9 @@ static uint32_t code_of(const sl_field *field, const sl_column *column, int64_t 
     case SL_BOOL:
         return sl_column_bool(column, row) ? 1231 : 1237;
     case SL_FLOAT32:
-        return code_of_float32(((const float *)column->values)[row]);
+        return sli_row_float32_bits(((const float *)column->values)[row]);
     case SL_FLOAT64:
-        return code_of_float64(sl_column_float64(column, row));
+        return folded(sli_row_float64_bits(sl_column_float64(column, row)));
     case SL_DECIMAL:
         return code_of_decimal((const uint64_t *)column->values + 2 * row, field->scale);
     case SL_STRING:

@@ -233,6 +233,17 @@ static inline uint64_t sli_row_float64_bits(double value)
     }
     return bits;
 }
+/// The same of 32 bits.
+static inline uint32_t sli_row_float32_bits(float value)
+{
+    uint32_t bits = 0x7fc00000U;
+    if (value == 0) {
+        bits = 0;
+    } else if (value == value) {
+        memcpy(&bits, &value, sizeof bits);
+    }
+    return bits;
+}
 void sli_row_put_text(sli_str *out, sl_text text); ///< and binary
 /// Whether the next cell has a value, which is then to be read by the call for its type.
 bool sli_row_has_value(sli_reader *r);

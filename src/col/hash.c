@@ -7,13 +7,7 @@
 
 static uint64_t hash_float(double value)
 {
-    uint64_t bits = 0x7ff8000000000000U; // every NaN
-    if (value == 0) {
-        bits = 0; // -0.0 too
-    } else if (value == value) {
-        memcpy(&bits, &value, sizeof bits);
-    }
-    return sli_mix64(bits);
+    return sli_mix64(sli_row_float64_bits(value));
 }
 
 static uint64_t hash_cell(const sl_column *column, int64_t row);

@@ -8,17 +8,6 @@
 
 // ---------------------------------------------------------------- writing
 
-static uint32_t float32_bits(float value)
-{
-    uint32_t bits = 0x7fc00000U;
-    if (value == 0) {
-        bits = 0;
-    } else if (value == value) {
-        memcpy(&bits, &value, sizeof bits);
-    }
-    return bits;
-}
-
 static void put_fixed(sli_str *out, const void *value, int32_t width)
 {
     char *cell = sli_str_extend(out, (size_t)width + 1);
@@ -53,7 +42,7 @@ static void put_cell(sli_str *out, const sl_column *column, int64_t row)
         break;
     }
     case SL_FLOAT32: {
-        uint32_t bits = float32_bits(((const float *)column->values)[row]);
+        uint32_t bits = sli_row_float32_bits(((const float *)column->values)[row]);
         put_fixed(out, &bits, 4);
         break;
     }
@@ -188,7 +177,7 @@ bool sli_row_put_int64(sli_str *out, sl_type type, int64_t value)
 void sli_row_put_float64(sli_str *out, sl_type type, double value)
 {
     if (type == SL_FLOAT32) {
-        uint32_t bits = float32_bits((float)value);
+        uint32_t bits = sli_row_float32_bits((float)value);
         put_fixed(out, &bits, 4);
     } else {
         uint64_t bits = sli_row_float64_bits(value);
