@@ -4,6 +4,8 @@
 // (sli_task.copy), and each that ends well makes a block; which one counts the scheduler says.
 #include "stream/keep.h"
 
+#include "stream/graph_def.h"
+
 /// Batches that the attempts with one number (sli_task.copy) at a partition have pushed so far.
 struct sli_part {
     bool has_block;
@@ -92,4 +94,27 @@ sl_code sli_kept_each(sli_blocks *blocks, int64_t owner, int32_t partition, uint
     return found
                ? SL_OK
                : sl_error_set(err, SL_E_NOT_FOUND, "kept rows of partition %d are gone", partition);
+}
+
+// ---------------------------------------------------------------- all of them at once
+
+sl_code sli_gather(void *ctx, const sl_batch *batch, sl_error *err)
+{
+    sli_gathered *g = ctx;
+    const sl_batch **grown = sli_grown(g->batches, g->n, &g->capacity, sizeof(sl_batch *));
+    if (grown == NULL) {
+        return sl_error_nomem(err, (size_t)g->n * sizeof(sl_batch *), "kept rows");
+    }
+    g->batches = grown;
+    g->batches[g->n++] = sl_batch_ref(batch);
+    return SL_OK;
+}
+
+void sli_gathered_reset(sli_gathered *gathered)
+{
+    for (int32_t i = 0; i < gathered->n; i++) {
+        sl_batch_unref(gathered->batches[i]);
+    }
+    sl_free(gathered->batches);
+    *gathered = (sli_gathered){0};
 }

@@ -28,3 +28,12 @@ void sli_keeping_end(sli_keeping *k);
 /// rows". Thread: any.
 sl_code sli_kept_each(sli_blocks *blocks, int64_t owner, int32_t partition, uint8_t has_rows,
                       sli_batch_fn each, void *ctx, sl_error *err);
+
+/// Batches with a reference each, as sli_ipc_write takes them. Zeroed: none.
+typedef struct sli_gathered {
+    const sl_batch **batches;
+    int32_t n, capacity;
+} sli_gathered;
+/// An sli_batch_fn: `ctx` is the sli_gathered that it is added to.
+sl_code sli_gather(void *ctx, const sl_batch *batch, sl_error *err);
+void sli_gathered_reset(sli_gathered *gathered);

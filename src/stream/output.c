@@ -276,44 +276,13 @@ sli_kept_outbox sli_outbox_of_share(sli_engine *engine, const sli_share *share)
 // A sequence of epochs: i64 epoch, i64 batch time, then length-prefixed Arrow IPC stream bytes
 // (empty without rows).
 
-typedef struct gathered {
-    const sl_batch **batches;
-    int32_t n, capacity;
-} gathered;
-
-static sl_code gather(void *ctx, const sl_batch *batch, sl_error *err)
-{
-    gathered *g = ctx;
-    if (g->n == g->capacity) {
-        int32_t capacity = g->capacity == 0 ? 16 : g->capacity * 2;
-        const sl_batch **more =
-            sl_realloc(SLI_TAG_STREAM, g->batches, (size_t)capacity * sizeof(sl_batch *));
-        if (more == NULL) {
-            return sl_error_nomem(err, (size_t)capacity * sizeof(sl_batch *), "an outbox");
-        }
-        g->batches = more;
-        g->capacity = capacity;
-    }
-    g->batches[g->n++] = sl_batch_ref(batch);
-    return SL_OK;
-}
-
-static void gathered_reset(gathered *g)
-{
-    for (int32_t i = 0; i < g->n; i++) {
-        sl_batch_unref(g->batches[i]);
-    }
-    sl_free(g->batches);
-    *g = (gathered){0};
-}
-
 static sl_code put_kept(sli_engine *engine, const sli_kept *kept, const sl_schema *schema,
                         sli_str *out, sl_error *err)
 {
-    gathered g = {0};
+    sli_gathered g = {0};
     sl_code rc = SL_OK;
     for (int32_t p = 0; p < kept->n_partitions && rc == SL_OK; p++) {
-        rc = kept_rows(engine, kept, p, gather, &g, err);
+        rc = kept_rows(engine, kept, p, sli_gather, &g, err);
     }
     sli_str ipc = {.tag = SLI_TAG_STREAM};
     if (rc == SL_OK && g.n > 0) {
@@ -326,7 +295,7 @@ static sl_code put_kept(sli_engine *engine, const sli_kept *kept, const sl_schem
         rc = sli_str_check(out, "an outbox", err);
     }
     sli_str_reset(&ipc);
-    gathered_reset(&g);
+    sli_gathered_reset(&g);
     return rc;
 }
 

@@ -8,42 +8,22 @@
 
 // ---------------------------------------------------------------- writing
 
-typedef struct gathered {
-    const sl_batch **batches;
-    int32_t n, capacity;
-} gathered;
-
-static sl_code gather(void *ctx, const sl_batch *batch, sl_error *err)
-{
-    gathered *g = ctx;
-    const sl_batch **grown = sli_grown(g->batches, g->n, &g->capacity, sizeof(sl_batch *));
-    if (grown == NULL) {
-        return sl_error_nomem(err, (size_t)g->n * sizeof(sl_batch *), "the rows of a pane");
-    }
-    g->batches = grown;
-    g->batches[g->n++] = sl_batch_ref(batch);
-    return SL_OK;
-}
-
 static sl_code put_partition(const sli_pane *pane, const sl_schema *schema, int32_t partition,
                              sli_str *out, sl_error *err)
 {
-    gathered g = {0};
+    sli_gathered g = {0};
     sli_str ipc = {.tag = SLI_TAG_STREAM};
     sl_code rc = SL_OK;
     if (pane->has_rows[partition]) {
-        rc = sli_kept_each(pane->blocks, pane->owner, partition, pane->has_rows[partition], gather,
-                           &g, err);
+        rc = sli_kept_each(pane->blocks, pane->owner, partition, pane->has_rows[partition],
+                           sli_gather, &g, err);
         rc = rc != SL_OK ? rc : sli_ipc_write(&ipc, schema, g.batches, g.n, err);
     }
     if (rc == SL_OK) {
         sli_put_bytes(out, ipc.data, ipc.size);
         rc = sli_str_check(out, "the panes of a window", err);
     }
-    for (int32_t i = 0; i < g.n; i++) {
-        sl_batch_unref(g.batches[i]);
-    }
-    sl_free(g.batches);
+    sli_gathered_reset(&g);
     sli_str_reset(&ipc);
     return rc;
 }
