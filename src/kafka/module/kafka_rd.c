@@ -1,0 +1,184 @@
+// The module kafka_rd: librdkafka behind kafka.h. The table, settings and failures.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kafka/module/rd_int.h"
+
+// ---------------------------------------------------------------- failures
+
+sl_code rd_fail(sl_error *err, sl_code code, const char *what, const char *why)
+{
+    if (err != NULL) {
+        *err = (sl_error){.code = code};
+        (void)snprintf(err->text, sizeof err->text, "kafka: %s: %s", what, why);
+    }
+    return code;
+}
+
+sl_code rd_nomem(sl_error *err)
+{
+    return rd_fail(err, SL_E_NOMEM, "librdkafka", "no memory");
+}
+
+sl_code rd_code_of(rd_kafka_resp_err_t code)
+{
+    switch (code) {
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR__SSL:
+    case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
+    case RD_KAFKA_RESP_ERR__INVALID_ARG:
+        return SL_E_CONFIG;
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+        return SL_E_NOT_FOUND;
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+        return SL_E_DATA;
+    case RD_KAFKA_RESP_ERR__FENCED:
+    case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
+    case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+        return SL_E_SUPERSEDED;
+    case RD_KAFKA_RESP_ERR__TIMED_OUT:
+    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+        return SL_E_TIMEOUT;
+    default:
+        return SL_E_IO;
+    }
+}
+
+sl_code rd_fail_of(sl_error *err, rd_kafka_resp_err_t code, const char *what, const char *why)
+{
+    return rd_fail(err, rd_code_of(code), what, why != NULL ? why : rd_kafka_err2str(code));
+}
+
+sl_code rd_verdict(rd_kafka_error_t *error, const char *what, sl_error *err)
+{
+    if (error == NULL) {
+        return SL_OK;
+    }
+    sl_code rc = rd_fail_of(err, rd_kafka_error_code(error), what, rd_kafka_error_string(error));
+    rd_kafka_error_destroy(error);
+    return rc;
+}
+
+// ---------------------------------------------------------------- deadlines and settings
+
+int rd_left_ms(rd_clock clock, int64_t deadline_us)
+{
+    enum { DAY_MS = 86400000 };
+    int64_t left_us = deadline_us == SLI_FOREVER ? INT64_MAX : deadline_us - clock.mono_us(clock.env);
+    if (left_us <= 0) {
+        return 0;
+    }
+    int64_t ms = left_us / 1000 + (left_us % 1000 != 0);
+    return ms < DAY_MS ? (int)ms : DAY_MS;
+}
+
+static sl_code refuse(sl_error *err, const char *name, const char *value, const char *why)
+{
+    char what[160];
+    (void)snprintf(what, sizeof what, "kafka.%s=%s", name, value);
+    return rd_fail(err, SL_E_CONFIG, what, why);
+}
+
+static sl_code set_all(rd_kafka_conf_t *rd, const sli_kafka_conf *conf, const rd_pair *own,
+                       sl_error *err)
+{
+    char why[256];
+    for (int32_t i = 0; i < conf->n_settings; i++) {
+        const sli_kafka_setting *s = &conf->settings[i];
+        if (rd_kafka_conf_set(rd, s->name, s->value, why, sizeof why) != RD_KAFKA_CONF_OK) {
+            return refuse(err, s->name, s->secret ? "***" : s->value,
+                          s->secret ? "not accepted" : why);
+        }
+    }
+    for (; own->name != NULL; own++) {
+        if (rd_kafka_conf_set(rd, own->name, own->value, why, sizeof why) != RD_KAFKA_CONF_OK) {
+            return refuse(err, own->name, own->value, why);
+        }
+    }
+    return SL_OK;
+}
+
+sl_code rd_settings(rd_kafka_conf_t **out, const sli_kafka_conf *conf, const rd_pair *own,
+                    sl_error *err)
+{
+    rd_kafka_conf_t *rd = rd_kafka_conf_new();
+    sl_code rc = rd == NULL ? rd_nomem(err) : set_all(rd, conf, own, err);
+    if (rc != SL_OK) {
+        rd_kafka_conf_destroy(rd);
+        return rc;
+    }
+    *out = rd;
+    return SL_OK;
+}
+
+static void rd_names(void (*each)(void *ctx, const char *name), void *ctx)
+{
+    size_t n = 0;
+    rd_kafka_conf_t *rd = rd_kafka_conf_new();
+    const char **pairs = rd == NULL ? NULL : rd_kafka_conf_dump(rd, &n);
+    for (size_t i = 0; i + 1 < n; i += 2) {
+        each(ctx, pairs[i]);
+    }
+    if (pairs != NULL) {
+        rd_kafka_conf_dump_free(pairs, n);
+    }
+    rd_kafka_conf_destroy(rd);
+}
+
+// ---------------------------------------------------------------- the module
+
+static const sli_kafka_ops ops = {
+    .struct_size = sizeof ops,
+    .open = rd_open,
+    .close = rd_close,
+    .topics = rd_topics,
+    .offsets = rd_offsets,
+    .marked = rd_marked,
+    .note = rd_note,
+    .fetch = rd_fetch,
+    .drop = rd_drop,
+    .poll = rd_poll,
+    .wake = rd_wake,
+    .high = rd_high,
+    .headers = rd_headers,
+    .error = rd_error,
+    .release = rd_release,
+    .producer_open = rd_producer_open,
+    .send = rd_send,
+    .mark = rd_mark,
+    .commit = rd_commit,
+    .abort = rd_abort,
+    .producer_close = rd_producer_close,
+    .names = rd_names,
+};
+
+__attribute__((visibility("default"))) const sli_module *SLI_MODULE_ENTRY(void);
+
+const sli_module *SLI_MODULE_ENTRY(void)
+{
+    static const sli_module module = {
+        .struct_size = sizeof module,
+        .name = "kafka_rd",
+        .needs = "librdkafka " SL_RDKAFKA_VERSION,
+        .abi = SLI_KAFKA_ABI,
+        .table = &ops,
+    };
+    return &module;
+}

@@ -1,0 +1,254 @@
+// Questions to the cluster: topics, offsets, what groups have on record.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kafka/module/rd_int.h"
+
+// ---------------------------------------------------------------- topics
+
+static bool is_internal(const char *topic)
+{
+    return strncmp(topic, "__", 2) == 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const rd_kafka_metadata_topic_t *x = a, *y = b;
+    return strcmp(x->topic, y->topic);
+}
+
+static sl_code tell_topics(struct rd_kafka_metadata *found, const char *topic,
+                           sli_kafka_topic_fn each, void *ctx, sl_error *err)
+{
+    qsort(found->topics, (size_t)found->topic_cnt, sizeof *found->topics, by_name);
+    for (int i = 0; i < found->topic_cnt; i++) {
+        const rd_kafka_metadata_topic_t *t = &found->topics[i];
+        if (topic != NULL && t->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return rd_fail_of(err, t->err, t->topic, NULL);
+        }
+        if (topic == NULL && (is_internal(t->topic) || t->err != RD_KAFKA_RESP_ERR_NO_ERROR)) {
+            continue;
+        }
+        sl_code rc = each(ctx, t->topic, t->partition_cnt, err);
+        if (rc != SL_OK) {
+            return rc;
+        }
+    }
+    return SL_OK;
+}
+
+sl_code rd_topics(sli_kafka *self, const char *topic, int64_t deadline_us, sli_kafka_topic_fn each,
+                  void *ctx, sl_error *err)
+{
+    rd_kafka_t *rd = rd_handle(self);
+    rd_kafka_topic_t *one = topic == NULL ? NULL : rd_kafka_topic_new(rd, topic, NULL);
+    const struct rd_kafka_metadata *found = NULL;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(rd, topic == NULL, one, &found,
+                                                 rd_left_ms(rd_clock_of(self), deadline_us));
+    sl_code rc = SL_OK;
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rc = rd_fail_of(err, code, topic == NULL ? "topics" : topic, NULL);
+    } else {
+        rc = tell_topics((struct rd_kafka_metadata *)(uintptr_t)found, topic, each, ctx, err);
+        rd_kafka_metadata_destroy(found);
+    }
+    if (one != NULL) {
+        rd_kafka_topic_destroy(one);
+    }
+    return rc;
+}
+
+// ---------------------------------------------------------------- offsets
+
+static sl_code place_fail(sl_error *err, rd_kafka_resp_err_t code, const sli_kafka_spot *spot)
+{
+    char what[320];
+    (void)snprintf(what, sizeof what, "%s partition %d", spot->topic, (int)spot->partition);
+    return rd_fail_of(err, code, what, NULL);
+}
+
+static sl_code ask_ends(sli_kafka *self, bool latest, sli_kafka_spot *spots, int32_t n,
+                        int64_t deadline_us, sl_error *err)
+{
+    for (int32_t i = 0; i < n; i++) {
+        int64_t low = -1, high = -1;
+        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
+            rd_handle(self), spots[i].topic, spots[i].partition, &low, &high,
+            rd_left_ms(rd_clock_of(self), deadline_us));
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return place_fail(err, code, &spots[i]);
+        }
+        spots[i].offset = latest ? high : low;
+    }
+    return SL_OK;
+}
+
+/// NULL without memory.
+static rd_kafka_topic_partition_list_t *list_of(const sli_kafka_spot *spots, int32_t n)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(n);
+    for (int32_t i = 0; list != NULL && i < n; i++) {
+        rd_kafka_topic_partition_list_add(list, spots[i].topic, spots[i].partition)->offset =
+            spots[i].offset;
+    }
+    return list;
+}
+
+static sl_code take_times(const rd_kafka_topic_partition_list_t *list, sli_kafka_spot *spots,
+                          sl_error *err)
+{
+    for (int i = 0; i < list->cnt; i++) {
+        if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return place_fail(err, list->elems[i].err, &spots[i]);
+        }
+        spots[i].offset = list->elems[i].offset;
+    }
+    return SL_OK;
+}
+
+static sl_code ask_times(sli_kafka *self, int64_t at_us, sli_kafka_spot *spots, int32_t n,
+                         int64_t deadline_us, sl_error *err)
+{
+    rd_kafka_topic_partition_list_t *list = list_of(spots, n);
+    if (list == NULL) {
+        return rd_nomem(err);
+    }
+    for (int32_t i = 0; i < n; i++) {
+        list->elems[i].offset = at_us / 1000 + (at_us % 1000 > 0); // at this time or later
+    }
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(
+        rd_handle(self), list, rd_left_ms(rd_clock_of(self), deadline_us));
+    sl_code rc = code != RD_KAFKA_RESP_ERR_NO_ERROR
+                     ? rd_fail_of(err, code, "offsets at a time", NULL)
+                     : take_times(list, spots, err);
+    rd_kafka_topic_partition_list_destroy(list);
+    for (int32_t i = 0; rc == SL_OK && i < n; i++) {
+        rc = spots[i].offset < 0 ? ask_ends(self, true, &spots[i], 1, deadline_us, err) : SL_OK;
+    }
+    return rc;
+}
+
+sl_code rd_offsets(sli_kafka *self, sli_kafka_when when, int64_t at_us, sli_kafka_spot *spots,
+                   int32_t n, int64_t deadline_us, sl_error *err)
+{
+    return when == SLI_KAFKA_AT
+               ? ask_times(self, at_us, spots, n, deadline_us, err)
+               : ask_ends(self, when == SLI_KAFKA_LATEST, spots, n, deadline_us, err);
+}
+
+// ---------------------------------------------------------------- groups
+
+/// Options of a question with a deadline; `stable`: what open transactions hold back is waited for.
+static rd_kafka_AdminOptions_t *options_of(rd_kafka_t *rd, rd_kafka_admin_op_t op, int timeout_ms,
+                                           bool stable)
+{
+    char why[128];
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(rd, op);
+    (void)rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, why, sizeof why);
+    if (stable) {
+        rd_kafka_error_t *error = rd_kafka_AdminOptions_set_require_stable_offsets(options, 1);
+        if (error != NULL) {
+            rd_kafka_error_destroy(error);
+        }
+    }
+    return options;
+}
+
+static sl_code take_mark(const rd_kafka_topic_partition_t *from, const sli_kafka_spot *spot,
+                         sli_kafka_mark *out, sl_error *err)
+{
+    if (from->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return place_fail(err, from->err, spot);
+    }
+    *out = (sli_kafka_mark){.offset = from->offset < 0 ? -1 : from->offset};
+    if (from->metadata != NULL) {
+        (void)snprintf(out->text, sizeof out->text, "%.*s", (int)from->metadata_size,
+                       (const char *)from->metadata);
+    }
+    return SL_OK;
+}
+
+static sl_code take_marks(const rd_kafka_event_t *event, const sli_kafka_spot *spots, int32_t n,
+                          sli_kafka_mark *out, sl_error *err)
+{
+    size_t n_groups = 0;
+    const rd_kafka_ListConsumerGroupOffsets_result_t *result =
+        rd_kafka_event_ListConsumerGroupOffsets_result((rd_kafka_event_t *)(uintptr_t)event);
+    const rd_kafka_group_result_t **groups =
+        rd_kafka_ListConsumerGroupOffsets_result_groups(result, &n_groups);
+    if (n_groups != 1) {
+        return rd_fail(err, SL_E_IO, "a group's offsets", "no answer");
+    }
+    const rd_kafka_error_t *error = rd_kafka_group_result_error(groups[0]);
+    if (error != NULL) {
+        return rd_fail_of(err, rd_kafka_error_code(error), "a group's offsets",
+                          rd_kafka_error_string(error));
+    }
+    const rd_kafka_topic_partition_list_t *list = rd_kafka_group_result_partitions(groups[0]);
+    sl_code rc = SL_OK;
+    for (int32_t i = 0; rc == SL_OK && i < n; i++) {
+        const rd_kafka_topic_partition_t *found = rd_kafka_topic_partition_list_find(
+            (rd_kafka_topic_partition_list_t *)(uintptr_t)list, spots[i].topic, spots[i].partition);
+        out[i] = (sli_kafka_mark){.offset = -1};
+        rc = found == NULL ? SL_OK : take_mark(found, &spots[i], &out[i], err);
+    }
+    return rc;
+}
+
+/// Waits for the one answer that comes into `queue`.
+static sl_code wait_marks(rd_kafka_queue_t *queue, int timeout_ms, const sli_kafka_spot *spots,
+                          int32_t n, sli_kafka_mark *out, sl_error *err)
+{
+    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, timeout_ms);
+    if (event == NULL) {
+        return rd_fail(err, SL_E_TIMEOUT, "a group's offsets", "no answer in time");
+    }
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    sl_code rc = code != RD_KAFKA_RESP_ERR_NO_ERROR
+                     ? rd_fail_of(err, code, "a group's offsets", rd_kafka_event_error_string(event))
+                     : take_marks(event, spots, n, out, err);
+    rd_kafka_event_destroy(event);
+    return rc;
+}
+
+sl_code rd_marked(sli_kafka *self, const char *group, const sli_kafka_spot *spots, int32_t n,
+                  sli_kafka_mark *out, int64_t deadline_us, sl_error *err)
+{
+    rd_kafka_t *rd = rd_handle(self);
+    int timeout_ms = rd_left_ms(rd_clock_of(self), deadline_us);
+    rd_kafka_topic_partition_list_t *list = list_of(spots, n);
+    if (list == NULL) {
+        return rd_nomem(err);
+    }
+    rd_kafka_ListConsumerGroupOffsets_t *ask = rd_kafka_ListConsumerGroupOffsets_new(group, list);
+    rd_kafka_AdminOptions_t *options =
+        options_of(rd, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, timeout_ms, true);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rd);
+    rd_kafka_ListConsumerGroupOffsets(rd, &ask, 1, options, queue);
+    sl_code rc = wait_marks(queue, timeout_ms + 1000, spots, n, out, err);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_ListConsumerGroupOffsets_destroy(ask);
+    rd_kafka_topic_partition_list_destroy(list);
+    return rc;
+}
+
+void rd_note(sli_kafka *self, const char *group, const sli_kafka_spot *spots, int32_t n)
+{
+    enum { NOTE_MS = 10000 };
+    rd_kafka_t *rd = rd_handle(self);
+    rd_kafka_topic_partition_list_t *list = n > 0 ? list_of(spots, n) : NULL;
+    if (list == NULL) {
+        return; // a note that is not made is made with the next commit
+    }
+    rd_kafka_AlterConsumerGroupOffsets_t *ask = rd_kafka_AlterConsumerGroupOffsets_new(group, list);
+    rd_kafka_AdminOptions_t *options =
+        options_of(rd, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, NOTE_MS, false);
+    rd_kafka_queue_t *nobody = rd_kafka_queue_new(rd);
+    rd_kafka_AlterConsumerGroupOffsets(rd, &ask, 1, options, nobody);
+    rd_kafka_queue_destroy(nobody);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_AlterConsumerGroupOffsets_destroy(ask);
+    rd_kafka_topic_partition_list_destroy(list);
+}

@@ -1,0 +1,408 @@
+// A consumer over librdkafka's simple interface: partitions are started at offsets that we choose,
+// all into one queue, and no group is joined.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kafka/module/rd_int.h"
+
+/// A topic that was fetched from; kept to the end, since records of it may be about.
+typedef struct rd_topic {
+    struct rd_topic *next;
+    rd_kafka_topic_t *rd;
+    int32_t *lanes; ///< by partition; -1: not fetched
+    int32_t n_lanes;
+} rd_topic;
+
+typedef struct rd_lane {
+    rd_topic *topic; ///< NULL: not fetched
+    int32_t partition;
+} rd_lane;
+
+struct sli_kafka {
+    rd_clock clock;
+    rd_kafka_t *rd;
+    rd_kafka_queue_t *records, *events;
+    rd_topic *topics;
+    rd_lane *lanes;
+    int32_t n_lanes;
+    bool refused; ///< the last event said that who we are is not accepted
+    rd_kafka_message_t **polled;
+    int32_t n_polled;
+};
+
+/// What a record of kind LOST or TROUBLE holds.
+typedef struct rd_story {
+    sl_code code;
+    char text[384];
+} rd_story;
+
+enum { AT_ONCE = 1024 }; ///< records that one poll takes out of the queue together
+
+rd_kafka_t *rd_handle(sli_kafka *self)
+{
+    return self->rd;
+}
+
+rd_clock rd_clock_of(const sli_kafka *self)
+{
+    return self->clock;
+}
+
+// ---------------------------------------------------------------- opening
+
+static const char *queue_kbytes(char text[24], int64_t ahead_bytes)
+{
+    int64_t kbytes = ahead_bytes >> 10;
+    (void)snprintf(text, 24, "%lld", (long long)(kbytes < 1 ? 1 : kbytes > 2097151 ? 2097151 : kbytes));
+    return text;
+}
+
+/// All that happens beside records comes as events of the main queue, so that no thread of
+/// librdkafka's runs code of ours.
+static sl_code settings(rd_kafka_conf_t **out, const sli_kafka_conf *conf, sl_error *err)
+{
+    char kbytes[24];
+    const rd_pair own[] = {
+        {"enable.auto.commit", "false"},
+        {"enable.auto.offset.store", "false"},
+        {"auto.offset.reset", "error"},
+        {"enable.partition.eof", "true"},
+        {"allow.auto.create.topics", "false"},
+        {"log.queue", "true"},
+        {"isolation.level", conf->read_uncommitted ? "read_uncommitted" : "read_committed"},
+        {"queued.max.messages.kbytes", queue_kbytes(kbytes, conf->ahead_bytes)},
+        {NULL, NULL},
+    };
+    rd_kafka_conf_t *rd = NULL;
+    sl_code rc = rd_settings(&rd, conf, own, err);
+    if (rc == SL_OK) {
+        rd_kafka_conf_set_events(rd, RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
+        *out = rd;
+    }
+    return rc;
+}
+
+sl_code rd_open(sli_kafka **out, const sli_kafka_conf *conf, sl_error *err)
+{
+    rd_kafka_conf_t *rd = NULL;
+    char why[256];
+    sli_kafka *self = calloc(1, sizeof *self);
+    rd_kafka_message_t **polled = calloc(AT_ONCE, sizeof *polled);
+    sl_code rc = self == NULL || polled == NULL ? rd_nomem(err) : settings(&rd, conf, err);
+    if (rc == SL_OK) {
+        self->clock = (rd_clock){conf->env, conf->mono_us};
+        self->rd = rd_kafka_new(RD_KAFKA_CONSUMER, rd, why, sizeof why);
+        rc = self->rd == NULL ? rd_fail(err, SL_E_CONFIG, "a consumer", why) : SL_OK;
+    }
+    if (rc != SL_OK) {
+        if (rd != NULL) {
+            rd_kafka_conf_destroy(rd); // rd_kafka_new takes it only when it works
+        }
+        free(polled);
+        free(self);
+        return rc;
+    }
+    self->polled = polled;
+    self->records = rd_kafka_queue_new(self->rd);
+    self->events = rd_kafka_queue_get_main(self->rd);
+    (void)rd_kafka_set_log_queue(self->rd, self->events);
+    *out = self;
+    return SL_OK;
+}
+
+static void stop_lane(sli_kafka *self, int32_t lane)
+{
+    rd_lane *l = &self->lanes[lane];
+    if (l->topic != NULL) {
+        (void)rd_kafka_consume_stop(l->topic->rd, l->partition);
+        l->topic->lanes[l->partition] = -1;
+        l->topic = NULL;
+    }
+}
+
+void rd_close(sli_kafka *self)
+{
+    if (self == NULL) {
+        return;
+    }
+    for (int32_t i = 0; i < self->n_lanes; i++) {
+        stop_lane(self, i);
+    }
+    rd_kafka_queue_destroy(self->records);
+    rd_kafka_queue_destroy(self->events);
+    while (self->topics != NULL) {
+        rd_topic *next = self->topics->next;
+        rd_kafka_topic_destroy(self->topics->rd);
+        free(self->topics->lanes);
+        free(self->topics);
+        self->topics = next;
+    }
+    rd_kafka_destroy_flags(self->rd, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    free(self->lanes);
+    free(self->polled);
+    free(self);
+}
+
+// ---------------------------------------------------------------- what is fetched
+
+static rd_topic *find_topic(const sli_kafka *self, const char *name)
+{
+    rd_topic *t = self->topics;
+    while (t != NULL && strcmp(rd_kafka_topic_name(t->rd), name) != 0) {
+        t = t->next;
+    }
+    return t;
+}
+
+static rd_topic *add_topic(sli_kafka *self, const char *name)
+{
+    rd_topic *t = calloc(1, sizeof *t);
+    if (t == NULL) {
+        return NULL;
+    }
+    rd_kafka_topic_conf_t *conf = rd_kafka_topic_conf_new();
+    rd_kafka_topic_conf_set_opaque(conf, t);
+    (void)rd_kafka_topic_conf_set(conf, "auto.offset.reset", "error", NULL, 0);
+    t->rd = rd_kafka_topic_new(self->rd, name, conf);
+    if (t->rd == NULL) {
+        rd_kafka_topic_conf_destroy(conf);
+        free(t);
+        return NULL;
+    }
+    t->next = self->topics;
+    self->topics = t;
+    return t;
+}
+
+/// Room for item `at` of an array; new items are filled with `fill`.
+static bool has_room(void **items, int32_t *n, int32_t at, size_t size, int fill)
+{
+    if (at < *n) {
+        return true;
+    }
+    int32_t more = at + 1 + at / 2;
+    char *grown = realloc(*items, (size_t)more * size);
+    if (grown == NULL) {
+        return false;
+    }
+    memset(grown + (size_t)*n * size, fill, (size_t)(more - *n) * size);
+    *items = grown;
+    *n = more;
+    return true;
+}
+
+sl_code rd_fetch(sli_kafka *self, const sli_kafka_spot *from, int32_t lane, sl_error *err)
+{
+    rd_topic *t = find_topic(self, from->topic);
+    if (t == NULL) {
+        t = add_topic(self, from->topic);
+    }
+    void *lanes = self->lanes, *of_topic = t == NULL ? NULL : t->lanes;
+    bool fits = t != NULL && has_room(&lanes, &self->n_lanes, lane, sizeof(rd_lane), 0);
+    self->lanes = lanes;
+    if (fits) {
+        fits = has_room(&of_topic, &t->n_lanes, from->partition, sizeof(int32_t), 0xff);
+        t->lanes = of_topic;
+    }
+    if (!fits) {
+        return rd_nomem(err);
+    }
+    stop_lane(self, lane);
+    if (rd_kafka_consume_start_queue(t->rd, from->partition, from->offset, self->records) != 0) {
+        return rd_fail_of(err, rd_kafka_last_error(), from->topic, NULL);
+    }
+    t->lanes[from->partition] = lane;
+    self->lanes[lane] = (rd_lane){t, from->partition};
+    return SL_OK;
+}
+
+void rd_drop(sli_kafka *self, int32_t lane)
+{
+    if (lane >= 0 && lane < self->n_lanes) {
+        stop_lane(self, lane);
+    }
+}
+
+int64_t rd_high(const sli_kafka *self, int32_t lane)
+{
+    int64_t low = -1, high = -1;
+    const rd_lane *l = lane >= 0 && lane < self->n_lanes ? &self->lanes[lane] : NULL;
+    if (l == NULL || l->topic == NULL ||
+        rd_kafka_get_watermark_offsets(self->rd, rd_kafka_topic_name(l->topic->rd), l->partition,
+                                       &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return -1;
+    }
+    return high < 0 ? -1 : high;
+}
+
+// ---------------------------------------------------------------- polling
+
+static int32_t lane_of(const rd_kafka_message_t *m)
+{
+    const rd_topic *t = m->rkt == NULL ? NULL : rd_kafka_topic_opaque(m->rkt);
+    return t == NULL || m->partition < 0 || m->partition >= t->n_lanes ? -1
+                                                                       : t->lanes[m->partition];
+}
+
+static rd_story *story_new(sl_code code, const char *text)
+{
+    rd_story *story = calloc(1, sizeof *story);
+    if (story != NULL) {
+        story->code = code;
+        (void)snprintf(story->text, sizeof story->text, "%s", text);
+    }
+    return story;
+}
+
+static int64_t time_of(const rd_kafka_message_t *m)
+{
+    rd_kafka_timestamp_type_t type;
+    int64_t ms = rd_kafka_message_timestamp(m, &type);
+    return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < 0 ? INT64_MIN : ms * 1000;
+}
+
+static bool has_headers(const rd_kafka_message_t *m)
+{
+    rd_kafka_headers_t *headers = NULL;
+    return rd_kafka_message_headers(m, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/// A message with data becomes a record, which holds it.
+static sli_kafka_record record_of(rd_kafka_message_t *m, int32_t lane)
+{
+    return (sli_kafka_record){.offset = m->offset,
+                              .timestamp_us = time_of(m),
+                              .key = m->key,
+                              .value = m->payload,
+                              .key_size = (uint32_t)m->key_len,
+                              .value_size = (uint32_t)m->len,
+                              .lane = lane,
+                              .kind = SLI_KAFKA_RECORD,
+                              .headers = has_headers(m),
+                              .held = m};
+}
+
+/// A message that says something about its partition. False: it says nothing that counts.
+static bool tell(sli_kafka *self, const rd_kafka_message_t *m, int32_t lane, sli_kafka_record *out)
+{
+    *out = (sli_kafka_record){.offset = m->offset, .lane = lane, .kind = SLI_KAFKA_END};
+    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        return lane >= 0;
+    }
+    const char *why = rd_kafka_message_errstr(m);
+    sl_code code = rd_code_of(m->err);
+    bool lost = lane >= 0 && (code == SL_E_NOT_FOUND || code == SL_E_CONFIG || code == SL_E_DATA);
+    out->kind = lost ? SLI_KAFKA_LOST : SLI_KAFKA_TROUBLE;
+    out->lane = lost ? lane : -1;
+    out->held = story_new(code, why != NULL ? why : rd_kafka_err2str(m->err));
+    if (lost) {
+        stop_lane(self, lane);
+    }
+    return true;
+}
+
+/// Events beside the records: at most one trouble a poll.
+static bool take_event(sli_kafka *self, sli_kafka_record *out)
+{
+    bool told = false;
+    rd_kafka_event_t *event = NULL;
+    while (!told && (event = rd_kafka_queue_poll(self->events, 0)) != NULL) {
+        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR) {
+            sl_code code = rd_code_of(rd_kafka_event_error(event));
+            *out = (sli_kafka_record){
+                .lane = -1,
+                .kind = SLI_KAFKA_TROUBLE,
+                .held = story_new(code, rd_kafka_event_error_string(event)),
+            };
+            told = true;
+        }
+        rd_kafka_event_destroy(event);
+    }
+    return told;
+}
+
+/// Takes out what is there; waits for the first message only. librdkafka's own waiting for a batch
+/// ends when the batch is full or the time is over, which a stream that trickles never is.
+static ssize_t take(sli_kafka *self, int32_t most, int64_t deadline_us)
+{
+    size_t n = (size_t)(most < AT_ONCE ? most : AT_ONCE);
+    ssize_t got = rd_kafka_consume_batch_queue(self->records, 0, self->polled, n);
+    int wait_ms = got == 0 ? rd_left_ms(self->clock, deadline_us) : 0;
+    if (got == 0 && wait_ms > 0) {
+        self->polled[0] = rd_kafka_consume_queue(self->records, wait_ms);
+        got = self->polled[0] == NULL ? 0 : 1;
+    }
+    if (got == 1 && n > 1) {
+        ssize_t more = rd_kafka_consume_batch_queue(self->records, 0, self->polled + 1, n - 1);
+        got += more > 0 ? more : 0;
+    }
+    return got;
+}
+
+sl_code rd_poll(sli_kafka *self, sli_kafka_record *out, int32_t n, int32_t *got,
+                int64_t deadline_us, sl_error *err)
+{
+    int32_t at = n > 0 && take_event(self, out) ? 1 : 0;
+    ssize_t taken = at < n ? take(self, n - at, at > 0 ? 0 : deadline_us) : 0;
+    if (taken < 0) {
+        return rd_fail_of(err, rd_kafka_last_error(), "poll", NULL);
+    }
+    for (ssize_t i = 0; i < taken; i++) {
+        rd_kafka_message_t *m = self->polled[i];
+        int32_t lane = lane_of(m);
+        if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR && lane >= 0) {
+            out[at++] = record_of(m, lane);
+            continue;
+        }
+        at += m->err != RD_KAFKA_RESP_ERR_NO_ERROR && tell(self, m, lane, &out[at]) ? 1 : 0;
+        rd_kafka_message_destroy(m);
+    }
+    *got = at;
+    return SL_OK;
+}
+
+void rd_wake(sli_kafka *self)
+{
+    rd_kafka_queue_yield(self->records);
+}
+
+// ---------------------------------------------------------------- records
+
+sl_code rd_headers(const sli_kafka_record *record, sli_kafka_header_fn each, void *ctx,
+                   sl_error *err)
+{
+    rd_kafka_headers_t *headers = NULL;
+    if (record->kind != SLI_KAFKA_RECORD ||
+        rd_kafka_message_headers(record->held, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return SL_OK;
+    }
+    sl_code rc = SL_OK;
+    const char *name = NULL;
+    const void *value = NULL;
+    size_t size = 0;
+    for (size_t i = 0; rc == SL_OK && rd_kafka_header_get_all(headers, i, &name, &value, &size) ==
+                                          RD_KAFKA_RESP_ERR_NO_ERROR;
+         i++) {
+        sl_bytes bytes = {value, size};
+        rc = each(ctx, name, value == NULL ? NULL : &bytes, err);
+    }
+    return rc;
+}
+
+sl_code rd_error(const sli_kafka_record *record, sl_error *err)
+{
+    const rd_story *story = record->held;
+    return story == NULL ? rd_nomem(err) : rd_fail(err, story->code, "the cluster says", story->text);
+}
+
+void rd_release(const sli_kafka_record *records, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++) {
+        if (records[i].kind == SLI_KAFKA_RECORD) {
+            rd_kafka_message_destroy(records[i].held);
+        } else {
+            free(records[i].held);
+        }
+    }
+}

@@ -1,0 +1,359 @@
+// A producer: one transaction at a time, or none at all.
+//
+// librdkafka sorts its failures into three: try the same call again; abort; this producer is at its
+// end. The loops here turn these into an outcome.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kafka/module/rd_int.h"
+
+struct sli_kafka_producer {
+    rd_clock clock;
+    rd_kafka_t *rd;
+    rd_kafka_topic_t *topic; ///< of the last record sent
+    bool transactional, open;
+    sl_code refused; ///< of the first record that did not arrive since the last commit or abort
+    char why[256];
+};
+
+enum { WAIT_MS = 100 }; ///< of one wait for room in librdkafka's queue
+
+// ---------------------------------------------------------------- opening
+
+/// A record has not arrived. On the thread that sends: librdkafka calls this from its poll alone.
+static void not_arrived(rd_kafka_t *rd, const rd_kafka_message_t *m, void *opaque)
+{
+    sli_kafka_producer *self = opaque;
+    (void)rd;
+    bool purged = m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+    if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR || purged || self->refused != SL_OK) {
+        return;
+    }
+    self->refused = rd_code_of(m->err);
+    (void)snprintf(self->why, sizeof self->why, "a record of %zu bytes for %s partition %d: %s",
+                   m->len + m->key_len, rd_kafka_topic_name(m->rkt), (int)m->partition,
+                   rd_kafka_err2str(m->err));
+}
+
+static bool is_given(const sli_kafka_conf *conf, const char *name)
+{
+    for (int32_t i = 0; i < conf->n_settings; i++) {
+        if (strcmp(conf->settings[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// What Sluice needs, then what it prefers where the user says nothing.
+static sl_code settings(rd_kafka_conf_t **out, const sli_kafka_conf *conf, sl_error *err)
+{
+    static const rd_pair preferred[] = {{"partitioner", "murmur2_random"}, // the Java client's
+                                        {"retry.backoff.ms", "5"}};
+    char timeout_ms[24];
+    rd_pair own[8] = {{"enable.idempotence", "true"}, {"delivery.report.only.error", "true"}};
+    int n = 2;
+    for (size_t i = 0; i < sizeof preferred / sizeof preferred[0]; i++) {
+        if (!is_given(conf, preferred[i].name)) {
+            own[n++] = preferred[i];
+        }
+    }
+    if (conf->transactional_id != NULL) {
+        (void)snprintf(timeout_ms, sizeof timeout_ms, "%lld",
+                       (long long)(conf->transaction_us / 1000));
+        own[n++] = (rd_pair){"transactional.id", conf->transactional_id};
+        own[n++] = (rd_pair){"transaction.timeout.ms", timeout_ms};
+    }
+    own[n] = (rd_pair){NULL, NULL};
+    return rd_settings(out, conf, own, err);
+}
+
+static sl_code begin_transactions(sli_kafka_producer *self, int64_t deadline_us, sl_error *err)
+{
+    for (;;) {
+        int left_ms = rd_left_ms(self->clock, deadline_us);
+        rd_kafka_error_t *error = rd_kafka_init_transactions(self->rd, left_ms);
+        bool again = error != NULL && rd_kafka_error_is_retriable(error) &&
+                     rd_left_ms(self->clock, deadline_us) > 0;
+        if (!again) {
+            return rd_verdict(error, "init transactions", err);
+        }
+        rd_kafka_error_destroy(error);
+        (void)rd_kafka_poll(self->rd, WAIT_MS);
+    }
+}
+
+static sl_code start(sli_kafka_producer *self, const sli_kafka_conf *conf, sl_error *err)
+{
+    rd_kafka_conf_t *rd = NULL;
+    char why[256];
+    sl_code rc = settings(&rd, conf, err);
+    if (rc != SL_OK) {
+        return rc;
+    }
+    rd_kafka_conf_set_opaque(rd, self);
+    rd_kafka_conf_set_dr_msg_cb(rd, not_arrived);
+    self->rd = rd_kafka_new(RD_KAFKA_PRODUCER, rd, why, sizeof why);
+    if (self->rd == NULL) {
+        rd_kafka_conf_destroy(rd);
+        return rd_fail(err, SL_E_CONFIG, "a producer", why);
+    }
+    return SL_OK;
+}
+
+sl_code rd_producer_open(sli_kafka_producer **out, const sli_kafka_conf *conf, int64_t deadline_us,
+                         sl_error *err)
+{
+    sli_kafka_producer *self = calloc(1, sizeof *self);
+    if (self == NULL) {
+        return rd_nomem(err);
+    }
+    self->clock = (rd_clock){conf->env, conf->mono_us};
+    self->transactional = conf->transactional_id != NULL;
+    sl_code rc = start(self, conf, err);
+    if (rc == SL_OK && self->transactional) {
+        rc = begin_transactions(self, deadline_us, err);
+    }
+    if (rc != SL_OK) {
+        rd_producer_close(self);
+        return rc;
+    }
+    *out = self;
+    return SL_OK;
+}
+
+void rd_producer_close(sli_kafka_producer *self)
+{
+    if (self == NULL) {
+        return;
+    }
+    if (self->topic != NULL) {
+        rd_kafka_topic_destroy(self->topic);
+    }
+    if (self->rd != NULL) {
+        (void)rd_kafka_purge(self->rd, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        rd_kafka_destroy(self->rd);
+    }
+    free(self);
+}
+
+// ---------------------------------------------------------------- sending
+
+static sl_code ensure_open(sli_kafka_producer *self, sl_error *err)
+{
+    if (!self->transactional || self->open) {
+        return SL_OK;
+    }
+    sl_code rc = rd_verdict(rd_kafka_begin_transaction(self->rd), "begin a transaction", err);
+    self->open = rc == SL_OK;
+    return rc;
+}
+
+static rd_kafka_topic_t *topic_of(sli_kafka_producer *self, const char *name)
+{
+    if (self->topic == NULL || strcmp(rd_kafka_topic_name(self->topic), name) != 0) {
+        if (self->topic != NULL) {
+            rd_kafka_topic_destroy(self->topic);
+        }
+        self->topic = rd_kafka_topic_new(self->rd, name, NULL);
+    }
+    return self->topic;
+}
+
+/// The record's headers for librdkafka, which takes them when the record is taken; NULL: none.
+static sl_code headers_of(const sli_kafka_message *m, rd_kafka_headers_t **out, sl_error *err)
+{
+    *out = m->n_headers > 0 ? rd_kafka_headers_new((size_t)m->n_headers) : NULL;
+    for (int32_t i = 0; i < m->n_headers; i++) {
+        const sli_kafka_header *h = &m->headers[i];
+        if (*out == NULL || rd_kafka_header_add(*out, h->name, -1, h->value, (ssize_t)h->value_size) !=
+                                RD_KAFKA_RESP_ERR_NO_ERROR) {
+            return rd_nomem(err);
+        }
+    }
+    return SL_OK;
+}
+
+static rd_kafka_error_t *send_one(sli_kafka_producer *self, const sli_kafka_message *m,
+                                  rd_kafka_headers_t *headers)
+{
+    rd_kafka_vu_t words[7] = {
+        {.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = topic_of(self, m->topic)},
+        {.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = m->partition},
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
+        {.vtype = RD_KAFKA_VTYPE_VALUE,
+         .u.mem = {(void *)(uintptr_t)m->value, m->value == NULL ? 0 : m->value_size}},
+        {.vtype = RD_KAFKA_VTYPE_KEY,
+         .u.mem = {(void *)(uintptr_t)m->key, m->key == NULL ? 0 : m->key_size}},
+        {.vtype = RD_KAFKA_VTYPE_TIMESTAMP, .u.i64 = m->timestamp_us / 1000},
+        {.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = headers},
+    };
+    return rd_kafka_produceva(self->rd, words, headers == NULL ? 6 : 7);
+}
+
+static sl_code send_waiting(sli_kafka_producer *self, const sli_kafka_message *m,
+                            int64_t deadline_us, sl_error *err)
+{
+    rd_kafka_headers_t *headers = NULL;
+    sl_code rc = headers_of(m, &headers, err);
+    while (rc == SL_OK) {
+        rd_kafka_error_t *error = send_one(self, m, headers);
+        if (error == NULL) {
+            return SL_OK;
+        }
+        if (rd_kafka_error_code(error) != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+            rc = rd_verdict(error, m->topic, err);
+            break;
+        }
+        rd_kafka_error_destroy(error);
+        int left_ms = rd_left_ms(self->clock, deadline_us);
+        if (left_ms == 0) {
+            rc = rd_fail(err, SL_E_TIMEOUT, m->topic, "the client's queue stays full");
+            break;
+        }
+        (void)rd_kafka_poll(self->rd, left_ms < WAIT_MS ? left_ms : WAIT_MS);
+    }
+    if (headers != NULL) {
+        rd_kafka_headers_destroy(headers);
+    }
+    return rc;
+}
+
+static sl_code told_refusal(sli_kafka_producer *self, sl_error *err)
+{
+    sl_code rc = self->refused;
+    if (rc != SL_OK) {
+        (void)rd_fail(err, rc, "not taken", self->why);
+        self->refused = SL_OK;
+    }
+    return rc;
+}
+
+sl_code rd_send(sli_kafka_producer *self, const sli_kafka_message *messages, int32_t n,
+                int64_t deadline_us, sl_error *err)
+{
+    sl_code rc = ensure_open(self, err);
+    for (int32_t i = 0; rc == SL_OK && i < n; i++) {
+        rc = send_waiting(self, &messages[i], deadline_us, err);
+    }
+    (void)rd_kafka_poll(self->rd, 0);
+    return rc == SL_OK && !self->transactional ? told_refusal(self, err) : rc;
+}
+
+// ---------------------------------------------------------------- transactions
+
+/// What a failed call of a transaction means.
+typedef enum next_step { AGAIN, ABORT, GIVE_UP } next_step;
+
+static next_step step_after(const rd_kafka_error_t *error)
+{
+    if (rd_kafka_error_is_fatal(error)) {
+        return GIVE_UP;
+    }
+    if (rd_kafka_error_txn_requires_abort(error)) {
+        return ABORT;
+    }
+    bool again = rd_kafka_error_is_retriable(error) ||
+                 rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__TIMED_OUT;
+    return again ? AGAIN : GIVE_UP;
+}
+
+sl_code rd_mark(sli_kafka_producer *self, const char *group, const sli_kafka_spot *spot,
+                const char *text, int64_t deadline_us, sl_error *err)
+{
+    sl_code rc = ensure_open(self, err);
+    if (rc != SL_OK) {
+        return rc;
+    }
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *place =
+        rd_kafka_topic_partition_list_add(list, spot->topic, spot->partition);
+    place->offset = spot->offset;
+    place->metadata = strdup(text); // the list's: freed with it
+    place->metadata_size = place->metadata == NULL ? 0 : strlen(text);
+    rd_kafka_consumer_group_metadata_t *who = rd_kafka_consumer_group_metadata_new(group);
+    rd_kafka_error_t *error = NULL;
+    for (;;) {
+        error = rd_kafka_send_offsets_to_transaction(self->rd, list, who,
+                                                     rd_left_ms(self->clock, deadline_us));
+        if (error == NULL || step_after(error) != AGAIN ||
+            rd_left_ms(self->clock, deadline_us) == 0) {
+            break;
+        }
+        rd_kafka_error_destroy(error);
+    }
+    rd_kafka_consumer_group_metadata_destroy(who);
+    rd_kafka_topic_partition_list_destroy(list);
+    return rd_verdict(error, "a group's mark", err);
+}
+
+sl_code rd_abort(sli_kafka_producer *self, int64_t deadline_us, sl_error *err)
+{
+    rd_kafka_error_t *error = NULL;
+    while (self->open) {
+        error = rd_kafka_abort_transaction(self->rd, rd_left_ms(self->clock, deadline_us));
+        if (error == NULL) {
+            self->open = false;
+        } else if (step_after(error) != AGAIN || rd_left_ms(self->clock, deadline_us) == 0) {
+            break;
+        } else {
+            rd_kafka_error_destroy(error);
+        }
+    }
+    self->refused = SL_OK;
+    return self->open ? rd_verdict(error, "abort a transaction", err) : SL_OK;
+}
+
+static sl_code flush(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_outcome *outcome,
+                     sl_error *err)
+{
+    rd_kafka_resp_err_t code = rd_kafka_flush(self->rd, rd_left_ms(self->clock, deadline_us));
+    sl_code rc = told_refusal(self, err);
+    *outcome = code == RD_KAFKA_RESP_ERR_NO_ERROR ? SLI_KAFKA_COMMITTED : SLI_KAFKA_UNKNOWN;
+    return rc;
+}
+
+/// The transaction can't be committed. That a record was refused is the reason to tell.
+static sl_code give_back(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_outcome *outcome,
+                         sl_error *err)
+{
+    sli_kafka_producer refusal = {.refused = self->refused};
+    memcpy(refusal.why, self->why, sizeof refusal.why);
+    if (rd_abort(self, deadline_us, NULL) != SL_OK) {
+        *outcome = SLI_KAFKA_UNKNOWN;
+        return SL_OK;
+    }
+    *outcome = SLI_KAFKA_ABORTED;
+    return refusal.refused == SL_E_DATA ? told_refusal(&refusal, err) : SL_OK;
+}
+
+sl_code rd_commit(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_outcome *outcome,
+                  sl_error *err)
+{
+    if (!self->transactional) {
+        return flush(self, deadline_us, outcome, err);
+    }
+    *outcome = SLI_KAFKA_COMMITTED;
+    while (self->open) {
+        rd_kafka_error_t *error =
+            rd_kafka_commit_transaction(self->rd, rd_left_ms(self->clock, deadline_us));
+        if (error == NULL) {
+            self->open = false;
+            self->refused = SL_OK;
+            break;
+        }
+        next_step next = step_after(error);
+        if (next == AGAIN && rd_left_ms(self->clock, deadline_us) > 0) {
+            rd_kafka_error_destroy(error);
+            continue;
+        }
+        sl_code rc = rd_verdict(error, "commit a transaction", err);
+        if (next == ABORT) {
+            return give_back(self, deadline_us, outcome, err);
+        }
+        *outcome = SLI_KAFKA_UNKNOWN;
+        return rc == SL_E_SUPERSEDED ? rc : SL_OK;
+    }
+    return SL_OK;
+}
