@@ -17,7 +17,8 @@ typedef struct slot {
 struct sl_conf {
     char *what;
     slot *slots;
-    const char **names; // of all slots, NULL-ended, for sli_nearest
+    sli_members members; // of families
+    const char **names;  // of all slots, NULL-ended, for sli_nearest
     int32_t n_slots;
 };
 
@@ -42,6 +43,17 @@ static slot *find(const sl_conf *conf, const char *name)
 {
     for (int32_t i = 0; i < conf->n_slots; i++) {
         if (strcmp(conf->slots[i].option->name, name) == 0) {
+            return &conf->slots[i];
+        }
+    }
+    return NULL;
+}
+
+// The option that takes a value under this name: its own, or that of a member of a family.
+static slot *find_for(const sl_conf *conf, const char *name)
+{
+    for (int32_t i = 0; i < conf->n_slots; i++) {
+        if (sli_option_has(conf->slots[i].option, sli_text_of(name))) {
             return &conf->slots[i];
         }
     }
@@ -104,11 +116,7 @@ sl_code sl_conf_new(sl_conf **out, const char *what, const sl_option *const *tab
 
 static void forget(slot *s)
 {
-    if (s->text != NULL && s->option->type == SL_OPT_SECRET) {
-        explicit_bzero(s->text, strlen(s->text)); // must not turn up in a core file
-    }
-    sl_free(s->text);
-    s->text = NULL;
+    sli_conf_forget(&s->text, s->option->type == SL_OPT_SECRET);
 }
 
 void sl_conf_free(sl_conf *conf)
@@ -119,6 +127,7 @@ void sl_conf_free(sl_conf *conf)
     for (int32_t i = 0; i < conf->n_slots; i++) {
         forget(&conf->slots[i]);
     }
+    sli_members_reset(&conf->members);
     sl_free(conf->slots);
     sl_free(conf->names);
     sl_free(conf->what);
@@ -154,7 +163,7 @@ static sl_code unknown_option(const sl_conf *conf, const char *name, sl_error *e
 static sl_code check_value(const sl_conf *conf, const char *name, sl_text value, slot **to,
                            sli_parsed *parsed, sl_error *err)
 {
-    slot *found = find(conf, name);
+    slot *found = find_for(conf, name);
     sl_code rc = found == NULL ? unknown_option(conf, name, err)
                                : sli_option_read(found->option, value, parsed, err);
     if (rc != SL_OK) {
@@ -169,6 +178,9 @@ sl_code sl_conf_set(sl_conf *conf, const char *name, sl_text value, sl_error *er
     slot *to = NULL;
     sli_parsed parsed = {0};
     SL_TRY(check_value(conf, name, value, &to, &parsed, err));
+    if (to->option->type == SL_OPT_FAMILY) {
+        return sli_members_set(&conf->members, to->option, name, value, err);
+    }
     char *text = sl_strndup(SLI_TAG_CONF, value.size == 0 ? "" : value.data, value.size);
     if (text == NULL) {
         return sl_error_nomem(err, value.size, "an option's value");
@@ -249,6 +261,13 @@ const char *sl_conf_text(const sl_conf *conf, const char *name)
     SL_ASSERT(type == SL_OPT_TEXT || type == SL_OPT_CHOICE || type == SL_OPT_SECRET,
               "option is not text");
     return s->text != NULL ? s->text : s->option->fallback;
+}
+
+sl_code sl_conf_each(const sl_conf *conf, const char *family, sli_pair_fn each, void *ctx,
+                     sl_error *err)
+{
+    SL_ASSERT(ask(conf, family)->option->type == SL_OPT_FAMILY, "option is not a family");
+    return sli_members_each(&conf->members, family, each, ctx, err);
 }
 
 bool sl_conf_bool(const sl_conf *conf, const char *name)

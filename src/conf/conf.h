@@ -17,6 +17,9 @@ typedef enum sl_option_type {
     SL_OPT_SIZE,     ///< "64MiB"; bytes inside
     SL_OPT_CHOICE,   ///< one of `choices`, separated by '|'
     SL_OPT_SECRET,   ///< never logged, shown or checkpointed
+    SL_OPT_FAMILY,   ///< every option whose name begins with this one's, which ends with '.': texts
+                     ///< for somebody else. `choices`: words, separated by '|', that make a member
+                     ///< whose name holds one a secret
 } sl_option_type;
 
 enum {
@@ -63,6 +66,14 @@ int64_t sl_conf_int64(const sl_conf *conf, const char *name); ///< INT, DURATION
 double sl_conf_float64(const sl_conf *conf, const char *name);
 int32_t sl_conf_choice(const sl_conf *conf, const char *name); ///< index in `choices`
 
+/// Calls `each` with every member of a family that is set, in byte order of names, which come
+/// without the family's own. Stops when `each` fails, and returns that.
+typedef sl_code (*sli_pair_fn)(void *ctx, sl_text key, sl_text value, sl_error *err);
+sl_code sl_conf_each(const sl_conf *conf, const char *family, sli_pair_fn each, void *ctx,
+                     sl_error *err);
+/// Whether the option, or the member of this name of a family, is a secret.
+bool sl_option_is_secret(const sl_option *option, sl_text name);
+
 /// Chained hash over name=value of every SL_OPT_RESULT option, in table order, defaults included.
 uint64_t sl_conf_result_hash(const sl_conf *conf);
 /// Help text of the tables, wrapped to `columns`: name, type, default, text. Appended to `out`.
@@ -79,5 +90,4 @@ typedef struct sli_url {
 sl_code sli_url_parse(const char *text, sli_url *out, sl_error *err);
 
 /// "key=value key='v w'" without a table: for user functions' arguments. Calls `each` in order.
-typedef sl_code (*sli_pair_fn)(void *ctx, sl_text key, sl_text value, sl_error *err);
 sl_code sli_pairs_each(const char *text, sli_pair_fn each, void *ctx, sl_error *err);

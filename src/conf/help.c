@@ -78,6 +78,8 @@ static const char *type_word(const sl_option *option)
         return option->choices;
     case SL_OPT_SECRET:
         return "SECRET";
+    case SL_OPT_FAMILY:
+        return "TEXT";
     }
     return "VALUE";
 }
@@ -112,8 +114,10 @@ static void one_option(const sl_option *option, wrapper *w)
     const char *type = type_word(option);
     w->at = 0;
     pad(w, LEFT);
-    sli_str_printf(w->out, "%s=%s", option->name, type);
-    w->at += width(option->name, strlen(option->name)) + 1 + width(type, strlen(type));
+    const char *member = option->type == SL_OPT_FAMILY ? "NAME" : "";
+    sli_str_printf(w->out, "%s%s=%s", option->name, member, type);
+    w->at += width(option->name, strlen(option->name)) + (int32_t)strlen(member);
+    w->at += 1 + width(type, strlen(type));
     if (w->at + 2 > w->indent) {
         new_line(w);
     } else {

@@ -94,6 +94,7 @@ static sl_code read_type(const sl_option *option, sl_text text, sli_parsed *out,
     switch (option->type) {
     case SL_OPT_TEXT:
     case SL_OPT_SECRET:
+    case SL_OPT_FAMILY:
         return read_text(text, reason);
     case SL_OPT_BOOL:
         SL_TRY(sli_scan_bool(text, &truth, reason));
@@ -144,6 +145,7 @@ void sli_option_allowed(const sl_option *option, sli_str *out)
     switch (option->type) {
     case SL_OPT_TEXT:
     case SL_OPT_SECRET:
+    case SL_OPT_FAMILY:
         sli_str_text(out, "UTF-8 text without zero bytes");
         break;
     case SL_OPT_BOOL:
@@ -179,7 +181,7 @@ void sli_option_allowed(const sl_option *option, sli_str *out)
 static sl_code refuse(const sl_option *option, sl_text text, const char *reason, sl_error *err)
 {
     char quoted[SLI_CONF_MAX_QUOTED] = "the value";
-    if (option->type != SL_OPT_SECRET) {
+    if (option->type != SL_OPT_SECRET && option->type != SL_OPT_FAMILY) { // a member may be one
         sli_conf_quote(text, quoted);
     }
     sli_str allowed = {.tag = SLI_TAG_CONF};
@@ -235,10 +237,10 @@ static sl_code check_bounds(const sl_option *option, sl_error *err)
 
 static sl_code check_flags(const sl_option *option, sl_error *err)
 {
-    if (option->type == SL_OPT_SECRET &&
+    if ((option->type == SL_OPT_SECRET || option->type == SL_OPT_FAMILY) &&
         (option->fallback != NULL || (option->flags & SL_OPT_RESULT) != 0)) {
         return sl_error_set(err, SL_E_INVALID,
-                            "option %s: a secret has no default and reaches no result",
+                            "option %s: a secret or family has no default and reaches no result",
                             option->name);
     }
     if ((option->flags & SL_OPT_REQUIRED) != 0 && option->fallback != NULL) {
@@ -257,12 +259,17 @@ sl_code sli_option_check(const sl_option *option, sl_error *err)
                             "option %s: not a name (letters, digits, '_', '.', '-')",
                             sli_conf_quote(sli_text_of(option->name), quoted));
     }
-    if (option->type < SL_OPT_TEXT || option->type > SL_OPT_SECRET) {
+    if (option->type < SL_OPT_TEXT || option->type > SL_OPT_FAMILY) {
         return sl_error_set(err, SL_E_INVALID, "option %s: unknown type %d", option->name,
                             (int)option->type);
     }
-    if ((option->type == SL_OPT_CHOICE) != (option->choices != NULL)) {
+    if ((option->type == SL_OPT_CHOICE) != (option->choices != NULL) &&
+        option->type != SL_OPT_FAMILY) {
         return sl_error_set(err, SL_E_INVALID, "option %s: choices and type don't fit",
+                            option->name);
+    }
+    if (option->type == SL_OPT_FAMILY && option->name[strlen(option->name) - 1] != '.') {
+        return sl_error_set(err, SL_E_INVALID, "option %s: a family's name ends with '.'",
                             option->name);
     }
     SL_TRY(check_bounds(option, err));

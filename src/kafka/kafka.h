@@ -41,7 +41,8 @@ typedef struct sli_kafka_conf {
     bool read_uncommitted;
     // ---- a producer's
     const char *transactional_id; ///< NULL: no transactions, but idempotent: no repeats by itself
-    int64_t transaction_us; ///< after which the cluster aborts what was neither committed nor aborted
+    int64_t
+        transaction_us; ///< after which the cluster aborts what was neither committed nor aborted
 } sli_kafka_conf;
 
 /// A place in a partition.
@@ -60,16 +61,17 @@ typedef enum sli_kafka_when {
 
 typedef enum sli_kafka_kind {
     SLI_KAFKA_RECORD = 1,
-    SLI_KAFKA_END = 2,   ///< all that lies before `offset` was given, and nothing more is known of
-    SLI_KAFKA_LOST = 3,  ///< `offset` can't be read: aged out or behind the end (`offsets` tells
-                         ///< which), topic gone, not allowed. Dropped; `error` has the reason
-    SLI_KAFKA_TROUBLE = 4, ///< no partition's: the cluster is away, or back. The client goes on trying
+    SLI_KAFKA_END = 2,  ///< all that lies before `offset` was given, and nothing more is known of
+    SLI_KAFKA_LOST = 3, ///< `offset` can't be read: aged out or behind the end (`offsets` tells
+                        ///< which), topic gone, not allowed. Dropped; `error` has the reason
+    SLI_KAFKA_TROUBLE =
+        4, ///< no partition's: the cluster is away, or back. The client goes on trying
 } sli_kafka_kind;
 
 /// What `poll` gives. Bytes live until release.
 typedef struct sli_kafka_record {
     int64_t offset;
-    int64_t timestamp_us;   ///< since 1970 UTC; INT64_MIN: none
+    int64_t timestamp_us;    ///< since 1970 UTC; INT64_MIN: none
     const char *key, *value; ///< NULL: null. Not ended by a zero
     uint32_t key_size, value_size;
     int32_t lane; ///< as `fetch` was told; -1 for trouble
@@ -109,8 +111,8 @@ typedef struct sli_kafka_header {
 typedef enum sli_kafka_outcome {
     SLI_KAFKA_COMMITTED = 1, ///< all of it is visible
     SLI_KAFKA_ABORTED = 2,   ///< nothing of it is or will be; the same may be sent again
-    SLI_KAFKA_UNKNOWN = 3,   ///< one of the two. The producer can only be closed; the opening of the
-                             ///< next one with this id decides, and `marked` then tells
+    SLI_KAFKA_UNKNOWN = 3, ///< one of the two. The producer can only be closed; the opening of the
+                           ///< next one with this id decides, and `marked` then tells
 } sli_kafka_outcome;
 
 typedef struct sli_kafka_ops {

@@ -51,7 +51,7 @@ sl_code sli_node_set_args(sl_stream *node, sli_str *text, sl_error *err)
 static bool has_secret(const sl_option *options, sl_text name)
 {
     for (; options != NULL && options->name != NULL; options++) {
-        if (options->type == SL_OPT_SECRET && sli_text_is(name, options->name)) {
+        if (sl_option_is_secret(options, name)) {
             return true;
         }
     }

@@ -81,7 +81,8 @@ sl_code rd_verdict(rd_kafka_error_t *error, const char *what, sl_error *err)
 int rd_left_ms(rd_clock clock, int64_t deadline_us)
 {
     enum { DAY_MS = 86400000 };
-    int64_t left_us = deadline_us == SLI_FOREVER ? INT64_MAX : deadline_us - clock.mono_us(clock.env);
+    int64_t left_us =
+        deadline_us == SLI_FOREVER ? INT64_MAX : deadline_us - clock.mono_us(clock.env);
     if (left_us <= 0) {
         return 0;
     }

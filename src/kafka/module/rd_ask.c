@@ -205,9 +205,9 @@ static sl_code wait_marks(rd_kafka_queue_t *queue, int timeout_ms, const sli_kaf
         return rd_fail(err, SL_E_TIMEOUT, "a group's offsets", "no answer in time");
     }
     rd_kafka_resp_err_t code = rd_kafka_event_error(event);
-    sl_code rc = code != RD_KAFKA_RESP_ERR_NO_ERROR
-                     ? rd_fail_of(err, code, "a group's offsets", rd_kafka_event_error_string(event))
-                     : take_marks(event, spots, n, out, err);
+    sl_code rc = code != RD_KAFKA_RESP_ERR_NO_ERROR ? rd_fail_of(err, code, "a group's offsets",
+                                                                 rd_kafka_event_error_string(event))
+                                                    : take_marks(event, spots, n, out, err);
     rd_kafka_event_destroy(event);
     return rc;
 }

@@ -54,7 +54,10 @@ rd_clock rd_clock_of(const sli_kafka *self)
 static const char *queue_kbytes(char text[24], int64_t ahead_bytes)
 {
     int64_t kbytes = ahead_bytes >> 10;
-    (void)snprintf(text, 24, "%lld", (long long)(kbytes < 1 ? 1 : kbytes > 2097151 ? 2097151 : kbytes));
+    (void)snprintf(text, 24, "%lld",
+                   (long long)(kbytes < 1         ? 1
+                               : kbytes > 2097151 ? 2097151
+                                                  : kbytes));
     return text;
 }
 
@@ -393,7 +396,8 @@ sl_code rd_headers(const sli_kafka_record *record, sli_kafka_header_fn each, voi
 sl_code rd_error(const sli_kafka_record *record, sl_error *err)
 {
     const rd_story *story = record->held;
-    return story == NULL ? rd_nomem(err) : rd_fail(err, story->code, "the cluster says", story->text);
+    return story == NULL ? rd_nomem(err)
+                         : rd_fail(err, story->code, "the cluster says", story->text);
 }
 
 void rd_release(const sli_kafka_record *records, int32_t n)

@@ -26,7 +26,8 @@ static void not_arrived(rd_kafka_t *rd, const rd_kafka_message_t *m, void *opaqu
 {
     sli_kafka_producer *self = opaque;
     (void)rd;
-    bool purged = m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+    bool purged =
+        m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
     if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR || purged || self->refused != SL_OK) {
         return;
     }
@@ -167,8 +168,9 @@ static sl_code headers_of(const sli_kafka_message *m, rd_kafka_headers_t **out, 
     *out = m->n_headers > 0 ? rd_kafka_headers_new((size_t)m->n_headers) : NULL;
     for (int32_t i = 0; i < m->n_headers; i++) {
         const sli_kafka_header *h = &m->headers[i];
-        if (*out == NULL || rd_kafka_header_add(*out, h->name, -1, h->value, (ssize_t)h->value_size) !=
-                                RD_KAFKA_RESP_ERR_NO_ERROR) {
+        if (*out == NULL ||
+            rd_kafka_header_add(*out, h->name, -1, h->value, (ssize_t)h->value_size) !=
+                RD_KAFKA_RESP_ERR_NO_ERROR) {
             return rd_nomem(err);
         }
     }
