@@ -25,7 +25,7 @@ function(sl_test_program target)
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:sl_test_support>)
     target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests/support)
     target_compile_definitions(${target} PRIVATE SLT_SOURCE_DIR="${CMAKE_SOURCE_DIR}" SLT_BUILD_DIR="${CMAKE_BINARY_DIR}"
-        SLT_ROCKSDB=$<BOOL:${SL_ROCKSDB}>)
+        SLT_ROCKSDB=$<BOOL:${SL_ROCKSDB}> SLT_KAFKA=$<BOOL:${SL_KAFKA}>)
     target_link_libraries(${target} PRIVATE sl_flags PkgConfig::CMOCKA sl_third_party)
     target_link_options(${target} PRIVATE -Wl,--wrap=pthread_create) # tests/support/threads.c
     set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests LINKER_LANGUAGE CXX)
@@ -96,11 +96,11 @@ function(sl_library)
     endif()
 endfunction()
 
-# sl_module(NAME LIBRARY...): src/*/*/module/NAME.c as lib/sluice/NAME.so, which libsluice loads when it is first asked
+# sl_module(NAME DIR LIBRARY...): the files of DIR as lib/sluice/NAME.so, which libsluice loads when it is first asked
 # for (src/env/module.h). A module calls nothing of libsluice and exports its entry alone.
-function(sl_module name)
-    file(GLOB file CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/*/*/module/${name}.c)
-    add_library(module_${name} MODULE ${file})
+function(sl_module name dir)
+    file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${dir}/*.c)
+    add_library(module_${name} MODULE ${files})
     target_link_libraries(module_${name} PRIVATE sl_flags ${ARGN})
     set_target_properties(module_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
         LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/sluice)

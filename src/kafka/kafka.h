@@ -187,6 +187,33 @@ typedef struct sli_kafka_ops {
     /// Waits for nothing: what was not committed is aborted by the cluster, in time.
     void (*producer_close)(SL_TAKES sli_kafka_producer *self); ///< accepts NULL
 
-    /// The names of all settings, for messages about wrong ones.
+    /// Tells the names of all settings; each lives for the call of `each`.
     void (*names)(void (*each)(void *ctx, const char *name), void *ctx);
 } sli_kafka_ops;
+
+// ---------------------------------------------------------------- Sluice's side
+
+/// Options of everything that speaks to a cluster: brokers, and `kafka.NAME` for librdkafka's own.
+extern const sl_option sli_kafka_options[];
+
+/// What a client is opened with, secrets included.
+typedef struct sli_kafka_settings sli_kafka_settings;
+
+/// The settings of a conf made over sli_kafka_options: host and port of the URL and the option
+/// `brokers` as the brokers asked first, the members of `kafka.` as they are. The value of a secret
+/// that is "file:PATH" or "env:NAME" is read from there, a line end behind it left out. Fails:
+/// SL_E_CONFIG for a setting that Sluice makes itself (with the option to use instead), without a
+/// broker, for a file or variable that isn't there or is empty; SL_E_NOMEM.
+sl_code sli_kafka_settings_new(sli_kafka_settings **out, const sli_url *url, const sl_conf *conf,
+                               sl_env *env, sl_error *err);
+void sli_kafka_settings_free(SL_TAKES sli_kafka_settings *settings); ///< accepts NULL
+/// The part of a client's conf that the settings give; lives as long as they.
+sli_kafka_conf sli_kafka_conf_of(const sli_kafka_settings *settings);
+/// The brokers asked first, for texts.
+const char *sli_kafka_brokers(const sli_kafka_settings *settings);
+
+/// The client's table: the module kafka_rd of `modules` (a directory, or NULL: as sli_module_load
+/// finds it), or what the simulated world has. Every member of `kafka.` is checked to be a setting
+/// that it knows. Fails: as sli_module_load; SL_E_CONFIG with the nearest name.
+sl_code sli_kafka_load(const sli_kafka_ops **out, const sli_kafka_settings *settings,
+                       const char *modules, sl_error *err);

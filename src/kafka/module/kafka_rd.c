@@ -129,18 +129,35 @@ sl_code rd_settings(rd_kafka_conf_t **out, const sli_kafka_conf *conf, const rd_
     return SL_OK;
 }
 
+/// The name in a line of librdkafka's table of settings, "NAME | C/P | ..."; NULL: it has none.
+static const char *name_in(char *line)
+{
+    if (strstr(line, " | ") == NULL || strncmp(line, "Property ", 9) == 0) {
+        return NULL;
+    }
+    line[strcspn(line, " ")] = '\0';
+    return line;
+}
+
+/// The one list of all settings that librdkafka has is the table that it prints for people.
 static void rd_names(void (*each)(void *ctx, const char *name), void *ctx)
 {
-    size_t n = 0;
-    rd_kafka_conf_t *rd = rd_kafka_conf_new();
-    const char **pairs = rd == NULL ? NULL : rd_kafka_conf_dump(rd, &n);
-    for (size_t i = 0; i + 1 < n; i += 2) {
-        each(ctx, pairs[i]);
+    char *table = NULL, *rest = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&table, &size);
+    if (file == NULL) {
+        return;
     }
-    if (pairs != NULL) {
-        rd_kafka_conf_dump_free(pairs, n);
+    rd_kafka_conf_properties_show(file);
+    (void)fclose(file);
+    for (char *line = strtok_r(table, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        const char *name = name_in(line);
+        if (name != NULL) {
+            each(ctx, name);
+        }
     }
-    rd_kafka_conf_destroy(rd);
+    free(table);
 }
 
 // ---------------------------------------------------------------- the module
