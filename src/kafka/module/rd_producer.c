@@ -8,13 +8,18 @@
 
 #include "kafka/module/rd_int.h"
 
+/// SL_OK: none.
+typedef struct rd_refusal {
+    sl_code code;
+    char why[256];
+} rd_refusal;
+
 struct sli_kafka_producer {
     rd_clock clock;
     rd_kafka_t *rd;
     rd_kafka_topic_t *topic; ///< of the last record sent
     bool transactional, open;
-    sl_code refused; ///< of the first record that did not arrive since the last commit or abort
-    char why[256];
+    rd_refusal refusal; ///< of the first record that did not arrive since the last commit or abort
 };
 
 enum { WAIT_MS = 100 }; ///< of one wait for room in librdkafka's queue
@@ -28,13 +33,13 @@ static void not_arrived(rd_kafka_t *rd, const rd_kafka_message_t *m, void *opaqu
     (void)rd;
     bool purged =
         m->err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || m->err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
-    if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR || purged || self->refused != SL_OK) {
+    if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR || purged || self->refusal.code != SL_OK) {
         return;
     }
-    self->refused = rd_code_of(m->err);
-    (void)snprintf(self->why, sizeof self->why, "a record of %zu bytes for %s partition %d: %s",
-                   m->len + m->key_len, rd_kafka_topic_name(m->rkt), (int)m->partition,
-                   rd_kafka_err2str(m->err));
+    self->refusal.code = rd_code_of(m->err);
+    (void)snprintf(self->refusal.why, sizeof self->refusal.why,
+                   "a record of %zu bytes for %s partition %d: %s", m->len + m->key_len,
+                   rd_kafka_topic_name(m->rkt), (int)m->partition, rd_kafka_err2str(m->err));
 }
 
 static bool is_given(const sli_kafka_conf *conf, const char *name)
@@ -85,6 +90,15 @@ static sl_code begin_transactions(sli_kafka_producer *self, int64_t deadline_us,
     }
 }
 
+/// What goes wrong is told by the calls that it went wrong in.
+static void no_log(const rd_kafka_t *rd, int level, const char *facility, const char *text)
+{
+    (void)rd;
+    (void)level;
+    (void)facility;
+    (void)text;
+}
+
 static sl_code start(sli_kafka_producer *self, const sli_kafka_conf *conf, sl_error *err)
 {
     rd_kafka_conf_t *rd = NULL;
@@ -95,6 +109,7 @@ static sl_code start(sli_kafka_producer *self, const sli_kafka_conf *conf, sl_er
     }
     rd_kafka_conf_set_opaque(rd, self);
     rd_kafka_conf_set_dr_msg_cb(rd, not_arrived);
+    rd_kafka_conf_set_log_cb(rd, no_log);
     self->rd = rd_kafka_new(RD_KAFKA_PRODUCER, rd, why, sizeof why);
     if (self->rd == NULL) {
         rd_kafka_conf_destroy(rd);
@@ -222,14 +237,12 @@ static sl_code send_waiting(sli_kafka_producer *self, const sli_kafka_message *m
     return rc;
 }
 
-static sl_code told_refusal(sli_kafka_producer *self, sl_error *err)
+/// Tells it once.
+static sl_code take_refusal(sli_kafka_producer *self, sl_error *err)
 {
-    sl_code rc = self->refused;
-    if (rc != SL_OK) {
-        (void)rd_fail(err, rc, "not taken", self->why);
-        self->refused = SL_OK;
-    }
-    return rc;
+    rd_refusal refusal = self->refusal;
+    self->refusal.code = SL_OK;
+    return refusal.code == SL_OK ? SL_OK : rd_fail(err, refusal.code, "not taken", refusal.why);
 }
 
 sl_code rd_send(sli_kafka_producer *self, const sli_kafka_message *messages, int32_t n,
@@ -240,7 +253,7 @@ sl_code rd_send(sli_kafka_producer *self, const sli_kafka_message *messages, int
         rc = send_waiting(self, &messages[i], deadline_us, err);
     }
     (void)rd_kafka_poll(self->rd, 0);
-    return rc == SL_OK && !self->transactional ? told_refusal(self, err) : rc;
+    return rc == SL_OK && !self->transactional ? take_refusal(self, err) : rc;
 }
 
 // ---------------------------------------------------------------- transactions
@@ -303,7 +316,7 @@ sl_code rd_abort(sli_kafka_producer *self, int64_t deadline_us, sl_error *err)
             rd_kafka_error_destroy(error);
         }
     }
-    self->refused = SL_OK;
+    self->refusal.code = SL_OK;
     return self->open ? rd_verdict(error, "abort a transaction", err) : SL_OK;
 }
 
@@ -311,7 +324,7 @@ static sl_code flush(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_ou
                      sl_error *err)
 {
     rd_kafka_resp_err_t code = rd_kafka_flush(self->rd, rd_left_ms(self->clock, deadline_us));
-    sl_code rc = told_refusal(self, err);
+    sl_code rc = take_refusal(self, err);
     *outcome = code == RD_KAFKA_RESP_ERR_NO_ERROR ? SLI_KAFKA_COMMITTED : SLI_KAFKA_UNKNOWN;
     return rc;
 }
@@ -320,14 +333,13 @@ static sl_code flush(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_ou
 static sl_code give_back(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_outcome *outcome,
                          sl_error *err)
 {
-    sli_kafka_producer refusal = {.refused = self->refused};
-    memcpy(refusal.why, self->why, sizeof refusal.why);
+    rd_refusal refusal = self->refusal;
     if (rd_abort(self, deadline_us, NULL) != SL_OK) {
         *outcome = SLI_KAFKA_UNKNOWN;
         return SL_OK;
     }
     *outcome = SLI_KAFKA_ABORTED;
-    return refusal.refused == SL_E_DATA ? told_refusal(&refusal, err) : SL_OK;
+    return refusal.code == SL_E_DATA ? rd_fail(err, SL_E_DATA, "not taken", refusal.why) : SL_OK;
 }
 
 sl_code rd_commit(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_outcome *outcome,
@@ -342,7 +354,7 @@ sl_code rd_commit(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_outco
             rd_kafka_commit_transaction(self->rd, rd_left_ms(self->clock, deadline_us));
         if (error == NULL) {
             self->open = false;
-            self->refused = SL_OK;
+            self->refusal.code = SL_OK;
             break;
         }
         next_step next = step_after(error);
