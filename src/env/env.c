@@ -481,6 +481,11 @@ sl_code sli_env_notify(sl_env *env, const char *lines, sl_error *err)
     return env->ops->notify(env, lines, err);
 }
 
+sl_code sli_env_outside(sl_env *env, sli_outside what, sl_error *err)
+{
+    return env->ops->outside(env, what, err);
+}
+
 void sli_env_free(sl_env *env)
 {
     if (env != NULL) {

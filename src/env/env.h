@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "env/sites.h"
 
 typedef struct sl_env sl_env;
 typedef struct sli_file sli_file;
@@ -228,6 +229,15 @@ sl_text sli_child_errors(const sli_child *child);
 /// Ends it and what it has started by SIGKILL when it runs, waits for it, frees. Accepts NULL, sets
 /// it to NULL.
 void sli_child_free(sli_child **child);
+
+// ---------------------------------------------------------------- calls that env does not make
+
+/// Announces a call of a client library that meets the outside without env, as librdkafka does, so
+/// that crashes and failures can be tried there too. To be called right before, by whoever holds
+/// the library behind a contract, and not while holding a mutex. SL_OK: make the call. Else the
+/// call must not be made, and its caller gets this failure for it. In the real world SL_OK at once,
+/// unless SLUICE_FAULT names this call. Thread: any.
+sl_code sli_env_outside(sl_env *env, sli_outside what, sl_error *err);
 
 // ---------------------------------------------------------------- the process
 

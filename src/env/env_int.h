@@ -106,6 +106,8 @@ struct sli_env_ops {
     sl_text (*child_errors)(const sli_child *child);
     void (*child_free)(sli_child *child); ///< never NULL
 
+    sl_code (*outside)(sl_env *env, sli_outside what, sl_error *err);
+
     int32_t (*cpus)(sl_env *env);
     int64_t (*memory_bytes)(sl_env *env);
     int64_t (*pid)(sl_env *env);
@@ -117,6 +119,8 @@ struct sli_env_ops {
     const char *(*variable)(sl_env *env, const char *name);
     sl_code (*load)(sl_env *env, const char *path, const char *symbol, void **out, sl_error *err);
     sl_code (*code_dir)(sl_env *env, sli_str *out, sl_error *err);
+    /// What the world has in place of a module's file; NULL: look for the file.
+    const struct sli_module *(*module)(sl_env *env, const char *name);
     int64_t (*resident_bytes)(sl_env *env);
     sl_code (*notify)(sl_env *env, const char *lines, sl_error *err);
     bool (*bug)(sl_env *env, const char *bug);

@@ -268,6 +268,12 @@ static sl_code fault_child_exchange(sli_child *child, sli_exchange *exchange, in
     return inner_of(child->env)->child_exchange(child, exchange, deadline_us, err);
 }
 
+static sl_code fault_outside(sl_env *env, sli_outside what, sl_error *err)
+{
+    SL_TRY(strike(env, (site)(N_SITES - SLI_N_OUTSIDES + (int)what), err));
+    return inner_of(env)->outside(env, what, err);
+}
+
 static void fault_free(sl_env *env)
 {
     fault *f = fault_of(env)->self;
@@ -308,6 +314,7 @@ static void fill_table(sli_env_ops *ops)
     ops->loop_run = fault_loop_run;
     ops->child_start = fault_child_start;
     ops->child_exchange = fault_child_exchange;
+    ops->outside = fault_outside;
     ops->print = fault_print;
     ops->free = fault_free;
 }

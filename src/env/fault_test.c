@@ -58,6 +58,18 @@ SL_TEST(fault_env_means_every_call_of_that_word, "")
     sli_env_free(r.env);
 }
 
+SL_TEST(fault_strikes_a_call_that_env_does_not_make, "")
+{
+    rig r;
+    assert_int_equal(rig_open(&r, "kafka.commit:2"), SL_OK);
+    assert_int_equal(sli_env_outside(r.env, SLI_OUTSIDE_KAFKA_COMMIT, &r.error), SL_OK);
+    assert_int_equal(sli_env_outside(r.env, SLI_OUTSIDE_KAFKA_SEND, &r.error), SL_OK);
+    assert_int_equal(sli_env_outside(r.env, SLI_OUTSIDE_KAFKA_COMMIT, &r.error), SL_E_IO);
+    assert_non_null(strstr(r.error.text, "injected failure of kafka.commit"));
+    assert_int_equal(sli_env_outside(r.env, SLI_OUTSIDE_KAFKA_COMMIT, &r.error), SL_OK);
+    sli_env_free(r.env);
+}
+
 SL_TEST(fault_may_end_the_process, "")
 {
     (void)slt_temp_dir(); // ours: one of the child's nobody would remove

@@ -2,6 +2,7 @@
 #include "env/module.h"
 
 #include "base/str.h"
+#include "env/env_int.h"
 
 #define TEXT_OF(x) #x
 #define NAME_OF(x) TEXT_OF(x)
@@ -103,8 +104,8 @@ static sl_code load_from(const places *p, sl_env *env, const sli_module_want *wa
     return not_found(p, want, err);
 }
 
-sl_code sli_module_load(sl_env *env, const char *dir, const sli_module_want *want,
-                        const sli_module **out, sl_error *err)
+static sl_code find_and_load(sl_env *env, const char *dir, const sli_module_want *want,
+                             const sli_module **out, sl_error *err)
 {
     places p;
     sl_code rc = places_find(&p, env, dir, err);
@@ -113,4 +114,16 @@ sl_code sli_module_load(sl_env *env, const char *dir, const sli_module_want *wan
     }
     places_reset(&p);
     return rc;
+}
+
+sl_code sli_module_load(sl_env *env, const char *dir, const sli_module_want *want,
+                        const sli_module **out, sl_error *err)
+{
+    const sli_module *own = env->ops->module(env, want->name);
+    if (own == NULL) {
+        return find_and_load(env, dir, want, out, err);
+    }
+    SL_TRY(check(own, want, "what the simulated world has in its place", err));
+    *out = own;
+    return SL_OK;
 }

@@ -37,6 +37,7 @@ typedef struct sli_module_want {
 /// (a program linked with libsluice.a). Loads it and checks entry, name and abi. Fails:
 /// SL_E_NOT_FOUND with the places looked at and what to install; SL_E_INCOMPATIBLE for a module of
 /// another build, with both numbers; SL_E_UNSUPPORTED when it can't be loaded (with the loader's
-/// reason), and in simulation. Thread: any. Blocks: disk.
+/// reason), and in simulation, unless the world has a module of that name in its place
+/// (sli_world_module). Thread: any. Blocks: disk.
 sl_code sli_module_load(sl_env *env, const char *dir, const sli_module_want *want,
                         const sli_module **out, sl_error *err);

@@ -54,3 +54,39 @@ SL_TEST(simulation_has_no_modules, "")
     sli_env_free(env);
     sli_world_free(world);
 }
+
+SL_TEST(a_world_gives_a_module_in_the_place_of_its_file, "")
+{
+    static const int table = 7;
+    sli_module mine = {sizeof mine, "no_such", "nothing", 1, &table}, older = mine;
+    older.abi = 0;
+    sli_world *world = sli_world_new(&(sli_world_conf){.seed = 1});
+    sl_env *env = NULL;
+    const sli_module *module = NULL;
+    sl_error err = SL_ERROR_INIT;
+    assert_int_equal(sli_world_boot(world, NULL, &env, NULL), SL_OK);
+    assert_true(sli_world_module(world, "no_such", &mine));
+    assert_int_equal(sli_module_load(env, "/nowhere", &want, &module, &err), SL_OK);
+    assert_ptr_equal(module, &mine);
+    assert_ptr_equal(sli_world_module_of(env, "no_such"), &mine);
+    assert_true(sli_world_module(world, "no_such", &older));
+    assert_int_equal(sli_module_load(env, NULL, &want, &module, &err), SL_E_INCOMPATIBLE);
+    assert_true(sli_world_module(world, "no_such", NULL));
+    assert_int_equal(try(env, NULL, &err), SL_E_UNSUPPORTED);
+    sli_env_free(env);
+    sli_world_free(world);
+}
+
+SL_TEST(a_world_has_sixteen_modules, "")
+{
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i",
+                                        "j", "k", "l", "m", "n", "o", "p", "q"};
+    sli_module mine = {.struct_size = sizeof mine};
+    sli_world *world = sli_world_new(&(sli_world_conf){.seed = 1});
+    for (int i = 0; i < 16; i++) {
+        assert_true(sli_world_module(world, names[i], &mine));
+    }
+    assert_false(sli_world_module(world, names[16], &mine));
+    assert_true(sli_world_module(world, names[3], NULL));
+    sli_world_free(world);
+}

@@ -14,7 +14,9 @@
 /// each unsynced write is kept, lost or torn, and each unsynced name kept or lost, by the seed.
 #pragma once
 
+#include "base/hash.h"
 #include "env/env.h"
+#include "env/module.h"
 
 typedef struct sli_world sli_world;
 
@@ -105,6 +107,16 @@ int64_t sli_peer_taken(const sli_peer *peer); ///< bytes that processes have rec
 typedef int32_t (*sli_command_fn)(void *ctx, sl_text words, sl_text in, sli_str *out,
                                   sli_str *errors);
 bool sli_world_command(sli_world *world, const char *name, sli_command_fn run, void *ctx);
+
+/// What sli_module_load gives to processes of this world under `name`; a later call replaces it,
+/// NULL takes it away. Both live as long as the world. False when there are 16 already.
+bool sli_world_module(sli_world *world, const char *name, const sli_module *module);
+/// The same for whoever holds a process: how the functions of a simulated module find what they
+/// simulate, which has the struct in it. NULL without one. `env` is one of a world.
+const sli_module *sli_world_module_of(const sl_env *env, const char *name);
+/// A generator for a part of the world that env does not know (a cluster), seeded by the world's
+/// seed and `what`: apart, so that one kind of chance does not shift another.
+sli_rng sli_world_rng(const sli_world *world, const char *what);
 
 /// What all processes have printed to standard output (1) or error (2), lives until the next print;
 /// ended by a zero.

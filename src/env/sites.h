@@ -50,4 +50,25 @@ typedef enum sli_site_kind {
     X(CHILD_START, "child.start", FAIL)                                                            \
     X(CHILD_EXCHANGE, "child.exchange", FAIL)                                                      \
     X(PRINT, "env.print", FAIL)                                                                    \
-    X(PHASE, "env.phase", ANSWER)
+    X(PHASE, "env.phase", ANSWER)                                                                  \
+    SLI_OUTSIDE_SITES(X)
+
+/// Calls of client libraries, which env does not make itself (sli_env_outside in env.h): the last
+/// rows of SLI_ENV_SITES.
+#define SLI_OUTSIDE_SITES(X)                                                                       \
+    X(KAFKA_OPEN, "kafka.open", SWITCH)                                                            \
+    X(KAFKA_ASK, "kafka.ask", SWITCH)                                                              \
+    X(KAFKA_FETCH, "kafka.fetch", SWITCH)                                                          \
+    X(KAFKA_POLL, "kafka.poll", SWITCH)                                                            \
+    X(KAFKA_SEND, "kafka.send", SWITCH)                                                            \
+    X(KAFKA_MARK, "kafka.mark", SWITCH)                                                            \
+    X(KAFKA_COMMIT, "kafka.commit", SWITCH)                                                        \
+    X(KAFKA_ABORT, "kafka.abort", SWITCH)
+
+/// Which of them.
+typedef enum sli_outside {
+#define X(symbol, name, kind) SLI_OUTSIDE_##symbol,
+    SLI_OUTSIDE_SITES(X)
+#undef X
+        SLI_N_OUTSIDES,
+} sli_outside;

@@ -236,6 +236,8 @@ void slt_sites_add(const sli_world *world);
 bool slt_sites_tell(char *missing, size_t size);
 /// Whether no code of Sluice makes such calls, only the sender of these tests.
 bool slt_site_is_senders(const char *name);
+/// Whether no job here makes such calls; other tests crash at them.
+bool slt_site_is_elsewhere(const char *name);
 
 /// Long runs do all, short ones every `step`-th with a start that the job's name settles.
 int64_t slt_thin(int64_t short_step);

@@ -9,6 +9,21 @@ static bool posix_bug(sl_env *env, const char *bug)
     return false; // planted mistakes exist in simulated worlds only
 }
 
+static const struct sli_module *posix_module(sl_env *env, const char *name)
+{
+    (void)env;
+    (void)name;
+    return NULL; // modules are files
+}
+
+static sl_code posix_outside(sl_env *env, sli_outside what, sl_error *err)
+{
+    (void)env;
+    (void)what;
+    (void)err;
+    return SL_OK; // the library may go
+}
+
 static void posix_free(sl_env *env)
 {
     posix_env *self = (posix_env *)env;
@@ -67,6 +82,7 @@ static const sli_env_ops posix_ops = {
     .child_end_input = sli_posix_child_end_input,
     .child_errors = sli_posix_child_errors,
     .child_free = sli_posix_child_free,
+    .outside = posix_outside,
     .cpus = sli_posix_cpus,
     .memory_bytes = sli_posix_memory_bytes,
     .pid = sli_posix_pid,
@@ -78,6 +94,7 @@ static const sli_env_ops posix_ops = {
     .variable = sli_posix_variable,
     .load = sli_posix_load,
     .code_dir = sli_posix_code_dir,
+    .module = posix_module,
     .resident_bytes = sli_posix_resident_bytes,
     .notify = sli_posix_notify,
     .bug = posix_bug,

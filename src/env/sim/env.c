@@ -51,6 +51,18 @@ static sl_code sim_code_dir(sl_env *env, sli_str *out, sl_error *err)
     return sl_error_set(err, SL_E_UNSUPPORTED, "modules are code of the real world");
 }
 
+static const struct sli_module *sim_own_module(sl_env *env, const char *name)
+{
+    return sli_world_module_of(env, name);
+}
+
+static sl_code sim_outside(sl_env *env, sli_outside what, sl_error *err)
+{
+    sim_call call;
+    sim_site site = (sim_site)(SIM_N_SITES - SLI_N_OUTSIDES + (int)what);
+    return sli_sim_end(&call, sli_sim_begin(&call, env_of(env), site, err));
+}
+
 static sl_code sim_random(sl_env *env, void *out, size_t size, sl_error *err)
 {
     sim_call call;
@@ -229,6 +241,7 @@ static const sli_env_ops sim_ops = {
     .child_end_input = sli_sim_child_end_input,
     .child_errors = sli_sim_child_errors,
     .child_free = sli_sim_child_free,
+    .outside = sim_outside,
     .cpus = sim_cpus,
     .memory_bytes = sim_memory_bytes,
     .pid = sim_pid,
@@ -240,6 +253,7 @@ static const sli_env_ops sim_ops = {
     .variable = sim_variable,
     .load = sim_load,
     .code_dir = sim_code_dir,
+    .module = sim_own_module,
     .resident_bytes = sim_zero,
     .notify = sim_notify,
     .bug = sim_bug,

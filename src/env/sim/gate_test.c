@@ -117,6 +117,36 @@ SL_TEST(sim_sites_count_calls_crashes_failures, "")
     sli_world_free(world);
 }
 
+SL_TEST(sim_calls_outside_pass_the_gate, "")
+{
+    sli_world *world = slt_sim_world(1);
+    sl_env *env = slt_sim_boot(world, (sli_fault){.fail_at_call = 1, .only_site = "kafka.commit"});
+    uint64_t before = sli_world_trace(world);
+    assert_int_equal(sli_env_outside(env, SLI_OUTSIDE_KAFKA_SEND, NULL), SL_OK);
+    assert_true(sli_world_trace(world) != before);
+    assert_int_equal(sli_env_outside(env, SLI_OUTSIDE_KAFKA_COMMIT, NULL), SL_E_IO);
+    assert_int_equal(sli_env_outside(env, SLI_OUTSIDE_KAFKA_COMMIT, NULL), SL_OK);
+    sli_env_free(env);
+    env = slt_sim_boot(world, (sli_fault){.crash_at_call = 2, .only_site = "kafka."});
+    assert_int_equal(sli_env_outside(env, SLI_OUTSIDE_KAFKA_MARK, NULL), SL_OK);
+    assert_int_equal(sli_env_outside(env, SLI_OUTSIDE_KAFKA_ABORT, NULL), SL_E_CRASHED);
+    assert_int_equal(sli_env_outside(env, SLI_OUTSIDE_KAFKA_MARK, NULL), SL_E_CRASHED);
+    sli_env_free(env);
+    sli_world_free(world);
+}
+
+SL_TEST(sim_generators_of_parts_are_apart_and_follow_the_seed, "")
+{
+    sli_world *one = slt_sim_world(1), *same = slt_sim_world(1), *two = slt_sim_world(2);
+    sli_rng cluster = sli_world_rng(one, "cluster");
+    assert_int_equal(cluster.state, sli_world_rng(same, "cluster").state);
+    assert_true(cluster.state != sli_world_rng(two, "cluster").state);
+    assert_true(cluster.state != sli_world_rng(one, "printer").state);
+    sli_world_free(one);
+    sli_world_free(same);
+    sli_world_free(two);
+}
+
 SL_TEST(sim_chances_hit_and_planted_bugs_show, "")
 {
     sli_world *world = slt_sim_world(9);

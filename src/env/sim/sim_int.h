@@ -261,7 +261,12 @@ typedef struct sim_command {
     void *ctx;
 } sim_command;
 
-enum { SIM_N_COMMANDS = 16 };
+typedef struct sim_module {
+    const char *name;
+    const sli_module *module;
+} sim_module;
+
+enum { SIM_N_COMMANDS = 16, SIM_N_MODULES = 16 };
 enum { SIM_N_BUGS = 64, SIM_EVENT_LIMIT = 1 << 20, SIM_PRINT_LIMIT = 64 << 20 };
 
 struct sli_world {
@@ -283,6 +288,8 @@ struct sli_world {
     sli_str printed[2];
     sim_command commands[SIM_N_COMMANDS];
     int32_t n_commands;
+    sim_module modules[SIM_N_MODULES];
+    int32_t n_modules;
 };
 
 /// The next event's time; SLI_FOREVER when there is none.

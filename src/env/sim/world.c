@@ -130,6 +130,36 @@ void sli_world_plant(sli_world *world, const char *bug)
     world->bugs[world->n_bugs++] = copy;
 }
 
+bool sli_world_module(sli_world *world, const char *name, const sli_module *module)
+{
+    int32_t i = 0;
+    while (i < world->n_modules && strcmp(world->modules[i].name, name) != 0) {
+        i++;
+    }
+    if (i == SIM_N_MODULES) {
+        return false;
+    }
+    world->modules[i] = (sim_module){name, module};
+    world->n_modules += i == world->n_modules ? 1 : 0;
+    return true;
+}
+
+const sli_module *sli_world_module_of(const sl_env *env, const char *name)
+{
+    const sli_world *world = ((const sim_env *)env)->world;
+    for (int32_t i = 0; i < world->n_modules; i++) {
+        if (strcmp(world->modules[i].name, name) == 0) {
+            return world->modules[i].module;
+        }
+    }
+    return NULL;
+}
+
+sli_rng sli_world_rng(const sli_world *world, const char *what)
+{
+    return (sli_rng){sli_mix64(world->conf.seed ^ sli_hash64(what, strlen(what)))};
+}
+
 void sli_world_break_locks(sli_world *world)
 {
     for (sim_inode *inode = world->disk.inodes; inode != NULL; inode = inode->next) {
