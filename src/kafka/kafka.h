@@ -27,14 +27,17 @@ typedef struct sli_kafka_setting {
     bool secret; ///< never part of a text
 } sli_kafka_setting;
 
-/// What a client is opened with. The struct and what it points to live for the call, `env` as long
-/// as the client.
+typedef struct sli_kafka_ops sli_kafka_ops;
+
+/// What a client is opened with. The struct and what it points to live for the call, `env` and
+/// `inner` as long as the client.
 typedef struct sli_kafka_conf {
     size_t struct_size;
     const sli_kafka_setting *settings;
     int32_t n_settings;
     sl_env *env; ///< the process in whose world the cluster is; the module uses its clock only
     int64_t (*mono_us)(sl_env *env); ///< sli_env_mono_us
+    const sli_kafka_ops *inner;      ///< of sli_kafka_gate alone: what is behind it
     // ---- a consumer's
     int64_t ahead_bytes; ///< records that were fetched and not yet given by `poll`: at most about
                          ///< so many bytes, over all partitions
@@ -115,13 +118,13 @@ typedef enum sli_kafka_outcome {
                            ///< next one with this id decides, and `marked` then tells
 } sli_kafka_outcome;
 
-typedef struct sli_kafka_ops {
+struct sli_kafka_ops {
     size_t struct_size;
 
     // ---- consumer
     /// Checks the settings; no contact yet. Fails: SL_E_CONFIG, naming the setting.
     sl_code (*open)(sli_kafka **out, const sli_kafka_conf *conf, sl_error *err);
-    void (*close)(SL_TAKES sli_kafka *self); ///< accepts NULL. Records not yet released stay valid
+    void (*close)(SL_TAKES sli_kafka *self); ///< accepts NULL. Every record was released
     /// Tells the topics, in byte order of names, with their partitions: the one named, or with
     /// NULL all that are not the cluster's own. Thread: any. Blocks: yes. Fails: SL_E_NOT_FOUND;
     /// SL_E_CONFIG (who we are is refused); SL_E_TIMEOUT with the last trouble.
@@ -154,12 +157,12 @@ typedef struct sli_kafka_ops {
     /// unknown. What an epoch lags behind is counted from it. Thread: any.
     int64_t (*high)(const sli_kafka *self, int32_t lane);
     /// The headers, in order. Thread: one at a time per record.
-    sl_code (*headers)(const sli_kafka_record *record, sli_kafka_header_fn each, void *ctx,
-                       sl_error *err);
+    sl_code (*headers)(sli_kafka *self, const sli_kafka_record *record, sli_kafka_header_fn each,
+                       void *ctx, sl_error *err);
     /// Why a partition was lost, or what the trouble is; returns its code. Fails: always.
-    sl_code (*error)(const sli_kafka_record *record, sl_error *err);
+    sl_code (*error)(sli_kafka *self, const sli_kafka_record *record, sl_error *err);
     /// Frees what n polled records hold; their bytes are gone. Thread: any.
-    void (*release)(const sli_kafka_record *records, int32_t n);
+    void (*release)(sli_kafka *self, const sli_kafka_record *records, int32_t n);
 
     // ---- producer
     /// With a transactional id: fences every older producer of this id, and ends what they left
@@ -189,7 +192,7 @@ typedef struct sli_kafka_ops {
 
     /// Tells the names of all settings; each lives for the call of `each`.
     void (*names)(void (*each)(void *ctx, const char *name), void *ctx);
-} sli_kafka_ops;
+};
 
 // ---------------------------------------------------------------- Sluice's side
 
@@ -212,8 +215,12 @@ sli_kafka_conf sli_kafka_conf_of(const sli_kafka_settings *settings);
 /// The brokers asked first, for texts.
 const char *sli_kafka_brokers(const sli_kafka_settings *settings);
 
-/// The client's table: the module kafka_rd of `modules` (a directory, or NULL: as sli_module_load
-/// finds it), or what the simulated world has. Every member of `kafka.` is checked to be a setting
-/// that it knows. Fails: as sli_module_load; SL_E_CONFIG with the nearest name.
+/// A table over another one, conf.inner: every call that contacts the cluster is announced to env
+/// first (sli_env_outside), so that it can be made to fail, and a process to die there.
+extern const sli_kafka_ops sli_kafka_gate;
+
+/// The client's table, for conf.inner: the module kafka_rd of `modules` (a directory, or NULL: as
+/// sli_module_load finds it), or what the simulated world has. Every member of `kafka.` is checked
+/// to be a setting that it knows. Fails: as sli_module_load; SL_E_CONFIG with the nearest name.
 sl_code sli_kafka_load(const sli_kafka_ops **out, const sli_kafka_settings *settings,
                        const char *modules, sl_error *err);

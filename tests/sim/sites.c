@@ -55,10 +55,10 @@ bool slt_site_is_elsewhere(const char *name)
 
 static const char *remark(const sli_site *site)
 {
-    return site->answers_only                ? "  (only answers)"
-           : slt_site_is_senders(site->name) ? "  (only senders call it)"
-           : slt_site_is_elsewhere(site->name)       ? "  (tried elsewhere)"
-                                             : "";
+    return site->answers_only                  ? "  (only answers)"
+           : slt_site_is_senders(site->name)   ? "  (only senders call it)"
+           : slt_site_is_elsewhere(site->name) ? "  (tried elsewhere)"
+                                               : "";
 }
 
 static bool is_missing(const sli_site *site)

@@ -372,10 +372,11 @@ void rd_wake(sli_kafka *self)
 
 // ---------------------------------------------------------------- records
 
-sl_code rd_headers(const sli_kafka_record *record, sli_kafka_header_fn each, void *ctx,
-                   sl_error *err)
+sl_code rd_headers(sli_kafka *self, const sli_kafka_record *record, sli_kafka_header_fn each,
+                   void *ctx, sl_error *err)
 {
     rd_kafka_headers_t *headers = NULL;
+    (void)self;
     if (record->kind != SLI_KAFKA_RECORD ||
         rd_kafka_message_headers(record->held, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return SL_OK;
@@ -393,15 +394,17 @@ sl_code rd_headers(const sli_kafka_record *record, sli_kafka_header_fn each, voi
     return rc;
 }
 
-sl_code rd_error(const sli_kafka_record *record, sl_error *err)
+sl_code rd_error(sli_kafka *self, const sli_kafka_record *record, sl_error *err)
 {
     const rd_story *story = record->held;
+    (void)self;
     return story == NULL ? rd_nomem(err)
                          : rd_fail(err, story->code, "the cluster says", story->text);
 }
 
-void rd_release(const sli_kafka_record *records, int32_t n)
+void rd_release(sli_kafka *self, const sli_kafka_record *records, int32_t n)
 {
+    (void)self;
     for (int32_t i = 0; i < n; i++) {
         if (records[i].kind == SLI_KAFKA_RECORD) {
             rd_kafka_message_destroy(records[i].held);

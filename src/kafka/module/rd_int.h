@@ -52,10 +52,10 @@ sl_code rd_poll(sli_kafka *self, sli_kafka_record *out, int32_t n, int32_t *got,
                 int64_t deadline_us, sl_error *err);
 void rd_wake(sli_kafka *self);
 int64_t rd_high(const sli_kafka *self, int32_t lane);
-sl_code rd_headers(const sli_kafka_record *record, sli_kafka_header_fn each, void *ctx,
-                   sl_error *err);
-sl_code rd_error(const sli_kafka_record *record, sl_error *err);
-void rd_release(const sli_kafka_record *records, int32_t n);
+sl_code rd_headers(sli_kafka *self, const sli_kafka_record *record, sli_kafka_header_fn each,
+                   void *ctx, sl_error *err);
+sl_code rd_error(sli_kafka *self, const sli_kafka_record *record, sl_error *err);
+void rd_release(sli_kafka *self, const sli_kafka_record *records, int32_t n);
 
 sl_code rd_producer_open(sli_kafka_producer **out, const sli_kafka_conf *conf, int64_t deadline_us,
                          sl_error *err);
