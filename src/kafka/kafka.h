@@ -94,7 +94,7 @@ typedef struct sli_kafka_mark {
     char text[256]; ///< "" without one
 } sli_kafka_mark;
 
-/// A record to be sent. Bytes are copied.
+/// A record to be sent. Bytes are copied. A cluster keeps whole milliseconds of the time.
 typedef struct sli_kafka_message {
     const char *topic;
     int32_t partition; ///< -1: by the key, as the Java client does (murmur2); without key any
@@ -112,10 +112,11 @@ typedef struct sli_kafka_header {
 
 /// How a transaction ended.
 typedef enum sli_kafka_outcome {
-    SLI_KAFKA_COMMITTED = 1, ///< all of it is visible
+    SLI_KAFKA_COMMITTED = 1, ///< all of it is visible, or will be in a moment by itself
     SLI_KAFKA_ABORTED = 2,   ///< nothing of it is or will be; the same may be sent again
     SLI_KAFKA_UNKNOWN = 3, ///< one of the two. The producer can only be closed; the opening of the
-                           ///< next one with this id decides, and `marked` then tells
+                           ///< next one with this id decides, and `marked` then tells. Other
+                           ///< calls: SL_E_STATE
 } sli_kafka_outcome;
 
 struct sli_kafka_ops {
@@ -130,7 +131,7 @@ struct sli_kafka_ops {
     /// SL_E_CONFIG (who we are is refused); SL_E_TIMEOUT with the last trouble.
     sl_code (*topics)(sli_kafka *self, const char *topic, int64_t deadline_us,
                       sli_kafka_topic_fn each, void *ctx, sl_error *err);
-    /// Sets the offset of every spot. Thread: any. Blocks: yes. Fails: as topics.
+    /// Sets the offset of every spot, or of none. Thread: any. Blocks: yes. Fails: as topics.
     sl_code (*offsets)(sli_kafka *self, sli_kafka_when when, int64_t at_us, sli_kafka_spot *spots,
                        int32_t n, int64_t deadline_us, sl_error *err);
     /// What a group has on record for each spot, transactions that are still open ended first.
@@ -151,7 +152,7 @@ struct sli_kafka_ops {
     /// time. Fails: SL_E_CONFIG (refused for good); SL_E_NOMEM.
     sl_code (*poll)(sli_kafka *self, sli_kafka_record *out, int32_t n, int32_t *got,
                     int64_t deadline_us, sl_error *err);
-    /// Makes a `poll` that waits return. Thread: any.
+    /// Makes a `poll` that waits return; when none waits, the next one. Thread: any.
     void (*wake)(sli_kafka *self);
     /// The offset behind the last record of a partition that can be read, as of the last fetch; -1
     /// unknown. What an epoch lags behind is counted from it. Thread: any.
@@ -169,20 +170,23 @@ struct sli_kafka_ops {
     /// open. Blocks: yes. Fails: SL_E_CONFIG; SL_E_TIMEOUT with the last trouble; SL_E_SUPERSEDED.
     sl_code (*producer_open)(sli_kafka_producer **out, const sli_kafka_conf *conf,
                              int64_t deadline_us, sl_error *err);
-    /// Sends records, in order per partition; into the open transaction, or it opens one. Waits
-    /// while the client's own queue is full. Without transactions: a record that was refused or
-    /// timed out is told by a later send, or by commit. Blocks: yes. Fails: SL_E_DATA (too large
-    /// for the client, no such partition), SL_E_SUPERSEDED, SL_E_TIMEOUT.
+    /// Sends records, in order per partition; into the open transaction, or it opens one. They wait
+    /// in the client and arrive in time, by commit at the latest. Waits while the client's own
+    /// queue is full. A transaction of which a send or mark failed can only be aborted. Without
+    /// transactions: a record that was refused or timed out is told by a later send, or by commit.
+    /// Blocks: yes. Fails: SL_E_DATA (too large for the client, no such partition),
+    /// SL_E_SUPERSEDED, SL_E_TIMEOUT.
     sl_code (*send)(sli_kafka_producer *self, const sli_kafka_message *messages, int32_t n,
                     int64_t deadline_us, sl_error *err);
-    /// Puts an offset and a text on record for a group, in the open transaction (or it opens one).
-    /// Fails: as send.
+    /// Puts an offset and a text, at most 255 bytes, on record for a group, in the open transaction
+    /// (or it opens one). Fails: as send; SL_E_NOT_FOUND, no such topic or partition.
     sl_code (*mark)(sli_kafka_producer *self, const char *group, const sli_kafka_spot *spot,
                     const char *text, int64_t deadline_us, sl_error *err);
     /// Ends the transaction: waits until all that was sent has arrived, and commits. Without
     /// transactions: waits until all has arrived. Blocks: yes. *outcome is set when SL_OK is
-    /// returned. Fails: SL_E_SUPERSEDED, SL_E_DATA (a record was refused: which, its size, the
-    /// limit).
+    /// returned. Fails: SL_E_SUPERSEDED; SL_E_STATE (a send or mark failed before); for good, the
+    /// transaction being aborted: SL_E_DATA (a record was refused: which, its size, the limit),
+    /// SL_E_NOT_FOUND (no such topic), SL_E_CONFIG (not allowed).
     sl_code (*commit)(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_outcome *outcome,
                       sl_error *err);
     /// Ends the transaction so that nothing of it is visible; none is open: nothing happens.
