@@ -240,8 +240,9 @@ void slt_read_to(slt_reader *r, int32_t lane, int64_t to)
 
 void slt_read_lost(slt_reader *r, int32_t lane)
 {
+    int64_t deadline = slt_in(r->k, 90000000); // a real client asks for topics once in a while
     while (r->lost[lane] == SL_OK) {
-        if (!slt_pump(r, slt_soon(r->k))) {
+        if (!slt_pump(r, deadline)) {
             fail_msg("lane %d is not told to be lost", (int)lane);
         }
     }

@@ -184,9 +184,10 @@ struct sli_kafka_ops {
                     const char *text, int64_t deadline_us, sl_error *err);
     /// Ends the transaction: waits until all that was sent has arrived, and commits. Without
     /// transactions: waits until all has arrived. Blocks: yes. *outcome is set when SL_OK is
-    /// returned. Fails: SL_E_SUPERSEDED; SL_E_STATE (a send or mark failed before); for good, the
+    /// returned. Fails: SL_E_SUPERSEDED (or the transaction took too long: clusters may tell
+    /// that alike); SL_E_STATE (a send or mark failed before); for good, the
     /// transaction being aborted: SL_E_DATA (a record was refused: which, its size, the limit),
-    /// SL_E_NOT_FOUND (no such topic), SL_E_CONFIG (not allowed).
+    /// SL_E_NOT_FOUND (no such topic or partition), SL_E_CONFIG (not allowed).
     sl_code (*commit)(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_outcome *outcome,
                       sl_error *err);
     /// Ends the transaction so that nothing of it is visible; none is open: nothing happens.

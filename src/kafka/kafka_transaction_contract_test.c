@@ -277,6 +277,17 @@ KAFKA_CONTRACT(kafka_what_a_closed_producer_left_is_ended_by_the_next_opening)
 
 // ---------------------------------------------------------------- records that are not taken
 
+/// A transaction that is committed in the end, whatever is left of the one before.
+static void send_again(slt_kafka *k, sli_kafka_producer *p, const char *topic, const char *value)
+{
+    sli_kafka_outcome outcome = SLI_KAFKA_ABORTED;
+    for (int i = 0; i < 5 && outcome == SLI_KAFKA_ABORTED; i++) {
+        slt_ok(k, slt_send(k, p, topic, 0, value));
+        slt_ok(k, k->ops->commit(p, slt_soon(k), &outcome, &k->err));
+    }
+    assert_int_equal(outcome, SLI_KAFKA_COMMITTED);
+}
+
 KAFKA_CONTRACT(kafka_a_record_too_large_for_the_client_is_refused_by_send)
 {
     enum { SIZE = 3000 };
@@ -299,39 +310,43 @@ KAFKA_CONTRACT(kafka_a_record_too_large_for_the_cluster_is_told_and_nothing_show
     slt_kafka_needs(k, limit);
     enum { SIZE = 5000 };
     static char value[SIZE];
-    const char *topic = slt_topic(k, "limited", 1);
+    const char *topic = slt_topic(k, "limited", 2);
     sli_kafka_message m = {
         .topic = topic, .timestamp_us = 1000, .value = value, .value_size = SIZE};
     sli_kafka_outcome outcome = SLI_KAFKA_UNKNOWN;
     k->fixture->limit(k, topic, 1000);
     sli_kafka_producer *p = slt_producer(k, "id");
-    slt_ok(k, slt_send(k, p, topic, 0, "beside"));
+    slt_ok(k, slt_send(k, p, topic, 1, "beside"));
     slt_ok(k, k->ops->send(p, &m, 1, slt_soon(k), &k->err));
     assert_int_equal(k->ops->commit(p, slt_soon(k), &outcome, &k->err), SL_E_DATA);
     slt_says(k, topic);
     slt_says(k, "5000");
-    slt_ok(k, slt_send(k, p, topic, 0, "small")); // it has been aborted, and the next may begin
-    slt_commit(k, p);
+    send_again(k, p, topic, "small"); // it has been aborted, and the next may begin
     k->ops->producer_close(p);
     slt_reader r;
     slt_reader_init(&r, k);
     slt_fetch(&r, topic, 0, 0, 0);
-    while (r.text[0].data == NULL) {
+    slt_fetch(&r, topic, 1, 0, 1);
+    while (r.text[0].data == NULL || r.ended[1] < 0) {
         assert_true(slt_pump(&r, slt_soon(k)));
     }
     assert_non_null(strstr(r.text[0].data, "=small "));
-    assert_null(strstr(r.text[0].data, "beside"));
+    assert_int_equal(r.text[1].size, 0);
     slt_reader_reset(&r);
 }
 
 KAFKA_CONTRACT(kafka_without_transactions_a_refused_record_is_told_later)
 {
     slt_kafka_needs(k, limit);
+    enum { SIZE = 5000 };
+    static char value[SIZE];
     const char *topic = slt_topic(k, "later", 1);
+    sli_kafka_message m = {
+        .topic = topic, .timestamp_us = 1000, .value = value, .value_size = SIZE};
     sli_kafka_outcome outcome = SLI_KAFKA_UNKNOWN;
-    k->fixture->limit(k, topic, 10);
+    k->fixture->limit(k, topic, 1000);
     sli_kafka_producer *p = slt_producer(k, NULL);
-    sl_code rc = slt_send(k, p, topic, 0, "much too much of it");
+    sl_code rc = k->ops->send(p, &m, 1, slt_soon(k), &k->err);
     rc = rc != SL_OK ? rc : k->ops->commit(p, slt_soon(k), &outcome, &k->err);
     assert_int_equal(rc, SL_E_DATA);
     slt_says(k, topic);
@@ -340,14 +355,14 @@ KAFKA_CONTRACT(kafka_without_transactions_a_refused_record_is_told_later)
     k->ops->producer_close(p);
 }
 
-KAFKA_CONTRACT(kafka_no_such_partition_is_wrong_data)
+KAFKA_CONTRACT(kafka_no_such_partition_is_told)
 {
     const char *topic = slt_topic(k, "narrow", 1);
     sli_kafka_outcome outcome = SLI_KAFKA_UNKNOWN;
     sli_kafka_producer *p = slt_producer(k, "id");
     sl_code rc = slt_send(k, p, topic, 4, "a");
     rc = rc != SL_OK ? rc : k->ops->commit(p, slt_soon(k), &outcome, &k->err);
-    assert_int_equal(rc, SL_E_DATA);
+    assert_true(rc == SL_E_DATA || rc == SL_E_NOT_FOUND); // the client knows, or the cluster says
     slt_says(k, topic);
     slt_ok(k, k->ops->abort(p, slt_soon(k), &k->err));
     slt_ok(k, slt_send(k, p, topic, 0, "b"));
@@ -460,8 +475,14 @@ KAFKA_CONTRACT(kafka_a_transaction_that_takes_too_long_is_aborted)
     slt_ok(k, mark(k, p, group, topic, 1, "slow"));
     k->fixture->pass(k, k->transaction_us + 1);
     SL_CHECK_TEXT(slt_mark_of(k, group, topic), "-1 ");
-    slt_ok(k, k->ops->commit(p, slt_soon(k), &outcome, &k->err));
-    assert_int_equal(outcome, SLI_KAFKA_ABORTED);
+    sl_code rc = k->ops->commit(p, slt_soon(k), &outcome, &k->err);
+    if (rc == SL_E_SUPERSEDED) { // clusters may tell it so
+        k->ops->producer_close(p);
+        p = slt_producer(k, "id");
+    } else {
+        slt_ok(k, rc);
+        assert_int_equal(outcome, SLI_KAFKA_ABORTED);
+    }
     slt_ok(k, slt_send(k, p, topic, 0, "again"));
     slt_commit(k, p);
     k->ops->producer_close(p);

@@ -5,7 +5,7 @@
 ///
 /// A commit is on record first (decided); markers in the partitions, which make it show, come some
 /// time later, when the next producer of the id is opened, or with its own next request. What is
-/// open is ended by an abort, by such an opening, or by its time-out.
+/// open is ended by an abort, by such an opening, or by its time-out, which may fence its producer.
 #include "kafka/sim/ksim_int.h"
 
 enum { MARKERS_LATER_US = 50000 };
@@ -112,7 +112,9 @@ void sli_ksim_txns_tick(sli_kafka_cluster *cluster)
     int64_t now = sli_world_mono_us(cluster->world);
     for (ksim_id *id = cluster->ids; id != NULL; id = id->next) {
         if (id->txn != 0 && id->due_us <= now) {
+            bool is_late = !id->is_decided;
             sli_ksim_txn_end(cluster, id);
+            id->epoch += is_late && sli_ksim_chance(&cluster->rng, 0.5) ? 1 : 0;
         }
     }
 }
