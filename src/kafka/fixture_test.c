@@ -271,3 +271,13 @@ const char *slt_mark_of(slt_kafka *k, const char *group, const char *topic)
     (void)snprintf(text, sizeof text, "%lld %s", (long long)mark.offset, mark.text);
     return text;
 }
+
+int64_t slt_offset_of(slt_kafka *k, const char *topic, sli_kafka_when when, int64_t at_us)
+{
+    sli_kafka_spot spots[2] = {{topic, 0, -9}, {topic, 0, -9}};
+    sli_kafka *consumer = slt_consumer(k);
+    slt_ok(k, k->ops->offsets(consumer, when, at_us, spots, 2, slt_soon(k), &k->err));
+    assert_int_equal(spots[0].offset, spots[1].offset);
+    k->ops->close(consumer);
+    return spots[0].offset;
+}

@@ -141,3 +141,5 @@ void slt_read_lost(slt_reader *r, int32_t lane); ///< until it is lost
 const char *slt_text_of(slt_kafka *k, const char *topic, int64_t from, int64_t to);
 /// What the group has on record for partition 0 of a topic: "OFFSET TEXT"; until the next call.
 const char *slt_mark_of(slt_kafka *k, const char *group, const char *topic);
+/// What `offsets` says of partition 0 of a topic.
+int64_t slt_offset_of(slt_kafka *k, const char *topic, sli_kafka_when when, int64_t at_us);

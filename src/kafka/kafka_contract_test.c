@@ -1,5 +1,6 @@
-// The contract of kafka.h, reading and asking: the same tests on the simulated cluster and on a
-// real one. Transactions are in kafka_transaction_contract_test.c.
+// The contract of kafka.h, asking and reading: the same tests on the simulated cluster and on a
+// real one. What can't be read is in kafka_lost_contract_test.c, transactions are in
+// kafka_transaction_contract_test.c.
 #include "kafka/fixture_test.h"
 
 #include <stdio.h>
@@ -99,22 +100,12 @@ KAFKA_CONTRACT(kafka_partitions_that_were_added_are_told_and_read)
     slt_reader_reset(&r);
 }
 
-static int64_t offset_of(slt_kafka *k, const char *topic, sli_kafka_when when, int64_t at_us)
-{
-    sli_kafka_spot spots[2] = {{topic, 0, -9}, {topic, 0, -9}};
-    sli_kafka *consumer = slt_consumer(k);
-    slt_ok(k, k->ops->offsets(consumer, when, at_us, spots, 2, slt_soon(k), &k->err));
-    assert_int_equal(spots[0].offset, spots[1].offset);
-    k->ops->close(consumer);
-    return spots[0].offset;
-}
-
 KAFKA_CONTRACT(kafka_offsets_of_an_empty_partition_are_zero)
 {
     const char *topic = slt_topic(k, "empty", 1);
-    assert_int_equal(offset_of(k, topic, SLI_KAFKA_EARLIEST, 0), 0);
-    assert_int_equal(offset_of(k, topic, SLI_KAFKA_LATEST, 0), 0);
-    assert_int_equal(offset_of(k, topic, SLI_KAFKA_AT, 1600000000000000), 0);
+    assert_int_equal(slt_offset_of(k, topic, SLI_KAFKA_EARLIEST, 0), 0);
+    assert_int_equal(slt_offset_of(k, topic, SLI_KAFKA_LATEST, 0), 0);
+    assert_int_equal(slt_offset_of(k, topic, SLI_KAFKA_AT, 1600000000000000), 0);
 }
 
 static void send_at(slt_kafka *k, sli_kafka_producer *p, const char *topic, int64_t at_us)
@@ -133,13 +124,13 @@ KAFKA_CONTRACT(kafka_an_offset_is_found_by_time)
     }
     slt_commit(k, p);
     k->ops->producer_close(p);
-    assert_int_equal(offset_of(k, topic, SLI_KAFKA_AT, day - ms), 0);
-    assert_int_equal(offset_of(k, topic, SLI_KAFKA_AT, day + 10 * ms), 1);
-    assert_int_equal(offset_of(k, topic, SLI_KAFKA_AT, day + 10 * ms + 1), 2);
-    assert_int_equal(offset_of(k, topic, SLI_KAFKA_AT, day + 30 * ms), 3);
-    assert_int_equal(offset_of(k, topic, SLI_KAFKA_AT, day + 31 * ms), 4);
-    assert_int_equal(offset_of(k, topic, SLI_KAFKA_EARLIEST, 0), 0);
-    assert_int_equal(offset_of(k, topic, SLI_KAFKA_LATEST, 0), 4);
+    assert_int_equal(slt_offset_of(k, topic, SLI_KAFKA_AT, day - ms), 0);
+    assert_int_equal(slt_offset_of(k, topic, SLI_KAFKA_AT, day + 10 * ms), 1);
+    assert_int_equal(slt_offset_of(k, topic, SLI_KAFKA_AT, day + 10 * ms + 1), 2);
+    assert_int_equal(slt_offset_of(k, topic, SLI_KAFKA_AT, day + 30 * ms), 3);
+    assert_int_equal(slt_offset_of(k, topic, SLI_KAFKA_AT, day + 31 * ms), 4);
+    assert_int_equal(slt_offset_of(k, topic, SLI_KAFKA_EARLIEST, 0), 0);
+    assert_int_equal(slt_offset_of(k, topic, SLI_KAFKA_LATEST, 0), 4);
 }
 
 KAFKA_CONTRACT(kafka_no_offset_is_set_unless_all_can_be)
@@ -373,7 +364,7 @@ KAFKA_CONTRACT(kafka_compaction_leaves_holes_that_ranges_pass)
     k->fixture->compact(k, topic, 0);
     SL_CHECK_TEXT(slt_text_of(k, topic, 0, 5), "3=3 4=4 ");
     assert_int_equal(strncmp(slt_text_of(k, topic, 1, 2), "3=3 ", 4), 0); // behind it: fetched
-    assert_int_equal(offset_of(k, topic, SLI_KAFKA_LATEST, 0), 5);
+    assert_int_equal(slt_offset_of(k, topic, SLI_KAFKA_LATEST, 0), 5);
 }
 
 KAFKA_CONTRACT(kafka_lanes_are_the_callers_numbers)
@@ -464,149 +455,4 @@ KAFKA_CONTRACT(kafka_a_poll_that_waits_is_waked)
     }
     sli_strand_free(strand);
     slt_reader_reset(&r);
-}
-
-// ---------------------------------------------------------------- lost positions
-
-KAFKA_CONTRACT(kafka_what_is_not_there_is_lost)
-{
-    const char *topic = slt_topic(k, "short", 1);
-    slt_put(k, topic, 0, "a b");
-    slt_reader r;
-    slt_reader_init(&r, k);
-    slt_fetch(&r, topic, 0, 0, 0);
-    slt_fetch(&r, topic, 5, 0, 1);
-    slt_fetch(&r, slt_name(k, "none"), 0, 0, 2);
-    slt_read_lost(&r, 1);
-    assert_int_equal(r.lost[1], SL_E_NOT_FOUND);
-    slt_read_lost(&r, 2);
-    assert_int_equal(r.lost[2], SL_E_NOT_FOUND);
-    slt_fetch(&r, topic, 0, 9, 0);
-    slt_read_lost(&r, 0);
-    assert_int_equal(r.lost[0], SL_E_NOT_FOUND);
-    assert_true(r.why.text[0] != '\0');
-    sli_str_clear(&r.text[0]);
-    slt_fetch(&r, topic, 0, 1, 0); // the same lane, and the others did not come back
-    slt_read_to(&r, 0, 2);
-    SL_CHECK_TEXT(r.text[0].data, "1=b ");
-    slt_reader_reset(&r);
-}
-
-KAFKA_CONTRACT(kafka_what_has_aged_out_is_lost)
-{
-    slt_kafka_needs(k, age);
-    const char *topic = slt_topic(k, "aged", 1);
-    slt_put(k, topic, 0, "a b c d");
-    k->fixture->age(k, topic, 0, 2);
-    slt_reader r;
-    slt_reader_init(&r, k);
-    slt_fetch(&r, topic, 0, 1, 0);
-    slt_read_lost(&r, 0);
-    assert_int_equal(r.lost[0], SL_E_NOT_FOUND);
-    assert_int_equal(offset_of(k, topic, SLI_KAFKA_EARLIEST, 0), 2);
-    assert_int_equal(offset_of(k, topic, SLI_KAFKA_LATEST, 0), 4);
-    slt_reader_reset(&r);
-    SL_CHECK_TEXT(slt_text_of(k, topic, 2, 4), "2=c 3=d ");
-}
-
-KAFKA_CONTRACT(kafka_a_topic_that_is_deleted_while_it_is_read_is_lost)
-{
-    slt_kafka_needs(k, remove);
-    const char *topic = slt_topic(k, "deleted", 1), *other = slt_topic(k, "other", 1);
-    slt_put(k, topic, 0, "a b c");
-    slt_reader r;
-    slt_reader_init(&r, k);
-    slt_fetch(&r, topic, 0, 0, 0);
-    slt_fetch(&r, other, 0, 0, 1);
-    slt_read_to(&r, 0, 3);
-    k->fixture->remove(k, topic);
-    slt_read_lost(&r, 0);
-    assert_int_equal(r.lost[0], SL_E_NOT_FOUND);
-    slt_put(k, other, 0, "x");
-    slt_read_to(&r, 1, 1);
-    slt_reader_reset(&r);
-}
-
-KAFKA_CONTRACT(kafka_a_topic_made_anew_begins_at_zero)
-{
-    slt_kafka_needs(k, remove);
-    const char *topic = slt_topic(k, "anew", 1);
-    slt_put(k, topic, 0, "a b c");
-    k->fixture->remove(k, topic);
-    k->fixture->make(k, topic, 1);
-    slt_put(k, topic, 0, "d");
-    SL_CHECK_TEXT(slt_text_of(k, topic, 0, 1), "0=d ");
-    slt_reader r;
-    slt_reader_init(&r, k);
-    slt_fetch(&r, topic, 0, 3, 0); // the old topic's end
-    slt_read_lost(&r, 0);
-    assert_int_equal(r.lost[0], SL_E_NOT_FOUND);
-    slt_reader_reset(&r);
-}
-
-// ---------------------------------------------------------------- troubles
-
-KAFKA_CONTRACT(kafka_a_cluster_that_is_away_is_told_and_waited_for)
-{
-    slt_kafka_needs(k, away);
-    const char *topic = slt_topic(k, "away", 1);
-    sli_kafka_spot spot = {topic, 0, -9};
-    slt_reader r;
-    slt_reader_init(&r, k);
-    slt_put(k, topic, 0, "a");
-    slt_fetch(&r, topic, 0, 0, 0);
-    slt_read_to(&r, 0, 1);
-    k->fixture->away(k, true);
-    while (r.trouble == SL_OK) {
-        (void)slt_pump(&r, slt_soon(k));
-    }
-    assert_int_equal(r.trouble, SL_E_IO);
-    assert_int_equal(
-        k->ops->offsets(r.consumer, SLI_KAFKA_LATEST, 0, &spot, 1, slt_in(k, 300000), &k->err),
-        SL_E_TIMEOUT);
-    assert_int_equal(spot.offset, -9);
-    k->fixture->away(k, false);
-    slt_put(k, topic, 0, "b");
-    slt_read_to(&r, 0, 2);
-    SL_CHECK_TEXT(r.text[0].data, "0=a 1=b ");
-    slt_reader_reset(&r);
-}
-
-KAFKA_CONTRACT(kafka_a_topic_that_is_not_allowed_is_lost_for_good)
-{
-    slt_kafka_needs(k, forbid);
-    const char *topic = slt_topic(k, "forbidden", 1);
-    sli_kafka_spot spot = {topic, 0, -9};
-    slt_reader r;
-    slt_reader_init(&r, k);
-    k->fixture->forbid(k, topic, true);
-    slt_fetch(&r, topic, 0, 0, 0);
-    slt_read_lost(&r, 0);
-    assert_int_equal(r.lost[0], SL_E_CONFIG);
-    assert_int_equal(
-        k->ops->offsets(r.consumer, SLI_KAFKA_LATEST, 0, &spot, 1, slt_soon(k), &k->err),
-        SL_E_CONFIG);
-    slt_reader_reset(&r);
-}
-
-KAFKA_CONTRACT(kafka_a_wrong_password_is_a_trouble)
-{
-    slt_kafka_needs(k, password);
-    const char *topic = slt_topic(k, "locked", 1);
-    listing all = {.k = k, .most = 9};
-    k->fixture->password(k, "right");
-    k->settings[k->n_settings++] = (sli_kafka_setting){"sasl.password", "wrong", true};
-    slt_reader r;
-    slt_reader_init(&r, k);
-    slt_fetch(&r, topic, 0, 0, 0);
-    while (r.trouble == SL_OK) {
-        (void)slt_pump(&r, slt_soon(k));
-    }
-    assert_int_equal(r.trouble, SL_E_CONFIG);
-    assert_null(strstr(r.why.text, "wrong"));
-    assert_int_equal(k->ops->topics(r.consumer, NULL, slt_in(k, 300000), list, &all, &k->err),
-                     SL_E_CONFIG);
-    slt_reader_reset(&r);
-    k->settings[k->n_settings - 1].value = "right";
-    assert_int_equal(offset_of(k, topic, SLI_KAFKA_LATEST, 0), 0);
 }
