@@ -229,7 +229,8 @@ SL_TEST(ksim_every_answer_is_lost_and_batches_show_once, "")
 
 SL_TEST(ksim_processes_die_and_answers_are_lost_at_random, "")
 {
-    for (uint64_t seed = 1; seed <= (slt_is_soak() ? 20000 : 200); seed++) {
+    const uint64_t n_seeds = slt_is_soak() ? 1000000 : SLT_SLOW_BUILD ? 200 : 2000;
+    for (uint64_t seed = 1; seed <= n_seeds; seed++) {
         rig r;
         rig_init(&r, seed);
         sli_kafka_cluster_lose(r.cluster, 0.1);
