@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "kafka/module/rd_int.h"
 
@@ -55,6 +56,14 @@ sl_code rd_code_of(rd_kafka_resp_err_t code)
     case RD_KAFKA_RESP_ERR__TIMED_OUT:
     case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
     case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+    case RD_KAFKA_RESP_ERR__TRANSPORT: // away or not ready: it may be there in a moment
+    case RD_KAFKA_RESP_ERR__RESOLVE:
+    case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+    case RD_KAFKA_RESP_ERR__WAIT_COORD:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
+    case RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT:
         return SL_E_TIMEOUT;
     default:
         return SL_E_IO;
@@ -88,6 +97,14 @@ int rd_left_ms(rd_clock clock, int64_t deadline_us)
     }
     int64_t ms = left_us / 1000 + (left_us % 1000 != 0);
     return ms < DAY_MS ? (int)ms : DAY_MS;
+}
+
+void rd_pause(rd_clock clock, int64_t deadline_us)
+{
+    enum { PAUSE_MS = 50 };
+    int left_ms = rd_left_ms(clock, deadline_us);
+    struct timespec pause = {.tv_nsec = 1000000L * (left_ms < PAUSE_MS ? left_ms : PAUSE_MS)};
+    (void)nanosleep(&pause, NULL);
 }
 
 static sl_code refuse(sl_error *err, const char *name, const char *value, const char *why)

@@ -68,20 +68,25 @@ static sl_code place_fail(sl_error *err, rd_kafka_resp_err_t code, const sli_kaf
     return rd_fail_of(err, code, what, NULL);
 }
 
-static sl_code ask_ends(sli_kafka *self, bool latest, sli_kafka_spot *spots, int32_t n,
-                        int64_t deadline_us, sl_error *err)
+static sl_code ask_end(sli_kafka *self, bool latest, const sli_kafka_spot *spot, int64_t *out,
+                       int64_t deadline_us, sl_error *err)
 {
-    for (int32_t i = 0; i < n; i++) {
-        int64_t low = -1, high = -1;
-        rd_kafka_resp_err_t code = rd_kafka_query_watermark_offsets(
-            rd_handle(self), spots[i].topic, spots[i].partition, &low, &high,
-            rd_left_ms(rd_clock_of(self), deadline_us));
-        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            return place_fail(err, code, &spots[i]);
-        }
-        spots[i].offset = latest ? high : low;
+    int64_t low = -1, high = -1;
+    rd_kafka_resp_err_t code =
+        rd_kafka_query_watermark_offsets(rd_handle(self), spot->topic, spot->partition, &low, &high,
+                                         rd_left_ms(rd_clock_of(self), deadline_us));
+    *out = latest ? high : low;
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? SL_OK : place_fail(err, code, spot);
+}
+
+static sl_code ask_ends(sli_kafka *self, bool latest, const sli_kafka_spot *spots, int32_t n,
+                        int64_t *out, int64_t deadline_us, sl_error *err)
+{
+    sl_code rc = SL_OK;
+    for (int32_t i = 0; rc == SL_OK && i < n; i++) {
+        rc = ask_end(self, latest, &spots[i], &out[i], deadline_us, err);
     }
-    return SL_OK;
+    return rc;
 }
 
 /// NULL without memory.
@@ -95,20 +100,25 @@ static rd_kafka_topic_partition_list_t *list_of(const sli_kafka_spot *spots, int
     return list;
 }
 
-static sl_code take_times(const rd_kafka_topic_partition_list_t *list, sli_kafka_spot *spots,
+/// A partition without a record at the time or later: its end.
+static sl_code take_times(sli_kafka *self, const rd_kafka_topic_partition_list_t *list,
+                          const sli_kafka_spot *spots, int64_t *out, int64_t deadline_us,
                           sl_error *err)
 {
-    for (int i = 0; i < list->cnt; i++) {
+    sl_code rc = SL_OK;
+    for (int i = 0; rc == SL_OK && i < list->cnt; i++) {
+        out[i] = list->elems[i].offset;
         if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            return place_fail(err, list->elems[i].err, &spots[i]);
+            rc = place_fail(err, list->elems[i].err, &spots[i]);
+        } else if (out[i] < 0) {
+            rc = ask_end(self, true, &spots[i], &out[i], deadline_us, err);
         }
-        spots[i].offset = list->elems[i].offset;
     }
-    return SL_OK;
+    return rc;
 }
 
-static sl_code ask_times(sli_kafka *self, int64_t at_us, sli_kafka_spot *spots, int32_t n,
-                         int64_t deadline_us, sl_error *err)
+static sl_code ask_times(sli_kafka *self, int64_t at_us, const sli_kafka_spot *spots, int32_t n,
+                         int64_t *out, int64_t deadline_us, sl_error *err)
 {
     rd_kafka_topic_partition_list_t *list = list_of(spots, n);
     if (list == NULL) {
@@ -121,20 +131,26 @@ static sl_code ask_times(sli_kafka *self, int64_t at_us, sli_kafka_spot *spots, 
         rd_handle(self), list, rd_left_ms(rd_clock_of(self), deadline_us));
     sl_code rc = code != RD_KAFKA_RESP_ERR_NO_ERROR
                      ? rd_fail_of(err, code, "offsets at a time", NULL)
-                     : take_times(list, spots, err);
+                     : take_times(self, list, spots, out, deadline_us, err);
     rd_kafka_topic_partition_list_destroy(list);
-    for (int32_t i = 0; rc == SL_OK && i < n; i++) {
-        rc = spots[i].offset < 0 ? ask_ends(self, true, &spots[i], 1, deadline_us, err) : SL_OK;
-    }
     return rc;
 }
 
 sl_code rd_offsets(sli_kafka *self, sli_kafka_when when, int64_t at_us, sli_kafka_spot *spots,
                    int32_t n, int64_t deadline_us, sl_error *err)
 {
-    return when == SLI_KAFKA_AT
-               ? ask_times(self, at_us, spots, n, deadline_us, err)
-               : ask_ends(self, when == SLI_KAFKA_LATEST, spots, n, deadline_us, err);
+    int64_t *found = calloc((size_t)n + 1, sizeof *found);
+    if (found == NULL) {
+        return rd_nomem(err);
+    }
+    sl_code rc = when == SLI_KAFKA_AT
+                     ? ask_times(self, at_us, spots, n, found, deadline_us, err)
+                     : ask_ends(self, when == SLI_KAFKA_LATEST, spots, n, found, deadline_us, err);
+    for (int32_t i = 0; rc == SL_OK && i < n; i++) { // all or none
+        spots[i].offset = found[i];
+    }
+    free(found);
+    return rc;
 }
 
 // ---------------------------------------------------------------- groups
@@ -212,11 +228,10 @@ static sl_code wait_marks(rd_kafka_queue_t *queue, int timeout_ms, const sli_kaf
     return rc;
 }
 
-sl_code rd_marked(sli_kafka *self, const char *group, const sli_kafka_spot *spots, int32_t n,
-                  sli_kafka_mark *out, int64_t deadline_us, sl_error *err)
+static sl_code ask_marks(rd_kafka_t *rd, const char *group, const sli_kafka_spot *spots, int32_t n,
+                         sli_kafka_mark *out, int timeout_ms, sl_error *err)
 {
-    rd_kafka_t *rd = rd_handle(self);
-    int timeout_ms = rd_left_ms(rd_clock_of(self), deadline_us);
+    enum { GRACE_MS = 1000 }; // librdkafka tells a time-out itself, a little later
     rd_kafka_topic_partition_list_t *list = list_of(spots, n);
     if (list == NULL) {
         return rd_nomem(err);
@@ -226,12 +241,28 @@ sl_code rd_marked(sli_kafka *self, const char *group, const sli_kafka_spot *spot
         options_of(rd, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, timeout_ms, true);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rd);
     rd_kafka_ListConsumerGroupOffsets(rd, &ask, 1, options, queue);
-    sl_code rc = wait_marks(queue, timeout_ms + 1000, spots, n, out, err);
+    sl_code rc = wait_marks(queue, timeout_ms + GRACE_MS, spots, n, out, err);
     rd_kafka_queue_destroy(queue);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_ListConsumerGroupOffsets_destroy(ask);
     rd_kafka_topic_partition_list_destroy(list);
     return rc;
+}
+
+/// A coordinator that is just starting, and transactions that are just being ended, are answers to
+/// an admin's request; a little later there is another one.
+sl_code rd_marked(sli_kafka *self, const char *group, const sli_kafka_spot *spots, int32_t n,
+                  sli_kafka_mark *out, int64_t deadline_us, sl_error *err)
+{
+    rd_clock clock = rd_clock_of(self);
+    for (;;) {
+        int left_ms = rd_left_ms(clock, deadline_us);
+        sl_code rc = ask_marks(rd_handle(self), group, spots, n, out, left_ms, err);
+        if (rc != SL_E_TIMEOUT || rd_left_ms(clock, deadline_us) == 0) {
+            return rc;
+        }
+        rd_pause(clock, deadline_us);
+    }
 }
 
 void rd_note(sli_kafka *self, const char *group, const sli_kafka_spot *spots, int32_t n)

@@ -72,6 +72,7 @@ static sl_code settings(rd_kafka_conf_t **out, const sli_kafka_conf *conf, sl_er
         {"auto.offset.reset", "error"},
         {"enable.partition.eof", "true"},
         {"allow.auto.create.topics", "false"},
+        {"topic.metadata.refresh.interval.ms", "10000"}, // topics that grow or go
         {"log.queue", "true"},
         {"isolation.level", conf->read_uncommitted ? "read_uncommitted" : "read_committed"},
         {"queued.max.messages.kbytes", queue_kbytes(kbytes, conf->ahead_bytes)},

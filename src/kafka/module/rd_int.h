@@ -18,6 +18,9 @@ typedef struct rd_clock {
 /// Milliseconds until the deadline: 0 when it is over, a day at the most.
 int rd_left_ms(rd_clock clock, int64_t deadline_us);
 
+/// Between two questions of which the first had no answer yet: a server tells no event.
+void rd_pause(rd_clock clock, int64_t deadline_us);
+
 /// Fills *err: "kafka: WHAT: WHY". Returns the code.
 sl_code rd_fail(sl_error *err, sl_code code, const char *what, const char *why);
 /// The same for one of librdkafka's codes; `why` NULL: its own text.

@@ -19,6 +19,8 @@ struct sli_kafka_producer {
     rd_kafka_t *rd;
     rd_kafka_topic_t *topic; ///< of the last record sent
     bool transactional, open;
+    bool failed;        ///< a send or mark of the open transaction: it can only be aborted
+    bool at_end;        ///< an outcome was not known: it can only be closed
     rd_refusal refusal; ///< of the first record that did not arrive since the last commit or abort
 };
 
@@ -156,13 +158,32 @@ void rd_producer_close(sli_kafka_producer *self)
 
 // ---------------------------------------------------------------- sending
 
+static sl_code check_usable(const sli_kafka_producer *self, sl_error *err)
+{
+    if (self->at_end) {
+        return rd_fail(err, SL_E_STATE, "a producer",
+                       "how its last transaction ended is not known; open another one");
+    }
+    return self->failed ? rd_fail(err, SL_E_STATE, "a transaction",
+                                  "a part of it has failed; it can only be aborted")
+                        : SL_OK;
+}
+
 static sl_code ensure_open(sli_kafka_producer *self, sl_error *err)
 {
-    if (!self->transactional || self->open) {
-        return SL_OK;
+    sl_code rc = check_usable(self, err);
+    if (rc != SL_OK || !self->transactional || self->open) {
+        return rc;
     }
-    sl_code rc = rd_verdict(rd_kafka_begin_transaction(self->rd), "begin a transaction", err);
+    rc = rd_verdict(rd_kafka_begin_transaction(self->rd), "begin a transaction", err);
     self->open = rc == SL_OK;
+    return rc;
+}
+
+/// Keeps in mind that a part of the transaction has failed; returns rc.
+static sl_code part_of(sli_kafka_producer *self, sl_code rc)
+{
+    self->failed = self->failed || (self->open && rc != SL_OK);
     return rc;
 }
 
@@ -253,7 +274,8 @@ sl_code rd_send(sli_kafka_producer *self, const sli_kafka_message *messages, int
         rc = send_waiting(self, &messages[i], deadline_us, err);
     }
     (void)rd_kafka_poll(self->rd, 0);
-    return rc == SL_OK && !self->transactional ? take_refusal(self, err) : rc;
+    rc = rc == SL_OK && !self->transactional ? take_refusal(self, err) : rc;
+    return part_of(self, rc);
 }
 
 // ---------------------------------------------------------------- transactions
@@ -300,16 +322,19 @@ sl_code rd_mark(sli_kafka_producer *self, const char *group, const sli_kafka_spo
     }
     rd_kafka_consumer_group_metadata_destroy(who);
     rd_kafka_topic_partition_list_destroy(list);
-    return rd_verdict(error, "a group's mark", err);
+    return part_of(self, rd_verdict(error, "a group's mark", err));
 }
 
 sl_code rd_abort(sli_kafka_producer *self, int64_t deadline_us, sl_error *err)
 {
+    if (self->at_end) {
+        return check_usable(self, err);
+    }
     rd_kafka_error_t *error = NULL;
     while (self->open) {
         error = rd_kafka_abort_transaction(self->rd, rd_left_ms(self->clock, deadline_us));
         if (error == NULL) {
-            self->open = false;
+            self->open = self->failed = false;
         } else if (step_after(error) != AGAIN || rd_left_ms(self->clock, deadline_us) == 0) {
             break;
         } else {
@@ -320,15 +345,6 @@ sl_code rd_abort(sli_kafka_producer *self, int64_t deadline_us, sl_error *err)
     return self->open ? rd_verdict(error, "abort a transaction", err) : SL_OK;
 }
 
-static sl_code flush(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_outcome *outcome,
-                     sl_error *err)
-{
-    rd_kafka_resp_err_t code = rd_kafka_flush(self->rd, rd_left_ms(self->clock, deadline_us));
-    sl_code rc = take_refusal(self, err);
-    *outcome = code == RD_KAFKA_RESP_ERR_NO_ERROR ? SLI_KAFKA_COMMITTED : SLI_KAFKA_UNKNOWN;
-    return rc;
-}
-
 /// The transaction can't be committed. That a record was refused is the reason to tell.
 static sl_code give_back(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_outcome *outcome,
                          sl_error *err)
@@ -336,38 +352,61 @@ static sl_code give_back(sli_kafka_producer *self, int64_t deadline_us, sli_kafk
     rd_refusal refusal = self->refusal;
     if (rd_abort(self, deadline_us, NULL) != SL_OK) {
         *outcome = SLI_KAFKA_UNKNOWN;
+        self->at_end = true;
         return SL_OK;
     }
     *outcome = SLI_KAFKA_ABORTED;
-    return refusal.code == SL_E_DATA ? rd_fail(err, SL_E_DATA, "not taken", refusal.why) : SL_OK;
+    bool for_good =
+        refusal.code == SL_E_DATA || refusal.code == SL_E_NOT_FOUND || refusal.code == SL_E_CONFIG;
+    return for_good ? rd_fail(err, refusal.code, "not taken", refusal.why) : SL_OK;
+}
+
+/// One try to commit what has arrived; false: again.
+static bool try_commit(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_outcome *outcome,
+                       sl_code *rc, sl_error *err)
+{
+    rd_kafka_error_t *error =
+        rd_kafka_commit_transaction(self->rd, rd_left_ms(self->clock, deadline_us));
+    if (error == NULL) {
+        self->open = false;
+        *outcome = SLI_KAFKA_COMMITTED;
+        return true;
+    }
+    next_step next = step_after(error);
+    if (next == AGAIN && rd_left_ms(self->clock, deadline_us) > 0) {
+        rd_kafka_error_destroy(error);
+        return false;
+    }
+    *rc = rd_verdict(error, "commit a transaction", err);
+    if (next == ABORT) {
+        *rc = give_back(self, deadline_us, outcome, err);
+        return true;
+    }
+    *outcome = SLI_KAFKA_UNKNOWN;
+    self->at_end = true;
+    *rc = *rc == SL_E_SUPERSEDED ? *rc : SL_OK;
+    return true;
 }
 
 sl_code rd_commit(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_outcome *outcome,
                   sl_error *err)
 {
+    sl_code rc = check_usable(self, err);
+    if (rc != SL_OK) {
+        return rc;
+    }
+    // All has arrived before the commit is asked for: of a record that librdkafka itself gives up
+    // it would not tell there.
+    rd_kafka_resp_err_t flushed = rd_kafka_flush(self->rd, rd_left_ms(self->clock, deadline_us));
+    *outcome = flushed == RD_KAFKA_RESP_ERR_NO_ERROR ? SLI_KAFKA_COMMITTED : SLI_KAFKA_UNKNOWN;
     if (!self->transactional) {
-        return flush(self, deadline_us, outcome, err);
+        return take_refusal(self, err);
+    }
+    if (self->open && self->refusal.code != SL_OK) {
+        return give_back(self, deadline_us, outcome, err);
     }
     *outcome = SLI_KAFKA_COMMITTED;
-    while (self->open) {
-        rd_kafka_error_t *error =
-            rd_kafka_commit_transaction(self->rd, rd_left_ms(self->clock, deadline_us));
-        if (error == NULL) {
-            self->open = false;
-            self->refusal.code = SL_OK;
-            break;
-        }
-        next_step next = step_after(error);
-        if (next == AGAIN && rd_left_ms(self->clock, deadline_us) > 0) {
-            rd_kafka_error_destroy(error);
-            continue;
-        }
-        sl_code rc = rd_verdict(error, "commit a transaction", err);
-        if (next == ABORT) {
-            return give_back(self, deadline_us, outcome, err);
-        }
-        *outcome = SLI_KAFKA_UNKNOWN;
-        return rc == SL_E_SUPERSEDED ? rc : SL_OK;
+    while (self->open && !try_commit(self, deadline_us, outcome, &rc, err)) {
     }
-    return SL_OK;
+    return rc;
 }
