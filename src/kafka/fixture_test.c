@@ -2,6 +2,7 @@
 #include "kafka/fixture_test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 // ---------------------------------------------------------------- a test's world
 
@@ -9,6 +10,20 @@ void slt_kafka_start(slt_kafka *k, const slt_kafka_fixture *fixture, uint64_t se
 {
     *k = (slt_kafka){.fixture = fixture, .ahead_bytes = 1 << 20, .transaction_us = 60000000};
     fixture->start(k, seed);
+}
+
+void slt_needs_brokers(slt_kafka *k)
+{
+    const char *brokers = getenv("SLUICE_TEST_KAFKA");
+    if (brokers == NULL || *brokers == '\0') {
+        slt_not_here("no brokers in SLUICE_TEST_KAFKA: make test-kafka starts one");
+    }
+#if SLT_KAFKA
+    slt_kafka_start(k, &slt_kafka_broker, 0);
+#else
+    (void)k;
+    slt_not_here("a build without Kafka");
+#endif
 }
 
 const char *slt_name(slt_kafka *k, const char *name)

@@ -32,6 +32,7 @@ typedef struct slt_kafka_fixture {
 } slt_kafka_fixture;
 
 extern const slt_kafka_fixture slt_kafka_simulated;
+extern const slt_kafka_fixture slt_kafka_broker;
 
 enum { SLT_LANES = 8 };
 
@@ -51,9 +52,19 @@ struct slt_kafka {
     sl_error err;
 };
 
+/// Ends the test as not tried here when no real cluster is named (SLUICE_TEST_KAFKA).
+void slt_needs_brokers(slt_kafka *k);
+
 /// One test, on each fixture; the simulated cluster with several seeds, by turns behind the gate.
 #define KAFKA_CONTRACT(name)                                                                       \
     static void check_##name(slt_kafka *k);                                                        \
+    SL_TEST(name##_brokers, "")                                                                    \
+    {                                                                                              \
+        slt_kafka k;                                                                               \
+        slt_needs_brokers(&k);                                                                     \
+        check_##name(&k);                                                                          \
+        k.fixture->end(&k);                                                                        \
+    }                                                                                              \
     SL_TEST(name##_sim, "")                                                                        \
     {                                                                                              \
         for (uint64_t seed = 1; seed <= 8; seed++) {                                               \
