@@ -4,10 +4,10 @@ PREFIX ?= /usr/local
 DIR := build/$(BUILD)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test soak perf install deb format check clean
+.PHONY: help setup build demo test test-kafka soak perf install deb format check clean
 
 help: ## list these commands
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10 | sed 's/^/  make /'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12 | sed 's/^/  make /'
 
 setup: ## install what is missing to build (Debian packages); nothing to do: no network
 	@tools/setup
@@ -21,6 +21,10 @@ demo: setup ## word count on real text, with a restart in the middle
 
 test: build ## unit, golden, contract, simulation and example tests
 	@tools/run-tests $(DIR)
+
+test-kafka: build ## the Kafka tests, on a real broker that Maven fetches
+	@tools/setup --kafka
+	@tools/test-kafka $(DIR)
 
 soak: build ## the long versions of the tests: hours
 	@SLUICE_SOAK=1 tools/run-tests --limit 14400 $(DIR)
