@@ -84,7 +84,7 @@ static rd_kafka_event_t *answer(const cluster *c, SL_TAKES rd_kafka_AdminOptions
     return event;
 }
 
-static void check_topic(const rd_kafka_topic_result_t *const *topics, size_t n)
+static void check_topic(const rd_kafka_topic_result_t **topics, size_t n)
 {
     assert_int_equal(n, 1);
     if (rd_kafka_topic_result_error(topics[0]) != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -105,8 +105,9 @@ static void make(slt_kafka *k, const char *topic, int32_t n_partitions)
     rd_kafka_CreateTopics(c->rd, &new_topic, 1, options, c->answers);
     rd_kafka_NewTopic_destroy(new_topic);
     rd_kafka_event_t *event = answer(c, options);
-    check_topic(rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n),
-                n);
+    const rd_kafka_topic_result_t **topics =
+        rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
+    check_topic(topics, n);
     rd_kafka_event_destroy(event);
 }
 
@@ -122,9 +123,9 @@ static void grow(slt_kafka *k, const char *topic, int32_t n_partitions)
     rd_kafka_CreatePartitions(c->rd, &more, 1, options, c->answers);
     rd_kafka_NewPartitions_destroy(more);
     rd_kafka_event_t *event = answer(c, options);
-    check_topic(
-        rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event), &n),
-        n);
+    const rd_kafka_topic_result_t **topics =
+        rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event), &n);
+    check_topic(topics, n);
     rd_kafka_event_destroy(event);
 }
 
@@ -137,8 +138,9 @@ static void remove_topic(slt_kafka *k, const char *topic)
     rd_kafka_DeleteTopics(c->rd, &gone, 1, options, c->answers);
     rd_kafka_DeleteTopic_destroy(gone);
     rd_kafka_event_t *event = answer(c, options);
-    check_topic(rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &n),
-                n);
+    const rd_kafka_topic_result_t **topics =
+        rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &n);
+    check_topic(topics, n);
     rd_kafka_event_destroy(event);
 }
 

@@ -6,6 +6,12 @@
 
 #include "kafka/module/rd_int.h"
 
+/// What a record of kind LOST or TROUBLE holds.
+typedef struct rd_story {
+    sl_code code;
+    char text[384];
+} rd_story;
+
 /// A topic that was fetched from; kept to the end, since records of it may be about.
 typedef struct rd_topic {
     struct rd_topic *next;
@@ -17,6 +23,8 @@ typedef struct rd_topic {
 typedef struct rd_lane {
     rd_topic *topic; ///< NULL: not fetched
     int32_t partition;
+    int64_t from;   ///< where it began
+    rd_story *gone; ///< it is not fetched any more, and this has to be told
 } rd_lane;
 
 struct sli_kafka {
@@ -26,16 +34,10 @@ struct sli_kafka {
     rd_topic *topics;
     rd_lane *lanes;
     int32_t n_lanes;
-    bool refused; ///< the last event said that who we are is not accepted
+    bool in_doubt; ///< something that is fetched may be gone: the cluster has to be asked
     rd_kafka_message_t **polled;
     int32_t n_polled;
 };
-
-/// What a record of kind LOST or TROUBLE holds.
-typedef struct rd_story {
-    sl_code code;
-    char text[384];
-} rd_story;
 
 enum { AT_ONCE = 1024 }; ///< records that one poll takes out of the queue together
 
@@ -61,7 +63,17 @@ static const char *queue_kbytes(char text[24], int64_t ahead_bytes)
     return text;
 }
 
-/// All that happens beside records comes as events of the main queue, so that no thread of
+/// Of a partition or topic that is not there librdkafka tells by this callback alone, on the thread
+/// that polls, and in words that don't say which.
+static void on_error(rd_kafka_t *rd, int code, const char *reason, void *opaque)
+{
+    sli_kafka *self = opaque;
+    (void)rd;
+    (void)reason;
+    self->in_doubt = self->in_doubt || rd_code_of((rd_kafka_resp_err_t)code) == SL_E_NOT_FOUND;
+}
+
+/// Else all that happens beside records comes as events of the main queue, so that no thread of
 /// librdkafka's runs code of ours.
 static sl_code settings(rd_kafka_conf_t **out, const sli_kafka_conf *conf, sl_error *err)
 {
@@ -96,6 +108,8 @@ sl_code rd_open(sli_kafka **out, const sli_kafka_conf *conf, sl_error *err)
     sl_code rc = self == NULL || polled == NULL ? rd_nomem(err) : settings(&rd, conf, err);
     if (rc == SL_OK) {
         self->clock = (rd_clock){conf->env, conf->mono_us};
+        rd_kafka_conf_set_opaque(rd, self);
+        rd_kafka_conf_set_error_cb(rd, on_error);
         self->rd = rd_kafka_new(RD_KAFKA_CONSUMER, rd, why, sizeof why);
         rc = self->rd == NULL ? rd_fail(err, SL_E_CONFIG, "a consumer", why) : SL_OK;
     }
@@ -132,6 +146,7 @@ void rd_close(sli_kafka *self)
     }
     for (int32_t i = 0; i < self->n_lanes; i++) {
         stop_lane(self, i);
+        free(self->lanes[i].gone);
     }
     rd_kafka_queue_destroy(self->records);
     rd_kafka_queue_destroy(self->events);
@@ -217,7 +232,8 @@ sl_code rd_fetch(sli_kafka *self, const sli_kafka_spot *from, int32_t lane, sl_e
         return rd_fail_of(err, rd_kafka_last_error(), from->topic, NULL);
     }
     t->lanes[from->partition] = lane;
-    self->lanes[lane] = (rd_lane){t, from->partition};
+    free(self->lanes[lane].gone);
+    self->lanes[lane] = (rd_lane){.topic = t, .partition = from->partition, .from = from->offset};
     return SL_OK;
 }
 
@@ -225,6 +241,8 @@ void rd_drop(sli_kafka *self, int32_t lane)
 {
     if (lane >= 0 && lane < self->n_lanes) {
         stop_lane(self, lane);
+        free(self->lanes[lane].gone);
+        self->lanes[lane].gone = NULL;
     }
 }
 
@@ -326,6 +344,53 @@ static bool take_event(sli_kafka *self, sli_kafka_record *out)
     return told;
 }
 
+/// Partitions of the topic that the cluster does not have are gone. SL_OK: the cluster was asked.
+static sl_code find_gone(sli_kafka *self, rd_topic *topic)
+{
+    enum { ASK_MS = 5000 };
+    const struct rd_kafka_metadata *found = NULL;
+    rd_kafka_resp_err_t code = rd_kafka_metadata(self->rd, 0, topic->rd, &found, ASK_MS);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return rd_code_of(code);
+    }
+    bool known = found->topic_cnt == 1 && rd_code_of(found->topics[0].err) != SL_E_NOT_FOUND;
+    int32_t n = known ? found->topics[0].partition_cnt : 0;
+    for (int32_t p = 0; p < topic->n_lanes; p++) {
+        int32_t lane = topic->lanes[p];
+        if (lane >= 0 && p >= n && (known ? n > 0 : true)) {
+            rd_kafka_resp_err_t why = known ? RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION
+                                            : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+            stop_lane(self, lane);
+            self->lanes[lane].gone = story_new(SL_E_NOT_FOUND, rd_kafka_err2str(why));
+        }
+    }
+    rd_kafka_metadata_destroy(found);
+    return SL_OK;
+}
+
+/// A cluster that does not answer leaves the doubt.
+static void resolve_doubt(sli_kafka *self)
+{
+    self->in_doubt = false;
+    for (rd_topic *t = self->topics; t != NULL; t = t->next) {
+        self->in_doubt = find_gone(self, t) != SL_OK || self->in_doubt;
+    }
+}
+
+static int32_t take_gone(sli_kafka *self, sli_kafka_record *out, int32_t n)
+{
+    int32_t at = 0;
+    for (int32_t i = 0; i < self->n_lanes && at < n; i++) {
+        rd_lane *lane = &self->lanes[i];
+        if (lane->gone != NULL) {
+            out[at++] = (sli_kafka_record){
+                .offset = lane->from, .lane = i, .kind = SLI_KAFKA_LOST, .held = lane->gone};
+            lane->gone = NULL;
+        }
+    }
+    return at;
+}
+
 /// Takes out what is there; waits for the first message only. librdkafka's own waiting for a batch
 /// ends when the batch is full or the time is over, which a stream that trickles never is.
 static ssize_t take(sli_kafka *self, int32_t most, int64_t deadline_us)
@@ -347,7 +412,11 @@ static ssize_t take(sli_kafka *self, int32_t most, int64_t deadline_us)
 sl_code rd_poll(sli_kafka *self, sli_kafka_record *out, int32_t n, int32_t *got,
                 int64_t deadline_us, sl_error *err)
 {
-    int32_t at = n > 0 && take_event(self, out) ? 1 : 0;
+    if (self->in_doubt) {
+        resolve_doubt(self);
+    }
+    int32_t at = take_gone(self, out, n);
+    at += at < n && take_event(self, out + at) ? 1 : 0;
     ssize_t taken = at < n ? take(self, n - at, at > 0 ? 0 : deadline_us) : 0;
     if (taken < 0) {
         return rd_fail_of(err, rd_kafka_last_error(), "poll", NULL);

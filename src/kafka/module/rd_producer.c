@@ -350,14 +350,14 @@ static sl_code give_back(sli_kafka_producer *self, int64_t deadline_us, sli_kafk
                          sl_error *err)
 {
     rd_refusal refusal = self->refusal;
-    if (rd_abort(self, deadline_us, NULL) != SL_OK) {
-        *outcome = SLI_KAFKA_UNKNOWN;
-        self->at_end = true;
-        return SL_OK;
+    bool for_good = refusal.code == SL_E_DATA || refusal.code == SL_E_NOT_FOUND ||
+                    refusal.code == SL_E_CONFIG || refusal.code == SL_E_SUPERSEDED;
+    sl_code rc = rd_abort(self, deadline_us, err);
+    *outcome = rc == SL_OK ? SLI_KAFKA_ABORTED : SLI_KAFKA_UNKNOWN;
+    self->at_end = rc != SL_OK;
+    if (rc == SL_E_SUPERSEDED) {
+        return rc;
     }
-    *outcome = SLI_KAFKA_ABORTED;
-    bool for_good =
-        refusal.code == SL_E_DATA || refusal.code == SL_E_NOT_FOUND || refusal.code == SL_E_CONFIG;
     return for_good ? rd_fail(err, refusal.code, "not taken", refusal.why) : SL_OK;
 }
 
