@@ -1,5 +1,6 @@
 // A consumer over librdkafka's simple interface: partitions are started at offsets that we choose,
 // all into one queue, and no group is joined.
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,9 +33,12 @@ struct sli_kafka {
     rd_kafka_t *rd;
     rd_kafka_queue_t *records, *events;
     rd_topic *topics;
+    const rd_topic *last; ///< of the last message
     rd_lane *lanes;
     int32_t n_lanes;
-    bool in_doubt; ///< something that is fetched may be gone: the cluster has to be asked
+    _Atomic bool woken; ///< the poll that waits, or the next one, has to return
+    bool in_doubt;      ///< something that is fetched may be gone: the cluster has to be asked
+    int64_t asked_us;   ///< when it was, last
     rd_kafka_message_t **polled;
     int32_t n_polled;
 };
@@ -181,7 +185,6 @@ static rd_topic *add_topic(sli_kafka *self, const char *name)
         return NULL;
     }
     rd_kafka_topic_conf_t *conf = rd_kafka_topic_conf_new();
-    rd_kafka_topic_conf_set_opaque(conf, t);
     (void)rd_kafka_topic_conf_set(conf, "auto.offset.reset", "error", NULL, 0);
     t->rd = rd_kafka_topic_new(self->rd, name, conf);
     if (t->rd == NULL) {
@@ -260,9 +263,22 @@ int64_t rd_high(const sli_kafka *self, int32_t lane)
 
 // ---------------------------------------------------------------- polling
 
-static int32_t lane_of(const rd_kafka_message_t *m)
+/// Found by its handle: a topic that somebody has asked about before we fetched it has no opaque of
+/// ours. Messages of one topic come in runs.
+static const rd_topic *topic_of(sli_kafka *self, const rd_kafka_message_t *m)
 {
-    const rd_topic *t = m->rkt == NULL ? NULL : rd_kafka_topic_opaque(m->rkt);
+    if (self->last == NULL || self->last->rd != m->rkt) {
+        self->last = self->topics;
+        while (self->last != NULL && self->last->rd != m->rkt) {
+            self->last = self->last->next;
+        }
+    }
+    return self->last;
+}
+
+static int32_t lane_of(sli_kafka *self, const rd_kafka_message_t *m)
+{
+    const rd_topic *t = m->rkt == NULL ? NULL : topic_of(self, m);
     return t == NULL || m->partition < 0 || m->partition >= t->n_lanes ? -1
                                                                        : t->lanes[m->partition];
 }
@@ -347,7 +363,7 @@ static bool take_event(sli_kafka *self, sli_kafka_record *out)
 /// Partitions of the topic that the cluster does not have are gone. SL_OK: the cluster was asked.
 static sl_code find_gone(sli_kafka *self, rd_topic *topic)
 {
-    enum { ASK_MS = 5000 };
+    enum { ASK_MS = 1000 };
     const struct rd_kafka_metadata *found = NULL;
     rd_kafka_resp_err_t code = rd_kafka_metadata(self->rd, 0, topic->rd, &found, ASK_MS);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -368,13 +384,20 @@ static sl_code find_gone(sli_kafka *self, rd_topic *topic)
     return SL_OK;
 }
 
-/// A cluster that does not answer leaves the doubt.
-static void resolve_doubt(sli_kafka *self)
+/// Of a topic that is deleted while it is read librdkafka tells nothing, so the cluster is asked
+/// now and then, and soon when there is a reason. One that does not answer is asked again later.
+static void look_for_gone(sli_kafka *self)
 {
+    enum { OFTEN_US = 1000000, SELDOM_US = 10000000 };
+    int64_t now_us = self->clock.mono_us(self->clock.env);
+    if (self->topics == NULL || now_us - self->asked_us < (self->in_doubt ? OFTEN_US : SELDOM_US)) {
+        return;
+    }
     self->in_doubt = false;
     for (rd_topic *t = self->topics; t != NULL; t = t->next) {
         self->in_doubt = find_gone(self, t) != SL_OK || self->in_doubt;
     }
+    self->asked_us = self->clock.mono_us(self->clock.env);
 }
 
 static int32_t take_gone(sli_kafka *self, sli_kafka_record *out, int32_t n)
@@ -393,11 +416,10 @@ static int32_t take_gone(sli_kafka *self, sli_kafka_record *out, int32_t n)
 
 /// Takes out what is there; waits for the first message only. librdkafka's own waiting for a batch
 /// ends when the batch is full or the time is over, which a stream that trickles never is.
-static ssize_t take(sli_kafka *self, int32_t most, int64_t deadline_us)
+static ssize_t take(sli_kafka *self, int32_t most, int wait_ms)
 {
     size_t n = (size_t)(most < AT_ONCE ? most : AT_ONCE);
     ssize_t got = rd_kafka_consume_batch_queue(self->records, 0, self->polled, n);
-    int wait_ms = got == 0 ? rd_left_ms(self->clock, deadline_us) : 0;
     if (got == 0 && wait_ms > 0) {
         self->polled[0] = rd_kafka_consume_queue(self->records, wait_ms);
         got = self->polled[0] == NULL ? 0 : 1;
@@ -409,34 +431,52 @@ static ssize_t take(sli_kafka *self, int32_t most, int64_t deadline_us)
     return got;
 }
 
+/// Appends what a message says to `out`; returns whether it says something.
+static bool give(sli_kafka *self, rd_kafka_message_t *m, sli_kafka_record *out)
+{
+    int32_t lane = lane_of(self, m);
+    if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR && lane >= 0) {
+        *out = record_of(m, lane);
+        return true;
+    }
+    bool told = m->err != RD_KAFKA_RESP_ERR_NO_ERROR && tell(self, m, lane, out);
+    rd_kafka_message_destroy(m);
+    return told;
+}
+
+static sl_code poll_once(sli_kafka *self, sli_kafka_record *out, int32_t n, int32_t *got,
+                         int wait_ms, sl_error *err)
+{
+    look_for_gone(self);
+    int32_t at = take_gone(self, out, n);
+    at += at < n && take_event(self, out + at) ? 1 : 0;
+    ssize_t taken = at < n ? take(self, n - at, at > 0 ? 0 : wait_ms) : 0;
+    for (ssize_t i = 0; i < taken; i++) {
+        at += give(self, self->polled[i], &out[at]) ? 1 : 0;
+    }
+    *got = at;
+    return taken >= 0 ? SL_OK : rd_fail_of(err, rd_kafka_last_error(), "poll", NULL);
+}
+
+/// A long wait is cut into short ones: what is no record does not end librdkafka's.
 sl_code rd_poll(sli_kafka *self, sli_kafka_record *out, int32_t n, int32_t *got,
                 int64_t deadline_us, sl_error *err)
 {
-    if (self->in_doubt) {
-        resolve_doubt(self);
-    }
-    int32_t at = take_gone(self, out, n);
-    at += at < n && take_event(self, out + at) ? 1 : 0;
-    ssize_t taken = at < n ? take(self, n - at, at > 0 ? 0 : deadline_us) : 0;
-    if (taken < 0) {
-        return rd_fail_of(err, rd_kafka_last_error(), "poll", NULL);
-    }
-    for (ssize_t i = 0; i < taken; i++) {
-        rd_kafka_message_t *m = self->polled[i];
-        int32_t lane = lane_of(m);
-        if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR && lane >= 0) {
-            out[at++] = record_of(m, lane);
-            continue;
+    enum { WAIT_MS = 500 };
+    for (;;) {
+        int left_ms = rd_left_ms(self->clock, deadline_us);
+        sl_code rc = poll_once(self, out, n, got, left_ms < WAIT_MS ? left_ms : WAIT_MS, err);
+        // Relaxed: the flag alone is told; what the waker has done before it goes by other ways.
+        bool woken = atomic_exchange_explicit(&self->woken, false, memory_order_relaxed);
+        if (rc != SL_OK || *got > 0 || woken || rd_left_ms(self->clock, deadline_us) == 0) {
+            return rc;
         }
-        at += m->err != RD_KAFKA_RESP_ERR_NO_ERROR && tell(self, m, lane, &out[at]) ? 1 : 0;
-        rd_kafka_message_destroy(m);
     }
-    *got = at;
-    return SL_OK;
 }
 
 void rd_wake(sli_kafka *self)
 {
+    atomic_store_explicit(&self->woken, true, memory_order_relaxed);
     rd_kafka_queue_yield(self->records);
 }
 
