@@ -41,6 +41,8 @@ typedef struct sli_piece {
     bool last;        ///< nothing follows: an unended last record counts as one
 } sli_piece;
 
+struct sli_value_run; ///< values.h
+
 typedef struct sli_format_ops {
     size_t struct_size;
     const char *name;         ///< "text", "csv", "json", "arrow", "fixed"
@@ -90,6 +92,18 @@ typedef struct sli_format_ops {
     /// Appends the end; once. Fails: SL_E_CORRUPT when the file is not whole; SL_E_NO_SPACE.
     sl_code (*ending_put)(sli_ending *self, sli_str *out, sl_error *err);
     void (*ending_free)(SL_TAKES sli_ending *self); ///< accepts NULL
+
+    // ---- values that are records of their own (values.h); not called but by sli_values
+    /// Whether values can be read with these settings. NULL: with any. Fails: SL_E_CONFIG.
+    sl_code (*values_check)(const sl_conf *conf, sl_error *err);
+    /// Decodes values [from, to) of a run, in order, emitting as `decode` does. With stream->line
+    /// set to its number, each value either becomes one row, or is judged: by sli_value_verdict (or
+    /// sli_stream_too_long, sli_stream_not_utf8) when it is malformed, and by sli_value_null when
+    /// it is null; what is judged SL_OK becomes no row here. So sli_values knows which value a row
+    /// is of without being told. A decoder reads values or a stream, never both. NULL: a value
+    /// can't be a record of the format. Fails: as decode.
+    sl_code (*decode_values)(sli_decoder *self, const struct sli_value_run *run, int32_t from,
+                             int32_t to, sli_emit_fn emit, void *ctx, sl_error *err);
 } sli_format_ops;
 
 extern const sli_format_ops sli_format_text; ///< a record a line: \n, \r\n and lone \r end one

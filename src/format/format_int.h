@@ -2,7 +2,7 @@
 /// of text, one cell from and to text, and the rows in the making.
 #pragma once
 
-#include "format/format.h"
+#include "format/values.h"
 
 // ---------------------------------------------------------------- options every format has
 
@@ -36,7 +36,8 @@ typedef struct sli_stream_state {
     sli_bad malformed, utf8;
     int64_t max_record;
     sli_decode_stats stats;
-    int64_t line;    ///< number of the line the next unread byte is in, from 1
+    int64_t line;    ///< number of the line the next unread byte is in, from 1; where values are
+                     ///< read, that of the value in its run, from 0
     int64_t scanned; ///< bytes after the last consumed one that are known to end no record
     int64_t resume;  ///< position in the source where those bytes start
     int64_t wanted;  ///< bytes of the record at `resume`, or of its front; 0: not known
@@ -44,6 +45,7 @@ typedef struct sli_stream_state {
     bool started;    ///< the first bytes (a byte order mark?) were looked at
     bool skipping;   ///< inside a record that is too long: its bytes are dropped up to its end
     sl_error *told;  ///< where the reason of a dropped record goes; NULL: nobody asks
+    struct sli_value_state *values; ///< NULL: a stream is read
 } sli_stream_state;
 
 void sli_stream_init(sli_stream_state *stream, const sl_conf *conf);
@@ -75,6 +77,33 @@ sl_code sli_stream_too_long(sli_stream_state *stream, const sli_piece *piece, in
 /// The record that starts at `at` is not UTF-8 and may not be repaired.
 sl_code sli_stream_not_utf8(sli_stream_state *stream, const sli_piece *piece, int64_t at,
                             int64_t bad, sl_error *err);
+
+// ---------------------------------------------------------------- values (values.c)
+
+/// What a decoder that reads values knows of them besides its own settings.
+typedef struct sli_value_state {
+    const sli_value_run *run; ///< of the call
+    const char *strict;       ///< a column that takes no nulls; NULL: all do
+    uint64_t *dropped;        ///< bit i: value i was dropped
+    int32_t n_dropped, room;  ///< bits set, bits there
+} sli_value_state;
+
+static inline bool sli_value_is_null(const sli_value_run *run, int64_t value)
+{
+    return run->nulls != NULL && (run->nulls[value >> 6] >> (value & 63) & 1) != 0;
+}
+/// As sli_stream_verdict, about the value stream->line.
+sl_code sli_value_verdict(sli_stream_state *stream, sl_code rc, sl_error *err);
+/// The value stream->line is null: SL_OK when it will be a row of nulls (sli_values makes it), or
+/// was dropped because some column takes none.
+sl_code sli_value_null(sli_stream_state *stream, sl_error *err);
+/// The value stream->line has no byte that counts: it is null, or malformed.
+sl_code sli_value_empty(sli_stream_state *stream, sl_error *err);
+/// decode_values of formats with one column, whose cells are the values as they stand; where
+/// records have one length, others are malformed.
+sl_code sli_values_as_cells(sli_stream_state *stream, const sl_schema *schema,
+                            const sli_value_run *run, int32_t from, int32_t to, sli_emit_fn emit,
+                            void *ctx, sl_error *err);
 
 // ---------------------------------------------------------------- looking records up (watch.c)
 
@@ -227,5 +256,6 @@ sl_code sli_rows_end(sli_rows *rows, sli_emit_fn emit, void *ctx, sl_error *err)
 sl_code sli_schema_allowed(const sl_schema *schema, bool nested, const char *format, sl_error *err);
 /// The option `schema`, parsed. Fails: SL_E_CONFIG when it is missing.
 sl_code sli_schema_option(const sl_conf *conf, const char *format, sl_schema **out, sl_error *err);
-/// One column of the type, named by the option `column`. Fails: SL_E_INVALID when that is no name.
+/// One column of the type, named by the option `column`; a `?` behind the name makes it nullable.
+/// Fails: SL_E_INVALID when that is no name.
 sl_code sli_column_schema(const sl_conf *conf, const char *type, sl_schema **out, sl_error *err);

@@ -16,7 +16,10 @@ sl_code sli_schema_option(const sl_conf *conf, const char *format, sl_schema **o
 sl_code sli_column_schema(const sl_conf *conf, const char *type, sl_schema **out, sl_error *err)
 {
     sli_str text = {.tag = SLI_TAG_FORMAT};
-    sli_str_printf(&text, "%s %s", sl_conf_text(conf, "column"), type);
+    const char *name = sl_conf_text(conf, "column");
+    size_t size = strlen(name);
+    bool nullable = size > 0 && name[size - 1] == '?';
+    sli_str_printf(&text, "%.*s %s%s", (int)(size - nullable), name, type, nullable ? "?" : "");
     sl_code rc = sli_str_check(&text, "schema", err);
     if (rc == SL_OK) {
         rc = sl_schema_parse(out, text.data, err);

@@ -56,15 +56,31 @@ int64_t sli_stream_bom(sli_stream_state *stream, const sli_piece *piece)
 static sl_code wrap_place(const sli_stream_state *stream, const sli_piece *piece, int64_t at,
                           sl_code rc, sl_error *err)
 {
+    if (stream->values != NULL) {
+        const sli_value_run *run = stream->values->run;
+        char place[SLI_VALUE_PLACE];
+        run->place(run->ctx, (int32_t)stream->line, place, sizeof place);
+        return sl_error_wrap(err, rc, "%s", place);
+    }
     return sl_error_wrap(err, rc, "%s at byte %" PRId64 " (line %" PRId64 ")", piece->name,
                          piece->offset + (at - piece->from), stream->line);
+}
+
+static void drop(sli_stream_state *stream)
+{
+    sli_value_state *values = stream->values;
+    stream->stats.skipped++;
+    if (values != NULL) {
+        values->dropped[stream->line >> 6] |= UINT64_C(1) << (stream->line & 63);
+        values->n_dropped++;
+    }
 }
 
 sl_code sli_stream_verdict(sli_stream_state *stream, const sli_piece *piece, int64_t at, sl_code rc,
                            sl_error *err)
 {
     if (rc == SL_E_DATA && stream->malformed != SLI_BAD_FAIL) {
-        stream->stats.skipped++;
+        drop(stream);
         stream->stats.dead += stream->malformed == SLI_BAD_LETTER;
         return SL_OK;
     }
@@ -86,7 +102,7 @@ sl_code sli_stream_not_utf8(sli_stream_state *stream, const sli_piece *piece, in
                             int64_t bad, sl_error *err)
 {
     if (stream->utf8 == SLI_BAD_SKIP) {
-        stream->stats.skipped++;
+        drop(stream);
         return SL_OK;
     }
     sl_code rc = sl_error_set(err, SL_E_DATA,

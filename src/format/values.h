@@ -11,6 +11,8 @@
 
 // ---------------------------------------------------------------- values to rows
 
+enum { SLI_VALUE_PLACE = 320 }; ///< bytes of a place's name: a topic's has 249
+
 /// Values one behind the other. Value i is [starts[i], starts[i + 1] - 1) of the buffer, and the
 /// byte behind it is '\n': so a run of values is what a decoder of lines reads as it is. The struct
 /// and what it points to live for the call; rows share the buffer.
@@ -25,12 +27,17 @@ typedef struct sli_value_run {
     void *ctx; ///< of `place`
 } sli_value_run;
 
-/// Takes rows. Row i came from value from[i] of the run; they grow, and values without a row were
-/// dropped.
+/// Takes rows, at most SLI_BATCH_ROWS. Row i came from value from[i] of the run; they grow, and
+/// values without a row were dropped.
 typedef sl_code (*sli_value_emit_fn)(void *ctx, SL_BORROWS sl_batch *rows, const int32_t *from,
                                      sl_error *err);
 
+/// Whether a format reads values with these settings. Fails: SL_E_CONFIG, SL_E_UNSUPPORTED with
+/// what is in the way.
+sl_code sli_values_check(const sli_format_ops *format, const sl_conf *conf, sl_error *err);
+
 typedef struct sli_values sli_values; ///< Thread: one at a time
+/// Fails: as sli_values_check; as the format's decoder_new.
 sl_code sli_values_new(sli_values **out, const sli_format_ops *format, const sl_conf *conf,
                        const sl_schema *schema, sl_error *err);
 void sli_values_free(SL_TAKES sli_values *values); ///< accepts NULL

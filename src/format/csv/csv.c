@@ -86,6 +86,15 @@ static sl_code csv_schema(const sl_conf *conf, sl_schema **out, sl_error *err)
     return sli_schema_option(conf, "csv", out, err);
 }
 
+static sl_code csv_values_check(const sl_conf *conf, sl_error *err)
+{
+    return sl_conf_bool(conf, "header")
+               ? sl_error_set(err, SL_E_CONFIG,
+                              "option header: a value is one record, so none can be a header; name "
+                              "the columns in schema")
+               : SL_OK;
+}
+
 static const char *const extensions[] = {"csv", NULL};
 
 const sli_format_ops sli_format_csv = {
@@ -102,4 +111,6 @@ const sli_format_ops sli_format_csv = {
     .encode = sli_csv_encode,
     .extensions = extensions,
     .encoder_free = sli_csv_encoder_free,
+    .values_check = csv_values_check,
+    .decode_values = sli_csv_decode_values,
 };

@@ -35,6 +35,7 @@ void sli_csv_cutter_start(sli_csv_cutter *cutter, const char *data, int64_t from
     cutter->data = data;
     cutter->to = to;
     cutter->last = last;
+    cutter->stop = -1;
     cutter->scan = from;
     cutter->mark = cutter->n_marks = 0;
 }
@@ -67,12 +68,12 @@ static inline void add_field(sli_csv_cutter *cutter, sli_csv_field field)
     cutter->n_fields++;
 }
 
-// Behind an opening quote: the place of the closing one, or `to`.
+// Behind an opening quote: the place of the closing one, or `to`, or `stop`.
 static int64_t closing_quote(sli_csv_cutter *cutter, int64_t at, sli_csv_field *field)
 {
     for (;;) {
         int64_t mark = next_mark(cutter, at);
-        if (mark == cutter->to) {
+        if (mark == cutter->to || mark == cutter->stop) {
             return mark;
         }
         at = mark + 1;
@@ -105,7 +106,7 @@ static int64_t cut_quoted(sli_csv_cutter *cutter, int64_t at)
     sli_csv_field field = {.from = at + 1, .quoted = true};
     const char *data = cutter->data;
     field.to = closing_quote(cutter, at + 1, &field);
-    if (field.to == cutter->to) {
+    if (field.to == cutter->to || field.to == cutter->stop) {
         cutter->wrong = "a quoted field that does not end";
         add_field(cutter, field);
         return field.to;

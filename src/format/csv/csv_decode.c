@@ -376,3 +376,38 @@ sl_code sli_csv_decode(sli_decoder *self, const sli_piece *piece, int64_t *consu
     (void)sli_csv_record_end(&self->dialect, self->cutter.data, at, piece->to, &self->state);
     return leave_rest(self, piece, at, consumed, err);
 }
+
+// ---------------------------------------------------------------- values
+
+// A value is a record, with or without a line end behind it. Quotes that do not close end with it.
+static sl_code take_value(sli_decoder *self, const sli_piece *piece, const sli_value_run *run,
+                          int32_t i, sli_emit_fn emit, void *ctx, sl_error *err)
+{
+    sli_csv_cutter *cutter = &self->cutter;
+    int64_t at = run->starts[i], stop = run->starts[i + 1] - 1, end, next;
+    self->stream.line = i;
+    if (sli_value_is_null(run, i)) {
+        return sli_value_null(&self->stream, err);
+    }
+    cutter->stop = stop;
+    bool whole = sli_csv_cut(cutter, at, &end, &next);
+    SL_ASSERT(whole, "a line end follows every value");
+    if (next < stop) {
+        cutter->wrong = "more than one record in the value";
+        end = stop;
+    }
+    return take_record(self, piece, at, end, emit, ctx, err);
+}
+
+sl_code sli_csv_decode_values(sli_decoder *self, const sli_value_run *run, int32_t from, int32_t to,
+                              sli_emit_fn emit, void *ctx, sl_error *err)
+{
+    sli_piece piece = {.data = run->data, .from = run->starts[from], .to = run->starts[to]};
+    sli_csv_cutter_start(&self->cutter, sli_buffer_bytes(run->data), piece.from, piece.to, true);
+    self->good_until = 0;
+    SL_TRY(sli_rows_begin(self->rows, run->data, err));
+    for (int32_t i = from; i < to; i++) {
+        SL_TRY(take_value(self, &piece, run, i, emit, ctx, err));
+    }
+    return sli_rows_end(self->rows, emit, ctx, err);
+}

@@ -22,6 +22,8 @@ sl_code sli_csv_decoder_new(sli_decoder **out, const sl_conf *conf, const sl_sch
                             sl_error *err);
 sl_code sli_csv_decode(sli_decoder *self, const sli_piece *piece, int64_t *consumed,
                        sli_emit_fn emit, void *ctx, sl_error *err);
+sl_code sli_csv_decode_values(sli_decoder *self, const sli_value_run *run, int32_t from, int32_t to,
+                              sli_emit_fn emit, void *ctx, sl_error *err);
 sli_stream_state *sli_csv_stream(sli_decoder *self);
 void sli_csv_decoder_free(SL_TAKES sli_decoder *self);
 sl_code sli_csv_encoder_new(sli_encoder **out, const sl_conf *conf, const sl_schema *schema,
@@ -61,6 +63,7 @@ typedef struct sli_csv_cutter {
     const char *data;
     int64_t to;
     bool last;
+    int64_t stop; ///< place of the '\n' that ends the record inside quotes too; -1: none does
     int64_t scan; ///< special bytes before it are in `marks`
     int64_t mark, n_marks;
     sli_csv_field *fields; ///< the first `n_kept` fields of the record

@@ -16,7 +16,8 @@ static const sl_option options[] = {
      .type = SL_OPT_TEXT,
      .fallback = "record",
      .flags = SL_OPT_RESULT,
-     .text = "Name of the one column."},
+     .text = "Name of the one column; with a ? behind it the column takes nulls (values that are "
+             "null, as brokers have them)."},
     SLI_FORMAT_OPTIONS,
     SLI_MAX_RECORD_OPTION,
     {0},
@@ -125,6 +126,12 @@ static sl_code fixed_decode(sli_decoder *self, const sli_piece *piece, int64_t *
     return SL_OK;
 }
 
+static sl_code fixed_decode_values(sli_decoder *self, const sli_value_run *run, int32_t from,
+                                   int32_t to, sli_emit_fn emit, void *ctx, sl_error *err)
+{
+    return sli_values_as_cells(&self->stream, self->schema, run, from, to, emit, ctx, err);
+}
+
 // ---------------------------------------------------------------- encoding
 
 static sl_code fixed_encoder_new(sli_encoder **out, const sl_conf *conf, const sl_schema *schema,
@@ -193,4 +200,5 @@ const sli_format_ops sli_format_fixed = {
     .encoder_free = fixed_encoder_free,
     .binary = true,
     .extensions = extensions,
+    .decode_values = fixed_decode_values,
 };

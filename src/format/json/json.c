@@ -40,4 +40,5 @@ const sli_format_ops sli_format_json = {
     .encoder_free = sli_json_encoder_free,
     .extensions = extensions,
     .lines = true,
+    .decode_values = sli_json_decode_values,
 };

@@ -124,6 +124,12 @@ static sl_code line_wrong(sli_decoder *self, const call *pass, int64_t at, sli_t
     return sli_stream_verdict(stream, pass->piece, at, rc, err);
 }
 
+// A line without a token: nothing in a stream.
+static sl_code take_blank(sli_decoder *self, sl_error *err)
+{
+    return self->stream.values == NULL ? SL_OK : sli_value_empty(&self->stream, err);
+}
+
 // Reads the line data[at, end) for itself.
 static sl_code take_line(sli_decoder *self, const call *pass, int64_t at, int64_t end,
                          sl_error *err)
@@ -144,7 +150,7 @@ static sl_code take_line(sli_decoder *self, const call *pass, int64_t at, int64_
         return sl_error_nomem(err, size, "tokens");
     }
     if (found == SLI_TOKENS_EMPTY) {
-        return SL_OK;
+        return take_blank(self, err);
     }
     return found == SLI_TOKENS_OK ? take_record(self, pass, &walk, 0, at, err)
                                   : line_wrong(self, pass, at, found, err);
@@ -168,8 +174,8 @@ static sl_code take_lines(sli_decoder *self, const call *pass, int64_t at, int64
         int64_t end = line_end(pass->data, at, to);
         if (end - at > stream->max_record) {
             rc = sli_stream_too_long(stream, pass->piece, at, true, err);
-        } else if (end > at) {
-            rc = take_line(self, pass, at, end, err);
+        } else {
+            rc = end > at ? take_line(self, pass, at, end, err) : take_blank(self, err);
         }
         stream->line += end < to;
         at = end + 1;
@@ -197,7 +203,8 @@ static sl_code take_tokens(sli_decoder *self, const call *pass, sli_json_walk *w
         stream->stats.records++;
         return sli_rows_commit(self->reader.rows, pass->emit, pass->ctx, err);
     }
-    return first < walk->end ? take_record(self, pass, walk, n_read, at, err) : SL_OK;
+    return first < walk->end ? take_record(self, pass, walk, n_read, at, err)
+                             : take_blank(self, err);
 }
 
 static sl_code take_stretch(sli_decoder *self, const call *pass, int64_t start, int64_t to,
@@ -263,6 +270,12 @@ static sl_code decode_lines(sli_decoder *self, const call *pass, int64_t *at, sl
 
 // ---------------------------------------------------------------- pieces
 
+static void count_replaced(sli_decoder *self)
+{
+    self->stream.stats.replaced += self->reader.replaced;
+    self->reader.replaced = 0;
+}
+
 static sl_code leave_rest(sli_decoder *self, const sli_piece *piece, int64_t at, int64_t *consumed,
                           sl_error *err)
 {
@@ -272,8 +285,7 @@ static sl_code leave_rest(sli_decoder *self, const sli_piece *piece, int64_t at,
     }
     at = stream->skipping ? piece->to : at;
     sli_stream_stop(stream, piece, at, piece->to - at, consumed);
-    stream->stats.replaced += self->reader.replaced;
-    self->reader.replaced = 0;
+    count_replaced(self);
     return SL_OK;
 }
 
@@ -304,4 +316,64 @@ sl_code sli_json_decode(sli_decoder *self, const sli_piece *piece, int64_t *cons
     SL_TRY(decode_lines(self, &pass, &at, err));
     SL_TRY(sli_rows_end(self->reader.rows, emit, ctx, err));
     return leave_rest(self, piece, at, consumed, err);
+}
+
+// ---------------------------------------------------------------- values
+
+static bool has_line_end(const sli_value_run *run, int32_t i)
+{
+    const char *at = sli_buffer_bytes(run->data) + run->starts[i];
+    return memchr(at, '\n', (size_t)(run->starts[i + 1] - 1 - run->starts[i])) != NULL;
+}
+
+// The value at data[at, end) on one line: its line ends become '\r', which as they are blanks
+// between tokens and nothing that a string may hold.
+static void flatten(char *data, int64_t at, int64_t end)
+{
+    for (char *next = data + at;
+         (next = memchr(next, '\n', (size_t)(data + end - next))) != NULL;) {
+        *next = '\r';
+    }
+}
+
+// The run's values as lines: the run itself, or a copy when one of them has several.
+static sl_code lines_of(const sli_value_run *run, int32_t from, int32_t to, sli_piece *out,
+                        sl_error *err)
+{
+    int32_t i = from;
+    int64_t start = run->starts[from], size = run->starts[to] - start;
+    while (i < to && !(run->lines && has_line_end(run, i))) {
+        i++;
+    }
+    *out = (sli_piece){.from = start, .to = start + size, .last = true};
+    if (i == to) {
+        out->data = sli_buffer_ref(run->data);
+        return SL_OK;
+    }
+    *out = (sli_piece){.data = sli_buffer_new(size), .to = size, .last = true};
+    if (out->data == NULL) {
+        return sl_error_nomem(err, (size_t)size, "values of several lines");
+    }
+    char *data = sli_buffer_data(out->data);
+    memcpy(data, sli_buffer_bytes(run->data) + start, (size_t)size);
+    for (; i < to; i++) {
+        flatten(data, run->starts[i] - start, run->starts[i + 1] - 1 - start);
+    }
+    return SL_OK;
+}
+
+sl_code sli_json_decode_values(sli_decoder *self, const sli_value_run *run, int32_t from,
+                               int32_t to, sli_emit_fn emit, void *ctx, sl_error *err)
+{
+    sli_piece piece;
+    SL_TRY(lines_of(run, from, to, &piece, err));
+    call pass = {.piece = &piece, .data = sli_buffer_bytes(piece.data), .emit = emit, .ctx = ctx};
+    int64_t at = piece.from;
+    self->stream.line = from;
+    sl_code rc = sli_rows_begin(self->reader.rows, piece.data, err);
+    rc = rc == SL_OK ? decode_lines(self, &pass, &at, err) : rc;
+    rc = rc == SL_OK ? sli_rows_end(self->reader.rows, emit, ctx, err) : rc;
+    count_replaced(self);
+    sli_buffer_unref(piece.data);
+    return rc;
 }

@@ -16,6 +16,8 @@ sl_code sli_json_decoder_new(sli_decoder **out, const sl_conf *conf, const sl_sc
                              sl_error *err);
 sl_code sli_json_decode(sli_decoder *self, const sli_piece *piece, int64_t *consumed,
                         sli_emit_fn emit, void *ctx, sl_error *err);
+sl_code sli_json_decode_values(sli_decoder *self, const sli_value_run *run, int32_t from,
+                               int32_t to, sli_emit_fn emit, void *ctx, sl_error *err);
 sli_stream_state *sli_json_stream(sli_decoder *self);
 void sli_json_decoder_free(SL_TAKES sli_decoder *self);
 sl_code sli_json_encoder_new(sli_encoder **out, const sl_conf *conf, const sl_schema *schema,

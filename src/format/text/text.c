@@ -16,7 +16,8 @@ static const sl_option options[] = {
      .type = SL_OPT_TEXT,
      .fallback = "line",
      .flags = SL_OPT_RESULT,
-     .text = "Name of the one column."},
+     .text = "Name of the one column; with a ? behind it the column takes nulls (values that are "
+             "null, as brokers have them)."},
     SLI_FORMAT_OPTIONS,
     SLI_MAX_RECORD_OPTION,
     {0},
@@ -123,23 +124,15 @@ static bool next_line(sli_decoder *self, lines *cut, int64_t *from, int64_t *to)
     return false;
 }
 
-static int64_t count_ends(const char *data, int64_t from, int64_t to)
-{
-    int64_t n = 0;
-    for (int64_t i = from; i < to; i++) {
-        n += data[i] == '\n' || (data[i] == '\r' && data[i + 1] != '\n');
-    }
-    return n;
-}
-
-// The line at `at` of the batch is not UTF-8 and may not be repaired.
-static sl_code refuse_line(sli_decoder *self, const lines *cut, int64_t at, int64_t bad,
+// A line of the batch is not UTF-8 from `bad` on and may not be repaired.
+static sl_code refuse_line(sli_decoder *self, const lines *cut, const sl_view *line, int64_t bad,
                            sl_error *err)
 {
     sli_stream_state *stream = &self->stream;
     int64_t behind = stream->line; // the batch was cut already: go back to say where
-    stream->line = cut->line + count_ends(cut->data, cut->from, at);
-    sl_code rc = sli_stream_not_utf8(stream, cut->piece, at, bad, err);
+    stream->line = cut->line + line->as.ref.buffer;
+    int64_t at = line->as.ref.offset;
+    sl_code rc = sli_stream_not_utf8(stream, cut->piece, at, at + bad, err);
     stream->line = behind;
     return rc;
 }
@@ -163,7 +156,7 @@ static sl_code repair_lines(sli_decoder *self, lines *cut, sli_str *text, sl_err
         } else if (stream->utf8 == SLI_BAD_REPLACE) {
             stream->stats.replaced += sli_utf8_repair(line, size, text);
         } else {
-            SL_TRY(refuse_line(self, cut, at, at + (int64_t)good, err));
+            SL_TRY(refuse_line(self, cut, &view, (int64_t)good, err));
             continue;
         }
         SL_TRY(sli_str_check(text, "repaired text", err));
@@ -246,7 +239,8 @@ static sl_code emit_lines(sli_decoder *self, lines *cut, sli_emit_fn emit, void 
     return rc;
 }
 
-static sl_code add_line(lines *cut, int64_t from, int64_t to, sl_error *err)
+// Adds line number `line`.
+static sl_code add_line(lines *cut, int64_t from, int64_t to, int64_t line, sl_error *err)
 {
     if (cut->views == NULL) {
         int64_t rest = cut->piece->to - from + 1; // no more lines than bytes
@@ -256,8 +250,9 @@ static sl_code add_line(lines *cut, int64_t from, int64_t to, sl_error *err)
             return sl_error_nomem(err, (size_t)cut->capacity * sizeof *cut->views, "lines");
         }
     }
-    sl_view *view = &cut->views[cut->n++]; // place and size only: emit_lines makes views of them
+    sl_view *view = &cut->views[cut->n++]; // place, size, number: emit_lines makes views of them
     view->size = (int32_t)(to - from);
+    view->as.ref.buffer = (int32_t)(line - cut->line);
     view->as.ref.offset = (int32_t)from;
     return SL_OK;
 }
@@ -271,7 +266,7 @@ static sl_code take_line(sli_decoder *self, lines *cut, int64_t from, int64_t to
     } else if (to - from > stream->max_record) {
         rc = sli_stream_too_long(stream, cut->piece, from, true, err);
     } else {
-        rc = add_line(cut, from, to, err);
+        rc = add_line(cut, from, to, stream->line, err);
     }
     stream->line++;
     return rc;
@@ -317,6 +312,44 @@ static sl_code text_decode(sli_decoder *self, const sli_piece *piece, int64_t *c
     }
     if (rc == SL_OK) {
         rc = leave_rest(self, &cut, consumed, err);
+    }
+    sl_free(cut.views);
+    return rc;
+}
+
+// ---------------------------------------------------------------- values
+
+static sl_code take_value(sli_decoder *self, lines *cut, const sli_value_run *run, int32_t i,
+                          sl_error *err)
+{
+    sli_stream_state *stream = &self->stream;
+    stream->line = i;
+    if (sli_value_is_null(run, i)) {
+        return sli_value_null(stream, err);
+    }
+    int64_t from = run->starts[i], to = run->starts[i + 1] - 1;
+    return to - from > stream->max_record ? sli_stream_too_long(stream, cut->piece, from, true, err)
+                                          : add_line(cut, from, to, i, err);
+}
+
+// A value is a row, whatever it holds: its line ends are text.
+static sl_code text_decode_values(sli_decoder *self, const sli_value_run *run, int32_t from,
+                                  int32_t to, sli_emit_fn emit, void *ctx, sl_error *err)
+{
+    sli_piece piece = {.data = run->data, .from = run->starts[from], .to = run->starts[to]};
+    lines cut = {
+        .piece = &piece, .data = sli_buffer_bytes(run->data), .from = piece.from, .line = from};
+    sl_code rc = SL_OK;
+    for (int32_t i = from; i < to && rc == SL_OK; i++) {
+        rc = take_value(self, &cut, run, i, err);
+        cut.at = run->starts[i + 1];
+        if (rc == SL_OK && (cut.n == SLI_BATCH_ROWS || cut.at - cut.from >= BATCH_BYTES)) {
+            self->stream.line = i + 1;
+            rc = emit_lines(self, &cut, emit, ctx, err);
+        }
+    }
+    if (rc == SL_OK && cut.n > 0) {
+        rc = emit_lines(self, &cut, emit, ctx, err);
     }
     sl_free(cut.views);
     return rc;
@@ -389,4 +422,5 @@ const sli_format_ops sli_format_text = {
     .encoder_free = text_encoder_free,
     .extensions = extensions,
     .lines = true,
+    .decode_values = text_decode_values,
 };
