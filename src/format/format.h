@@ -161,3 +161,7 @@ int64_t sli_text_first_end(const char *data, int64_t size);
 /// Appends one cell as README.md's "cells as text" has it; nothing for null. Not for lists and
 /// structs (asserted).
 void sli_print_cell(sli_str *out, const sl_field *field, const sl_column *column, int64_t row);
+
+/// Appends data[0, size) with U+FFFD for every bad sequence (the longest start of a well-formed one
+/// counts as one, as Java's and the web's decoders have it); returns how many there were.
+int64_t sli_utf8_repair(const char *data, size_t size, sli_str *out);

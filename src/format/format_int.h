@@ -154,10 +154,6 @@ static inline sl_view sli_view_near(const char *at, int32_t buffer, int64_t offs
     return view;
 }
 
-/// Appends data[0, size) with U+FFFD for every bad sequence (the longest start of a well-formed one
-/// counts as one, as Java's and the web's decoders have it); returns how many there were.
-int64_t sli_utf8_repair(const char *data, size_t size, sli_str *out);
-
 // ---------------------------------------------------------------- one cell and its text
 
 typedef enum sli_time_form { SLI_TIME_ISO = 0, SLI_TIME_S, SLI_TIME_MS, SLI_TIME_US } sli_time_form;
