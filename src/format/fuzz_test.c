@@ -91,3 +91,8 @@ SL_TEST(mutated_arrow_never_crashes_and_pieces_agree, "")
 {
     run_corpus("arrow", slt_fuzz_arrow, slt_is_soak() ? 200000 : 1000);
 }
+
+SL_TEST(mutated_values_never_crash_and_steps_agree, "")
+{
+    run_corpus("values", slt_fuzz_values, slt_is_soak() ? 200000 : 2000);
+}

@@ -1,5 +1,5 @@
 /// fuzz_test.h — what the fuzz entries of the formats (tests/fuzz/format_*_fuzz.c) run: bytes to
-/// rows, cut in two ways that must agree, and rows back to bytes.
+/// rows, cut in two ways that must agree, and rows back to bytes; the same for runs of values.
 ///
 /// The first two bytes of the input choose options and the size of pieces; the rest is the text.
 /// The unit test of src/format runs the same body over mutated seeds, so that it is exercised
@@ -8,18 +8,19 @@
 
 #include <stdlib.h>
 
-#include "format/format.h"
+#include "format/values.h"
 
 typedef struct slt_fuzz_run {
     sli_encoder *encoder;
-    const sli_format_ops *format;
+    const sli_format_ops *format, *writer;
     sli_str encoded; ///< what the rows are when written again
+    sli_str values;  ///< the numbers of their values
 } slt_fuzz_run;
 
 static sl_code slt_fuzz_emit(void *ctx, sl_batch *batch, sl_error *err)
 {
     slt_fuzz_run *run = ctx;
-    return run->format->encode(run->encoder, batch, &run->encoded, err);
+    return run->writer->encode(run->encoder, batch, &run->encoded, err);
 }
 
 static sl_code slt_fuzz_feed(slt_fuzz_run *run, const sl_conf *conf, const sl_schema *schema,
@@ -71,7 +72,7 @@ static inline void slt_format_fuzz(const sli_format_ops *format, const char *con
     rc = rc == SL_OK ? sl_conf_parse(conf, args[data[0] % n_args], NULL) : rc;
     rc = rc == SL_OK ? format->schema(conf, &schema, NULL) : rc;
     SL_ASSERT(rc == SL_OK, "the options are ours");
-    slt_fuzz_run whole = {.format = format}, parts = {.format = format};
+    slt_fuzz_run whole = {.format = format, .writer = format}, parts = whole;
     SL_ASSERT(format->encoder_new(&whole.encoder, conf, schema, NULL) == SL_OK,
               "what is read can be written");
     parts.encoder = whole.encoder;
@@ -145,5 +146,145 @@ static inline int slt_fuzz_arrow(const uint8_t *data, size_t size)
         NULL,
     };
     slt_format_fuzz(&sli_format_arrow, args, data, size);
+    return 0;
+}
+
+// ---------------------------------------------------------------- values
+
+enum { SLT_FUZZ_VALUES = 256 };
+
+/// A run made of outside bytes: each value is a byte with its size and so many bytes; 255 is null.
+typedef struct slt_fuzz_values_run {
+    int32_t starts[SLT_FUZZ_VALUES + 1];
+    uint64_t nulls[SLT_FUZZ_VALUES / 64];
+    sli_value_run of;
+} slt_fuzz_values_run;
+
+static void slt_fuzz_place(void *ctx, int32_t value, char *out, size_t size)
+{
+    (void)ctx, (void)value;
+    SL_ASSERT(size >= sizeof "here", "room for a place");
+    memcpy(out, "here", sizeof "here");
+}
+
+static void slt_fuzz_cut_values(slt_fuzz_values_run *run, const uint8_t *data, size_t size)
+{
+    sli_str bytes = {.tag = SLI_TAG_TEST};
+    *run = (slt_fuzz_values_run){.of = {.starts = run->starts, .place = slt_fuzz_place}};
+    int32_t n = 0;
+    for (size_t at = 0; at < size && n < SLT_FUZZ_VALUES; n++) {
+        size_t length = data[at++];
+        run->starts[n] = (int32_t)bytes.size;
+        if (length == UINT8_MAX) {
+            run->nulls[n / 64] |= UINT64_C(1) << (n % 64);
+            run->of.nulls = run->nulls;
+        } else {
+            length = length < size - at ? length : size - at;
+            sli_str_add(&bytes, data + at, length);
+            at += length;
+        }
+        sli_str_char(&bytes, '\n');
+    }
+    run->starts[n] = (int32_t)bytes.size;
+    run->of.n = n;
+    run->of.lines = true;
+    run->of.data = sli_buffer_new((int64_t)bytes.size);
+    SL_ASSERT(run->of.data != NULL, "no memory");
+    if (bytes.size > 0) {
+        memcpy(sli_buffer_data(run->of.data), bytes.data, bytes.size);
+    }
+    sli_str_reset(&bytes);
+}
+
+static sl_code slt_fuzz_emit_values(void *ctx, sl_batch *batch, const int32_t *from, sl_error *err)
+{
+    slt_fuzz_run *run = ctx;
+    for (int64_t row = 0; row < sl_batch_rows(batch); row++) {
+        sli_put_varint(&run->values, (uint64_t)from[row]);
+    }
+    return slt_fuzz_emit(ctx, batch, err);
+}
+
+static sl_code slt_fuzz_feed_values(slt_fuzz_run *run, const sl_conf *conf, const sl_schema *schema,
+                                    const sli_value_run *values, int32_t step,
+                                    sli_decode_stats *stats)
+{
+    sli_values *reader = NULL;
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = sli_values_new(&reader, run->format, conf, schema, &err);
+    SL_ASSERT(rc == SL_OK, "the options are ours");
+    for (int32_t from = 0; rc == SL_OK && from < values->n; from += step) {
+        int32_t to = from + step < values->n ? from + step : values->n;
+        rc = sli_values_feed(reader, values, from, to, slt_fuzz_emit_values, run, &err);
+    }
+    SL_ASSERT(rc == SL_OK || err.code == rc, "a failure without a text");
+    SL_ASSERT(rc == SL_OK || rc == SL_E_DATA, "outside bytes are bad data at worst");
+    *stats = *sli_values_stats(reader);
+    sli_values_free(reader);
+    return rc;
+}
+
+static bool slt_fuzz_same(const sli_str *a, const sli_str *b)
+{
+    return a->size == b->size && (a->size == 0 || memcmp(a->data, b->data, a->size) == 0);
+}
+
+static inline void slt_values_fuzz(const sli_format_ops *format, const char *args, int32_t step,
+                                   const uint8_t *data, size_t size)
+{
+    const sl_option *tables[] = {format->options, NULL};
+    sl_conf *conf = NULL;
+    sl_schema *schema = NULL;
+    slt_fuzz_values_run values;
+    sl_code rc = sl_conf_new(&conf, "fuzz", tables, NULL);
+    rc = rc == SL_OK ? sl_conf_parse(conf, args, NULL) : rc;
+    rc = rc == SL_OK ? format->schema(conf, &schema, NULL) : rc;
+    SL_ASSERT(rc == SL_OK, "the options are ours");
+    slt_fuzz_run whole = {.format = format, .writer = &sli_format_json}, parts = whole;
+    SL_ASSERT(sli_format_json.encoder_new(&whole.encoder, conf, schema, NULL) == SL_OK,
+              "every schema is written as JSON");
+    parts.encoder = whole.encoder;
+    slt_fuzz_cut_values(&values, data, size);
+    sli_decode_stats a, b;
+    sl_code rc_whole = slt_fuzz_feed_values(&whole, conf, schema, &values.of,
+                                            values.of.n > 0 ? values.of.n : 1, &a);
+    sl_code rc_parts = slt_fuzz_feed_values(&parts, conf, schema, &values.of, step, &b);
+    SL_ASSERT(rc_whole == rc_parts, "steps change the outcome");
+    if (rc_whole == SL_OK) {
+        SL_ASSERT(memcmp(&a, &b, sizeof a) == 0, "steps change the counts");
+        SL_ASSERT(a.records + a.skipped == values.of.n, "every value is a row or dropped");
+        SL_ASSERT(slt_fuzz_same(&whole.encoded, &parts.encoded), "steps change the rows");
+        SL_ASSERT(slt_fuzz_same(&whole.values, &parts.values), "steps change the rows' values");
+    }
+    sli_format_json.encoder_free(whole.encoder);
+    sli_str_reset(&whole.encoded);
+    sli_str_reset(&parts.encoded);
+    sli_str_reset(&whole.values);
+    sli_str_reset(&parts.values);
+    sli_buffer_unref(values.of.data);
+    sl_schema_unref(schema);
+    sl_conf_free(conf);
+}
+
+static inline int slt_fuzz_values(const uint8_t *data, size_t size)
+{
+    static const struct {
+        const sli_format_ops *format;
+        const char *args;
+    } cases[] = {
+        {&sli_format_text, "column=line? invalid_utf8=skip"},
+        {&sli_format_text, "malformed=skip max_record=16"},
+        {&sli_format_csv, "schema='a string?, b int64?' malformed=skip"},
+        {&sli_format_csv, "schema='a string' malformed=skip invalid_utf8=skip"},
+        {&sli_format_csv, "schema='a string, b string'"},
+        {&sli_format_json, "schema='a string?, n int64?' malformed=skip"},
+        {&sli_format_json, "schema='a string, l list<int64?>?' malformed=skip max_record=32"},
+        {&sli_format_json, "schema='a string?'"},
+        {&sli_format_fixed, "record_length=3 malformed=skip column=r?"},
+    };
+    if (size >= 2) {
+        size_t i = data[0] % (sizeof cases / sizeof *cases);
+        slt_values_fuzz(cases[i].format, cases[i].args, 1 + data[1] % 10, data + 2, size - 2);
+    }
     return 0;
 }
