@@ -202,7 +202,18 @@ struct sli_kafka_ops {
 // ---------------------------------------------------------------- Sluice's side
 
 /// Options of everything that speaks to a cluster: brokers, and `kafka.NAME` for librdkafka's own.
-extern const sl_option sli_kafka_options[];
+/// Rows for the tables of a source or sink.
+#define SLI_KAFKA_OPTIONS                                                                          \
+    {.name = "brokers",                                                                            \
+     .type = SL_OPT_TEXT,                                                                          \
+     .text = "Further brokers to ask first, as host:port, separated by commas."},                  \
+    {                                                                                              \
+        .name = "kafka.", .type = SL_OPT_FAMILY,                                                   \
+        .choices = "password|secret|key|token|jaas|oauthbearer.config",                            \
+        .text = "A setting of librdkafka under its own name, as kafka.security.protocol=SSL. A "   \
+                "secret may be file:PATH or env:NAME."                                             \
+    }
+extern const sl_option sli_kafka_options[]; ///< these alone
 
 /// What a client is opened with, secrets included.
 typedef struct sli_kafka_settings sli_kafka_settings;

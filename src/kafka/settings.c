@@ -16,14 +16,7 @@ struct sli_kafka_settings {
 };
 
 const sl_option sli_kafka_options[] = {
-    {.name = "brokers",
-     .type = SL_OPT_TEXT,
-     .text = "Further brokers to ask first, as host:port, separated by commas."},
-    {.name = "kafka.",
-     .type = SL_OPT_FAMILY,
-     .choices = "password|secret|key|token|jaas|oauthbearer.config",
-     .text = "A setting of librdkafka under its own name, as kafka.security.protocol=SSL. A secret "
-             "may be file:PATH or env:NAME."},
+    SLI_KAFKA_OPTIONS,
     {0},
 };
 
