@@ -122,6 +122,10 @@ const sli_format_ops *sli_format_of_extension(sl_text extension);
 /// NULL-ended names, for messages.
 const char *const *sli_format_names(void);
 
+/// Reads a time, microseconds since 1970: a date, then optionally T or space,
+/// HH:MM[:SS[.f{1,9}]], then Z or ±HH[:MM]; digits behind the microseconds are cut.
+bool sli_read_timestamp(const char *at, size_t size, int64_t *out);
+
 // ---------------------------------------------------------------- pieces to records
 
 /// Feeds a decoder with pieces of any size: keeps what a piece left over and puts it before the

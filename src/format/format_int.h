@@ -185,9 +185,6 @@ bool sli_read_int64(const char *at, size_t size, int64_t *out); ///< -?[0-9]+ in
 bool sli_datum_read(const sl_field *field, sli_time_form form, const char *at, size_t size,
                     sli_datum *out);
 bool sli_read_date(const char *at, size_t size, int32_t *out); ///< YYYY-MM-DD, ±Y{5,7}-MM-DD
-/// A date, then optionally T or space, HH:MM[:SS[.f{1,9}]], then Z or ±HH[:MM]; digits behind the
-/// microseconds are cut.
-bool sli_read_timestamp(const char *at, size_t size, int64_t *out);
 bool sli_read_decimal(const char *at, size_t size, int precision, int scale, sli_datum *out);
 /// What a cell of the field looks like, for "expected an integer from -128 to 127".
 const char *sli_type_expected(sl_type type);
