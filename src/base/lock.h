@@ -13,6 +13,7 @@
 typedef enum sli_rank {
     SLI_RANK_CONTEXT = 10,     ///< a context's state word and first error
     SLI_RANK_RECEIVER = 20,    ///< a receiver's queue between io and driver
+    SLI_RANK_FETCHED = 22,     ///< what a Kafka source has fetched, and what epochs took of it
     SLI_RANK_INBOX = 25,       ///< what a receiver of the program has stored, and who waits
     SLI_RANK_EXEC = 30,        ///< the pool's task and completion queues
     SLI_RANK_BLOCK = 40,       ///< the block table

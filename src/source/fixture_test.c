@@ -12,28 +12,36 @@ static void note_line(void *self, sli_level level, const char *module, const cha
     sli_str_char(told, '\n');
 }
 
-void slt_place_open(slt_place *p, bool sim)
+static void open_in(slt_place *p, const char *parent)
 {
-    *p = (slt_place){0};
-    if (sim) {
-        p->world = sli_world_new(&(sli_world_conf){.seed = 3});
-        assert_non_null(p->world);
-        assert_int_equal(sli_world_boot(p->world, NULL, &p->env, NULL), SL_OK);
-        p->dir = "/data/in";
-    } else {
-        assert_int_equal(sli_env_posix(&p->env, NULL), SL_OK);
-    }
     p->arena = sl_arena_new(SLI_TAG_TEST);
     assert_non_null(p->arena);
-    if (!sim) {
-        p->dir = sl_arena_printf(p->arena, "%s/in", slt_temp_dir());
-    }
+    p->dir = sl_arena_printf(p->arena, "%s/in", parent);
     assert_int_equal(sli_env_mkdirs(p->env, p->dir, NULL), SL_OK);
     assert_int_equal(sli_metrics_new(&p->metrics, p->env, NULL), SL_OK);
     assert_int_equal(sli_log_new(&p->log, "info", (sli_log_sink){note_line, &p->told}, NULL),
                      SL_OK);
     p->source_env = (sli_source_env){
         .env = p->env, .metrics = p->metrics, .log = p->log, .uid = "in", .interval_us = 1000000};
+}
+
+void slt_place_open_sim(slt_place *p, uint64_t seed)
+{
+    *p = (slt_place){.world = sli_world_new(&(sli_world_conf){.seed = seed})};
+    assert_non_null(p->world);
+    assert_int_equal(sli_world_boot(p->world, NULL, &p->env, NULL), SL_OK);
+    open_in(p, "/data");
+}
+
+void slt_place_open(slt_place *p, bool sim)
+{
+    if (sim) {
+        slt_place_open_sim(p, 3);
+        return;
+    }
+    *p = (slt_place){0};
+    assert_int_equal(sli_env_posix(&p->env, NULL), SL_OK);
+    open_in(p, slt_temp_dir());
 }
 
 void slt_place_close(slt_place *p)
@@ -94,9 +102,13 @@ int64_t slt_metric(slt_place *p, sli_source_series series)
 
 sl_code slt_open_url(slt_place *p, const char *url, sli_source **out)
 {
-    static const sli_source_ops *const sources[] = {&sli_source_file,  &sli_source_socket,
-                                                    &sli_source_stdin, &sli_source_rate,
-                                                    &sli_source_queue, NULL};
+    static const sli_source_ops *const sources[] = {&sli_source_file,
+                                                    &sli_source_socket,
+                                                    &sli_source_stdin,
+                                                    &sli_source_rate,
+                                                    &sli_source_queue,
+                                                    &sli_source_kafka,
+                                                    NULL};
     p->err = SL_ERROR_INIT;
     return sli_source_open(out, url, sources, &p->source_env, &p->err);
 }
@@ -113,11 +125,19 @@ sli_source *slt_open(slt_place *p, const char *query, sl_bytes position)
     return source;
 }
 
-void slt_offer(slt_place *p, sli_source *source)
+void slt_pass(slt_place *p, int64_t us)
 {
     if (p->world != NULL) {
-        sli_world_advance(p->world, 1000000);
+        sli_signal *never = sli_signal_new(p->env);
+        assert_non_null(never);
+        assert_int_equal(sli_signal_wait(never, sli_env_mono_us(p->env) + us, NULL), SL_E_TIMEOUT);
+        sli_signal_free(never);
     }
+}
+
+void slt_offer(slt_place *p, sli_source *source)
+{
+    slt_pass(p, 1000000);
     p->epoch++;
     sli_ask ask = {
         .epoch = p->epoch, .batch_time_us = sli_env_wall_us(p->env), .max_rows = INT64_MAX};

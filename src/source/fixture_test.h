@@ -21,6 +21,9 @@ typedef struct slt_place {
 } slt_place;
 
 void slt_place_open(slt_place *p, bool sim);
+void slt_place_open_sim(slt_place *p, uint64_t seed); ///< a simulated world of this seed
+/// Time passes, and other strands run meanwhile. In the real world nothing happens.
+void slt_pass(slt_place *p, int64_t us);
 void slt_place_close(slt_place *p);
 /// Both worlds, one after the other.
 #define PLACE_TEST(name)                                                                           \

@@ -41,6 +41,7 @@ typedef struct sli_source_env {
     bool compat_spark;   ///< Spark's behaviour where Sluice cures a trap
     const sli_receiver_def *receivers;
     int32_t n_receivers;
+    const char *modules; ///< directory of loadable modules; NULL: as sli_module_load finds them
 } sli_source_env;
 
 /// How much an epoch may take.
@@ -160,6 +161,7 @@ extern const sli_source_ops sli_source_stdin;
 extern const sli_source_ops sli_source_custom; ///< "receiver:NAME": functions of the program
 extern const sli_source_ops sli_source_rate;   ///< "value int64, ts timestamp", deterministic
 extern const sli_source_ops sli_source_queue;  ///< what the program pushes: "queue:NAME"
+extern const sli_source_ops sli_source_kafka;  ///< topics: kafka/README.md
 extern const sli_source_ops sli_source_table;  ///< what sli_table_open opens; not for streams
 
 /// Reads the URL, finds the source among `sources` (NULL-ended), builds its conf from source,
