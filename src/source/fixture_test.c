@@ -157,7 +157,10 @@ static void put_cell(sli_str *out, const sl_column *column, int64_t row)
         sl_text text = sl_column_text(column, row);
         sli_str_add(out, text.data, text.size);
     } else {
-        sli_str_printf(out, "%lld", (long long)sl_column_int64(column, row));
+        bool small = column->type == SL_INT32;
+        sli_str_printf(out, "%lld",
+                       small ? (long long)((const int32_t *)column->values)[row]
+                             : (long long)sl_column_int64(column, row));
     }
 }
 

@@ -1,6 +1,6 @@
 // What every replayable source promises: a recorded range reads the same rows again, by anybody, in
 // any life; after a restore nothing is offered twice and nothing is left out.
-#include "source/fixture_test.h"
+#include "source/kafka/fixture_test.h"
 
 #include <stdio.h>
 
@@ -68,27 +68,58 @@ static void check_recorded(slt_place *p, sli_source *source, const record *r)
     }
 }
 
+/// Puts some rows where the source finds them: row1, row2, ... NULL: it makes its rows itself.
+typedef void (*feed_fn)(slt_place *p, sli_rng *rng, int32_t *n_rows);
+
+static void feed_files(slt_place *p, sli_rng *rng, int32_t *n_rows)
+{
+    int32_t arrivals = (int32_t)sli_rng_below(rng, 4);
+    for (int32_t i = 0; i < arrivals; i++) {
+        char name[32], text[64];
+        snprintf(name, sizeof name, "f%03d", (int)(sli_rng_below(rng, 900)));
+        sli_stat ignored;
+        if (sli_env_stat(p->env, slt_at(p, name), &ignored, NULL) == SL_OK) {
+            continue;
+        }
+        snprintf(text, sizeof text, "row%d\n", ++*n_rows);
+        slt_put(p, name, text);
+        slt_touch(p, name, 1000000 * (int64_t)sli_rng_below(rng, 5)); // times say nothing
+    }
+}
+
+static void feed_topic(slt_place *p, sli_rng *rng, int32_t *n_rows)
+{
+    slt_feed *f = (slt_feed *)p; // its first member
+    int32_t arrivals = (int32_t)sli_rng_below(rng, 6);
+    for (int32_t i = 0; i < arrivals; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "row%d", ++*n_rows);
+        slt_feed_put(f, "t", (int32_t)sli_rng_below(rng, 3), text);
+    }
+}
+
+static int32_t times_in(const record *r, const char *row)
+{
+    int32_t times = 0;
+    for (int32_t e = 0; e < r->n; e++) {
+        for (const char *at = r->rows[e]; (at = strstr(at, row)) != NULL; at++) {
+            times++;
+        }
+    }
+    return times;
+}
+
 // Random arrivals, restarts from the latest position or an older one, each range read again by
 // later lives.
-static void check_lives(slt_place *p, const char *query, bool feeds_files, uint64_t seed)
+static void check_lives(slt_place *p, const char *query, feed_fn feed, uint64_t seed)
 {
     sli_rng rng = {seed};
     record r = {0};
-    sli_str expected = SLI_STR_INIT;
-    int32_t n_files = 0;
+    int32_t n_rows = 0;
     sli_source *source = slt_open(p, query, (sl_bytes){NULL, 0});
     for (int32_t step = 0; step < 60; step++) {
-        int32_t arrivals = feeds_files ? (int32_t)sli_rng_below(&rng, 4) : 0;
-        for (int32_t i = 0; i < arrivals; i++) {
-            char name[32], text[64];
-            snprintf(name, sizeof name, "f%03d", (int)(sli_rng_below(&rng, 900)));
-            sli_stat ignored;
-            if (sli_env_stat(p->env, slt_at(p, name), &ignored, NULL) == SL_OK) {
-                continue;
-            }
-            snprintf(text, sizeof text, "row%d\n", ++n_files);
-            slt_put(p, name, text);
-            slt_touch(p, name, 1000000 * (int64_t)sli_rng_below(&rng, 5)); // times say nothing
+        if (feed != NULL) {
+            feed(p, &rng, &n_rows);
         }
         epoch(p, source, &r);
         if (sli_rng_below(&rng, 4) == 0) {
@@ -104,34 +135,28 @@ static void check_lives(slt_place *p, const char *query, bool feeds_files, uint6
             check_recorded(p, source, &r);
         }
     }
-    while (p->offer.more) {
+    for (int32_t idle = 0; p->offer.more || idle < 3;) {
         epoch(p, source, &r);
+        idle = p->offer.rows > 0 && feed != NULL ? 0 : idle + 1;
     }
     // Every row once: row1 ... rowN in any order.
-    for (int32_t i = 1; feeds_files && i <= n_files; i++) {
+    for (int32_t i = 1; i <= n_rows; i++) {
         char row[32];
-        int32_t times = 0;
         snprintf(row, sizeof row, "row%d;", i);
-        for (int32_t e = 0; e < r.n; e++) {
-            for (const char *at = r.rows[e]; (at = strstr(at, row)) != NULL; at++) {
-                times++;
-            }
-        }
-        assert_int_equal(times, 1);
+        assert_int_equal(times_in(&r, row), 1);
     }
     check_recorded(p, source, &r);
     sli_source_close(source);
-    sli_str_reset(&expected);
 }
 
 PLACE_TEST(files_count_once_over_lives)
 {
-    check_lives(p, "max_files=2", true, 5);
+    check_lives(p, "max_files=2", feed_files, 5);
 }
 
 PLACE_TEST(files_count_once_over_lives_without_limit)
 {
-    check_lives(p, "split=16", true, 6);
+    check_lives(p, "split=16", feed_files, 6);
 }
 
 SL_TEST(files_count_once_over_lives_many_seeds, "")
@@ -139,7 +164,7 @@ SL_TEST(files_count_once_over_lives_many_seeds, "")
     for (uint64_t seed = 100; seed < (slt_is_soak() ? 400U : 115U); seed++) {
         slt_place p;
         slt_place_open(&p, true);
-        check_lives(&p, seed % 2 == 0 ? "max_files=1" : "", true, seed);
+        check_lives(&p, seed % 2 == 0 ? "max_files=1" : "", feed_files, seed);
         slt_place_close(&p);
     }
 }
@@ -148,8 +173,21 @@ SL_TEST(rate_counts_once_over_lives, "")
 {
     slt_place p;
     slt_place_open(&p, true);
-    check_lives(&p, "rate:?rows_per_second=7&partitions=3", false, 9);
+    check_lives(&p, "rate:?rows_per_second=7&partitions=3", NULL, 9);
     slt_place_close(&p);
+}
+
+SL_TEST(kafka_counts_once_over_lives, "")
+{
+    static const char *const urls[] = {"kafka://sim:9092/t?start=earliest",
+                                       "kafka://sim:9092/t?start=earliest&max_rate=1&refresh=2s"};
+    for (uint64_t seed = 1; seed < (slt_is_soak() ? 300U : 13U); seed++) {
+        slt_feed f;
+        slt_feed_open(&f, seed);
+        slt_feed_make(&f, "t", 3);
+        check_lives(&f.p, urls[seed % 2], feed_topic, seed);
+        slt_feed_close(&f);
+    }
 }
 
 static sl_code no_rows(void *ctx, sl_batch *batch, sl_error *err)
@@ -163,6 +201,7 @@ static sl_code no_rows(void *ctx, sl_batch *batch, sl_error *err)
 static void check_damage(slt_place *p, const char *query)
 {
     sli_source *source = slt_open(p, query, (sl_bytes){NULL, 0});
+    slt_pass(p, 1000000); // what fetches by itself has fetched then
     const char *rows = slt_take(p, source);
     assert_true(strlen(rows) > 0);
     sl_bytes range = p->offer.range, position = slt_position(p, source);
@@ -218,4 +257,15 @@ SL_TEST(damaged_rate_records_are_found, "")
     slt_place_open(&p, true);
     check_damage(&p, "rate:?rows_per_second=3&partitions=2");
     slt_place_close(&p);
+}
+
+SL_TEST(damaged_kafka_records_are_found, "")
+{
+    slt_feed f;
+    slt_feed_open(&f, 4);
+    slt_feed_make(&f, "t", 2);
+    slt_feed_put(&f, "t", 0, "one two three");
+    slt_feed_put(&f, "t", 1, "four");
+    check_damage(&f.p, "kafka://sim:9092/t?start=earliest&poll_timeout=1s");
+    slt_feed_close(&f);
 }
