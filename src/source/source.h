@@ -41,6 +41,7 @@ typedef struct sli_source_env {
     bool compat_spark;   ///< Spark's behaviour where Sluice cures a trap
     const sli_receiver_def *receivers;
     int32_t n_receivers;
+    sli_budget *budget;  ///< of the job's memory; NULL: what is fetched ahead doesn't grow
     const char *modules; ///< directory of loadable modules; NULL: as sli_module_load finds them
 } sli_source_env;
 

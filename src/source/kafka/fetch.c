@@ -338,13 +338,16 @@ static sl_code take_all(kafka_source *self, int32_t n, bool is_full, sl_error *e
 
 // ---------------------------------------------------------------- polling
 
-/// How much may be fetched now; 0: nothing.
+/// How much may be fetched now; 0: nothing, and since when is noted.
 static int64_t room_now(kafka_source *self)
 {
+    int64_t now = now_us(self);
     sli_mutex_lock(&self->mutex);
-    int64_t room = self->ahead_bytes - self->ahead - self->open_bytes;
+    int64_t room = self->ahead_most - self->ahead - self->open_bytes;
+    room = room < 0 ? 0 : room;
+    self->full_us = room > 0 ? -1 : self->full_us < 0 ? now : self->full_us;
     sli_mutex_unlock(&self->mutex);
-    return room < 0 ? 0 : room;
+    return room;
 }
 
 /// So many records that there is room for, as far as one can tell.
@@ -435,7 +438,7 @@ sl_code kafka_fetch_begin(kafka_source *self, sl_error *err)
 {
     self->look_us = INT64_MIN;
     self->record_bytes = FIRST_BYTES;
-    self->away_us = -1;
+    self->away_us = self->full_us = -1;
     self->is_ending = false;
     self->strand = sli_strand_new(self->common.env.env, "sl-kafka");
     if (self->strand == NULL || !sli_strand_post(self->strand, fetch_all, self)) {

@@ -224,7 +224,8 @@ struct kafka_source {
     sl_arena *arena; ///< for what the URL says
     sli_url url;     ///< host and port of it
     kafka_wanted wanted;
-    int64_t ahead_bytes, refresh_us, poll_timeout_us, min_rate, max_rate;
+    int64_t ahead_bytes; ///< at least so many are fetched ahead, where there are
+    int64_t refresh_us, poll_timeout_us, min_rate, max_rate;
     bool stops_at_loss, uncommitted;
     bool scans_lines; ///< the format wants to know whether values hold line ends
     int32_t wants;    ///< KAFKA_WANTS_
@@ -252,6 +253,8 @@ struct kafka_source {
     kafka_lanes lanes;
     int32_t n_numbers;   ///< of lanes so far
     int64_t ahead;       ///< bytes of chunks that no epoch has taken whole
+    int64_t ahead_most;  ///< when it is so many, nothing more is fetched: ahead_bytes, or grown
+    int64_t full_us;     ///< since when that is so; -1: it is not
     bool is_known;       ///< the partitions were looked up
     bool is_ending;      ///< the strand has to end
     sl_error failure;    ///< why it has ended by itself
@@ -265,8 +268,12 @@ sl_code kafka_client_open(kafka_source *self, sli_kafka **out, sl_error *err);
 /// The deadline of one question.
 int64_t kafka_ask_until(const kafka_source *self);
 
-// ---------------------------------------------------------------- fetching (fetch.c)
+// ---------------------------------------------------------------- fetching (fetch.c, ahead.c)
 
+/// What is fetched ahead grows while epochs take all of it and the strand has to wait, and shrinks
+/// again. `taken`: bytes that an epoch has just taken. Under the mutex. Thread: driver.
+void kafka_ahead_adapt(kafka_source *self, int64_t taken, bool is_all);
+void kafka_ahead_reset(kafka_source *self); ///< gives back what was reserved
 /// Starts the fetching strand.
 sl_code kafka_fetch_begin(kafka_source *self, sl_error *err);
 /// Ends it. The client fetches nothing then, and what was fetched is forgotten.

@@ -338,6 +338,36 @@ FEED_TEST(kafka_fetches_no_more_than_ahead)
     sli_source_close(source);
 }
 
+// With a long interval more is fetched ahead while epochs take all of it, within the job's memory.
+FEED_TEST(kafka_fetches_more_when_epochs_take_all)
+{
+    enum { RECORDS = 20000, SIZE = 200 };
+    char value[SIZE + 1];
+    memset(value, 'x', SIZE);
+    value[SIZE] = '\0';
+    slt_feed_make(f, "t", 1);
+    for (int32_t i = 0; i < RECORDS; i++) {
+        slt_feed_put(f, "t", 0, value);
+    }
+    sli_budget *budget = sli_budget_new(1 << 20);
+    f->p.source_env.budget = budget;
+    sli_source *source = slt_feed_source(f, "t?start=earliest&ahead=64KiB");
+    int64_t most = 0;
+    for (int i = 0; i < 20; i++) {
+        slt_offer(&f->p, source);
+        most = f->p.offer.bytes > most ? f->p.offer.bytes : most;
+    }
+    assert_true(most > 150 << 10 && most < 300 << 10); // a quarter, and the latest poll
+    assert_int_equal(sli_budget_peak(budget), (256 - 64) << 10);
+    for (int i = 0; i < 40; i++) { // the backlog ends: it shrinks again
+        slt_feed_put(f, "t", 0, "y");
+        slt_offer(&f->p, source);
+    }
+    assert_int_equal(sli_budget_used(budget), 0);
+    sli_source_close(source);
+    sli_budget_free(budget);
+}
+
 // ---------------------------------------------------------------- settings
 
 FEED_TEST(kafka_refuses_what_makes_no_sense)

@@ -83,7 +83,8 @@ static int64_t bytes_of(const kafka_piece *piece, const kafka_lane *lane)
 
 static void take_lanes(kafka_source *self, const sli_ask *ask, taking *t)
 {
-    int64_t lag = lag_of_all(self);
+    int64_t lag = lag_of_all(self), freed = 0;
+    bool is_all = true;
     for (int32_t i = 0; i < self->lanes.n; i++) {
         kafka_lane *lane = current(self, i);
         if (!lane->is_there) {
@@ -92,10 +93,13 @@ static void take_lanes(kafka_source *self, const sli_ask *ask, taking *t)
         t->trimmed[t->pieces.n] = kafka_lane_trim(lane);
         kafka_piece *piece = &t->pieces.items[t->pieces.n++];
         int64_t n = share_of(self, lane, ask, lag);
-        self->ahead -= kafka_lane_take(lane, n, piece);
+        freed += kafka_lane_take(lane, n, piece);
+        is_all = is_all && lane->n_ahead == 0;
         t->records += piece->records;
         t->bytes += bytes_of(piece, lane);
     }
+    self->ahead -= freed;
+    kafka_ahead_adapt(self, freed, is_all);
 }
 
 static bool is_any_ahead(const kafka_source *self)
@@ -170,7 +174,6 @@ sl_code kafka_offer(sli_source *source, const sli_ask *ask, sl_arena *arena, sli
         offer.rows = t.records;
         offer.bytes = t.bytes;
     }
-    *out =
-        offer; // never `more`: what waits in the cluster is no reason for a further epoch at a stop
+    *out = offer; // never `more`: for what waits in the cluster no job that stops has to go on
     return SL_OK;
 }

@@ -1,0 +1,64 @@
+/// ahead.c — how much is fetched ahead of the epochs.
+///
+/// An epoch takes what is in memory. With a long interval that must be more than with a short one,
+/// or nothing but `ahead` bytes an interval could ever be read: so while epochs take all that there
+/// is, and the fetching strand has to wait for most of the interval, it doubles, up to a quarter of
+/// the job's memory. What goes over `ahead` is reserved in the budget that blocks and state are
+/// counted in; when that is short, nothing grows.
+#include "source/kafka/kafka_int.h"
+
+enum { SHARE = 4 }; // of the memory
+
+/// Changes the limit; false: the budget has no room for it.
+static bool set_most(kafka_source *self, int64_t bytes)
+{
+    sli_budget *budget = self->common.env.budget;
+    int64_t more = bytes - self->ahead_most;
+    if (more > 0 && !sli_budget_reserve(budget, more, false)) {
+        return false;
+    }
+    if (more < 0) {
+        sli_budget_release(budget, -more);
+    }
+    self->ahead_most = bytes;
+    return true;
+}
+
+static void grow(kafka_source *self)
+{
+    int64_t highest = sli_budget_limit(self->common.env.budget) / SHARE;
+    int64_t twice = self->ahead_most * 2;
+    int64_t wanted = twice < highest ? twice : highest;
+    if (wanted > self->ahead_most && set_most(self, wanted)) {
+        SLI_LOG(self->common.env.log, SLI_DEBUG, "source",
+                "kafka: epochs take all of what is fetched ahead: %lld MiB now",
+                (long long)(wanted >> 20));
+    }
+}
+
+/// Whether the strand has had to wait for most of the interval.
+static bool was_idle(const kafka_source *self)
+{
+    const sli_source_env *env = &self->common.env;
+    return self->full_us >= 0 && sli_env_mono_us(env->env) - self->full_us >= env->interval_us / 2;
+}
+
+void kafka_ahead_adapt(kafka_source *self, int64_t taken, bool is_all)
+{
+    if (self->common.env.budget == NULL) {
+        return;
+    }
+    if (is_all && was_idle(self)) {
+        grow(self);
+    } else if (taken < self->ahead_most / SHARE && self->ahead_most > self->ahead_bytes) {
+        int64_t half = self->ahead_most / 2;
+        (void)set_most(self, half > self->ahead_bytes ? half : self->ahead_bytes);
+    }
+}
+
+void kafka_ahead_reset(kafka_source *self)
+{
+    if (self->ahead_most > self->ahead_bytes) {
+        (void)set_most(self, self->ahead_bytes);
+    }
+}
