@@ -32,13 +32,13 @@ const sl_option sli_ingest_options[] = {
     {.name = "backpressure",
      .type = SL_OPT_BOOL,
      .fallback = "false",
-     .text = "Limit what an epoch takes from receivers to what earlier epochs could process "
-             "(Spark's PID estimator)."},
+     .text = "Limit what an epoch takes from receivers and Kafka to what earlier epochs could "
+             "process (Spark's PID estimator)."},
     {.name = "backpressure.initial_rate",
      .type = SL_OPT_INT,
      .fallback = "0",
      .low = "0",
-     .text = "Rows per second until the first estimate; 0: receiver.max_rate."},
+     .text = "Rows per second until the first estimate; 0: no limit but receiver.max_rate."},
     {.name = "backpressure.proportional",
      .type = SL_OPT_FLOAT,
      .fallback = "1.0",
@@ -146,7 +146,7 @@ static sl_code add_input(sli_ingest *ingest, sli_ingest_input input, sl_error *e
 sl_code sli_ingest_add(sli_ingest *ingest, sli_source *source, const char *uid, sli_source **out,
                        sl_error *err)
 {
-    sli_ingest_input input = {.source = source};
+    sli_ingest_input input = {.source = source, .pid = ingest->pid};
     if (source->ops->kind == SLI_SOURCE_RECEIVER) {
         SL_TRY(sli_receiver_new(&input.receiver, ingest, source, uid, err));
         input.source = &input.receiver->base;

@@ -70,8 +70,9 @@ typedef struct sli_pid {
 bool sli_pid_update(sli_pid *pid, int64_t time_us, int64_t rows, int64_t processing_us,
                     int64_t scheduling_us, double *rate);
 
-/// Rows the next epoch may take from an input, by limits and backpressure; INT64_MAX: no limit. The
-/// first epoch after a backlog is limited too.
+/// Rows the next epoch may take from an input, by limits and backpressure; INT64_MAX: no limit, as
+/// always of a replayable source that is not `paced`. The first epoch after a backlog is limited
+/// too. A receiver's blocks are cut small enough for it from now on. Thread: driver.
 int64_t sli_ingest_limit(sli_ingest *ingest, const sli_source *input, int64_t interval_us);
 /// Tells backpressure how an epoch went.
 void sli_ingest_epoch_done(sli_ingest *ingest, const sli_source *input, int64_t time_us,

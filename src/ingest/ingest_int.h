@@ -44,15 +44,15 @@ typedef struct sli_receiver {
     int64_t last_flush_us;
     bool timer_set, stopped;
     // driver
-    int64_t offered; ///< the next number to offer
-    double rate;     ///< rows/s by backpressure; 0 none
-    sli_pid pid;
+    int64_t offered;            ///< the next number to offer
     _Atomic int32_t wants_turn; ///< set by any thread; io looks at it in its turn
 } sli_receiver;
 
 typedef struct sli_ingest_input {
     sli_source *source;     ///< what the engine has
     sli_receiver *receiver; ///< NULL for replayable sources
+    sli_pid pid;
+    double rate; ///< rows/s by backpressure; 0 none
 } sli_ingest_input;
 
 struct sli_ingest {
@@ -64,7 +64,7 @@ struct sli_ingest {
     int64_t block_interval_us, max_pending, max_rate, initial_rate;
     int32_t splits;
     bool backpressure;
-    sli_pid pid; ///< settings, copied into each receiver
+    sli_pid pid; ///< settings, copied into each input
 };
 
 extern const sli_source_ops sli_receiver_ops;
@@ -75,10 +75,6 @@ sl_code sli_receiver_start(sli_receiver *receiver, sl_error *err);
 void sli_receiver_turn(sli_receiver *receiver);
 sl_code sli_receiver_stop(sli_receiver *receiver, sl_error *err);
 bool sli_receiver_drained(sli_receiver *receiver);
-
-/// Rows that the next epoch may take; blocks are cut small enough for it from now on. Thread:
-/// driver.
-int64_t sli_receiver_limit(sli_receiver *receiver, int64_t interval_us);
 
 /// The series of one of sli_ingest_metrics for this receiver.
 sli_metric *sli_receiver_metric(sli_receiver *receiver, int which);

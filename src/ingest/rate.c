@@ -40,13 +40,15 @@ static sli_ingest_input *input_of(sli_ingest *ingest, const sli_source *source)
 }
 
 /// Rows of an epoch, at least one.
-static int64_t limit_of(const sli_ingest *ingest, const sli_receiver *receiver, int64_t interval_us)
+static int64_t limit_of(const sli_ingest *ingest, const sli_ingest_input *input,
+                        int64_t interval_us)
 {
-    double rate = receiver->rate;
+    double rate = input->rate;
     if (rate <= 0 && ingest->backpressure && ingest->initial_rate > 0) {
         rate = (double)ingest->initial_rate; // the first epoch after a backlog is limited too
     }
-    if (ingest->max_rate > 0 && (rate <= 0 || rate > (double)ingest->max_rate)) {
+    bool receives = input->receiver != NULL;
+    if (receives && ingest->max_rate > 0 && (rate <= 0 || rate > (double)ingest->max_rate)) {
         rate = (double)ingest->max_rate;
     }
     if (rate <= 0) {
@@ -56,39 +58,48 @@ static int64_t limit_of(const sli_ingest *ingest, const sli_receiver *receiver, 
     return rows < 1 ? 1 : rows > 9e18 ? INT64_MAX : (int64_t)rows;
 }
 
-int64_t sli_receiver_limit(sli_receiver *receiver, int64_t interval_us)
+/// Cuts a receiver's blocks so that an epoch can keep to the limit: at what a block interval's
+/// share of it is, as in Spark.
+static void cut_blocks(sli_receiver *receiver, int64_t limit, int64_t interval_us)
 {
-    const sli_ingest *ingest = receiver->ingest;
-    int64_t limit = limit_of(ingest, receiver, interval_us), rows = 0;
-    if (limit < INT64_MAX) { // what a block interval's share of it is, as in Spark
-        double share = (double)ingest->block_interval_us / (double)interval_us;
+    int64_t rows = 0;
+    if (limit < INT64_MAX) {
+        double share = (double)receiver->ingest->block_interval_us / (double)interval_us;
         rows = share >= 1 ? limit : (int64_t)((double)limit * share);
         rows = rows < 1 ? 1 : rows;
     }
     sli_mutex_lock(&receiver->mutex);
     receiver->block_rows = rows;
     sli_mutex_unlock(&receiver->mutex);
-    return limit;
+}
+
+static bool is_paced(const sli_ingest_input *input)
+{
+    return input->receiver != NULL || input->source->ops->paced;
 }
 
 int64_t sli_ingest_limit(sli_ingest *ingest, const sli_source *source, int64_t interval_us)
 {
     const sli_ingest_input *input = input_of(ingest, source);
-    return input == NULL || input->receiver == NULL
-               ? INT64_MAX
-               : sli_receiver_limit(input->receiver, interval_us);
+    if (input == NULL || !is_paced(input)) {
+        return INT64_MAX;
+    }
+    int64_t limit = limit_of(ingest, input, interval_us);
+    if (input->receiver != NULL) {
+        cut_blocks(input->receiver, limit, interval_us);
+    }
+    return limit;
 }
 
 void sli_ingest_epoch_done(sli_ingest *ingest, const sli_source *source, int64_t time_us,
                            int64_t rows, int64_t processing_us, int64_t scheduling_us)
 {
     sli_ingest_input *input = input_of(ingest, source);
-    if (input == NULL || input->receiver == NULL || !ingest->backpressure) {
+    if (input == NULL || !is_paced(input) || !ingest->backpressure) {
         return;
     }
-    sli_receiver *receiver = input->receiver;
     double rate = 0;
-    if (sli_pid_update(&receiver->pid, time_us, rows, processing_us, scheduling_us, &rate)) {
-        receiver->rate = rate;
+    if (sli_pid_update(&input->pid, time_us, rows, processing_us, scheduling_us, &rate)) {
+        input->rate = rate;
     }
 }

@@ -470,8 +470,8 @@ void sli_receiver_turn(sli_receiver *r)
 
 sl_code sli_receiver_start(sli_receiver *r, sl_error *err)
 {
-    (void)sli_receiver_limit(r,
-                             r->ingest->env.interval_us); // also what comes before the first epoch
+    // Also what comes before the first epoch is cut for its limit.
+    (void)sli_ingest_limit(r->ingest, &r->base, r->ingest->env.interval_us);
     return r->inner->ops->start(r->inner, r->ingest->env.loop, take, r, err);
 }
 
@@ -551,7 +551,6 @@ sl_code sli_receiver_new(sli_receiver **out, sli_ingest *ingest, sli_source *inn
     r->ingest = ingest;
     r->inner = inner;
     r->pending.tag = SLI_TAG_INGEST;
-    r->pid = ingest->pid;
     r->last_flush_us = INT64_MIN / 2;
     sli_mutex_init(&r->mutex, SLI_RANK_RECEIVER);
     r->format = inner->ops->format(inner, &r->format_conf);

@@ -101,8 +101,9 @@ typedef struct sli_source_ops {
     /// can't be read (file vanished), SL_E_DATA.
     sl_code (*read)(sli_source *self, sl_bytes range, int32_t split, sli_emit_fn emit, void *ctx,
                     sli_decode_stats *stats, sl_error *err);
-    /// A durable state covers everything up to this range: what only served to read it may go. May
-    /// be NULL.
+    /// Everything up to this range is committed: visible in every output, and covered by a durable
+    /// state, so no later life reads it. What only served to read it may go. Called for the last
+    /// range of each commit group of this life. May be NULL.
     void (*forget)(sli_source *self, sl_bytes range);
     /// The range for people, as JSON values: start and end position. May be NULL.
     void (*describe)(sli_source *self, sl_bytes range, sli_str *start, sli_str *end);
@@ -145,6 +146,9 @@ typedef struct sli_source_ops {
     /// Of all bytes given to `take`, so many are durable: they will be part of an epoch whatever
     /// happens. Without a write-ahead log: were taken.
     void (*settled)(sli_source *self, int64_t bytes);
+    /// Replayable: `offer` keeps to ask.max_rows, and backpressure is meant for it. Of others an
+    /// epoch takes what is there.
+    bool paced;
 } sli_source_ops;
 
 struct sli_source {
