@@ -12,9 +12,9 @@ typedef struct spark_instead {
 #define NO_WAL                                                                                     \
     "received data is always logged, in Sluice's own files, when there is a checkpoint "           \
     "directory: leave the key out"
-#define NO_KAFKA                                                                                   \
-    "there is no Kafka source in this version; a receiver around librdkafka (sluice/receiver.h) "  \
-    "has its own settings, receiver.max_rate and backpressure"
+#define NO_CACHE                                                                                   \
+    "a Kafka source has one consumer, which fetches ahead (option ahead of its URL): leave the "   \
+    "key out"
 #define NO_EXECUTORS "a job is one process: --master local[N] says how many workers it has"
 #define NO_LOCALITY "all workers share one memory, so no task waits for a place: leave the key out"
 #define NO_UI "there is no web page: --progress json and --metrics FILE say what it would"
@@ -56,14 +56,18 @@ static const spark_instead keys[] = {
     {"spark.streaming.minRememberDuration",
      "every file that was taken is remembered, and old times don't matter: leave the key out, or "
      "set compat=spark"},
-    {"spark.streaming.kafka.maxRatePerPartition", NO_KAFKA},
-    {"spark.streaming.kafka.minRatePerPartition", NO_KAFKA},
-    {"spark.streaming.kafka.consumer.cache.enabled", NO_KAFKA},
-    {"spark.streaming.kafka.consumer.cache.initialCapacity", NO_KAFKA},
-    {"spark.streaming.kafka.consumer.cache.maxCapacity", NO_KAFKA},
-    {"spark.streaming.kafka.consumer.cache.loadFactor", NO_KAFKA},
-    {"spark.streaming.kafka.consumer.poll.ms", NO_KAFKA},
-    {"spark.streaming.kafka.allowNonConsecutiveOffsets", NO_KAFKA},
+    {"spark.streaming.kafka.maxRatePerPartition",
+     "write it into the source's URL: kafka://HOST:PORT/TOPIC?max_rate=1000"},
+    {"spark.streaming.kafka.minRatePerPartition",
+     "write it into the source's URL: kafka://HOST:PORT/TOPIC?min_rate=1"},
+    {"spark.streaming.kafka.consumer.cache.enabled", NO_CACHE},
+    {"spark.streaming.kafka.consumer.cache.initialCapacity", NO_CACHE},
+    {"spark.streaming.kafka.consumer.cache.maxCapacity", NO_CACHE},
+    {"spark.streaming.kafka.consumer.cache.loadFactor", NO_CACHE},
+    {"spark.streaming.kafka.consumer.poll.ms",
+     "write it into the source's URL: kafka://HOST:PORT/TOPIC?poll_timeout=120s"},
+    {"spark.streaming.kafka.allowNonConsecutiveOffsets",
+     "offsets may have gaps always, from compaction or transactions: leave the key out"},
     {"spark.streaming.sessionByKey.deltaChainThreshold",
      "snapshot.bytes and snapshot.groups say when deltas of state become a snapshot"},
     {"spark.streaming.dynamicAllocation.enabled", NO_EXECUTORS},

@@ -1,5 +1,6 @@
 // Every key that users of Spark Streaming set is taken, or refused by name with what to do instead.
 // The list is Spark's: its configuration page and the sources of 3.5, not our tables.
+#include <stdio.h>
 #include <string.h>
 
 #include "api/host.h"
@@ -134,6 +135,27 @@ SL_TEST(every_key_of_spark_streaming_is_taken_or_refused_by_name, "")
         } else if (rc != SL_OK || !sl_conf_is_set(conf, keys[i].ours)) {
             fail_msg("%s: %s", keys[i].name, err.text);
         }
+        sl_conf_free(conf);
+    }
+}
+
+SL_TEST(keys_of_kafka_are_refused_with_the_place_where_they_are_set, "")
+{
+    static const char *const cases[][2] = {
+        {"maxRatePerPartition", "kafka://HOST:PORT/TOPIC?max_rate=1000"},
+        {"minRatePerPartition", "kafka://HOST:PORT/TOPIC?min_rate=1"},
+        {"consumer.poll.ms", "kafka://HOST:PORT/TOPIC?poll_timeout=120s"},
+        {"consumer.cache.enabled", "leave the key out"},
+        {"allowNonConsecutiveOffsets", "leave the key out"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sl_conf *conf = NULL;
+        sl_error err = SL_ERROR_INIT;
+        char name[64];
+        snprintf(name, sizeof name, "spark.streaming.kafka.%s", cases[i][0]);
+        assert_int_equal(sl_conf_new(&conf, "job", sli_all_options, NULL), SL_OK);
+        assert_int_equal(sli_setting_put(conf, name, sli_text_of("1"), &err), SL_E_CONFIG);
+        assert_non_null(strstr(err.text, cases[i][1]));
         sl_conf_free(conf);
     }
 }
