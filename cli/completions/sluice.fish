@@ -43,7 +43,7 @@ complete -c sluice -n '__fish_seen_subcommand_from run' -l block.interval -r -d 
 complete -c sluice -n '__fish_seen_subcommand_from run' -l receiver.max-pending -r -d 'Bytes received and not yet committed, per receiver, at which it stops reading' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l receiver.max-rate -r -d 'Rows per second that an epoch takes from a receiver' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l receiver.splits -r -d 'Most partitions that an epoch\'s received data is spread over' -f
-complete -c sluice -n '__fish_seen_subcommand_from run' -l backpressure -r -d 'Limit what an epoch takes from receivers to what earlier epochs could process (Spark\'s PID estimator)' -a 'true false' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l backpressure -r -d 'Limit what an epoch takes from receivers and Kafka to what earlier epochs could process (Spark\'s PID estimator)' -a 'true false' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l backpressure.initial-rate -r -d 'Rows per second until the first estimate' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l backpressure.proportional -r -d 'PID' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l backpressure.integral -r -d 'PID' -f

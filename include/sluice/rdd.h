@@ -36,7 +36,9 @@ SL_API sl_rdd *sl_rdd_of_batches(sl_session *session, const sl_batch *const *bat
                                  int32_t n_batches, int32_t n_partitions);
 /// The rows of a file, or of all files of a directory (in byte order of names), e.g.
 /// "file:///data/ads.csv?format=csv& schema=ad_id string, campaign_id string". One partition a
-/// file.
+/// file. Or records of Kafka,
+/// "kafka://localhost:9092/orders?ranges=orders:0=5..17,orders:1=0..100": one partition a range, by
+/// topic and partition; without `ranges` all that is there at the moment.
 SL_API sl_rdd *sl_rdd_open(sl_session *session, const char *url);
 /// No rows, `n_partitions` partitions.
 SL_API sl_rdd *sl_rdd_empty(sl_session *session, const char *schema, int32_t n_partitions);

@@ -168,6 +168,7 @@ static void fill_runtime(sli_host *host)
         .uid = "table",
         .interval_us = sl_conf_int64(host->conf, "interval"),
         .compat_spark = host->runtime.compat_spark,
+        .modules = sl_conf_text(host->conf, "modules"),
     };
     host->runtime.source_env = &host->source_env;
 }

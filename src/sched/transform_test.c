@@ -1,5 +1,6 @@
 // Each transformation as a golden case, with 1, 3 and 7 partitions, 1 and 4 workers, and 64 KiB of
 // memory.
+#include "kafka/sim/cluster.h"
 #include "sched/sched_int.h"
 #include "sched/world_test.h"
 
@@ -490,5 +491,33 @@ SL_TEST(open_reads_the_files_of_a_directory_in_order_of_names, "")
     assert_int_equal(sl_rdd_check(rdd, &err), SL_E_NOT_FOUND);
     assert_non_null(strstr(err.text, "/no/such/directory/at/all"));
     sl_rdd_unref(rdd);
+    world_close(&w);
+}
+
+SL_TEST(open_reads_offset_ranges_of_kafka_a_partition_each, "")
+{
+    world w;
+    world_open(&w, (world_conf){.workers = 2, .simulated = true, .seed = 3});
+    sli_kafka_cluster *cluster = sli_kafka_cluster_new(w.sim);
+    assert_int_equal(sli_kafka_cluster_make(cluster, "a", 2, NULL), SL_OK);
+    for (int32_t i = 0; i < 20; i++) {
+        char value[2] = {(char)('a' + i), '\0'};
+        sli_kafka_message m = {.topic = "a", .partition = i % 2, .value = value, .value_size = 1};
+        assert_int_equal(sli_kafka_cluster_put(cluster, &m, NULL), SL_OK);
+    }
+    sl_rdd *rdd = sl_rdd_open(world_session(&w),
+                              "kafka://sim:9092/a?ranges=a:1=2..4,a:0=0..3&columns=offset");
+    assert_int_equal(sl_rdd_partitions(rdd), 2);
+    SL_CHECK_TEXT(collect_text(rdd), "0,a\n1,c\n2,e\n2,f\n3,h\n");
+    rdd = sl_rdd_open(world_session(&w), "kafka://sim:9092/a");
+    assert_int_equal(sl_rdd_partitions(rdd), 2);
+    SL_CHECK_TEXT(collect_text(rdd), "a\nc\ne\ng\ni\nk\nm\no\nq\ns\n"
+                                     "b\nd\nf\nh\nj\nl\nn\np\nr\nt\n");
+    sl_error err = SL_ERROR_INIT;
+    rdd = sl_rdd_open(world_session(&w), "kafka://sim:9092/a?start=earliest");
+    assert_int_equal(sl_rdd_check(rdd, &err), SL_E_CONFIG);
+    assert_non_null(strstr(err.text, "option start is of a stream"));
+    sl_rdd_unref(rdd);
+    sli_kafka_cluster_free(cluster);
     world_close(&w);
 }

@@ -167,13 +167,16 @@ sl_code sli_source_open(sli_source **out, const char *url, const sli_source_ops 
 sl_code sli_table_open(sli_source **out, const char *url, const sli_source_env *env, sl_error *err)
 {
     sli_url parts;
+    static const sli_source_ops *const tables[] = {&sli_source_table, &sli_source_kafka_table,
+                                                   NULL};
     SL_TRY(sli_url_parse(url, &parts, err));
-    if (!sli_text_is(parts.scheme, sli_source_table.scheme)) {
-        return sl_error_set(err, SL_E_CONFIG, "a table is a file or a directory, not \"%.*s\"",
-                            (int)(parts.scheme.size < 64 ? parts.scheme.size : 64),
-                            parts.scheme.data);
+    const sli_source_ops *ops = find_source(parts.scheme, tables);
+    if (ops == NULL) {
+        return sl_error_set(
+            err, SL_E_CONFIG, "a table is a file, a directory, or topics of Kafka, not \"%.*s\"",
+            (int)(parts.scheme.size < 64 ? parts.scheme.size : 64), parts.scheme.data);
     }
-    return open_as(out, &sli_source_table, &parts, env, err);
+    return open_as(out, ops, &parts, env, err);
 }
 
 void sli_source_close(sli_source *source)

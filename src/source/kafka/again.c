@@ -228,10 +228,10 @@ static sl_code find_lost(again *a, sl_error *err)
     bool aged = !is_gone && a->position < first && first < piece->to;
     int64_t to = aged ? first : piece->to;
     SL_TRY(kafka_lost_tell(a->self, to - a->position, err,
-                           "%s partition %d: offsets %lld to %lld, which an epoch on record has "
-                           "taken, are gone",
-                           piece->topic, (int)piece->partition, (long long)a->position,
-                           (long long)to - 1));
+                           "%s partition %d: offsets %lld to %lld, %s, are gone", piece->topic,
+                           (int)piece->partition, (long long)a->position, (long long)to - 1,
+                           piece->last.offset >= 0 ? "which an epoch on record has taken"
+                                                   : "which were there a moment ago"));
     a->position = to;
     return SL_OK;
 }
@@ -257,8 +257,9 @@ static void tell_missing(const again *a)
 static sl_code read_all(again *a, kafka_span_fn each, void *ctx, sl_error *err)
 {
     const kafka_piece *piece = a->piece;
+    bool is_counted = piece->last.offset >= 0; // by an epoch: a table knows no records beforehand
     bool is_other = false, is_told = false;
-    SL_TRY(check_topic(a, &is_other, err));
+    SL_TRY(is_counted ? check_topic(a, &is_other, err) : SL_OK);
     int64_t position = is_other ? piece->to : piece->from;
     while (position < piece->to) {
         SL_TRY(read_span(a, position, piece->to, each, ctx, err));
@@ -269,7 +270,7 @@ static sl_code read_all(again *a, kafka_span_fn each, void *ctx, sl_error *err)
             position = a->position;
         }
     }
-    if (!is_other && !is_told && a->records < piece->records) {
+    if (is_counted && !is_other && !is_told && a->records < piece->records) {
         tell_missing(a);
     }
     return SL_OK;

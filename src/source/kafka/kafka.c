@@ -6,7 +6,7 @@
 /// known.
 #include "source/kafka/kafka_int.h"
 
-static const sl_option options[] = {
+const sl_option kafka_options[] = {
     SLI_KAFKA_OPTIONS,
     {.name = "pattern",
      .type = SL_OPT_TEXT,
@@ -29,6 +29,10 @@ static const sl_option options[] = {
      .flags = SL_OPT_RESULT,
      .text = "Where some partitions begin without a checkpoint, as orders:0=17,orders:1=5; the "
              "others as `start` says."},
+    {.name = "ranges",
+     .type = SL_OPT_TEXT,
+     .text = "Of an RDD (sl_rdd_open) alone: what it reads, as orders:0=5..17,orders:1=0..100, the "
+             "last offset of each left out; without it all that is there."},
     {.name = "group",
      .type = SL_OPT_TEXT,
      .text = "The consumer group whose offsets start=committed reads."},
@@ -105,7 +109,7 @@ static kafka_source *self_of(sli_source *source)
 
 // ---------------------------------------------------------------- opening
 
-static void kafka_close(sli_source *source)
+void kafka_close(sli_source *source)
 {
     kafka_source *self = self_of(source);
     kafka_fetch_end(self);
@@ -161,12 +165,24 @@ static sl_code keep_host(kafka_source *self, const sli_url *url, sl_error *err)
     return SL_OK;
 }
 
-static sl_code kafka_open(sli_source **out, const sli_url *url, const sl_conf *conf,
-                          const sli_source_env *env, sl_error *err)
+static sl_code refuse_options(const sl_conf *conf, const char *const *refused, const char *why,
+                              sl_error *err)
+{
+    for (; *refused != NULL; refused++) {
+        if (sl_conf_is_set(conf, *refused)) {
+            return sl_error_set(err, SL_E_CONFIG, "option %s is %s", *refused, why);
+        }
+    }
+    return SL_OK;
+}
+
+sl_code kafka_open_as(sli_source **out, const sli_source_ops *ops, const char *const *refused,
+                      const char *why, const sli_url *url, const sl_conf *conf,
+                      const sli_source_env *env, sl_error *err)
 {
     sli_source_common *common = NULL;
-    SL_TRY(
-        sli_source_alloc(&common, sizeof(kafka_source), &sli_source_kafka, conf, env, NULL, err));
+    SL_TRY(refuse_options(conf, refused, why, err));
+    SL_TRY(sli_source_alloc(&common, sizeof(kafka_source), ops, conf, env, NULL, err));
     kafka_source *self = (kafka_source *)common;
     sli_mutex_init(&self->mutex, SLI_RANK_FETCHED);
     read_options(self, conf);
@@ -186,6 +202,16 @@ static sl_code kafka_open(sli_source **out, const sli_url *url, const sl_conf *c
     return SL_OK;
 }
 
+static sl_code kafka_open(sli_source **out, const sli_url *url, const sl_conf *conf,
+                          const sli_source_env *env, sl_error *err)
+{
+    static const char *const refused[] = {"ranges", NULL};
+    return kafka_open_as(out, &sli_source_kafka, refused,
+                         "of an RDD (sl_rdd_open): a stream has no end; `offsets` says where its "
+                         "partitions begin",
+                         url, conf, env, err);
+}
+
 sl_code kafka_client_open(kafka_source *self, sli_kafka **out, sl_error *err)
 {
     sli_kafka_conf conf = sli_kafka_conf_of(self->settings);
@@ -195,19 +221,24 @@ sl_code kafka_client_open(kafka_source *self, sli_kafka **out, sl_error *err)
     return sli_kafka_gate.open(out, &conf, err);
 }
 
-/// The client, and what fetching needs.
-static sl_code connect(kafka_source *self, sl_error *err)
+sl_code kafka_connect(kafka_source *self, sl_error *err)
 {
     const sli_source_common *common = &self->common;
     sl_env *env = common->env.env;
-    self->room = sli_signal_new(env);
+    SL_TRY(sli_kafka_settings_new(&self->settings, &self->url, common->conf, env, err));
+    SL_TRY(sli_kafka_load(&self->inner, self->settings, common->env.modules, err));
+    return kafka_client_open(self, &self->client, err);
+}
+
+/// The client, and what fetching needs.
+static sl_code connect(kafka_source *self, sl_error *err)
+{
+    self->room = sli_signal_new(self->common.env.env);
     self->polled = sl_alloc(SLI_TAG_SOURCE, KAFKA_AT_ONCE * sizeof *self->polled);
     if (self->room == NULL || self->polled == NULL) {
         return sl_error_nomem(err, KAFKA_AT_ONCE * sizeof *self->polled, "fetching from Kafka");
     }
-    SL_TRY(sli_kafka_settings_new(&self->settings, &self->url, common->conf, env, err));
-    SL_TRY(sli_kafka_load(&self->inner, self->settings, common->env.modules, err));
-    return kafka_client_open(self, &self->client, err);
+    return kafka_connect(self, err);
 }
 
 // ---------------------------------------------------------------- positions
@@ -318,7 +349,7 @@ static sl_code get_range(sl_bytes range, sl_arena **arena, kafka_pieces *out, sl
     return rc;
 }
 
-static sl_code kafka_splits(sli_source *source, sl_bytes range, int32_t *out, sl_error *err)
+sl_code kafka_splits(sli_source *source, sl_bytes range, int32_t *out, sl_error *err)
 {
     kafka_pieces pieces = {0};
     sl_arena *arena = NULL;
@@ -360,7 +391,7 @@ static void put_offsets(sli_str *out, const kafka_pieces *pieces, bool ends)
     sli_str_text(out, pieces->n > 0 ? "}}" : "}");
 }
 
-static void kafka_describe(sli_source *source, sl_bytes range, sli_str *start, sli_str *end)
+void kafka_describe(sli_source *source, sl_bytes range, sli_str *start, sli_str *end)
 {
     kafka_pieces pieces = {0};
     sl_arena *arena = NULL;
@@ -380,7 +411,7 @@ const sli_source_ops sli_source_kafka = {
     .scheme = "kafka",
     .text = "Topics of a Kafka cluster: kafka://localhost:9092/orders?start=earliest",
     .kind = SLI_SOURCE_REPLAYABLE,
-    .options = options,
+    .options = kafka_options,
     .formatted = true,
     .open = kafka_open,
     .schema = sli_source_common_schema,

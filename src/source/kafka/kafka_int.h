@@ -28,7 +28,7 @@ typedef struct kafka_piece {
     int32_t partition;
     int32_t lane; ///< its number for `lane`: the same in every life
     int64_t from, to;
-    int64_t records; ///< of a range: in [from, to)
+    int64_t records; ///< of a range: in [from, to); without `last` the most there can be
     kafka_mark last; ///< the last record before `to`
 } kafka_piece;
 
@@ -130,6 +130,7 @@ typedef struct kafka_wanted {
     regex_t pattern;
     kafka_pieces partitions; ///< Assign: these of the topics alone; none: all
     kafka_pieces offsets;    ///< where some begin: `to`
+    kafka_pieces ranges;     ///< of an RDD; none: all that is there
     kafka_begin begin;
     int64_t begin_us; ///< with KAFKA_BEGIN_AT
     const char *group;
@@ -263,6 +264,19 @@ struct kafka_source {
 
 extern const sli_metric_info sli_kafka_metrics[]; ///< lost
 
+/// The options of the stream and of the RDD; each refuses the other's.
+extern const sl_option kafka_options[];
+/// A source of this table. Fails: SL_E_CONFIG when one of the `refused` options is set
+/// (NULL-ended), with `why`.
+sl_code kafka_open_as(sli_source **out, const sli_source_ops *ops, const char *const *refused,
+                      const char *why, const sli_url *url, const sl_conf *conf,
+                      const sli_source_env *env, sl_error *err);
+void kafka_close(SL_TAKES sli_source *source);
+sl_code kafka_splits(sli_source *source, sl_bytes range, int32_t *out, sl_error *err);
+void kafka_describe(sli_source *source, sl_bytes range, sli_str *start, sli_str *end);
+
+/// Opens the source's client. Thread: driver.
+sl_code kafka_connect(kafka_source *self, sl_error *err);
 /// Another client of this source's cluster.
 sl_code kafka_client_open(kafka_source *self, sli_kafka **out, sl_error *err);
 /// The deadline of one question.
@@ -310,6 +324,8 @@ sl_code kafka_lost_tell(kafka_source *self, int64_t n, sl_error *err, const char
 // ---------------------------------------------------------------- ranges (offer.c, read.c,
 // again.c)
 
+/// The bytes of a range, in an arena.
+sl_code kafka_range_make(const kafka_pieces *pieces, sl_arena *arena, sl_bytes *out, sl_error *err);
 sl_code kafka_offer(sli_source *source, const sli_ask *ask, sl_arena *arena, sli_offer *out,
                     sl_error *err);
 sl_code kafka_read(sli_source *source, sl_bytes range, int32_t split, sli_emit_fn emit, void *ctx,

@@ -113,7 +113,7 @@ static bool is_any_ahead(const kafka_source *self)
     return false;
 }
 
-static sl_code put_range(const kafka_pieces *pieces, sl_arena *arena, sl_bytes *out, sl_error *err)
+sl_code kafka_range_make(const kafka_pieces *pieces, sl_arena *arena, sl_bytes *out, sl_error *err)
 {
     sli_str bytes = {.tag = SLI_TAG_SOURCE};
     kafka_range_put(&bytes, pieces);
@@ -168,7 +168,7 @@ sl_code kafka_offer(sli_source *source, const sli_ask *ask, sl_arena *arena, sli
     SL_TRY(rc);
     if (t.pieces.n > 0) {
         sli_signal_set(self->room);
-        SL_TRY(put_range(&t.pieces, arena, &offer.range, err));
+        SL_TRY(kafka_range_make(&t.pieces, arena, &offer.range, err));
         self->is_named = true;
         offer.n_splits = t.pieces.n;
         offer.rows = t.records;

@@ -120,17 +120,21 @@ static sl_code read_pattern(kafka_wanted *wanted, const char *pattern, sl_arena 
 
 // ---------------------------------------------------------------- partitions and offsets
 
+/// What stands behind TOPIC:PARTITION.
+typedef enum place_form { PLACE_ALONE = 0, PLACE_OFFSET, PLACE_RANGE } place_form;
+
 typedef struct place_list {
     kafka_pieces *pieces;
     sl_arena *arena;
     const char *option;
-    bool with_offset;
+    place_form form;
 } place_list;
 
 static sl_code wrong_place(const place_list *list, sl_text item, sl_error *err)
 {
+    static const char *const behind[] = {"", "=OFFSET", "=FROM..TO, with FROM <= TO"};
     return sl_error_set(err, SL_E_CONFIG, "%s: \"%.*s\" is not TOPIC:PARTITION%s", list->option,
-                        shown(item), item.data, list->with_offset ? "=OFFSET" : "");
+                        shown(item), item.data, behind[list->form]);
 }
 
 /// The whole number behind the last `c`, which is cut off with it. False: there is none.
@@ -146,17 +150,39 @@ static bool cut_number(sl_text *text, char c, int64_t high, int64_t *out)
     return sli_scan_int64(number, out, NULL) == SL_OK && *out >= 0 && *out <= high;
 }
 
+/// As cut_number, of "=FROM..TO".
+static bool cut_range(sl_text *text, int64_t *from, int64_t *to)
+{
+    if (!cut_number(text, '.', INT64_MAX, to) || text->size == 0 ||
+        text->data[text->size - 1] != '.') {
+        return false;
+    }
+    text->size--;
+    return cut_number(text, '=', INT64_MAX, from) && *from <= *to;
+}
+
+static bool cut_offsets(sl_text *text, place_form form, int64_t *from, int64_t *to)
+{
+    if (form == PLACE_RANGE) {
+        return cut_range(text, from, to);
+    }
+    bool fine = form == PLACE_ALONE || cut_number(text, '=', INT64_MAX, from);
+    *to = *from;
+    return fine;
+}
+
 static sl_code add_place(void *ctx, sl_text item, sl_error *err)
 {
     place_list *list = ctx;
     sl_text topic = item;
-    int64_t offset = 0, partition = 0;
-    if ((list->with_offset && !cut_number(&topic, '=', INT64_MAX, &offset)) ||
+    int64_t from = 0, to = 0, partition = 0;
+    if (!cut_offsets(&topic, list->form, &from, &to) ||
         !cut_number(&topic, ':', INT32_MAX, &partition)) {
         return wrong_place(list, item, err);
     }
     kafka_piece *piece = &list->pieces->items[list->pieces->n++];
-    *piece = (kafka_piece){.partition = (int32_t)partition, .from = offset, .to = offset};
+    *piece = (kafka_piece){
+        .partition = (int32_t)partition, .from = from, .to = to, .last = KAFKA_NO_MARK};
     return read_topic(topic, list->arena, &piece->topic, err);
 }
 
@@ -167,8 +193,8 @@ static int by_place(const void *a, const void *b)
     return order != 0 ? order : (x->partition > y->partition) - (x->partition < y->partition);
 }
 
-static sl_code read_places(kafka_pieces *out, const char *option, const char *text,
-                           bool with_offset, sl_arena *arena, sl_error *err)
+static sl_code read_places(kafka_pieces *out, const char *option, const char *text, place_form form,
+                           sl_arena *arena, sl_error *err)
 {
     sl_text list = sli_text_of(text);
     int32_t n = count_items(list);
@@ -180,7 +206,7 @@ static sl_code read_places(kafka_pieces *out, const char *option, const char *te
     if (out->items == NULL) {
         return sl_error_nomem(err, (size_t)n * sizeof *out->items, option);
     }
-    place_list places = {out, arena, option, with_offset};
+    place_list places = {out, arena, option, form};
     SL_TRY(each_item(list, add_place, &places, err));
     qsort(out->items, (size_t)out->n, sizeof *out->items, by_place);
     for (int32_t i = 1; i < out->n; i++) {
@@ -197,7 +223,7 @@ static sl_code read_partitions(kafka_wanted *wanted, const char *text, sl_arena 
                                sl_error *err)
 {
     kafka_pieces *pieces = &wanted->partitions;
-    SL_TRY(read_places(pieces, "partitions", text, false, arena, err));
+    SL_TRY(read_places(pieces, "partitions", text, PLACE_ALONE, arena, err));
     size_t size = (size_t)pieces->n * sizeof *wanted->topics;
     wanted->topics = sl_arena_alloc(arena, size);
     if (wanted->topics == NULL) {
@@ -263,14 +289,33 @@ static sl_code read_which(kafka_wanted *wanted, const sli_url *url, const sl_con
                               : read_topics(wanted, path, arena, err);
 }
 
+static sl_code check_ranges(const kafka_wanted *wanted, sl_error *err)
+{
+    for (int32_t i = 0; i < wanted->ranges.n; i++) {
+        const kafka_piece *piece = &wanted->ranges.items[i];
+        if (!kafka_wants_topic(wanted, piece->topic) ||
+            !kafka_wants_partition(wanted, piece->topic, piece->partition)) {
+            return sl_error_set(err, SL_E_CONFIG,
+                                "ranges: %s:%d is not among what the URL names otherwise",
+                                piece->topic, (int)piece->partition);
+        }
+    }
+    return SL_OK;
+}
+
 sl_code kafka_wanted_read(kafka_wanted *wanted, const sli_url *url, const sl_conf *conf,
                           sl_arena *arena, sl_error *err)
 {
-    const char *offsets = sl_conf_text(conf, "offsets");
+    const char *offsets = sl_conf_text(conf, "offsets"), *ranges = sl_conf_text(conf, "ranges");
     SL_TRY(read_begin(wanted, conf, err));
-    SL_TRY(offsets == NULL ? SL_OK
-                           : read_places(&wanted->offsets, "offsets", offsets, true, arena, err));
-    return read_which(wanted, url, conf, arena, err);
+    SL_TRY(offsets == NULL
+               ? SL_OK
+               : read_places(&wanted->offsets, "offsets", offsets, PLACE_OFFSET, arena, err));
+    SL_TRY(ranges == NULL
+               ? SL_OK
+               : read_places(&wanted->ranges, "ranges", ranges, PLACE_RANGE, arena, err));
+    SL_TRY(read_which(wanted, url, conf, arena, err));
+    return check_ranges(wanted, err);
 }
 
 void kafka_wanted_reset(kafka_wanted *wanted)
