@@ -28,7 +28,8 @@ typedef sl_code (*sli_emit_fn)(void *ctx, SL_BORROWS sl_batch *batch, sl_error *
 
 typedef struct sli_decoder sli_decoder; ///< one stream of bytes; Thread: one at a time
 typedef struct sli_encoder sli_encoder;
-typedef struct sli_ending sli_ending; ///< of one file
+typedef struct sli_ending sli_ending;         ///< of one file
+typedef struct sli_value_list sli_value_list; ///< values.h
 
 /// Where bytes come from, for error texts: "in/a.csv at byte 17 (line 3)". `offset` is that of
 /// `data[from]`.
@@ -104,6 +105,10 @@ typedef struct sli_format_ops {
     /// can't be a record of the format. Fails: as decode.
     sl_code (*decode_values)(sli_decoder *self, const struct sli_value_run *run, int32_t from,
                              int32_t to, sli_emit_fn emit, void *ctx, sl_error *err);
+    /// Appends the rows as one value each, without what ends a record in a file (values.h). `out`
+    /// has room for their ends. NULL: a record is not a row. Fails: as encode.
+    sl_code (*encode_values)(sli_encoder *self, const sl_batch *batch, sli_value_list *out,
+                             sl_error *err);
 } sli_format_ops;
 
 extern const sli_format_ops sli_format_text; ///< a record a line: \n, \r\n and lone \r end one

@@ -55,12 +55,12 @@ sl_code sli_values_watch(sli_values *values, sli_raw_fn each, void *ctx, sl_erro
 // ---------------------------------------------------------------- rows to values
 
 /// One value a row.
-typedef struct sli_value_list {
+struct sli_value_list {
     sli_str bytes;  ///< end to end, nothing between them
     int64_t *ends;  ///< of each in `bytes`
     uint8_t *nulls; ///< 1: null
     int32_t n, room;
-} sli_value_list;
+};
 
 /// Sets *out to the rows of a batch, one value each, without the byte that ends a record in a file.
 /// A null cell of a format with one column (text, bytes) is a null value. `out` is zeroed before
@@ -69,3 +69,17 @@ typedef struct sli_value_list {
 sl_code sli_values_encode(sli_value_list *out, const sli_format_ops *format, sli_encoder *encoder,
                           const sl_batch *rows, sl_error *err);
 void sli_value_list_reset(sli_value_list *list); ///< frees it
+
+/// For encoders: all that was appended to `bytes` since the last end is a value.
+static inline void sli_value_end(sli_value_list *list, bool null)
+{
+    list->ends[list->n] = (int64_t)list->bytes.size;
+    list->nulls[list->n++] = null;
+}
+/// Value i; data NULL: null.
+static inline sl_text sli_value_of(const sli_value_list *list, int32_t i)
+{
+    int64_t from = i == 0 ? 0 : list->ends[i - 1];
+    return list->nulls[i] != 0 ? (sl_text){NULL, 0}
+                               : (sl_text){list->bytes.data + from, (size_t)(list->ends[i] - from)};
+}

@@ -113,4 +113,5 @@ const sli_format_ops sli_format_csv = {
     .encoder_free = sli_csv_encoder_free,
     .values_check = csv_values_check,
     .decode_values = sli_csv_decode_values,
+    .encode_values = sli_csv_encode_values,
 };

@@ -1,6 +1,7 @@
 // csv_encode.c — rows to CSV: RFC 4180 with '\n' as line end. What is written here is read back as
 // the same rows.
 #include "format/csv/csv_int.h"
+#include "format/values.h"
 
 struct sli_encoder {
     sli_csv_dialect dialect;
@@ -125,18 +126,35 @@ sl_code sli_csv_begin(sli_encoder *self, sli_str *out, sl_error *err)
     return sli_str_check(out, "csv", err);
 }
 
+/// The record without its line end.
+static sl_code put_row(sli_encoder *self, const sl_batch *batch, int64_t row, sli_str *out,
+                       sl_error *err)
+{
+    for (int32_t i = 0; i < sl_schema_columns(self->schema); i++) {
+        if (i > 0) {
+            sli_str_char(out, self->dialect.delimiter);
+        }
+        SL_TRY(put_cell(self, sl_schema_field(self->schema, i), sl_batch_column(batch, i), row, out,
+                        err));
+    }
+    return SL_OK;
+}
+
 sl_code sli_csv_encode(sli_encoder *self, const sl_batch *batch, sli_str *out, sl_error *err)
 {
-    int32_t n_columns = sl_schema_columns(self->schema);
     for (int64_t row = 0; row < sl_batch_rows(batch); row++) {
-        for (int32_t i = 0; i < n_columns; i++) {
-            if (i > 0) {
-                sli_str_char(out, self->dialect.delimiter);
-            }
-            SL_TRY(put_cell(self, sl_schema_field(self->schema, i), sl_batch_column(batch, i), row,
-                            out, err));
-        }
+        SL_TRY(put_row(self, batch, row, out, err));
         sli_str_char(out, '\n');
     }
     return sli_str_check(out, "csv", err);
+}
+
+sl_code sli_csv_encode_values(sli_encoder *self, const sl_batch *batch, sli_value_list *out,
+                              sl_error *err)
+{
+    for (int64_t row = 0; row < sl_batch_rows(batch); row++) {
+        SL_TRY(put_row(self, batch, row, &out->bytes, err));
+        sli_value_end(out, false);
+    }
+    return sli_str_check(&out->bytes, "csv", err);
 }

@@ -4,6 +4,7 @@
 // A batch is views into the input buffer, one for each record. A file whose size is no multiple of
 // the length has a malformed last record.
 #include "format/format_int.h"
+#include "format/values.h"
 
 static const sl_option options[] = {
     {.name = "record_length",
@@ -159,20 +160,39 @@ static sl_code fixed_begin(sli_encoder *self, sli_str *out, sl_error *err)
     return sli_str_check(out, "records", err);
 }
 
+static sl_code put_row(const sli_encoder *self, const sl_column *column, int64_t row, sli_str *out,
+                       sl_error *err)
+{
+    bool is_null = sl_column_is_null(column, row);
+    sl_text cell = is_null ? (sl_text){"", 0} : sl_column_text(column, row);
+    if (is_null || (int64_t)cell.size != self->length) {
+        return sl_error_set(err, SL_E_DATA, "a record of %lld bytes%s, where all have %lld",
+                            (long long)cell.size, is_null ? " (null)" : "",
+                            (long long)self->length);
+    }
+    sli_str_add(out, cell.data, cell.size);
+    return SL_OK;
+}
+
 static sl_code fixed_encode(sli_encoder *self, const sl_batch *batch, sli_str *out, sl_error *err)
 {
     const sl_column *column = sl_batch_column(batch, 0);
     for (int64_t row = 0; row < column->n_rows; row++) {
-        bool is_null = sl_column_is_null(column, row);
-        sl_text cell = is_null ? (sl_text){"", 0} : sl_column_text(column, row);
-        if (is_null || (int64_t)cell.size != self->length) {
-            return sl_error_set(err, SL_E_DATA, "a record of %lld bytes%s, where all have %lld",
-                                (long long)cell.size, is_null ? " (null)" : "",
-                                (long long)self->length);
-        }
-        sli_str_add(out, cell.data, cell.size);
+        SL_TRY(put_row(self, column, row, out, err));
     }
     return sli_str_check(out, "records", err);
+}
+
+static sl_code fixed_encode_values(sli_encoder *self, const sl_batch *batch, sli_value_list *out,
+                                   sl_error *err)
+{
+    const sl_column *column = sl_batch_column(batch, 0);
+    for (int64_t row = 0; row < column->n_rows; row++) {
+        bool is_null = sl_column_is_null(column, row);
+        SL_TRY(is_null ? SL_OK : put_row(self, column, row, &out->bytes, err));
+        sli_value_end(out, is_null);
+    }
+    return sli_str_check(&out->bytes, "records", err);
 }
 
 static void fixed_encoder_free(sli_encoder *self)
@@ -201,4 +221,5 @@ const sli_format_ops sli_format_fixed = {
     .binary = true,
     .extensions = extensions,
     .decode_values = fixed_decode_values,
+    .encode_values = fixed_encode_values,
 };

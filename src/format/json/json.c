@@ -38,6 +38,7 @@ const sli_format_ops sli_format_json = {
     .begin = sli_json_begin,
     .encode = sli_json_encode,
     .encoder_free = sli_json_encoder_free,
+    .encode_values = sli_json_encode_values,
     .extensions = extensions,
     .lines = true,
     .decode_values = sli_json_decode_values,

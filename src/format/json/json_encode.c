@@ -1,6 +1,7 @@
 // json_encode.c — rows to JSON lines. Fields that are null are left out, as Spark does; within a
 // list null stands.
 #include "format/json/json_int.h"
+#include "format/values.h"
 
 #include <math.h>
 
@@ -127,17 +128,32 @@ static void put_field(const sl_field *field, const sl_column *column, int64_t ro
     put_value(field, column, row, out);
 }
 
+/// The record without its line end.
+static void put_row(const sli_encoder *self, const sl_batch *batch, int64_t row, sli_str *out)
+{
+    bool first = true;
+    sli_str_char(out, '{');
+    for (int32_t i = 0; i < sl_schema_columns(self->schema); i++) {
+        put_field(sl_schema_field(self->schema, i), sl_batch_column(batch, i), row, &first, out);
+    }
+    sli_str_char(out, '}');
+}
+
 sl_code sli_json_encode(sli_encoder *self, const sl_batch *batch, sli_str *out, sl_error *err)
 {
-    int32_t n_columns = sl_schema_columns(self->schema);
     for (int64_t row = 0; row < sl_batch_rows(batch); row++) {
-        bool first = true;
-        sli_str_char(out, '{');
-        for (int32_t i = 0; i < n_columns; i++) {
-            put_field(sl_schema_field(self->schema, i), sl_batch_column(batch, i), row, &first,
-                      out);
-        }
-        sli_str_add(out, "}\n", 2);
+        put_row(self, batch, row, out);
+        sli_str_char(out, '\n');
     }
     return sli_str_check(out, "json", err);
+}
+
+sl_code sli_json_encode_values(sli_encoder *self, const sl_batch *batch, sli_value_list *out,
+                               sl_error *err)
+{
+    for (int64_t row = 0; row < sl_batch_rows(batch); row++) {
+        put_row(self, batch, row, &out->bytes);
+        sli_value_end(out, false);
+    }
+    return sli_str_check(&out->bytes, "json", err);
 }

@@ -24,6 +24,8 @@ sl_code sli_json_encoder_new(sli_encoder **out, const sl_conf *conf, const sl_sc
                              sl_error *err);
 sl_code sli_json_begin(sli_encoder *self, sli_str *out, sl_error *err);
 sl_code sli_json_encode(sli_encoder *self, const sl_batch *batch, sli_str *out, sl_error *err);
+sl_code sli_json_encode_values(sli_encoder *self, const sl_batch *batch, sli_value_list *out,
+                               sl_error *err);
 void sli_json_encoder_free(SL_TAKES sli_encoder *self);
 
 // ---------------------------------------------------------------- strings (json_text.c)

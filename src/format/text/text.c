@@ -4,6 +4,7 @@
 // for each line, into the input buffer. Text is checked as UTF-8 once for all lines of a batch;
 // only when that fails is each line looked at.
 #include "format/format_int.h"
+#include "format/values.h"
 
 enum {
     ENDS = 2048,           ///< positions of line ends written down at a time
@@ -397,6 +398,18 @@ static sl_code text_encode(sli_encoder *self, const sl_batch *batch, sli_str *ou
     return sli_str_check(out, "text", err);
 }
 
+static sl_code text_encode_values(sli_encoder *self, const sl_batch *batch, sli_value_list *out,
+                                  sl_error *err)
+{
+    const sl_field *field = sl_schema_field(self->schema, 0);
+    const sl_column *column = sl_batch_column(batch, 0);
+    for (int64_t row = 0; row < column->n_rows; row++) {
+        sli_print_cell(&out->bytes, field, column, row);
+        sli_value_end(out, sl_column_is_null(column, row));
+    }
+    return sli_str_check(&out->bytes, "text", err);
+}
+
 static void text_encoder_free(sli_encoder *self)
 {
     if (self != NULL) {
@@ -420,6 +433,7 @@ const sli_format_ops sli_format_text = {
     .begin = text_begin,
     .encode = text_encode,
     .encoder_free = text_encoder_free,
+    .encode_values = text_encode_values,
     .extensions = extensions,
     .lines = true,
     .decode_values = text_decode_values,
