@@ -62,6 +62,9 @@ static inline sl_view sli_view_of(const char *data, int32_t buffer, int64_t offs
 }
 /// Same types all the way down; names and nullability don't matter.
 bool sli_field_same_type(const sl_field *a, const sl_field *b);
+/// Some columns of a schema, in this order.
+sl_code sli_schema_select(const sl_schema *schema, const int32_t *columns, int32_t n,
+                          sl_schema **out, sl_error *err);
 sl_code sli_batch_empty(const sl_schema *schema, sl_batch **out, sl_error *err);
 /// Another batch with the same rows and a schema that differs in names or nullability only.
 sl_code sli_batch_rename(const sl_batch *batch, const sl_schema *schema, sl_batch **out,

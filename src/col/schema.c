@@ -313,6 +313,21 @@ sl_code sl_schema_parse(sl_schema **out, const char *text, sl_error *err)
     return SL_OK;
 }
 
+sl_code sli_schema_select(const sl_schema *schema, const int32_t *columns, int32_t n,
+                          sl_schema **out, sl_error *err)
+{
+    sli_str text = {.tag = SLI_TAG_BATCH};
+    sli_str_text(&text, "");
+    for (int32_t i = 0; i < n; i++) {
+        sli_str_text(&text, i > 0 ? ", " : "");
+        put_fields(&text, &schema->fields[columns[i]], 1);
+    }
+    sl_code rc = sli_str_check(&text, "schema", err);
+    rc = rc == SL_OK ? sl_schema_parse(out, text.data, err) : rc;
+    sli_str_reset(&text);
+    return rc;
+}
+
 sl_schema *sl_schema_ref(const sl_schema *schema)
 {
     sl_schema *self = SLI_UNCONST(sl_schema, schema);

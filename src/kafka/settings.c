@@ -15,10 +15,7 @@ struct sli_kafka_settings {
     int32_t n;
 };
 
-const sl_option sli_kafka_options[] = {
-    SLI_KAFKA_OPTIONS,
-    {0},
-};
+const sl_option sli_kafka_options[] = {SLI_KAFKA_OPTIONS, {0}};
 
 // ---------------------------------------------------------------- what Sluice sets itself
 

@@ -23,9 +23,11 @@ const slt_kind slt_rolled_arrow = {.name = "rolled arrow",
                                    .fences = true};
 const slt_kind slt_sqlite = {
     .name = "sqlite", .url = "sqlite:/data/db.sqlite?table=counts", .fences = true};
+const slt_kind slt_kafka = {
+    .name = "kafka", .url = "kafka://sim:9092/out?format=csv", .fences = true, .remote = true};
 
 static const sli_sink_ops *const sinks[] = {&sli_sink_file, &sli_sink_sqlite, &sli_sink_console,
-                                            NULL};
+                                            &sli_sink_kafka, NULL};
 
 sli_world *slt_world(uint64_t seed, const char *bug)
 {
@@ -35,6 +37,24 @@ sli_world *slt_world(uint64_t seed, const char *bug)
         sli_world_plant(world, bug);
     }
     return world;
+}
+
+slt_ground *slt_ground_new(uint64_t seed, const char *bug)
+{
+    slt_ground *self = sl_alloc_zero(SLI_TAG_TEST, sizeof *self);
+    assert_non_null(self);
+    self->world = slt_world(seed, bug);
+    self->cluster = sli_kafka_cluster_new(self->world);
+    assert_non_null(self->cluster);
+    assert_int_equal(sli_kafka_cluster_make(self->cluster, "out", 1, NULL), SL_OK);
+    return self;
+}
+
+void slt_ground_free(slt_ground *self)
+{
+    sli_kafka_cluster_free(self->cluster);
+    sli_world_free(self->world);
+    sl_free(self);
 }
 
 sl_env *slt_boot(sli_world *world, const sli_fault *fault)
@@ -94,7 +114,8 @@ sl_code slt_open(slt_job *job, sl_error *err)
                         .uid = "save/1",
                         .job_id = job_id,
                         .generation = job->generation,
-                        .schema = job->schema};
+                        .schema = job->schema,
+                        .unsure = job->log->sealed};
     SL_TRY(sli_sink_open(&sink, job->kind->url, sinks, &env, err));
     sl_code rc = sink->ops->recover(sink, &job->said, err);
     if (rc != SL_OK) {
@@ -291,16 +312,24 @@ static void read_database(sli_world *world, sli_str *out)
     sli_env_free(env);
 }
 
-char *slt_shown(const slt_kind *kind, sli_world *world)
+static void read_record(void *ctx, const sli_kafka_record *record)
+{
+    sli_str_add(ctx, record->value, record->value_size);
+    sli_str_char(ctx, '\n');
+}
+
+char *slt_shown(const slt_kind *kind, slt_ground *ground)
 {
     sli_str out = SLI_STR_INIT;
     sli_str_text(&out, "");
     if (kind == &slt_sqlite) {
-        read_database(world, &out);
+        read_database(ground->world, &out);
+    } else if (kind == &slt_kafka) {
+        (void)sli_kafka_cluster_look(ground->cluster, "out", read_record, &out);
     } else {
         bool is_arrow = kind == &slt_arrow || kind == &slt_rolled_arrow;
-        reading r = {is_arrow, world, "/data/out", &out};
-        sl_code rc = sli_world_list(world, r.dir, read_entry, &r, NULL);
+        reading r = {is_arrow, ground->world, "/data/out", &out};
+        sl_code rc = sli_world_list(ground->world, r.dir, read_entry, &r, NULL);
         assert_true(rc == SL_OK || rc == SL_E_NOT_FOUND);
     }
     return sli_str_take(&out);

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "env/sim.h"
+#include "kafka/sim/cluster.h"
 #include "sink/sink.h"
 
 enum { SLT_GROUPS = 3, SLT_PARTITIONS = 2, SLT_ROWS = 2 };
@@ -16,8 +17,20 @@ typedef struct slt_kind {
     bool by_partition; ///< rows of a group are in order of partition, then epoch
     int32_t gathers;   ///< so many groups become visible together; 0: each at its commit
     bool fences;       ///< a replaced driver is told so by the sink
+    bool remote;       ///< it is elsewhere, and uses no disk
 } slt_kind;
-extern const slt_kind slt_file, slt_directory, slt_rolled, slt_arrow, slt_rolled_arrow, slt_sqlite;
+extern const slt_kind slt_file, slt_directory, slt_rolled, slt_arrow, slt_rolled_arrow, slt_sqlite,
+    slt_kafka;
+
+/// A simulated world with a Kafka cluster, which has the topic "out" of one partition.
+typedef struct slt_ground {
+    sli_world *world;
+    sli_kafka_cluster *cluster;
+} slt_ground;
+slt_ground *slt_ground_new(uint64_t seed, const char *bug);
+void slt_ground_free(slt_ground *ground);
+sli_world *slt_world(uint64_t seed, const char *bug); ///< without a cluster
+sl_env *slt_boot(sli_world *world, const sli_fault *fault);
 
 /// What the epoch log would hold.
 typedef struct slt_log {
@@ -55,9 +68,7 @@ sl_code slt_show(slt_job *job, sl_error *err); ///< as at the end of a run
 sl_code slt_run(slt_job *job, int64_t groups, sl_error *err);
 
 /// "word,n" lines of everything published, in order. The caller frees with sl_free.
-char *slt_shown(const slt_kind *kind, sli_world *world);
+char *slt_shown(const slt_kind *kind, slt_ground *ground);
 char *slt_expected(const slt_kind *kind, const char *variant, int64_t groups);
 /// Whether `shown` is the first k groups for some k; returns k or -1.
 int64_t slt_prefix(const slt_kind *kind, const char *shown);
-sli_world *slt_world(uint64_t seed, const char *bug);
-sl_env *slt_boot(sli_world *world, const sli_fault *fault);

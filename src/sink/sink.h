@@ -39,6 +39,9 @@ typedef struct sli_sink_env {
         *job_id; ///< 32 hex digits; random, made with the checkpoint (or the run, without one)
     int64_t generation;      ///< 1 without a checkpoint
     const sl_schema *schema; ///< of the rows
+    int64_t unsure;      ///< the last group that is on record as sealed for this output and not as
+                         ///< committed; 0: none
+    const char *modules; ///< directory of loadable modules; NULL: as sli_module_load finds them
 } sli_sink_env;
 
 /// The rows of a sealed group for an outbox sink, epoch by epoch.
@@ -116,6 +119,7 @@ extern const sli_sink_ops
     sli_sink_console; ///< Spark's print(): banner and first n rows; at least once
 extern const sli_sink_ops sli_sink_file;   ///< resumable
 extern const sli_sink_ops sli_sink_sqlite; ///< self-marking
+extern const sli_sink_ops sli_sink_kafka;  ///< self-marking
 
 /// As sli_source_open. Fails: SL_E_CONFIG, naming the nearest scheme or option.
 sl_code sli_sink_open(sli_sink **out, const char *url, const sli_sink_ops *const *sinks,

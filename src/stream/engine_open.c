@@ -108,6 +108,8 @@ static sl_code open_sinks(sli_engine *engine, sl_error *err)
             .job_id = engine->job_id,
             .generation = engine->generation,
             .schema = output->input->schema,
+            .unsure = sli_engine_unsure(engine, output->uid),
+            .modules = sl_conf_text(engine->env.conf, "modules"),
         };
         sl_code rc = sli_sink_open(&output->sink, output->url, engine->graph->sinks, &env, err);
         if (rc != SL_OK) {
@@ -325,6 +327,7 @@ static sl_code open_all(sli_engine *engine, sl_error *err)
     SL_TRY(open_checkpoint(engine, err));
     seed_from_id(engine);
     SL_TRY(sli_poison_open(engine, err));
+    SL_TRY(sli_engine_read(engine, err));
     SL_TRY(open_sinks(engine, err));
     SL_TRY(find_pools(engine, err));
     SL_TRY(sli_engine_begin(engine, err));

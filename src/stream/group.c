@@ -595,16 +595,6 @@ sl_code sli_groups_step(sli_engine *engine, bool *moved, sl_error *err)
 
 // ---------------------------------------------------------------- from the record: recovery
 
-static const sli_sealed_sink *sealed_sink(const sli_sealed *sealed, const char *uid)
-{
-    for (int32_t i = 0; i < sealed->n_sinks; i++) {
-        if (strcmp(sealed->sinks[i].uid, uid) == 0) {
-            return &sealed->sinks[i];
-        }
-    }
-    return NULL;
-}
-
 static sl_code finish_outbox(sli_engine *engine, sli_output *output, int64_t group,
                              const char *path, sl_error *err)
 {
@@ -646,7 +636,7 @@ sl_code sli_group_finish(sli_engine *engine, const sli_sealed *sealed, sl_error 
     for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
         sli_output *output = &engine->graph->outputs[i];
         const sli_sealed_sink *record =
-            output->kind == SLI_OUT_SINK ? sealed_sink(sealed, output->uid) : NULL;
+            output->kind == SLI_OUT_SINK ? sli_sealed_find(sealed, output->uid) : NULL;
         bool is_shown = output->sink != NULL && output->sink->ops->stage == NULL &&
                         output->last_committed >= sealed->group;
         if (record == NULL || is_shown) {

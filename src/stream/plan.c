@@ -172,6 +172,16 @@ static void put_windows(sli_str *out, const sli_sealed *sealed)
     }
 }
 
+const sli_sealed_sink *sli_sealed_find(const sli_sealed *sealed, const char *uid)
+{
+    for (int32_t i = 0; i < sealed->n_sinks; i++) {
+        if (strcmp(sealed->sinks[i].uid, uid) == 0) {
+            return &sealed->sinks[i];
+        }
+    }
+    return NULL;
+}
+
 void sli_sealed_put(sli_str *out, const sli_sealed *sealed)
 {
     sli_put_u8(out, SEALED_FORMAT);

@@ -74,4 +74,6 @@ typedef struct sli_sealed {
 } sli_sealed;
 
 void sli_sealed_put(sli_str *out, const sli_sealed *sealed);
+/// What it says of the output; NULL when that has no share in the group.
+const sli_sealed_sink *sli_sealed_find(const sli_sealed *sealed, const char *uid);
 sl_code sli_sealed_get(sl_bytes body, sl_arena *arena, sli_sealed *out, sl_error *err);

@@ -322,12 +322,28 @@ static sl_code run_planned(sli_engine *engine, const record *log, sl_error *err)
     return sli_group_close(engine, err);
 }
 
-sl_code sli_engine_begin(sli_engine *engine, sl_error *err)
+sl_code sli_engine_read(sli_engine *engine, sl_error *err)
 {
     engine->record = sl_arena_alloc_zero(engine->job_arena, sizeof *engine->record);
     if (engine->record == NULL) {
         return sl_error_nomem(err, sizeof *engine->record, "the log's record");
     }
+    return engine->ckpt == NULL ? SL_OK : decode_log(engine, engine->record, err);
+}
+
+int64_t sli_engine_unsure(const sli_engine *engine, const char *uid)
+{
+    const record *log = engine->record;
+    for (int32_t g = log->n_sealed - 1; g >= 0 && log->sealed[g].group > log->committed; g--) {
+        if (sli_sealed_find(&log->sealed[g], uid) != NULL) {
+            return log->sealed[g].group;
+        }
+    }
+    return 0;
+}
+
+sl_code sli_engine_begin(sli_engine *engine, sl_error *err)
+{
     if (engine->ckpt == NULL) {
         return ask_sinks(engine, INT64_MAX, err);
     }
@@ -339,7 +355,6 @@ sl_code sli_engine_begin(sli_engine *engine, sl_error *err)
                 "run with the new graph",
                 (unsigned long long)before, (unsigned long long)now);
     }
-    SL_TRY(decode_log(engine, engine->record, err));
     SL_TRY(ask_sinks(engine, last_sealed(engine->record), err));
     return sli_ckpt_begin(engine->ckpt, err);
 }
