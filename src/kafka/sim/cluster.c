@@ -99,6 +99,12 @@ int64_t sli_kafka_cluster_look(sli_kafka_cluster *cluster, const char *topic,
     return n;
 }
 
+void sli_kafka_cluster_forget(sli_kafka_cluster *cluster, const char *group)
+{
+    sli_ksim_settle(cluster);
+    sli_ksim_marks_drop(&cluster->marks, group);
+}
+
 sli_kafka_mark sli_kafka_cluster_mark(sli_kafka_cluster *cluster, const char *group,
                                       const char *topic, int32_t partition)
 {

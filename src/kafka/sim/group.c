@@ -43,6 +43,19 @@ void sli_ksim_marks_free(ksim_mark **list)
     }
 }
 
+void sli_ksim_marks_drop(ksim_mark **list, const char *group)
+{
+    while (*list != NULL) {
+        ksim_mark *mark = *list;
+        if (strcmp(mark->group, group) == 0) {
+            *list = mark->next;
+            mark_free(mark);
+        } else {
+            list = &mark->next;
+        }
+    }
+}
+
 static bool is_of(const ksim_mark *mark, const char *group, const char *topic, int32_t partition)
 {
     return mark->partition == partition && strcmp(mark->topic, topic) == 0 &&

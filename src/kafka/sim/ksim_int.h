@@ -100,6 +100,7 @@ typedef struct ksim_mark {
 sl_code sli_ksim_mark_new(ksim_mark **out, const char *group, const sli_kafka_spot *spot,
                           const char *text, sl_error *err);
 void sli_ksim_marks_free(ksim_mark **list);
+void sli_ksim_marks_drop(ksim_mark **list, const char *group);      ///< those of one group
 void sli_ksim_mark_put(ksim_mark **list, SL_TAKES ksim_mark *mark); ///< replaces what is there
 const ksim_mark *sli_ksim_mark_find(const ksim_mark *list, const char *group, const char *topic,
                                     int32_t partition); ///< NULL: none
