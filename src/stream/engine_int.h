@@ -8,9 +8,9 @@
 ///
 /// Files: engine_open.c options, open, close · engine.c step, wait, stop · recover.c the order of
 /// recovery · epoch.c one epoch · output.c outputs and outboxes · window_run.c panes of windows ·
-/// poison.h rows that fail · group.c seal and commit · window_file.c panes on record · snapshot.c
-/// compaction · hold.c the state after a group · progress.c what is told about it · listen.c what
-/// the program's listeners are told · past.c RDDs of past epochs.
+/// poison.h rows that fail · group.c the life of a group · commit.c its commit · window_file.c
+/// panes on record · snapshot.c compaction · hold.c the state after a group · progress.c what is
+/// told about it · listen.c what the program's listeners are told · past.c RDDs of past epochs.
 #pragma once
 
 #include <stdatomic.h>
@@ -332,6 +332,15 @@ sl_code sli_group_close(sli_engine *engine, sl_error *err);
 sl_code sli_groups_step(sli_engine *engine, bool *moved, sl_error *err);
 /// Commits a sealed group from its record in every sink; recovery.
 sl_code sli_group_finish(sli_engine *engine, const sli_sealed *sealed, sl_error *err);
+
+/// Whether the output has a share in the group: the letters' sink has none in one without letters.
+bool sli_group_has(const sli_group *group, int32_t output);
+
+// commit.c
+/// Makes a sealed group visible in every sink; its error says why not. Thread: committer.
+sl_code sli_group_commit(sli_group *group);
+/// One try at it.
+sl_code sli_sinks_commit(sli_group *group, sl_error *err);
 
 // hold.c
 /// Lets the compactor keep the state after a group that has just been closed. Does not wait.

@@ -142,8 +142,7 @@ static sl_code write_delta(sli_group *group, sl_error *err)
                         &group->delta_path, err);
 }
 
-/// The letters' sink has no share in a group without letters.
-static bool takes_part(const sli_group *group, int32_t output)
+bool sli_group_has(const sli_group *group, int32_t output)
 {
     const sli_output *o = &group->engine->graph->outputs[output];
     const sli_share *share = &group->shares[output];
@@ -161,7 +160,7 @@ static sl_code seal_all(sli_group *group, sl_error *err)
     }
     for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
         sli_output *output = &engine->graph->outputs[i];
-        if (takes_part(group, i)) {
+        if (sli_group_has(group, i)) {
             sl_code rc = seal_sink(group, output, &group->shares[i], err);
             if (rc != SL_OK) {
                 return sl_error_wrap(err, rc, "seal group %lld of output %s",
@@ -197,7 +196,7 @@ static sl_code append_sealed(sli_group *group, sl_error *err)
     }
     bool forget = sli_env_bug(engine->world, "receipts-forgotten");
     for (int32_t i = 0; i < engine->graph->n_outputs && !forget; i++) {
-        if (takes_part(group, i)) {
+        if (sli_group_has(group, i)) {
             const sli_share *share = &group->shares[i];
             sealed.sinks[sealed.n_sinks++] =
                 (sli_sealed_sink){engine->graph->outputs[i].uid, share->receipt, share->outbox};
@@ -237,8 +236,6 @@ sl_code sli_committed_append(sli_engine *engine, int64_t upto, sl_error *err)
     return SL_OK;
 }
 
-static sl_code commit_sinks(sli_group *group, sl_error *err);
-
 static sl_code write_log(sli_group *group, sl_error *err)
 {
     sli_engine *engine = group->engine;
@@ -250,7 +247,7 @@ static sl_code write_log(sli_group *group, sl_error *err)
         SL_TRY(sli_committed_append(engine, group->number, err));
     }
     if (sli_env_bug(engine->world, "commit-before-seal-sync")) {
-        SL_TRY(commit_sinks(group, err));
+        SL_TRY(sli_sinks_commit(group, err));
     }
     return sli_ckpt_sync(engine->ckpt, err);
 }
@@ -307,88 +304,11 @@ static void seal_on_writer(void *ctx)
     hand_back(group, rc, SLI_GROUP_SEALED);
 }
 
-// ---------------------------------------------------------------- the committer
-
-static sl_code commit_sink(sli_group *group, sli_output *output, sli_share *share, sl_error *err)
-{
-    if (output->sink->ops->stage != NULL) {
-        return output->sink->ops->commit(output->sink, group->number, share->receipt, NULL, err);
-    }
-    sli_kept_outbox outbox = sli_outbox_of_share(group->engine, share);
-    return output->sink->ops->commit(output->sink, group->number, (sl_bytes){NULL, 0}, &outbox.base,
-                                     err);
-}
-
-/// An idle group has no number: displays show its epochs, sinks that gather groups what is due.
-static sl_code commit_idle(sli_group *group, sli_output *output, sli_share *share, sl_error *err)
-{
-    const sli_sink_ops *ops = output->sink->ops;
-    if (ops->rows_wanted != NULL) {
-        return commit_sink(group, output, share, err);
-    }
-    return ops->show == NULL ? SL_OK : ops->show(output->sink, false, err);
-}
-
-static sl_code commit_sinks(sli_group *group, sl_error *err)
-{
-    sli_engine *engine = group->engine;
-    for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
-        sli_output *output = &engine->graph->outputs[i];
-        if (output->kind != SLI_OUT_SINK || (group->number > 0 && !takes_part(group, i))) {
-            continue;
-        }
-        sl_code rc = group->number == 0 ? commit_idle(group, output, &group->shares[i], err)
-                                        : commit_sink(group, output, &group->shares[i], err);
-        if (rc != SL_OK) {
-            return sl_error_wrap(err, rc, "commit group %lld of output %s",
-                                 (long long)group->number, output->uid);
-        }
-    }
-    return SL_OK;
-}
-
-/// Waits a little longer each time, up to a second. False: it was told to give up.
-static bool wait_for_sink(sli_engine *engine, int32_t attempt, int64_t deadline_us)
-{
-    int64_t pause_us = attempt < 7 ? (int64_t)10000 << attempt : 1000000;
-    int64_t until = sli_env_mono_us(engine->world) + pause_us;
-    if (until > deadline_us) {
-        return false;
-    }
-    return sli_signal_wait(engine->give_up, until, NULL) == SL_E_TIMEOUT;
-}
-
-/// A commit may be repeated at will, so a sink that is busy or down is asked again; readers wait,
-/// nothing is lost.
-static sl_code commit_group(sli_group *group)
-{
-    sli_engine *engine = group->engine;
-    int64_t begun = sli_env_mono_us(engine->world);
-    sl_code rc = SL_OK;
-    sli_env_phase(engine->world, "commit");
-    for (int32_t attempt = 0;; attempt++) {
-        group->error = SL_ERROR_INIT;
-        rc = commit_sinks(group, &group->error);
-        bool again = rc != SL_OK && sl_error_action(&group->error) == SL_ACT_RETRY_TASK;
-        if (!again || engine->inline_commit) {
-            break;
-        }
-        SLI_LOG(engine->log, SLI_WARN, "stream", "waiting for a sink: %s", group->error.text);
-        if (!wait_for_sink(engine, attempt, begun + engine->retry_us)) {
-            break;
-        }
-    }
-    int64_t committed = sli_env_mono_us(engine->world);
-    group->commit_us = committed - begun;
-    sli_progress_group(group, SLI_EV_GROUP_COMMITTED, begun, committed, rc);
-    return rc;
-}
-
 static void commit_on_committer(void *ctx)
 {
     sli_group *group = ctx;
     sli_engine *engine = group->engine;
-    sl_code rc = engine->commit_broken ? refuse(group, "committed") : commit_group(group);
+    sl_code rc = engine->commit_broken ? refuse(group, "committed") : sli_group_commit(group);
     engine->commit_broken = rc != SL_OK;
     hand_back(group, rc, SLI_GROUP_COMMITTED);
 }
