@@ -109,6 +109,10 @@ typedef struct sli_sink_ops {
     /// Called in epochs without rows and at the end of a run; a repeat is a no-op. Thread: as
     /// commit. Blocks: yes. Fails: as commit.
     sl_code (*show)(sli_sink *self, bool all, sl_error *err);
+
+    /// What it writes to is a server or cluster, which may be away for long and comes back: the
+    /// engine waits for it.
+    bool elsewhere;
 } sli_sink_ops;
 
 struct sli_sink {

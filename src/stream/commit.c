@@ -1,5 +1,5 @@
 // What the committer does with a sealed group: every sink makes its share visible, in order of
-// definition.
+// definition. One that is busy or down is waited for, and the group goes on where it stopped.
 #include "stream/engine_int.h"
 
 static sl_code commit_sink(sli_group *group, sli_output *output, sli_share *share, sl_error *err)
@@ -25,7 +25,8 @@ static sl_code commit_idle(sli_group *group, sli_output *output, sli_share *shar
 sl_code sli_sinks_commit(sli_group *group, sl_error *err)
 {
     sli_engine *engine = group->engine;
-    for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
+    for (; group->next_output < engine->graph->n_outputs; group->next_output++) {
+        int32_t i = group->next_output;
         sli_output *output = &engine->graph->outputs[i];
         if (output->kind != SLI_OUT_SINK || (group->number > 0 && !sli_group_has(group, i))) {
             continue;
@@ -40,15 +41,53 @@ sl_code sli_sinks_commit(sli_group *group, sl_error *err)
     return SL_OK;
 }
 
-/// Waits a little longer each time, up to a second. False: it was told to give up.
-static bool wait_for_sink(sli_engine *engine, int32_t attempt, int64_t deadline_us)
+// ---------------------------------------------------------------- a sink that is busy or down
+
+/// The committer waits for one sink of a group.
+typedef struct waiting {
+    bool began;
+    int32_t output, tries;
+    int64_t since_us;
+} waiting;
+
+static void tell_begin(const sli_group *group)
 {
-    int64_t pause_us = attempt < 7 ? (int64_t)10000 << attempt : 1000000;
-    int64_t until = sli_env_mono_us(engine->world) + pause_us;
-    if (until > deadline_us) {
-        return false;
+    const sli_engine *engine = group->engine;
+    SLI_LOG(engine->log, SLI_WARN, "stream",
+            "waiting for a sink: %s; until it goes on up to %lld groups (commit.max_pending) "
+            "gather, with up to %lld bytes of rows (outbox.max), then no further epoch begins",
+            group->error.text, (long long)engine->max_pending, (long long)engine->outbox_max);
+}
+
+static void tell_end(const sli_group *group, const waiting *w)
+{
+    const sli_engine *engine = group->engine;
+    SLI_LOG(engine->log, SLI_WARN, "stream", "output %s goes on with group %lld, after %lld ms",
+            engine->graph->outputs[w->output].uid, (long long)group->number,
+            (long long)((sli_env_mono_us(engine->world) - w->since_us) / 1000));
+}
+
+/// A server may be away for long: unless the job says how long, it is waited for.
+static int64_t deadline_of(const sli_engine *engine, const waiting *w)
+{
+    const sli_sink *sink = engine->graph->outputs[w->output].sink;
+    return sink->ops->elsewhere && !engine->retry_is_set ? SLI_FOREVER
+                                                         : w->since_us + engine->retry_us;
+}
+
+/// Waits a little longer each time, up to a second. False: it was told to give up.
+static bool wait_for_sink(sli_group *group, waiting *w)
+{
+    sli_engine *engine = group->engine;
+    int64_t now = sli_env_mono_us(engine->world);
+    if (!w->began || w->output != group->next_output) {
+        *w = (waiting){.began = true, .output = group->next_output, .since_us = now};
+        tell_begin(group);
     }
-    return sli_signal_wait(engine->give_up, until, NULL) == SL_E_TIMEOUT;
+    int64_t until = now + (w->tries < 7 ? (int64_t)10000 << w->tries : 1000000);
+    w->tries++;
+    return until <= deadline_of(engine, w) &&
+           sli_signal_wait(engine->give_up, until, NULL) == SL_E_TIMEOUT;
 }
 
 /// A commit may be repeated at will, so a sink that is busy or down is asked again; readers wait,
@@ -57,19 +96,19 @@ sl_code sli_group_commit(sli_group *group)
 {
     sli_engine *engine = group->engine;
     int64_t begun = sli_env_mono_us(engine->world);
+    waiting w = {0};
     sl_code rc = SL_OK;
     sli_env_phase(engine->world, "commit");
-    for (int32_t attempt = 0;; attempt++) {
+    group->next_output = 0;
+    for (bool again = true; again;) {
         group->error = SL_ERROR_INIT;
         rc = sli_sinks_commit(group, &group->error);
-        bool again = rc != SL_OK && sl_error_action(&group->error) == SL_ACT_RETRY_TASK;
-        if (!again || engine->inline_commit) {
-            break;
+        if (w.began && group->next_output > w.output) {
+            tell_end(group, &w);
+            w.began = false;
         }
-        SLI_LOG(engine->log, SLI_WARN, "stream", "waiting for a sink: %s", group->error.text);
-        if (!wait_for_sink(engine, attempt, begun + engine->retry_us)) {
-            break;
-        }
+        again = rc != SL_OK && sl_error_action(&group->error) == SL_ACT_RETRY_TASK &&
+                !engine->inline_commit && wait_for_sink(group, &w);
     }
     int64_t committed = sli_env_mono_us(engine->world);
     group->commit_us = committed - begun;

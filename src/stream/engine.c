@@ -32,10 +32,16 @@ sl_code sli_engine_fail(sli_engine *engine, sl_code rc, const sl_error *err)
     return engine->failure.code;
 }
 
-/// An epoch may begin now: it is due, and no slow sink holds too many groups.
+/// No slow sink holds too much.
+static bool has_room(const sli_engine *engine)
+{
+    return engine->n_pending < engine->max_pending && engine->outbox_bytes < engine->outbox_max;
+}
+
+/// An epoch may begin now: it is due, and there is room for what it gives.
 static bool epoch_is_due(const sli_engine *engine)
 {
-    return engine->n_pending < engine->max_pending && engine->epoch < engine->max_epochs &&
+    return has_room(engine) && engine->epoch < engine->max_epochs &&
            sli_clock_due_us(&engine->clock) <= engine->now_us;
 }
 
@@ -146,7 +152,7 @@ static sl_code run_out(sli_engine *engine, bool *done, sl_error *err)
 static sl_code run_epochs(sli_engine *engine, sl_error *err)
 {
     int32_t stopping = atomic_load_explicit(&engine->stopping, memory_order_acquire);
-    if (stopping == 1 && engine->n_pending < engine->max_pending) {
+    if (stopping == 1 && has_room(engine)) {
         bool done = false;
         SL_TRY(run_out(engine, &done, err));
         if (done) {
@@ -240,7 +246,7 @@ static int64_t due(const sli_engine *engine)
         bool goes_on = engine->n_pending < engine->max_pending && engine->pending == NULL;
         return goes_on ? 0 : by_us == 0 || engine->was_cut_short ? SLI_FOREVER : by_us;
     }
-    if (engine->n_pending < engine->max_pending && engine->epoch < engine->max_epochs) {
+    if (has_room(engine) && engine->epoch < engine->max_epochs) {
         at = sli_clock_due_us(&engine->clock);
     }
     if (engine->open != NULL && engine->open->first_epoch > 0 && !is_sealing(engine)) {

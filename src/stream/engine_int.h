@@ -77,6 +77,8 @@ typedef struct sli_group {
     sl_code rc;                         ///< of the writer or committer
     int64_t committed_before; ///< groups up to it were committed when this one was closed: their
                               ///< COMMITTED go with it
+    int32_t next_output;      ///< committer: those before it show the group
+    int64_t outbox_bytes;     ///< of its outbox files; after the seal
     bool snapshot_due;        ///< positions were taken for a snapshot after it
     sli_str positions;        ///< pairs of uid and position bytes
     sli_str all_counted;      ///< values of all accumulators, for the snapshot
@@ -125,6 +127,7 @@ enum {
     SLI_ENGINE_LOG_US,
     SLI_ENGINE_COMMIT_US,
     SLI_ENGINE_PENDING,
+    SLI_ENGINE_OUTBOX,
     SLI_ENGINE_BATCH_TIME,
     SLI_ENGINE_LETTERS,
     SLI_ENGINE_ACCUMULATED, ///< the last: a series an accumulator, so none in `series`
@@ -170,7 +173,9 @@ struct sli_engine {
     sli_group *retired;       ///< committed, but no durable COMMITTED yet: their outboxes stay
     int64_t committed_logged; ///< writer: COMMITTED frames appended up to this group
     int64_t last_close_us;
-    int64_t commit_interval_us, max_epochs, max_pending, retry_us;
+    int64_t outbox_bytes; ///< of sealed groups that are not committed
+    int64_t commit_interval_us, max_epochs, max_pending, retry_us, outbox_max;
+    bool retry_is_set;   ///< by the user
     sli_signal *give_up; ///< ends the committer's wait for a sink that is down
     bool inline_commit;  ///< no checkpoint and nothing slow to commit: the driver does it itself
     bool plan_first;     ///< an output acts before SEALED: PLAN is synced alone
@@ -366,6 +371,8 @@ sl_code sli_compaction_join(sli_engine *engine, sl_error *err);
 // progress.c
 /// Finds the engine's series, once: an epoch only adds to them.
 void sli_progress_open(sli_engine *engine);
+/// What waits for sinks has changed.
+void sli_progress_waiting(sli_engine *engine);
 /// Counts a logged group whose commit has ended.
 void sli_progress_committed(sli_engine *engine, const sli_group *group);
 /// What readers see of accumulators has changed.

@@ -55,8 +55,14 @@ const sl_option sli_engine_options[] = {
      .fallback = "1m",
      .low = "0ms",
      .high = "365d",
-     .text =
-         "How long the commit to a sink that is busy or down is tried again before the job ends."},
+     .text = "How long the commit to a sink that is busy or down is tried again before the job "
+             "ends. Where it is not set, a cluster (kafka) is waited for without an end."},
+    {.name = "outbox.max",
+     .type = SL_OPT_SIZE,
+     .fallback = "1GiB",
+     .low = "1",
+     .text = "Rows that may wait in the checkpoint for a sink that takes them at commit (kafka, "
+             "sqlite) before no further epoch is started; those of one group always may."},
     {.name = "snapshot.bytes",
      .type = SL_OPT_SIZE,
      .fallback = "8MiB",
@@ -277,7 +283,9 @@ static void read_options(sli_engine *engine)
     engine->commit_interval_us = sl_conf_int64(conf, "commit_interval");
     engine->max_epochs = sl_conf_int64(conf, "max_epochs");
     engine->retry_us = sl_conf_int64(conf, "commit.retry_timeout");
+    engine->retry_is_set = sl_conf_is_set(conf, "commit.retry_timeout");
     engine->max_pending = sl_conf_int64(conf, "commit.max_pending");
+    engine->outbox_max = sl_conf_int64(conf, "outbox.max");
     engine->snapshot_every_bytes = sl_conf_int64(conf, "snapshot.bytes");
     engine->snapshot_every_groups = sl_conf_int64(conf, "snapshot.groups");
     engine->options_hash = sl_conf_result_hash(conf);

@@ -127,6 +127,7 @@ static sl_code seal_sink(sli_group *group, sli_output *output, sli_share *share,
     if (rc == SL_OK) {
         rc = sli_ckpt_put(engine->ckpt, SLI_OUTBOX, group->number, output->uid,
                           (sl_bytes){rows.data, rows.size}, group->arena, &share->outbox, err);
+        group->outbox_bytes += (int64_t)rows.size;
     }
     sli_str_reset(&rows);
     return rc;
@@ -412,6 +413,8 @@ static sl_code after_seal(sli_engine *engine, sli_group *group, sl_error *err)
         return group->rc;
     }
     if (group->number > 0) {
+        engine->outbox_bytes += group->outbox_bytes;
+        sli_progress_waiting(engine);
         engine->last_seal_us = group->seal_us;
         engine->last_log_us = group->log_us;
         if (engine->ckpt != NULL) {
@@ -469,6 +472,8 @@ static sl_code after_commit(sli_engine *engine, sli_group *group, sl_error *err)
     }
     engine->committed = group->number;
     engine->last_commit_us = group->commit_us;
+    engine->outbox_bytes -= group->outbox_bytes;
+    sli_progress_waiting(engine);
     sli_progress_committed(engine, group);
     SL_TRY(show_counted(engine, group, err));
     forget_inputs(engine, group);

@@ -22,6 +22,8 @@ const sli_metric_info sli_engine_metrics[] = {
                               "Time to make a group visible in every sink."},
     [SLI_ENGINE_PENDING] = {"sluice_groups_pending", SLI_GAUGE, NULL, "groups",
                             "Groups closed and not yet committed."},
+    [SLI_ENGINE_OUTBOX] = {"sluice_outbox_bytes", SLI_GAUGE, NULL, "bytes",
+                           "Rows of sealed groups that wait for their sinks, in the checkpoint."},
     [SLI_ENGINE_BATCH_TIME] = {"sluice_batch_time_milliseconds", SLI_GAUGE, NULL, "ms",
                                "Batch time of the last epoch."},
     [SLI_ENGINE_LETTERS] = {"sluice_dead_letters_total", SLI_COUNTER, NULL, "records",
@@ -69,6 +71,12 @@ static void set_gauge(void *ctx, const char *name, int64_t value)
 void sli_progress_counted(sli_engine *engine)
 {
     sli_accs_each_int64(engine->accs, set_gauge, engine->env.runtime->metrics);
+}
+
+void sli_progress_waiting(sli_engine *engine)
+{
+    sli_metric_set(engine->series[SLI_ENGINE_PENDING], engine->n_pending);
+    sli_metric_set(engine->series[SLI_ENGINE_OUTBOX], engine->outbox_bytes);
 }
 
 void sli_progress_committed(sli_engine *engine, const sli_group *group)

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "ingest/ingest.h"
+#include "kafka/sim/cluster.h"
 #include "sl_test.h"
 
 enum {
@@ -56,6 +57,7 @@ typedef struct slt_sim_job {
     void (*check)(slt_sim *sim, bool at_end);
     const char *peer; ///< host of the scripted server (port SLT_PORT), or "stdin"; NULL: none
     bool has_sender;  ///< its server is a process of its own
+    bool has_cluster; ///< a Kafka cluster with a topic "out" of two partitions
 } slt_sim_job;
 
 extern const slt_sim_job slt_job_files, slt_job_socket, slt_job_joined, slt_job_grouped,
@@ -65,6 +67,8 @@ extern const slt_sim_job slt_job_files, slt_job_socket, slt_job_joined, slt_job_
 extern const slt_sim_job slt_job_windows, slt_job_panes;
 /// Windows that hold records which are refused when they fire (sim_poison_windows.c).
 extern const slt_sim_job slt_job_held;
+/// Files into a Kafka topic and into files (sim_kafka.c).
+extern const slt_sim_job slt_job_kafka_out;
 /// The socket's job with short epochs and a log that is synced less often: a call that hangs is
 /// overtaken by many epochs.
 extern const slt_sim_job slt_job_quick;
@@ -129,8 +133,9 @@ struct slt_sim {
     sl_env *env;        ///< of the process that runs
     sli_peer *peer;     ///< the socket's other side, or standard input's
     slt_sender *sender; ///< the same, as a process
-    slt_counts due;     ///< words that were put into files or sent
-    slt_counts acked;   ///< words of received lines of which a sender would have been told
+    sli_kafka_cluster *cluster;
+    slt_counts due;   ///< words that were put into files or sent
+    slt_counts acked; ///< words of received lines of which a sender would have been told
     char *calls[SLT_MOST_EPOCHS]; ///< rows that foreachRDD got, by epoch
     char ignored[64][9];          ///< tags of what was published before `spoil`
     int32_t n_ignored;

@@ -61,6 +61,12 @@ slt_sim *slt_sim_new(const slt_trial *trial)
         sim->peer = sli_peer_listen(sim->world, trial->job->peer, is_stdin ? 0 : SLT_PORT);
         SL_ASSERT(sim->peer != NULL, "no memory for a test");
     }
+    if (trial->job->has_cluster) {
+        sim->cluster = sli_kafka_cluster_new(sim->world);
+        SL_ASSERT(sim->cluster != NULL, "no memory for a test");
+        sl_code rc = sli_kafka_cluster_make(sim->cluster, "out", 2, NULL);
+        SL_ASSERT(rc == SL_OK, "a new cluster has room for a topic");
+    }
     if (trial->job->has_sender) {
         sim->sender = slt_sender_new(sim, &trial->sender);
         SL_ASSERT(sim->sender != NULL, "no memory for a test");
@@ -79,6 +85,7 @@ void slt_sim_free(slt_sim *sim)
     }
     slt_sender_free(sim->sender);
     slt_sites_add(sim->world);
+    sli_kafka_cluster_free(sim->cluster);
     sli_world_free(sim->world);
     for (int32_t i = 0; i < SLT_MOST_EPOCHS; i++) {
         sl_free(sim->calls[i]);

@@ -173,4 +173,5 @@ const sli_sink_ops sli_sink_kafka = {
     .recover = kafka_recover,
     .commit = sli_ksink_commit,
     .close = kafka_close,
+    .elsewhere = true,
 };
