@@ -115,7 +115,8 @@ sl_code slt_open(slt_job *job, sl_error *err)
                         .job_id = job_id,
                         .generation = job->generation,
                         .schema = job->schema,
-                        .unsure = job->log->sealed};
+                        .unsure = job->log->sealed,
+                        .modules = SLT_BUILD_DIR "/lib/sluice"};
     SL_TRY(sli_sink_open(&sink, job->kind->url, sinks, &env, err));
     sl_code rc = sink->ops->recover(sink, &job->said, err);
     if (rc != SL_OK) {
