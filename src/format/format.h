@@ -1,4 +1,5 @@
-/// format.h — bytes to rows and back: text, CSV, JSON lines, Arrow IPC, records of fixed length.
+/// format.h — bytes to rows and back: text, CSV, JSON lines, Arrow IPC, records of fixed length,
+/// bytes as they are.
 ///
 /// A decoder is told bytes in shared buffers and hands out batches whose text cells point into
 /// those buffers: nothing is copied. It only consumes whole records, at most `max_record` bytes
@@ -46,7 +47,7 @@ struct sli_value_run; ///< values.h
 
 typedef struct sli_format_ops {
     size_t struct_size;
-    const char *name;         ///< "text", "csv", "json", "arrow", "fixed"
+    const char *name;         ///< "text", "csv", "json", "arrow", "fixed", "bytes"
     const sl_option *options; ///< includes schema where the format needs one
     /// The rows' schema for these options. The caller owns a reference. text: "line string" (the
     /// column's name is an option), csv and json: option `schema`, which only reading needs, so
@@ -119,6 +120,7 @@ extern const sli_format_ops
 extern const sli_format_ops
     sli_format_arrow; ///< Arrow IPC files and streams; a record is a message
 extern const sli_format_ops sli_format_fixed; ///< records of one length, bytes as they are
+extern const sli_format_ops sli_format_bytes; ///< a value or a whole file, bytes as they are
 
 /// NULL when unknown.
 const sli_format_ops *sli_format_find(sl_text name);

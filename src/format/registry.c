@@ -1,9 +1,10 @@
 // registry.c — the formats by name.
 #include "format/format.h"
 
-static const sli_format_ops *const formats[] = {&sli_format_text, &sli_format_csv, &sli_format_json,
-                                                &sli_format_arrow, &sli_format_fixed};
-static const char *const names[] = {"text", "csv", "json", "arrow", "fixed", NULL};
+static const sli_format_ops *const formats[] = {&sli_format_text,  &sli_format_csv,
+                                                &sli_format_json,  &sli_format_arrow,
+                                                &sli_format_fixed, &sli_format_bytes};
+static const char *const names[] = {"text", "csv", "json", "arrow", "fixed", "bytes", NULL};
 
 const sli_format_ops *sli_format_find(sl_text name)
 {

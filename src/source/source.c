@@ -11,7 +11,7 @@ const sl_option sli_source_options[] = {
     {.name = "format",
      .type = SL_OPT_CHOICE,
      .fallback = "text",
-     .choices = "text|csv|json|arrow|fixed",
+     .choices = "text|csv|json|arrow|fixed|bytes",
      .flags = SL_OPT_RESULT,
      .text = "How the bytes are read as rows; the format's own options go into the same URL."},
     {0},
@@ -89,6 +89,13 @@ static const sli_format_ops *guess_format(sl_text query)
     return found != NULL ? found : &sli_format_text;
 }
 
+static const sli_format_ops *format_of(const sl_conf *conf)
+{
+    const sli_format_ops *format = sli_format_find(sli_text_of(sl_conf_text(conf, "format")));
+    SL_ASSERT(format != NULL, "the choices of `format` are the formats");
+    return format;
+}
+
 static sl_code read_conf(sl_conf **out, const sli_source_ops *ops, const sli_format_ops *format,
                          sl_text query, sl_error *err)
 {
@@ -128,7 +135,7 @@ static sl_code conf_of(sl_conf **out, const sli_source_ops *ops, sl_text query, 
     sl_conf *conf = NULL;
     SL_TRY(read_conf(&conf, ops, format, query, err));
     if (ops->formatted) {
-        const sli_format_ops *named = sli_format_find(sli_text_of(sl_conf_text(conf, "format")));
+        const sli_format_ops *named = format_of(conf);
         if (named != format) { // written with %xx
             sl_conf_free(conf);
             return read_conf(out, ops, named, query, err);
@@ -200,12 +207,11 @@ static sl_code fill(sli_source_common *common, const char *schema, sl_error *err
     if (schema != NULL) {
         return sl_schema_parse(&common->schema, schema, err);
     }
-    common->format = sli_format_find(sli_text_of(sl_conf_text(common->conf, "format")));
-    SL_ASSERT(common->format != NULL, "the choices of `format` are the formats");
+    common->format = format_of(common->conf);
     if (common->format->binary && common->base.ops->kind == SLI_SOURCE_RECEIVER) {
         return sl_error_set(err, SL_E_CONFIG,
-                            "format %s is for files and queues: a receiver's bytes are cut at line "
-                            "ends",
+                            "format %s is for files, queues and values of brokers: a receiver's "
+                            "bytes are cut at line ends; use text, csv or json",
                             common->format->name);
     }
     return common->format->schema(common->conf, &common->schema, err);

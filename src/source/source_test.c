@@ -40,6 +40,7 @@ SL_TEST(wrong_urls_are_refused_with_advice, "")
     check_refused(&p, "in?format=csv&hedaer=true", "header");
     check_refused(&p, "in?format=csv", "schema");
     check_refused(&p, "in?split=1", "split");
+    check_refused(&p, "socket://a:1?format=bytes", "use text, csv or json");
     slt_place_close(&p);
 }
 

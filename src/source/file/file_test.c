@@ -362,6 +362,16 @@ PLACE_TEST(csv_is_read_whole_and_names_the_bad_record)
     sli_source_close(s);
 }
 
+PLACE_TEST(a_whole_file_may_be_one_record)
+{
+    sli_source *s = slt_open(p, "format=bytes", fresh);
+    slt_put(p, "a", "be\nto");
+    slt_put(p, "b", "");
+    slt_put(p, "c", "or\n");
+    assert_string_equal(slt_take(p, s), "be\nto;or\n;"); // a file without bytes has no record
+    sli_source_close(s);
+}
+
 PLACE_TEST(records_of_one_length_are_read_and_a_short_one_is_told)
 {
     sli_source *s = slt_open(p, "format=fixed&record_length=3", fresh);
