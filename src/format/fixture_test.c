@@ -281,6 +281,15 @@ static double random_double(sl_type type, sli_rng *rng)
     return type == SL_FLOAT32 ? (double)(float)value : value;
 }
 
+/// Of up to 19 digits.
+static void random_decimal(sl_builder *builder, int32_t column, sli_rng *rng)
+{
+    int64_t low = random_int(SL_INT64, rng), words[2] = {low, low >> 63};
+    void *to = sl_builder_reserve(builder, column, 1);
+    assert_non_null(to);
+    memcpy(to, words, sizeof words);
+}
+
 static void random_cell(sl_builder *builder, int32_t column, const sl_field *field, sli_rng *rng)
 {
     if (field->nullable && sli_rng_below(rng, 4) == 0) {
@@ -298,6 +307,9 @@ static void random_cell(sl_builder *builder, int32_t column, const sl_field *fie
     case SL_STRING:
     case SL_BINARY:
         random_text(builder, column, rng);
+        break;
+    case SL_DECIMAL:
+        random_decimal(builder, column, rng);
         break;
     case SL_LIST:
         sl_builder_list_begin(builder, column);

@@ -1,5 +1,5 @@
 /// format.h — bytes to rows and back: text, CSV, JSON lines, Arrow IPC, records of fixed length,
-/// bytes as they are.
+/// bytes as they are, Avro.
 ///
 /// A decoder is told bytes in shared buffers and hands out batches whose text cells point into
 /// those buffers: nothing is copied. It only consumes whole records, at most `max_record` bytes
@@ -44,11 +44,16 @@ typedef struct sli_piece {
 } sli_piece;
 
 struct sli_value_run; ///< values.h
+typedef struct sl_env sl_env;
 
 typedef struct sli_format_ops {
     size_t struct_size;
-    const char *name;         ///< "text", "csv", "json", "arrow", "fixed", "bytes"
+    const char *name;         ///< "text", "csv", "json", "arrow", "fixed", "bytes", "avro"
     const sl_option *options; ///< includes schema where the format needs one
+    /// Reads what the options name outside of them (a file with a schema) into the conf: once,
+    /// before any other call, by who opens a source or sink (sli_format_prepare). NULL: there is
+    /// nothing outside. Blocks: disk. Fails: SL_E_CONFIG; as sli_env_read_file.
+    sl_code (*prepare)(sl_conf *conf, sl_env *env, sl_error *err);
     /// The rows' schema for these options. The caller owns a reference. text: "line string" (the
     /// column's name is an option), csv and json: option `schema`, which only reading needs, so
     /// that it isn't marked as required.
@@ -121,6 +126,7 @@ extern const sli_format_ops
     sli_format_arrow; ///< Arrow IPC files and streams; a record is a message
 extern const sli_format_ops sli_format_fixed; ///< records of one length, bytes as they are
 extern const sli_format_ops sli_format_bytes; ///< a value or a whole file, bytes as they are
+extern const sli_format_ops sli_format_avro;  ///< Avro records: values, and object container files
 
 /// NULL when unknown.
 const sli_format_ops *sli_format_find(sl_text name);
@@ -128,6 +134,8 @@ const sli_format_ops *sli_format_find(sl_text name);
 const sli_format_ops *sli_format_of_extension(sl_text extension);
 /// NULL-ended names, for messages.
 const char *const *sli_format_names(void);
+/// The format's `prepare`, when it has one.
+sl_code sli_format_prepare(const sli_format_ops *format, sl_conf *conf, sl_env *env, sl_error *err);
 
 /// Reads a time, microseconds since 1970: a date, then optionally T or space,
 /// HH:MM[:SS[.f{1,9}]], then Z or ±HH[:MM]; digits behind the microseconds are cut.

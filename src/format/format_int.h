@@ -234,6 +234,8 @@ static inline void sli_rows_set(sli_rows *rows, int32_t column, bool present)
 }
 /// A node in memory that lasts until the rows are emitted; NULL: refused.
 sli_node *sli_rows_node(sli_rows *rows);
+/// n of them, n > 0, each the next one's forerunner; they lie side by side.
+sli_node *sli_rows_nodes(sli_rows *rows, int32_t n);
 /// Appends the gathered rows to the builder; emits a batch when it is time.
 sl_code sli_rows_flush(sli_rows *rows, sli_emit_fn emit, void *ctx, sl_error *err);
 /// Adds the row; emits a batch when it is time.

@@ -281,10 +281,67 @@ static inline int slt_fuzz_values(const uint8_t *data, size_t size)
         {&sli_format_json, "schema='a string, l list<int64?>?' malformed=skip max_record=32"},
         {&sli_format_json, "schema='a string?'"},
         {&sli_format_fixed, "record_length=3 malformed=skip column=r?"},
+        {&sli_format_bytes, "malformed=skip max_record=16"},
     };
     if (size >= 2) {
         size_t i = data[0] % (sizeof cases / sizeof *cases);
         slt_values_fuzz(cases[i].format, cases[i].args, 1 + data[1] % 10, data + 2, size - 2);
     }
+    return 0;
+}
+
+// ---------------------------------------------------------------- Avro
+
+#define SLT_FUZZ_AVRO_SCHEMA                                                                       \
+    "avro_schema_text='{\"type\":\"record\",\"name\":\"R\",\"fields\":["                           \
+    "{\"name\":\"s\",\"type\":[\"null\",\"string\"]},{\"name\":\"i\",\"type\":\"int\"},"           \
+    "{\"name\":\"l\",\"type\":{\"type\":\"array\",\"items\":[\"long\",\"null\"]}},"                \
+    "{\"name\":\"p\",\"type\":{\"type\":\"record\",\"name\":\"P\",\"fields\":["                    \
+    "{\"name\":\"e\",\"type\":{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\",\"B\"]}},"      \
+    "{\"name\":\"d\",\"type\":{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":9}}]}" \
+    "},"                                                                                           \
+    "{\"name\":\"m\",\"type\":{\"type\":\"map\",\"values\":[\"null\",\"R\",\"double\"]}},"         \
+    "{\"name\":\"z\",\"type\":{\"type\":\"array\",\"items\":\"null\"}},"                           \
+    "{\"name\":\"t\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}}]}' "
+
+/// Any bytes as values of one schema.
+static inline int slt_fuzz_avro(const uint8_t *data, size_t size)
+{
+    static const char *const cases[] = {
+        SLT_FUZZ_AVRO_SCHEMA "schema='s string?, i int64, l list<int64?>, p struct<e string, d "
+                             "decimal(9,0)>, t timestamp' malformed=skip",
+        SLT_FUZZ_AVRO_SCHEMA "schema='t timestamp, p struct<d decimal(12,0)>' malformed=skip",
+        SLT_FUZZ_AVRO_SCHEMA "schema='s string, t timestamp?' malformed=skip invalid_utf8=skip",
+        SLT_FUZZ_AVRO_SCHEMA "schema='i int32'",
+        "avro_schema_text='[\"null\",\"string\"]' avro_header=confluent avro_schema_id=7 "
+        "malformed=skip max_record=32",
+    };
+    if (size >= 2) {
+        size_t i = data[0] % (sizeof cases / sizeof *cases);
+        slt_values_fuzz(&sli_format_avro, cases[i], 1 + data[1] % 10, data + 2, size - 2);
+    }
+    return 0;
+}
+
+/// Any bytes as a schema. One that gives columns can be read by.
+static inline int slt_fuzz_avro_schema(const uint8_t *data, size_t size)
+{
+    const sl_option *tables[] = {sli_format_avro.options, NULL};
+    sl_conf *conf = NULL;
+    sl_schema *schema = NULL;
+    sli_values *values = NULL;
+    sl_error err = SL_ERROR_INIT;
+    SL_ASSERT(sl_conf_new(&conf, "fuzz", tables, NULL) == SL_OK, "no memory");
+    if (sl_conf_set(conf, "avro_schema_text", (sl_text){(const char *)data, size}, NULL) == SL_OK) {
+        sl_code rc = sli_format_avro.schema(conf, &schema, &err);
+        SL_ASSERT(rc == SL_OK || err.code == rc, "a failure without a text");
+        SL_ASSERT(rc == SL_OK || rc == SL_E_CONFIG || rc == SL_E_INVALID, "a wrong setting");
+        SL_ASSERT(rc != SL_OK ||
+                      sli_values_new(&values, &sli_format_avro, conf, schema, &err) == SL_OK,
+                  "its own columns can be read");
+    }
+    sli_values_free(values);
+    sl_schema_unref(schema);
+    sl_conf_free(conf);
     return 0;
 }

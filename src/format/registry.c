@@ -1,10 +1,10 @@
 // registry.c — the formats by name.
 #include "format/format.h"
 
-static const sli_format_ops *const formats[] = {&sli_format_text,  &sli_format_csv,
-                                                &sli_format_json,  &sli_format_arrow,
-                                                &sli_format_fixed, &sli_format_bytes};
-static const char *const names[] = {"text", "csv", "json", "arrow", "fixed", "bytes", NULL};
+static const sli_format_ops *const formats[] = {
+    &sli_format_text,  &sli_format_csv,   &sli_format_json, &sli_format_arrow,
+    &sli_format_fixed, &sli_format_bytes, &sli_format_avro};
+static const char *const names[] = {"text", "csv", "json", "arrow", "fixed", "bytes", "avro", NULL};
 
 const sli_format_ops *sli_format_find(sl_text name)
 {
@@ -31,4 +31,9 @@ const sli_format_ops *sli_format_of_extension(sl_text extension)
 const char *const *sli_format_names(void)
 {
     return names;
+}
+
+sl_code sli_format_prepare(const sli_format_ops *format, sl_conf *conf, sl_env *env, sl_error *err)
+{
+    return format->prepare == NULL ? SL_OK : format->prepare(conf, env, err);
 }

@@ -9,6 +9,7 @@ SL_TEST(formats_are_found_by_name, "")
     assert_ptr_equal(sli_format_find(sli_text_of("arrow")), &sli_format_arrow);
     assert_ptr_equal(sli_format_find(sli_text_of("fixed")), &sli_format_fixed);
     assert_ptr_equal(sli_format_find(sli_text_of("bytes")), &sli_format_bytes);
+    assert_ptr_equal(sli_format_find(sli_text_of("avro")), &sli_format_avro);
     assert_null(sli_format_find(sli_text_of("jsonl")));
     assert_null(sli_format_find((sl_text){"", 0}));
 }
@@ -27,5 +28,5 @@ SL_TEST(every_named_format_has_a_whole_table, "")
         assert_true(ops->encoder_new && ops->begin && ops->encode && ops->encoder_free);
         sl_conf_free(slt_conf(ops, "malformed=skip invalid_utf8=fail max_record=1m"));
     }
-    assert_int_equal(n, 6);
+    assert_int_equal(n, 7);
 }

@@ -138,6 +138,16 @@ sli_node *sli_rows_node(sli_rows *rows)
     return sl_arena_alloc_zero(rows->arena, sizeof(sli_node));
 }
 
+sli_node *sli_rows_nodes(sli_rows *rows, int32_t n)
+{
+    rows->arena_used = true;
+    sli_node *nodes = sl_arena_alloc_zero(rows->arena, (size_t)n * sizeof *nodes);
+    for (int32_t i = 1; nodes != NULL && i < n; i++) {
+        nodes[i - 1].next = &nodes[i];
+    }
+    return nodes;
+}
+
 // ---------------------------------------------------------------- cells into columns
 
 // Views point to sources by number; in the column each source has another number.

@@ -108,11 +108,13 @@ sl_code sli_sink_open(sli_sink **out, const char *url, const sli_sink_ops *const
 {
     sli_url parts;
     const sli_sink_ops *ops = NULL;
+    const sli_format_ops *format = NULL;
     sl_conf *conf = NULL;
     SL_TRY(sli_url_parse(url, &parts, err));
     SL_TRY(find_sink(&parts, sinks, &ops, err));
-    SL_TRY(sli_sink_conf(ops, &parts, &conf, NULL, err));
-    sl_code rc = ops->open(out, &parts, conf, env, err);
+    SL_TRY(sli_sink_conf(ops, &parts, &conf, &format, err));
+    sl_code rc = format == NULL ? SL_OK : sli_format_prepare(format, conf, env->env, err);
+    rc = rc == SL_OK ? ops->open(out, &parts, conf, env, err) : rc;
     sl_conf_free(conf);
     int shown = (int)strcspn(url, "?"); // secrets live in the query
     return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "sink %.*s", shown, url);

@@ -11,7 +11,7 @@ const sl_option sli_source_options[] = {
     {.name = "format",
      .type = SL_OPT_CHOICE,
      .fallback = "text",
-     .choices = "text|csv|json|arrow|fixed|bytes",
+     .choices = "text|csv|json|arrow|fixed|bytes|avro",
      .flags = SL_OPT_RESULT,
      .text = "How the bytes are read as rows; the format's own options go into the same URL."},
     {0},
@@ -151,7 +151,8 @@ static sl_code open_as(sli_source **out, const sli_source_ops *ops, const sli_ur
     sl_conf *conf = NULL;
     SL_TRY(conf_of(&conf, ops, url->query, err));
     sli_source *source = NULL;
-    sl_code rc = ops->open(&source, url, conf, env, err);
+    sl_code rc = ops->formatted ? sli_format_prepare(format_of(conf), conf, env->env, err) : SL_OK;
+    rc = rc == SL_OK ? ops->open(&source, url, conf, env, err) : rc;
     if (rc != SL_OK) {
         sl_conf_free(conf);
         return sl_error_wrap(err, rc, "source %s", ops->scheme);

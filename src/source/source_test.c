@@ -41,6 +41,7 @@ SL_TEST(wrong_urls_are_refused_with_advice, "")
     check_refused(&p, "in?format=csv", "schema");
     check_refused(&p, "in?split=1", "split");
     check_refused(&p, "socket://a:1?format=bytes", "use text, csv or json");
+    check_refused(&p, "in?format=avro", "avro_schema=FILE");
     slt_place_close(&p);
 }
 
@@ -61,6 +62,22 @@ SL_TEST(format_is_found_however_it_is_written, "")
     assert_string_equal(sl_schema_text(source->ops->schema(source)), "word string");
     sli_source_close(source);
     sli_source_close(NULL);
+    slt_place_close(&p);
+}
+
+SL_TEST(what_a_format_names_outside_is_read_when_a_source_is_opened, "")
+{
+    slt_place p;
+    char url[300];
+    sli_source *source = NULL;
+    slt_place_open(&p, true);
+    slt_put(&p, "n.avsc", "[\"null\",\"long\"]");
+    (void)snprintf(url, sizeof url, "in?format=avro&avro_schema=%s", slt_at(&p, "n.avsc"));
+    assert_int_equal(slt_open_url(&p, url, &source), SL_OK);
+    assert_string_equal(sl_schema_text(source->ops->schema(source)), "value int64?");
+    sli_source_close(source);
+    assert_int_equal(slt_open_url(&p, "in?format=avro&avro_schema=none.avsc", &source),
+                     SL_E_NOT_FOUND);
     slt_place_close(&p);
 }
 
