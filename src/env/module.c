@@ -75,11 +75,11 @@ static sl_code load_file(sl_env *env, const char *path, const sli_module_want *w
 static sl_code not_found(const places *p, const sli_module_want *want, sl_error *err)
 {
     return sl_error_set(err, SL_E_NOT_FOUND,
-                        "%s needs the module %s.so, which is not in %s%s%s: build Sluice with %s "
-                        "installed (tools/setup does it) and install it, or set `modules` to the "
-                        "directory that has it",
+                        "%s needs the module %s.so, which is not in %s%s%s: install the package "
+                        "%s, or build Sluice with %s installed (tools/setup does it) and install "
+                        "it, or set `modules` to the directory that has it",
                         want->why, want->name, p->dirs[0].data, p->n > 1 ? " or " : "",
-                        p->n > 1 ? p->dirs[1].data : "", want->package);
+                        p->n > 1 ? p->dirs[1].data : "", want->package, want->library);
 }
 
 static sl_code load_from(const places *p, sl_env *env, const sli_module_want *want,

@@ -29,7 +29,8 @@ typedef struct sli_module_want {
     const char *name;
     uint32_t abi;
     const char *why;     ///< "state.store=rocksdb"
-    const char *package; ///< what to install for it: "librocksdb-dev"
+    const char *package; ///< that has it: "libsluice-rocksdb"
+    const char *library; ///< what a build needs for it: "librocksdb-dev"
 } sli_module_want;
 
 /// Finds NAME.so in `dir` (of the option `modules`); when that is NULL in the directory that the

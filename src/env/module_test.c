@@ -6,7 +6,8 @@
 #include "env/sim.h"
 #include "sl_test.h"
 
-static const sli_module_want want = {"no_such", 1, "state.store=disk", "libthing-dev"};
+static const sli_module_want want = {"no_such", 1, "state.store=disk", "sluice-thing",
+                                     "libthing-dev"};
 
 static sl_code try(sl_env *env, const char *dir, sl_error *err)
 {
@@ -22,6 +23,7 @@ SL_TEST(a_missing_module_names_the_places_and_the_package, "")
     assert_int_equal(sli_env_posix(&env, NULL), SL_OK);
     assert_int_equal(try(env, "/nowhere", &err), SL_E_NOT_FOUND);
     assert_non_null(strstr(err.text, "no_such.so, which is not in /nowhere:"));
+    assert_non_null(strstr(err.text, "install the package sluice-thing, or"));
     assert_non_null(strstr(err.text, "libthing-dev"));
     assert_int_equal(try(env, NULL, &err), SL_E_NOT_FOUND); // beside this program
     assert_non_null(strstr(err.text, "/sluice or "));

@@ -30,7 +30,8 @@ static void start(slt_kafka *k, uint64_t seed)
 {
     static int n_started; // names of two tests of one program must not meet
     const sli_module *module = NULL;
-    const sli_module_want want = {"kafka_rd", SLI_KAFKA_ABI, "a test", "librdkafka-dev"};
+    const sli_module_want want = {"kafka_rd", SLI_KAFKA_ABI, "a test", "libsluice-kafka",
+                                  "librdkafka-dev"};
     const char *brokers = getenv("SLUICE_TEST_KAFKA");
     cluster *c = calloc(1, sizeof *c);
     rd_kafka_conf_t *conf = rd_kafka_conf_new();

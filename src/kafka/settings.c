@@ -300,8 +300,11 @@ static sl_code check_names(const sli_kafka_ops *ops, const sli_kafka_settings *s
 sl_code sli_kafka_load(const sli_kafka_ops **out, const sli_kafka_settings *settings,
                        const char *modules, sl_error *err)
 {
-    static const sli_module_want want = {
-        .name = "kafka_rd", .abi = SLI_KAFKA_ABI, .why = "kafka:", .package = "librdkafka-dev"};
+    static const sli_module_want want = {.name = "kafka_rd",
+                                         .abi = SLI_KAFKA_ABI,
+                                         .why = "kafka:",
+                                         .package = "libsluice-kafka",
+                                         .library = "librdkafka-dev"};
     const sli_module *module = NULL;
     SL_TRY(sli_module_load(settings->env, modules, &want, &module, err));
     SL_TRY(check_names(module->table, settings, err));

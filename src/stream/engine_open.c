@@ -91,8 +91,8 @@ const sl_option sli_engine_options[] = {
          "least 1MiB."},
     {.name = "modules",
      .type = SL_OPT_TEXT,
-     .text = "Directory of loadable modules; default: SLUICE_MODULES, else sluice/ beside the "
-             "library."},
+     .text = "Directory of loadable modules (kafka_rd.so, state_rocksdb.so); default: "
+             "SLUICE_MODULES, else sluice/ beside the library."},
     {0},
 };
 

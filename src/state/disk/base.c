@@ -243,8 +243,11 @@ static void disk_close(sli_store *self)
 
 static sl_code load_module(sli_disk *disk, const char *modules, sl_error *err)
 {
-    static const sli_module_want want = {"state_rocksdb", SLI_KV_ABI, "state.store=rocksdb",
-                                         "librocksdb-dev"};
+    static const sli_module_want want = {.name = "state_rocksdb",
+                                         .abi = SLI_KV_ABI,
+                                         .why = "state.store=rocksdb",
+                                         .package = "libsluice-rocksdb",
+                                         .library = "librocksdb-dev"};
     const sli_module *module = NULL;
     SL_TRY(sli_module_load(disk->env, modules, &want, &module, err));
     disk->ops = module->table;
