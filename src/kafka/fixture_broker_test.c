@@ -1,7 +1,9 @@
-// The contract suite on a real cluster: SLUICE_TEST_KAFKA names its brokers (`make test-kafka`).
+// The contract suite on a real cluster: SLUICE_TEST_KAFKA names the directory in which tools/kafka
+// has started one broker (`make test-kafka`).
 //
-// Topics are made and changed through librdkafka's admin requests: Kafka's own tools start a Java
-// machine for each. Tests that ask for what a test can't do to a cluster from outside are left out.
+// Clients go through a proxy, to the broker's listener `far`. Topics are made and changed through
+// librdkafka's admin requests, past the proxy: Kafka's own tools start a Java machine for each.
+// Tests that ask for what a test can't do to a cluster from outside are left out.
 #include "env/module.h"
 #include "kafka/fixture_test.h"
 
@@ -13,17 +15,63 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proxy.h"
+
 enum { WAIT_MS = 30000 };
 
 typedef struct cluster {
     rd_kafka_t *rd;
     rd_kafka_queue_t *answers;
     char prefix[48];
+    int n_settled;
 } cluster;
+
+static slt_proxy *proxy; ///< of all tests: one that fails can't end it
+static char near[64];    ///< where it is
 
 static cluster *cluster_of(const slt_kafka *k)
 {
     return k->body;
+}
+
+void slt_broker_file(char *out, size_t size, const char *name)
+{
+    (void)snprintf(out, size, "%s/%s", getenv("SLUICE_TEST_KAFKA"), name);
+}
+
+void slt_broker_place(char *out, size_t size, const char *listener)
+{
+    char name[64], path[512];
+    (void)snprintf(name, sizeof name, "1.%s", listener);
+    slt_broker_file(path, sizeof path, name);
+    FILE *file = fopen(path, "r");
+    if (file == NULL || fgets(out, (int)size, file) == NULL) {
+        fail_msg("%s: not a directory of tools/kafka with that listener", path);
+    }
+    (void)fclose(file);
+}
+
+static void open_admin(cluster *c)
+{
+    char place[64], why[256];
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    slt_broker_place(place, sizeof place, "plain");
+    assert_int_equal(rd_kafka_conf_set(conf, "bootstrap.servers", place, why, sizeof why),
+                     RD_KAFKA_CONF_OK);
+    c->rd = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
+    assert_non_null(c->rd);
+    c->answers = rd_kafka_queue_new(c->rd);
+}
+
+static void open_proxy(void)
+{
+    char far[64];
+    if (proxy == NULL) {
+        slt_broker_place(near, sizeof near, "near");
+        slt_broker_place(far, sizeof far, "far");
+        proxy = slt_proxy_start(near, far);
+    }
+    slt_proxy_set(proxy, SLT_PROXY_NONE);
 }
 
 static void start(slt_kafka *k, uint64_t seed)
@@ -32,17 +80,11 @@ static void start(slt_kafka *k, uint64_t seed)
     const sli_module *module = NULL;
     const sli_module_want want = {"kafka_rd", SLI_KAFKA_ABI, "a test", "libsluice-kafka",
                                   "librdkafka-dev"};
-    const char *brokers = getenv("SLUICE_TEST_KAFKA");
     cluster *c = calloc(1, sizeof *c);
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    char why[256];
     (void)seed;
     assert_non_null(c);
-    assert_int_equal(rd_kafka_conf_set(conf, "bootstrap.servers", brokers, why, sizeof why),
-                     RD_KAFKA_CONF_OK);
-    c->rd = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
-    assert_non_null(c->rd);
-    c->answers = rd_kafka_queue_new(c->rd);
+    open_admin(c);
+    open_proxy();
     (void)snprintf(c->prefix, sizeof c->prefix, "t%d-%d", (int)getpid(), ++n_started);
     assert_int_equal(sli_env_posix(&k->env, NULL), SL_OK);
     slt_ok(k, sli_module_load(k->env, SLT_BUILD_DIR "/lib/sluice", &want, &module, &k->err));
@@ -50,7 +92,7 @@ static void start(slt_kafka *k, uint64_t seed)
     k->inner = module->table;
     k->ops = &sli_kafka_gate;
     k->prefix = c->prefix;
-    k->settings[k->n_settings++] = (sli_kafka_setting){"bootstrap.servers", brokers, false};
+    k->settings[k->n_settings++] = (sli_kafka_setting){"bootstrap.servers", near, false};
 }
 
 static void end(slt_kafka *k)
@@ -94,9 +136,33 @@ static void check_topic(const rd_kafka_topic_result_t **topics, size_t n)
     }
 }
 
-static void make(slt_kafka *k, const char *topic, int32_t n_partitions)
+/// How many partitions of the topic the broker can lead; -1: it does not know the topic.
+static int32_t led(const cluster *c, const char *topic)
 {
-    cluster *c = cluster_of(k);
+    const struct rd_kafka_metadata *found = NULL;
+    rd_kafka_topic_t *one = rd_kafka_topic_new(c->rd, topic, NULL);
+    rd_kafka_resp_err_t code = rd_kafka_metadata(c->rd, 0, one, &found, WAIT_MS);
+    assert_int_equal(code, RD_KAFKA_RESP_ERR_NO_ERROR);
+    const rd_kafka_metadata_topic_t *t = found->topics;
+    int32_t n = t->err == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : -1;
+    for (int i = 0; n >= 0 && i < t->partition_cnt; i++) {
+        n += t->partitions[i].leader >= 0 ? 1 : 0;
+    }
+    rd_kafka_metadata_destroy(found);
+    rd_kafka_topic_destroy(one);
+    return n;
+}
+
+/// The controller answers before its brokers know: they tell no event, so they are asked.
+static void await_led(const cluster *c, const char *topic, int32_t n_partitions)
+{
+    while (led(c, topic) != n_partitions) {
+        (void)usleep(2000);
+    }
+}
+
+static void make_topic(cluster *c, const char *topic, int32_t n_partitions)
+{
     char why[256];
     size_t n = 0;
     rd_kafka_NewTopic_t *new_topic =
@@ -110,6 +176,24 @@ static void make(slt_kafka *k, const char *topic, int32_t n_partitions)
         rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &n);
     check_topic(topics, n);
     rd_kafka_event_destroy(event);
+    await_led(c, topic, n_partitions);
+}
+
+static void make(slt_kafka *k, const char *topic, int32_t n_partitions)
+{
+    make_topic(cluster_of(k), topic, n_partitions);
+}
+
+/// Returns when the broker has done what the controller had on record before the call. A broker
+/// takes records in groups, and shows a group's topics before all of the group is done: so the
+/// group of the first topic is behind it when the second shows.
+static void settle(cluster *c)
+{
+    for (int i = 0; i < 2; i++) {
+        char topic[80];
+        (void)snprintf(topic, sizeof topic, "%s-settled-%d", c->prefix, ++c->n_settled);
+        make_topic(c, topic, 1);
+    }
 }
 
 static void grow(slt_kafka *k, const char *topic, int32_t n_partitions)
@@ -128,6 +212,7 @@ static void grow(slt_kafka *k, const char *topic, int32_t n_partitions)
         rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event), &n);
     check_topic(topics, n);
     rd_kafka_event_destroy(event);
+    await_led(c, topic, n_partitions);
 }
 
 static void remove_topic(slt_kafka *k, const char *topic)
@@ -143,6 +228,7 @@ static void remove_topic(slt_kafka *k, const char *topic)
         rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &n);
     check_topic(topics, n);
     rd_kafka_event_destroy(event);
+    await_led(c, topic, -1);
 }
 
 static void age(slt_kafka *k, const char *topic, int32_t partition, int64_t first)
@@ -169,14 +255,36 @@ static void limit(slt_kafka *k, const char *topic, int64_t record_bytes)
     rd_kafka_AlterConfigs(c->rd, &of, 1, options, c->answers);
     rd_kafka_ConfigResource_destroy(of);
     rd_kafka_event_destroy(answer(c, options));
+    settle(c);
 }
 
-/// A cluster's own clock: it looks for transactions that took too long every half second.
-static void pass(slt_kafka *k, int64_t us)
+static const char *ask_password(slt_kafka *k)
 {
-    enum { LOOKS_US = 1000000 };
+    static char safe[64], ca[512];
+    slt_broker_place(safe, sizeof safe, "safe");
+    slt_broker_file(ca, sizeof ca, "ca.pem");
+    const sli_kafka_setting settings[] = {{"bootstrap.servers", safe, false},
+                                          {"security.protocol", "SASL_SSL", false},
+                                          {"ssl.ca.location", ca, false},
+                                          {"sasl.mechanism", "PLAIN", false},
+                                          {"sasl.username", "sluice", false}};
+    memcpy(k->settings, settings, sizeof settings);
+    k->n_settings = sizeof settings / sizeof settings[0];
+    return "sluice-pw";
+}
+
+static void go_away(slt_kafka *k, bool away)
+{
     (void)k;
-    (void)usleep((useconds_t)(us + LOOKS_US));
+    slt_proxy_set(proxy, away ? SLT_PROXY_REFUSE : SLT_PROXY_NONE);
+}
+
+/// Not the n-th answer alone: all that is to come over the connections that are open.
+static void lose(slt_kafka *k, int64_t n, bool done)
+{
+    (void)k;
+    (void)n;
+    slt_proxy_lose(proxy, !done);
 }
 
 const slt_kafka_fixture slt_kafka_broker = {.start = start,
@@ -186,6 +294,8 @@ const slt_kafka_fixture slt_kafka_broker = {.start = start,
                                             .remove = remove_topic,
                                             .age = age,
                                             .limit = limit,
-                                            .pass = pass};
+                                            .password = ask_password,
+                                            .away = go_away,
+                                            .lose = lose};
 
 #endif

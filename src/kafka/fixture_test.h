@@ -24,11 +24,10 @@ typedef struct slt_kafka_fixture {
     void (*limit)(slt_kafka *k, const char *topic, int64_t record_bytes);
     void (*refuse)(slt_kafka *k, const char *topic, sl_code why); ///< the next record
     void (*forbid)(slt_kafka *k, const char *topic, bool forbidden);
-    void (*password)(slt_kafka *k, const char *password);
+    const char *(*password)(slt_kafka *k); ///< asks for one from now on: which
     void (*away)(slt_kafka *k, bool away);
     /// The answer of the n-th request from now is lost until its deadline; it was done, or not.
     void (*lose)(slt_kafka *k, int64_t n, bool done);
-    void (*pass)(slt_kafka *k, int64_t us); ///< time
 } slt_kafka_fixture;
 
 extern const slt_kafka_fixture slt_kafka_simulated;
@@ -54,6 +53,10 @@ struct slt_kafka {
 
 /// Ends the test as not tried here when no real cluster is named (SLUICE_TEST_KAFKA).
 void slt_needs_brokers(slt_kafka *k);
+/// Path of a file that tools/kafka made, as "ca.pem".
+void slt_broker_file(char *out, size_t size, const char *name);
+/// "host:port" of a listener of the real broker, by its name in tools/kafka.
+void slt_broker_place(char *out, size_t size, const char *listener);
 
 /// One test, on each fixture; the simulated cluster with several seeds, by turns behind the gate.
 #define KAFKA_CONTRACT(name)                                                                       \

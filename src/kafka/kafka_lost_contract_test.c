@@ -96,7 +96,7 @@ KAFKA_CONTRACT(kafka_a_cluster_that_is_away_is_told_and_waited_for)
     while (r.trouble == SL_OK) {
         (void)slt_pump(&r, slt_soon(k));
     }
-    assert_int_equal(r.trouble, SL_E_IO);
+    assert_true(r.trouble == SL_E_IO || r.trouble == SL_E_TIMEOUT);
     assert_int_equal(
         k->ops->offsets(r.consumer, SLI_KAFKA_LATEST, 0, &spot, 1, slt_in(k, 300000), &k->err),
         SL_E_TIMEOUT);
@@ -130,7 +130,7 @@ KAFKA_CONTRACT(kafka_a_wrong_password_is_a_trouble)
     slt_kafka_needs(k, password);
     const char *topic = slt_topic(k, "locked", 1);
     sli_kafka_spot spot = {topic, 0, -9};
-    k->fixture->password(k, "right");
+    const char *right = k->fixture->password(k);
     k->settings[k->n_settings++] = (sli_kafka_setting){"sasl.password", "wrong", true};
     slt_reader r;
     slt_reader_init(&r, k);
@@ -144,6 +144,6 @@ KAFKA_CONTRACT(kafka_a_wrong_password_is_a_trouble)
         k->ops->offsets(r.consumer, SLI_KAFKA_LATEST, 0, &spot, 1, slt_in(k, 300000), &k->err),
         SL_E_CONFIG);
     slt_reader_reset(&r);
-    k->settings[k->n_settings - 1].value = "right";
+    k->settings[k->n_settings - 1].value = right;
     assert_int_equal(slt_offset_of(k, topic, SLI_KAFKA_LATEST, 0), 0);
 }

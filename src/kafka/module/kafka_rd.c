@@ -59,11 +59,22 @@ sl_code rd_code_of(rd_kafka_resp_err_t code)
     case RD_KAFKA_RESP_ERR__TRANSPORT: // away or not ready: it may be there in a moment
     case RD_KAFKA_RESP_ERR__RESOLVE:
     case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
+    case RD_KAFKA_RESP_ERR__IN_PROGRESS:
     case RD_KAFKA_RESP_ERR__WAIT_COORD:
     case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
     case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
     case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
     case RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT:
+    case RD_KAFKA_RESP_ERR_BROKER_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE: // being elected, or just elected
+    case RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION:
+    case RD_KAFKA_RESP_ERR_REPLICA_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_FENCED_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_LEADER_EPOCH:
+    case RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE:
+    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS:
+    case RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND:
+    case RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR: // its disk failed: another one will lead
         return SL_E_TIMEOUT;
     default:
         return SL_E_IO;
@@ -97,6 +108,14 @@ int rd_left_ms(rd_clock clock, int64_t deadline_us)
     }
     int64_t ms = left_us / 1000 + (left_us % 1000 != 0);
     return ms < DAY_MS ? (int)ms : DAY_MS;
+}
+
+int rd_patience_ms(rd_patience *p)
+{
+    enum { FIRST_MS = 1000, LONG_MS = 60000 };
+    int left_ms = rd_left_ms(p->clock, p->deadline_us);
+    p->wait_ms = p->wait_ms == 0 ? FIRST_MS : p->wait_ms < LONG_MS ? 2 * p->wait_ms : p->wait_ms;
+    return left_ms < p->wait_ms ? left_ms : p->wait_ms;
 }
 
 void rd_pause(rd_clock clock, int64_t deadline_us)

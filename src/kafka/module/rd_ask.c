@@ -5,6 +5,30 @@
 
 #include "kafka/module/rd_int.h"
 
+/// A question, put once.
+typedef sl_code (*ask_fn)(sli_kafka *self, void *ctx, int timeout_ms, sl_error *err);
+
+/// Puts a question until there is an answer. Inside librdkafka one that is refused for who we are
+/// waits as long as one whose cluster is away; and a coordinator that is just starting, or
+/// transactions that are just being ended, are answers: a little later there is another one.
+static sl_code ask(sli_kafka *self, ask_fn question, void *ctx, int64_t deadline_us, sl_error *err)
+{
+    rd_clock clock = rd_clock_of(self);
+    rd_patience patience = {clock, deadline_us, 0};
+    for (;;) {
+        sl_code rc = question(self, ctx, rd_patience_ms(&patience), err);
+        rd_trouble *trouble = rd_trouble_of(self);
+        if (rc != SL_E_TIMEOUT) {
+            rd_trouble_over(trouble); // it is an answer
+            return rc;
+        }
+        if (rd_trouble_refused(trouble) || rd_left_ms(clock, deadline_us) == 0) {
+            return rd_trouble_tell(trouble, rc, err);
+        }
+        rd_pause(clock, deadline_us);
+    }
+}
+
 // ---------------------------------------------------------------- topics
 
 static bool is_internal(const char *topic)
@@ -38,25 +62,38 @@ static sl_code tell_topics(struct rd_kafka_metadata *found, const char *topic,
     return SL_OK;
 }
 
-sl_code rd_topics(sli_kafka *self, const char *topic, int64_t deadline_us, sli_kafka_topic_fn each,
-                  void *ctx, sl_error *err)
+typedef struct topics_question {
+    const char *topic;
+    sli_kafka_topic_fn each;
+    void *ctx;
+} topics_question;
+
+static sl_code ask_topics(sli_kafka *self, void *ctx, int timeout_ms, sl_error *err)
 {
+    const topics_question *q = ctx;
     rd_kafka_t *rd = rd_handle(self);
-    rd_kafka_topic_t *one = topic == NULL ? NULL : rd_kafka_topic_new(rd, topic, NULL);
+    rd_kafka_topic_t *one = q->topic == NULL ? NULL : rd_kafka_topic_new(rd, q->topic, NULL);
     const struct rd_kafka_metadata *found = NULL;
-    rd_kafka_resp_err_t code = rd_kafka_metadata(rd, topic == NULL, one, &found,
-                                                 rd_left_ms(rd_clock_of(self), deadline_us));
+    rd_kafka_resp_err_t code = rd_kafka_metadata(rd, q->topic == NULL, one, &found, timeout_ms);
     sl_code rc = SL_OK;
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        rc = rd_fail_of(err, code, topic == NULL ? "topics" : topic, NULL);
+        rc = rd_fail_of(err, code, q->topic == NULL ? "topics" : q->topic, NULL);
     } else {
-        rc = tell_topics((struct rd_kafka_metadata *)(uintptr_t)found, topic, each, ctx, err);
+        rc = tell_topics((struct rd_kafka_metadata *)(uintptr_t)found, q->topic, q->each, q->ctx,
+                         err);
         rd_kafka_metadata_destroy(found);
     }
     if (one != NULL) {
         rd_kafka_topic_destroy(one);
     }
     return rc;
+}
+
+sl_code rd_topics(sli_kafka *self, const char *topic, int64_t deadline_us, sli_kafka_topic_fn each,
+                  void *ctx, sl_error *err)
+{
+    topics_question q = {topic, each, ctx};
+    return ask(self, ask_topics, &q, deadline_us, err);
 }
 
 // ---------------------------------------------------------------- offsets
@@ -66,27 +103,6 @@ static sl_code place_fail(sl_error *err, rd_kafka_resp_err_t code, const sli_kaf
     char what[320];
     (void)snprintf(what, sizeof what, "%s partition %d", spot->topic, (int)spot->partition);
     return rd_fail_of(err, code, what, NULL);
-}
-
-static sl_code ask_end(sli_kafka *self, bool latest, const sli_kafka_spot *spot, int64_t *out,
-                       int64_t deadline_us, sl_error *err)
-{
-    int64_t low = -1, high = -1;
-    rd_kafka_resp_err_t code =
-        rd_kafka_query_watermark_offsets(rd_handle(self), spot->topic, spot->partition, &low, &high,
-                                         rd_left_ms(rd_clock_of(self), deadline_us));
-    *out = latest ? high : low;
-    return code == RD_KAFKA_RESP_ERR_NO_ERROR ? SL_OK : place_fail(err, code, spot);
-}
-
-static sl_code ask_ends(sli_kafka *self, bool latest, const sli_kafka_spot *spots, int32_t n,
-                        int64_t *out, int64_t deadline_us, sl_error *err)
-{
-    sl_code rc = SL_OK;
-    for (int32_t i = 0; rc == SL_OK && i < n; i++) {
-        rc = ask_end(self, latest, &spots[i], &out[i], deadline_us, err);
-    }
-    return rc;
 }
 
 /// NULL without memory.
@@ -100,40 +116,70 @@ static rd_kafka_topic_partition_list_t *list_of(const sli_kafka_spot *spots, int
     return list;
 }
 
-/// A partition without a record at the time or later: its end.
-static sl_code take_times(sli_kafka *self, const rd_kafka_topic_partition_list_t *list,
-                          const sli_kafka_spot *spots, int64_t *out, int64_t deadline_us,
-                          sl_error *err)
+typedef struct offsets_question {
+    int64_t at; ///< a time in milliseconds, or RD_KAFKA_OFFSET_BEGINNING or _END
+    const sli_kafka_spot *spots;
+    int32_t n;
+    int64_t *out;
+} offsets_question;
+
+static sl_code take_offsets(const rd_kafka_topic_partition_list_t *list, const offsets_question *q,
+                            sl_error *err)
 {
     sl_code rc = SL_OK;
     for (int i = 0; rc == SL_OK && i < list->cnt; i++) {
-        out[i] = list->elems[i].offset;
-        if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            rc = place_fail(err, list->elems[i].err, &spots[i]);
-        } else if (out[i] < 0) {
-            rc = ask_end(self, true, &spots[i], &out[i], deadline_us, err);
-        }
+        q->out[i] = list->elems[i].offset;
+        rc = list->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR
+                 ? SL_OK
+                 : place_fail(err, list->elems[i].err, &q->spots[i]);
     }
     return rc;
 }
 
-static sl_code ask_times(sli_kafka *self, int64_t at_us, const sli_kafka_spot *spots, int32_t n,
-                         int64_t *out, int64_t deadline_us, sl_error *err)
+/// An error of the whole is one of a partition's, mostly; which, the list may know.
+static sl_code explain(const rd_kafka_topic_partition_list_t *list, rd_kafka_resp_err_t code,
+                       const offsets_question *q, sl_error *err)
 {
-    rd_kafka_topic_partition_list_t *list = list_of(spots, n);
+    sl_code rc = take_offsets(list, q, err);
+    return rc != SL_OK ? rc : place_fail(err, code, &q->spots[0]);
+}
+
+/// One request for all partitions of a broker, also for ends: librdkafka's own question for the
+/// ends of one partition does not keep to its time-out when a broker goes away.
+static sl_code ask_offsets(sli_kafka *self, void *ctx, int timeout_ms, sl_error *err)
+{
+    const offsets_question *q = ctx;
+    rd_kafka_topic_partition_list_t *list = list_of(q->spots, q->n);
     if (list == NULL) {
         return rd_nomem(err);
     }
-    for (int32_t i = 0; i < n; i++) {
-        list->elems[i].offset = at_us / 1000 + (at_us % 1000 > 0); // at this time or later
+    for (int32_t i = 0; i < q->n; i++) {
+        list->elems[i].offset = q->at;
     }
-    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(
-        rd_handle(self), list, rd_left_ms(rd_clock_of(self), deadline_us));
-    sl_code rc = code != RD_KAFKA_RESP_ERR_NO_ERROR
-                     ? rd_fail_of(err, code, "offsets at a time", NULL)
-                     : take_times(self, list, spots, out, deadline_us, err);
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(rd_handle(self), list, timeout_ms);
+    sl_code rc = code != RD_KAFKA_RESP_ERR_NO_ERROR ? explain(list, code, q, err)
+                                                    : take_offsets(list, q, err);
     rd_kafka_topic_partition_list_destroy(list);
     return rc;
+}
+
+/// The ends of partitions that have no record at the time or later.
+static sl_code ask_ends(sli_kafka *self, const offsets_question *q, int64_t deadline_us,
+                        sl_error *err)
+{
+    sl_code rc = SL_OK;
+    for (int32_t i = 0; rc == SL_OK && i < q->n; i++) {
+        offsets_question end = {RD_KAFKA_OFFSET_END, &q->spots[i], 1, &q->out[i]};
+        rc = q->out[i] >= 0 ? SL_OK : ask(self, ask_offsets, &end, deadline_us, err);
+    }
+    return rc;
+}
+
+static int64_t at_of(sli_kafka_when when, int64_t at_us)
+{
+    return when == SLI_KAFKA_EARLIEST ? RD_KAFKA_OFFSET_BEGINNING
+           : when == SLI_KAFKA_LATEST ? RD_KAFKA_OFFSET_END
+                                      : at_us / 1000 + (at_us % 1000 > 0); // at this time or later
 }
 
 sl_code rd_offsets(sli_kafka *self, sli_kafka_when when, int64_t at_us, sli_kafka_spot *spots,
@@ -143,9 +189,9 @@ sl_code rd_offsets(sli_kafka *self, sli_kafka_when when, int64_t at_us, sli_kafk
     if (found == NULL) {
         return rd_nomem(err);
     }
-    sl_code rc = when == SLI_KAFKA_AT
-                     ? ask_times(self, at_us, spots, n, found, deadline_us, err)
-                     : ask_ends(self, when == SLI_KAFKA_LATEST, spots, n, found, deadline_us, err);
+    offsets_question q = {at_of(when, at_us), spots, n, found};
+    sl_code rc = n == 0 ? SL_OK : ask(self, ask_offsets, &q, deadline_us, err);
+    rc = rc == SL_OK ? ask_ends(self, &q, deadline_us, err) : rc;
     for (int32_t i = 0; rc == SL_OK && i < n; i++) { // all or none
         spots[i].offset = found[i];
     }
@@ -228,41 +274,41 @@ static sl_code wait_marks(rd_kafka_queue_t *queue, int timeout_ms, const sli_kaf
     return rc;
 }
 
-static sl_code ask_marks(rd_kafka_t *rd, const char *group, const sli_kafka_spot *spots, int32_t n,
-                         sli_kafka_mark *out, int timeout_ms, sl_error *err)
+typedef struct marks_question {
+    const char *group;
+    const sli_kafka_spot *spots;
+    int32_t n;
+    sli_kafka_mark *out;
+} marks_question;
+
+static sl_code ask_marks(sli_kafka *self, void *ctx, int timeout_ms, sl_error *err)
 {
     enum { GRACE_MS = 1000 }; // librdkafka tells a time-out itself, a little later
-    rd_kafka_topic_partition_list_t *list = list_of(spots, n);
+    const marks_question *q = ctx;
+    rd_kafka_t *rd = rd_handle(self);
+    rd_kafka_topic_partition_list_t *list = list_of(q->spots, q->n);
     if (list == NULL) {
         return rd_nomem(err);
     }
-    rd_kafka_ListConsumerGroupOffsets_t *ask = rd_kafka_ListConsumerGroupOffsets_new(group, list);
+    rd_kafka_ListConsumerGroupOffsets_t *wanted =
+        rd_kafka_ListConsumerGroupOffsets_new(q->group, list);
     rd_kafka_AdminOptions_t *options =
         options_of(rd, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, timeout_ms, true);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rd);
-    rd_kafka_ListConsumerGroupOffsets(rd, &ask, 1, options, queue);
-    sl_code rc = wait_marks(queue, timeout_ms + GRACE_MS, spots, n, out, err);
+    rd_kafka_ListConsumerGroupOffsets(rd, &wanted, 1, options, queue);
+    sl_code rc = wait_marks(queue, timeout_ms + GRACE_MS, q->spots, q->n, q->out, err);
     rd_kafka_queue_destroy(queue);
     rd_kafka_AdminOptions_destroy(options);
-    rd_kafka_ListConsumerGroupOffsets_destroy(ask);
+    rd_kafka_ListConsumerGroupOffsets_destroy(wanted);
     rd_kafka_topic_partition_list_destroy(list);
     return rc;
 }
 
-/// A coordinator that is just starting, and transactions that are just being ended, are answers to
-/// an admin's request; a little later there is another one.
 sl_code rd_marked(sli_kafka *self, const char *group, const sli_kafka_spot *spots, int32_t n,
                   sli_kafka_mark *out, int64_t deadline_us, sl_error *err)
 {
-    rd_clock clock = rd_clock_of(self);
-    for (;;) {
-        int left_ms = rd_left_ms(clock, deadline_us);
-        sl_code rc = ask_marks(rd_handle(self), group, spots, n, out, left_ms, err);
-        if (rc != SL_E_TIMEOUT || rd_left_ms(clock, deadline_us) == 0) {
-            return rc;
-        }
-        rd_pause(clock, deadline_us);
-    }
+    marks_question q = {group, spots, n, out};
+    return ask(self, ask_marks, &q, deadline_us, err);
 }
 
 void rd_note(sli_kafka *self, const char *group, const sli_kafka_spot *spots, int32_t n)

@@ -10,7 +10,7 @@
 /// What a record of kind LOST or TROUBLE holds.
 typedef struct rd_story {
     sl_code code;
-    char text[384];
+    char text[RD_TROUBLE_TEXT];
 } rd_story;
 
 /// A topic that was fetched from; kept to the end, since records of it may be about.
@@ -29,6 +29,7 @@ typedef struct rd_lane {
 } rd_lane;
 
 struct sli_kafka {
+    rd_trouble trouble; ///< first: rd_on_certificate
     rd_clock clock;
     rd_kafka_t *rd;
     rd_kafka_queue_t *records, *events;
@@ -53,6 +54,12 @@ rd_kafka_t *rd_handle(sli_kafka *self)
 rd_clock rd_clock_of(const sli_kafka *self)
 {
     return self->clock;
+}
+
+rd_trouble *rd_trouble_of(sli_kafka *self)
+{
+    rd_trouble_listen(&self->trouble, self->events);
+    return &self->trouble;
 }
 
 // ---------------------------------------------------------------- opening
@@ -112,8 +119,10 @@ sl_code rd_open(sli_kafka **out, const sli_kafka_conf *conf, sl_error *err)
     sl_code rc = self == NULL || polled == NULL ? rd_nomem(err) : settings(&rd, conf, err);
     if (rc == SL_OK) {
         self->clock = (rd_clock){conf->env, conf->mono_us};
+        rd_trouble_init(&self->trouble, conf);
         rd_kafka_conf_set_opaque(rd, self);
         rd_kafka_conf_set_error_cb(rd, on_error);
+        (void)rd_kafka_conf_set_ssl_cert_verify_cb(rd, rd_on_certificate); // fails without TLS
         self->rd = rd_kafka_new(RD_KAFKA_CONSUMER, rd, why, sizeof why);
         rc = self->rd == NULL ? rd_fail(err, SL_E_CONFIG, "a consumer", why) : SL_OK;
     }
@@ -162,6 +171,7 @@ void rd_close(sli_kafka *self)
         self->topics = next;
     }
     rd_kafka_destroy_flags(self->rd, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    rd_trouble_reset(&self->trouble);
     free(self->lanes);
     free(self->polled);
     free(self);
@@ -340,24 +350,16 @@ static bool tell(sli_kafka *self, const rd_kafka_message_t *m, int32_t lane, sli
     return true;
 }
 
-/// Events beside the records: at most one trouble a poll.
-static bool take_event(sli_kafka *self, sli_kafka_record *out)
+/// What was heard beside the records: at most one trouble a poll.
+static bool take_trouble(sli_kafka *self, sli_kafka_record *out)
 {
-    bool told = false;
-    rd_kafka_event_t *event = NULL;
-    while (!told && (event = rd_kafka_queue_poll(self->events, 0)) != NULL) {
-        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR) {
-            sl_code code = rd_code_of(rd_kafka_event_error(event));
-            *out = (sli_kafka_record){
-                .lane = -1,
-                .kind = SLI_KAFKA_TROUBLE,
-                .held = story_new(code, rd_kafka_event_error_string(event)),
-            };
-            told = true;
-        }
-        rd_kafka_event_destroy(event);
+    sl_code code = SL_OK;
+    char text[RD_TROUBLE_TEXT];
+    if (!rd_trouble_take(rd_trouble_of(self), &code, text)) {
+        return false;
     }
-    return told;
+    *out = (sli_kafka_record){.lane = -1, .kind = SLI_KAFKA_TROUBLE, .held = story_new(code, text)};
+    return true;
 }
 
 /// Partitions of the topic that the cluster does not have are gone. SL_OK: the cluster was asked.
@@ -449,10 +451,13 @@ static sl_code poll_once(sli_kafka *self, sli_kafka_record *out, int32_t n, int3
 {
     look_for_gone(self);
     int32_t at = take_gone(self, out, n);
-    at += at < n && take_event(self, out + at) ? 1 : 0;
+    at += at < n && take_trouble(self, out + at) ? 1 : 0;
     ssize_t taken = at < n ? take(self, n - at, at > 0 ? 0 : wait_ms) : 0;
     for (ssize_t i = 0; i < taken; i++) {
         at += give(self, self->polled[i], &out[at]) ? 1 : 0;
+    }
+    if (at > 0 && out[at - 1].kind != SLI_KAFKA_TROUBLE && taken > 0) {
+        rd_trouble_over(&self->trouble);
     }
     *got = at;
     return taken >= 0 ? SL_OK : rd_fail_of(err, rd_kafka_last_error(), "poll", NULL);

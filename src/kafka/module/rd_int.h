@@ -4,6 +4,8 @@
 #pragma once
 
 #include <librdkafka/rdkafka.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 
 #include "env/module.h"
@@ -37,6 +39,47 @@ typedef struct rd_pair {
 /// naming the setting, and its value unless it is secret.
 sl_code rd_settings(rd_kafka_conf_t **out, const sli_kafka_conf *conf, const rd_pair *own,
                     sl_error *err);
+
+// ---------------------------------------------------------------- troubles
+
+enum { RD_TROUBLE_TEXT = 384 };
+
+/// The last thing that a client has heard of its connections. Thread: any.
+typedef struct rd_trouble {
+    pthread_mutex_t mutex; ///< guards what follows; nothing is called under it
+    sl_code code;          ///< SL_OK: none, or it is over
+    bool untold;           ///< `poll` has not given it yet
+    char text[RD_TROUBLE_TEXT];
+    _Atomic int x509_error; ///< why a certificate was refused, last; 0: none
+    bool scram_is_old;      ///< what this librdkafka can't do is asked of it
+} rd_trouble;
+
+void rd_trouble_init(rd_trouble *t, const sli_kafka_conf *conf);
+void rd_trouble_reset(rd_trouble *t);
+void rd_trouble_hear(rd_trouble *t, rd_kafka_resp_err_t code, const char *text);
+/// librdkafka's question about a broker's certificate, which it has looked at itself: its verdict
+/// stands, and is noted, for it tells the reason nowhere else. `opaque` is what begins with an
+/// rd_trouble. Thread: one of librdkafka's own; nothing else is called from there.
+int rd_on_certificate(rd_kafka_t *rd, const char *name, int32_t id, int *x509_error, int depth,
+                      const char *bytes, size_t size, char *why, size_t why_size, void *opaque);
+/// Hears the events that are there.
+void rd_trouble_listen(rd_trouble *t, rd_kafka_queue_t *events);
+/// The trouble that was not told yet; false: none.
+bool rd_trouble_take(rd_trouble *t, sl_code *code, char text[RD_TROUBLE_TEXT]);
+void rd_trouble_over(rd_trouble *t);    ///< something has worked
+bool rd_trouble_refused(rd_trouble *t); ///< who we are, or who they are: no waiting will help
+/// For a call that failed with rc: adds the trouble, if any, to its error. Returns SL_E_CONFIG
+/// where it is that, else rc.
+sl_code rd_trouble_tell(rd_trouble *t, sl_code rc, sl_error *err);
+
+/// Time-outs of calls that are made again and again until a deadline: short ones first, so that it
+/// is soon seen what stands against them; longer ones for a cluster that is slow.
+typedef struct rd_patience {
+    rd_clock clock;
+    int64_t deadline_us;
+    int wait_ms; ///< 0 at first
+} rd_patience;
+int rd_patience_ms(rd_patience *p);
 
 // ---------------------------------------------------------------- the table's parts
 
@@ -74,3 +117,5 @@ void rd_producer_close(sli_kafka_producer *self);
 /// The consumer's handle, for the questions in rd_ask.c.
 rd_kafka_t *rd_handle(sli_kafka *self);
 rd_clock rd_clock_of(const sli_kafka *self);
+/// What it has heard, the newest too.
+rd_trouble *rd_trouble_of(sli_kafka *self);

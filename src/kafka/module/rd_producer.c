@@ -15,6 +15,7 @@ typedef struct rd_refusal {
 } rd_refusal;
 
 struct sli_kafka_producer {
+    rd_trouble trouble; ///< first: rd_on_certificate
     rd_clock clock;
     rd_kafka_t *rd;
     rd_kafka_topic_t *topic; ///< of the last record sent
@@ -24,7 +25,10 @@ struct sli_kafka_producer {
     rd_refusal refusal; ///< of the first record that did not arrive since the last commit or abort
 };
 
-enum { WAIT_MS = 100 }; ///< of one wait for room in librdkafka's queue
+enum {
+    WAIT_MS = 100, ///< of one wait for room in librdkafka's queue
+    PAUSE_MS = 20, ///< before a call that may be made again is
+};
 
 // ---------------------------------------------------------------- opening
 
@@ -77,19 +81,29 @@ static sl_code settings(rd_kafka_conf_t **out, const sli_kafka_conf *conf, sl_er
     return rd_settings(out, conf, own, err);
 }
 
+/// librdkafka asks who we are again and again, also where the answer was no.
 static sl_code begin_transactions(sli_kafka_producer *self, int64_t deadline_us, sl_error *err)
 {
+    rd_patience patience = {self->clock, deadline_us, 0};
     for (;;) {
-        int left_ms = rd_left_ms(self->clock, deadline_us);
-        rd_kafka_error_t *error = rd_kafka_init_transactions(self->rd, left_ms);
-        bool again = error != NULL && rd_kafka_error_is_retriable(error) &&
-                     rd_left_ms(self->clock, deadline_us) > 0;
-        if (!again) {
-            return rd_verdict(error, "init transactions", err);
+        rd_kafka_error_t *error = rd_kafka_init_transactions(self->rd, rd_patience_ms(&patience));
+        bool again = error != NULL && rd_kafka_error_is_retriable(error);
+        (void)rd_kafka_poll(self->rd, again ? PAUSE_MS : 0); // hears what the trouble is
+        if (again && !rd_trouble_refused(&self->trouble) &&
+            rd_left_ms(self->clock, deadline_us) > 0) {
+            rd_kafka_error_destroy(error);
+            continue;
         }
-        rd_kafka_error_destroy(error);
-        (void)rd_kafka_poll(self->rd, WAIT_MS);
+        sl_code rc = rd_verdict(error, "init transactions", err);
+        return again ? rd_trouble_tell(&self->trouble, rc, err) : rc;
     }
+}
+
+static void on_error(rd_kafka_t *rd, int code, const char *text, void *opaque)
+{
+    sli_kafka_producer *self = opaque;
+    (void)rd;
+    rd_trouble_hear(&self->trouble, (rd_kafka_resp_err_t)code, text);
 }
 
 /// What goes wrong is told by the calls that it went wrong in.
@@ -112,6 +126,8 @@ static sl_code start(sli_kafka_producer *self, const sli_kafka_conf *conf, sl_er
     rd_kafka_conf_set_opaque(rd, self);
     rd_kafka_conf_set_dr_msg_cb(rd, not_arrived);
     rd_kafka_conf_set_log_cb(rd, no_log);
+    rd_kafka_conf_set_error_cb(rd, on_error);
+    (void)rd_kafka_conf_set_ssl_cert_verify_cb(rd, rd_on_certificate); // fails without TLS
     self->rd = rd_kafka_new(RD_KAFKA_PRODUCER, rd, why, sizeof why);
     if (self->rd == NULL) {
         rd_kafka_conf_destroy(rd);
@@ -128,6 +144,7 @@ sl_code rd_producer_open(sli_kafka_producer **out, const sli_kafka_conf *conf, i
         return rd_nomem(err);
     }
     self->clock = (rd_clock){conf->env, conf->mono_us};
+    rd_trouble_init(&self->trouble, conf);
     self->transactional = conf->transactional_id != NULL;
     sl_code rc = start(self, conf, err);
     if (rc == SL_OK && self->transactional) {
@@ -153,6 +170,7 @@ void rd_producer_close(sli_kafka_producer *self)
         (void)rd_kafka_purge(self->rd, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         rd_kafka_destroy(self->rd);
     }
+    rd_trouble_reset(&self->trouble);
     free(self);
 }
 
