@@ -19,6 +19,7 @@ enum {
     AD_ID_BYTES = 36,
     AD_MAX_EVENT = 256,
     AD_MAX_EPOCHS = 256,
+    AD_SEED = 7,     ///< of those that must agree on the table of ads
     AD_PADDING = 128 ///< readable zero bytes behind the last event; simdjson asks for 64
 };
 
@@ -118,6 +119,25 @@ static inline void ad_events_init(ad_events *events, size_t n_epochs, size_t eve
     }
     events->size_bytes = (size_t)(at - events->bytes);
     memset(at, 0, AD_PADDING); // what snprintf left behind the last event
+}
+
+static inline uint64_t ad_sum(const uint64_t *views)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < AD_N_CAMPAIGNS; i++) {
+        sum += views[i];
+    }
+    return sum;
+}
+
+/// Tells counts per campaign apart; sums of parts add up to that of the whole.
+static inline uint64_t ad_checksum(const uint64_t *views)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < AD_N_CAMPAIGNS; i++) {
+        sum += (i + 1) * (i + 1) * views[i];
+    }
+    return sum;
 }
 
 static inline void ad_events_reset(ad_events *events)

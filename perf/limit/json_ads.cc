@@ -1,69 +1,20 @@
 /// json_ads.cc — how fast one core can parse, filter, join and count JSON events with simdjson: the
 /// loop beside which the engine, with the same parser, is measured.
 ///
-/// Events of ad_events.h lie in memory. For each epoch: On-Demand documents out of iterate_many,
-/// keep event_type "view", find ad_id among the 1,000 ads by a hash table, count per campaign. What
-/// is timed is exactly that, as user + system time of the thread; the parser's second thread is
-/// switched off.
-///
-/// Fields are asked for in the order in which they come, but found in any order. Strings are
-/// compared where they lie, without unescaping; that is right as long as what differs holds no
-/// escape, which is checked: an escape, like an unknown ad, ends the program.
+/// Events of ad_events.h lie in memory, and are counted epoch by epoch as ad_counter.h does it.
+/// What is timed is exactly that, as user + system time of the thread.
 ///
 ///     json_ads [-t THREADS] [-r REPETITIONS] [-n EPOCHS] [-e EVENTS_PER_EPOCH] [-b BATCH_KIB]
-#include "ad_events.h"
-#include "limit.h"
+#include "ad_counter.h"
 
 #include <memory>
 #include <pthread.h>
-#include <simdjson.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
 
 namespace
 {
-namespace od = simdjson::ondemand;
-
-/// ad_id -> campaign. 4,096 places for 1,000 ads; the first 8 bytes of an id are random enough to
-/// hash.
-class ad_table
-{
-  public:
-    explicit ad_table(const ad_row *rows)
-    {
-        for (size_t i = 0; i < AD_N_ADS; i++) {
-            size_t at = home(rows[i].ad_id);
-            while (place_[at].ad_id[0] != 0) {
-                at = (at + 1) % N_PLACES;
-            }
-            place_[at] = rows[i];
-        }
-    }
-
-    /// The campaign of the AD_ID_BYTES at `id`, or -1.
-    int find(const char *id) const
-    {
-        for (size_t at = home(id); place_[at].ad_id[0] != 0; at = (at + 1) % N_PLACES) {
-            if (memcmp(place_[at].ad_id, id, AD_ID_BYTES) == 0) {
-                return place_[at].campaign;
-            }
-        }
-        return -1;
-    }
-
-  private:
-    static constexpr size_t N_PLACES = 4096;
-    ad_row place_[N_PLACES] = {};
-
-    static size_t home(const char *id)
-    {
-        uint64_t first;
-        memcpy(&first, id, sizeof first);
-        return (first * 0x9E3779B97F4A7C15u) >> 52;
-    }
-};
-
 struct plan {
     size_t n_threads = 1, n_repetitions = 7, n_epochs = 6, events_per_epoch = 65536;
     size_t batch_bytes = (size_t)128 << 10;
@@ -74,11 +25,10 @@ class copy
 {
   public:
     copy(const plan &of, const ad_events &events)
-        : of_(of), events_(events), ads_(events.ads),
+        : of_(of), events_(events), counter_(events.ads, of.batch_bytes),
           bytes_((char *)limit_alloc(events.size_bytes + AD_PADDING))
     {
         memcpy(bytes_, events.bytes, events.size_bytes + AD_PADDING);
-        parser_.threaded = false;
     }
 
     copy(const copy &) = delete;
@@ -96,7 +46,7 @@ class copy
         int64_t cpu = limit_thread_cpu_ns(), wall = limit_wall_ns();
         for (size_t begin = 0, i = 0; i < events_.n_epochs; i++) {
             uint64_t counts[AD_N_CAMPAIGNS] = {}; // the epoch's result
-            n_events += count_epoch(begin, events_.epoch_end[i], counts);
+            n_events += counter_.count(bytes_ + begin, events_.epoch_end[i] - begin, counts);
             for (size_t c = 0; c < AD_N_CAMPAIGNS; c++) {
                 views[c] += counts[c];
             }
@@ -114,60 +64,8 @@ class copy
   private:
     const plan of_;
     const ad_events &events_;
-    ad_table ads_;
+    ad_counter counter_;
     char *bytes_;
-    od::parser parser_;
-
-    uint64_t count_epoch(size_t begin, size_t end, uint64_t *counts)
-    {
-        od::document_stream stream;
-        check(parser_.iterate_many(bytes_ + begin, end - begin, of_.batch_bytes).get(stream));
-        uint64_t n = 0;
-        for (auto document : stream) {
-            od::object event;
-            od::raw_json_string ad_id, event_type;
-            check(document.get_object().get(event));
-            check(event["ad_id"].get_raw_json_string().get(ad_id));
-            check(event["event_type"].get_raw_json_string().get(event_type));
-            if (is_view(event_type)) {
-                counts[campaign(ad_id)]++;
-            }
-            n++;
-        }
-        return n;
-    }
-
-    /// Another spelling of "view" would have its first escape among the first four bytes.
-    static bool is_view(od::raw_json_string event_type)
-    {
-        const char *raw = event_type.raw();
-        uint32_t four;
-        memcpy(&four, raw, sizeof four);
-        uint32_t escape = four ^ 0x5C5C5C5C; // a zero byte where there is a backslash
-        if (((escape - 0x01010101) & ~escape & 0x80808080) != 0) {
-            limit_die("an event_type with an escape");
-        }
-        return memcmp(raw, "view\"", 5) == 0;
-    }
-
-    /// An id of another length can't match: the closing quote is compared too. Reading past a
-    /// shorter one stays inside the padded buffer.
-    int campaign(od::raw_json_string ad_id)
-    {
-        const char *raw = ad_id.raw();
-        int found = raw[AD_ID_BYTES] == '"' ? ads_.find(raw) : -1;
-        if (found < 0) {
-            limit_die("an ad that is in no campaign");
-        }
-        return found;
-    }
-
-    static void check(simdjson::error_code code)
-    {
-        if (code != simdjson::SUCCESS) {
-            limit_die("simdjson: %s", simdjson::error_message(code));
-        }
-    }
 };
 
 plan read_plan(int argc, char **argv)

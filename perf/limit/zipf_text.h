@@ -66,6 +66,12 @@ static inline uint64_t zipf_text_pair(const char *bytes, size_t size_bytes, uint
     return limit_random(&state);
 }
 
+/// The same for counts that are parts of a word's count: their sums add up to that of the whole.
+static inline uint64_t zipf_text_times(const char *bytes, size_t size_bytes, uint64_t count)
+{
+    return zipf_text_pair(bytes, size_bytes, 0) * count;
+}
+
 static inline zipf_word zipf_draw_word(uint64_t *random, uint64_t rank)
 {
     static const char letters[] = "eeeeeeeeeeeetttttttttaaaaaaaaooooooooiiiiiiinnnnnnnssssss"
