@@ -43,11 +43,22 @@ class Cluster:
     def tool(self, verb, *words):
         return subprocess.run([TOOL, verb, self.where, *words], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
+    def __enter__(self):
+        """For a measurement: the broker that runs, or one for as long as it takes."""
+        self.mine = not (self.where / '1.pid').exists()
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        if self.mine:
+            self.stop()
+
     def start(self):
         pin()
         if self.notes.exists():
             self.topics = json.loads(self.notes.read_text())
-            self.tool('restart', '1')
+            if not (self.where / '1.pid').exists():
+                self.tool('restart', '1')
         else:
             self.tool('start')
         self.brokers = f"127.0.0.1:{(self.where / '1.port').read_text()}"

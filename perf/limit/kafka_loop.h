@@ -19,12 +19,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { KAFKA_LOOP_BATCH = 1024, KAFKA_LOOP_AHEAD_KIB = 16384, KAFKA_LOOP_WAIT_MS = 100 };
+enum { KAFKA_LOOP_BATCH = 1024, KAFKA_LOOP_AHEAD_KIB = 16384 };
 
 typedef struct kafka_loop_options {
     const char *brokers, *topic;
     int64_t n_records; ///< after so many it ends
     int64_t ahead_kib; ///< fetched and not taken, at most
+    int wait_ms;       ///< for a first record, in one call
     int64_t begin_ns;  ///< when the program was started, by the clock of limit_wall_ns
 } kafka_loop_options;
 
@@ -49,6 +50,7 @@ static inline kafka_loop_options kafka_loop_arguments(int argc, char **argv)
     memset(&of, 0, sizeof of);
     of.begin_ns = limit_wall_ns();
     of.ahead_kib = KAFKA_LOOP_AHEAD_KIB;
+    of.wait_ms = 100;
     int option;
     while ((option = getopt(argc, argv, "b:a:")) != -1) {
         if (option == 'b') {
@@ -102,8 +104,8 @@ static inline int32_t kafka_loop_partitions(rd_kafka_t *rd, rd_kafka_topic_t *to
     return n;
 }
 
-/// Reads all partitions from `from` on: an offset, RD_KAFKA_OFFSET_BEGINNING or _END.
-static inline kafka_loop kafka_loop_open_at(const kafka_loop_options *of, int64_t from)
+/// Reads all partitions from their first record on.
+static inline kafka_loop kafka_loop_open(const kafka_loop_options *of)
 {
     char kib[24];
     kafka_loop loop;
@@ -122,17 +124,13 @@ static inline kafka_loop kafka_loop_open_at(const kafka_loop_options *of, int64_
     loop.queue = rd_kafka_queue_new(loop.rd);
     loop.n_partitions = kafka_loop_partitions(loop.rd, loop.topic);
     for (int32_t p = 0; p < loop.n_partitions; p++) {
-        if (rd_kafka_consume_start_queue(loop.topic, p, from, loop.queue) != 0) {
+        if (rd_kafka_consume_start_queue(loop.topic, p, RD_KAFKA_OFFSET_BEGINNING, loop.queue) !=
+            0) {
             limit_die("%s partition %d: %s", of->topic, (int)p,
                       rd_kafka_err2str(rd_kafka_last_error()));
         }
     }
     return loop;
-}
-
-static inline kafka_loop kafka_loop_open(const kafka_loop_options *of)
-{
-    return kafka_loop_open_at(of, RD_KAFKA_OFFSET_BEGINNING);
 }
 
 static inline void kafka_loop_release(kafka_loop *loop)
@@ -151,8 +149,8 @@ static inline bool kafka_loop_take(kafka_loop *loop)
     if (loop->n_records >= loop->of.n_records) {
         return false;
     }
-    ssize_t n = rd_kafka_consume_batch_queue(loop->queue, KAFKA_LOOP_WAIT_MS, loop->batch,
-                                             KAFKA_LOOP_BATCH);
+    ssize_t n =
+        rd_kafka_consume_batch_queue(loop->queue, loop->of.wait_ms, loop->batch, KAFKA_LOOP_BATCH);
     loop->n = n > 0 ? (size_t)n : 0;
     for (size_t i = 0; i < loop->n; i++) {
         if (loop->batch[i]->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
