@@ -6,6 +6,7 @@
 //     jobs idle DIR           counts the words of files in a directory where none comes
 //     jobs store DIR RATE     counts generated rows into CSV files in DIR
 //     jobs grow ROWS RATE     keeps state for generated rows, to see its memory
+//     jobs copy FROM TO       passes rows on from a source to a sink
 //     jobs keys ROWS RATE     counts generated rows, each with a key of its own
 #include "perf/limit/limit.h"
 
@@ -90,6 +91,11 @@ static void keys(sl_graph *graph)
     sl_stream_print(sl_stream_reduce(counts, "count() as keys, sum(n) as rows, max(v) as most"), 1);
 }
 
+static void copy(sl_graph *graph)
+{
+    sl_stream_save(sl_stream_uid(sl_stream_open(graph, first), "copy"), second);
+}
+
 typedef struct job {
     const char *name;
     sl_build_fn build;
@@ -99,7 +105,8 @@ typedef struct job {
 int main(int argc, char **argv)
 {
     static const job jobs[] = {{"lines", lines, 1}, {"words", words, 0}, {"idle", idle, 1},
-                               {"store", store, 2}, {"grow", grow, 2},   {"keys", keys, 2}};
+                               {"store", store, 2}, {"grow", grow, 2},   {"keys", keys, 2},
+                               {"copy", copy, 2}};
     for (size_t i = 0; argc > 1 && i < sizeof jobs / sizeof jobs[0]; i++) {
         int own = 1 + jobs[i].n_arguments;
         if (strcmp(argv[1], jobs[i].name) != 0 || argc <= own) {
@@ -111,6 +118,5 @@ int main(int argc, char **argv)
         return sl_main(argc - own, argv + own, jobs[i].name, jobs[i].build);
     }
     limit_die("usage: jobs lines ADDRESS | words | idle DIR | store DIR RATE | grow ROWS RATE | "
-              "keys ROWS RATE, then "
-              "a job's options");
+              "keys ROWS RATE | copy FROM TO, then a job's options");
 }
