@@ -211,8 +211,8 @@ static sl_code fill(sli_source_common *common, const char *schema, sl_error *err
     common->format = format_of(common->conf);
     if (common->format->binary && common->base.ops->kind == SLI_SOURCE_RECEIVER) {
         return sl_error_set(err, SL_E_CONFIG,
-                            "format %s is for files, queues and values of brokers: a receiver's "
-                            "bytes are cut at line ends; use text, csv or json",
+                            "format %s is for files and queues: a receiver's bytes are cut at line "
+                            "ends; use text, csv or json",
                             common->format->name);
     }
     return common->format->schema(common->conf, &common->schema, err);
