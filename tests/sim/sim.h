@@ -56,8 +56,9 @@ typedef struct slt_sim_job {
     /// Compares outputs and input; sets `wrong`. `at_end`: everything accepted must be shown.
     void (*check)(slt_sim *sim, bool at_end);
     const char *peer; ///< host of the scripted server (port SLT_PORT), or "stdin"; NULL: none
+    int64_t rest_us;  ///< what a late process runs at least; 0: a little more than an interval
     bool has_sender;  ///< its server is a process of its own
-    bool has_cluster; ///< a Kafka cluster with a topic "out" of two partitions
+    bool has_cluster; ///< a Kafka cluster with topics "in" and "out" of two partitions
 } slt_sim_job;
 
 extern const slt_sim_job slt_job_files, slt_job_socket, slt_job_joined, slt_job_grouped,
@@ -67,8 +68,8 @@ extern const slt_sim_job slt_job_files, slt_job_socket, slt_job_joined, slt_job_
 extern const slt_sim_job slt_job_windows, slt_job_panes;
 /// Windows that hold records which are refused when they fire (sim_poison_windows.c).
 extern const slt_sim_job slt_job_held;
-/// Files into a Kafka topic and into files (sim_kafka.c).
-extern const slt_sim_job slt_job_kafka_out;
+/// Files into a Kafka topic and into files; a topic into another one (sim_kafka.c).
+extern const slt_sim_job slt_job_kafka_out, slt_job_kafka;
 /// The socket's job with short epochs and a log that is synced less often: a call that hangs is
 /// overtaken by many epochs.
 extern const slt_sim_job slt_job_quick;

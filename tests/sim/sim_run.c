@@ -64,7 +64,8 @@ slt_sim *slt_sim_new(const slt_trial *trial)
     if (trial->job->has_cluster) {
         sim->cluster = sli_kafka_cluster_new(sim->world);
         SL_ASSERT(sim->cluster != NULL, "no memory for a test");
-        sl_code rc = sli_kafka_cluster_make(sim->cluster, "out", 2, NULL);
+        sl_code rc = sli_kafka_cluster_make(sim->cluster, "in", 2, NULL);
+        rc = rc == SL_OK ? sli_kafka_cluster_make(sim->cluster, "out", 2, NULL) : rc;
         SL_ASSERT(rc == SL_OK, "a new cluster has room for a topic");
     }
     if (trial->job->has_sender) {
@@ -113,7 +114,8 @@ static void attach(sl_graph *graph, void *ctx)
 
 static int64_t end_of_life(const slt_sim *sim)
 {
-    int64_t rest = sli_world_mono_us(sim->world) + REST_US;
+    int64_t rest_us = sim->trial->job->rest_us > 0 ? sim->trial->job->rest_us : REST_US;
+    int64_t rest = sli_world_mono_us(sim->world) + rest_us;
     return rest > FIRST_END_US ? rest : FIRST_END_US;
 }
 

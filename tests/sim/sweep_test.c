@@ -120,6 +120,11 @@ SL_TEST(sim_files_to_kafka_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
     sweep(&slt_job_kafka_out);
 }
 
+SL_TEST(sim_kafka_to_kafka_survives_a_crash_at_every_call, "EXACTLY-ONCE-1")
+{
+    sweep(&slt_job_kafka);
+}
+
 SL_TEST(sim_rolled_files_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
 {
     sweep(&slt_job_rolled);
