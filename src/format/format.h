@@ -115,6 +115,8 @@ typedef struct sli_format_ops {
     /// has room for their ends. NULL: a record is not a row. Fails: as encode.
     sl_code (*encode_values)(sli_encoder *self, const sl_batch *batch, sli_value_list *out,
                              sl_error *err);
+    /// Whether encoding may refuse a row for what is in it (SL_E_DATA). NULL: never.
+    bool (*may_refuse)(const sli_encoder *self);
 } sli_format_ops;
 
 extern const sli_format_ops sli_format_text; ///< a record a line: \n, \r\n and lone \r end one

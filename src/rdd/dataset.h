@@ -394,6 +394,14 @@ sl_code sli_rdd_choose(sl_rdd *rdd, const sli_choice *choice, const int64_t *fir
 /// each row comes from them, by narrow operators, and none rests on another. Caches of such an RDD
 /// hold all rows: a task with some of them goes past.
 bool sli_rdd_is_by_row(const sl_rdd *rdd, sl_rdd *const *sources, int32_t n_sources);
+/// Who may refuse rows.
+typedef struct sli_rows_check {
+    sl_code (*fn)(void *ctx, SL_BORROWS const sl_batch *rows, sl_error *err);
+    void *ctx;
+} sli_rows_check;
+/// The same rows; each batch is shown to `check` first, whose failure is that of the operator
+/// `uid`. Both live as long as the RDD. NULL without memory.
+sl_rdd *sli_rdd_check(sl_rdd *rdd, sli_rows_check *check, const char *uid);
 /// Partitions given as lists of batches (queue streams); references are taken.
 sl_rdd *sli_rdd_of_partitions(sli_runtime *runtime, const sl_schema *schema,
                               sl_batch *const *const *batches, const int32_t *n_batches,

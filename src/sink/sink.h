@@ -113,6 +113,11 @@ typedef struct sli_sink_ops {
     /// What it writes to is a server or cluster, which may be away for long and comes back: the
     /// engine waits for it.
     bool elsewhere;
+
+    /// Whether an outbox sink can take these rows, asked before their group is sealed: what is
+    /// refused at commit can't be taken back. NULL: it can take all. Thread: task, many at once.
+    /// Fails: SL_E_DATA, which is the rows' fault; SL_E_NOMEM.
+    sl_code (*check)(const sli_sink *self, SL_BORROWS const sl_batch *rows, sl_error *err);
 } sli_sink_ops;
 
 struct sli_sink {

@@ -98,6 +98,12 @@ const sl_option sli_engine_options[] = {
 
 // ---------------------------------------------------------------- opening
 
+static sl_code check_rows(void *ctx, const sl_batch *rows, sl_error *err)
+{
+    const sli_sink *sink = ctx;
+    return sink->ops->check(sink, rows, err);
+}
+
 static sl_code open_sinks(sli_engine *engine, sl_error *err)
 {
     for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
@@ -122,6 +128,7 @@ static sl_code open_sinks(sli_engine *engine, sl_error *err)
             return sl_error_wrap(err, rc, "open output %s (%s)", output->uid, output->url);
         }
         const sli_sink_ops *ops = output->sink->ops;
+        output->check = (sli_rows_check){ops->check == NULL ? NULL : check_rows, output->sink};
         engine->inline_commit = engine->inline_commit && ops->rows_wanted != NULL;
         engine->shows_idle = engine->shows_idle || ops->rows_wanted != NULL || ops->show != NULL;
     }

@@ -112,6 +112,7 @@ typedef struct sli_output {
     const char *pool; ///< by sl_graph_pool; NULL: that of `jobs.pool`. No part of the graph's text
     int32_t pool_number;    ///< run time: of the scheduler's
     sli_sink *sink;         ///< run time
+    sli_rows_check check;   ///< run time: the sink's; fn NULL: it has none
     int64_t last_committed; ///< run time: what the sink said at recovery
     bool is_letters;        ///< of dead letters: added by the engine, no part of the graph's text
     int64_t last_epoch;     ///< run time: the last epoch in which it ran

@@ -146,6 +146,14 @@ static sl_code begin_keeping(sli_delivery *d, const sl_rdd *rdd, const sli_epoch
     return sli_keeping_begin(&d->keeping, kept.n_partitions, epoch->arena, err);
 }
 
+sl_code sli_output_rows(sli_output *output, sl_rdd *rdd, sl_rdd **out, sl_error *err)
+{
+    *out = output->check.fn == NULL || rdd->is_empty
+               ? sl_rdd_ref(rdd)
+               : sli_rdd_check(rdd, &output->check, output->uid);
+    return *out == NULL ? sl_error_nomem(err, sizeof *rdd, "the rows of an output") : SL_OK;
+}
+
 sl_code sli_delivery_begin(sli_delivery *d, sli_engine *engine, sli_output *output, sl_rdd *rdd,
                            const sli_epoch *epoch, sli_group *group, int64_t rows_expected,
                            sl_error *err)
@@ -158,8 +166,9 @@ sl_code sli_delivery_begin(sli_delivery *d, sli_engine *engine, sli_output *outp
         SL_TRY(begin_keeping(d, rdd, epoch, group, err));
     }
     d->has_job = stages || !rdd->is_empty;
+    SL_TRY(sli_output_rows(output, rdd, &d->rdd, err));
     d->job = (sli_job){
-        .rdd = rdd,
+        .rdd = d->rdd,
         .generation = epoch->generation,
         .epoch = epoch->number,
         .time_us = epoch->time_us,
@@ -178,6 +187,8 @@ sl_code sli_delivery_end(sli_delivery *d, sl_code rc, int64_t *rows_out, sl_erro
 {
     sli_engine *engine = d->engine;
     sli_keeping_end(&d->keeping);
+    sl_rdd_unref(d->rdd);
+    d->rdd = NULL;
     if (rc == SL_OK && d->error.code != SL_OK) {
         rc = d->error.code;
         *err = d->error;

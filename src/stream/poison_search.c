@@ -6,6 +6,7 @@
 // views and the panes of the epoch are dropped, foreachRDD is not called. An epoch that fails
 // without any row of its own is tried on fewer of the rows that windows hold of earlier ones.
 #include "stream/event/event_time.h"
+#include "stream/output.h"
 #include "stream/poison.h"
 
 enum { TELL_AFTER_US = 10000000 };
@@ -202,19 +203,28 @@ static sl_code run_stage(const trial *t, sl_error *err)
     return run_rows(t, t->stage, err);
 }
 
+static sl_code run_output(const trial *t, sli_output *output, sl_rdd *rdd, sl_error *err)
+{
+    sl_rdd *rows = NULL;
+    SL_TRY(sli_output_rows(output, rdd, &rows, err));
+    sl_code rc = run_rows(t, rows, err);
+    sl_rdd_unref(rows);
+    return rc;
+}
+
 static sl_code run_outputs(const trial *t, sli_epoch *epoch, sl_error *err)
 {
     sli_engine *engine = t->poison->engine;
     SL_TRY(sli_windows_take(engine, epoch, NULL, t->choice->to - t->choice->from, err));
     for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
-        const sli_output *output = &engine->graph->outputs[i];
+        sli_output *output = &engine->graph->outputs[i];
         if (output->is_letters ||
             !sli_slide_fires(output->input->slide_us, epoch->before_us, epoch->time_us)) {
             continue;
         }
         sl_rdd *rdd = NULL; // also of foreachRDD's: state below it is computed all the same
         SL_TRY(sli_epoch_rdd(epoch, output->input, &rdd, err));
-        SL_TRY(output->kind == SLI_OUT_SINK ? run_rows(t, rdd, err) : SL_OK);
+        SL_TRY(output->kind == SLI_OUT_SINK ? run_output(t, output, rdd, err) : SL_OK);
     }
     SL_TRY(sli_epoch_settle(epoch, err));
     return sli_windows_settle(engine, err);

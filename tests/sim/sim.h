@@ -68,8 +68,9 @@ extern const slt_sim_job slt_job_files, slt_job_socket, slt_job_joined, slt_job_
 extern const slt_sim_job slt_job_windows, slt_job_panes;
 /// Windows that hold records which are refused when they fire (sim_poison_windows.c).
 extern const slt_sim_job slt_job_held;
-/// Files into a Kafka topic and into files; a topic into another one (sim_kafka.c).
-extern const slt_sim_job slt_job_kafka_out, slt_job_kafka;
+/// Files into a Kafka topic and into files; a topic into another one; records that are too large
+/// for Kafka and go aside (sim_kafka.c).
+extern const slt_sim_job slt_job_kafka_out, slt_job_kafka, slt_job_kafka_large;
 /// The socket's job with short epochs and a log that is synced less often: a call that hangs is
 /// overtaken by many epochs.
 extern const slt_sim_job slt_job_quick;
@@ -89,6 +90,11 @@ sl_stream *slt_words_of(sl_graph *graph, const char *url);
 void slt_check_words(slt_sim *sim, const slt_counts *shown, bool at_end);
 /// After each group the state is the sum of what was shown up to it.
 void slt_check_state(slt_sim *sim, const slt_groups *words, const slt_groups *state);
+
+/// For each round whose word "wROUND" was fed there is one letter in "out/dead" of each record
+/// "WORDROUND xROUND" (`words`, NULL-ended), none before its group's rows are, and none of a record
+/// that went well.
+void slt_check_letters(slt_sim *sim, const char *const *words, int32_t groups, bool at_end);
 
 /// Rows "word,n,second" of a window, in seconds.
 typedef struct slt_window_output {

@@ -105,3 +105,49 @@ const slt_sim_job slt_job_kafka = {
     .check = check_through,
     .has_cluster = true,
 };
+
+// ---------------------------------------------------------------- records that Kafka does not take
+
+static const char large[] = "much-too-long-a-word-";
+
+static void build_large(sl_graph *graph)
+{
+    sl_stream *counts =
+        sl_stream_reduce_by_key(slt_words_of(graph, "file:in"), "word", "count() as n");
+    sl_stream_save(counts, "file:out/counts?format=csv&empty=write");
+    sl_stream_save(counts, "kafka://sim:9092/out?key=word&kafka.message.max.bytes=16");
+}
+
+/// A file with a line that has a word which is too long; what is on it is never due.
+static void feed_large(slt_sim *sim, int32_t round)
+{
+    char path[64], good[32], text[160];
+    int n = snprintf(good, sizeof good, "w%d", round);
+    (void)snprintf(path, sizeof path, "in/f%d.txt", round);
+    (void)snprintf(text, sizeof text, "%s the\n%s%d x%d\n%s\n", good, large, round, round, good);
+    SL_ASSERT(sli_world_put(sim->world, path, text, strlen(text), NULL) == SL_OK,
+              "no room for a test's file");
+    slt_counts_add(&sim->due, good, (size_t)n, 2);
+    slt_counts_add(&sim->due, "the", 3, 1);
+}
+
+static void check_large(slt_sim *sim, bool at_end)
+{
+    static const char *const refused[] = {large, NULL};
+    slt_groups groups = {.text = {.tag = SLI_TAG_TEST}};
+    check_out(sim, at_end);
+    if (slt_groups_read(sim, "out/counts", &groups)) {
+        slt_check_letters(sim, refused, groups.n, at_end);
+    }
+    sli_str_reset(&groups.text);
+}
+
+const slt_sim_job slt_job_kafka_large = {
+    .name = "kafka_large",
+    .build = build_large,
+    .settings = {SLT_SETTINGS, "poison", "dead-letter", "poison.sink", "file:out/dead?format=csv",
+                 NULL},
+    .feed = feed_large,
+    .check = check_large,
+    .has_cluster = true,
+};

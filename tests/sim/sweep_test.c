@@ -125,6 +125,11 @@ SL_TEST(sim_kafka_to_kafka_survives_a_crash_at_every_call, "EXACTLY-ONCE-1")
     sweep(&slt_job_kafka);
 }
 
+SL_TEST(sim_records_too_large_for_kafka_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
+{
+    sweep_by(&slt_job_kafka_large, slt_thin(3));
+}
+
 SL_TEST(sim_rolled_files_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
 {
     sweep(&slt_job_rolled);

@@ -114,4 +114,5 @@ const sli_format_ops sli_format_csv = {
     .values_check = csv_values_check,
     .decode_values = sli_csv_decode_values,
     .encode_values = sli_csv_encode_values,
+    .may_refuse = sli_csv_may_refuse,
 };

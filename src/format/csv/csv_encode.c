@@ -110,6 +110,11 @@ static sl_code put_cell(sli_encoder *self, const sl_field *field, const sl_colum
     return put_field(self, text.data, text.size, like_null, out, err);
 }
 
+bool sli_csv_may_refuse(const sli_encoder *self)
+{
+    return !self->dialect.quoting;
+}
+
 sl_code sli_csv_begin(sli_encoder *self, sli_str *out, sl_error *err)
 {
     if (!self->dialect.header) {

@@ -30,6 +30,7 @@ sl_code sli_csv_encoder_new(sli_encoder **out, const sl_conf *conf, const sl_sch
                             sl_error *err);
 sl_code sli_csv_begin(sli_encoder *self, sli_str *out, sl_error *err);
 sl_code sli_csv_encode(sli_encoder *self, const sl_batch *batch, sli_str *out, sl_error *err);
+bool sli_csv_may_refuse(const sli_encoder *self);
 sl_code sli_csv_encode_values(sli_encoder *self, const sl_batch *batch, sli_value_list *out,
                               sl_error *err);
 void sli_csv_encoder_free(SL_TAKES sli_encoder *self);

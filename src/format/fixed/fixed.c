@@ -195,6 +195,12 @@ static sl_code fixed_encode_values(sli_encoder *self, const sl_batch *batch, sli
     return sli_str_check(&out->bytes, "records", err);
 }
 
+static bool fixed_may_refuse(const sli_encoder *self)
+{
+    (void)self;
+    return true; // another length
+}
+
 static void fixed_encoder_free(sli_encoder *self)
 {
     if (self != NULL) {
@@ -222,4 +228,5 @@ const sli_format_ops sli_format_fixed = {
     .extensions = extensions,
     .decode_values = fixed_decode_values,
     .encode_values = fixed_encode_values,
+    .may_refuse = fixed_may_refuse,
 };

@@ -99,6 +99,8 @@ static void kafka_close(sli_sink *sink)
     ksink *self = (ksink *)sink;
     sli_ksink_drop_producer(self);
     sli_ksink_rows_free(self->rows);
+    sl_conf_free(self->conf);
+    sl_schema_unref(self->schema);
     sli_kafka_settings_free(self->settings);
     sl_arena_free(self->arena);
     sl_free(self);
@@ -131,8 +133,11 @@ static sl_code open_parts(ksink *self, const sli_url *url, const sl_conf *conf,
     if (self->name == NULL) {
         return sl_error_nomem(err, strlen(env->uid), "Kafka sink");
     }
-    SL_TRY(sli_ksink_rows_new(&self->rows, conf, env->schema, self->topic, err));
+    self->schema = sl_schema_ref(env->schema);
+    SL_TRY(sli_sink_conf(&sli_sink_kafka, url, &self->conf, NULL, err)); // again, to be kept
+    SL_TRY(sli_ksink_rows_new(&self->rows, self->conf, self->schema, self->topic, err));
     SL_TRY(sli_kafka_settings_new(&self->settings, url, conf, env->env, err));
+    SL_TRY(sli_ksink_limit(self->settings, &self->most_bytes, err));
     return sli_kafka_load(&self->client, self->settings, env->modules, err);
 }
 
@@ -174,4 +179,5 @@ const sli_sink_ops sli_sink_kafka = {
     .commit = sli_ksink_commit,
     .close = kafka_close,
     .elsewhere = true,
+    .check = sli_ksink_check,
 };

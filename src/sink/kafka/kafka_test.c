@@ -330,6 +330,35 @@ SL_TEST(kafka_sink_sends_again_what_could_not_be_kept_for_a_moment, "")
     rig_reset(&r);
 }
 
+static void check_is(const slt_kind *kind, const char *variant, sl_code code, const char *says)
+{
+    rig r;
+    sl_error err = SL_ERROR_INIT;
+    rig_init(&r, kind);
+    assert_int_equal(slt_open(&r.job, &err), SL_OK);
+    sl_batch *rows = slt_rows(r.job.schema, variant, 1, 0);
+    assert_int_equal(r.job.sink->ops->check(r.job.sink, rows, &err), code);
+    if (strstr(err.text, says) == NULL) {
+        fail_msg("'%s' is not in: %s", says, err.text);
+    }
+    assert_true(code == SL_OK || sl_error_action(&err) == SL_ACT_RETRY_TASK); // the rows' fault
+    sl_batch_unref(rows);
+    rig_reset(&r);
+}
+
+SL_TEST(kafka_sink_finds_rows_that_can_not_be_sent_before_they_are_sealed, "")
+{
+    static const slt_kind narrow = {
+        .url = "kafka://sim:9092/out?format=csv&kafka.message.max.bytes=10"};
+    static const slt_kind unquoted = {.url = "kafka://sim:9092/out?format=csv&quote="};
+    check_is(&slt_kafka, ",", SL_OK, "");
+    check_is(&narrow, "", SL_OK, "");
+    check_is(&narrow, "x", SL_E_DATA,
+             "a record of 11 bytes for out; kafka.message.max.bytes is 10");
+    check_is(&unquoted, "", SL_OK, "");
+    check_is(&unquoted, ",", SL_E_DATA, "quoting is off");
+}
+
 // ---------------------------------------------------------------- at least once
 
 SL_TEST(kafka_sink_at_least_once_sends_again_after_a_restart, "")

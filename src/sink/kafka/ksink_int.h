@@ -18,6 +18,8 @@ void sli_ksink_rows_free(SL_TAKES ksink_rows *rows); ///< accepts NULL
 /// *row set to the row of the batch; SL_E_NOMEM.
 sl_code sli_ksink_rows_make(ksink_rows *rows, const sl_batch *batch, int64_t batch_time_us,
                             const sli_kafka_message **out, int64_t *row, sl_error *err);
+/// Whether rows can be refused for what is in them, whatever their size. Thread: any.
+bool sli_ksink_rows_may_refuse(const ksink_rows *rows);
 /// Bytes of key, value and headers.
 int64_t sli_ksink_record_bytes(const sli_kafka_message *m);
 
@@ -38,7 +40,10 @@ typedef struct ksink {
     int64_t generation, unsure;
     sli_kafka_settings *settings;
     const sli_kafka_ops *client; ///< behind the gate
+    sl_conf *conf;               ///< all options; for checks, which make records of their own
     ksink_rows *rows;
+    const sl_schema *schema; ///< of the rows
+    int64_t most_bytes;      ///< of a record: what the client takes
     int64_t transaction_us;
     int64_t known; ///< option `mark`: what is believed when there is none; -1: not given
     bool once;     ///< transactions; else at least once
@@ -64,6 +69,13 @@ void sli_ksink_drop_producer(ksink *self);
 sl_code sli_ksink_begin(ksink *self, sl_error *err);
 /// Puts a group's mark into the open transaction.
 sl_code sli_ksink_mark(ksink *self, int64_t group, int64_t deadline_us, sl_error *err);
+
+// ---------------------------------------------------------------- rows before the seal (check.c)
+
+/// Bytes of the largest record that the client takes, by its settings. Fails: SL_E_CONFIG.
+sl_code sli_ksink_limit(const sli_kafka_settings *settings, int64_t *out, sl_error *err);
+/// sli_sink_ops.check.
+sl_code sli_ksink_check(const sli_sink *sink, const sl_batch *rows, sl_error *err);
 
 // ---------------------------------------------------------------- a group (group.c)
 

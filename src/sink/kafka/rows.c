@@ -365,6 +365,12 @@ sl_code sli_ksink_rows_make(ksink_rows *self, const sl_batch *batch, int64_t bat
     return rc;
 }
 
+bool sli_ksink_rows_may_refuse(const ksink_rows *self)
+{
+    return self->at[PARTITION] >= 0 || self->at[HEADERS] >= 0 || self->at[TOPIC] >= 0 ||
+           (self->format->may_refuse != NULL && self->format->may_refuse(self->encoder));
+}
+
 int64_t sli_ksink_record_bytes(const sli_kafka_message *m)
 {
     int64_t bytes = (int64_t)m->key_size + m->value_size;
