@@ -88,7 +88,9 @@ sl_code sl_rdd_save(sl_rdd *rdd, const char *url, sl_error *err)
                         .uid = "save",
                         .job_id = id,
                         .generation = 1,
-                        .schema = rdd->schema};
+                        .schema = rdd->schema,
+                        .modules =
+                            runtime->source_env == NULL ? NULL : runtime->source_env->modules};
     save *s = sl_alloc_zero(SLI_TAG_API, sizeof *s);
     sl_arena *arena = sl_arena_new(SLI_TAG_API);
     sl_code rc = s == NULL || arena == NULL
