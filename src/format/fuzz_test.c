@@ -102,6 +102,11 @@ SL_TEST(mutated_avro_never_crashes_and_steps_agree, "")
     run_corpus("avro", slt_fuzz_avro, slt_is_soak() ? 200000 : 2000);
 }
 
+SL_TEST(mutated_avro_files_never_crash_and_pieces_agree, "")
+{
+    run_corpus("avro_file", slt_fuzz_avro_file, slt_is_soak() ? 200000 : 1000);
+}
+
 SL_TEST(mutated_avro_schemas_never_crash, "")
 {
     run_corpus("avro_schema", slt_fuzz_avro_schema, slt_is_soak() ? 200000 : 2000);

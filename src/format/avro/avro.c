@@ -2,7 +2,7 @@
 //
 // A value says nothing about itself, so whoever reads or writes values has the schema from a file.
 // It is read once, when a source or sink is opened (prepare), and is a setting from then on. What
-// is refused of the schema is refused then, too.
+// is refused of the schema is refused then, too. Files of records are avro_file.c's.
 #include "format/avro/avro_int.h"
 
 #include <inttypes.h>
@@ -15,17 +15,12 @@ enum {
     HEADER_BYTES = 5,     ///< a zero, then the id, its first byte first
 };
 
-/// What stands before each value: the id of its schema, when `on`.
-typedef struct value_header {
-    bool on;
-    int64_t id;
-} value_header;
-
 static const sl_option options[] = {
     {.name = "avro_schema",
      .type = SL_OPT_TEXT,
      .flags = SL_OPT_RESULT,
-     .text = "File with the Avro schema (.avsc) that values are written with."},
+     .text = "File with the Avro schema (.avsc) that values are written with. Files of records "
+             "(.avro) bring their own."},
     {.name = "avro_schema_text",
      .type = SL_OPT_TEXT,
      .flags = SL_OPT_RESULT,
@@ -54,19 +49,11 @@ static const sl_option options[] = {
     {0},
 };
 
-struct sli_decoder {
-    sli_stream_state stream;
-    sl_schema *schema; ///< the columns
-    sl_arena *arena;   ///< the reader's types and steps
-    sli_avro_reader reader;
-    value_header header;
-};
-
 struct sli_encoder {
     sl_arena *arena;
     const sli_avro_type *record;
     const sli_avro_step *steps;
-    value_header header;
+    sli_avro_header header;
 };
 
 // ---------------------------------------------------------------- settings
@@ -115,9 +102,9 @@ static sl_code avro_values_check(const sl_conf *conf, sl_error *err)
     return check_header(conf, err);
 }
 
-static value_header header_of(const sl_conf *conf)
+static sli_avro_header header_of(const sl_conf *conf)
 {
-    return (value_header){
+    return (sli_avro_header){
         .on = sl_conf_choice(conf, "avro_header") == HEADER_CONFLUENT,
         .id = sl_conf_int64(conf, "avro_schema_id"),
     };
@@ -145,8 +132,10 @@ static sl_code avro_schema(const sl_conf *conf, sl_schema **out, sl_error *err)
     }
     sl_code rc = types_of(conf, arena, &record, err);
     if (rc == SL_OK && record == NULL) {
-        rc = sl_error_set(err, SL_E_CONFIG,
-                          "format avro needs avro_schema=FILE, the schema (.avsc) of the values");
+        rc =
+            sl_error_set(err, SL_E_CONFIG,
+                         "format avro needs avro_schema=FILE, the schema (.avsc) of values, or for "
+                         "files of records schema='word string, n int64?', the columns wanted");
     }
     if (rc == SL_OK) {
         rc = sli_avro_columns(record, out, err);
@@ -161,6 +150,7 @@ static sl_code avro_schema(const sl_conf *conf, sl_schema **out, sl_error *err)
 static void avro_decoder_free(sli_decoder *self)
 {
     if (self != NULL) {
+        sli_avro_file_free(self->file);
         sli_rows_free(self->reader.rows);
         sli_str_reset(&self->reader.repaired);
         sl_schema_unref(self->schema);
@@ -210,17 +200,10 @@ static sli_stream_state *avro_stream(sli_decoder *self)
     return &self->stream;
 }
 
-static sl_code avro_decode(sli_decoder *self, const sli_piece *piece, int64_t *consumed,
-                           sli_emit_fn emit, void *ctx, sl_error *err)
-{
-    (void)self, (void)piece, (void)consumed, (void)emit, (void)ctx;
-    return sl_error_set(err, SL_E_UNSUPPORTED, "format avro reads values, not files");
-}
-
 // ---------------------------------------------------------------- values to rows
 
 /// Moves *at behind the header of a value.
-static sl_code take_header(const value_header *header, const char *data, int64_t *at, int64_t to,
+static sl_code take_header(const sli_avro_header *header, const char *data, int64_t *at, int64_t to,
                            sl_error *err)
 {
     const uint8_t *bytes = (const uint8_t *)data + *at;
@@ -270,13 +253,12 @@ static sl_code take_value(sli_decoder *self, const sli_value_run *run, sli_emit_
     if (to - at > stream->max_record) {
         return sli_stream_too_long(stream, NULL, 0, true, err);
     }
-    self->reader.not_utf8 = -1;
     sl_code rc = read_value(self, sli_buffer_bytes(run->data), at, to, sli_stream_why(stream, err));
-    if (rc == SL_E_DATA && self->reader.not_utf8 >= 0) {
-        return sli_stream_not_utf8(stream, NULL, at, self->reader.not_utf8, err);
-    }
     if (rc != SL_OK) {
         return sli_value_verdict(stream, rc, err);
+    }
+    if (self->reader.not_utf8 >= 0) {
+        return sli_stream_not_utf8(stream, NULL, at, self->reader.not_utf8, err);
     }
     stream->stats.records++;
     return sli_rows_commit(self->reader.rows, emit, ctx, err);
@@ -334,7 +316,7 @@ static sl_code avro_encoder_new(sli_encoder **out, const sl_conf *conf, const sl
     return SL_OK;
 }
 
-static void put_header(const value_header *header, sli_str *out)
+static void put_header(const sli_avro_header *header, sli_str *out)
 {
     uint32_t id = (uint32_t)header->id;
     if (header->on) {
@@ -377,7 +359,7 @@ const sli_format_ops sli_format_avro = {
     .prepare = avro_prepare,
     .schema = avro_schema,
     .decoder_new = avro_decoder_new,
-    .decode = avro_decode,
+    .decode = sli_avro_file_decode,
     .stream = avro_stream,
     .decoder_free = avro_decoder_free,
     .encoder_new = avro_encoder_new,

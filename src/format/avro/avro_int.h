@@ -109,13 +109,13 @@ typedef struct sli_avro_reader {
     sli_rows *rows;
     sli_bad utf8;     ///< what to do about text that is not UTF-8
     int64_t replaced; ///< sequences of it
-    int64_t not_utf8; ///< where the record that failed has such text; -1: it failed otherwise
+    int64_t not_utf8; ///< where the record has such text, that may not be repaired; -1: nowhere
     sli_str repaired;
 } sli_avro_reader;
 
 /// Reads the record at data[*at, to) into the row in the making, without committing it, and moves
-/// behind it. `data` is buffer 0 of the rows, and 12 readable bytes follow. SL_E_DATA: malformed,
-/// with the field and the byte.
+/// behind it. `data` is buffer 0 of the rows, and 12 readable bytes follow. A record with
+/// reader->not_utf8 >= 0 must not be committed. SL_E_DATA: malformed, with the field and the byte.
 sl_code sli_avro_read(sli_avro_reader *reader, const char *data, int64_t *at, int64_t to,
                       sl_error *err);
 
@@ -126,3 +126,43 @@ void sli_avro_put_long(sli_str *out, int64_t value);
 /// A number of Avro's int and long at data[*at, to). False: it does not end there, or has more than
 /// 64 bits.
 bool sli_avro_take_long(const char *data, int64_t *at, int64_t to, int64_t *out);
+
+// ---------------------------------------------------------------- files (avro_file.c,
+// avro_codec.c)
+
+/// How the blocks of a file are compressed.
+typedef enum sli_avro_codec {
+    SLI_AVRO_AS_IS = 0,
+    SLI_AVRO_DEFLATE,
+    SLI_AVRO_SNAPPY,
+    SLI_AVRO_ZSTANDARD,
+} sli_avro_codec;
+
+/// False: no such codec is read.
+bool sli_avro_codec_find(sl_text name, sli_avro_codec *out);
+/// *out: a block's bytes, of which the caller owns a reference. Fails: SL_E_DATA, also for more
+/// than `limit` bytes; SL_E_NOMEM.
+sl_code sli_avro_unpack(sli_buffer **out, sli_avro_codec codec, sl_bytes packed, int64_t limit,
+                        sl_error *err);
+
+/// What stands before each value: the id of its schema, when `on`.
+typedef struct sli_avro_header {
+    bool on;
+    int64_t id;
+} sli_avro_header;
+
+typedef struct sli_avro_file sli_avro_file; ///< what its front tells
+
+/// Reads values by the schema of its settings, or a file by the file's.
+struct sli_decoder {
+    sli_stream_state stream;
+    sl_schema *schema; ///< the columns
+    sl_arena *arena;   ///< the settings' types and steps
+    sli_avro_reader reader;
+    sli_avro_header header;
+    sli_avro_file *file; ///< NULL before a file's front was read
+};
+
+sl_code sli_avro_file_decode(sli_decoder *self, const sli_piece *piece, int64_t *consumed,
+                             sli_emit_fn emit, void *ctx, sl_error *err);
+void sli_avro_file_free(SL_TAKES sli_avro_file *file); ///< accepts NULL

@@ -261,8 +261,10 @@ static sl_code repair(walk *w, const char *at, int64_t size, int64_t good, sli_d
 {
     sli_avro_reader *reader = w->reader;
     if (reader->utf8 != SLI_BAD_REPLACE) {
-        reader->not_utf8 = at - w->data + good;
-        return SL_E_DATA;
+        bool first = reader->not_utf8 < 0;
+        reader->not_utf8 = first ? at - w->data + good : reader->not_utf8;
+        out->v = (sl_view){.size = 0};
+        return SL_OK;
     }
     sli_str_clear(&reader->repaired);
     reader->replaced += sli_utf8_repair(at, (size_t)size, &reader->repaired);

@@ -374,10 +374,11 @@ SL_TEST(avro_headers_tell_the_schema, "")
 
 SL_TEST(avro_needs_a_schema, "")
 {
-    static const char needs[] =
-        "format avro needs avro_schema=FILE, the schema (.avsc) of the values";
-    check(NULL, "", "", needs);
-    check(NULL, "schema='x int32'", "", needs);
+    check(NULL, "", "",
+          "format avro needs avro_schema=FILE, the schema (.avsc) of values, or for files of "
+          "records schema='word string, n int64?', the columns wanted");
+    check(NULL, "schema='x int32'", "",
+          "format avro needs avro_schema=FILE, the schema (.avsc) of the values");
 }
 
 SL_TEST(avro_schema_is_read_from_a_file, "")
