@@ -165,7 +165,7 @@ typedef struct sli_raw_record {
     const char *name;     ///< of the stream, as in sli_piece
     int64_t offset, line; ///< where it begins there; lines count from 1 where the feeding began
     sl_bytes bytes;       ///< without its line end
-    int64_t rows;         ///< that it became: 1, or 0 when it was dropped
+    int64_t rows;         ///< that it became: 1, several (arrow, avro), or 0 when it was dropped
     const char *why; ///< of a record that malformed=dead-letter has dropped: the reason, else NULL
 } sli_raw_record;
 typedef sl_code (*sli_raw_fn)(void *ctx, const sli_raw_record *record, sl_error *err);

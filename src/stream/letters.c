@@ -124,6 +124,7 @@ typedef struct looking {
     int64_t row;    ///< the next one
     int32_t letter; ///< the next one whose record is not found yet; behind the last: all are
     bool dropped;   ///< makes letters of dropped records, in place of looking rows up
+    bool shared;    ///< the next one's row is one of several of its record, which tells nothing
 } looking;
 
 static sl_code take_record(sli_poison *poison, sli_letter *letter, const sli_raw_record *record,
@@ -164,18 +165,18 @@ static sl_code pass_record(void *ctx, const sli_raw_record *record, sl_error *er
     if (l->dropped) {
         return record->why == NULL ? SL_OK : add_dropped(l, record, err);
     }
-    if (record->rows == 0) {
-        return SL_OK;
-    }
+    int64_t row = l->row;
+    l->row += record->rows;
     if (l->letter < poison->n_letters) {
         sli_letter *letter = &poison->letters[l->letter];
-        if (letter->input == l->input && letter->partition == l->partition &&
-            letter->row == l->row) {
+        bool here = letter->input == l->input && letter->partition == l->partition &&
+                    letter->row >= row && letter->row < l->row;
+        l->shared = l->shared || (here && record->rows > 1);
+        if (here && record->rows == 1) {
             SL_TRY(take_record(poison, letter, record, err));
             l->letter++;
         }
     }
-    l->row++;
     return SL_OK;
 }
 
@@ -218,7 +219,7 @@ static sl_code locate(sli_poison *poison, const sli_epoch *epoch, int32_t at, in
     looking l = {
         .poison = poison, .input = first->input, .partition = first->partition, .letter = at};
     sl_code rc = source->ops->records == NULL ? SL_E_UNSUPPORTED : look(&l, err);
-    if (rc == SL_E_UNSUPPORTED) {
+    if (rc == SL_E_UNSUPPORTED || (rc == SL_OK && l.letter == at && l.shared)) {
         *next = at + 1;
         return read_row(poison, epoch, &poison->letters[at], err);
     }
