@@ -29,10 +29,8 @@ static void grow(kafka_source *self)
     int64_t highest = sli_budget_limit(self->common.env.budget) / SHARE;
     int64_t twice = self->ahead_most * 2;
     int64_t wanted = twice < highest ? twice : highest;
-    if (wanted > self->ahead_most && set_most(self, wanted)) {
-        SLI_LOG(self->common.env.log, SLI_DEBUG, "source",
-                "kafka: epochs take all of what is fetched ahead: %lld MiB now",
-                (long long)(wanted >> 20));
+    if (wanted > self->ahead_most) {
+        (void)set_most(self, wanted); // when the budget is short it stays as it is
     }
 }
 

@@ -465,7 +465,7 @@ void kafka_fetch_end(kafka_source *self)
     self->n_ids = self->n_touched = 0;
     self->open_bytes = 0;
     self->is_any_due = self->is_known = false;
-    self->ahead = 0;
+    self->ahead = self->n_numbers = 0;
     self->failure = SL_ERROR_INIT;
     kafka_lanes_reset(&self->lanes);
 }

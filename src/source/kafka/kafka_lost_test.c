@@ -265,6 +265,21 @@ FEED_TEST(kafka_a_range_on_record_of_a_topic_that_is_gone_or_short)
     check_says(f, "which an epoch on record has taken, are gone");
 }
 
+// Markers and aborted records are no reason to wait, nor are they missed.
+FEED_TEST(kafka_a_range_on_record_with_holes)
+{
+    const char *rows = NULL;
+    slt_feed_make(f, "t", 1);
+    slt_feed_write(f, "t", 0, "a b", true);
+    slt_feed_write(f, "t", 0, "c", false);
+    slt_feed_write(f, "t", 0, "d", true);
+    slt_feed_write(f, "t", 0, "e", false);
+    sl_bytes range = planned(f, "t?start=earliest", "a;b;d;");
+    assert_int_equal(read_planned(f, "t", range, &rows), SL_OK);
+    SL_CHECK_TEXT(rows, "a;b;d;");
+    assert_int_equal(slt_feed_lost(f), 0);
+}
+
 // What later records of the same key replace may be gone when a range is read again.
 FEED_TEST(kafka_a_range_on_record_that_was_compacted)
 {
