@@ -9,6 +9,8 @@
 #include "env/env.h"
 #include "sluice/listener.h"
 
+#define SLI_METRIC_APART "\x1f" ///< between the values of several labels
+
 typedef struct sli_metrics sli_metrics;
 typedef struct sli_metric sli_metric; ///< one series: a metric with its label value
 
@@ -20,7 +22,8 @@ typedef enum sli_metric_kind { SLI_COUNTER = 1, SLI_GAUGE, SLI_HISTOGRAM } sli_m
 typedef struct sli_metric_info {
     const char *name;
     sli_metric_kind kind;
-    const char *label; ///< the one label's name ("source", "sink", "uid"), or NULL
+    const char *label; ///< the label's name ("source", "sink", "uid"), or NULL; or the names of
+                       ///< several, as "source,topic,partition"
     const char *unit; ///< "seconds": values are microseconds, shown divided by 10^6; anything else:
                       ///< shown as they are
     const char *text;
@@ -28,7 +31,8 @@ typedef struct sli_metric_info {
 
 sl_code sli_metrics_new(sli_metrics **out, sl_env *env, sl_error *err);
 void sli_metrics_free(SL_TAKES sli_metrics *metrics);
-/// The series of `info` with this label value (NULL when the metric has none); made at the first
+/// The series of `info` with this label value (NULL when the metric has none; of several labels
+/// their values in order, SLI_METRIC_APART between them); made at the first
 /// call, at most 10,000 series. Never NULL: past the limit, a shared overflow series. Thread: any.
 /// Keep the pointer; it lives as long as `metrics`.
 sli_metric *sli_metrics_series(sli_metrics *metrics, const sli_metric_info *info,

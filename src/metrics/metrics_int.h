@@ -11,7 +11,7 @@
 enum {
     SLI_METRICS_MAX_SERIES = 10000,
     SLI_METRICS_MAX_LABEL =
-        256, ///< bytes of a label's value; a longer one is cut and ends with its hash
+        512, ///< bytes of a label's value; a longer one is cut and ends with its hash
     SLI_METRICS_MAX_EVENTS = 65536,
     SLI_METRICS_MAX_LISTENERS = 16,
     SLI_JSON_MAX_DEPTH = 64,

@@ -77,7 +77,7 @@ SL_TEST(metrics_past_the_limit_share_one_series_and_are_counted, "")
 SL_TEST(metrics_long_labels_stay_apart, "")
 {
     sli_metrics *m = new_metrics();
-    char a[400], b[400];
+    char a[SLI_METRICS_MAX_LABEL + 100], b[SLI_METRICS_MAX_LABEL + 100];
     memset(a, 'x', sizeof(a) - 1);
     a[sizeof(a) - 1] = '\0';
     memcpy(b, a, sizeof(b));
@@ -180,6 +180,30 @@ SL_TEST(prometheus_page_is_sorted_and_escaped, "")
         "# HELP sluice_rows_total Rows.\\nAll \\\\ of them.\n# TYPE sluice_rows_total counter\n"
         "sluice_rows_total{source=\"a\\\"\\\\\\n\xef\xbf\xbd\xc3\xa4\"} 1\n"
         "sluice_rows_total{source=\"b\"} 2\n");
+    sli_str_reset(&page);
+    sli_metrics_free(m);
+}
+
+SL_TEST(a_metric_may_have_several_labels, "")
+{
+    static const sli_metric_info behind = {.name = "sluice_behind",
+                                           .kind = SLI_GAUGE,
+                                           .label = "source,topic,partition",
+                                           .text = "Rows."};
+    sli_metrics *m = new_metrics();
+    sli_str page = {.tag = SLI_TAG_TEST};
+    sli_metric_set(sli_metrics_series(m, &behind, "in" SLI_METRIC_APART "a" SLI_METRIC_APART "0"),
+                   5);
+    sli_metric_set(
+        sli_metrics_series(m, &behind, "in" SLI_METRIC_APART "a\"b" SLI_METRIC_APART "1"), 7);
+    sli_metric_set(sli_metrics_series(m, &behind, "few"), 9); // values that are not there are empty
+    assert_int_equal(sli_metrics_prometheus(m, &page, NULL), SL_OK);
+    assert_non_null(
+        strstr(page.data, "sluice_behind{source=\"in\",topic=\"a\",partition=\"0\"} 5\n"));
+    assert_non_null(
+        strstr(page.data, "sluice_behind{source=\"in\",topic=\"a\\\"b\",partition=\"1\"} 7\n"));
+    assert_non_null(
+        strstr(page.data, "sluice_behind{source=\"few\",topic=\"\",partition=\"\"} 9\n"));
     sli_str_reset(&page);
     sli_metrics_free(m);
 }

@@ -36,9 +36,8 @@ static bool in_seconds(const sli_metric_info *info)
 
 // Escapes as the format asks; what is not UTF-8 becomes U+FFFD, since one bad byte would spoil the
 // whole page.
-static void escaped(sli_str *out, const char *text, bool quotes)
+static void escaped(sli_str *out, const char *text, size_t size, bool quotes)
 {
-    size_t size = strlen(text);
     for (size_t at = 0; at < size;) {
         size_t good = sli_utf8_check(text + at, size - at);
         for (size_t end = at + good; at < end; at++) {
@@ -59,6 +58,26 @@ static void escaped(sli_str *out, const char *text, bool quotes)
     }
 }
 
+// label="value", of several labels one behind the other. The last one has what is left.
+static void labels(sli_str *out, const char *names, const char *values)
+{
+    for (;;) {
+        size_t name = strcspn(names, ",");
+        bool last = names[name] == '\0';
+        size_t value = last ? strlen(values) : strcspn(values, SLI_METRIC_APART);
+        sli_str_add(out, names, name);
+        sli_str_text(out, "=\"");
+        escaped(out, values, value, true);
+        sli_str_char(out, '"');
+        if (last) {
+            return;
+        }
+        sli_str_char(out, ',');
+        names += name + 1;
+        values += value + (values[value] != '\0');
+    }
+}
+
 // name suffix {label="value",le="0.25"}, then a space.
 static void sample(sli_str *out, const sli_metric *metric, const char *suffix, const char *le)
 {
@@ -66,9 +85,8 @@ static void sample(sli_str *out, const sli_metric *metric, const char *suffix, c
     if (metric->label != NULL || le != NULL) {
         sli_str_char(out, '{');
         if (metric->label != NULL) {
-            sli_str_printf(out, "%s=\"", metric->info->label);
-            escaped(out, metric->label, true);
-            sli_str_text(out, le == NULL ? "\"" : "\",");
+            labels(out, metric->info->label, metric->label);
+            sli_str_text(out, le == NULL ? "" : ",");
         }
         if (le != NULL) {
             sli_str_printf(out, "le=\"%s\"", le);
@@ -112,7 +130,7 @@ static void head(sli_str *out, const sli_metric_info *info)
     static const char *const kinds[] = {"", "counter", "gauge", "histogram"};
     if (info->text != NULL) {
         sli_str_printf(out, "# HELP %s ", info->name);
-        escaped(out, info->text, false);
+        escaped(out, info->text, strlen(info->text), false);
         sli_str_char(out, '\n');
     }
     sli_str_printf(out, "# TYPE %s %s\n", info->name, kinds[info->kind]);
