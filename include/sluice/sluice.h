@@ -15,6 +15,7 @@
 #include "sluice/pool.h"
 #include "sluice/rdd.h"
 #include "sluice/rdd_checkpoint.h"
+#include "sluice/rdd_range.h"
 #include "sluice/receiver.h"
 #include "sluice/slice.h"
 #include "sluice/state.h"

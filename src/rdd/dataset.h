@@ -19,6 +19,7 @@
 #include "metrics/metrics.h"
 #include "sluice/rdd.h"
 #include "sluice/rdd_checkpoint.h"
+#include "sluice/rdd_range.h"
 #include "source/source.h"
 
 typedef struct sli_runtime sli_runtime;

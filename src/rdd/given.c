@@ -203,6 +203,7 @@ typedef struct reading {
     sli_source *source;
     sli_chosen *chosen; ///< NULL: all rows
     bool owned;         ///< a table's source belongs to its RDD
+    sli_str from, to;   ///< the range for people, once somebody has asked
     size_t size;
     char range[];
 } reading;
@@ -214,6 +215,8 @@ static void free_reading(sl_rdd *rdd)
         sli_source_close(r->source);
     }
     sli_chosen_free(r->chosen);
+    sli_str_reset(&r->from);
+    sli_str_reset(&r->to);
     sl_free(r);
 }
 
@@ -277,7 +280,11 @@ static sl_rdd *of_range(sli_runtime *runtime, const sli_rdd_ops *ops, sli_source
         }
         return no_memory(runtime, ops->name);
     }
-    *r = (reading){.source = source, .owned = owned, .size = range.size};
+    *r = (reading){.source = source,
+                   .owned = owned,
+                   .from.tag = SLI_TAG_RDD,
+                   .to.tag = SLI_TAG_RDD,
+                   .size = range.size};
     if (range.size > 0) {
         memcpy(r->range, range.data, range.size);
     }
@@ -292,6 +299,31 @@ sl_code sli_rdd_choose(sl_rdd *rdd, const sli_choice *choice, const int64_t *fir
     SL_TRY(sli_chosen_new(&chosen, choice, first, rdd->n_partitions, err));
     sli_chosen_free(r->chosen);
     r->chosen = chosen;
+    return SL_OK;
+}
+
+static sl_code describe(reading *r, sl_error *err)
+{
+    if (r->size == 0 || r->from.size > 0) { // nothing to tell, or told already
+        return SL_OK;
+    }
+    r->source->ops->describe(r->source, (sl_bytes){r->range, r->size}, &r->from, &r->to);
+    SL_TRY(sli_str_check(&r->from, "a range", err));
+    return sli_str_check(&r->to, "a range", err);
+}
+
+sl_code sl_rdd_range(sl_rdd *rdd, const char **from, const char **to, sl_error *err)
+{
+    SL_TRY(sl_rdd_check(rdd, err));
+    reading *r = rdd->ops == &source_ops || rdd->ops == &table_ops ? rdd->body : NULL;
+    if (r == NULL || r->source->ops->describe == NULL) {
+        return sl_error_set(err, SL_E_INVALID,
+                            "an RDD of operator %s has no range of a source: ask the source's own",
+                            rdd->ops->name);
+    }
+    SL_TRY(describe(r, err));
+    *from = r->size == 0 ? NULL : r->from.data;
+    *to = r->size == 0 ? NULL : r->to.data;
     return SL_OK;
 }
 

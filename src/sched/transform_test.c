@@ -507,7 +507,11 @@ SL_TEST(open_reads_offset_ranges_of_kafka_a_partition_each, "")
     }
     sl_rdd *rdd = sl_rdd_open(world_session(&w),
                               "kafka://sim:9092/a?ranges=a:1=2..4,a:0=0..3&columns=offset");
+    const char *from = NULL, *to = NULL;
     assert_int_equal(sl_rdd_partitions(rdd), 2);
+    assert_int_equal(sl_rdd_range(rdd, &from, &to, NULL), SL_OK);
+    SL_CHECK_TEXT(from, "{\"a\":{\"0\":0,\"1\":2}}");
+    SL_CHECK_TEXT(to, "{\"a\":{\"0\":3,\"1\":4}}");
     SL_CHECK_TEXT(collect_text(rdd), "0,a\n1,c\n2,e\n2,f\n3,h\n");
     rdd = sl_rdd_open(world_session(&w), "kafka://sim:9092/a");
     assert_int_equal(sl_rdd_partitions(rdd), 2);
@@ -519,5 +523,23 @@ SL_TEST(open_reads_offset_ranges_of_kafka_a_partition_each, "")
     assert_non_null(strstr(err.text, "option start is of a stream"));
     sl_rdd_unref(rdd);
     sli_kafka_cluster_free(cluster);
+    world_close(&w);
+}
+
+SL_TEST(only_an_rdd_of_a_source_has_a_range, "")
+{
+    world w;
+    world_open(&w, (world_conf){.workers = 1});
+    sl_error err = SL_ERROR_INIT;
+    const char *from = NULL, *to = NULL;
+    sl_rdd *rdd = rdd_of(&w, WORDS, words, 2);
+    assert_int_equal(sl_rdd_range(rdd, &from, &to, &err), SL_E_INVALID);
+    SL_CHECK_TEXT(err.text,
+                  "an RDD of operator parallelize has no range of a source: ask the source's own");
+    sl_rdd_unref(rdd);
+    rdd = sl_rdd_open(world_session(&w), "file:///no/such/file");
+    assert_int_equal(sl_rdd_range(rdd, &from, &to, &err), SL_E_NOT_FOUND);
+    sl_rdd_unref(rdd);
+    assert_null(from);
     world_close(&w);
 }
