@@ -150,7 +150,7 @@ const char *slt_feed_offsets(slt_feed *f, sli_source *source)
 
 int64_t slt_feed_lost(slt_feed *f)
 {
-    return sli_metric_value(sli_metrics_series(f->p.metrics, &sli_kafka_metrics[0], "in"));
+    return sli_metric_value(sli_metrics_series(f->p.metrics, &sli_kafka_metrics[KAFKA_LOST], "in"));
 }
 
 bool slt_feed_told(const slt_feed *f, const char *text)

@@ -35,7 +35,8 @@ const sl_option kafka_options[] = {
              "last offset of each left out; without it all that is there."},
     {.name = "group",
      .type = SL_OPT_TEXT,
-     .text = "The consumer group whose offsets start=committed reads."},
+     .text = "The consumer group whose offsets start=committed reads. Committed epochs note theirs "
+             "in it, for tools that show lag: nothing else is read back from it."},
     {.name = "otherwise",
      .type = SL_OPT_CHOICE,
      .fallback = "latest",
@@ -96,9 +97,13 @@ const sl_option kafka_options[] = {
 };
 
 const sli_metric_info sli_kafka_metrics[] = {
-    {"sluice_kafka_lost_total", SLI_COUNTER, "source", "offsets",
-     "Offsets of Kafka that were gone before they were read; there need not have been a record at "
-     "each."},
+    [KAFKA_LOST] = {"sluice_kafka_lost_total", SLI_COUNTER, "source", "offsets",
+                    "Offsets of Kafka that were gone before they were read; there need not have "
+                    "been a record at "
+                    "each."},
+    [KAFKA_LAG] =
+        {"sluice_kafka_lag_records", SLI_GAUGE, "source,topic,partition", "records",
+         "Records of a partition that no epoch has taken, by offsets: fewer where there are gaps."},
     {0},
 };
 
@@ -196,7 +201,7 @@ sl_code kafka_open_as(sli_source **out, const sli_source_ops *ops, const char *c
         return rc;
     }
     if (env->metrics != NULL) {
-        self->lost = sli_metrics_series(env->metrics, &sli_kafka_metrics[0], env->uid);
+        self->lost = sli_metrics_series(env->metrics, &sli_kafka_metrics[KAFKA_LOST], env->uid);
     }
     *out = &common->base;
     return SL_OK;
@@ -421,8 +426,10 @@ const sli_source_ops sli_source_kafka = {
     .position = kafka_position,
     .splits = kafka_splits,
     .read = kafka_read,
+    .forget = kafka_forget,
     .describe = kafka_describe,
     .lane = kafka_lane_of,
     .records = kafka_records,
     .close = kafka_close,
+    .paced = true,
 };

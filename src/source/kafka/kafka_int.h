@@ -184,6 +184,7 @@ typedef struct kafka_lane {
     int64_t n_ahead; ///< records
     int64_t high;    ///< behind the last record in the cluster, as far as is known; -1
     // ---- of the driver
+    sli_metric *lag; ///< NULL: not shown yet
     int64_t next;
     kafka_mark last; ///< the last record before `next`
 } kafka_lane;
@@ -210,6 +211,8 @@ int64_t kafka_lane_take(kafka_lane *lane, int64_t n, kafka_piece *out);
 /// Unlinks the chunks that earlier epochs have taken, so that what is kept begins with `next`. The
 /// caller unrefs the list.
 kafka_chunk *kafka_lane_trim(kafka_lane *lane);
+/// Offsets that no epoch has taken, in the cluster and in memory, as far as is known.
+int64_t kafka_lane_lag(const kafka_lane *lane);
 void kafka_chunks_unref(SL_TAKES kafka_chunk *list);
 
 // ---------------------------------------------------------------- the source (kafka.c)
@@ -262,7 +265,8 @@ struct kafka_source {
     kafka_spare *spares; ///< clients of again.c
 };
 
-extern const sli_metric_info sli_kafka_metrics[]; ///< lost
+enum { KAFKA_LOST = 0, KAFKA_LAG };
+extern const sli_metric_info sli_kafka_metrics[];
 
 /// The options of the stream and of the RDD; each refuses the other's.
 extern const sl_option kafka_options[];
@@ -342,6 +346,13 @@ typedef sl_code (*kafka_span_fn)(void *ctx, const kafka_chunk *chunk, int32_t fr
 sl_code kafka_read_again(kafka_source *self, const kafka_piece *piece, kafka_span_fn each,
                          void *ctx, sl_error *err);
 void kafka_spares_close(kafka_source *self); ///< nobody reads now
+
+// ---------------------------------------------------------------- for people (lag.c)
+
+/// Shows how far each lane lags behind. Thread: driver, under the mutex.
+void kafka_lag_show(kafka_source *self);
+/// Notes where committed epochs ended, for `group`.
+void kafka_forget(sli_source *source, sl_bytes range);
 
 // ---------------------------------------------------------------- chunks to rows (rows.c)
 

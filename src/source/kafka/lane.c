@@ -120,6 +120,12 @@ kafka_chunk *kafka_lane_trim(kafka_lane *lane)
     return list;
 }
 
+int64_t kafka_lane_lag(const kafka_lane *lane)
+{
+    int64_t lag = lane->high - lane->next;
+    return lag > lane->n_ahead ? lag : lane->n_ahead;
+}
+
 // ---------------------------------------------------------------- lanes in order
 
 static int order_of(const kafka_lane *lane, const char *topic, int32_t partition)

@@ -15,13 +15,6 @@ static int64_t rows_at(const kafka_source *self, int64_t per_second)
     return rows < 1 ? 1 : rows > INT64_MAX ? INT64_MAX : (int64_t)rows;
 }
 
-/// Records that wait in the cluster and in memory, as far as is known.
-static int64_t lag_of(const kafka_lane *lane)
-{
-    int64_t lag = lane->high - lane->next;
-    return lag > lane->n_ahead ? lag : lane->n_ahead;
-}
-
 /// Spark's rule: in proportion to how far each lags behind, within the least and the most of each.
 static int64_t share_of(const kafka_source *self, const kafka_lane *lane, const sli_ask *ask,
                         int64_t lag)
@@ -30,7 +23,7 @@ static int64_t share_of(const kafka_source *self, const kafka_lane *lane, const 
     if (ask->max_rows == INT64_MAX) {
         return most;
     }
-    sli_u128 part = (sli_u128)(uint64_t)lag_of(lane) * (uint64_t)ask->max_rows;
+    sli_u128 part = (sli_u128)(uint64_t)kafka_lane_lag(lane) * (uint64_t)ask->max_rows;
     int64_t share = lag > 0 ? (int64_t)(part / (uint64_t)lag) : 0;
     int64_t least = rows_at(self, self->min_rate);
     share = share > least ? share : least;
@@ -64,7 +57,7 @@ static int64_t lag_of_all(const kafka_source *self)
 {
     int64_t lag = 0;
     for (int32_t i = 0; i < self->lanes.n; i++) {
-        lag += self->lanes.items[i]->is_there ? lag_of(self->lanes.items[i]) : 0;
+        lag += self->lanes.items[i]->is_there ? kafka_lane_lag(self->lanes.items[i]) : 0;
     }
     return lag;
 }
@@ -161,6 +154,7 @@ sl_code kafka_offer(sli_source *source, const sli_ask *ask, sl_arena *arena, sli
     SL_TRY(self->strand == NULL ? kafka_fetch_begin(self, err) : SL_OK);
     sli_mutex_lock(&self->mutex);
     sl_code rc = take(self, ask, arena, &t, err);
+    kafka_lag_show(self);
     sli_mutex_unlock(&self->mutex);
     for (int32_t i = 0; i < t.pieces.n; i++) {
         kafka_chunks_unref(t.trimmed[i]);
