@@ -14,6 +14,7 @@ struct sl_test {
     sl_build_fn build;
     sl_test_conf conf;
     sli_world *world;
+    sli_test_world_fn outside;
     sl_env *env;
     sl_context *context;
     const char *settings[MOST_SETTINGS];
@@ -181,8 +182,8 @@ static void reboot(sl_test *test)
     (void)keep_error(test, rc, &error);
 }
 
-static sl_test *test_new(sl_build_fn build, sl_test_conf conf, const sli_fault *fault,
-                         bool power_loss, const char *const *bugs)
+static sl_test *test_new(sl_build_fn build, sl_test_conf conf, const sli_test_world_fn *outside,
+                         const sli_fault *fault, bool power_loss, const char *const *bugs)
 {
     sl_test *test = sl_alloc_zero(SLI_TAG_TEST, sizeof *test);
     sli_world_conf world = {.seed = conf.seed, .start_wall_us = conf.start_us};
@@ -209,6 +210,10 @@ static sl_test *test_new(sl_build_fn build, sl_test_conf conf, const sli_fault *
         sl_test_put(test, conf.files[i], conf.files[i + 1]);
     }
     test->conf.files = NULL; // the world has them now; the caller's array need not live on
+    if (outside != NULL) {
+        test->outside = *outside;
+        outside->begin(test->world, outside->ctx);
+    }
     fill_settings(test);
     reboot(test);
     return test;
@@ -216,13 +221,18 @@ static sl_test *test_new(sl_build_fn build, sl_test_conf conf, const sli_fault *
 
 sl_test *sl_test_new(sl_build_fn build, sl_test_conf conf)
 {
-    return test_new(build, conf, NULL, false, NULL);
+    return test_new(build, conf, NULL, NULL, false, NULL);
 }
 
 sl_test *sli_test_new_with(sl_build_fn build, sl_test_conf conf, const sli_fault *fault,
                            const char *const *bugs)
 {
-    return test_new(build, conf, fault, false, bugs);
+    return test_new(build, conf, NULL, fault, false, bugs);
+}
+
+sl_test *sli_test_new_beside(sl_build_fn build, sl_test_conf conf, const sli_test_world_fn *outside)
+{
+    return test_new(build, conf, outside, NULL, false, NULL);
 }
 
 void sli_test_fault_next(sl_test *test, const sli_fault *fault)
@@ -252,6 +262,9 @@ void sl_test_free(sl_test *test)
 {
     if (test != NULL) {
         end_process(test);
+        if (test->outside.end != NULL) {
+            test->outside.end(test->outside.ctx);
+        }
         sli_world_free(test->world);
         sl_free(test->text);
         sli_str_reset(&test->read);
@@ -587,7 +600,7 @@ typedef struct sweep {
 static sl_code crash_at(const sweep *s, int64_t n, bool power_loss, bool *reached, sl_error *err)
 {
     sli_fault fault = {.crash_at_call = n};
-    sl_test *test = test_new(s->build, s->conf, &fault, power_loss, NULL);
+    sl_test *test = test_new(s->build, s->conf, NULL, &fault, power_loss, NULL);
     if (test == NULL) {
         return sl_error_nomem(err, sizeof *test, "a test");
     }
