@@ -169,10 +169,24 @@ static sl_code emit_rows(sli_values *values, sl_batch *batch, int32_t k, bool ta
     return rc;
 }
 
+// As note_rows of a whole batch where every value so far was a row.
+static void count_rows(sli_values *values, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++) {
+        values->from[i] = values->next + i;
+    }
+    values->next += n;
+}
+
 static sl_code emit_batch(void *ctx, sl_batch *batch, sl_error *err)
 {
     sli_values *values = ctx;
     int32_t n = (int32_t)sl_batch_rows(batch), row = 0;
+    SL_ASSERT(n <= SLI_BATCH_ROWS, "decoders cut batches");
+    if (values->state.n_dropped == 0 && values->state.run->nulls == NULL) {
+        count_rows(values, n);
+        return emit_rows(values, batch, n, false, err);
+    }
     while (row < n) {
         bool nulls;
         int32_t k = note_rows(values, n, &row, &nulls);

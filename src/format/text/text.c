@@ -337,7 +337,8 @@ static sl_code take_value(sli_decoder *self, lines *cut, const sli_value_run *ru
 static sl_code text_decode_values(sli_decoder *self, const sli_value_run *run, int32_t from,
                                   int32_t to, sli_emit_fn emit, void *ctx, sl_error *err)
 {
-    sli_piece piece = {.data = run->data, .from = run->starts[from], .to = run->starts[to]};
+    sli_piece piece = {
+        .data = run->data, .from = run->starts[from], .to = run->starts[to], .name = "values"};
     lines cut = {
         .piece = &piece, .data = sli_buffer_bytes(run->data), .from = piece.from, .line = from};
     sl_code rc = SL_OK;
