@@ -146,10 +146,11 @@ static void read_options(kafka_source *self, const sl_conf *conf)
     self->scans_lines = format->lines && format != &sli_format_text; // text takes a value as it is
 }
 
-/// The columns beside the value's.
+/// The columns beside the value's, whose format has to read single values.
 static sl_code widen_schema(kafka_source *self, const sl_conf *conf, sl_error *err)
 {
     sl_schema *whole = NULL;
+    SL_TRY(sli_values_check(self->common.format, conf, err));
     SL_TRY(kafka_rows_schema(conf, self->common.schema, &whole, &self->wants, err));
     sl_schema_unref(self->common.schema);
     self->common.schema = whole;

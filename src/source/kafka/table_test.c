@@ -171,3 +171,12 @@ FEED_TEST(a_table_reads_a_malformed_record_as_a_stream_does)
     assert_non_null(strstr(f->p.err.text, "a, partition 0, offset 1: column 'n': 'x' is not"));
     sli_source_close(source);
 }
+
+FEED_TEST(a_format_that_reads_no_single_values_is_refused_when_it_is_opened)
+{
+    sli_source *source = NULL;
+    assert_int_equal(open_table(f, "a?format=arrow&schema=n%20int64", &source), SL_E_UNSUPPORTED);
+    SL_CHECK_TEXT(f->p.err.text, "source kafka: format arrow: a single value is no record of it");
+    slt_feed_refused(f, "a?format=csv&schema=n%20int64&header=true");
+    assert_non_null(strstr(f->p.err.text, "option header: a value is one record"));
+}
