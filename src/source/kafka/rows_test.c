@@ -343,3 +343,48 @@ SL_TEST(constant_columns_have_as_many_rows_as_the_value, "")
     chunk_free(h);
     sl_free(records);
 }
+
+static sl_code drop_batch(void *ctx, sl_batch *batch, sl_error *err)
+{
+    (void)ctx, (void)batch, (void)err;
+    return SL_OK;
+}
+
+/// From the schema to the last row.
+static sl_code make_rows(const sl_conf *conf, const kafka_chunk *chunk)
+{
+    const sli_format_ops *format = &sli_format_csv;
+    sl_schema *value = NULL, *schema = NULL;
+    kafka_rows *rows = NULL;
+    int32_t wants;
+    sl_code rc = format->schema(conf, &value, NULL);
+    rc = rc == SL_OK ? kafka_rows_schema(conf, value, &schema, &wants, NULL) : rc;
+    rc = rc == SL_OK ? kafka_rows_new(&rows, format, conf, schema,
+                                      (kafka_place){"a.topic.of.a.long.name", 3}, NULL)
+                     : rc;
+    rc = rc == SL_OK ? kafka_rows_feed(rows, chunk, 0, chunk->n, drop_batch, NULL, NULL) : rc;
+    kafka_rows_free(rows);
+    sl_schema_unref(schema);
+    sl_schema_unref(value);
+    return rc;
+}
+
+SL_TEST(any_refused_allocation_of_kafkas_rows_is_an_error_and_leaks_nothing, "")
+{
+    held *h = chunk_of(some, 4);
+    sl_conf *conf =
+        conf_of(&sli_format_csv, "columns='key,topic,partition,offset,timestamp,headers' "
+                                 "schema='n int64?' malformed=skip");
+    int64_t before = sli_mem_used(-1), n = 1;
+    for (bool reached = true; reached; n++) {
+        sli_mem_fail_nth(n);
+        sl_code rc = make_rows(conf, &h->chunk);
+        reached = sli_mem_count() >= n;
+        sli_mem_fail_nth(0);
+        assert_int_equal(sli_mem_used(-1), before);
+        assert_int_equal(rc, reached ? SL_E_NOMEM : SL_OK);
+    }
+    assert_true(n > 20);
+    sl_conf_free(conf);
+    chunk_free(h);
+}
