@@ -305,6 +305,10 @@ static inline int slt_fuzz_values(const uint8_t *data, size_t size)
     "{\"name\":\"z\",\"type\":{\"type\":\"array\",\"items\":\"null\"}},"                           \
     "{\"name\":\"t\",\"type\":{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"}}]}' "
 
+#define SLT_FUZZ_AVRO_HEADER                                                                       \
+    "avro_schema_text='[\"null\",\"string\"]' avro_header=confluent avro_schema_id=7 "             \
+    "malformed=skip max_record=32"
+
 /// Any bytes as values of one schema.
 static inline int slt_fuzz_avro(const uint8_t *data, size_t size)
 {
@@ -314,8 +318,7 @@ static inline int slt_fuzz_avro(const uint8_t *data, size_t size)
         SLT_FUZZ_AVRO_SCHEMA "schema='t timestamp, p struct<d decimal(12,0)>' malformed=skip",
         SLT_FUZZ_AVRO_SCHEMA "schema='s string, t timestamp?' malformed=skip invalid_utf8=skip",
         SLT_FUZZ_AVRO_SCHEMA "schema='i int32'",
-        "avro_schema_text='[\"null\",\"string\"]' avro_header=confluent avro_schema_id=7 "
-        "malformed=skip max_record=32",
+        SLT_FUZZ_AVRO_HEADER,
     };
     if (size >= 2) {
         size_t i = data[0] % (sizeof cases / sizeof *cases);
