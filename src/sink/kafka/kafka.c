@@ -12,7 +12,7 @@ static const sl_option options[] = {
     {.name = "format",
      .type = SL_OPT_CHOICE,
      .fallback = "text",
-     .choices = "text|csv|json|fixed",
+     .choices = "text|csv|json|fixed|bytes|avro",
      .flags = SL_OPT_RESULT,
      .text = "How values are written, from the columns that are not taken for something else; the "
              "format's own options may follow."},

@@ -131,6 +131,11 @@ SL_TEST(kafka_rows_what_is_left_is_the_value, "")
         {"format=json", "t/-1 @5000 ~={\"word\":\"be\",\"n\":2}\n"
                         "t/-1 @5000 ~={\"word\":\"a word of many letters\",\"n\":-1}\n"},
         {"format=csv&header=true&key=n", "t/-1 @5000 2=be\nt/-1 @5000 -1=a word of many letters\n"},
+        {"format=bytes&key=n", "t/-1 @5000 2=be\nt/-1 @5000 -1=a word of many letters\n"},
+        {"format=avro&key=n&avro_schema_text={\"type\":\"record\",\"name\":\"R\",\"fields\":[{"
+         "\"name\":\"word\",\"type\":\"string\"}]}",
+         "t/-1 @5000 2=\x04"
+         "be\nt/-1 @5000 -1=,a word of many letters\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         maker m;
