@@ -337,6 +337,11 @@ static sl_code avro_encode_values(sli_encoder *self, const sl_batch *batch, sli_
     return sli_str_check(&out->bytes, "Avro records", err);
 }
 
+static bool avro_may_refuse(const sli_encoder *self)
+{
+    return sli_avro_may_refuse(self->record, self->steps);
+}
+
 static sl_code avro_begin(sli_encoder *self, sli_str *out, sl_error *err)
 {
     (void)self, (void)out;
@@ -371,4 +376,5 @@ const sli_format_ops sli_format_avro = {
     .values_check = avro_values_check,
     .decode_values = avro_decode_values,
     .encode_values = avro_encode_values,
+    .may_refuse = avro_may_refuse,
 };

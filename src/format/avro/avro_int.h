@@ -122,6 +122,9 @@ sl_code sli_avro_read(sli_avro_reader *reader, const char *data, int64_t *at, in
 /// Appends a row. Fails: SL_E_DATA for a cell that the field can't take; SL_E_NOMEM.
 sl_code sli_avro_write(sli_str *out, const sli_avro_type *record, const sli_avro_step *steps,
                        const sl_batch *rows, int64_t row, sl_error *err);
+/// Whether some row could be refused so: an enum, a fixed, a null that the type has not, or, not
+/// looked into, a part with parts.
+bool sli_avro_may_refuse(const sli_avro_type *record, const sli_avro_step *steps);
 void sli_avro_put_long(sli_str *out, int64_t value);
 /// A number of Avro's int and long at data[*at, to). False: it does not end there, or has more than
 /// 64 bits.

@@ -192,6 +192,18 @@ static sl_code put_cell(sli_str *out, const sli_avro_step *step, const sl_column
     return is_null ? SL_OK : put_there(out, step, column, row, err);
 }
 
+bool sli_avro_may_refuse(const sli_avro_type *record, const sli_avro_step *steps)
+{
+    for (int32_t i = 0; i < record->n; i++) {
+        const sli_avro_peeled *of = &steps[i].of;
+        bool is_plain = of->type != NULL && of->type->kind <= SLI_AVRO_STRING;
+        if (!is_plain || (steps[i].field->nullable && of->null_branch < 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 sl_code sli_avro_write(sli_str *out, const sli_avro_type *record, const sli_avro_step *steps,
                        const sl_batch *rows, int64_t row, sl_error *err)
 {

@@ -12,7 +12,7 @@ static const sl_option options[] = {
     {.name = "format",
      .type = SL_OPT_CHOICE,
      .fallback = "text",
-     .choices = "text|csv|json|fixed|bytes|avro",
+     .choices = "text|csv|json|avro|bytes|fixed",
      .flags = SL_OPT_RESULT,
      .text = "How values are written, from the columns that are not taken for something else; the "
              "format's own options may follow."},
@@ -121,9 +121,9 @@ static sl_code find_topic(ksink *self, const sli_url *url, sl_error *err)
     return self->topic == NULL ? sl_error_nomem(err, path.size, "Kafka sink") : SL_OK;
 }
 
-static sl_code open_parts(ksink *self, const sli_url *url, const sl_conf *conf,
-                          const sli_sink_env *env, sl_error *err)
+static sl_code open_parts(ksink *self, const sli_url *url, const sli_sink_env *env, sl_error *err)
 {
+    const sli_format_ops *format = NULL;
     self->arena = sl_arena_new(SLI_TAG_SINK);
     if (self->arena == NULL) {
         return sl_error_nomem(err, sizeof *self, "Kafka sink");
@@ -134,9 +134,10 @@ static sl_code open_parts(ksink *self, const sli_url *url, const sl_conf *conf,
         return sl_error_nomem(err, strlen(env->uid), "Kafka sink");
     }
     self->schema = sl_schema_ref(env->schema);
-    SL_TRY(sli_sink_conf(&sli_sink_kafka, url, &self->conf, NULL, err)); // again, to be kept
+    SL_TRY(sli_sink_conf(&sli_sink_kafka, url, &self->conf, &format, err)); // again, to be kept
+    SL_TRY(sli_format_prepare(format, self->conf, env->env, err));
     SL_TRY(sli_ksink_rows_new(&self->rows, self->conf, self->schema, self->topic, err));
-    SL_TRY(sli_kafka_settings_new(&self->settings, url, conf, env->env, err));
+    SL_TRY(sli_kafka_settings_new(&self->settings, url, self->conf, env->env, err));
     SL_TRY(sli_ksink_limit(self->settings, &self->most_bytes, err));
     return sli_kafka_load(&self->client, self->settings, env->modules, err);
 }
@@ -157,7 +158,7 @@ static sl_code kafka_open(sli_sink **out, const sli_url *url, const sl_conf *con
     self->known = sl_conf_is_set(conf, "mark") ? sl_conf_int64(conf, "mark") : -1;
     self->marked = -1;
     self->patience_us = sli_ksink_first_patience_us(self);
-    sl_code rc = open_parts(self, url, conf, env, err);
+    sl_code rc = open_parts(self, url, env, err);
     if (rc != SL_OK) {
         kafka_close(&self->base);
         return rc;

@@ -359,6 +359,41 @@ SL_TEST(kafka_sink_finds_rows_that_can_not_be_sent_before_they_are_sealed, "")
     check_is(&unquoted, ",", SL_E_DATA, "quoting is off");
 }
 
+// ---------------------------------------------------------------- formats with a file of their own
+
+static void avro_rig(rig *r, const char *type_of_word)
+{
+    static const slt_kind avro = {.url = "kafka://sim:9092/out?format=avro&avro_schema=w.avsc"};
+    char text[256];
+    sl_error err = SL_ERROR_INIT;
+    rig_init(r, &avro);
+    (void)snprintf(text, sizeof text,
+                   "{\"type\":\"record\",\"name\":\"w\",\"fields\":[{\"name\":\"word\",\"type\":"
+                   "%s},{\"name\":\"n\",\"type\":\"long\"}]}",
+                   type_of_word);
+    assert_int_equal(sli_world_put(r->ground->world, "w.avsc", text, strlen(text), NULL), SL_OK);
+    if (slt_open(&r->job, &err) != SL_OK) {
+        fail_msg("%s", err.text);
+    }
+}
+
+SL_TEST(kafka_sink_writes_avro_and_finds_what_it_can_not_write, "")
+{
+    rig r;
+    sl_error err = SL_ERROR_INIT;
+    avro_rig(&r, "\"string\"");
+    assert_int_equal(slt_commit(&r.job, 1, &err), SL_OK);
+    assert_int_equal(sli_kafka_cluster_look(r.ground->cluster, "out", NULL, NULL),
+                     2 * SLT_PARTITIONS * SLT_ROWS);
+    rig_reset(&r);
+    avro_rig(&r, "{\"type\":\"enum\",\"name\":\"e\",\"symbols\":[\"e1p0r0\"]}");
+    sl_batch *rows = slt_rows(r.job.schema, "", 1, 0);
+    assert_int_equal(r.job.sink->ops->check(r.job.sink, rows, &err), SL_E_DATA);
+    assert_non_null(strstr(err.text, "'e1p0r1' is no symbol of e"));
+    sl_batch_unref(rows);
+    rig_reset(&r);
+}
+
 // ---------------------------------------------------------------- at least once
 
 SL_TEST(kafka_sink_at_least_once_sends_again_after_a_restart, "")
