@@ -2,7 +2,7 @@
 // snapshots and failed epochs.
 #include <stdio.h>
 
-#include "contract/life.h"
+#include "contract/simlife.h"
 #include "sluice/accumulator.h"
 
 /// A row a word; counts words, keeps the first letter of each.
@@ -125,38 +125,38 @@ SL_TEST(a_restart_begins_with_the_values_of_the_last_group, "COUNT-1")
 {
     for (int snapshots = 0; snapshots < 2; snapshots++) {
         const char *const more[] = {"snapshot.groups", snapshots == 1 ? "1" : "1000", NULL};
-        slt_life l = slt_life_new(count_words, more);
-        slt_life_put(&l, "in/a.txt", "to be or\n");
-        assert_int_equal(slt_life_start(&l), SL_OK);
+        slt_simlife l = slt_simlife_new(count_words, more);
+        slt_simlife_put(&l, "in/a.txt", "to be or\n");
+        assert_int_equal(slt_simlife_start(&l), SL_OK);
         SL_CHECK_TEXT(seen(l.context), "0 0 ");
-        assert_int_equal(slt_life_run(&l, 1), SL_OK);
+        assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
         SL_CHECK_TEXT(seen(l.context), "3 3 tbo");
-        slt_life_put(&l, "in/b.txt", "not to be\n");
-        assert_int_equal(slt_life_run(&l, 2), SL_OK);
+        slt_simlife_put(&l, "in/b.txt", "not to be\n");
+        assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
         SL_CHECK_TEXT(seen(l.context), "6 4 tbontb");
         sli_world_kill(l.env);
-        assert_int_equal(slt_life_start(&l), SL_OK);
+        assert_int_equal(slt_simlife_start(&l), SL_OK);
         SL_CHECK_TEXT(seen(l.context), "6 4 tbontb");
-        SL_CHECK_HAS(slt_life_metrics(&l), "sluice_accumulator{name=\"words\"} 6");
-        slt_life_put(&l, "in/c.txt", "that\n");
-        assert_int_equal(slt_life_run(&l, 1), SL_OK);
+        SL_CHECK_HAS(slt_simlife_metrics(&l), "sluice_accumulator{name=\"words\"} 6");
+        slt_simlife_put(&l, "in/c.txt", "that\n");
+        assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
         SL_CHECK_TEXT(seen(l.context), "7 5 tbontbt");
-        SL_CHECK_HAS(slt_life_metrics(&l), "sluice_accumulator{name=\"words\"} 7");
-        slt_life_free(&l);
+        SL_CHECK_HAS(slt_simlife_metrics(&l), "sluice_accumulator{name=\"words\"} 7");
+        slt_simlife_free(&l);
     }
 }
 
 SL_TEST(a_name_may_not_change_its_kind, "ERRORS-1")
 {
-    slt_life l = slt_life_new(count_words, NULL);
-    slt_life_put(&l, "in/a.txt", "to be or\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    assert_int_equal(slt_life_stop(&l), SL_OK);
+    slt_simlife l = slt_simlife_new(count_words, NULL);
+    slt_simlife_put(&l, "in/a.txt", "to be or\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    assert_int_equal(slt_simlife_stop(&l), SL_OK);
     l.build = list_words;
-    assert_int_equal(slt_life_start(&l), SL_E_INCOMPATIBLE);
+    assert_int_equal(slt_simlife_start(&l), SL_E_INCOMPATIBLE);
     SL_CHECK_HAS(l.error.text, "accumulator 'words' is int64 on record, the job declares list");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 // ---------------------------------------------------------------- epochs that fail, without a
@@ -255,11 +255,11 @@ static void twice(sl_graph *graph)
 
 SL_TEST(accumulators_are_part_of_the_graph, "ERRORS-1")
 {
-    slt_life l = slt_life_new(count_words, NULL);
-    assert_int_equal(slt_life_start(&l), SL_OK);
+    slt_simlife l = slt_simlife_new(count_words, NULL);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
     SL_CHECK_HAS(sl_graph_text(sl_context_graph(l.context)), "\nletters accumulator list\n");
     l.build = twice;
-    assert_int_equal(slt_life_start(&l), SL_E_INVALID);
+    assert_int_equal(slt_simlife_start(&l), SL_E_INVALID);
     SL_CHECK_HAS(l.error.text, "accumulator 'words': there is one of that name already");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }

@@ -6,7 +6,7 @@
 
 #include <sqlite3.h>
 
-#include "contract/life.h"
+#include "contract/simlife.h"
 #include "contract/plain.h"
 
 // ---------------------------------------------------------------- a full disk
@@ -43,12 +43,12 @@ static void everything_in_files(sl_graph *graph)
 static const char *const often[] = {"snapshot.groups", "2", NULL};
 
 /// One round of input: three lines of a file and two of the socket, each its own.
-static void feed_everything(slt_life *l, sli_peer *peer, int round)
+static void feed_everything(slt_simlife *l, sli_peer *peer, int round)
 {
     char name[32], text[128];
     (void)snprintf(name, sizeof name, "in/%d.txt", round);
     (void)snprintf(text, sizeof text, "f%d-1\nf%d-2\nsame\n", round, round);
-    slt_life_put(l, name, text);
+    slt_simlife_put(l, name, text);
     (void)snprintf(text, sizeof text, "s%d-1\nsame\n", round);
     assert_int_equal(sli_peer_send(peer, text, strlen(text), NULL), SL_OK);
 }
@@ -80,7 +80,7 @@ static int64_t total_in_database(sqlite3 *db, const char *line)
 }
 
 /// The database as SQLite sees it.
-static sqlite3 *open_copy(slt_life *l)
+static sqlite3 *open_copy(slt_simlife *l)
 {
     char *bytes = NULL;
     size_t n = 0;
@@ -99,8 +99,8 @@ static sqlite3 *open_copy(slt_life *l)
 }
 
 /// Compares one line's number in the files with its total.
-static void compare(slt_life *l, sqlite3 *db, const char *all, const char *totals, const char *line,
-                    int32_t least, int32_t most, char *what, size_t size)
+static void compare(slt_simlife *l, sqlite3 *db, const char *all, const char *totals,
+                    const char *line, int32_t least, int32_t most, char *what, size_t size)
 {
     char whole[40];
     (void)snprintf(whole, sizeof whole, l->build == everything_in_files ? "%s," : "%s\n", line);
@@ -115,12 +115,12 @@ static void compare(slt_life *l, sqlite3 *db, const char *all, const char *total
 /// "" when every line is shown once and counted right, else what is wrong. The socket's lines of
 /// rounds `from` to `to` - 1 may be missing, when the process ended before they were in its log,
 /// but then in both outputs.
-static const char *wrong_in(slt_life *l, int rounds, int from, int to, char *what, size_t size)
+static const char *wrong_in(slt_simlife *l, int rounds, int from, int to, char *what, size_t size)
 {
     char line[32];
     sqlite3 *db = l->build == everything_in_files ? NULL : open_copy(l);
-    char *totals = strdup(slt_life_shown(l, "totals"));
-    const char *all = slt_life_shown(l, "out");
+    char *totals = strdup(slt_simlife_shown(l, "totals"));
+    const char *all = slt_simlife_shown(l, "out");
     what[0] = '\0';
     assert_non_null(totals);
     for (int i = 0; i < 3 * rounds; i++) {
@@ -142,32 +142,32 @@ static bool fill_the_disk_at(sl_build_fn build, int64_t room, char *where, size_
     char what[256];
     bool failed = false;
     int from = 0;
-    slt_life l = slt_life_new(build, often);
+    slt_simlife l = slt_simlife_new(build, often);
     sli_peer *peer = sli_peer_listen(l.world, "localhost", 9999);
-    assert_int_equal(slt_life_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
     sli_world_disk_limit(l.world, room);
     for (int round = 0; round < ROUNDS; round++) {
         feed_everything(&l, peer, round);
-        if (slt_life_run(&l, 1) != SL_OK) {
+        if (slt_simlife_run(&l, 1) != SL_OK) {
             failed = true;
             from = round + 1;
             SL_CHECK_HAS(l.error.text, "No space left on device");
             (void)snprintf(where, size, "%s", l.error.text);
             sli_world_disk_limit(l.world, 0);
-            assert_int_equal(slt_life_start(&l), SL_OK);
+            assert_int_equal(slt_simlife_start(&l), SL_OK);
         }
     }
     sli_world_disk_limit(l.world, 0);
     if (where[0] == '\0' &&
-        strstr(slt_life_printed(&l), "No space left") != NULL) { // the job went on without
-        (void)snprintf(where, size, "%s", strstr(slt_life_printed(&l), "no room"));
+        strstr(slt_simlife_printed(&l), "No space left") != NULL) { // the job went on without
+        (void)snprintf(where, size, "%s", strstr(slt_simlife_printed(&l), "no room"));
     }
-    assert_int_equal(slt_life_run(&l, 3), SL_OK);
-    assert_int_equal(slt_life_stop(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 3), SL_OK);
+    assert_int_equal(slt_simlife_stop(&l), SL_OK);
     if (wrong_in(&l, ROUNDS, 0, from, what, sizeof what)[0] != '\0') {
         fail_msg("disk full after %lld bytes: %s", (long long)room, what);
     }
-    slt_life_free(&l);
+    slt_simlife_free(&l);
     return failed;
 }
 
@@ -204,20 +204,20 @@ SL_TEST(a_snapshot_without_room_for_its_directory_is_put_off, "ERRORS-5")
     enum { ROUNDS = 6, MOST = 60 };
     int64_t n = 1;
     for (bool put_off = false; !put_off; n++) {
-        slt_life l = slt_life_new(everything_in_files, often);
+        slt_simlife l = slt_simlife_new(everything_in_files, often);
         sli_fault fault = {.fail_at_call = n, .fail_code = SL_E_NO_SPACE, .only_site = "dir.make"};
         sli_peer *peer = sli_peer_listen(l.world, "localhost", 9999);
-        sl_code rc = slt_life_start_with(&l, &fault);
+        sl_code rc = slt_simlife_start_with(&l, &fault);
         for (int round = 0; round < ROUNDS && rc == SL_OK; round++) {
             feed_everything(&l, peer, round);
-            rc = slt_life_run(&l, 1);
+            rc = slt_simlife_run(&l, 1);
         }
         if (rc != SL_OK) {
             SL_CHECK_HAS(l.error.text, "injected failure of dir.make");
             assert_null(strstr(l.error.text, "snapshot"));
         }
-        put_off = rc == SL_OK && strstr(slt_life_printed(&l), "is put off: snapshot") != NULL;
-        slt_life_free(&l);
+        put_off = rc == SL_OK && strstr(slt_simlife_printed(&l), "is put off: snapshot") != NULL;
+        slt_simlife_free(&l);
         assert_true(n < MOST);
     }
 }
@@ -232,7 +232,7 @@ static void wide_to_database(sl_graph *graph)
                    "sqlite:db?table=totals&mode=append&journal=delete");
 }
 
-static int64_t rows_in_database(slt_life *l)
+static int64_t rows_in_database(slt_simlife *l)
 {
     sqlite3_stmt *row = NULL;
     sqlite3 *db = open_copy(l);
@@ -258,20 +258,20 @@ SL_TEST(a_disk_too_full_to_spill_to_loses_nothing, "ERRORS-5")
         size += (size_t)snprintf(text + size, sizeof text - size, "line %d\n", i);
     }
     for (int64_t room = 20000; room < 600000; room += 20000) {
-        slt_life l = slt_life_new(wide_to_database, small);
-        slt_life_put(&l, "in/a.txt", text);
-        assert_int_equal(slt_life_start(&l), SL_OK);
+        slt_simlife l = slt_simlife_new(wide_to_database, small);
+        slt_simlife_put(&l, "in/a.txt", text);
+        assert_int_equal(slt_simlife_start(&l), SL_OK);
         sli_world_disk_limit(l.world, room);
-        if (slt_life_run(&l, 2) != SL_OK) {
+        if (slt_simlife_run(&l, 2) != SL_OK) {
             SL_CHECK_HAS(l.error.text, "No space left on device");
             n_failed++;
         }
-        n_refused += strstr(slt_life_metrics(&l), "sluice_block_spill_failures_total 0") == NULL;
+        n_refused += strstr(slt_simlife_metrics(&l), "sluice_block_spill_failures_total 0") == NULL;
         sli_world_disk_limit(l.world, 0);
-        assert_int_equal(slt_life_start(&l), SL_OK);
-        assert_int_equal(slt_life_run(&l, 2), SL_OK);
+        assert_int_equal(slt_simlife_start(&l), SL_OK);
+        assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
         assert_int_equal(rows_in_database(&l), (int64_t)N * 100000 + N);
-        slt_life_free(&l);
+        slt_simlife_free(&l);
     }
     assert_true(n_failed > 0);
     assert_true(n_refused > 0);
@@ -283,22 +283,22 @@ enum { ROUNDS = 5 };
 
 /// The world after some rounds and a death at outside call `call` of the second life: the same for
 /// the same call.
-static slt_life damaged_life(sl_build_fn build, const char *const *settings, int64_t call)
+static slt_simlife damaged_life(sl_build_fn build, const char *const *settings, int64_t call)
 {
-    slt_life l = slt_life_new(build, settings);
+    slt_simlife l = slt_simlife_new(build, settings);
     sli_peer *peer = sli_peer_listen(l.world, "localhost", 9999);
-    assert_int_equal(slt_life_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
     for (int round = 0; round < ROUNDS - 1; round++) {
         feed_everything(&l, peer, round);
-        assert_int_equal(slt_life_run(&l, 1), SL_OK);
+        assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
     }
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
     feed_everything(&l, peer, ROUNDS - 1);
     sli_world_kill(l.env);
     sli_fault fault = {.crash_at_call = call};
-    (void)slt_life_start_with(&l, &fault);
-    (void)slt_life_run(&l, 3);
-    slt_life_end(&l);
+    (void)slt_simlife_start_with(&l, &fault);
+    (void)slt_simlife_run(&l, 3);
+    slt_simlife_end(&l);
     return l;
 }
 
@@ -308,7 +308,7 @@ typedef struct found_file {
 } found_file;
 
 typedef struct found {
-    slt_life *l;
+    slt_simlife *l;
     const char *dir;
     found_file files[128];
     int32_t n;
@@ -348,12 +348,12 @@ static bool names(const sl_error *error, const char *path)
 
 /// The job starts on the damaged checkpoint, or tells which file is damaged; what it shows is never
 /// wrong. *told: it did.
-static void try_damaged(slt_life *l, const found_file *file, const char *how, int64_t at,
+static void try_damaged(slt_simlife *l, const found_file *file, const char *how, int64_t at,
                         bool *told)
 {
     char what[256] = "";
-    (void)slt_life_start(l);
-    *told = slt_life_run(l, 3) != SL_OK;
+    (void)slt_simlife_start(l);
+    *told = slt_simlife_run(l, 3) != SL_OK;
     if (*told) {
         bool right_code = l->rc == SL_E_CORRUPT || l->rc == SL_E_INCOMPATIBLE;
         if (!right_code || !names(&l->error, file->path)) {
@@ -362,7 +362,7 @@ static void try_damaged(slt_life *l, const found_file *file, const char *how, in
         }
         return;
     }
-    assert_int_equal(slt_life_stop(l), SL_OK);
+    assert_int_equal(slt_simlife_stop(l), SL_OK);
     // What the dead process had received and no PLAN names may go with the end of its log; nothing
     // else may.
     if (wrong_in(l, ROUNDS, ROUNDS - 1, ROUNDS, what, sizeof what)[0] != '\0') {
@@ -374,23 +374,23 @@ static void damage_everywhere(sl_build_fn build, const char *const *settings, in
                               int64_t n_places, int32_t *n_tried, int32_t *n_told)
 {
     found all = {.dir = "state"};
-    slt_life first = damaged_life(build, settings, call);
+    slt_simlife first = damaged_life(build, settings, call);
     all.l = &first;
     assert_int_equal(sli_world_list(first.world, "state", find_in, &all, NULL), SL_OK);
-    slt_life_free(&first);
+    slt_simlife_free(&first);
     for (int32_t i = 0; i < all.n; i++) {
         const found_file *file = &all.files[i];
         int64_t step = file->size / n_places + 1;
         for (int64_t at = 0; at < file->size; at += step) {
             for (int cut = 0; cut < 2; cut++) {
                 bool told = false;
-                slt_life l = damaged_life(build, settings, call);
+                slt_simlife l = damaged_life(build, settings, call);
                 sl_code rc =
                     cut ? sli_world_cut(l.world, file->path, at, NULL)
                         : sli_world_flip(l.world, file->path, at, (uint8_t)(1 << (at % 8)), NULL);
                 assert_int_equal(rc, SL_OK);
                 try_damaged(&l, file, cut ? "cut" : "flipped", at, &told);
-                slt_life_free(&l);
+                slt_simlife_free(&l);
                 *n_told += told;
                 ++*n_tried;
             }

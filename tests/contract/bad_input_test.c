@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "contract/life.h"
+#include "contract/simlife.h"
 
 /// A job that copies a source to the directory "out"; its source's uid is "lines".
 #define COPY_JOB(name, url)                                                                        \
@@ -32,35 +32,36 @@ COPY_JOB(copy_socket_strict, "socket://localhost:9999?reconnect_delay=10ms&inval
 
 SL_TEST(malformed_utf8_is_replaced_and_counted, "ERRORS-5")
 {
-    slt_life l = slt_life_new(copy, NULL);
-    slt_life_put(&l, "in/a.txt", "good\n\xff bad \xc3\nend\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "good\n\xef\xbf\xbd bad \xef\xbf\xbd\nend\n");
-    SL_CHECK_HAS(slt_life_metrics(&l), "sluice_source_replaced_total{source=\"lines\"} 2");
-    slt_life_free(&l);
+    slt_simlife l = slt_simlife_new(copy, NULL);
+    slt_simlife_put(&l, "in/a.txt", "good\n\xff bad \xc3\nend\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "good\n\xef\xbf\xbd bad \xef\xbf\xbd\nend\n");
+    SL_CHECK_HAS(slt_simlife_metrics(&l), "sluice_source_replaced_total{source=\"lines\"} 2");
+    slt_simlife_free(&l);
 }
 
 SL_TEST(malformed_utf8_is_dropped_and_counted_when_told_so, "ERRORS-5")
 {
-    slt_life l = slt_life_new(copy_valid, NULL);
-    slt_life_put(&l, "in/a.txt", "good\n\xff bad \xc3\nend\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "good\nend\n");
-    SL_CHECK_HAS(slt_life_metrics(&l), "sluice_source_malformed_total{source=\"lines\"} 1");
-    slt_life_free(&l);
+    slt_simlife l = slt_simlife_new(copy_valid, NULL);
+    slt_simlife_put(&l, "in/a.txt", "good\n\xff bad \xc3\nend\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "good\nend\n");
+    SL_CHECK_HAS(slt_simlife_metrics(&l), "sluice_source_malformed_total{source=\"lines\"} 1");
+    slt_simlife_free(&l);
 }
 
 SL_TEST(a_line_over_the_maximum_is_dropped_and_counted_when_told_so, "ERRORS-5")
 {
-    slt_life l = slt_life_new(copy_short_skip, NULL);
-    slt_life_put(&l, "in/a.txt", "short\nthis one has more than sixteen bytes\nsixteen bytes ok\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "short\nsixteen bytes ok\n");
-    SL_CHECK_HAS(slt_life_metrics(&l), "sluice_source_malformed_total{source=\"lines\"} 1");
-    slt_life_free(&l);
+    slt_simlife l = slt_simlife_new(copy_short_skip, NULL);
+    slt_simlife_put(&l, "in/a.txt",
+                    "short\nthis one has more than sixteen bytes\nsixteen bytes ok\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "short\nsixteen bytes ok\n");
+    SL_CHECK_HAS(slt_simlife_metrics(&l), "sluice_source_malformed_total{source=\"lines\"} 1");
+    slt_simlife_free(&l);
 }
 
 static void copy_csv(sl_graph *graph)
@@ -81,26 +82,26 @@ static void copy_json(sl_graph *graph)
 static void fails_until_mended(sl_build_fn build, const char *bad, const char *mended,
                                const char *const *wanted, const char *right)
 {
-    slt_life l = slt_life_new(build, NULL);
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    slt_life_put(&l, "in/bad.dat", bad);
-    assert_int_not_equal(slt_life_run(&l, 3), SL_OK);
+    slt_simlife l = slt_simlife_new(build, NULL);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    slt_simlife_put(&l, "in/bad.dat", bad);
+    assert_int_not_equal(slt_simlife_run(&l, 3), SL_OK);
     SL_CHECK_HAS(l.error.text, "in/bad.dat");
     SL_CHECK_HAS(l.error.text, "epoch 1");
     SL_CHECK_HAS(l.error.text, "lines.save-1");
     for (size_t i = 0; wanted[i] != NULL; i++) {
         SL_CHECK_HAS(l.error.text, wanted[i]);
     }
-    assert_string_equal(slt_life_shown(&l, "out"), "");
-    assert_int_not_equal(slt_life_start(&l) == SL_OK ? slt_life_run(&l, 2) : l.rc,
+    assert_string_equal(slt_simlife_shown(&l, "out"), "");
+    assert_int_not_equal(slt_simlife_start(&l) == SL_OK ? slt_simlife_run(&l, 2) : l.rc,
                          SL_OK); // it does not go away by itself
     SL_CHECK_HAS(l.error.text, "in/bad.dat");
-    slt_life_put(&l, "in/bad.dat", mended);
-    slt_life_put(&l, "in/later.dat", "");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), right);
-    slt_life_free(&l);
+    slt_simlife_put(&l, "in/bad.dat", mended);
+    slt_simlife_put(&l, "in/later.dat", "");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), right);
+    slt_simlife_free(&l);
 }
 
 SL_TEST(malformed_utf8_stops_the_job_when_told_so, "ERRORS-5")
@@ -139,32 +140,33 @@ SL_TEST(a_truncated_json_file_stops_the_job_with_its_place, "ERRORS-5")
 
 SL_TEST(a_missing_directory_is_waited_for_with_a_warning_and_a_metric, "ERRORS-5")
 {
-    slt_life l = slt_life_new(copy, NULL);
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 3), SL_OK);
-    SL_CHECK_HAS(slt_life_printed(&l), "in");
-    SL_CHECK_HAS(slt_life_printed(&l), "No such file or directory");
-    SL_CHECK_HAS(slt_life_metrics(&l), "sluice_source_listings_failed_total{source=\"lines\"} 3");
-    assert_int_equal(slt_times_in(slt_life_printed(&l), "No such file"),
+    slt_simlife l = slt_simlife_new(copy, NULL);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 3), SL_OK);
+    SL_CHECK_HAS(slt_simlife_printed(&l), "in");
+    SL_CHECK_HAS(slt_simlife_printed(&l), "No such file or directory");
+    SL_CHECK_HAS(slt_simlife_metrics(&l),
+                 "sluice_source_listings_failed_total{source=\"lines\"} 3");
+    assert_int_equal(slt_times_in(slt_simlife_printed(&l), "No such file"),
                      1); // said once, not each epoch
-    slt_life_put(&l, "in/a.txt", "now\n");
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "now\n");
-    slt_life_free(&l);
+    slt_simlife_put(&l, "in/a.txt", "now\n");
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "now\n");
+    slt_simlife_free(&l);
 }
 
 SL_TEST(a_missing_directory_stops_the_job_when_told_so, "ERRORS-5")
 {
-    slt_life l = slt_life_new(copy_or_fail, NULL);
-    (void)slt_life_start(&l);
-    assert_int_not_equal(slt_life_run(&l, 2), SL_OK);
+    slt_simlife l = slt_simlife_new(copy_or_fail, NULL);
+    (void)slt_simlife_start(&l);
+    assert_int_not_equal(slt_simlife_run(&l, 2), SL_OK);
     SL_CHECK_HAS(l.error.text, "lines");
     SL_CHECK_HAS(l.error.text, "No such file or directory");
-    slt_life_put(&l, "in/a.txt", "now\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "now\n");
-    slt_life_free(&l);
+    slt_simlife_put(&l, "in/a.txt", "now\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "now\n");
+    slt_simlife_free(&l);
 }
 
 // Whichever listing fails: at the start the job says which and ends, later it waits and lists
@@ -173,18 +175,18 @@ SL_TEST(an_unreadable_directory_is_waited_for, "ERRORS-5")
 {
     int32_t n_waited = 0;
     for (int64_t n = 1; n_waited < 3; n++) {
-        slt_life l = slt_life_new(copy, NULL);
+        slt_simlife l = slt_simlife_new(copy, NULL);
         sli_fault fault = {.fail_at_call = n, .only_site = "dir.list"};
-        slt_life_put(&l, "in/a.txt", "there\n");
-        if (slt_life_start_with(&l, &fault) != SL_OK) {
+        slt_simlife_put(&l, "in/a.txt", "there\n");
+        if (slt_simlife_start_with(&l, &fault) != SL_OK) {
             SL_CHECK_HAS(l.error.text, "injected failure of dir.list");
-            assert_int_equal(slt_life_start(&l), SL_OK);
+            assert_int_equal(slt_simlife_start(&l), SL_OK);
         } else {
             n_waited++;
         }
-        assert_int_equal(slt_life_run(&l, 4), SL_OK);
-        SL_CHECK_TEXT(slt_life_shown(&l, "out"), "there\n");
-        slt_life_free(&l);
+        assert_int_equal(slt_simlife_run(&l, 4), SL_OK);
+        SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "there\n");
+        slt_simlife_free(&l);
         assert_true(n < 40);
     }
 }
@@ -211,53 +213,54 @@ static void vanishing(sl_graph *graph)
 
 SL_TEST(a_file_that_vanishes_while_it_is_read_is_named_and_asked_back, "ERRORS-5")
 {
-    slt_life l = slt_life_new(vanishing, NULL);
-    slt_life_put(&l, "in/a.txt", "a\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    slt_life_put(&l, "in/b.txt", "b\n");
-    slt_life_put(&l, "in/c.txt", "c\n");
-    assert_int_not_equal(slt_life_run(&l, 1), SL_OK);
+    slt_simlife l = slt_simlife_new(vanishing, NULL);
+    slt_simlife_put(&l, "in/a.txt", "a\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    slt_simlife_put(&l, "in/b.txt", "b\n");
+    slt_simlife_put(&l, "in/c.txt", "c\n");
+    assert_int_not_equal(slt_simlife_run(&l, 1), SL_OK);
     SL_CHECK_HAS(l.error.text, "in/b.txt");
     SL_CHECK_HAS(l.error.text, "gone since an epoch took it");
     SL_CHECK_HAS(l.error.text, "put it back");
     SL_CHECK_HAS(l.error.text, "epoch 2");
     l.build = copy; // the graph may change: what is read does not
     l.build = vanishing;
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"),
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"),
                   "a\nc\n"); // the epoch was never on record: b was not accepted
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 // ---------------------------------------------------------------- connections
 
 SL_TEST(a_refused_connection_is_tried_again, "ERRORS-5")
 {
-    slt_life l = slt_life_new(copy_socket, NULL);
+    slt_simlife l = slt_simlife_new(copy_socket, NULL);
     sli_peer *peer = sli_peer_listen(l.world, "localhost", 9999);
     sli_peer_refuse(peer, true);
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
-    SL_CHECK_HAS(slt_life_printed(&l), "localhost:9999");
-    SL_CHECK_HAS(slt_life_printed(&l), "refused");
-    SL_CHECK_HAS(slt_life_printed(&l), "next try in 10 ms");
-    assert_null(strstr(slt_life_metrics(&l), "sluice_source_reconnects_total{source=\"lines\"} 0"));
-    SL_CHECK_HAS(slt_life_metrics(&l), "sluice_source_reconnects_total{source=\"lines\"}");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
+    SL_CHECK_HAS(slt_simlife_printed(&l), "localhost:9999");
+    SL_CHECK_HAS(slt_simlife_printed(&l), "refused");
+    SL_CHECK_HAS(slt_simlife_printed(&l), "next try in 10 ms");
+    assert_null(
+        strstr(slt_simlife_metrics(&l), "sluice_source_reconnects_total{source=\"lines\"} 0"));
+    SL_CHECK_HAS(slt_simlife_metrics(&l), "sluice_source_reconnects_total{source=\"lines\"}");
     sli_peer_refuse(peer, false);
     assert_int_equal(sli_peer_send(peer, "at last\n", 8, NULL), SL_OK);
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "at last\n");
-    slt_life_free(&l);
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "at last\n");
+    slt_simlife_free(&l);
 }
 
 SL_TEST(a_dropped_connection_is_made_again_and_loses_no_line_that_came_before, "ERRORS-5")
 {
-    slt_life l = slt_life_new(copy_socket, NULL);
+    slt_simlife l = slt_simlife_new(copy_socket, NULL);
     char right[4000] = "", line[32];
     sli_peer *peer = sli_peer_listen(l.world, "localhost", 9999);
-    assert_int_equal(slt_life_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
     for (int i = 0; i < 60; i++) {
         (void)snprintf(line, sizeof line, "line %d\n", i);
         strcat(right, line); // NOLINT: 60 lines of at most 8 bytes
@@ -266,18 +269,18 @@ SL_TEST(a_dropped_connection_is_made_again_and_loses_no_line_that_came_before, "
             sli_peer_finish(peer);
         }
         if (i % 4 == 0) {
-            assert_int_equal(slt_life_run(&l, 1), SL_OK);
+            assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
         }
         if (i % 20 ==
             19) { // and the program too; what it has read is in its log or still with the peer
-            assert_int_equal(slt_life_run(&l, 1), SL_OK);
+            assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
             sli_world_kill(l.env);
-            assert_int_equal(slt_life_start(&l), SL_OK);
+            assert_int_equal(slt_simlife_start(&l), SL_OK);
         }
     }
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), right);
-    slt_life_free(&l);
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), right);
+    slt_simlife_free(&l);
 }
 
 // ---------------------------------------------------------------- user functions
@@ -307,45 +310,45 @@ static void refusing(sl_graph *graph)
 
 SL_TEST(a_failing_function_is_told_with_uid_epoch_and_place, "ERRORS-4")
 {
-    slt_life l = slt_life_new(refusing, NULL);
-    slt_life_put(&l, "in/a.txt", "five\nsix\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    slt_life_put(&l, "in/b.txt", "seven\neight\n");
-    assert_int_not_equal(slt_life_run(&l, 1), SL_OK);
+    slt_simlife l = slt_simlife_new(refusing, NULL);
+    slt_simlife_put(&l, "in/a.txt", "five\nsix\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    slt_simlife_put(&l, "in/b.txt", "seven\neight\n");
+    assert_int_not_equal(slt_simlife_run(&l, 1), SL_OK);
     SL_CHECK_HAS(l.error.text, "I don't like seven");
     SL_CHECK_HAS(l.error.text, "judge");
     SL_CHECK_HAS(l.error.text, "refuse");
     SL_CHECK_HAS(l.error.text, "epoch 2");
     SL_CHECK_HAS(l.error.text, "partition");
     SL_CHECK_HAS(l.error.text, "row");
-    SL_CHECK_HAS(slt_life_metrics(&l), "sluice_epochs_failed_total 1");
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "five\nsix\n");
-    slt_life_put(&l, "in/b.txt", "SEVEN\neight\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "five\nsix\nSEVEN\neight\n");
-    slt_life_free(&l);
+    SL_CHECK_HAS(slt_simlife_metrics(&l), "sluice_epochs_failed_total 1");
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "five\nsix\n");
+    slt_simlife_put(&l, "in/b.txt", "SEVEN\neight\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "five\nsix\nSEVEN\neight\n");
+    slt_simlife_free(&l);
 }
 
 // The good epochs of the group are committed; what the bad one should have read is not forgotten.
 SL_TEST(input_of_an_epoch_that_failed_is_there_at_the_next_start, "ERRORS-5")
 {
     const char *const more[] = {"commit_interval", "1m", NULL};
-    slt_life l = slt_life_new(copy_socket_strict, more);
+    slt_simlife l = slt_simlife_new(copy_socket_strict, more);
     sli_peer *peer = sli_peer_listen(l.world, "localhost", 9999);
-    assert_int_equal(slt_life_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
     assert_int_equal(sli_peer_send(peer, "good\n", 5, NULL), SL_OK);
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), ""); // the group waits a minute
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), ""); // the group waits a minute
     assert_int_equal(sli_peer_send(peer, "bad\xff\n", 5, NULL), SL_OK);
-    (void)slt_life_run(&l, 2);
+    (void)slt_simlife_run(&l, 2);
     SL_CHECK_HAS(l.error.text, "UTF-8");
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "good\n");
-    SL_CHECK_HAS(slt_life_metrics(&l), "sluice_received_pending_bytes{source=\"lines\"} 5");
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "good\n");
+    SL_CHECK_HAS(slt_simlife_metrics(&l), "sluice_received_pending_bytes{source=\"lines\"} 5");
     l.build = copy_socket;
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "good\nbad\xEF\xBF\xBD\n");
-    slt_life_free(&l);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "good\nbad\xEF\xBF\xBD\n");
+    slt_simlife_free(&l);
 }

@@ -2,7 +2,7 @@
 // made again after a restart, counted and given back.
 #include <stdio.h>
 
-#include "contract/life.h"
+#include "contract/simlife.h"
 #include "sluice/broadcast.h"
 
 /// What the functions of this test count; the test's process is the only one.
@@ -73,29 +73,29 @@ static void job(sl_graph *graph)
 SL_TEST(a_value_stands_for_whole_epochs_and_is_made_again_after_a_restart, "")
 {
     memset(&world, 0, sizeof world);
-    slt_life l = slt_life_new(job, NULL);
-    slt_life_put(&l, "in/a.txt", "a\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
+    slt_simlife l = slt_simlife_new(job, NULL);
+    slt_simlife_put(&l, "in/a.txt", "a\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
     assert_int_equal(world.made, 0); // when something is to be computed
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
     assert_int_equal(world.made, 1);
     world.version = 1; // its third epoch asks for a new value, which its fourth reads
-    slt_life_put(&l, "in/b.txt", "b\n");
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
+    slt_simlife_put(&l, "in/b.txt", "b\n");
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
     assert_int_equal(world.made, 1);
-    slt_life_put(&l, "in/c.txt", "c\n");
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
+    slt_simlife_put(&l, "in/c.txt", "c\n");
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
     assert_int_equal(world.made, 2);
     assert_int_equal(world.released, 1);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "a=v0@1\nb=v0@1\nc=v1@4\n");
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "a=v0@1\nb=v0@1\nc=v1@4\n");
     world.version = 0;
     sli_world_kill(l.env);
-    slt_life_put(&l, "in/d.txt", "d\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    SL_CHECK_HAS(slt_life_shown(&l, "out"), "\nd=v0@");
+    slt_simlife_put(&l, "in/d.txt", "d\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    SL_CHECK_HAS(slt_simlife_shown(&l, "out"), "\nd=v0@");
     assert_int_equal(world.made, 3);
-    slt_life_free(&l);
+    slt_simlife_free(&l);
     assert_int_equal(world.released, world.made);
 }
 
@@ -159,12 +159,12 @@ static void twice(sl_graph *graph)
 
 SL_TEST(broadcasts_are_part_of_the_graph, "ERRORS-1")
 {
-    slt_life l = slt_life_new(job, NULL);
-    assert_int_equal(slt_life_start(&l), SL_OK);
+    slt_simlife l = slt_simlife_new(job, NULL);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
     SL_CHECK_HAS(sl_graph_text(sl_context_graph(l.context)),
                  "\ntext broadcast fn=\"make-text\" version=0 impure args=\"a=1\"\n");
     l.build = twice;
-    assert_int_equal(slt_life_start(&l), SL_E_INVALID);
+    assert_int_equal(slt_simlife_start(&l), SL_E_INVALID);
     SL_CHECK_HAS(l.error.text, "broadcast variable 'text': there is one of that name already");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }

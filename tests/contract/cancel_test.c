@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "contract/life.h"
+#include "contract/simlife.h"
 
 enum { ROWS = 20000 }; ///< several batches of one partition
 

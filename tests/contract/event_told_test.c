@@ -1,5 +1,5 @@
 // What a job by event time tells of itself: its metrics, and what listeners hear.
-#include "contract/life.h"
+#include "contract/simlife.h"
 #include "sluice/event.h"
 
 #include <stdio.h>
@@ -64,24 +64,24 @@ static void build(sl_graph *graph)
 SL_TEST(a_job_by_event_time_tells_how_far_it_has_come, "")
 {
     ear e = {0};
-    slt_life l = slt_life_new(build, (const char *const[]){"interval", "10s", NULL});
+    slt_simlife l = slt_simlife_new(build, (const char *const[]){"interval", "10s", NULL});
     l.made = add_listener;
     l.made_ctx = &e;
     // The world's clock begins at 1577836800, 2020.
-    slt_life_put(&l, "a/1.csv", "1577836801,x\n1577836812,y\n,z\n");
-    slt_life_put(&l, "b/1.csv", "1577836804,x\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    slt_life_put(&l, "a/2.csv", "1577836801,x\n1577836825,y\n1577936825,y\n");
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
-    const char *metrics = slt_life_metrics(&l);
+    slt_simlife_put(&l, "a/1.csv", "1577836801,x\n1577836812,y\n,z\n");
+    slt_simlife_put(&l, "b/1.csv", "1577836804,x\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    slt_simlife_put(&l, "a/2.csv", "1577836801,x\n1577836825,y\n1577936825,y\n");
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
+    const char *metrics = slt_simlife_metrics(&l);
     SL_CHECK_HAS(metrics, "sluice_watermark_milliseconds{uid=\"a\"} 1577836825000");
     SL_CHECK_HAS(metrics, "sluice_watermark_lag_milliseconds{uid=\"a\"} 5000");
     SL_CHECK_HAS(metrics, "sluice_rows_late_total{uid=\"counts\"} 1");
     SL_CHECK_HAS(metrics, "sluice_rows_ahead_total{uid=\"counts\"} 1");
     SL_CHECK_HAS(metrics, "sluice_rows_untimed_total{uid=\"counts\"} 1");
     SL_CHECK_HAS(metrics, "sluice_event_state_rows{uid=\"counts\"} 1");
-    slt_life_end(&l);
+    slt_simlife_end(&l);
     SL_CHECK_TEXT(e.heard, "1 a: -1, lag 0\n"
                            "1 b: -1, lag 0\n"
                            "1 counts (eventWindow): late 0 ahead 0 untimed 1, keeps 2\n"
@@ -94,5 +94,5 @@ SL_TEST(a_job_by_event_time_tells_how_far_it_has_come, "")
                            "3 b: 1577836825, lag 5, silent\n"
                            "3 counts (eventWindow): late 0 ahead 0 untimed 0, keeps 1\n"
                            "3 pairs (intervalJoin): late 0 ahead 0 untimed 0, keeps 2\n");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }

@@ -1,6 +1,6 @@
 // The life of a context: what it refuses and when, how a graceful stop ends, several contexts in
 // one process, and a wall clock that jumps. docs/PORTING.md has the same list beside Spark's.
-#include "contract/life.h"
+#include "contract/simlife.h"
 #include "contract/plain.h"
 
 #include <stdatomic.h>
@@ -262,27 +262,27 @@ static void count_lines(sl_graph *graph)
 
 SL_TEST(state_without_a_checkpoint_lives_as_long_as_the_process, "")
 {
-    slt_life l = slt_life_new(count_lines, NULL);
+    slt_simlife l = slt_simlife_new(count_lines, NULL);
     l.settings[4] = "catch_up"; // in place of the checkpoint
     l.settings[5] = "false";
-    slt_life_put(&l, "in/a.txt", "to\nto\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    slt_life_put(&l, "in/b.txt", "to\n");
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    SL_CHECK_HAS(slt_life_shown(&l, "out"), "to,2\nto,3\n");
-    slt_life_free(&l);
+    slt_simlife_put(&l, "in/a.txt", "to\nto\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    slt_simlife_put(&l, "in/b.txt", "to\n");
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    SL_CHECK_HAS(slt_simlife_shown(&l, "out"), "to,2\nto,3\n");
+    slt_simlife_free(&l);
 }
 
 SL_TEST(state_without_a_checkpoint_is_refused_at_the_start_with_compat_spark, "")
 {
-    slt_life l = slt_life_new(count_lines, (const char *const[]){"compat", "spark", NULL});
+    slt_simlife l = slt_simlife_new(count_lines, (const char *const[]){"compat", "spark", NULL});
     l.settings[4] = "catch_up"; // in place of the checkpoint
     l.settings[5] = "false";
-    assert_int_equal(slt_life_start(&l), SL_E_CONFIG);
+    assert_int_equal(slt_simlife_start(&l), SL_E_CONFIG);
     SL_CHECK_HAS(l.error.text, "checkpoint directory has not been set");
     SL_CHECK_HAS(l.error.text, "updateStateByKey-1");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 // ---------------------------------------------------------------- stopping
@@ -306,15 +306,15 @@ static void stop_by_itself(sl_graph *graph)
 
 SL_TEST(a_user_function_may_stop_its_context, "")
 {
-    slt_life l = slt_life_new(stop_by_itself, NULL);
-    slt_life_put(&l, "in/a.txt", "to be\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
+    slt_simlife l = slt_simlife_new(stop_by_itself, NULL);
+    slt_simlife_put(&l, "in/a.txt", "to be\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
     to_stop = l.context;
-    assert_int_equal(slt_life_run(&l, 10), SL_E_END);
+    assert_int_equal(slt_simlife_run(&l, 10), SL_E_END);
     assert_int_equal(sli_engine_epoch(sli_context_engine(l.context)), 4); // the last looks around
     assert_int_equal(sl_context_await(l.context, 0, NULL), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "to be\n");
-    slt_life_free(&l);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "to be\n");
+    slt_simlife_free(&l);
 }
 
 static bool is_slow; // whether an epoch of the job below takes four seconds
@@ -338,7 +338,7 @@ static void slow_socket(sl_graph *graph)
 }
 
 /// Lets so much time pass that no epoch begins, while blocks arrive.
-static void let_pass(slt_life *l, int64_t us)
+static void let_pass(slt_simlife *l, int64_t us)
 {
     int64_t until = sli_world_mono_us(l->world) + us;
     while (l->rc == SL_OK && sli_world_mono_us(l->world) < until) {
@@ -352,14 +352,14 @@ static void let_pass(slt_life *l, int64_t us)
 enum { BLOCKS = 5, LINES = 20 };
 
 /// A job that has received five blocks, of which an epoch takes one (the rate allows no more).
-static slt_life with_backlog(const char *timeout)
+static slt_simlife with_backlog(const char *timeout)
 {
     const char *const more[] = {
         "interval", "10s",          "block.interval", "100ms", "receiver.max_rate",
         "2",        "stop.timeout", timeout,          NULL};
-    slt_life l = slt_life_new(slow_socket, more);
+    slt_simlife l = slt_simlife_new(slow_socket, more);
     sli_peer *peer = sli_peer_listen(l.world, "localhost", 9999);
-    assert_int_equal(slt_life_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
     let_pass(&l, 500000);
     for (int block = 0; block < BLOCKS; block++) {
         for (int line = 0; line < LINES; line++) {
@@ -374,64 +374,64 @@ static slt_life with_backlog(const char *timeout)
     return l;
 }
 
-static int32_t lines_shown(slt_life *l)
+static int32_t lines_shown(slt_simlife *l)
 {
-    return slt_times_in(slt_life_shown(l, "out"), "\n");
+    return slt_times_in(slt_simlife_shown(l, "out"), "\n");
 }
 
-static void check_all_shown_once(slt_life *l)
+static void check_all_shown_once(slt_simlife *l)
 {
     assert_int_equal(lines_shown(l), BLOCKS * LINES);
     for (int block = 0; block < BLOCKS; block++) {
         char last[32];
         (void)snprintf(last, sizeof last, "%d-%d\n", block, LINES - 1);
-        assert_int_equal(slt_times_in(slt_life_shown(l, "out"), last), 1);
+        assert_int_equal(slt_times_in(slt_simlife_shown(l, "out"), last), 1);
     }
 }
 
 SL_TEST(a_graceful_stop_processes_all_that_was_received, "DURABLE-2")
 {
-    slt_life l = with_backlog("1m");
+    slt_simlife l = with_backlog("1m");
     is_slow = true;
-    assert_int_equal(slt_life_stop(&l), SL_OK);
+    assert_int_equal(slt_simlife_stop(&l), SL_OK);
     is_slow = false;
     check_all_shown_once(&l);
-    assert_null(strstr(slt_life_printed(&l), "cut short"));
-    slt_life_free(&l);
+    assert_null(strstr(slt_simlife_printed(&l), "cut short"));
+    slt_simlife_free(&l);
 }
 
 /// Epochs of 4 s: two begin within 6 s; the other three blocks wait in the write-ahead log.
 SL_TEST(a_graceful_stop_that_takes_too_long_leaves_the_rest_to_the_next_start, "DURABLE-2")
 {
-    slt_life l = with_backlog("6s");
+    slt_simlife l = with_backlog("6s");
     is_slow = true;
-    assert_int_equal(slt_life_stop(&l), SL_OK);
+    assert_int_equal(slt_simlife_stop(&l), SL_OK);
     is_slow = false;
     assert_int_equal(lines_shown(&l), 2 * LINES);
-    SL_CHECK_HAS(slt_life_printed(&l), "has taken 6000 ms (stop.timeout) and is cut short");
-    SL_CHECK_HAS(slt_life_printed(&l), "waits in the checkpoint for the next start");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, BLOCKS), SL_OK);
+    SL_CHECK_HAS(slt_simlife_printed(&l), "has taken 6000 ms (stop.timeout) and is cut short");
+    SL_CHECK_HAS(slt_simlife_printed(&l), "waits in the checkpoint for the next start");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, BLOCKS), SL_OK);
     check_all_shown_once(&l);
-    assert_int_equal(slt_life_stop(&l), SL_OK);
-    slt_life_free(&l);
+    assert_int_equal(slt_simlife_stop(&l), SL_OK);
+    slt_simlife_free(&l);
 }
 
 SL_TEST(the_second_stop_does_not_wait, "DURABLE-2")
 {
-    slt_life l = with_backlog("1m");
+    slt_simlife l = with_backlog("1m");
     is_slow = true;
     assert_int_equal(sl_context_stop(l.context, true, NULL), SL_OK);
     l.rc = sl_context_step(l.context, &l.error); // runs one epoch
     assert_int_equal(l.rc, SL_OK);
     assert_int_equal(sl_context_stop(l.context, false, NULL), SL_OK);
-    assert_int_equal(slt_life_run(&l, INT32_MAX), SL_E_END);
+    assert_int_equal(slt_simlife_run(&l, INT32_MAX), SL_E_END);
     is_slow = false;
     assert_int_equal(lines_shown(&l), LINES);
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, BLOCKS), SL_OK);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, BLOCKS), SL_OK);
     check_all_shown_once(&l);
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 static void slow_queue(sl_graph *graph)
@@ -441,22 +441,22 @@ static void slow_queue(sl_graph *graph)
 
 SL_TEST(a_graceful_stop_that_takes_too_long_is_an_error_without_a_checkpoint, "")
 {
-    slt_life l = slt_life_new(slow_queue, (const char *const[]){"stop.timeout", "6s", NULL});
+    slt_simlife l = slt_simlife_new(slow_queue, (const char *const[]){"stop.timeout", "6s", NULL});
     l.settings[4] = "catch_up"; // in place of the checkpoint
     l.settings[5] = "false";
-    assert_int_equal(slt_life_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
     sl_batch *rows = numbers(3);
     for (int i = 0; i < 5; i++) {
         assert_int_equal(sl_queue_push(l.context, "in", rows, 1, NULL), SL_OK);
     }
     sl_batch_unref(rows);
     is_slow = true;
-    assert_int_equal(slt_life_stop(&l), SL_E_TIMEOUT);
+    assert_int_equal(slt_simlife_stop(&l), SL_E_TIMEOUT);
     is_slow = false;
     SL_CHECK_HAS(l.error.text, "what was received and not processed is lost");
     sl_error error = SL_ERROR_INIT;
     assert_int_equal(sl_context_await(l.context, 0, &error), SL_E_TIMEOUT);
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 // ---------------------------------------------------------------- errors that a job survives
@@ -542,23 +542,23 @@ SL_TEST(a_wall_clock_set_back_and_forth_moves_no_batch_time_and_loses_no_file, "
 {
     static const int64_t hour = INT64_C(3600000000);
     times = (sli_str){.tag = SLI_TAG_TEST};
-    slt_life l = slt_life_new(note_times, (const char *const[]){"interval", "5s", NULL});
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    slt_life_put(&l, "in/a.txt", "1\n");
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
+    slt_simlife l = slt_simlife_new(note_times, (const char *const[]){"interval", "5s", NULL});
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    slt_simlife_put(&l, "in/a.txt", "1\n");
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
     sli_world_jump_wall(l.world, -hour);
-    slt_life_put(&l, "in/b.txt", "1\n2\n");
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
+    slt_simlife_put(&l, "in/b.txt", "1\n2\n");
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
     sli_world_jump_wall(l.world, 2 * hour);
-    slt_life_put(&l, "in/c.txt", "1\n2\n3\n");
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
+    slt_simlife_put(&l, "in/c.txt", "1\n2\n3\n");
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
     sli_world_jump_wall(l.world, -2 * hour); // now an hour behind
-    slt_life_put(&l, "in/d.txt", "1\n");
-    assert_int_equal(slt_life_stop(&l), SL_OK);
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    slt_life_put(&l, "in/e.txt", "1\n2\n3\n4\n");
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
+    slt_simlife_put(&l, "in/d.txt", "1\n");
+    assert_int_equal(slt_simlife_stop(&l), SL_OK);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    slt_simlife_put(&l, "in/e.txt", "1\n2\n3\n4\n");
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
     SL_CHECK_TEXT(times.data, "5:1 10:0 15:2 20:0 25:3 30:0 35:1 40:4 ");
     sli_str_reset(&times);
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }

@@ -6,21 +6,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "contract/life.h"
+#include "contract/simlife.h"
 #include "contract/plain.h"
 
 // ---------------------------------------------------------------- in a world of a given size
 
 /// Starts a job with the settings in a world of this size, and gives what it says.
-static const char *start_in(slt_life *l, int32_t cpus, int64_t memory_bytes,
+static const char *start_in(slt_simlife *l, int32_t cpus, int64_t memory_bytes,
                             const char *const *settings)
 {
-    *l = slt_life_new(slt_copy_files, settings);
+    *l = slt_simlife_new(slt_copy_files, settings);
     sli_world_free(l->world);
     l->world = sli_world_new(&(sli_world_conf){.cpus = cpus, .memory_bytes = memory_bytes});
     assert_non_null(l->world);
-    assert_int_equal(slt_life_start(l), SL_OK);
-    return slt_life_printed(l);
+    assert_int_equal(slt_simlife_start(l), SL_OK);
+    return slt_simlife_printed(l);
 }
 
 SL_TEST(defaults_follow_what_the_process_may_use, "")
@@ -28,28 +28,28 @@ SL_TEST(defaults_follow_what_the_process_may_use, "")
     static const char *const by_default[] = {"master", "local[*]", "log", "info", NULL};
     static const char *const given[] = {"master", "local[5]", "memory", "96MiB",
                                         "log",    "info",     NULL};
-    slt_life l;
+    slt_simlife l;
     SL_CHECK_HAS(start_in(&l, 3, 100 << 20, by_default),
                  "info  api: start: workers=3 memory=52428800; this process may use processors=3 "
                  "memory=104857600\n");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
     SL_CHECK_HAS(start_in(&l, 1, INT64_C(64) << 30, by_default),
                  "start: workers=1 memory=1073741824;");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
     SL_CHECK_HAS(start_in(&l, 2, 100 << 20, given), "start: workers=5 memory=100663296;");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 SL_TEST(more_memory_than_there_is_gets_a_warning, "")
 {
     static const char *const more[] = {"memory", "200MiB", NULL};
     static const char *const less[] = {"memory", "50MiB", NULL};
-    slt_life l;
+    slt_simlife l;
     SL_CHECK_HAS(start_in(&l, 2, 100 << 20, more),
                  "memory=209715200 is more than the 104857600 bytes that this process may use");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
     assert_string_equal(start_in(&l, 2, 100 << 20, less), "");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 // ---------------------------------------------------------------- in a control group

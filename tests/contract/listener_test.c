@@ -1,5 +1,5 @@
 // Listeners of a job: what they are told of it, in which order, and what they can't do to it.
-#include "contract/life.h"
+#include "contract/simlife.h"
 #include "contract/plain.h"
 
 #include <poll.h>
@@ -146,14 +146,14 @@ static void two_outputs(sl_graph *graph)
 SL_TEST(a_listener_hears_of_epochs_and_outputs_in_order, "")
 {
     ear e = {0};
-    slt_life l = slt_life_new(two_outputs, (const char *const[]){"interval", "10s", NULL});
+    slt_simlife l = slt_simlife_new(two_outputs, (const char *const[]){"interval", "10s", NULL});
     l.made = add_everything;
     l.made_ctx = &e;
-    slt_life_put(&l, "in/a.txt", "to\nbe\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_E_USER); // with a checkpoint the job ends
-    slt_life_end(&l);
+    slt_simlife_put(&l, "in/a.txt", "to\nbe\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_E_USER); // with a checkpoint the job ends
+    slt_simlife_end(&l);
     SL_CHECK_TEXT(
         e.heard,
         "streaming started\n"
@@ -171,40 +171,40 @@ SL_TEST(a_listener_hears_of_epochs_and_outputs_in_order, "")
         "  end 0 lines.foreachRDD-1 of 2, took 1000000, failure not today\n"
         "completed 2: rows 0, submitted +0, delays 0 1000000 1000000, lines from nothing, failure "
         "epoch 2 (batch time 1577836820000 ms), output lines.foreachRDD-1: not today\n");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 /// The first takes a second, so the second one is 750 ms late.
 SL_TEST(a_listener_hears_how_late_epochs_are, "")
 {
     ear e = {0};
-    slt_life l = slt_life_new(two_outputs, (const char *const[]){"interval", "250ms", NULL});
+    slt_simlife l = slt_simlife_new(two_outputs, (const char *const[]){"interval", "250ms", NULL});
     l.made = add_everything;
     l.made_ctx = &e;
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 2), SL_E_USER);
-    slt_life_end(&l);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 2), SL_E_USER);
+    slt_simlife_end(&l);
     SL_CHECK_HAS(e.heard, "submitted 2: rows 0, submitted +0, delays -1 -1 -1");
     SL_CHECK_HAS(e.heard, "completed 2: rows 0, submitted +0, delays 750000 1000000 1750000");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 SL_TEST(a_failed_epoch_without_a_checkpoint_is_told_and_the_job_goes_on, "")
 {
     ear e = {0};
-    slt_life l = slt_life_new(two_outputs, NULL);
+    slt_simlife l = slt_simlife_new(two_outputs, NULL);
     l.settings[4] = "interval"; // in place of the checkpoint
     l.settings[5] = "10s";
     l.made = add_everything;
     l.made_ctx = &e;
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 3), SL_OK);
-    slt_life_end(&l);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 3), SL_OK);
+    slt_simlife_end(&l);
     SL_CHECK_HAS(e.heard, "completed 2: rows 0, submitted +0, delays 0 1000000 1000000, lines from "
                           "nothing, failure epoch 2 ");
     SL_CHECK_HAS(e.heard, "completed 3: rows 0, submitted +0, delays 0 1000000 1000000, lines from "
                           "nothing, failure none\n");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 // ---------------------------------------------------------------- dead letters
@@ -234,21 +234,21 @@ static void add_letters_only(sl_context *context, void *ctx)
 SL_TEST(a_listener_hears_how_many_records_an_epoch_ran_without, "POISON-1")
 {
     ear e = {0};
-    slt_life l = slt_life_new(
+    slt_simlife l = slt_simlife_new(
         numbers, (const char *const[]){"poison", "dead-letter", "poison.max", "2", NULL});
     l.made = add_letters_only;
     l.made_ctx = &e;
-    slt_life_put(&l, "in/a.txt", "1\nto\nbe\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
-    slt_life_put(&l, "in/b.txt", "or\nnot\nto\nbe\n");
-    assert_int_equal(slt_life_run(&l, 1), SL_E_DATA); // over the ceiling: none is left out
-    SL_CHECK_HAS(slt_life_metrics(&l), "\nsluice_dead_letters_total 2\n");
-    slt_life_end(&l);
+    slt_simlife_put(&l, "in/a.txt", "1\nto\nbe\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
+    slt_simlife_put(&l, "in/b.txt", "or\nnot\nto\nbe\n");
+    assert_int_equal(slt_simlife_run(&l, 1), SL_E_DATA); // over the ceiling: none is left out
+    SL_CHECK_HAS(slt_simlife_metrics(&l), "\nsluice_dead_letters_total 2\n");
+    slt_simlife_end(&l);
     SL_CHECK_HAS(e.heard, "1: 2 of ");
     SL_CHECK_HAS(e.heard, "2: 0 of ");
     SL_CHECK_HAS(e.heard, "3: 0 of ");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 // ---------------------------------------------------------------- receivers
@@ -262,41 +262,41 @@ static void read_socket(sl_graph *graph)
 SL_TEST(a_listener_hears_of_receivers, "")
 {
     ear e = {0};
-    slt_life l = slt_life_new(read_socket, NULL);
+    slt_simlife l = slt_simlife_new(read_socket, NULL);
     l.made = add_receivers_only;
     l.made_ctx = &e;
     sli_peer *peer = sli_peer_listen(l.world, "localhost", 9999);
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
     sli_peer_finish(peer); // the server closes; the receiver comes back
-    assert_int_equal(slt_life_run(&l, 5), SL_OK);
-    assert_int_equal(slt_life_stop(&l), SL_OK);
-    slt_life_end(&l);
+    assert_int_equal(slt_simlife_run(&l, 5), SL_OK);
+    assert_int_equal(slt_simlife_stop(&l), SL_OK);
+    slt_simlife_end(&l);
     SL_CHECK_TEXT(e.heard,
                   "started in (socket://localhost:9999): active 1, error SL_OK at -1\n"
                   "error in (socket://localhost:9999): active 0, error SL_E_END at some time\n"
                   "started in (socket://localhost:9999): active 1, error SL_E_END at some time\n"
                   "stopped in (socket://localhost:9999): active 0, error SL_E_END at some time\n");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 SL_TEST(the_last_receiver_event_comes_also_when_the_job_is_just_freed, "")
 {
     ear e = {0};
-    slt_life l = slt_life_new(read_socket, NULL);
+    slt_simlife l = slt_simlife_new(read_socket, NULL);
     l.made = add_receivers_only;
     l.made_ctx = &e;
     assert_non_null(sli_peer_listen(l.world, "localhost", 9999));
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
     assert_int_equal(sl_context_remove_listener(l.context, &receivers_only, &e, NULL), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
     assert_int_equal(sl_context_add_listener(l.context, &receivers_only, &e, NULL), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    slt_life_end(&l);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    slt_simlife_end(&l);
     SL_CHECK_TEXT(e.heard, "started in (socket://localhost:9999): active 1, error SL_OK at -1\n"
                            "stopped in (socket://localhost:9999): active 0, error SL_OK at -1\n");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 // ---------------------------------------------------------------- what a listener can't do
@@ -320,16 +320,16 @@ static const sl_listener stopping_listener = {
 
 SL_TEST(a_listener_can_not_stop_its_context, "")
 {
-    slt_life l = slt_life_new(slt_copy_files, NULL);
-    assert_int_equal(slt_life_start(&l), SL_OK);
+    slt_simlife l = slt_simlife_new(slt_copy_files, NULL);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
     stopper s = {.context = l.context};
     assert_int_equal(sl_context_add_listener(l.context, &stopping_listener, &s, NULL), SL_OK);
-    assert_int_equal(slt_life_run(&l, 3), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 3), SL_OK);
     assert_int_equal(s.rc, SL_E_STATE);
     SL_CHECK_HAS(s.why, "inside a listener");
     assert_int_equal(sl_context_state_of(l.context), SL_ACTIVE);
-    assert_int_equal(slt_life_stop(&l), SL_OK); // outside it is allowed
-    slt_life_free(&l);
+    assert_int_equal(slt_simlife_stop(&l), SL_OK); // outside it is allowed
+    slt_simlife_free(&l);
 }
 
 /// Real threads: it blocks in its first call until the job has ended.
@@ -384,12 +384,12 @@ static void keep_line(void *ctx, const char *line)
 SL_TEST(statistics_show_how_the_delays_of_the_last_epochs_are_spread, "")
 {
     ear e = {0};
-    slt_life l = slt_life_new(two_outputs, (const char *const[]){"interval", "250ms", NULL});
-    assert_int_equal(slt_life_start(&l), SL_OK);
+    slt_simlife l = slt_simlife_new(two_outputs, (const char *const[]){"interval", "250ms", NULL});
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
     assert_int_equal(sl_context_report_stats(l.context, 0, keep_line, &e, NULL), SL_E_INVALID);
     assert_int_equal(sl_context_report_stats(l.context, 10, keep_line, &e, NULL), SL_OK);
-    (void)slt_life_run(&l, 2);
-    slt_life_end(&l);
+    (void)slt_simlife_run(&l, 2);
+    slt_simlife_end(&l);
     SL_CHECK_TEXT(
         e.heard,
         "total delay of 1 epochs, ms: 0% 1000.000, 5% 1000.000, 10% 1000.000, 25% 1000.000, 50% "
@@ -400,5 +400,5 @@ SL_TEST(statistics_show_how_the_delays_of_the_last_epochs_are_spread, "")
         "1750.000, 75% 1750.000, 90% 1750.000, 95% 1750.000, 100% 1750.000\n"
         "processing time of 2 epochs, ms: 0% 1000.000, 5% 1000.000, 10% 1000.000, 25% 1000.000, "
         "50% 1000.000, 75% 1000.000, 90% 1000.000, 95% 1000.000, 100% 1000.000\n");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }

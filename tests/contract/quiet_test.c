@@ -1,6 +1,6 @@
 // Jobs in which nothing happens: what an epoch without input must not do, and that its driver still
 // hears whoever wakes it.
-#include "contract/life.h"
+#include "contract/simlife.h"
 #include "contract/plain.h"
 
 #include "sluice/event.h"
@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int64_t metric(slt_life *l, const char *name)
+static int64_t metric(slt_simlife *l, const char *name)
 {
-    const char *at = strstr(slt_life_metrics(l), name);
+    const char *at = strstr(slt_simlife_metrics(l), name);
     assert_non_null(at);
     return strtoll(at + strlen(name), NULL, 10);
 }
@@ -21,16 +21,16 @@ static int64_t metric(slt_life *l, const char *name)
 
 SL_TEST(a_group_is_counted_once_however_long_the_job_is_quiet_afterwards, "")
 {
-    slt_life l = slt_life_new(slt_copy_files, NULL);
-    slt_life_put(&l, "in/a.txt", "to be\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 6), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "to be\n");
+    slt_simlife l = slt_simlife_new(slt_copy_files, NULL);
+    slt_simlife_put(&l, "in/a.txt", "to be\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 6), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "to be\n");
     assert_int_equal(metric(&l, "\nsluice_epochs_total "), 6);
     assert_int_equal(metric(&l, "\nsluice_seal_microseconds_count "), 1);
     assert_int_equal(metric(&l, "\nsluice_log_microseconds_count "), 1);
     assert_int_equal(metric(&l, "\nsluice_commit_microseconds_count "), 1);
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 // ---------------------------------------------------------------- sinks with nothing to show
@@ -43,17 +43,17 @@ static void count_words(sl_graph *graph)
 
 SL_TEST(a_sink_keeps_nothing_of_epochs_without_effect, "")
 {
-    slt_life l = slt_life_new(count_words, NULL);
-    slt_life_put(&l, "in/a.csv", "to\nbe\nto\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 5), SL_OK);
+    slt_simlife l = slt_simlife_new(count_words, NULL);
+    slt_simlife_put(&l, "in/a.csv", "to\nbe\nto\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 5), SL_OK);
     int64_t before = sli_mem_used(SLI_TAG_SINK);
-    assert_int_equal(slt_life_run(&l, 50), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 50), SL_OK);
     assert_int_equal(sli_mem_used(SLI_TAG_SINK), before);
-    slt_life_put(&l, "in/b.csv", "not\n");
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
-    SL_CHECK_HAS(slt_life_shown(&l, "out"), "not,1\n");
-    slt_life_free(&l);
+    slt_simlife_put(&l, "in/b.csv", "not\n");
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
+    SL_CHECK_HAS(slt_simlife_shown(&l, "out"), "not,1\n");
+    slt_simlife_free(&l);
 }
 
 static char table_url[512]; // where the one build function below puts its rows
@@ -192,16 +192,16 @@ static void save_windows(sl_graph *graph)
 
 SL_TEST(event_time_is_logged_when_it_moves_and_not_when_it_stands, "")
 {
-    slt_life l = slt_life_new(save_windows, NULL);
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    slt_life_put(&l, "in/a.csv", "1,to\n80,be\n2,to\n");
-    assert_int_equal(slt_life_run(&l, 2), SL_OK); // the rows; then the watermark, and a window
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "to,2\n");
+    slt_simlife l = slt_simlife_new(save_windows, NULL);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    slt_simlife_put(&l, "in/a.csv", "1,to\n80,be\n2,to\n");
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK); // the rows; then the watermark, and a window
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "to,2\n");
     assert_int_equal(metric(&l, "\nsluice_watermark_milliseconds{uid=\"eventTime-1\"} "), 70000);
     assert_int_equal(metric(&l, "\nsluice_log_microseconds_count "), 2);
-    assert_int_equal(slt_life_run(&l, 20), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 20), SL_OK);
     assert_int_equal(metric(&l, "\nsluice_log_microseconds_count "), 2);
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 static void print_words(sl_graph *graph)
@@ -212,17 +212,17 @@ static void print_words(sl_graph *graph)
 
 SL_TEST(an_epoch_without_input_is_printed_without_a_stage, "")
 {
-    slt_life l = slt_life_new(print_words, NULL);
+    slt_simlife l = slt_simlife_new(print_words, NULL);
     size_t size = 0;
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 3), SL_OK);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 3), SL_OK);
     assert_int_equal(slt_times_in(sli_world_printed(l.world, 1, &size), "Time: "), 3);
     assert_int_equal(metric(&l, "\nsluice_stages_total "), 0);
-    slt_life_put(&l, "in/a.csv", "to\n");
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
+    slt_simlife_put(&l, "in/a.csv", "to\n");
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
     SL_CHECK_HAS(sli_world_printed(l.world, 1, &size), "(to,1)");
     assert_int_equal(metric(&l, "\nsluice_stages_total "), 2);
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 // ---------------------------------------------------------------- waking

@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-#include "contract/life.h"
+#include "contract/simlife.h"
 #include "sluice/receiver.h"
 
 // ---------------------------------------------------------------- in the simulated world: `start`
@@ -55,13 +55,13 @@ SL_TEST(a_receiver_that_finishes_ends_the_job, "")
     memset(&script, 0, sizeof script);
     script.rows = "one\ntwo"; // the last one gets its line end
     script.finishes = true;
-    slt_life l = slt_life_new(play, NULL);
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 3), SL_E_END);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "one\ntwo\n");
+    slt_simlife l = slt_simlife_new(play, NULL);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 3), SL_E_END);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "one\ntwo\n");
     assert_int_equal(script.starts, 1);
     assert_int_equal(script.stops, 1);
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 SL_TEST(a_receiver_tells_an_error_and_goes_on, "")
@@ -69,17 +69,17 @@ SL_TEST(a_receiver_tells_an_error_and_goes_on, "")
     memset(&script, 0, sizeof script);
     script.rows = "one\n";
     script.reports = true;
-    slt_life l = slt_life_new(play, NULL);
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 3), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "one\n");
-    assert_int_equal(slt_times_in(slt_life_printed(&l), "receiver play: the feed has gaps"), 1);
+    slt_simlife l = slt_simlife_new(play, NULL);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 3), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "one\n");
+    assert_int_equal(slt_times_in(slt_simlife_printed(&l), "receiver play: the feed has gaps"), 1);
     assert_int_equal(script.starts, 1);
     assert_false(script.was_ending[0]);
-    assert_int_equal(slt_life_stop(&l), SL_OK);
+    assert_int_equal(slt_simlife_stop(&l), SL_OK);
     assert_int_equal(script.stops, 1);
     assert_true(script.was_ending[1]);
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 SL_TEST(a_receiver_that_fails_is_started_again_and_told_once, "ERRORS-5")
@@ -87,18 +87,18 @@ SL_TEST(a_receiver_that_fails_is_started_again_and_told_once, "ERRORS-5")
     memset(&script, 0, sizeof script);
     script.rows = "at last\n";
     script.fail_first = 15;
-    slt_life l = slt_life_new(play, NULL);
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "");
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "at last\n");
-    assert_int_equal(slt_times_in(slt_life_printed(&l), "receiver play: no from=feed today"), 1);
-    SL_CHECK_HAS(slt_life_metrics(&l), "sluice_source_reconnects_total{source=\"lines\"} 15");
+    slt_simlife l = slt_simlife_new(play, NULL);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "");
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "at last\n");
+    assert_int_equal(slt_times_in(slt_simlife_printed(&l), "receiver play: no from=feed today"), 1);
+    SL_CHECK_HAS(slt_simlife_metrics(&l), "sluice_source_reconnects_total{source=\"lines\"} 15");
     assert_int_equal(script.stops, 0); // what did not start is not stopped
-    assert_int_equal(slt_life_stop(&l), SL_OK);
+    assert_int_equal(slt_simlife_stop(&l), SL_OK);
     assert_int_equal(script.stops, 1);
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 SL_TEST(a_receiver_may_ask_for_a_restart, "")
@@ -106,15 +106,15 @@ SL_TEST(a_receiver_may_ask_for_a_restart, "")
     memset(&script, 0, sizeof script);
     script.rows = "again\n";
     script.restarts = true;
-    slt_life l = slt_life_new(play, NULL);
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
+    slt_simlife l = slt_simlife_new(play, NULL);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
     assert_in_range(script.starts, 5, 25);
     assert_in_range(script.starts - script.stops, 0, 1);
-    assert_int_equal(slt_life_stop(&l), SL_OK);
+    assert_int_equal(slt_simlife_stop(&l), SL_OK);
     assert_int_equal(script.starts, script.stops);
-    assert_int_equal(slt_times_in(slt_life_shown(&l, "out"), "again\n"), script.starts);
-    slt_life_free(&l);
+    assert_int_equal(slt_times_in(slt_simlife_shown(&l, "out"), "again\n"), script.starts);
+    slt_simlife_free(&l);
 }
 
 static void misnamed(sl_graph *graph)
@@ -130,13 +130,13 @@ static void twice(sl_graph *graph)
 
 SL_TEST(a_receiver_that_is_not_there_is_refused, "ERRORS-1")
 {
-    slt_life l = slt_life_new(misnamed, NULL);
-    assert_int_equal(slt_life_start(&l), SL_E_CONFIG);
+    slt_simlife l = slt_simlife_new(misnamed, NULL);
+    assert_int_equal(slt_simlife_start(&l), SL_E_CONFIG);
     SL_CHECK_HAS(l.error.text, "there is no receiver 'pley', did you mean 'play'?");
     l.build = twice;
-    assert_int_equal(slt_life_start(&l), SL_E_INVALID);
+    assert_int_equal(slt_simlife_start(&l), SL_E_INVALID);
     SL_CHECK_HAS(l.error.text, "receiver 'play': there is one of that name already");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 // ---------------------------------------------------------------- on a thread of its own

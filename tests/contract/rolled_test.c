@@ -1,7 +1,7 @@
 // Rolled files of a whole job, in the simulated world: when rows that are committed become visible.
 #include <stdio.h>
 
-#include "contract/life.h"
+#include "contract/simlife.h"
 
 /// Files of many epochs, ended by time alone.
 static void by_time(sl_graph *graph)
@@ -18,63 +18,63 @@ static void not_rolled(sl_graph *graph)
 
 SL_TEST(rolled_rows_appear_in_time_though_nothing_more_comes, "")
 {
-    slt_life l = slt_life_new(by_time, NULL);
-    slt_life_put(&l, "in/a.txt", "one\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    slt_life_put(&l, "in/b.txt", "two\n");
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "");
-    assert_int_equal(slt_life_run(&l, 6), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "one\ntwo\n");
-    slt_life_free(&l);
+    slt_simlife l = slt_simlife_new(by_time, NULL);
+    slt_simlife_put(&l, "in/a.txt", "one\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    slt_simlife_put(&l, "in/b.txt", "two\n");
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "");
+    assert_int_equal(slt_simlife_run(&l, 6), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "one\ntwo\n");
+    slt_simlife_free(&l);
 }
 
 SL_TEST(rolled_rows_appear_when_the_job_ends, "DURABLE-2")
 {
-    slt_life l = slt_life_new(by_time, NULL);
-    slt_life_put(&l, "in/a.txt", "one\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    slt_life_put(&l, "in/b.txt", "two\n");
-    assert_int_equal(slt_life_stop(&l), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "one\ntwo\n");
-    slt_life_free(&l);
+    slt_simlife l = slt_simlife_new(by_time, NULL);
+    slt_simlife_put(&l, "in/a.txt", "one\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    slt_simlife_put(&l, "in/b.txt", "two\n");
+    assert_int_equal(slt_simlife_stop(&l), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "one\ntwo\n");
+    slt_simlife_free(&l);
 }
 
 SL_TEST(rolled_rows_of_a_killed_job_appear_at_its_next_start, "EXACTLY-ONCE-1")
 {
-    slt_life l = slt_life_new(by_time, NULL);
-    slt_life_put(&l, "in/a.txt", "one\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
+    slt_simlife l = slt_simlife_new(by_time, NULL);
+    slt_simlife_put(&l, "in/a.txt", "one\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
     sli_world_kill(l.env);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "");
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "");
     l.build = not_rolled;
-    slt_life_put(&l, "in/b.txt", "two\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "one\n");
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "one\ntwo\n");
-    slt_life_free(&l);
+    slt_simlife_put(&l, "in/b.txt", "two\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "one\n");
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "one\ntwo\n");
+    slt_simlife_free(&l);
 }
 
 /// A disk that is full just when the last file is made: the job says so, the next start makes it.
 SL_TEST(rolled_rows_wait_for_a_disk_that_is_full_at_the_end, "ERRORS-5")
 {
-    slt_life l = slt_life_new(by_time, NULL);
-    slt_life_put(&l, "in/a.txt", "one\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    slt_life_put(&l, "in/b.txt", "two\n");
-    assert_int_equal(slt_life_run(&l, 2), SL_OK);
+    slt_simlife l = slt_simlife_new(by_time, NULL);
+    slt_simlife_put(&l, "in/a.txt", "one\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    slt_simlife_put(&l, "in/b.txt", "two\n");
+    assert_int_equal(slt_simlife_run(&l, 2), SL_OK);
     sli_world_disk_limit(l.world, 1);
-    assert_int_equal(slt_life_stop(&l), SL_E_NO_SPACE);
+    assert_int_equal(slt_simlife_stop(&l), SL_E_NO_SPACE);
     SL_CHECK_HAS(l.error.text, "show what output lines");
     sli_world_disk_limit(l.world, 0);
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "out"), "one\ntwo\n");
-    slt_life_free(&l);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "out"), "one\ntwo\n");
+    slt_simlife_free(&l);
 }
 
 /// One group is all there will be.

@@ -1,5 +1,5 @@
 // RDDs of past epochs: who may look at them, from where, and how long.
-#include "contract/life.h"
+#include "contract/simlife.h"
 #include "contract/plain.h"
 
 #include "sluice/slice.h"
@@ -56,17 +56,17 @@ static void look_at_socket(sl_graph *graph)
 SL_TEST(a_foreach_function_sees_the_last_epochs_and_its_own, "")
 {
     begin_seeing();
-    slt_life l = slt_life_new(look_at_socket, NULL);
+    slt_simlife l = slt_simlife_new(look_at_socket, NULL);
     sli_peer *peer = sli_peer_listen(l.world, "localhost", 9999);
-    assert_int_equal(slt_life_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
     for (int epoch = 1; epoch <= 4; epoch++) {
         for (int line = 0; line < epoch; line++) {
             assert_int_equal(sli_peer_send(peer, "x\n", 2, NULL), SL_OK);
         }
-        assert_int_equal(slt_life_run(&l, 1), SL_OK);
+        assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
     }
     check_seen("1:1 | 1:1 2:2 | 1:1 2:2 3:3 | 2:2 3:3 4:4 | ");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 // ---------------------------------------------------------------- state, and streams without
@@ -83,33 +83,33 @@ static void remember_state(sl_graph *graph)
 SL_TEST(past_states_can_be_asked_for_between_the_steps, "")
 {
     begin_seeing();
-    slt_life l = slt_life_new(remember_state, NULL);
-    assert_int_equal(slt_life_start(&l), SL_OK);
+    slt_simlife l = slt_simlife_new(remember_state, NULL);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
     static const char *const texts[] = {"a\n", "b\nc\n", "a\nd\n"};
     char name[32];
     for (int i = 0; i < 3; i++) {
         (void)snprintf(name, sizeof name, "in/%d.txt", i);
-        slt_life_put(&l, name, texts[i]);
-        assert_int_equal(slt_life_run(&l, 1), SL_OK);
+        slt_simlife_put(&l, name, texts[i]);
+        assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
     }
     assert_int_equal(sl_stream_slice(remembered, 0, INT64_MAX, note_rows, &seen, NULL), SL_OK);
     check_seen("1:1 2:3 3:4 ");
-    assert_int_equal(slt_life_stop(&l), SL_OK);
-    slt_life_free(&l);
+    assert_int_equal(slt_simlife_stop(&l), SL_OK);
+    slt_simlife_free(&l);
 }
 
 /// A past RDD holds its own blocks, not what it was made from.
 SL_TEST(what_is_remembered_does_not_grow_with_the_life_of_a_job, "")
 {
     begin_seeing();
-    slt_life l = slt_life_new(remember_state, (const char *const[]){"interval", "15s", NULL});
-    assert_int_equal(slt_life_start(&l), SL_OK);
+    slt_simlife l = slt_simlife_new(remember_state, (const char *const[]){"interval", "15s", NULL});
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
     char name[32];
     int64_t rdds = 0, stream = 0;
     for (int i = 0; i < 40; i++) {
         (void)snprintf(name, sizeof name, "in/%d.txt", i);
-        slt_life_put(&l, name, "a\nb\n");
-        assert_int_equal(slt_life_run(&l, 1), SL_OK);
+        slt_simlife_put(&l, name, "a\nb\n");
+        assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
         if (i == 19) {
             rdds = sli_mem_used(SLI_TAG_RDD);
             stream = sli_mem_used(SLI_TAG_STREAM);
@@ -117,7 +117,7 @@ SL_TEST(what_is_remembered_does_not_grow_with_the_life_of_a_job, "")
     }
     assert_int_equal(sli_mem_used(SLI_TAG_RDD), rdds);
     assert_true(sli_mem_used(SLI_TAG_STREAM) < stream + 4096);
-    slt_life_free(&l);
+    slt_simlife_free(&l);
     check_seen("");
 }
 
@@ -152,14 +152,14 @@ static void look_in_transform(sl_graph *graph)
 SL_TEST(a_transform_sees_earlier_streams_and_its_own_past, "")
 {
     begin_seeing();
-    slt_life l = slt_life_new(look_in_transform, NULL);
-    slt_life_put(&l, "in/a.txt", "1\n2\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    slt_life_put(&l, "in/b.txt", "1\n2\n3\n");
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
+    slt_simlife l = slt_simlife_new(look_in_transform, NULL);
+    slt_simlife_put(&l, "in/a.txt", "1\n2\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    slt_simlife_put(&l, "in/b.txt", "1\n2\n3\n");
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
     check_seen("1:2 and | 2:3 and 1:2 | ");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 // ---------------------------------------------------------------- after a restart
@@ -221,11 +221,11 @@ static void forget_soon(sl_graph *graph)
 SL_TEST(what_is_forgotten_is_said_to_be, "")
 {
     begin_seeing();
-    slt_life l = slt_life_new(forget_soon, NULL);
+    slt_simlife l = slt_simlife_new(forget_soon, NULL);
     sl_error error = SL_ERROR_INIT;
-    assert_int_equal(slt_life_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
     assert_int_equal(sl_stream_slice(remembered, 0, INT64_MAX, note_rows, &seen, NULL), SL_OK);
-    assert_int_equal(slt_life_run(&l, 5), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 5), SL_OK);
     int64_t last_us = INT64_C(1577836805) * 1000000; // the world begins with 2020
     assert_int_equal(
         sl_stream_slice(remembered, last_us - 1000000, last_us, note_rows, &seen, NULL), SL_OK);
@@ -235,7 +235,7 @@ SL_TEST(what_is_forgotten_is_said_to_be, "")
     SL_CHECK_HAS(error.text, "it remembers for 2000 ms");
     assert_int_equal(sl_stream_slice(itself, 0, last_us, note_rows, &seen, &error), SL_E_INVALID);
     SL_CHECK_HAS(error.text, "does not remember");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
     check_seen("4:0 5:0 ");
 }
 
@@ -252,11 +252,11 @@ static void remember_all(sl_graph *graph)
 SL_TEST(a_graph_remembers_every_stream_on_which_an_output_rests, "")
 {
     begin_seeing();
-    slt_life l = slt_life_new(remember_all, NULL);
+    slt_simlife l = slt_simlife_new(remember_all, NULL);
     sl_error error = SL_ERROR_INIT;
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    slt_life_put(&l, "in/1", "a\nb\n");
-    assert_int_equal(slt_life_run(&l, 4), SL_OK);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    slt_simlife_put(&l, "in/1", "a\nb\n");
+    assert_int_equal(slt_simlife_run(&l, 4), SL_OK);
     int64_t last_us = INT64_C(1577836804) * 1000000;
     assert_int_equal(
         sl_stream_slice(remembered, last_us - 1000000, last_us, note_rows, &seen, NULL), SL_OK);
@@ -268,7 +268,7 @@ SL_TEST(a_graph_remembers_every_stream_on_which_an_output_rests, "")
     assert_int_equal(sl_stream_slice(itself_unused, 0, last_us, note_rows, &seen, &error),
                      SL_E_INVALID);
     SL_CHECK_HAS(error.text, "sl_graph_remember");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
     check_seen("3:0 4:0 1:2 2:0 3:0 4:0 ");
 }
 
@@ -281,10 +281,10 @@ static void remember_all_twice(sl_graph *graph)
 
 SL_TEST(a_graph_that_remembers_already_is_told, "")
 {
-    slt_life l = slt_life_new(remember_all_twice, NULL);
-    assert_int_equal(slt_life_start(&l), SL_E_INVALID);
+    slt_simlife l = slt_simlife_new(remember_all_twice, NULL);
+    assert_int_equal(slt_simlife_start(&l), SL_E_INVALID);
     SL_CHECK_HAS(l.error.text, "remember is already set, to 1000000 microseconds");
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 static void remember_with_gaps(sl_graph *graph)
@@ -298,12 +298,12 @@ static void remember_with_gaps(sl_graph *graph)
 SL_TEST(what_waits_between_two_windows_is_not_remembered, "")
 {
     begin_seeing();
-    slt_life l = slt_life_new(remember_with_gaps, NULL);
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    slt_life_put(&l, "in/1", "a\nb\n");
-    assert_int_equal(slt_life_run(&l, 6), SL_OK);
+    slt_simlife l = slt_simlife_new(remember_with_gaps, NULL);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    slt_simlife_put(&l, "in/1", "a\nb\n");
+    assert_int_equal(slt_simlife_run(&l, 6), SL_OK);
     assert_int_equal(sl_stream_slice(remembered, 0, INT64_MAX, note_rows, &seen, NULL), SL_OK);
-    slt_life_free(&l);
+    slt_simlife_free(&l);
     check_seen("3:2 6:0 ");
 }
 
@@ -320,14 +320,14 @@ static void remember_nothing(sl_graph *graph)
 
 SL_TEST(a_duration_that_can_not_be_is_refused, "")
 {
-    slt_life l = slt_life_new(remember_too_long, NULL);
-    assert_int_equal(slt_life_start(&l), SL_E_CONFIG);
+    slt_simlife l = slt_simlife_new(remember_too_long, NULL);
+    assert_int_equal(slt_simlife_start(&l), SL_E_CONFIG);
     SL_CHECK_HAS(l.error.text, "200000 RDDs; there may be 100000");
-    slt_life_free(&l);
-    slt_life none = slt_life_new(remember_nothing, NULL);
-    assert_int_equal(slt_life_start(&none), SL_E_INVALID);
+    slt_simlife_free(&l);
+    slt_simlife none = slt_simlife_new(remember_nothing, NULL);
+    assert_int_equal(slt_simlife_start(&none), SL_E_INVALID);
     SL_CHECK_HAS(none.error.text, "can't remember for 0 microseconds");
-    slt_life_free(&none);
+    slt_simlife_free(&none);
 }
 
 static void remember_queue(sl_graph *graph)

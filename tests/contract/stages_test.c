@@ -1,5 +1,5 @@
 // Shuffle output is written once an epoch, whatever number of outputs reads it.
-#include "contract/life.h"
+#include "contract/simlife.h"
 
 static void share_counts(sl_graph *graph)
 {
@@ -13,13 +13,13 @@ static void share_counts(sl_graph *graph)
 
 SL_TEST(outputs_of_an_epoch_share_what_was_shuffled, "")
 {
-    slt_life l = slt_life_new(share_counts, NULL);
-    slt_life_put(&l, "in/a.txt", "to be or not to be\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 1), SL_OK);
-    SL_CHECK_TEXT(slt_life_shown(&l, "many"), "to,2\nbe,2\n");
+    slt_simlife l = slt_simlife_new(share_counts, NULL);
+    slt_simlife_put(&l, "in/a.txt", "to be or not to be\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
+    SL_CHECK_TEXT(slt_simlife_shown(&l, "many"), "to,2\nbe,2\n");
     // The map stage, and a result stage for each output; in Spark's words the second output's map
     // stage is skipped.
-    SL_CHECK_HAS(slt_life_metrics(&l), "\nsluice_stages_total 3\n");
-    slt_life_free(&l);
+    SL_CHECK_HAS(slt_simlife_metrics(&l), "\nsluice_stages_total 3\n");
+    slt_simlife_free(&l);
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "contract/life.h"
+#include "contract/simlife.h"
 #include "metrics/metrics_int.h"
 
 /// Fails the test unless the trace, with the bracket that a killed process owes, is JSON.
@@ -213,19 +213,19 @@ static void stateful(sl_graph *graph)
 static char *trace_of_a_life(void)
 {
     static const char *const settings[] = {"trace", "run.json", "snapshot.groups", "2", NULL};
-    slt_life l = slt_life_new(stateful, settings);
+    slt_simlife l = slt_simlife_new(stateful, settings);
     sli_peer *peer = sli_peer_listen(l.world, "localhost", 9999);
-    assert_int_equal(slt_life_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
     for (int round = 0; round < 6; round++) {
         assert_int_equal(sli_peer_send(peer, "a\nb\n", 4, NULL), SL_OK);
-        assert_int_equal(slt_life_run(&l, 1), SL_OK);
+        assert_int_equal(slt_simlife_run(&l, 1), SL_OK);
     }
-    assert_int_equal(slt_life_stop(&l), SL_OK);
-    slt_life_end(&l);
+    assert_int_equal(slt_simlife_stop(&l), SL_OK);
+    slt_simlife_end(&l);
     char *text = NULL;
     size_t size = 0;
     assert_int_equal(sli_world_read(l.world, "run.json", &text, &size, NULL), SL_OK);
-    slt_life_free(&l);
+    slt_simlife_free(&l);
     return text;
 }
 
@@ -261,11 +261,11 @@ static void failing(sl_graph *graph)
 SL_TEST(a_trace_shows_what_failed, "ERRORS-4")
 {
     static const char *const settings[] = {"trace", "run.json", NULL};
-    slt_life l = slt_life_new(failing, settings);
-    slt_life_put(&l, "in/a.txt", "one\n");
-    assert_int_equal(slt_life_start(&l), SL_OK);
-    assert_int_equal(slt_life_run(&l, 2), SL_E_USER);
-    slt_life_end(&l);
+    slt_simlife l = slt_simlife_new(failing, settings);
+    slt_simlife_put(&l, "in/a.txt", "one\n");
+    assert_int_equal(slt_simlife_start(&l), SL_OK);
+    assert_int_equal(slt_simlife_run(&l, 2), SL_E_USER);
+    slt_simlife_end(&l);
     char *text = NULL;
     size_t size = 0;
     assert_int_equal(sli_world_read(l.world, "run.json", &text, &size, NULL), SL_OK);
@@ -275,7 +275,7 @@ SL_TEST(a_trace_shows_what_failed, "ERRORS-4")
     SL_CHECK_HAS(text, "\"epoch\":1,\"batchTimeUs\":1577836801000000,\"rows\":0,\"delayUs\":0,"
                        "\"error\":\"epoch 1 ");
     sl_free(text);
-    slt_life_free(&l);
+    slt_simlife_free(&l);
 }
 
 // ---------------------------------------------------------------- a session

@@ -8,15 +8,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "life.h"
 #include "sl_test.h"
 
-enum { SLT_KEYS = 97, SLT_DEADLINE_MS = 60000 };
-
-int64_t slt_now_us(void); ///< monotonic
-/// dir/name; lives until the 16th further call. Thread: the test's own.
-const char *slt_in_dir(const char *dir, const char *name);
-/// The whole file, ended by a zero, for free(); NULL when it can't be read. Thread: any.
-char *slt_load(const char *path, size_t *size);
+enum { SLT_KEYS = 97 };
 
 /// The key of line `number`: "k0" to "k96".
 int slt_key_of(int64_t number);
@@ -73,34 +68,12 @@ void slt_reader_check(slt_reader *reader);
 /// Ends it; fails the test if it found anything wrong. Its observations are in the file `said`.
 void slt_reader_end(slt_reader *reader);
 
-// ---- life.c: the program
+// ---- run.c: the program
 
-/// Phases as in SLUICE_PHASE_FILE; 0 is "none yet".
-enum { SLT_FETCH = 1, SLT_STAGE, SLT_SEAL, SLT_LOG, SLT_COMMIT, SLT_FORGET, SLT_PHASES };
-
-typedef struct slt_life {
-    const char *dir;
-    const char *job;     ///< a file of tests/jobs
-    const char *setting; ///< one more, "NAME=VALUE"
-    int port;
-    int32_t number; ///< of the life, from 0
-    pid_t pid;
-    struct slt_phase_page *page;
-    uint64_t before[16]; ///< how often each phase had been entered when the life began
-} slt_life;
-
-void slt_life_open(slt_life *life, const char *dir, int port);
-void slt_life_start(slt_life *life);
-/// Waits until phase `wanted` was entered `times` times in this life; fails the test when the
-/// program ends before.
-void slt_life_await(slt_life *life, int wanted, uint64_t times);
-/// Waits, without giving the processor away, for so many microseconds of the life.
-void slt_life_run(slt_life *life, int64_t us);
-/// Kills it with signal 9 and waits for its end: the phase it died in.
-int slt_life_kill(slt_life *life);
-/// Tells it to stop gracefully; fails the test unless it ends well.
-void slt_life_stop(slt_life *life);
-void slt_life_close(slt_life *life);
+/// The life of a job of tests/jobs in `dir`; SLUICE_TEST_PORT tells it the port.
+void slt_run_open(slt_life *life, const char *dir, const char *job, int port);
+/// Starts the next life, with other settings by turns. `setting` is one more, "NAME=VALUE".
+void slt_run_start(slt_life *life, const char *setting);
 
 // ---- truth.c: what was accepted, what was shown
 

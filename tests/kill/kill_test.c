@@ -14,13 +14,15 @@
 
 enum { KILLS = 25, SOAK_KILLS = 1000, MOST_ENTRIES = 8 };
 
+#define SETTING "catch_up=false"
+
 static const char *const phase_names[SLT_PHASES] = {"before any", "fetch",  "stage", "seal",
                                                     "log",        "commit", "forget"};
 
 /// Kills at a random moment of a wanted phase (0: of anything) and counts the phase it died in.
 static void kill_once(slt_life *life, int wanted, sli_rng *rng, int32_t died_in[SLT_PHASES])
 {
-    slt_life_start(life);
+    slt_run_start(life, SETTING);
     if (wanted == 0) {
         slt_life_run(life, (int64_t)sli_rng_below(rng, 150000));
     } else {
@@ -48,7 +50,7 @@ static void await_all(slt_truth *truth, slt_feed *feed, slt_life *life)
         if (poll(&change, 1, 200) == 1) {
             (void)!read(fd, events, sizeof events);
         }
-        slt_life_run(life, 0); // looks whether it lives
+        slt_life_last(life, 0);
         if (slt_now_us() > until) {
             fail_msg("not everything fed was shown within %d ms", SLT_DEADLINE_MS);
         }
@@ -80,14 +82,14 @@ SL_TEST(killed_at_any_moment_every_record_counts_once, "EXACTLY-ONCE-1")
     slt_reader reader = slt_reader_start(dir);
     slt_feed *feed = slt_feed_start(dir, sli_rng_next(&rng));
     slt_truth *truth = slt_truth_new(dir);
-    slt_life_open(&life, dir, slt_feed_port(feed));
+    slt_run_open(&life, dir, "kill_job.so", slt_feed_port(feed));
     for (int32_t i = 0; i < n_kills; i++) {
         kill_once(&life, i % SLT_PHASES, &rng, died_in);
         slt_feed_break(feed);
         slt_truth_see_log(truth);
         slt_reader_check(&reader);
     }
-    slt_life_start(&life);
+    slt_run_start(&life, SETTING);
     slt_life_await(&life, SLT_FORGET, 20);
     slt_feed_pause(feed);
     await_all(truth, feed, &life);

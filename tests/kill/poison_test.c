@@ -110,11 +110,9 @@ SL_TEST(killed_while_it_searches_one_bad_record_of_a_million_has_one_letter, "PO
     slt_life life;
     assert_int_equal(mkdir(slt_in_dir(dir, "in"), 0777), 0);
     put_numbers(dir);
-    slt_life_open(&life, dir, 9);
-    life.job = "poison_job.so";
-    life.setting = "poison=dead-letter";
+    slt_run_open(&life, dir, "poison_job.so", 9);
     for (int32_t i = 0; i < n_kills; i++) {
-        slt_life_start(&life);
+        slt_run_start(&life, "poison=dead-letter");
         if (i % 3 != 0) {
             slt_life_await(&life, SLT_STAGE, 1);
         }
@@ -122,7 +120,7 @@ SL_TEST(killed_while_it_searches_one_bad_record_of_a_million_has_one_letter, "PO
         died_in[slt_life_kill(&life)]++;
     }
     put_last(dir);
-    slt_life_start(&life);
+    slt_run_start(&life, "poison=dead-letter");
     slt_life_await(&life, SLT_FORGET, 1);
     slt_life_stop(&life);
     check_outputs(dir);

@@ -1,5 +1,5 @@
 // One life after the other of the real program, with its phases in view.
-#include "kill/kill.h"
+#include "life.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "sl_test.h"
 
 /// As env/README.md has it.
 struct slt_phase_page {
@@ -65,10 +67,9 @@ char *slt_load(const char *path, size_t *size)
     return data;
 }
 
-void slt_life_open(slt_life *life, const char *dir, int port)
+void slt_life_open(slt_life *life, const char *dir, const char *job)
 {
-    *life = (slt_life){
-        .dir = dir, .job = "kill_job.so", .setting = "catch_up=false", .port = port, .number = -1};
+    *life = (slt_life){.dir = dir, .job = job, .number = -1};
     int fd = open(slt_in_dir(dir, "phases"), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     assert_true(fd >= 0);
     assert_int_equal(ftruncate(fd, sizeof *life->page), 0);
@@ -80,56 +81,34 @@ void slt_life_open(slt_life *life, const char *dir, int port)
 
 static _Noreturn void become(const slt_life *life)
 {
-    char port[16], program[512], job[512];
-    (void)snprintf(port, sizeof port, "%d", life->port);
+    char program[512], job[512];
     (void)snprintf(program, sizeof program, "%s/bin/sluice", SLT_BUILD_DIR);
     (void)snprintf(job, sizeof job, "%s/tests/jobs/%s", SLT_BUILD_DIR, life->job);
-    // Half the lives run every epoch on worker threads, half on the driver's own.
-    // And every third has its state in files.
-    const char *store =
-        SLT_ROCKSDB && life->number % 3 == 1 ? "state.store=rocksdb" : "state.store=memory";
-    const char *inline_rows = life->number % 2 == 0 ? "inline_rows=4096" : "inline_rows=0";
-    const char *const argv[] = {program,
-                                "run",
-                                job,
-                                "--checkpoint",
-                                "ckpt",
-                                "--interval",
-                                "20ms",
-                                "--conf",
-                                inline_rows,
-                                "--conf",
-                                store,
-                                "--conf",
-                                life->setting,
-                                "--master",
-                                "local[2]",
-                                "--conf",
-                                "parallelism=2",
-                                "--conf",
-                                "snapshot.groups=7",
-                                "--commit-interval",
-                                "0ms",
-                                "--progress",
-                                "none",
-                                "--conf",
-                                "log=error",
-                                NULL};
+    const char *words[8 + 2 * SLT_SETTINGS] = {program, "run", job, "--checkpoint", "ckpt"};
+    for (int i = 0, at = 5; i < SLT_SETTINGS && life->settings[i] != NULL; i++) {
+        words[at++] = "--conf";
+        words[at++] = life->settings[i];
+    }
     int out = open("life.out", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (out >= 0 && dup2(out, 1) == 1 && dup2(out, 2) == 2 &&
-        setenv("SLUICE_TEST_PORT", port, 1) == 0 && setenv("SLUICE_PHASE_FILE", "phases", 1) == 0) {
+        setenv("SLUICE_PHASE_FILE", "phases", 1) == 0) {
         // execv takes its words as char *const *, and changes none of them.
-        execv(program, (char *const *)(uintptr_t)argv);
+        execv(program, (char *const *)(uintptr_t)words);
     }
     _exit(127);
+}
+
+void slt_life_mark(slt_life *life)
+{
+    for (int i = 0; i < 16; i++) {
+        life->before[i] = atomic_load(&life->page->entered[i]);
+    }
 }
 
 void slt_life_start(slt_life *life)
 {
     life->number++;
-    for (int i = 0; i < 16; i++) {
-        life->before[i] = atomic_load(&life->page->entered[i]);
-    }
+    slt_life_mark(life);
     life->pid = fork();
     assert_true(life->pid >= 0);
     if (life->pid == 0) {
@@ -207,19 +186,32 @@ int slt_life_kill(slt_life *life)
     return came_so_far ? (int)atomic_load(&life->page->now) : 0;
 }
 
-static void wait_for_end(slt_life *life, int *status)
+/// Whether it ends within so many milliseconds; it is not waited for yet.
+static bool ends_in(const slt_life *life, int ms)
 {
     int fd = (int)syscall(SYS_pidfd_open, life->pid, 0);
     assert_true(fd >= 0);
     struct pollfd ended = {.fd = fd, .events = POLLIN};
-    int n = poll(&ended, 1, SLT_DEADLINE_MS);
+    int n = poll(&ended, 1, ms);
     (void)close(fd);
-    if (n != 1) {
+    return n == 1;
+}
+
+void slt_life_last(slt_life *life, int ms)
+{
+    (void)ends_in(life, ms);
+    check_alive(life);
+}
+
+static void wait_for_end(slt_life *life, int *status)
+{
+    bool ended = ends_in(life, SLT_DEADLINE_MS);
+    if (!ended) {
         (void)kill(life->pid, SIGKILL);
     }
     assert_int_equal(waitpid(life->pid, status, 0), life->pid);
     life->pid = 0;
-    if (n != 1) {
+    if (!ended) {
         show_output(life);
         fail_msg("life %d did not stop within %d ms", life->number, SLT_DEADLINE_MS);
     }
@@ -233,6 +225,26 @@ void slt_life_stop(slt_life *life)
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         show_output(life);
         fail_msg("life %d ended with status %d", life->number, status);
+    }
+}
+
+int slt_life_end(slt_life *life)
+{
+    int status = 0;
+    wait_for_end(life, &status);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+void slt_life_must_say(const slt_life *life, const char *text)
+{
+    size_t size = 0;
+    char *said = slt_load(slt_in_dir(life->dir, "life.out"), &size);
+    bool found = said != NULL && strstr(said, text) != NULL;
+    free(said);
+    if (!found) {
+        show_output(life);
+        fail_msg("it has not said '%s'", text);
     }
 }
 

@@ -1,5 +1,5 @@
 // Lives of a job in one simulated world: started, run, stopped and looked at.
-#include "contract/life.h"
+#include "contract/simlife.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,12 +9,12 @@ static void prepare(sl_graph *graph, void *ctx)
     sl_graph_attach(graph, "world", ctx);
 }
 
-slt_life slt_life_new(sl_build_fn build, const char *const *more)
+slt_simlife slt_simlife_new(sl_build_fn build, const char *const *more)
 {
     static const char *const always[] = {"interval",   "1s",      "backend",     "inline",
                                          "checkpoint", "state",   "parallelism", "2",
                                          "master",     "local[2]"};
-    slt_life l = {.build = build, .error = SL_ERROR_INIT};
+    slt_simlife l = {.build = build, .error = SL_ERROR_INIT};
     size_t n = sizeof always / sizeof always[0];
     memcpy(l.settings, always, sizeof always);
     for (size_t i = 0; more != NULL && more[i] != NULL; i++) {
@@ -26,7 +26,7 @@ slt_life slt_life_new(sl_build_fn build, const char *const *more)
     return l;
 }
 
-void slt_life_end(slt_life *l)
+void slt_simlife_end(slt_simlife *l)
 {
     sl_context_free(l->context);
     sli_env_free(l->env);
@@ -34,16 +34,16 @@ void slt_life_end(slt_life *l)
     l->env = NULL;
 }
 
-void slt_life_free(slt_life *l)
+void slt_simlife_free(slt_simlife *l)
 {
-    slt_life_end(l);
+    slt_simlife_end(l);
     sli_world_free(l->world);
     sli_str_reset(&l->text);
 }
 
-sl_code slt_life_start_with(slt_life *l, const sli_fault *fault)
+sl_code slt_simlife_start_with(slt_simlife *l, const sli_fault *fault)
 {
-    slt_life_end(l);
+    slt_simlife_end(l);
     sl_error none = SL_ERROR_INIT;
     l->error = none;
     assert_int_equal(sli_world_boot(l->world, fault, &l->env, NULL), SL_OK);
@@ -58,12 +58,12 @@ sl_code slt_life_start_with(slt_life *l, const sli_fault *fault)
     return l->rc;
 }
 
-sl_code slt_life_start(slt_life *l)
+sl_code slt_simlife_start(slt_simlife *l)
 {
-    return slt_life_start_with(l, &(sli_fault){0});
+    return slt_simlife_start_with(l, &(sli_fault){0});
 }
 
-sl_code slt_life_run(slt_life *l, int64_t epochs)
+sl_code slt_simlife_run(slt_simlife *l, int64_t epochs)
 {
     sli_engine *engine = l->rc == SL_OK ? sli_context_engine(l->context) : NULL;
     int64_t target = engine == NULL ? 0 : sli_engine_epoch(engine) + epochs;
@@ -79,17 +79,17 @@ sl_code slt_life_run(slt_life *l, int64_t epochs)
     return l->rc;
 }
 
-sl_code slt_life_stop(slt_life *l)
+sl_code slt_simlife_stop(slt_simlife *l)
 {
     if (l->rc == SL_OK) {
         assert_int_equal(sl_context_stop(l->context, true, NULL), SL_OK);
-        (void)slt_life_run(l, INT32_MAX);
+        (void)slt_simlife_run(l, INT32_MAX);
     }
     l->rc = l->rc == SL_E_END ? SL_OK : l->rc;
     return l->rc;
 }
 
-void slt_life_put(slt_life *l, const char *path, const char *text)
+void slt_simlife_put(slt_simlife *l, const char *path, const char *text)
 {
     assert_int_equal(sli_world_put(l->world, path, text, strlen(text), NULL), SL_OK);
 }
@@ -97,7 +97,7 @@ void slt_life_put(slt_life *l, const char *path, const char *text)
 // ---------------------------------------------------------------- looking at the world
 
 typedef struct walk {
-    slt_life *l;
+    slt_simlife *l;
     const char *dir;
 } walk;
 
@@ -115,7 +115,7 @@ static sl_code add_file(void *ctx, const char *name, sl_error *err)
     return SL_OK;
 }
 
-const char *slt_life_shown(slt_life *l, const char *dir)
+const char *slt_simlife_shown(slt_simlife *l, const char *dir)
 {
     walk w = {l, dir};
     sli_str_clear(&l->text);
@@ -123,7 +123,7 @@ const char *slt_life_shown(slt_life *l, const char *dir)
     return l->text.size == 0 ? "" : l->text.data;
 }
 
-const char *slt_life_metrics(slt_life *l)
+const char *slt_simlife_metrics(slt_simlife *l)
 {
     sli_str_clear(&l->text);
     sli_metrics_drain(sli_context_host(l->context)->metrics);
@@ -141,7 +141,7 @@ int32_t slt_times_in(const char *text, const char *part)
     return n;
 }
 
-const char *slt_life_printed(slt_life *l)
+const char *slt_simlife_printed(slt_simlife *l)
 {
     size_t size = 0;
     return sli_world_printed(l->world, 2, &size);
