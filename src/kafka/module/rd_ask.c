@@ -201,13 +201,16 @@ sl_code rd_offsets(sli_kafka *self, sli_kafka_when when, int64_t at_us, sli_kafk
 
 // ---------------------------------------------------------------- groups
 
-/// Options of a question with a deadline; `stable`: what open transactions hold back is waited for.
-static rd_kafka_AdminOptions_t *options_of(rd_kafka_t *rd, rd_kafka_admin_op_t op, int timeout_ms,
-                                           bool stable)
+/// Options of a request to a group's coordinator; `stable`: what open transactions hold back is
+/// waited for. The request has no time-out of its own: when one has timed out and its coordinator
+/// is found afterwards, librdkafka (2.0.2) stops the program by an assertion. Who asks stops
+/// waiting.
+static rd_kafka_AdminOptions_t *options_of(rd_kafka_t *rd, rd_kafka_admin_op_t op, bool stable)
 {
+    enum { LONGEST_MS = 3600000 }; // that it takes
     char why[128];
     rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(rd, op);
-    (void)rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, why, sizeof why);
+    (void)rd_kafka_AdminOptions_set_request_timeout(options, LONGEST_MS, why, sizeof why);
     if (stable) {
         rd_kafka_error_t *error = rd_kafka_AdminOptions_set_require_stable_offsets(options, 1);
         if (error != NULL) {
@@ -258,34 +261,16 @@ static sl_code take_marks(const rd_kafka_event_t *event, const sli_kafka_spot *s
     return rc;
 }
 
-/// Waits for the one answer that comes into `queue`.
-static sl_code wait_marks(rd_kafka_queue_t *queue, int timeout_ms, const sli_kafka_spot *spots,
-                          int32_t n, sli_kafka_mark *out, sl_error *err)
-{
-    rd_kafka_event_t *event = rd_kafka_queue_poll(queue, timeout_ms);
-    if (event == NULL) {
-        return rd_fail(err, SL_E_TIMEOUT, "a group's offsets", "no answer in time");
-    }
-    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
-    sl_code rc = code != RD_KAFKA_RESP_ERR_NO_ERROR ? rd_fail_of(err, code, "a group's offsets",
-                                                                 rd_kafka_event_error_string(event))
-                                                    : take_marks(event, spots, n, out, err);
-    rd_kafka_event_destroy(event);
-    return rc;
-}
-
 typedef struct marks_question {
     const char *group;
     const sli_kafka_spot *spots;
     int32_t n;
     sli_kafka_mark *out;
+    rd_kafka_queue_t *answer; ///< of the request that is under way; NULL: none is
 } marks_question;
 
-static sl_code ask_marks(sli_kafka *self, void *ctx, int timeout_ms, sl_error *err)
+static sl_code request_marks(rd_kafka_t *rd, marks_question *q, sl_error *err)
 {
-    enum { GRACE_MS = 1000 }; // librdkafka tells a time-out itself, a little later
-    const marks_question *q = ctx;
-    rd_kafka_t *rd = rd_handle(self);
     rd_kafka_topic_partition_list_t *list = list_of(q->spots, q->n);
     if (list == NULL) {
         return rd_nomem(err);
@@ -293,39 +278,88 @@ static sl_code ask_marks(sli_kafka *self, void *ctx, int timeout_ms, sl_error *e
     rd_kafka_ListConsumerGroupOffsets_t *wanted =
         rd_kafka_ListConsumerGroupOffsets_new(q->group, list);
     rd_kafka_AdminOptions_t *options =
-        options_of(rd, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, timeout_ms, true);
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(rd);
-    rd_kafka_ListConsumerGroupOffsets(rd, &wanted, 1, options, queue);
-    sl_code rc = wait_marks(queue, timeout_ms + GRACE_MS, q->spots, q->n, q->out, err);
-    rd_kafka_queue_destroy(queue);
+        options_of(rd, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS, true);
+    q->answer = rd_kafka_queue_new(rd);
+    rd_kafka_ListConsumerGroupOffsets(rd, &wanted, 1, options, q->answer);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_ListConsumerGroupOffsets_destroy(wanted);
     rd_kafka_topic_partition_list_destroy(list);
+    return SL_OK;
+}
+
+static void forget_request(marks_question *q)
+{
+    if (q->answer != NULL) {
+        rd_kafka_queue_destroy(q->answer);
+        q->answer = NULL;
+    }
+}
+
+/// Goes on waiting for the request that is under way.
+static sl_code ask_marks(sli_kafka *self, void *ctx, int timeout_ms, sl_error *err)
+{
+    marks_question *q = ctx;
+    sl_code rc = q->answer == NULL ? request_marks(rd_handle(self), q, err) : SL_OK;
+    rd_kafka_event_t *event = rc == SL_OK ? rd_kafka_queue_poll(q->answer, timeout_ms) : NULL;
+    if (event == NULL) {
+        return rc != SL_OK ? rc
+                           : rd_fail(err, SL_E_TIMEOUT, "a group's offsets", "no answer in time");
+    }
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    rc = code != RD_KAFKA_RESP_ERR_NO_ERROR
+             ? rd_fail_of(err, code, "a group's offsets", rd_kafka_event_error_string(event))
+             : take_marks(event, q->spots, q->n, q->out, err);
+    rd_kafka_event_destroy(event);
+    forget_request(q);
     return rc;
 }
 
 sl_code rd_marked(sli_kafka *self, const char *group, const sli_kafka_spot *spots, int32_t n,
                   sli_kafka_mark *out, int64_t deadline_us, sl_error *err)
 {
-    marks_question q = {group, spots, n, out};
-    return ask(self, ask_marks, &q, deadline_us, err);
+    marks_question q = {.group = group, .spots = spots, .n = n, .out = out};
+    sl_code rc = ask(self, ask_marks, &q, deadline_us, err);
+    forget_request(&q);
+    return rc;
 }
 
+/// Whether there is no note under way; its answer tells nothing that anybody needs.
+static bool is_free(rd_kafka_t *rd, rd_noted *noted)
+{
+    if (noted->answer == NULL) {
+        noted->answer = rd_kafka_queue_new(rd);
+        return true;
+    }
+    rd_kafka_event_t *event = rd_kafka_queue_poll(noted->answer, 0);
+    if (event != NULL) {
+        rd_kafka_event_destroy(event);
+    }
+    return event != NULL;
+}
+
+static void send_note(rd_kafka_t *rd, const char *group, rd_kafka_topic_partition_list_t *list,
+                      rd_kafka_queue_t *answer)
+{
+    rd_kafka_AlterConsumerGroupOffsets_t *wanted =
+        rd_kafka_AlterConsumerGroupOffsets_new(group, list);
+    rd_kafka_AdminOptions_t *options =
+        options_of(rd, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, false);
+    rd_kafka_AlterConsumerGroupOffsets(rd, &wanted, 1, options, answer);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_AlterConsumerGroupOffsets_destroy(wanted);
+}
+
+/// One at a time, or they would gather where a coordinator is away: what is not noted now is noted
+/// with the next commit.
 void rd_note(sli_kafka *self, const char *group, const sli_kafka_spot *spots, int32_t n)
 {
-    enum { NOTE_MS = 10000 };
     rd_kafka_t *rd = rd_handle(self);
-    rd_kafka_topic_partition_list_t *list = n > 0 ? list_of(spots, n) : NULL;
-    if (list == NULL) {
-        return; // a note that is not made is made with the next commit
+    rd_noted *noted = rd_noted_of(self);
+    (void)pthread_mutex_lock(&noted->mutex);
+    rd_kafka_topic_partition_list_t *list = n > 0 && is_free(rd, noted) ? list_of(spots, n) : NULL;
+    if (list != NULL) {
+        send_note(rd, group, list, noted->answer);
+        rd_kafka_topic_partition_list_destroy(list);
     }
-    rd_kafka_AlterConsumerGroupOffsets_t *ask = rd_kafka_AlterConsumerGroupOffsets_new(group, list);
-    rd_kafka_AdminOptions_t *options =
-        options_of(rd, RD_KAFKA_ADMIN_OP_ALTERCONSUMERGROUPOFFSETS, NOTE_MS, false);
-    rd_kafka_queue_t *nobody = rd_kafka_queue_new(rd);
-    rd_kafka_AlterConsumerGroupOffsets(rd, &ask, 1, options, nobody);
-    rd_kafka_queue_destroy(nobody);
-    rd_kafka_AdminOptions_destroy(options);
-    rd_kafka_AlterConsumerGroupOffsets_destroy(ask);
-    rd_kafka_topic_partition_list_destroy(list);
+    (void)pthread_mutex_unlock(&noted->mutex);
 }

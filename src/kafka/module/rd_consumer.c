@@ -31,6 +31,7 @@ typedef struct rd_lane {
 struct sli_kafka {
     rd_trouble trouble; ///< first: rd_on_certificate
     rd_clock clock;
+    rd_noted noted;
     rd_kafka_t *rd;
     rd_kafka_queue_t *records, *events;
     rd_topic *topics;
@@ -54,6 +55,11 @@ rd_kafka_t *rd_handle(sli_kafka *self)
 rd_clock rd_clock_of(const sli_kafka *self)
 {
     return self->clock;
+}
+
+rd_noted *rd_noted_of(sli_kafka *self)
+{
+    return &self->noted;
 }
 
 rd_trouble *rd_trouble_of(sli_kafka *self)
@@ -132,6 +138,7 @@ sl_code rd_open(sli_kafka **out, const sli_kafka_conf *conf, sl_error *err)
     if (rc == SL_OK) {
         self->clock = (rd_clock){conf->env, conf->mono_us};
         rd_trouble_init(&self->trouble, conf);
+        (void)pthread_mutex_init(&self->noted.mutex, NULL);
         rd_kafka_conf_set_opaque(rd, self);
         rd_kafka_conf_set_error_cb(rd, on_error);
         (void)rd_kafka_conf_set_ssl_cert_verify_cb(rd, rd_on_certificate); // fails without TLS
@@ -175,6 +182,9 @@ void rd_close(sli_kafka *self)
     }
     rd_kafka_queue_destroy(self->records);
     rd_kafka_queue_destroy(self->events);
+    if (self->noted.answer != NULL) {
+        rd_kafka_queue_destroy(self->noted.answer);
+    }
     while (self->topics != NULL) {
         rd_topic *next = self->topics->next;
         rd_kafka_topic_destroy(self->topics->rd);
@@ -184,6 +194,7 @@ void rd_close(sli_kafka *self)
     }
     rd_kafka_destroy_flags(self->rd, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
     rd_trouble_reset(&self->trouble);
+    (void)pthread_mutex_destroy(&self->noted.mutex);
     free(self->lanes);
     free(self->polled);
     free(self);

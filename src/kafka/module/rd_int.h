@@ -114,6 +114,13 @@ sl_code rd_commit(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_outco
 sl_code rd_abort(sli_kafka_producer *self, int64_t deadline_us, sl_error *err);
 void rd_producer_close(sli_kafka_producer *self);
 
+/// A consumer's notes (`note`).
+typedef struct rd_noted {
+    pthread_mutex_t mutex;    ///< guards `answer`, and that one note is sent at a time
+    rd_kafka_queue_t *answer; ///< of the last one; NULL: there was none yet
+} rd_noted;
+rd_noted *rd_noted_of(sli_kafka *self);
+
 /// The consumer's handle, for the questions in rd_ask.c.
 rd_kafka_t *rd_handle(sli_kafka *self);
 rd_clock rd_clock_of(const sli_kafka *self);
