@@ -136,6 +136,24 @@ static void check_topic(const rd_kafka_topic_result_t **topics, size_t n)
     }
 }
 
+void slt_broker_forget(slt_kafka *k, const char *group)
+{
+    cluster *c = cluster_of(k);
+    size_t n = 0;
+    rd_kafka_DeleteGroup_t *gone = rd_kafka_DeleteGroup_new(group);
+    rd_kafka_AdminOptions_t *options = options_for(c, RD_KAFKA_ADMIN_OP_DELETEGROUPS);
+    rd_kafka_DeleteGroups(c->rd, &gone, 1, options, c->answers);
+    rd_kafka_DeleteGroup_destroy(gone);
+    rd_kafka_event_t *event = answer(c, options);
+    const rd_kafka_group_result_t **groups =
+        rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event), &n);
+    assert_int_equal(n, 1);
+    if (rd_kafka_group_result_error(groups[0]) != NULL) {
+        fail_msg("%s: %s", group, rd_kafka_error_string(rd_kafka_group_result_error(groups[0])));
+    }
+    rd_kafka_event_destroy(event);
+}
+
 /// How many partitions of the topic the broker can lead; -1: it does not know the topic.
 static int32_t led(const cluster *c, const char *topic)
 {

@@ -57,6 +57,8 @@ void slt_needs_brokers(slt_kafka *k);
 void slt_broker_file(char *out, size_t size, const char *name);
 /// "host:port" of a listener of the real broker, by its name in tools/kafka.
 void slt_broker_place(char *out, size_t size, const char *listener);
+/// Deletes a consumer group of the real broker, and what it has on record.
+void slt_broker_forget(slt_kafka *k, const char *group);
 
 /// One test, on each fixture; the simulated cluster with several seeds, by turns behind the gate.
 #define KAFKA_CONTRACT(name)                                                                       \
