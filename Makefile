@@ -28,6 +28,8 @@ test-kafka: build ## the Kafka tests, on a real broker that Maven fetches
 
 soak: build ## the long versions of the tests: hours
 	@SLUICE_SOAK=1 tools/run-tests --limit 14400 $(DIR)
+	@tools/setup --kafka
+	@SLUICE_SOAK=1 tools/test-kafka $(DIR)
 
 perf: setup ## build the benchmarks into build/release/perf
 	@tools/build release perf
