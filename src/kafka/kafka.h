@@ -79,7 +79,7 @@ typedef struct sli_kafka_record {
     uint32_t key_size, value_size;
     int32_t lane; ///< as `fetch` was told; -1 for trouble
     int8_t kind;  ///< sli_kafka_kind
-    bool headers; ///< it has some
+    bool headers; ///< it may have some: `headers` tells
     void *held;   ///< for headers, error and release
 } sli_kafka_record;
 

@@ -40,6 +40,7 @@ static const ours set_by_us[] = {
     {"metadata.broker.list", "use the URL's host and port, and `brokers`"},
     {"plugin.library.paths", "Sluice loads no code of others"},
     {"queued.max.messages.kbytes", "use the option `ahead`"},
+    {"queued.min.messages", "use the option `ahead`"},
     {"transaction.timeout.ms", "use the option `transaction_timeout`"},
     {"transactional.id", "Sluice makes it from the job's id"},
 };

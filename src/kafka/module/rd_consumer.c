@@ -39,6 +39,8 @@ struct sli_kafka {
     rd_lane *lanes;
     int32_t n_lanes;
     _Atomic bool woken; ///< the poll that waits, or the next one, has to return
+    bool was_long;      ///< the queue was, so that librdkafka may have gone to sleep over it
+    size_t long_from;   ///< messages in it: half of those at which it does
     bool in_doubt;      ///< something that is fetched may be gone: the cluster has to be asked
     int64_t asked_us;   ///< when it was, last
     rd_kafka_message_t **polled;
@@ -80,6 +82,15 @@ static const char *queue_kbytes(char text[24], int64_t ahead_bytes)
     return text;
 }
 
+/// Messages in the queue at which librdkafka fetches no more: each takes several hundred bytes
+/// beside what it holds, so small ones fill the memory long before the bytes are `ahead`.
+static int64_t queue_messages(int64_t ahead_bytes)
+{
+    enum { BYTES = 1024, LEAST = 1000, MOST = 100000 };
+    int64_t n = ahead_bytes / BYTES;
+    return n < LEAST ? LEAST : n > MOST ? MOST : n;
+}
+
 /// Of a partition or topic that is not there librdkafka tells by this callback alone, on the thread
 /// that polls, and in words that don't say which.
 static void on_error(rd_kafka_t *rd, int code, const char *reason, void *opaque)
@@ -104,7 +115,8 @@ static bool is_given(const sli_kafka_conf *conf, const char *name)
 /// librdkafka's runs code of ours.
 static sl_code settings(rd_kafka_conf_t **out, const sli_kafka_conf *conf, sl_error *err)
 {
-    char kbytes[24];
+    char kbytes[24], messages[24];
+    (void)snprintf(messages, sizeof messages, "%lld", (long long)queue_messages(conf->ahead_bytes));
     const rd_pair own[] = {
         {"enable.auto.commit", "false"},
         {"enable.auto.offset.store", "false"},
@@ -114,6 +126,7 @@ static sl_code settings(rd_kafka_conf_t **out, const sli_kafka_conf *conf, sl_er
         {"topic.metadata.refresh.interval.ms", "10000"}, // topics that grow or go
         {"log.queue", "true"},
         {"isolation.level", conf->read_uncommitted ? "read_uncommitted" : "read_committed"},
+        {"queued.min.messages", messages},
         {"queued.max.messages.kbytes", queue_kbytes(kbytes, conf->ahead_bytes)},
         // Also how long it fetches nothing after its queue was full: half a second by default.
         {is_given(conf, "fetch.error.backoff.ms") ? NULL : "fetch.error.backoff.ms", "10"},
@@ -139,6 +152,7 @@ sl_code rd_open(sli_kafka **out, const sli_kafka_conf *conf, sl_error *err)
         self->clock = (rd_clock){conf->env, conf->mono_us};
         rd_trouble_init(&self->trouble, conf);
         (void)pthread_mutex_init(&self->noted.mutex, NULL);
+        self->long_from = (size_t)queue_messages(conf->ahead_bytes) / 2;
         rd_kafka_conf_set_opaque(rd, self);
         rd_kafka_conf_set_error_cb(rd, on_error);
         (void)rd_kafka_conf_set_ssl_cert_verify_cb(rd, rd_on_certificate); // fails without TLS
@@ -333,13 +347,9 @@ static int64_t time_of(const rd_kafka_message_t *m)
     return type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || ms < 0 ? INT64_MIN : ms * 1000;
 }
 
-static bool has_headers(const rd_kafka_message_t *m)
-{
-    rd_kafka_headers_t *headers = NULL;
-    return rd_kafka_message_headers(m, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR;
-}
-
-/// A message with data becomes a record, which holds it.
+/// A message with data becomes a record, which holds it. Whether it has headers librdkafka only
+/// tells by parsing them into memory of its own, for each record anew, so that is left to who wants
+/// them.
 static sli_kafka_record record_of(rd_kafka_message_t *m, int32_t lane)
 {
     return (sli_kafka_record){.offset = m->offset,
@@ -350,7 +360,7 @@ static sli_kafka_record record_of(rd_kafka_message_t *m, int32_t lane)
                               .value_size = (uint32_t)m->len,
                               .lane = lane,
                               .kind = SLI_KAFKA_RECORD,
-                              .headers = has_headers(m),
+                              .headers = true,
                               .held = m};
 }
 
@@ -439,6 +449,41 @@ static int32_t take_gone(sli_kafka *self, sli_kafka_record *out, int32_t n)
     return at;
 }
 
+/// All that is fetched. NULL without memory.
+static rd_kafka_topic_partition_list_t *list_fetched(const sli_kafka *self)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(self->n_lanes);
+    for (int32_t i = 0; list != NULL && i < self->n_lanes; i++) {
+        const rd_lane *lane = &self->lanes[i];
+        if (lane->topic != NULL) {
+            rd_kafka_topic_partition_list_add(list, rd_kafka_topic_name(lane->topic->rd),
+                                              lane->partition)
+                ->offset = RD_KAFKA_OFFSET_END;
+        }
+    }
+    return list;
+}
+
+/// A full queue puts the thread that fetches from a broker to sleep, for up to a second, and
+/// emptying it does not wake it. A question to that broker does, so all are asked for some offsets
+/// when a long queue has become short: once in some ten thousand messages. Half of a full one is
+/// long, as a queue may be full between two looks.
+static void wake_fetching(sli_kafka *self)
+{
+    enum { ASK_MS = 100 };
+    size_t n = rd_kafka_queue_length(self->records);
+    if (!self->was_long || n >= self->long_from) {
+        self->was_long = n >= self->long_from;
+        return;
+    }
+    rd_kafka_topic_partition_list_t *list = list_fetched(self);
+    self->was_long = false;
+    if (list != NULL) {
+        (void)rd_kafka_offsets_for_times(self->rd, list, ASK_MS); // the answer is of no interest
+        rd_kafka_topic_partition_list_destroy(list);
+    }
+}
+
 /// Takes out what is there; waits for the first message only. librdkafka's own waiting for a batch
 /// ends when the batch is full or the time is over, which a stream that trickles never is.
 static ssize_t take(sli_kafka *self, int32_t most, int wait_ms)
@@ -449,6 +494,7 @@ static ssize_t take(sli_kafka *self, int32_t most, int wait_ms)
         self->polled[0] = rd_kafka_consume_queue(self->records, wait_ms);
         got = self->polled[0] == NULL ? 0 : 1;
     }
+    wake_fetching(self);
     if (got == 1 && n > 1) {
         ssize_t more = rd_kafka_consume_batch_queue(self->records, 0, self->polled + 1, n - 1);
         got += more > 0 ? more : 0;
