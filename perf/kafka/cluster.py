@@ -61,7 +61,7 @@ class Cluster:
                 self.tool('restart', '1')
         else:
             self.tool('start')
-        self.brokers = f"127.0.0.1:{(self.where / '1.port').read_text()}"
+        self.brokers = (self.where / '1.plain').read_text().strip()
         self.fill('lines', 'lines', LINES)
         self.fill('events', 'events', EVENTS, self.ads)
 
