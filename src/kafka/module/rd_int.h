@@ -114,6 +114,19 @@ sl_code rd_commit(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_outco
 sl_code rd_abort(sli_kafka_producer *self, int64_t deadline_us, sl_error *err);
 void rd_producer_close(sli_kafka_producer *self);
 
+// ---------------------------------------------------------------- questions (rd_ask.c)
+
+/// A question, put once.
+typedef sl_code (*rd_ask_fn)(sli_kafka *self, void *ctx, int timeout_ms, sl_error *err);
+/// Puts a question until there is an answer. Inside librdkafka one that is refused for who we are
+/// waits as long as one whose cluster is away; and a coordinator that is just starting, or
+/// transactions that are just being ended, are answers: a little later there is another one.
+sl_code rd_ask(sli_kafka *self, rd_ask_fn question, void *ctx, int64_t deadline_us, sl_error *err);
+/// Fails of one partition.
+sl_code rd_place_fail(sl_error *err, rd_kafka_resp_err_t code, const sli_kafka_spot *spot);
+/// NULL without memory.
+rd_kafka_topic_partition_list_t *rd_list_of(const sli_kafka_spot *spots, int32_t n);
+
 /// A consumer's notes (`note`).
 typedef struct rd_noted {
     pthread_mutex_t mutex;    ///< guards `answer`, and that one note is sent at a time
@@ -121,7 +134,7 @@ typedef struct rd_noted {
 } rd_noted;
 rd_noted *rd_noted_of(sli_kafka *self);
 
-/// The consumer's handle, for the questions in rd_ask.c.
+/// The consumer's handle, for questions.
 rd_kafka_t *rd_handle(sli_kafka *self);
 rd_clock rd_clock_of(const sli_kafka *self);
 /// What it has heard, the newest too.
