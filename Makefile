@@ -25,7 +25,6 @@ test: build ## unit, golden, contract, simulation and example tests
 test-kafka: build ## the Kafka tests, on a real broker that Maven fetches
 	@tools/setup --kafka
 	@tools/test-kafka $(DIR)
-	@tools/test-kafka-examples $(DIR)
 
 soak: build ## the long versions of the tests: hours
 	@SLUICE_SOAK=1 tools/run-tests --limit 14400 $(DIR)

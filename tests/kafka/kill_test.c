@@ -59,6 +59,10 @@ SL_TEST(kafka_a_broker_killed_in_each_phase_loses_nothing_brokers, "EXACTLY-ONCE
     slt_rig_feed(&rig, FED_A_LIFE);
     slt_rig_start(&rig);
     for (int phase = SLT_FETCH; phase < SLT_PHASES; phase++) {
+        bool speaks = phase == SLT_FETCH || phase == SLT_STAGE || phase == SLT_COMMIT;
+        if (!speaks && !slt_is_soak()) {
+            continue; // in CI those phases in which most is asked of the cluster
+        }
         slt_rig_feed(&rig, FED_A_LIFE);
         slt_life_mark(&rig.life);
         slt_life_await(&rig.life, phase, 2);

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /// A topic of its own on the cluster, and a job that writes to it.
@@ -19,25 +18,19 @@ typedef struct broker {
 
 // ---------------------------------------------------------------- the cluster
 
-/// SLUICE_TEST_KAFKA is HOST:PORT, or the directory of tools/kafka.
+/// SLUICE_TEST_KAFKA is the directory of tools/kafka; its 1.plain says where the broker is.
 static void find_brokers(broker *b)
 {
-    const char *named = getenv("SLUICE_TEST_KAFKA");
-    struct stat stat_of = {0};
-    if (named == NULL || *named == '\0' || !SLT_KAFKA) {
+    const char *dir = getenv("SLUICE_TEST_KAFKA");
+    char path[256];
+    if (dir == NULL || *dir == '\0' || !SLT_KAFKA) {
         slt_not_here("no brokers in SLUICE_TEST_KAFKA: make test-kafka starts one");
     }
-    (void)snprintf(b->brokers, sizeof b->brokers, "%s", named);
-    if (stat(named, &stat_of) == 0 && S_ISDIR(stat_of.st_mode)) {
-        char path[256];
-        int port = 0;
-        (void)snprintf(path, sizeof path, "%s/1.port", named);
-        FILE *file = fopen(path, "r");
-        assert_non_null(file);
-        assert_int_equal(fscanf(file, "%d", &port), 1);
-        (void)fclose(file);
-        (void)snprintf(b->brokers, sizeof b->brokers, "127.0.0.1:%d", port);
-    }
+    (void)snprintf(path, sizeof path, "%s/1.plain", dir);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_non_null(fgets(b->brokers, sizeof b->brokers, file));
+    (void)fclose(file);
 }
 
 /// What one of Kafka's own tools prints.
