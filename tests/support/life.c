@@ -236,15 +236,32 @@ int slt_life_end(slt_life *life)
     return WEXITSTATUS(status);
 }
 
-void slt_life_must_say(const slt_life *life, const char *text)
+static bool has_said(const slt_life *life, const char *text)
 {
     size_t size = 0;
     char *said = slt_load(slt_in_dir(life->dir, "life.out"), &size);
     bool found = said != NULL && strstr(said, text) != NULL;
     free(said);
-    if (!found) {
+    return found;
+}
+
+void slt_life_must_say(const slt_life *life, const char *text)
+{
+    if (!has_said(life, text)) {
         show_output(life);
         fail_msg("it has not said '%s'", text);
+    }
+}
+
+void slt_life_await_words(slt_life *life, const char *text)
+{
+    enum { LOOK_MS = 10 };
+    int64_t until = slt_now_us() + (int64_t)SLT_DEADLINE_MS * 1000;
+    while (!has_said(life, text)) {
+        slt_life_last(life, LOOK_MS);
+        if (slt_now_us() > until) {
+            slt_life_must_say(life, text);
+        }
     }
 }
 

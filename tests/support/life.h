@@ -52,4 +52,6 @@ void slt_life_stop(slt_life *life);
 int slt_life_end(slt_life *life);
 /// Fails the test, and shows the end of it, unless what its lives have written has that text in it.
 void slt_life_must_say(const slt_life *life, const char *text);
+/// Waits until its lives have written that text.
+void slt_life_await_words(slt_life *life, const char *text);
 void slt_life_close(slt_life *life);
