@@ -34,23 +34,6 @@ static cluster *cluster_of(const slt_kafka *k)
     return k->body;
 }
 
-void slt_broker_file(char *out, size_t size, const char *name)
-{
-    (void)snprintf(out, size, "%s/%s", getenv("SLUICE_TEST_KAFKA"), name);
-}
-
-void slt_broker_place(char *out, size_t size, const char *listener)
-{
-    char name[64], path[512];
-    (void)snprintf(name, sizeof name, "1.%s", listener);
-    slt_broker_file(path, sizeof path, name);
-    FILE *file = fopen(path, "r");
-    if (file == NULL || fgets(out, (int)size, file) == NULL) {
-        fail_msg("%s: not a directory of tools/kafka with that listener", path);
-    }
-    (void)fclose(file);
-}
-
 static void open_admin(cluster *c)
 {
     char place[64], why[256];

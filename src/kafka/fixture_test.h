@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/str.h"
+#include "brokers.h"
 #include "kafka/kafka.h"
 #include "sl_test.h"
 
@@ -51,12 +52,8 @@ struct slt_kafka {
     sl_error err;
 };
 
-/// Ends the test as not tried here when no real cluster is named (SLUICE_TEST_KAFKA).
+/// On the real cluster of brokers.h; ends the test as not tried here when there is none.
 void slt_needs_brokers(slt_kafka *k);
-/// Path of a file that tools/kafka made, as "ca.pem".
-void slt_broker_file(char *out, size_t size, const char *name);
-/// "host:port" of a listener of the real broker, by its name in tools/kafka.
-void slt_broker_place(char *out, size_t size, const char *listener);
 /// Deletes a consumer group of the real broker, and what it has on record.
 void slt_broker_forget(slt_kafka *k, const char *group);
 

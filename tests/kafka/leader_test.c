@@ -42,7 +42,7 @@ SL_TEST(kafka_leaders_change_and_nothing_is_lost_brokers, "EXACTLY-ONCE-1")
     if (!slt_is_soak()) {
         slt_not_here("three brokers: make soak");
     }
-    (void)snprintf(one, sizeof one, "%s", getenv("SLUICE_TEST_KAFKA"));
+    (void)snprintf(one, sizeof one, "%s", slt_brokers_dir());
     (void)snprintf(dir, sizeof dir, "%s/three", slt_temp_dir());
     tool("start", dir, "--brokers 3");
     assert_int_equal(setenv("SLUICE_TEST_KAFKA", dir, 1), 0);

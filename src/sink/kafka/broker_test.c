@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "brokers.h"
+
 /// A topic of its own on the cluster, and a job that writes to it.
 typedef struct broker {
     char brokers[64], topic[48], url[256];
@@ -17,21 +19,6 @@ typedef struct broker {
 } broker;
 
 // ---------------------------------------------------------------- the cluster
-
-/// SLUICE_TEST_KAFKA is the directory of tools/kafka; its 1.plain says where the broker is.
-static void find_brokers(broker *b)
-{
-    const char *dir = getenv("SLUICE_TEST_KAFKA");
-    char path[256];
-    if (dir == NULL || *dir == '\0' || !SLT_KAFKA) {
-        slt_not_here("no brokers in SLUICE_TEST_KAFKA: make test-kafka starts one");
-    }
-    (void)snprintf(path, sizeof path, "%s/1.plain", dir);
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    assert_non_null(fgets(b->brokers, sizeof b->brokers, file));
-    (void)fclose(file);
-}
 
 /// What one of Kafka's own tools prints.
 static void run_tool(const broker *b, const char *class, const char *args, sli_str *out)
@@ -78,7 +65,7 @@ static void broker_init(broker *b, const char *name, const char *options)
     char args[128];
     sli_str out = SLI_STR_INIT;
     *b = (broker){.err = SL_ERROR_INIT};
-    find_brokers(b);
+    slt_broker_place(b->brokers, sizeof b->brokers, "plain");
     (void)snprintf(b->topic, sizeof b->topic, "s%d-%s", (int)getpid(), name);
     (void)snprintf(b->url, sizeof b->url, "kafka://%s/%s?format=csv%s", b->brokers, b->topic,
                    options);

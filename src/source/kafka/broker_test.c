@@ -4,14 +4,14 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "brokers.h"
 
 enum { PARTITIONS = 2, PATIENCE_US = 60000000, TICK_US = 20000 };
 
 typedef struct broker {
     slt_place p;
-    const char *dir; ///< of tools/kafka, which can end brokers; NULL: they are somebody else's
     char brokers[128], topic[48];
     const sli_kafka_ops *ops;
     sli_kafka_settings *settings;
@@ -25,28 +25,6 @@ typedef struct broker {
 } broker;
 
 // ---------------------------------------------------------------- the cluster
-
-/// SLUICE_TEST_KAFKA is HOST:PORT, or the directory of tools/kafka.
-static void find_brokers(broker *b)
-{
-    const char *named = getenv("SLUICE_TEST_KAFKA");
-    struct stat found;
-    if (named == NULL || *named == '\0' || !SLT_KAFKA) {
-        slt_not_here("no brokers in SLUICE_TEST_KAFKA: make test-kafka starts one");
-    }
-    (void)snprintf(b->brokers, sizeof b->brokers, "%s", named);
-    if (stat(named, &found) == 0 && S_ISDIR(found.st_mode)) {
-        char path[256];
-        int port = 0;
-        (void)snprintf(path, sizeof path, "%s/1.port", named);
-        FILE *file = fopen(path, "r");
-        assert_non_null(file);
-        assert_int_equal(fscanf(file, "%d", &port), 1);
-        (void)fclose(file);
-        (void)snprintf(b->brokers, sizeof b->brokers, "127.0.0.1:%d", port);
-        b->dir = named;
-    }
-}
 
 static void run(const char *command)
 {
@@ -69,11 +47,11 @@ static void make_topic(const broker *b)
 }
 
 /// Ends the first broker as a crash does, or starts it again.
-static void tell_broker(const broker *b, const char *what)
+static void tell_broker(const char *what)
 {
     char command[512];
     (void)snprintf(command, sizeof command, SLT_SOURCE_DIR "/tools/kafka %s %s 1 2>&1", what,
-                   b->dir);
+                   slt_brokers_dir());
     run(command);
 }
 
@@ -95,7 +73,7 @@ static void open_producer(broker *b)
 static void broker_init(broker *b, const char *name)
 {
     *b = (broker){0};
-    find_brokers(b);
+    slt_broker_place(b->brokers, sizeof b->brokers, "plain");
     slt_place_open(&b->p, false);
     b->p.source_env.modules = SLT_BUILD_DIR "/lib/sluice";
     (void)snprintf(b->topic, sizeof b->topic, "r%d-%s", (int)getpid(), name);
@@ -207,17 +185,13 @@ SL_TEST(kafka_source_reads_on_when_the_leader_is_back_brokers, "")
 {
     broker b;
     broker_init(&b, "leader");
-    if (b.dir == NULL) {
-        broker_reset(&b);
-        slt_not_here("a broker that a test may end");
-    }
     sli_source *source = open_source(&b, (sl_bytes){NULL, 0});
     send(&b, 2000);
     read_all(&b, source);
-    tell_broker(&b, "kill");
+    tell_broker("kill");
     tick(&b);
     SL_CHECK_TEXT(slt_take(&b.p, source), "");
-    tell_broker(&b, "restart");
+    tell_broker("restart");
     send(&b, 2000);
     read_all(&b, source);
     sli_source_close(source);
