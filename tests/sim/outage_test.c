@@ -105,7 +105,7 @@ static int64_t job_memory(void)
                                    SLI_TAG_SINK,  SLI_TAG_RDD,    SLI_TAG_INGEST, SLI_TAG_CKPT};
     int64_t bytes = 0;
     for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
-        bytes += sli_mem_used(tags[i]);
+        bytes += sli_mem_used((int)tags[i]);
     }
     return bytes;
 }
