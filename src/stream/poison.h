@@ -65,6 +65,7 @@ struct sli_poison {
     sli_blame blame;
     bool is_watched;     ///< `blame` is told of failing tasks
     sli_verdict sources; ///< rows of all sources
+    int64_t n_dropped;   ///< records of them that could not be read, as far as rows are counted
     int64_t **first; ///< by input: numbers of its partitions' first rows, and one past the last;
                      ///< NULL: not counted yet
     sli_verdict windows; ///< rows that windows hold of earlier epochs
@@ -103,7 +104,7 @@ void sli_poison_place(const sli_poison *poison, int64_t row, sli_letter *out);
 sli_letter *sli_poison_letter(sli_poison *poison, sl_error *err);
 /// Numbers all rows of the epoch, when that was not done yet.
 sl_code sli_poison_count(sli_poison *poison, const sli_epoch *epoch, sl_error *err);
-/// Letters that the epoch may have, once its rows are numbered.
+/// Letters that the epoch may have, once its rows are numbered: a share of all its records.
 int64_t sli_poison_most(const sli_poison *poison);
 /// The epoch has more bad records than that: *err, which tells of one, gets the numbers and what to
 /// do. Returns its code.

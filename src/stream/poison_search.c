@@ -14,19 +14,22 @@ enum { TELL_AFTER_US = 10000000 };
 // ---------------------------------------------------------------- numbers of rows
 
 typedef struct counting {
-    int64_t *rows; ///< by partition
+    int64_t *rows;   ///< by partition
+    int64_t dropped; ///< records that became none
 } counting;
 
 static void note_rows(void *ctx, const sli_task *task)
 {
-    ((counting *)ctx)->rows[task->partition] = task->rows_out;
+    counting *c = ctx;
+    c->rows[task->partition] = task->rows_out;
+    c->dropped += task->read.dead;
 }
 
-static sl_code run_count(const sli_poison *poison, const sli_epoch *epoch, const sli_input *input,
+static sl_code run_count(sli_poison *poison, const sli_epoch *epoch, const sli_input *input,
                          int64_t *rows, sl_error *err)
 {
     sl_rdd *rdd = sli_rdd_of_source(epoch->runtime, input->source, input->range, input->n_splits);
-    counting c = {rows};
+    counting c = {.rows = rows};
     sli_job job = {.rdd = rdd,
                    .generation = epoch->generation,
                    .epoch = epoch->number,
@@ -37,6 +40,7 @@ static sl_code run_count(const sli_poison *poison, const sli_epoch *epoch, const
     sl_code rc = rdd == NULL ? sl_error_nomem(err, sizeof *rdd, "a count of rows")
                              : sli_sched_run(poison->engine->env.sched, &job, err);
     sl_rdd_unref(rdd);
+    poison->n_dropped += c.dropped;
     return rc;
 }
 
@@ -80,7 +84,7 @@ sl_code sli_poison_count(sli_poison *poison, const sli_epoch *epoch, sl_error *e
     if (poison->first == NULL) {
         return sl_error_nomem(err, size, "the numbers of rows");
     }
-    poison->sources.n_rows = 0;
+    poison->sources.n_rows = poison->n_dropped = 0;
     for (int32_t i = 0; i < engine->n_inputs; i++) {
         SL_TRY(count_input(poison, epoch, i, err));
     }
@@ -105,10 +109,15 @@ void sli_poison_place(const sli_poison *poison, int64_t row, sli_letter *out)
     SL_ASSERT(false, "a row that no source has");
 }
 
+/// The epoch's, those that could not be read too, and those that windows hold.
+static int64_t n_records(const sli_poison *poison)
+{
+    return poison->sources.n_rows + poison->n_dropped + poison->windows.n_rows;
+}
+
 int64_t sli_poison_most(const sli_poison *poison)
 {
-    int64_t n_rows = poison->sources.n_rows + poison->windows.n_rows;
-    int64_t share = (int64_t)(poison->max_share * (double)n_rows);
+    int64_t share = (int64_t)(poison->max_share * (double)n_records(poison));
     share = share < 1 ? 1 : share;
     return share < poison->max ? share : poison->max;
 }
@@ -120,8 +129,7 @@ sl_code sli_poison_too_many(const sli_poison *poison, sl_error *err)
         err, err == NULL ? SL_E_DATA : err->code,
         "more than %lld poison records among %lld (poison.max=%lld, poison.max_share=%g): none was "
         "left out%s; the first error",
-        (long long)sli_poison_most(poison),
-        (long long)(poison->sources.n_rows + poison->windows.n_rows), (long long)poison->max,
+        (long long)sli_poison_most(poison), (long long)n_records(poison), (long long)poison->max,
         poison->max_share,
         again ? ", and the next start runs the epoch again: mend what fails, or raise the ceiling"
               : "");
