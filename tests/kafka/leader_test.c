@@ -21,7 +21,7 @@ static void use_all(slt_rig *rig, const char *dir)
 {
     size_t at = 0;
     for (int i = 1; i <= BROKERS; i++) {
-        char name[16];
+        char name[24];
         size_t size = 0;
         (void)snprintf(name, sizeof name, "%d.plain", i);
         char *place = slt_load(slt_in_dir(dir, name), &size);
@@ -52,7 +52,7 @@ SL_TEST(kafka_leaders_change_and_nothing_is_lost_brokers, "EXACTLY-ONCE-1")
     slt_rig_feed(&rig, FED);
     slt_rig_start(&rig);
     for (int i = 1; i <= BROKERS; i++) {
-        char number[4];
+        char number[12];
         (void)snprintf(number, sizeof number, "%d", i);
         slt_rig_await(&rig, rig.n_fed - FED + FED / 4);
         tool("kill", dir, number);
