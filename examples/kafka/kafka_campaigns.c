@@ -9,7 +9,8 @@
 //
 //     KAFKA=localhost:9092 ./kafka_campaigns --checkpoint state
 //
-// Events may be up to a second out of order. A window is given once, when it is over.
+// Events may be up to a second out of order. A window is given once, when it is over in every
+// partition of `events` but those that had nothing for ten seconds.
 #include "at.h"
 
 #include <sluice/sluice.h>
@@ -27,6 +28,7 @@ static void campaigns(sl_graph *graph)
         sl_stream_select(placed,
                          "campaign, cast(cast(event_time as int64) * 1000 as timestamp) as ts"),
         "ts", "1s");
+    sl_stream_idle_after(timed, "10s");
     sl_stream *windows = sl_stream_event_window(timed, "campaign", "count() as views", "10s", NULL);
     sl_stream_save(sl_stream_uid(windows, "windows"),
                    kafka_at("campaigns?key=campaign&format=json").text);
