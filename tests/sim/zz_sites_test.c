@@ -84,12 +84,12 @@ static void run(const slt_trial *trial, const char *what)
     }
 }
 
-/// The first process, and the first sender, die at their n-th call of a kind; or it fails. Of three
-/// calls each job is hurt at one, another one for each job: the sweeps are at every call.
+/// The first process, and the first sender, die at their n-th call of a kind; or it fails. Every
+/// job at the first one, and a third of them at each other: the sweeps are at every call.
 static void hurt_at(const char *site, int64_t n)
 {
     for (int32_t j = 0; slt_all_jobs[j] != NULL; j++) {
-        if ((j + n) % slt_thin(3) != 0) {
+        if (n > 1 && (j + n) % slt_thin(3) != 0) {
             continue;
         }
         sli_fault crash = {.crash_at_call = n, .only_site = site},
