@@ -127,6 +127,16 @@ void rd_pause(rd_clock clock, int64_t deadline_us)
     (void)nanosleep(&pause, NULL);
 }
 
+bool rd_is_given(const sli_kafka_conf *conf, const char *name)
+{
+    for (int32_t i = 0; i < conf->n_settings; i++) {
+        if (strcmp(conf->settings[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static sl_code refuse(sl_error *err, const char *name, const char *value, const char *why)
 {
     char what[160];

@@ -101,16 +101,6 @@ static void on_error(rd_kafka_t *rd, int code, const char *reason, void *opaque)
     self->in_doubt = self->in_doubt || rd_code_of((rd_kafka_resp_err_t)code) == SL_E_NOT_FOUND;
 }
 
-static bool is_given(const sli_kafka_conf *conf, const char *name)
-{
-    for (int32_t i = 0; i < conf->n_settings; i++) {
-        if (strcmp(conf->settings[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /// Else all that happens beside records comes as events of the main queue, so that no thread of
 /// librdkafka's runs code of ours.
 static sl_code settings(rd_kafka_conf_t **out, const sli_kafka_conf *conf, sl_error *err)
@@ -129,7 +119,7 @@ static sl_code settings(rd_kafka_conf_t **out, const sli_kafka_conf *conf, sl_er
         {"queued.min.messages", messages},
         {"queued.max.messages.kbytes", queue_kbytes(kbytes, conf->ahead_bytes)},
         // Also how long it fetches nothing after its queue was full: half a second by default.
-        {is_given(conf, "fetch.error.backoff.ms") ? NULL : "fetch.error.backoff.ms", "10"},
+        {rd_is_given(conf, "fetch.error.backoff.ms") ? NULL : "fetch.error.backoff.ms", "10"},
         {NULL, NULL},
     };
     rd_kafka_conf_t *rd = NULL;

@@ -40,6 +40,9 @@ typedef struct rd_pair {
 sl_code rd_settings(rd_kafka_conf_t **out, const sli_kafka_conf *conf, const rd_pair *own,
                     sl_error *err);
 
+/// Whether the user has set it.
+bool rd_is_given(const sli_kafka_conf *conf, const char *name);
+
 // ---------------------------------------------------------------- troubles
 
 enum { RD_TROUBLE_TEXT = 384 };

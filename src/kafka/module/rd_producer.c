@@ -48,16 +48,6 @@ static void not_arrived(rd_kafka_t *rd, const rd_kafka_message_t *m, void *opaqu
                    rd_kafka_topic_name(m->rkt), (int)m->partition, rd_kafka_err2str(m->err));
 }
 
-static bool is_given(const sli_kafka_conf *conf, const char *name)
-{
-    for (int32_t i = 0; i < conf->n_settings; i++) {
-        if (strcmp(conf->settings[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /// What Sluice needs, then what it prefers where the user says nothing.
 static sl_code settings(rd_kafka_conf_t **out, const sli_kafka_conf *conf, sl_error *err)
 {
@@ -67,7 +57,7 @@ static sl_code settings(rd_kafka_conf_t **out, const sli_kafka_conf *conf, sl_er
     rd_pair own[8] = {{"enable.idempotence", "true"}, {"delivery.report.only.error", "true"}};
     int n = 2;
     for (size_t i = 0; i < sizeof preferred / sizeof preferred[0]; i++) {
-        if (!is_given(conf, preferred[i].name)) {
+        if (!rd_is_given(conf, preferred[i].name)) {
             own[n++] = preferred[i];
         }
     }
