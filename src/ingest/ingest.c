@@ -17,6 +17,15 @@ const sl_option sli_ingest_options[] = {
      .text = "Bytes received and not yet committed, per receiver, at which it stops reading; at "
              "most a quarter of `memory`. One record without its end may go over it, up to "
              "max_record."},
+    {.name = "receiver.ids",
+     .type = SL_OPT_INT,
+     .fallback = "100000",
+     .low = "1",
+     .high = "100000000",
+     .text =
+         "Ids of messages that a receiver remembers at least, the last ones, so that what comes "
+         "again is dropped, after a restart too; each takes 20 to 45 bytes, twice as many may be "
+         "kept."},
     {.name = "receiver.max_rate",
      .type = SL_OPT_INT,
      .fallback = "0",
@@ -77,6 +86,8 @@ const sli_metric_info sli_ingest_metrics[] = {
                          "Times the write-ahead log found no room."},
     [SLI_INGEST_DROPPED] = {"sluice_received_dropped_bytes_total", SLI_COUNTER, "source", "bytes",
                             "Bytes of records over max_record that were not kept."},
+    [SLI_INGEST_REPEATS] = {"sluice_received_repeats_total", SLI_COUNTER, "source", "messages",
+                            "Messages that came again, known by their ids, and were dropped."},
     {0},
 };
 
@@ -89,6 +100,8 @@ static void read_options(sli_ingest *ingest, const sl_conf *conf)
 {
     int64_t quarter = sli_budget_limit(ingest->env.budget) / 4;
     ingest->block_interval_us = sl_conf_int64(conf, "block.interval");
+    ingest->block_interval_given = ingest->block_interval_us > 0;
+    ingest->most_ids = sl_conf_int64(conf, "receiver.ids");
     ingest->max_pending = sl_conf_int64(conf, "receiver.max_pending");
     ingest->max_pending = ingest->max_pending > quarter ? quarter : ingest->max_pending;
     ingest->max_rate = sl_conf_int64(conf, "receiver.max_rate");

@@ -7,8 +7,55 @@
 
 #include <stdatomic.h>
 
+#include "base/bytes.h"
+#include "base/hash.h"
 #include "base/lock.h"
 #include "ingest/ingest.h"
+#include "source/message.h"
+
+// ---------------------------------------------------------------- where records end (ends.c)
+
+/// The end of the last whole record in data[0, size), or 0.
+int64_t sli_ends_last(bool messages, const char *data, int64_t size);
+/// Bytes that belong to no whole record yet, without a last '\r', which may be half of "\r\n".
+int64_t sli_ends_open(bool messages, const char *data, int64_t size);
+int64_t sli_ends_count(bool messages, const char *data, int64_t size); ///< records that end in them
+/// Where the first `rows` records end; `size` when there are fewer.
+int64_t sli_ends_nth(bool messages, const char *data, int64_t size, int64_t rows);
+
+// ---------------------------------------------------------------- ids of messages (ids.c)
+
+typedef struct sli_id_set {
+    sli_hash128 *slots; ///< open addressing; zero: empty
+    int64_t n_slots, n;
+} sli_id_set;
+
+/// Zeroed with `most` and `budget` set, it is empty.
+typedef struct sli_ids {
+    int64_t most;
+    sli_budget *budget;
+    // ---- io, under the receiver's mutex
+    sli_id_set young, old;
+    // ---- the wal strand
+    sli_wal *log;                  ///< NULL without a checkpoint
+    sli_str unlogged;              ///< hashes of blocks that are in the write-ahead log
+    int64_t since_mark, mark, cut; ///< ids behind record `mark`; records below `cut` may go
+} sli_ids;
+
+bool sli_ids_know(const sli_ids *ids, sl_bytes id);
+sl_code sli_ids_add(sli_ids *ids, sl_bytes id, sl_error *err); ///< one that is not known
+/// A block that was appended to the write-ahead log; its ids are logged by the next sli_ids_log.
+void sli_ids_note(sli_ids *ids, const sli_buffer *block);
+/// Makes the ids of all noted blocks durable; those blocks, all below `upto`, are. Fails: as
+/// sli_wal_append, and may be called again; as sli_wal_sync.
+sl_code sli_ids_log(sli_ids *ids, int64_t upto, sl_error *err);
+/// Opens the log, and learns the ids that older lives have known. `blocks` is the receiver's
+/// write-ahead log. Before anything is received.
+sl_code sli_ids_adopt(sli_ids *ids, sli_ckpt *ckpt, const char *uid, sli_wal *blocks,
+                      sl_error *err);
+void sli_ids_reset(sli_ids *ids);
+
+// ---------------------------------------------------------------- receivers
 
 /// One block: whole records.
 typedef struct sli_rblock {
@@ -24,12 +71,15 @@ typedef struct sli_receiver {
     char *uid;
     const sli_format_ops *format;
     const sl_conf *format_conf;
-    int64_t max_record; ///< the format's option
-    sli_wal *wal;       ///< NULL without a checkpoint
+    int64_t max_record;                 ///< the format's option
+    const sli_message_column *messages; ///< NULL: lines
+    sli_wal *wal;                       ///< NULL without a checkpoint
+    sli_ids ids;                        ///< of messages
     sli_mutex mutex;
     // under the mutex
     sli_str pending;    ///< bytes not yet in a block; whole records first
     bool cut;           ///< the pending bytes end a record for sure
+    int64_t repeats;    ///< bytes of known messages that came since nothing was pending: dropped
     int64_t block_rows; ///< most rows of a block, so that a rate can be kept; 0: any number
     bool dropping;      ///< they belong to a record over max_record, whose start is in a block
     sli_rblock *blocks; ///< numbers first .. next - 1
@@ -61,7 +111,8 @@ struct sli_ingest {
     sli_ingest_input *inputs;
     int32_t n_inputs, capacity;
     bool started;
-    int64_t block_interval_us, max_pending, max_rate, initial_rate;
+    int64_t block_interval_us, max_pending, max_rate, initial_rate, most_ids;
+    bool block_interval_given; ///< what is acknowledged waits for it too
     int32_t splits;
     bool backpressure;
     sli_pid pid; ///< settings, copied into each input
@@ -89,5 +140,6 @@ enum {
     SLI_INGEST_PAUSES,
     SLI_INGEST_SYNCS,
     SLI_INGEST_FULL,
-    SLI_INGEST_DROPPED
+    SLI_INGEST_DROPPED,
+    SLI_INGEST_REPEATS
 };

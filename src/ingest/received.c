@@ -174,36 +174,67 @@ static sl_code block_data(sli_receiver *r, int64_t number, sli_buffer **out, sl_
     return sli_wal_read(r->wal, number, out, err);
 }
 
-/// Rows go to `emit`, or records to `look`: the other one is NULL.
-static sl_code read_block(sli_receiver *r, int64_t number, sli_emit_fn emit, sli_raw_fn look,
-                          void *ctx, sli_decode_stats *stats, sl_error *err)
+static void add_stats(sli_decode_stats *stats, const sli_decode_stats *did)
+{
+    stats->records += did->records;
+    stats->bytes += did->bytes;
+    stats->skipped += did->skipped;
+    stats->dead += did->dead;
+    stats->replaced += did->replaced;
+}
+
+/// Who gets what a block holds: rows go to `emit`, or records to `look`; the other one is NULL.
+typedef struct block_reader {
+    sli_emit_fn emit;
+    sli_raw_fn look;
+    void *ctx;
+    sli_decode_stats *stats;
+} block_reader;
+
+static sl_code read_lines(const sli_receiver *r, sli_buffer *data, const char *name,
+                          const block_reader *to, sl_error *err)
+{
+    sli_records *records = NULL;
+    SL_TRY(sli_records_new(&records, r->format, r->format_conf, source_schema(&r->base), err));
+    sl_code rc = to->look == NULL ? SL_OK : sli_records_watch(records, to->look, to->ctx, err);
+    if (rc == SL_OK) {
+        rc = sli_records_feed(records, data, 0, sli_buffer_size(data), 0, name, true, to->emit,
+                              to->ctx, err);
+        add_stats(to->stats, sli_records_stats(records));
+    }
+    sli_records_free(records);
+    return rc;
+}
+
+static sl_code read_messages(const sli_receiver *r, sli_buffer *data, const char *name,
+                             const block_reader *to, sl_error *err)
+{
+    sli_message_rows *rows = NULL;
+    SL_TRY(sli_message_rows_new(&rows, r->messages, r->format, r->format_conf,
+                                source_schema(&r->base), err));
+    sl_code rc = to->look == NULL ? SL_OK : sli_message_rows_watch(rows, to->look, to->ctx, err);
+    if (rc == SL_OK) {
+        rc = sli_message_rows_feed(rows, data, name, to->emit, to->ctx, err);
+        add_stats(to->stats, sli_message_rows_stats(rows));
+    }
+    sli_message_rows_free(rows);
+    return rc;
+}
+
+static sl_code read_block(sli_receiver *r, int64_t number, const block_reader *to, sl_error *err)
 {
     sli_buffer *data = NULL;
-    sli_records *records = NULL;
     char name[160];
     SL_TRY(block_data(r, number, &data, err));
     (void)snprintf(name, sizeof name, "%s, received block %lld", r->uid, (long long)number);
-    sl_code rc = sli_records_new(&records, r->format, r->format_conf, source_schema(&r->base), err);
-    if (rc == SL_OK && look != NULL) {
-        rc = sli_records_watch(records, look, ctx, err);
-    }
-    if (rc == SL_OK) {
-        rc = sli_records_feed(records, data, 0, sli_buffer_size(data), 0, name, true, emit, ctx,
-                              err);
-        const sli_decode_stats *did = sli_records_stats(records);
-        stats->records += did->records;
-        stats->bytes += did->bytes;
-        stats->skipped += did->skipped;
-        stats->dead += did->dead;
-        stats->replaced += did->replaced;
-    }
-    sli_records_free(records);
+    sl_code rc = r->messages == NULL ? read_lines(r, data, name, to, err)
+                                     : read_messages(r, data, name, to, err);
     sli_buffer_unref(data);
     return rc;
 }
 
-static sl_code read_split(sli_source *self, sl_bytes bytes, int32_t split, sli_emit_fn emit,
-                          sli_raw_fn look, void *ctx, sli_decode_stats *stats, sl_error *err)
+static sl_code read_split(sli_source *self, sl_bytes bytes, int32_t split, const block_reader *to,
+                          sl_error *err)
 {
     sli_receiver *r = (sli_receiver *)self;
     range recorded;
@@ -212,9 +243,9 @@ static sl_code read_split(sli_source *self, sl_bytes bytes, int32_t split, sli_e
         return sl_error_set(err, SL_E_INVALID, "split %d of %d", split, recorded.splits);
     }
     int64_t from = recorded.n * split / recorded.splits,
-            to = recorded.n * (split + 1) / recorded.splits;
-    for (int64_t i = from; i < to; i++) {
-        SL_TRY(read_block(r, recorded.first + i, emit, look, ctx, stats, err));
+            end = recorded.n * (split + 1) / recorded.splits;
+    for (int64_t i = from; i < end; i++) {
+        SL_TRY(read_block(r, recorded.first + i, to, err));
     }
     return SL_OK;
 }
@@ -222,14 +253,16 @@ static sl_code read_split(sli_source *self, sl_bytes bytes, int32_t split, sli_e
 static sl_code source_read(sli_source *self, sl_bytes bytes, int32_t split, sli_emit_fn emit,
                            void *ctx, sli_decode_stats *stats, sl_error *err)
 {
-    return read_split(self, bytes, split, emit, NULL, ctx, stats, err);
+    block_reader to = {.emit = emit, .ctx = ctx, .stats = stats};
+    return read_split(self, bytes, split, &to, err);
 }
 
 static sl_code source_records(sli_source *self, sl_bytes bytes, int32_t split, sli_raw_fn each,
                               void *ctx, sl_error *err)
 {
     sli_decode_stats uncounted = {0};
-    return read_split(self, bytes, split, NULL, each, ctx, &uncounted, err);
+    block_reader to = {.look = each, .ctx = ctx, .stats = &uncounted};
+    return read_split(self, bytes, split, &to, err);
 }
 
 static void source_forget(sli_source *self, sl_bytes bytes)

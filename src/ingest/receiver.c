@@ -33,27 +33,12 @@ static sl_code add_block(sli_receiver *r, sli_rblock block, sl_error *err)
     return SL_OK;
 }
 
-static int64_t count_ends(const char *data, int64_t size, bool open_end)
+/// How much of what was taken has come when pending byte `to` had: at least. Where among the
+/// pending bytes repeats were dropped is not known.
+static int64_t taken_upto(const sli_receiver *r, int64_t to)
 {
-    int64_t n = 0;
-    for (const char *at = data; (at = memchr(at, '\n', (size_t)(data + size - at))) != NULL; at++) {
-        n++;
-    }
-    return n + (open_end && size > 0 && data[size - 1] != '\n' ? 1 : 0);
-}
-
-/// Where the block that begins at `from` ends.
-static int64_t block_end(const sli_receiver *r, int64_t from, int64_t end)
-{
-    int64_t to = from;
-    for (int64_t n = 0; n < r->block_rows; n++) {
-        const char *at = memchr(r->pending.data + to, '\n', (size_t)(end - to));
-        if (at == NULL) {
-            return end;
-        }
-        to = at - r->pending.data + 1;
-    }
-    return r->block_rows == 0 ? end : to;
+    int64_t left = (int64_t)r->pending.size - to;
+    return r->taken - left - (left > 0 ? r->repeats : 0);
 }
 
 static sl_code cut_block(sli_receiver *r, int64_t from, int64_t to, bool open_end, sl_error *err)
@@ -63,13 +48,16 @@ static sl_code cut_block(sli_receiver *r, int64_t from, int64_t to, bool open_en
         return sl_error_nomem(err, (size_t)(to - from), "a received block");
     }
     const char *bytes = r->pending.data + from;
-    memcpy(sli_buffer_data(data), bytes, (size_t)(to - from));
-    sl_code rc = add_block(r,
-                           (sli_rblock){.data = data,
-                                        .size = to - from,
-                                        .rows = count_ends(bytes, to - from, open_end),
-                                        .upto = r->taken - (int64_t)r->pending.size + to},
-                           err);
+    int64_t size = to - from;
+    bool half = open_end && r->messages == NULL && bytes[size - 1] != '\n';
+    memcpy(sli_buffer_data(data), bytes, (size_t)size);
+    sl_code rc = add_block(
+        r,
+        (sli_rblock){.data = data,
+                     .size = size,
+                     .rows = sli_ends_count(r->messages != NULL, bytes, size) + (half ? 1 : 0),
+                     .upto = taken_upto(r, to)},
+        err);
     if (rc != SL_OK) {
         sli_buffer_unref(data);
     }
@@ -86,10 +74,13 @@ sl_code sli_receiver_cut(sli_receiver *r, bool all, sl_error *err)
 {
     int64_t size = (int64_t)r->pending.size, from = 0;
     bool open_end = all || r->cut;
-    int64_t end = open_end ? size : sli_text_last_end(r->pending.data, size);
+    int64_t end = open_end ? size : sli_ends_last(r->messages != NULL, r->pending.data, size);
     sl_code rc = SL_OK;
     while (rc == SL_OK && from < end && (open_end || !has_enough_blocks(r))) {
-        int64_t to = block_end(r, from, end);
+        int64_t to = r->block_rows == 0
+                         ? end
+                         : from + sli_ends_nth(r->messages != NULL, r->pending.data + from,
+                                               end - from, r->block_rows);
         rc = cut_block(r, from, to, open_end, err);
         from = rc == SL_OK ? to : from;
     }
@@ -98,6 +89,7 @@ sl_code sli_receiver_cut(sli_receiver *r, bool all, sl_error *err)
         r->pending.size = (size_t)(size - from);
     }
     r->cut = r->cut && r->pending.size > 0;
+    r->repeats = r->pending.size > 0 ? r->repeats : 0;
     return rc;
 }
 
@@ -106,8 +98,10 @@ sl_code sli_receiver_cut(sli_receiver *r, bool all, sl_error *err)
 static int64_t drop_tail(sli_receiver *r)
 {
     int64_t size = (int64_t)r->pending.size;
-    r->cut = r->cut || (size > 0 && r->pending.data[size - 1] == '\r'); // no '\n' follows any more
-    int64_t end = r->cut ? size : sli_text_last_end(r->pending.data, size);
+    bool messages = r->messages != NULL;
+    r->cut =
+        r->cut || (!messages && size > 0 && r->pending.data[size - 1] == '\r'); // no '\n' comes
+    int64_t end = r->cut ? size : sli_ends_last(messages, r->pending.data, size);
     r->pending.size = (size_t)end;
     r->bytes -= size - end;
     return size - end;
@@ -122,12 +116,9 @@ static void tail_dropped(sli_receiver *r, int64_t size, const char *why)
     }
 }
 
-/// Bytes that belong to no whole record yet, without a last '\r', which may be half of "\r\n".
-/// Called under the mutex.
 static int64_t open_bytes(const sli_receiver *r)
 {
-    int64_t size = (int64_t)r->pending.size, end = sli_text_last_end(r->pending.data, size);
-    return size - end - (size > end && r->pending.data[size - 1] == '\r');
+    return sli_ends_open(r->messages != NULL, r->pending.data, (int64_t)r->pending.size);
 }
 
 /// Room for more: bytes go on being taken until max_pending, then the sender is slowed. When all of
@@ -171,6 +162,14 @@ static int64_t drop_rest(sli_receiver *r, bool ended)
     r->pending.size = (size_t)(size - drop);
     r->bytes -= drop;
     return drop;
+}
+
+static void repeats_dropped(sli_receiver *r, int64_t n, int64_t bytes)
+{
+    if (n > 0) {
+        sli_budget_release(r->ingest->env.budget, bytes);
+        sli_metric_add(sli_receiver_metric(r, SLI_INGEST_REPEATS), n);
+    }
 }
 
 static void rest_dropped(sli_receiver *r, int64_t size, bool begins)
@@ -235,6 +234,15 @@ static void publish_synced(sli_receiver *r, int64_t upto)
     }
 }
 
+/// They may have been synced and their ids not.
+static bool is_published(sli_receiver *r, int64_t upto)
+{
+    sli_mutex_lock(&r->mutex);
+    bool published = r->synced == upto;
+    sli_mutex_unlock(&r->mutex);
+    return published;
+}
+
 /// What is there and not in the log is appended. *bytes: how much.
 static sl_code append_all(sli_receiver *r, int64_t *bytes, sl_error *err)
 {
@@ -247,6 +255,9 @@ static sl_code append_all(sli_receiver *r, int64_t *bytes, sl_error *err)
             return rc;
         }
         rc = append_block(r, number, data, err);
+        if (rc == SL_OK && r->messages != NULL) {
+            sli_ids_note(&r->ids, data);
+        }
         *bytes += rc == SL_OK ? sli_buffer_size(data) : 0;
         sli_buffer_unref(data);
         if (rc != SL_OK) {
@@ -274,19 +285,27 @@ static void tell_sync(sli_receiver *r, sli_event *event, int64_t begun_us, sl_co
     sli_metrics_emit(r->ingest->env.metrics, event);
 }
 
+/// Blocks first: an id that is known in later lives is that of a message which they have.
+static sl_code sync_log(sli_receiver *r, sl_error *err)
+{
+    SL_TRY(sli_wal_sync(r->wal, err));
+    return r->messages == NULL ? SL_OK : sli_ids_log(&r->ids, sli_wal_synced(r->wal), err);
+}
+
 /// Everything that is there goes into the log, with one sync.
 static sl_code flush(sli_receiver *r, sli_event_thread thread, sl_error *err)
 {
     int64_t logged = sli_wal_next(r->wal), begun_us = now(r);
     sli_event event = {.thread = thread};
     sl_code rc = append_all(r, &event.bytes, err);
-    if (sli_wal_next(r->wal) == logged && sli_wal_synced(r->wal) == logged) {
+    bool nothing = sli_wal_next(r->wal) == logged && sli_wal_synced(r->wal) == logged;
+    if (nothing && is_published(r, logged)) {
         return rc;
     }
     if (sli_env_bug(r->ingest->env.env, "ack-before-wal-sync")) {
         publish_synced(r, sli_wal_next(r->wal));
     }
-    sl_code synced = sli_wal_sync(r->wal, rc == SL_OK ? err : NULL);
+    sl_code synced = sync_log(r, rc == SL_OK ? err : NULL);
     if (synced == SL_OK) {
         sli_metric_add(sli_receiver_metric(r, SLI_INGEST_SYNCS), 1);
         publish_synced(r, sli_wal_synced(r->wal));
@@ -328,11 +347,14 @@ static void flush_on_strand(void *ctx)
 
 static void on_timer(void *ctx, int32_t ready);
 
-/// Sends what is pending to the log, not more often than the block interval allows. Thread: io.
+/// Sends what is pending to the log, not more often than the block interval allows; messages at
+/// once, since somebody waits for their acknowledgement: what comes during a sync shares the next.
+/// Thread: io.
 static void schedule_flush(sli_receiver *r)
 {
     int64_t now = sli_env_mono_us(r->ingest->env.env);
-    int64_t at = r->last_flush_us + r->ingest->block_interval_us;
+    bool at_once = r->messages != NULL && !r->ingest->block_interval_given;
+    int64_t at = at_once ? now : r->last_flush_us + r->ingest->block_interval_us;
     if (r->wal == NULL || r->timer_set || r->stopped) {
         return;
     }
@@ -366,9 +388,9 @@ static void on_timer(void *ctx, int32_t ready)
 static bool has_unlogged(sli_receiver *r)
 {
     sli_mutex_lock(&r->mutex);
-    bool more =
-        r->synced < r->next || r->cut ||
-        (r->pending.size > 0 && sli_text_last_end(r->pending.data, (int64_t)r->pending.size) > 0);
+    bool more = r->synced < r->next || r->cut ||
+                (r->pending.size > 0 &&
+                 sli_ends_last(r->messages != NULL, r->pending.data, (int64_t)r->pending.size) > 0);
     sli_mutex_unlock(&r->mutex);
     return more;
 }
@@ -376,16 +398,46 @@ static bool has_unlogged(sli_receiver *r)
 /// What became of bytes that were added: how many were dropped, and why.
 typedef struct taken {
     int64_t tail, rest; ///< of a record that its connection's end cut off; of one over max_record
-    bool long_record;   ///< such a one was found
+    int64_t repeats, repeat_bytes; ///< messages whose ids are known
+    bool long_record;              ///< such a one was found
 } taken;
+
+/// Adds those messages to the pending ones that are not known. Called under the mutex.
+static sl_code add_messages(sli_receiver *r, const char *data, int64_t size, taken *out,
+                            sl_error *err)
+{
+    int64_t from = 0, at = 0;
+    while (at < size) {
+        sl_bytes id;
+        int64_t n = sli_message_id(data + at, size - at, &id);
+        SL_ASSERT(n > 0, "receivers of messages give whole ones");
+        if (id.size > 0 && sli_ids_know(&r->ids, id)) {
+            sli_str_add(&r->pending, data + from, (size_t)(at - from));
+            from = at + n;
+            out->repeats++;
+            out->repeat_bytes += n;
+        } else if (id.size > 0) {
+            SL_TRY(sli_ids_add(&r->ids, id, err));
+        }
+        at += n;
+    }
+    sli_str_add(&r->pending, data + from, (size_t)(size - from));
+    r->bytes -= out->repeat_bytes;
+    r->repeats += r->pending.size > 0 ? out->repeat_bytes : 0;
+    return SL_OK;
+}
 
 /// Adds bytes to the pending ones, and cuts a block when it is time. Called under the mutex.
 static sl_code add_bytes(sli_receiver *r, const void *data, size_t size, sli_tail tail, taken *out,
                          sl_error *err)
 {
-    sli_str_add(&r->pending, data, size);
     r->bytes += (int64_t)size;
     r->taken += (int64_t)size;
+    if (r->messages != NULL) {
+        SL_TRY(add_messages(r, data, (int64_t)size, out, err));
+    } else {
+        sli_str_add(&r->pending, data, size);
+    }
     SL_TRY(sli_str_check(&r->pending, "received bytes", err));
     if (r->dropping) {
         out->rest = drop_rest(r, tail != SLI_TAIL_OPEN);
@@ -420,6 +472,7 @@ static bool take(void *ctx, const void *data, size_t size, sli_tail tail)
     sli_mutex_unlock(&r->mutex);
     tail_dropped(r, did.tail, "the connection broke");
     rest_dropped(r, did.rest, did.long_record);
+    repeats_dropped(r, did.repeats, did.repeat_bytes);
     sli_metric_add(sli_receiver_metric(r, SLI_INGEST_BYTES), (int64_t)size);
     sli_metric_set(sli_receiver_metric(r, SLI_INGEST_PENDING), held);
     if (!room) {
@@ -448,8 +501,10 @@ static void tell_settled(sli_receiver *r)
 
 void sli_receiver_turn(sli_receiver *r)
 {
-    if (r->inner->ops->turn != NULL && !r->stopped) {
-        r->inner->ops->turn(r->inner);
+    if (!r->stopped) {
+        if (r->inner->ops->turn != NULL) {
+            r->inner->ops->turn(r->inner);
+        }
         tell_settled(r);
     }
     if (atomic_load_explicit(&r->wants_turn, memory_order_acquire) == 0 || r->stopped) {
@@ -523,7 +578,8 @@ static sl_code adopt_log(sli_receiver *r, sl_error *err)
     }
     r->synced = end;
     r->offered = r->first;
-    return SL_OK;
+    return r->messages == NULL ? SL_OK
+                               : sli_ids_adopt(&r->ids, r->ingest->env.ckpt, r->uid, r->wal, err);
 }
 
 /// A block may hold a record and what one read brings, and is one record of the log.
@@ -555,6 +611,9 @@ sl_code sli_receiver_new(sli_receiver **out, sli_ingest *ingest, sli_source *inn
     sli_mutex_init(&r->mutex, SLI_RANK_RECEIVER);
     r->format = inner->ops->format(inner, &r->format_conf);
     r->max_record = sl_conf_int64(r->format_conf, "max_record");
+    r->messages = inner->ops->messages;
+    r->ids = (sli_ids){
+        .most = ingest->most_ids, .budget = ingest->env.budget, .unlogged.tag = SLI_TAG_INGEST};
     r->uid = sl_strdup(SLI_TAG_INGEST, uid);
     sl_code rc = r->uid == NULL ? sl_error_nomem(err, strlen(uid), "a receiver's name")
                                 : check_max_record(r, err);
@@ -582,6 +641,7 @@ void sli_receiver_free(sli_receiver *r)
     sli_budget_release(r->ingest->env.budget, r->bytes);
     sl_free(r->blocks);
     sli_str_reset(&r->pending);
+    sli_ids_reset(&r->ids);
     if (r->wal != NULL) {
         sli_wal_close(r->wal);
     }

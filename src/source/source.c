@@ -3,6 +3,7 @@
 // The options a URL may name are those of the source, `format`, and those of the format it names;
 // so the format must be known before the options can be read. The query is looked at for it first,
 // without judging anything; the conf made with that format's table then says what it really is.
+#include "source/message.h"
 #include "source/source_int.h"
 
 enum { MAX_SCHEMES = 64 };
@@ -209,7 +210,12 @@ static sl_code fill(sli_source_common *common, const char *schema, sl_error *err
         return sl_schema_parse(&common->schema, schema, err);
     }
     common->format = format_of(common->conf);
-    if (common->format->binary && common->base.ops->kind == SLI_SOURCE_RECEIVER) {
+    const sli_source_ops *ops = common->base.ops;
+    if (ops->messages != NULL) {
+        return sli_message_schema(&common->schema, ops->messages, common->format, common->conf,
+                                  err);
+    }
+    if (common->format->binary && ops->kind == SLI_SOURCE_RECEIVER) {
         return sl_error_set(err, SL_E_CONFIG,
                             "format %s is for files and queues: a receiver's bytes are cut at line "
                             "ends; use text, csv or json",

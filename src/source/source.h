@@ -149,6 +149,10 @@ typedef struct sli_source_ops {
     /// Replayable: `offer` keeps to ask.max_rows, and backpressure is meant for it. Of others an
     /// epoch takes what is there.
     bool paced;
+    /// A receiver of messages (message.h): the table of their cells, ended by one without a name.
+    /// Each call of `take` brings whole messages, and whatever the tail says, none is cut. NULL:
+    /// its bytes are records of the format.
+    const struct sli_message_column *messages;
 } sli_source_ops;
 
 struct sli_source {
