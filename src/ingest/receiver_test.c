@@ -2,208 +2,9 @@
 // checkpoint the blocks survive crashes, and what no plan named comes first afterwards.
 #include <stdio.h>
 
-#include "env/sim.h"
-#include "ingest/ingest_int.h"
+#include "ingest/fixture_test.h"
 
 #include "sl_test.h"
-
-// ---------------------------------------------------------------- a source that delivers what the
-// test hands it
-
-typedef struct fake {
-    sli_source base;
-    sl_schema *schema;
-    sl_conf *conf;
-    sli_receive_fn take;
-    void *ctx;
-    int32_t resumed;
-    bool ended;
-} fake;
-
-static const sl_schema *fake_schema(const sli_source *self)
-{
-    return ((const fake *)self)->schema;
-}
-static sl_code fake_start(sli_source *self, sli_loop *loop, sli_receive_fn take, void *ctx,
-                          sl_error *err)
-{
-    (void)loop;
-    (void)err;
-    ((fake *)self)->take = take;
-    ((fake *)self)->ctx = ctx;
-    return SL_OK;
-}
-static void fake_resume(sli_source *self)
-{
-    ((fake *)self)->resumed++;
-}
-static void fake_stop(sli_source *self)
-{
-    (void)self;
-}
-static bool fake_ended(const sli_source *self)
-{
-    return ((const fake *)self)->ended;
-}
-static const sli_format_ops *fake_format(const sli_source *self, const sl_conf **conf)
-{
-    *conf = ((const fake *)self)->conf;
-    return &sli_format_text;
-}
-static void fake_close(sli_source *self)
-{
-    fake *f = (fake *)self;
-    sl_schema_unref(f->schema);
-    sl_conf_free(f->conf);
-    sl_free(f);
-}
-static const sli_source_ops fake_ops = {
-    .struct_size = sizeof(sli_source_ops),
-    .scheme = "fake",
-    .kind = SLI_SOURCE_RECEIVER,
-    .schema = fake_schema,
-    .start = fake_start,
-    .resume = fake_resume,
-    .stop = fake_stop,
-    .ended = fake_ended,
-    .format = fake_format,
-    .close = fake_close,
-};
-
-// ---------------------------------------------------------------- one life of an ingest
-
-typedef struct life {
-    sl_env *env;
-    sl_conf *conf;
-    sli_budget *budget;
-    sli_metrics *metrics;
-    sli_loop *loop;
-    sli_ckpt *ckpt;
-    sli_ingest *ingest;
-    fake *source;
-    sli_source *input;
-    sl_arena *arena;
-    sl_code rc;
-    sl_error error;
-} life;
-
-static fake *new_fake(const char *format_settings)
-{
-    static const sl_option *tables[2];
-    fake *f = sl_alloc_zero(SLI_TAG_TEST, sizeof *f);
-    tables[0] = sli_format_text.options;
-    f->base.ops = &fake_ops;
-    assert_int_equal(sl_conf_new(&f->conf, "fake", tables, NULL), SL_OK);
-    assert_int_equal(sl_conf_parse(f->conf, format_settings, NULL), SL_OK);
-    assert_int_equal(sli_format_text.schema(f->conf, &f->schema, NULL), SL_OK);
-    return f;
-}
-
-static sl_code open_life(life *l, bool checkpoint, const char *format_settings)
-{
-    sl_error *err = &l->error;
-    sli_ckpt_job job = {"test", "graph", 1};
-    if (checkpoint) {
-        SL_TRY(sli_ckpt_open(&l->ckpt, l->env, "ck", &job, l->metrics, NULL, err));
-        SL_TRY(sli_ckpt_begin(l->ckpt, err));
-    }
-    sli_ingest_env env = {.env = l->env,
-                          .metrics = l->metrics,
-                          .budget = l->budget,
-                          .ckpt = l->ckpt,
-                          .loop = l->loop,
-                          .interval_us = 1000000};
-    SL_TRY(sli_ingest_new(&l->ingest, &env, l->conf, err));
-    l->source = new_fake(format_settings);
-    SL_TRY(sli_ingest_add(l->ingest, &l->source->base, "lines", &l->input, err));
-    SL_TRY(l->input->ops->restore(l->input, (sl_bytes){NULL, 0}, err));
-    return sli_ingest_start(l->ingest, err);
-}
-
-/// `settings` of the ingest, and of the format that the source's bytes are in.
-static life begin_life_of(sli_world *world, const sli_fault *fault, bool checkpoint,
-                          const char *settings, const char *format_settings)
-{
-    static const sl_option *tables[2];
-    life l = {0};
-    tables[0] = sli_ingest_options;
-    assert_int_equal(sli_world_boot(world, fault, &l.env, NULL), SL_OK);
-    assert_int_equal(sl_conf_new(&l.conf, "test", tables, NULL), SL_OK);
-    assert_int_equal(sl_conf_parse(l.conf, settings, NULL), SL_OK);
-    l.budget = sli_budget_new(1 << 20);
-    assert_int_equal(sli_metrics_new(&l.metrics, l.env, NULL), SL_OK);
-    l.loop = sli_loop_new(l.env);
-    l.arena = sl_arena_new(SLI_TAG_TEST);
-    l.rc = open_life(&l, checkpoint, format_settings);
-    return l;
-}
-
-static life begin_life(sli_world *world, const sli_fault *fault, bool checkpoint,
-                       const char *settings)
-{
-    return begin_life_of(world, fault, checkpoint, settings, "");
-}
-
-static void end_life(life *l)
-{
-    sli_ingest_free(l->ingest);
-    sli_ckpt_close(l->ckpt);
-    sli_loop_free(l->loop);
-    sli_metrics_free(l->metrics);
-    sli_budget_free(l->budget);
-    sl_conf_free(l->conf);
-    sl_arena_free(l->arena);
-    sli_env_free(l->env);
-    *l = (life){0};
-}
-
-static bool give(life *l, const char *text, sli_tail tail)
-{
-    return l->source->take(l->source->ctx, text, strlen(text), tail);
-}
-
-/// Lets io and the wal strand work for a while of virtual time.
-static void work(life *l)
-{
-    for (int i = 0; i < 20 && l->rc == SL_OK; i++) {
-        l->rc = sli_loop_run(l->loop, sli_env_mono_us(l->env) + 100000, &l->error);
-        l->rc = l->rc == SL_E_TIMEOUT ? SL_OK : l->rc;
-        sli_ingest_turn(l->ingest);
-    }
-}
-
-static sl_code add_rows(void *ctx, sl_batch *batch, sl_error *err)
-{
-    sli_str *out = ctx;
-    (void)err;
-    for (int64_t i = 0; i < sl_batch_rows(batch); i++) {
-        sl_text text = sl_column_text(sl_batch_column(batch, 0), i);
-        sli_str_add(out, text.data, text.size);
-        sli_str_char(out, ';');
-    }
-    return SL_OK;
-}
-
-/// The next epoch's range (copied into the arena) and its rows, split by split.
-static sl_bytes offer_and_read(life *l, int64_t max_rows, sli_str *rows)
-{
-    sli_ask ask = {.epoch = 1, .batch_time_us = 1000000, .max_rows = max_rows};
-    sli_offer offer = {0};
-    sli_decode_stats stats = {0};
-    l->rc = l->input->ops->offer(l->input, &ask, l->arena, &offer, &l->error);
-    for (int32_t s = 0; l->rc == SL_OK && s < offer.n_splits; s++) {
-        l->rc = l->input->ops->read(l->input, offer.range, s, add_rows, rows, &stats, &l->error);
-    }
-    return offer.range;
-}
-
-static sli_world *new_world(void)
-{
-    sli_world_conf conf = {.seed = 11};
-    sli_world *world = sli_world_new(&conf);
-    assert_non_null(world);
-    return world;
-}
 
 // ---------------------------------------------------------------- tests
 
@@ -352,7 +153,7 @@ static void check_long_record(const long_case *c, bool checkpoint)
 {
     sli_world *world = new_world();
     life l = begin_life_of(world, &(sli_fault){0}, checkpoint, "receiver.max_pending=4KiB",
-                           "max_record=8KiB malformed=skip");
+                           "max_record=8KiB malformed=skip", NULL);
     sli_str rows = SLI_STR_INIT;
     assert_true(give(&l, "first\n", SLI_TAIL_OPEN));
     (void)give_many(&l, 100 << 10, SLI_TAIL_OPEN);
@@ -394,7 +195,7 @@ SL_TEST(of_a_record_over_max_record_only_the_start_is_kept, "BOUNDED-1")
 SL_TEST(a_record_over_max_record_fails_the_epoch_that_reads_it, "")
 {
     sli_world *world = new_world();
-    life l = begin_life_of(world, &(sli_fault){0}, false, "", "max_record=8KiB");
+    life l = begin_life_of(world, &(sli_fault){0}, false, "", "max_record=8KiB", NULL);
     sli_str rows = SLI_STR_INIT;
     (void)give_many(&l, 9 << 10, SLI_TAIL_OPEN);
     (void)offer_and_read(&l, INT64_MAX, &rows);
@@ -408,7 +209,7 @@ SL_TEST(a_record_over_max_record_fails_the_epoch_that_reads_it, "")
 SL_TEST(a_log_takes_no_records_that_it_could_not_hold, "")
 {
     sli_world *world = new_world();
-    life l = begin_life_of(world, &(sli_fault){0}, true, "", "max_record=33MiB");
+    life l = begin_life_of(world, &(sli_fault){0}, true, "", "max_record=33MiB", NULL);
     assert_int_equal(l.rc, SL_E_CONFIG);
     assert_non_null(strstr(l.error.text, "max_record"));
     end_life(&l);

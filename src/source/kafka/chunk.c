@@ -7,6 +7,7 @@
 /// rows can point into it.
 #include "base/bytes.h"
 #include "source/kafka/kafka_int.h"
+#include "source/message.h"
 
 // ---------------------------------------------------------------- making
 
@@ -169,13 +170,9 @@ static sl_code count_header(void *ctx, const char *name, const sl_bytes *value, 
 
 static sl_code pack_header(void *ctx, const char *name, const sl_bytes *value, sl_error *err)
 {
-    sli_str *out = ((packing *)ctx)->out;
     (void)err;
-    sli_put_text(out, name);
-    sli_put_u8(out, value != NULL ? 1 : 0);
-    if (value != NULL) {
-        sli_put_bytes(out, value->data, value->size);
-    }
+    sli_headers_put(((packing *)ctx)->out, (sl_bytes){name, strlen(name)},
+                    value == NULL ? (sl_bytes){NULL, 0} : *value);
     return SL_OK;
 }
 

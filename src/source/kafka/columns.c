@@ -3,7 +3,9 @@
 //
 // Each column is a batch of its own, which the value's batch is joined with. What is the same in
 // all records of a partition is made once and handed out as slices; keys are views into the chunk.
+#include "base/bytes.h"
 #include "source/kafka/columns_int.h"
+#include "source/message.h"
 
 typedef struct kafka_column kafka_column;
 
@@ -151,44 +153,14 @@ static sl_code make_timestamp(kafka_column *column, const kafka_chunk *chunk, co
 // A cell is a record's headers as kafka_chunk has them. A record without any has null in the
 // column, as in Spark.
 
-static void add_name(sl_builder *builder, sl_bytes name)
-{
-    if (sli_utf8_check(name.data, name.size) == name.size) {
-        sl_builder_text(builder, 0, name.data, name.size);
-        return;
-    }
-    sli_str text = {.tag = SLI_TAG_SOURCE};
-    (void)sli_utf8_repair(name.data, name.size, &text);
-    if (sli_str_check(&text, "a header's name", NULL) == SL_OK) {
-        sl_builder_text(builder, 0, text.data, text.size);
-    } else {
-        sli_builder_fail(builder, SL_E_NOMEM, "no memory for a header's name");
-    }
-    sli_str_reset(&text);
-}
-
 static void add_headers(sl_builder *builder, sl_bytes cell)
 {
     sli_reader reader = sli_reader_of(cell);
-    uint64_t n = sli_get_varint(&reader);
-    if (n == 0) {
+    if (sli_get_varint(&reader) == 0) {
         sl_builder_null(builder, 0);
         return;
     }
-    sl_builder_list_begin(builder, 0);
-    for (uint64_t i = 0; i < n; i++) {
-        sl_builder_struct_begin(builder, 0);
-        add_name(builder, sli_get_bytes(&reader));
-        if (sli_get_u8(&reader) == 0) {
-            sl_builder_null(builder, 0);
-        } else {
-            sl_bytes value = sli_get_bytes(&reader);
-            sl_builder_text(builder, 0, value.data, value.size);
-        }
-        sl_builder_struct_end(builder, 0);
-    }
-    SL_ASSERT(!reader.bad, "headers as the chunk was filled with");
-    sl_builder_list_end(builder, 0);
+    sli_headers_build(builder, 0, (sl_bytes){reader.at, (size_t)(reader.end - reader.at)});
 }
 
 static sl_code make_headers(kafka_column *column, const kafka_chunk *chunk, const int32_t *from,
