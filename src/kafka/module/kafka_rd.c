@@ -241,7 +241,7 @@ const sli_module *SLI_MODULE_ENTRY(void)
     static const sli_module module = {
         .struct_size = sizeof module,
         .name = "kafka_rd",
-        .needs = "librdkafka " SL_RDKAFKA_VERSION,
+        .needs = "librdkafka " SL_LIBRARY_VERSION,
         .abi = SLI_KAFKA_ABI,
         .table = &ops,
     };

@@ -308,7 +308,7 @@ static const sli_kv_ops ops = {
 static const sli_module module = {
     .struct_size = sizeof module,
     .name = "state_rocksdb",
-    .needs = "RocksDB " SL_ROCKSDB_VERSION,
+    .needs = "RocksDB " SL_LIBRARY_VERSION,
     .abi = SLI_KV_ABI,
     .table = &ops,
 };
