@@ -1,13 +1,11 @@
-/// settings.c — from options to the settings of a client; secrets are read here and nowhere else.
+/// settings.c — from options to the settings of a client.
 #include <stdio.h>
 
 #include "env/module.h"
+#include "env/secret.h"
 #include "kafka/kafka.h"
 
-enum {
-    MAX_SETTINGS = 512,
-    MAX_SECRET = 64 << 10, ///< bytes of a file that holds one
-};
+enum { MAX_SETTINGS = 512 };
 
 struct sli_kafka_settings {
     sl_env *env;
@@ -55,91 +53,24 @@ static const char *instead_of(const char *name)
     return NULL;
 }
 
-// ---------------------------------------------------------------- secrets
-
-static bool begins(const char *text, const char *with)
-{
-    return strncmp(text, with, strlen(with)) == 0;
-}
-
-static void wipe(char *text, size_t size)
-{
-    if (text != NULL) {
-        explicit_bzero(text, size);
-        sl_free(text);
-    }
-}
-
-/// Files of secrets are often ended by a line end that is no part of them.
-static size_t without_line_end(const char *text, size_t size)
-{
-    size -= size > 0 && text[size - 1] == '\n' ? 1 : 0;
-    return size - (size > 0 && text[size - 1] == '\r' ? 1 : 0);
-}
-
-static sl_code secret_of_file(sl_env *env, const char *name, const char *path, char **out,
-                              sl_error *err)
-{
-    char *text = NULL;
-    size_t size = 0;
-    sl_code rc = sli_env_read_file(env, path, MAX_SECRET, &text, &size, err);
-    if (rc != SL_OK) {
-        sl_code code = rc == SL_E_CRASHED || rc == SL_E_NOMEM ? rc : SL_E_CONFIG;
-        return sl_error_wrap(err, code, "kafka.%s", name);
-    }
-    size_t length = without_line_end(text, size);
-    if (length == 0 || memchr(text, 0, length) != NULL) {
-        wipe(text, size);
-        return sl_error_set(err, SL_E_CONFIG, "kafka.%s: the file %s %s", name, path,
-                            length == 0 ? "is empty" : "holds a zero byte");
-    }
-    text[length] = '\0';
-    *out = text;
-    return SL_OK;
-}
-
-static sl_code secret_of_variable(sl_env *env, const char *name, const char *variable, char **out,
-                                  sl_error *err)
-{
-    const char *value = sli_env_variable(env, variable);
-    if (value == NULL || *value == '\0') {
-        return sl_error_set(err, SL_E_CONFIG, "kafka.%s: the variable %s is %s", name, variable,
-                            value == NULL ? "not set" : "empty");
-    }
-    *out = sl_strdup(SLI_TAG_CONF, value);
-    return *out == NULL ? sl_error_nomem(err, strlen(value), "a secret") : SL_OK;
-}
+// ---------------------------------------------------------------- making
 
 static sl_code read_value(sl_env *env, const char *name, sl_text value, bool secret, char **out,
                           sl_error *err)
 {
-    char *text = sl_strndup(SLI_TAG_CONF, value.size == 0 ? "" : value.data, value.size);
-    if (text == NULL) {
-        return sl_error_nomem(err, value.size, "a setting");
+    if (secret) {
+        return sli_secret_read(env, name, value, out, err);
     }
-    sl_code rc = SL_OK;
-    char *read = NULL;
-    if (secret && begins(text, "file:")) {
-        rc = secret_of_file(env, name, text + 5, &read, err);
-    } else if (secret && begins(text, "env:")) {
-        rc = secret_of_variable(env, name, text + 4, &read, err);
-    } else {
-        *out = text;
-        return SL_OK;
-    }
-    wipe(text, value.size);
-    *out = read;
-    return rc;
+    *out = sl_strndup(SLI_TAG_CONF, value.size == 0 ? "" : value.data, value.size);
+    return *out == NULL ? sl_error_nomem(err, value.size, "a setting") : SL_OK;
 }
-
-// ---------------------------------------------------------------- making
 
 static sl_code add(sli_kafka_settings *self, const char *name, SL_TAKES char *value, bool secret,
                    sl_error *err)
 {
     char *copy = sl_strdup(SLI_TAG_CONF, name);
     if (self->n == MAX_SETTINGS || copy == NULL) {
-        wipe(value, strlen(value));
+        sli_secret_free(value);
         sl_free(copy);
         return copy == NULL ? sl_error_nomem(err, strlen(name), "a setting")
                             : sl_error_set(err, SL_E_CONFIG, "more than %d settings `kafka.`",
@@ -162,7 +93,7 @@ static sl_code add_member(void *ctx, sl_text key, sl_text value, sl_error *err)
     }
     char *text = NULL;
     bool secret = sl_option_is_secret(&sli_kafka_options[1], sli_text_of(full));
-    SL_TRY(read_value(self->env, name, value, secret, &text, err));
+    SL_TRY(read_value(self->env, full, value, secret, &text, err));
     return add(self, name, text, secret, err);
 }
 
@@ -222,7 +153,7 @@ void sli_kafka_settings_free(sli_kafka_settings *self)
     for (int32_t i = 0; i < self->n; i++) {
         char *value = (char *)(uintptr_t)self->items[i].value;
         sl_free((char *)(uintptr_t)self->items[i].name);
-        wipe(value, strlen(value));
+        sli_secret_free(value);
     }
     sl_free(self);
 }
