@@ -325,6 +325,11 @@ sl_code sli_socket_connected(sli_socket *socket, sl_error *err)
     return socket->env->ops->socket_connected(socket, err);
 }
 
+void sli_socket_finish(sli_socket *socket)
+{
+    socket->env->ops->socket_finish(socket);
+}
+
 void sli_socket_close(sli_socket **socket)
 {
     if (*socket != NULL) {

@@ -170,6 +170,8 @@ sl_code sli_socket_send(sli_socket *socket, const void *data, size_t size, size_
                         sl_error *err);
 /// The outcome of a connect: SL_OK, SL_E_TIMEOUT while it goes on, SL_E_IO with the reason.
 sl_code sli_socket_connected(sli_socket *socket, sl_error *err);
+/// Says that nothing more will be sent; what still comes can be received.
+void sli_socket_finish(sli_socket *socket);
 void sli_socket_close(sli_socket **socket); ///< accepts NULL; also takes it out of its loop
 
 typedef enum sli_ready { SLI_READABLE = 1, SLI_WRITABLE = 2 } sli_ready;

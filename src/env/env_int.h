@@ -86,6 +86,7 @@ struct sli_env_ops {
     sl_code (*socket_send)(sli_socket *socket, const void *data, size_t size, size_t *n,
                            sl_error *err);
     sl_code (*socket_connected)(sli_socket *socket, sl_error *err);
+    void (*socket_finish)(sli_socket *socket);
     void (*socket_close)(sli_socket *socket); ///< never NULL
 
     sli_loop *(*loop_new)(sl_env *env);

@@ -94,6 +94,45 @@ SLT_BOTH_WORLDS(bytes_travel_and_the_end_is_seen)
     talk_close(&t);
 }
 
+SLT_BOTH_WORLDS(who_has_finished_still_receives)
+{
+    talk t;
+    talk_open(&t, b);
+    size_t n = 0;
+    char bytes[8] = "";
+    int32_t port = sli_socket_port(t.listener);
+    assert_int_equal(sli_socket_connect(b->env, "localhost", port, &t.client, NULL), SL_OK);
+    int64_t deadline = soon(&t);
+    while (t.server == NULL && sli_env_mono_us(b->env) < deadline) {
+        assert_int_equal(sli_loop_run(t.loop, deadline, NULL), SL_OK);
+    }
+    assert_int_equal(sli_socket_connected(t.client, NULL), SL_OK);
+    assert_int_equal(sli_socket_send(t.client, "last", 4, &n, NULL), SL_OK);
+    sli_socket_finish(t.client);
+    while (!t.ended && sli_env_mono_us(b->env) < deadline) {
+        assert_int_equal(sli_loop_run(t.loop, deadline, NULL), SL_OK);
+    }
+    SL_CHECK_TEXT(t.heard.data, "last");
+    assert_int_equal(sli_socket_send(t.server, "answer", 6, &n, NULL), SL_OK);
+    for (n = 0; n == 0 && sli_env_mono_us(b->env) < deadline;) {
+        assert_int_equal(sli_socket_receive(t.client, bytes, 7, &n, NULL), SL_OK);
+        assert_int_equal(sli_loop_run(t.loop, sli_env_mono_us(b->env) + 1000, NULL), SL_OK);
+    }
+    SL_CHECK_TEXT(bytes, "answer");
+    talk_close(&t);
+}
+
+SLT_BOTH_WORLDS(a_taken_port_is_not_evaded)
+{
+    talk t;
+    talk_open(&t, b);
+    sli_socket *second = NULL;
+    assert_int_equal(
+        sli_socket_listen(b->env, "localhost", sli_socket_port(t.listener), &second, NULL),
+        SL_E_BUSY);
+    talk_close(&t);
+}
+
 SLT_BOTH_WORLDS(interest_zero_is_silence)
 {
     talk t;

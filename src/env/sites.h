@@ -42,6 +42,7 @@ typedef enum sli_site_kind {
     X(SOCKET_STDIN, "socket.stdin", FAIL)                                                          \
     X(SOCKET_RECEIVE, "socket.receive", FAIL)                                                      \
     X(SOCKET_SEND, "socket.send", FAIL)                                                            \
+    X(SOCKET_FINISH, "socket.finish", ANSWER)                                                      \
     X(SOCKET_CLOSE, "socket.close", ANSWER)                                                        \
     X(LOOP_WATCH, "loop.watch", CRASH)                                                             \
     X(LOOP_TIMER, "loop.timer", CRASH)                                                             \

@@ -68,6 +68,7 @@ static const sli_env_ops posix_ops = {
     .socket_receive = sli_posix_socket_receive,
     .socket_send = sli_posix_socket_send,
     .socket_connected = sli_posix_socket_connected,
+    .socket_finish = sli_posix_socket_finish,
     .socket_close = sli_posix_socket_close,
     .loop_new = sli_posix_loop_new,
     .loop_free = sli_posix_loop_free,

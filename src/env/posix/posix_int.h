@@ -106,6 +106,7 @@ sl_code sli_posix_socket_receive(sli_socket *socket, void *out, size_t size, siz
 sl_code sli_posix_socket_send(sli_socket *socket, const void *data, size_t size, size_t *n,
                               sl_error *err);
 sl_code sli_posix_socket_connected(sli_socket *socket, sl_error *err);
+void sli_posix_socket_finish(sli_socket *socket);
 void sli_posix_socket_close(sli_socket *socket);
 
 /// resolve.c. Numbers and "localhost" without the network. Fails: SL_E_IO, SL_E_NOMEM.

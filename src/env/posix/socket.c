@@ -177,7 +177,9 @@ sl_code sli_posix_socket_listen(sl_env *env, const char *host, int32_t port, sli
     posix_socket *socket = NULL;
     SL_TRY(socket_new(env, host, port, &socket, err));
     int why = 0;
-    for (int32_t i = 0; i < all.n && socket->fd < 0; i++) {
+    // A port that is taken at one address is not evaded to another one: people would reach somebody
+    // else.
+    for (int32_t i = 0; i < all.n && socket->fd < 0 && why != EADDRINUSE; i++) {
         socket->fd = listen_at(&all.list[i]);
         why = errno;
     }
@@ -311,6 +313,11 @@ sl_code sli_posix_socket_send(sli_socket *socket, const void *data, size_t size,
     }
     *n = sent < 0 ? 0 : (size_t)sent;
     return SL_OK;
+}
+
+void sli_posix_socket_finish(sli_socket *socket)
+{
+    (void)shutdown(((posix_socket *)socket)->fd, SHUT_WR); // fails when the other side is gone
 }
 
 void sli_posix_socket_close(sli_socket *socket)

@@ -227,6 +227,7 @@ static const sli_env_ops sim_ops = {
     .socket_receive = sli_sim_socket_receive,
     .socket_send = sli_sim_socket_send,
     .socket_connected = sli_sim_socket_connected,
+    .socket_finish = sli_sim_socket_finish,
     .socket_close = sli_sim_socket_close,
     .loop_new = sli_sim_loop_new,
     .loop_free = sli_sim_loop_free,

@@ -352,6 +352,15 @@ void sli_sim_sockets_die(sim_env *env)
     }
 }
 
+void sli_sim_socket_finish(sli_socket *socket)
+{
+    sim_socket *self = (sim_socket *)socket;
+    (void)sli_sim_answer(env_of(socket->env), SIM_SOCKET_FINISH);
+    if (self->conn != NULL) {
+        self->conn->ended[1 - self->side] = true;
+    }
+}
+
 void sli_sim_socket_close(sli_socket *socket)
 {
     sim_socket *self = (sim_socket *)socket;

@@ -366,6 +366,7 @@ sl_code sli_sim_socket_receive(sli_socket *socket, void *out, size_t size, size_
 sl_code sli_sim_socket_send(sli_socket *socket, const void *data, size_t size, size_t *n,
                             sl_error *err);
 sl_code sli_sim_socket_connected(sli_socket *socket, sl_error *err);
+void sli_sim_socket_finish(sli_socket *socket);
 void sli_sim_socket_close(sli_socket *socket);
 
 // child.c
