@@ -64,8 +64,8 @@ typedef struct sli_net_conf {
      .fallback = "1000",                                                                           \
      .low = "1",                                                                                   \
      .high = "4000",                                                                               \
-     .text = "Connections at a time. One more, and the one that is idle for longest is closed; "   \
-             "when none is idle, the new one."},                                                   \
+     .text = "Connections at a time. One more, and the one that keeps us waiting for longest is "  \
+             "closed; when all wait for us, the new one."},                                        \
         {.name = "idle_timeout",                                                                   \
          .type = SL_OPT_DURATION,                                                                  \
          .fallback = "5m",                                                                         \
@@ -85,7 +85,7 @@ typedef struct sli_net_conf {
          .fallback = "10s",                                                                        \
          .low = "10ms",                                                                            \
          .high = "1h",                                                                             \
-         .text = "Time for the TLS handshake, or without TLS for the first byte."},                \
+         .text = "Time for the TLS handshake."},                                                   \
         {.name = "max_frame",                                                                      \
          .type = SL_OPT_SIZE,                                                                      \
          .fallback = "16MiB",                                                                      \
@@ -152,8 +152,6 @@ bool sli_net_is_secret(const sli_net *net, sl_text text);
 void *sli_net_state(sli_net_conn *conn); ///< protocol->state_bytes of them
 /// A number that no other connection of this door has had.
 int64_t sli_net_id(const sli_net_conn *conn);
-/// Who the other side is, by its certificate: its subject's common name; "" without one.
-const char *sli_net_who(const sli_net_conn *conn);
 /// Puts bytes on their way; they are copied. When 1 MiB waits because the other side does not read,
 /// nothing more is read from it; at 16 MiB it is closed. Nothing happens when it is leaving.
 void sli_net_send(sli_net_conn *conn, const void *data, size_t size);

@@ -10,7 +10,7 @@
 
 #include "env/env.h"
 
-enum { SLI_TLS_ABI = 1, SLI_TLS_NAME = 128 };
+enum { SLI_TLS_ABI = 1 };
 
 typedef struct sli_tls_side sli_tls_side; ///< certificates and settings of many sessions
 typedef struct sli_tls sli_tls;           ///< one session. Thread: one at a time
@@ -47,8 +47,6 @@ typedef struct sli_tls_ops {
     bool (*ready)(const sli_tls *tls); ///< the handshake is over
     /// Says goodbye (to be taken out and sent). Nothing may be written after it.
     void (*end)(sli_tls *tls);
-    /// The common name of the other side's certificate; "" without one.
-    void (*who)(const sli_tls *tls, char out[SLI_TLS_NAME]);
 } sli_tls_ops;
 
 /// The module's table: net_tls of `modules` (as sli_module_load finds it), or what the simulated
