@@ -548,7 +548,11 @@ sl_code sli_receiver_stop(sli_receiver *r, sl_error *err)
     sli_mutex_unlock(&r->mutex);
     rest_dropped(r, rest, false);
     tail_dropped(r, dropped, "stopped");
-    return r->wal == NULL ? SL_OK : flush(r, SLI_ON_DRIVER, err);
+    sl_code rc = r->wal == NULL ? SL_OK : flush(r, SLI_ON_DRIVER, err);
+    if (rc == SL_OK) {
+        tell_settled(r); // who waits for its acknowledgement gets it
+    }
+    return rc;
 }
 
 bool sli_receiver_drained(sli_receiver *r)

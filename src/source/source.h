@@ -144,7 +144,7 @@ typedef struct sli_source_ops {
     /// After a round of the loop: takes what has come since the last.
     void (*turn)(sli_source *self);
     /// Of all bytes given to `take`, so many are durable: they will be part of an epoch whatever
-    /// happens. Without a write-ahead log: were taken.
+    /// happens. Without a write-ahead log: were taken. Once more after `stop`, when all is.
     void (*settled)(sli_source *self, int64_t bytes);
     /// Replayable: `offer` keeps to ask.max_rows, and backpressure is meant for it. Of others an
     /// epoch takes what is there.
@@ -168,6 +168,7 @@ extern const sli_source_ops
 extern const sli_source_ops sli_source_socket; ///< TCP client, lines
 extern const sli_source_ops sli_source_stdin;
 extern const sli_source_ops sli_source_custom;      ///< "receiver:NAME": functions of the program
+extern const sli_source_ops sli_source_http;        ///< listens for POST: http/README.md
 extern const sli_source_ops sli_source_rate;        ///< "value int64, ts timestamp", deterministic
 extern const sli_source_ops sli_source_queue;       ///< what the program pushes: "queue:NAME"
 extern const sli_source_ops sli_source_kafka;       ///< topics: kafka/README.md
