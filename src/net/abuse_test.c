@@ -3,6 +3,7 @@
 #include "net/fixture_test.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 static void serves(slt_person *good)
 {
@@ -171,4 +172,63 @@ SLT_NET(a_line_a_minute_is_logged)
     assert_non_null(first);
     assert_null(strstr(first + 1, "a connection was closed"));
     slt_door_close(&d);
+}
+
+// ---------------------------------------------------------------- a crowd
+
+enum { CROWD = 2500, ROOM = 500 };
+
+/// As many as descriptors allow: each takes one here and, while it is let in, one there.
+static int32_t crowd_size(void)
+{
+    struct rlimit limit = {0};
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    int64_t room = (int64_t)limit.rlim_cur - ROOM - 100;
+    return room < CROWD ? (int32_t)room : CROWD;
+}
+
+static int64_t held_bytes(void)
+{
+    return sli_mem_used(SLI_TAG_SOURCE);
+}
+
+// Thousands who are idle, or send a byte of a frame now and then: a door for 500 lets no more in,
+// what it keeps is bounded, and whoever means well is served all the while.
+SL_TEST(a_crowd_of_idle_and_slow_people_keeps_nobody_out_posix, "")
+{
+    slt_bed b = {0};
+    slt_door d = {0};
+    assert_int_equal(sli_env_posix(&b.env, NULL), SL_OK);
+    slt_door_open(&d, &b, "max_connections=500&frame_timeout=20s");
+    int32_t n = crowd_size();
+    sli_socket **crowd = sl_alloc_array(SLI_TAG_TEST, (size_t)n, sizeof(sli_socket *));
+    int64_t before = held_bytes(), most = 0;
+    for (int32_t i = 0; i < n; i++) {
+        size_t sent = 0;
+        assert_int_equal(
+            sli_socket_connect(b.env, "127.0.0.1", sli_net_port(d.net), &crowd[i], NULL), SL_OK);
+        slt_turn_for(&d, 0);
+        while (sli_socket_connected(crowd[i], NULL) == SL_E_TIMEOUT) {
+            slt_turn_for(&d, 100);
+        }
+        if (i % 2 == 0) {
+            (void)!sli_socket_send(crowd[i], "\0\0\x40\0slow", 8, &sent, NULL);
+        }
+        slt_turn_for(&d, 50);
+        most = held_bytes() - before > most ? held_bytes() - before : most;
+        if (i % 250 == 249) {
+            slt_person *good = slt_comes(&d);
+            serves(good);
+            slt_goes(good);
+        }
+    }
+    assert_in_range(slt_metric_of(&d, "sluice_net_open{source=\"in\"}"), 1, ROOM);
+    assert_true(slt_closed(&d, "refused") >= n - ROOM);
+    assert_in_range(most, 1, ROOM * 1024);
+    for (int32_t i = 0; i < n; i++) {
+        sli_socket_close(&crowd[i]);
+    }
+    sl_free(crowd);
+    slt_door_close(&d);
+    sli_env_free(b.env);
 }
