@@ -65,16 +65,22 @@ class Sources:
         self.files = {}
         self.texts = {} # macros that are one text
         macros = {}
+        makers = {} # macros of a row that is told a text
         paths = [p for p in sorted((root / "src").rglob("*.[ch]")) if not re.search(r"_test\.[ch]$", p.name)]
         for path in paths:
             code = strip_comments(path.read_text())
             for name, body in re.findall(r"^#define (SLI?_\w+_OPTIONS?)\s+((?:.*\\\n)*.*)", code, re.M):
                 macros[name] = body.replace("\\\n", "\n").strip().rstrip(",")
+            for name, told, body in re.findall(r"^#define (SLI?_\w+_OPTION_\w+)\((\w+)\)\s+((?:.*\\\n)*.*)", code, re.M):
+                makers[name] = told, body.replace("\\\n", "\n").strip()
             self.texts.update(re.findall(r'^#define (\w+)\s+((?:\\\n|\s|"(?:[^"\\]|\\.)*")+)$', code, re.M))
             self.files[path] = code
         for path, code in self.files.items():
             for name, body in macros.items():
                 code = re.sub(rf"^(\s+){name}\s*,", lambda m: m.group(1) + body + ",", code, flags=re.M)
+            for name, (told, body) in makers.items():
+                code = re.sub(rf"^(\s+){name}\(((?:\s*\"(?:[^\"\\\\]|\\\\.)*\")+)\)\s*,",
+                              lambda m: m.group(1) + re.sub(rf"\b{told}\b", lambda _: m.group(2), body) + ",", code, flags=re.M)
             self.files[path] = code
 
     def tables(self, c_type):

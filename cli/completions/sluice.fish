@@ -42,6 +42,7 @@ complete -c sluice -n '__fish_seen_subcommand_from run' -l listener.queue -r -d 
 complete -c sluice -n '__fish_seen_subcommand_from run' -l log -r -d 'Log levels, as in SLUICE_LOG'
 complete -c sluice -n '__fish_seen_subcommand_from run' -l block.interval -r -d 'Shortest time between two syncs of received data to the write-ahead log' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l receiver.max-pending -r -d 'Bytes received and not yet committed, per receiver, at which it stops reading' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l receiver.ids -r -d 'Ids of messages that a receiver remembers at least, the last ones, so that what comes again is dropped, after a restart too' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l receiver.max-rate -r -d 'Rows per second that an epoch takes from a receiver' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l receiver.splits -r -d 'Most partitions that an epoch\'s received data is spread over' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l backpressure -r -d 'Limit what an epoch takes from receivers and Kafka to what earlier epochs could process (Spark\'s PID estimator)' -a 'true false' -f

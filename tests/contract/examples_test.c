@@ -16,7 +16,7 @@
 
 // ---------------------------------------------------------------- network word count
 
-enum { EXAMPLE_PORT = 9999 };
+enum { EXAMPLE_PORT = 9999, HTTP_PORT = 9980 };
 
 /// The port that the example connects to, as its text says. Another test run may have it: waits.
 static int listen_at(uint16_t port)
@@ -85,6 +85,49 @@ SL_TEST(the_smallest_example_is_under_25_lines, "")
         n_lines++;
     }
     assert_in_range(n_lines, 5, 24);
+}
+
+// ---------------------------------------------------------------- a door
+
+/// POSTs a line to port 9980; whether it was answered 204.
+static bool is_posted(void *ctx)
+{
+    static const char request[] = "POST /lines HTTP/1.1\r\nHost: localhost\r\n"
+                                  "Idempotency-Key: hamlet\r\nContent-Length: 18\r\n\r\n"
+                                  "to be or not to be";
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons(HTTP_PORT),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    char answer[128] = "";
+    (void)ctx;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool sent = connect(fd, (struct sockaddr *)&at, sizeof at) == 0 &&
+                send(fd, request, sizeof request - 1, MSG_NOSIGNAL) == sizeof request - 1 &&
+                recv(fd, answer, sizeof answer - 1, 0) > 0;
+    (void)close(fd);
+    return sent && strncmp(answer, "HTTP/1.1 204 ", 13) == 0;
+}
+
+// Posted again under its key, before a kill and after it, the line counts once.
+SL_TEST(http_wordcount_counts_what_is_posted_once, "EXACTLY-ONCE-1")
+{
+    const char *dir = slt_temp_dir();
+    const char *const argv[] = {
+        slt_built("examples/http_wordcount"), "--interval", "50ms", "--checkpoint", "state", NULL};
+    (void)close(listen_at(HTTP_PORT)); // it is free
+    slt_program p = slt_start(dir, argv);
+    slt_await(&p, dir, is_posted, NULL);
+    assert_true(is_posted(NULL));
+    slt_await_text(&p, dir, strrchr(p.out, '/') + 1, "(be,2)");
+    slt_signal(&p, SIGKILL);
+    assert_int_equal(slt_wait(&p), 128 + SIGKILL);
+    p = slt_start(dir, argv);
+    slt_await(&p, dir, is_posted, NULL);
+    slt_await_text(&p, dir, strrchr(p.out, '/') + 1, "(be,2)");
+    slt_signal(&p, SIGTERM);
+    assert_int_equal(slt_wait(&p), 0);
+    SL_CHECK_HAS(slt_out(&p), "(or,1)");
+    assert_null(strstr(slt_out(&p), "(be,4)"));
 }
 
 // ---------------------------------------------------------------- sliding count
