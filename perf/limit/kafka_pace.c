@@ -5,22 +5,27 @@
 ///     kafka_pace send BROKERS TOPIC RATE SECONDS         sends records, RATE a second
 ///     kafka_pace bare BROKERS FROM TO COMMIT_MS          copies FROM to TO, a transaction each
 ///                                                        COMMIT_MS, until it is terminated
-///     kafka_pace measure BROKERS TOPIC RECORDS           reads TOPIC, read_committed, and says how
+///     kafka_pace measure BROKERS TOPIC RECORDS WARM_UP_S reads TOPIC, read_committed, and says how
 ///                                                        old records are when they are seen
 ///
-/// A record is "WORD SENT_NS", the time by CLOCK_MONOTONIC: all parts must run on one machine. An
-/// age is from just before the send to just after the measurer's poll. The sender sends what is due
-/// every 237 us (see echo.c) and waits for nothing (linger 0). What `bare` and an engine do between
-/// is the same: records go on unchanged, and a commit follows the last one as soon as COMMIT_MS
-/// have passed since. Ages of the first half second are left out. FROM is read from its first
-/// record on; TO is also the transactional id. The measurer says "ready" when it reads, and ends
-/// when it has seen RECORDS.
+/// A record is "WORD DUE_NS", the time by CLOCK_MONOTONIC at which it was to be sent: all parts
+/// must run on one machine. An age is from then to just after the measurer's poll, so a sender that
+/// falls behind makes records older and not fewer. It sends what is due every 237 us (see echo.c).
+/// All producers keep librdkafka's own linger, 5 ms: without it each record is a request, and what
+/// is measured is how a broker drowns in them. What `bare` and an engine do between is the same:
+/// records go on unchanged, and a commit follows the last one as soon as COMMIT_MS have passed
+/// since. FROM is read from its first record on; TO is also the transactional id.
+///
+/// The measurer says "ready" when it reads, and ends when it has seen RECORDS. A line for each
+/// second in which records were due shows whether that was a steady state; those of the first
+/// WARM_UP_S seconds, when clients, coordinators and the broker's code are still cold, count for
+/// these lines alone.
 #include "kafka_loop.h"
 
 #include <signal.h>
 #include <sys/prctl.h>
 
-enum { PERIOD_NS = 237000, WARM_UP_NS = 500000000, RECORD_BYTES = 64, N_WORDS = 1000 };
+enum { PERIOD_NS = 237000, SECOND_NS = 1000000000, RECORD_BYTES = 64, N_WORDS = 1000 };
 
 static volatile sig_atomic_t stopped;
 
@@ -50,7 +55,6 @@ static rd_kafka_t *open_producer(const char *brokers, const char *transactional_
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     kafka_loop_set(conf, "bootstrap.servers", brokers);
-    kafka_loop_set(conf, "linger.ms", "0");
     if (transactional_id != NULL) {
         kafka_loop_set(conf, "transactional.id", transactional_id);
         kafka_loop_set(conf, "retry.backoff.ms", "5"); // 100 holds back each first send by as much
@@ -84,11 +88,11 @@ static int send_records(const char *brokers, const char *name, int64_t rate, int
     int64_t begin_ns = limit_wall_ns(), total = rate * seconds, sent = 0;
     for (int64_t i = 1; sent < total; i++) {
         sleep_until(begin_ns + i * PERIOD_NS);
-        int64_t now_ns = limit_wall_ns();
-        int64_t due = (int64_t)((double)(now_ns - begin_ns) * 1e-9 * (double)rate);
+        int64_t due = (int64_t)((double)(limit_wall_ns() - begin_ns) * 1e-9 * (double)rate);
         for (due = due < total ? due : total; sent < due; sent++) {
+            int64_t due_ns = begin_ns + sent * SECOND_NS / rate;
             int n = snprintf(record, sizeof record, "word%llu %lld",
-                             (unsigned long long)limit_below(&random, N_WORDS), (long long)now_ns);
+                             (unsigned long long)limit_below(&random, N_WORDS), (long long)due_ns);
             produce(rd, topic, (int32_t)(sent % n_partitions), record, (size_t)n);
         }
         (void)rd_kafka_poll(rd, 0);
@@ -150,8 +154,8 @@ static int copy_records(const char *brokers, const char *from, const char *name,
 // ---- the measurer
 
 typedef struct measure {
-    int64_t *ages_ns;
-    int64_t n, first_ns;
+    int64_t *due_ns, *ages_ns; ///< of each record, as they came
+    size_t n;
 } measure;
 
 static void measure_record(measure *m, const rd_kafka_message_t *message, int64_t now_ns)
@@ -161,21 +165,69 @@ static void measure_record(measure *m, const rd_kafka_message_t *message, int64_
     memcpy(text, message->payload, n);
     text[n] = '\0';
     const char *space = strrchr(text, ' ');
-    int64_t sent_ns = limit_number("a record's time", space == NULL ? NULL : space + 1, 1, now_ns);
-    m->first_ns = m->first_ns == 0 ? sent_ns : m->first_ns;
-    if (sent_ns >= m->first_ns + WARM_UP_NS) {
-        m->ages_ns[m->n++] = now_ns - sent_ns;
-    }
+    m->due_ns[m->n] = limit_number("a record's time", space == NULL ? NULL : space + 1, 1, now_ns);
+    m->ages_ns[m->n] = now_ns - m->due_ns[m->n];
+    m->n++;
 }
 
-static int measure_records(const char *brokers, const char *topic, int64_t n_records)
+static void print_ages(const char *name, int64_t *ages_ns, size_t n)
+{
+    limit_sort(ages_ns, n);
+    printf("%s records=%zu p50_ms=%.2f p99_ms=%.2f max_ms=%.2f\n", name, n,
+           (double)limit_quantile(ages_ns, n, 500) * 1e-6,
+           (double)limit_quantile(ages_ns, n, 990) * 1e-6, (double)ages_ns[n - 1] * 1e-6);
+}
+
+static int64_t earliest(const measure *m)
+{
+    int64_t first_ns = INT64_MAX;
+    for (size_t i = 0; i < m->n; i++) {
+        first_ns = m->due_ns[i] < first_ns ? m->due_ns[i] : first_ns;
+    }
+    return first_ns;
+}
+
+/// Ages of the records that were due in [from_ns, to_ns), put to `out`.
+static size_t take_ages(const measure *m, int64_t from_ns, int64_t to_ns, int64_t *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < m->n; i++) {
+        if (m->due_ns[i] >= from_ns && m->due_ns[i] < to_ns) {
+            out[n++] = m->ages_ns[i];
+        }
+    }
+    return n;
+}
+
+static void print_measure(const measure *m, int64_t warm_up_s)
+{
+    int64_t begin_ns = earliest(m), *ages_ns = (int64_t *)limit_alloc(m->n * sizeof(int64_t));
+    size_t n = 0, left = m->n;
+    for (int64_t s = 0; left > 0; s++, left -= n) {
+        n = take_ages(m, begin_ns + s * SECOND_NS, begin_ns + (s + 1) * SECOND_NS, ages_ns);
+        if (n > 0) {
+            print_ages("second", ages_ns, n);
+        }
+    }
+    n = take_ages(m, begin_ns + warm_up_s * SECOND_NS, INT64_MAX, ages_ns);
+    if (n == 0) {
+        limit_die("no record was due later than %d s after the first", (int)warm_up_s);
+    }
+    print_ages("measure", ages_ns, n);
+    limit_free(ages_ns, m->n * sizeof(int64_t));
+}
+
+static int measure_records(const char *brokers, const char *topic, int64_t n_records,
+                           int64_t warm_up_s)
 {
     kafka_loop_options of = {.brokers = brokers,
                              .topic = topic,
                              .n_records = n_records,
                              .ahead_kib = KAFKA_LOOP_AHEAD_KIB,
-                             .wait_ms = 100};
-    measure m = {.ages_ns = (int64_t *)limit_alloc((size_t)n_records * sizeof(int64_t))};
+                             .wait_ms = 1};
+    size_t size_bytes = ((size_t)n_records + KAFKA_LOOP_BATCH) * sizeof(int64_t);
+    measure m = {.due_ns = (int64_t *)limit_alloc(size_bytes),
+                 .ages_ns = (int64_t *)limit_alloc(size_bytes)};
     kafka_loop loop = kafka_loop_open(&of);
     printf("ready\n");
     fflush(stdout);
@@ -187,15 +239,9 @@ static int measure_records(const char *brokers, const char *topic, int64_t n_rec
             }
         }
     }
-    if (m.n == 0) {
-        limit_die("no record was sent later than half a second after the first");
-    }
-    limit_sort(m.ages_ns, (size_t)m.n);
-    printf("measure records=%lld p50_ms=%.2f p99_ms=%.2f max_ms=%.2f\n", (long long)loop.n_records,
-           (double)limit_quantile(m.ages_ns, (size_t)m.n, 500) * 1e-6,
-           (double)limit_quantile(m.ages_ns, (size_t)m.n, 990) * 1e-6,
-           (double)m.ages_ns[m.n - 1] * 1e-6);
-    limit_free(m.ages_ns, (size_t)n_records * sizeof(int64_t));
+    print_measure(&m, warm_up_s);
+    limit_free(m.due_ns, size_bytes);
+    limit_free(m.ages_ns, size_bytes);
     kafka_loop_close(&loop);
     return 0;
 }
@@ -212,10 +258,11 @@ int main(int argc, char **argv)
         return copy_records(argv[2], argv[3], argv[4],
                             limit_number("COMMIT_MS", argv[5], 0, 60000) * 1000000);
     }
-    if (strcmp(mode, "measure") == 0 && argc == 5) {
-        return measure_records(argv[2], argv[3], limit_number("RECORDS", argv[4], 1, 1 << 28));
+    if (strcmp(mode, "measure") == 0 && argc == 6) {
+        return measure_records(argv[2], argv[3], limit_number("RECORDS", argv[4], 1, 1 << 28),
+                               limit_number("WARM_UP_S", argv[5], 0, 3600));
     }
     limit_die(
         "usage: kafka_pace send BROKERS TOPIC RATE SECONDS | bare BROKERS FROM TO COMMIT_MS | "
-        "measure BROKERS TOPIC RECORDS");
+        "measure BROKERS TOPIC RECORDS WARM_UP_S");
 }
