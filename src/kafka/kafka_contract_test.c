@@ -458,3 +458,34 @@ KAFKA_CONTRACT(kafka_a_poll_that_waits_is_waked)
     sli_strand_free(strand);
     slt_reader_reset(&r);
 }
+
+// A reader that takes a little now and then is given the next at once: what it took makes room, and
+// the fetching goes on. Records are so large that their bytes count, not their number.
+KAFKA_CONTRACT(kafka_what_is_taken_makes_room_at_once)
+{
+    enum { N = 180, BYTES = 200000, PAUSE_US = 20000 };
+    static char value[BYTES + 1];
+    const char *topic = slt_topic(k, "large", 1);
+    memset(value, 'x', BYTES);
+    sli_kafka_producer *p = slt_producer(k, NULL);
+    for (int i = 0; i < N; i++) {
+        slt_ok(k, slt_send(k, p, topic, 0, value));
+        slt_commit(k, p); // a batch each, so that a fetch has few
+    }
+    k->ops->producer_close(p);
+    slt_reader r, idle;
+    slt_reader_init(&idle, k);
+    k->ahead_bytes = 1 << 20;
+    slt_reader_init(&r, k);
+    slt_fetch(&r, topic, 0, 0, 0);
+    int64_t waited_us = 0;
+    while (r.seen[0] < N) {
+        int64_t begin = sli_env_mono_us(k->env);
+        assert_true(slt_pump(&r, slt_soon(k)));
+        waited_us += sli_env_mono_us(k->env) - begin;
+        assert_false(slt_pump(&idle, slt_in(k, PAUSE_US)));
+    }
+    assert_true(waited_us < 4000000); // who sleeps over a full queue does so for a second each time
+    slt_reader_reset(&r);
+    slt_reader_reset(&idle);
+}

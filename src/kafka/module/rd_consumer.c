@@ -39,10 +39,11 @@ struct sli_kafka {
     rd_lane *lanes;
     int32_t n_lanes;
     _Atomic bool woken; ///< the poll that waits, or the next one, has to return
-    bool was_long;      ///< the queue was, so that librdkafka may have gone to sleep over it
-    size_t long_from;   ///< messages in it: half of those at which it does
-    bool in_doubt;      ///< something that is fetched may be gone: the cluster has to be asked
-    int64_t asked_us;   ///< when it was, last
+    int64_t ahead_bytes;
+    bool was_long;        ///< the queue was, so that librdkafka may have gone to sleep over it
+    int64_t record_bytes; ///< of a record, by the latest poll
+    bool in_doubt;        ///< something that is fetched may be gone: the cluster has to be asked
+    int64_t asked_us;     ///< when it was, last
     rd_kafka_message_t **polled;
     int32_t n_polled;
 };
@@ -142,7 +143,7 @@ sl_code rd_open(sli_kafka **out, const sli_kafka_conf *conf, sl_error *err)
         self->clock = (rd_clock){conf->env, conf->mono_us};
         rd_trouble_init(&self->trouble, conf);
         (void)pthread_mutex_init(&self->noted.mutex, NULL);
-        self->long_from = (size_t)queue_messages(conf->ahead_bytes) / 2;
+        self->ahead_bytes = conf->ahead_bytes;
         rd_kafka_conf_set_opaque(rd, self);
         rd_kafka_conf_set_error_cb(rd, on_error);
         (void)rd_kafka_conf_set_ssl_cert_verify_cb(rd, rd_on_certificate); // fails without TLS
@@ -454,23 +455,36 @@ static rd_kafka_topic_partition_list_t *list_fetched(const sli_kafka *self)
     return list;
 }
 
+/// By messages or by bytes: half of a full one, as a queue may be full between two looks.
+static bool is_long(const sli_kafka *self, size_t n_messages)
+{
+    int64_t n = (int64_t)n_messages;
+    return n >= queue_messages(self->ahead_bytes) / 2 ||
+           n * self->record_bytes >= self->ahead_bytes / 2;
+}
+
 /// A full queue puts the thread that fetches from a broker to sleep, for up to a second, and
 /// emptying it does not wake it. A question to that broker does, so all are asked for some offsets
-/// when a long queue has become short: once in some ten thousand messages. Half of a full one is
-/// long, as a queue may be full between two looks.
+/// when a long queue has become short. Nobody waits for the answer: it comes behind what the broker
+/// is just sending, and librdkafka forgets it.
 static void wake_fetching(sli_kafka *self)
 {
-    enum { ASK_MS = 100 };
-    size_t n = rd_kafka_queue_length(self->records);
-    if (!self->was_long || n >= self->long_from) {
-        self->was_long = n >= self->long_from;
-        return;
-    }
     rd_kafka_topic_partition_list_t *list = list_fetched(self);
-    self->was_long = false;
     if (list != NULL) {
-        (void)rd_kafka_offsets_for_times(self->rd, list, ASK_MS); // the answer is of no interest
+        (void)rd_kafka_offsets_for_times(self->rd, list, 0);
         rd_kafka_topic_partition_list_destroy(list);
+    }
+}
+
+/// `taken` messages have left the queue.
+static void look_at_queue(sli_kafka *self, size_t taken, int64_t bytes)
+{
+    size_t left = rd_kafka_queue_length(self->records);
+    self->record_bytes = taken > 0 ? bytes / (int64_t)taken : self->record_bytes;
+    self->was_long = self->was_long || is_long(self, left + taken);
+    if (self->was_long && !is_long(self, left)) {
+        self->was_long = false;
+        wake_fetching(self);
     }
 }
 
@@ -484,7 +498,6 @@ static ssize_t take(sli_kafka *self, int32_t most, int wait_ms)
         self->polled[0] = rd_kafka_consume_queue(self->records, wait_ms);
         got = self->polled[0] == NULL ? 0 : 1;
     }
-    wake_fetching(self);
     if (got == 1 && n > 1) {
         ssize_t more = rd_kafka_consume_batch_queue(self->records, 0, self->polled + 1, n - 1);
         got += more > 0 ? more : 0;
@@ -512,9 +525,12 @@ static sl_code poll_once(sli_kafka *self, sli_kafka_record *out, int32_t n, int3
     int32_t at = take_gone(self, out, n);
     at += at < n && take_trouble(self, out + at) ? 1 : 0;
     ssize_t taken = at < n ? take(self, n - at, at > 0 ? 0 : wait_ms) : 0;
+    int64_t bytes = 0;
     for (ssize_t i = 0; i < taken; i++) {
+        bytes += (int64_t)(self->polled[i]->len + self->polled[i]->key_len);
         at += give(self, self->polled[i], &out[at]) ? 1 : 0;
     }
+    look_at_queue(self, taken > 0 ? (size_t)taken : 0, bytes);
     if (at > 0 && out[at - 1].kind != SLI_KAFKA_TROUBLE && taken > 0) {
         rd_trouble_over(&self->trouble);
     }
