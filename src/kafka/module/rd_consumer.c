@@ -92,6 +92,17 @@ static int64_t queue_messages(int64_t ahead_bytes)
     return n < LEAST ? LEAST : n > MOST ? MOST : n;
 }
 
+/// Bytes of one partition in an answer. With librdkafka's own, 1 MiB, an answer of a topic of small
+/// records becomes tens of thousands of messages at once, whatever room there is: they take ten
+/// times its bytes, fall out of the caches before they are read, and the first comes late.
+static const char *fetch_bytes(char text[24], int64_t ahead_bytes)
+{
+    enum { PARTS = 32, LEAST = 64 << 10, MOST = 1 << 20 };
+    int64_t bytes = ahead_bytes / PARTS;
+    (void)snprintf(text, 24, "%d", (int)(bytes < LEAST ? LEAST : bytes > MOST ? MOST : bytes));
+    return text;
+}
+
 /// Of a partition or topic that is not there librdkafka tells by this callback alone, on the thread
 /// that polls, and in words that don't say which.
 static void on_error(rd_kafka_t *rd, int code, const char *reason, void *opaque)
@@ -106,9 +117,9 @@ static void on_error(rd_kafka_t *rd, int code, const char *reason, void *opaque)
 /// librdkafka's runs code of ours.
 static sl_code settings(rd_kafka_conf_t **out, const sli_kafka_conf *conf, sl_error *err)
 {
-    char kbytes[24], messages[24];
+    char kbytes[24], messages[24], fetched[24];
     (void)snprintf(messages, sizeof messages, "%lld", (long long)queue_messages(conf->ahead_bytes));
-    const rd_pair own[] = {
+    rd_pair own[13] = {
         {"enable.auto.commit", "false"},
         {"enable.auto.offset.store", "false"},
         {"auto.offset.reset", "error"},
@@ -119,10 +130,17 @@ static sl_code settings(rd_kafka_conf_t **out, const sli_kafka_conf *conf, sl_er
         {"isolation.level", conf->read_uncommitted ? "read_uncommitted" : "read_committed"},
         {"queued.min.messages", messages},
         {"queued.max.messages.kbytes", queue_kbytes(kbytes, conf->ahead_bytes)},
-        // Also how long it fetches nothing after its queue was full: half a second by default.
-        {rd_is_given(conf, "fetch.error.backoff.ms") ? NULL : "fetch.error.backoff.ms", "10"},
-        {NULL, NULL},
     };
+    int n = 10;
+    if (!rd_is_given(conf, "fetch.error.backoff.ms")) {
+        // Also how long it fetches nothing after its queue was full: half a second by default.
+        own[n++] = (rd_pair){"fetch.error.backoff.ms", "10"};
+    }
+    if (!rd_is_given(conf, "fetch.message.max.bytes") &&
+        !rd_is_given(conf, "max.partition.fetch.bytes")) { // two names of one setting
+        own[n++] = (rd_pair){"fetch.message.max.bytes", fetch_bytes(fetched, conf->ahead_bytes)};
+    }
+    own[n] = (rd_pair){NULL, NULL};
     rd_kafka_conf_t *rd = NULL;
     sl_code rc = rd_settings(&rd, conf, own, err);
     if (rc == SL_OK) {
