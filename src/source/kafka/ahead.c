@@ -3,8 +3,9 @@
 /// An epoch takes what is in memory. With a long interval that must be more than with a short one,
 /// or nothing but `ahead` bytes an interval could ever be read: so while epochs take all that there
 /// is, and the fetching strand has to wait for most of the interval, it doubles, up to a quarter of
-/// the job's memory. What goes over `ahead` is reserved in the budget that blocks and state are
-/// counted in; when that is short, nothing grows.
+/// the job's memory. Not while epochs are late: then it is they who take the time, and more of it
+/// in memory would make nothing quicker. What goes over `ahead` is reserved in the budget that
+/// blocks and state are counted in; when that is short, nothing grows.
 #include "source/kafka/kafka_int.h"
 
 enum { SHARE = 4 }; // of the memory
@@ -41,12 +42,21 @@ static bool was_idle(const kafka_source *self)
     return self->full_us >= 0 && sli_env_mono_us(env->env) - self->full_us >= env->interval_us / 2;
 }
 
+/// The epoch before took clearly longer than the interval.
+static bool is_late(kafka_source *self)
+{
+    int64_t before_us = self->offered_us;
+    self->offered_us = sli_env_mono_us(self->common.env.env);
+    return self->offered_us - before_us > self->common.env.interval_us / 2 * 3;
+}
+
 void kafka_ahead_adapt(kafka_source *self, int64_t taken, bool is_all)
 {
     if (self->common.env.budget == NULL) {
         return;
     }
-    if (is_all && was_idle(self)) {
+    bool late = is_late(self);
+    if (is_all && !late && was_idle(self)) {
         grow(self);
     } else if (taken < self->ahead_most / SHARE && self->ahead_most > self->ahead_bytes) {
         int64_t half = self->ahead_most / 2;

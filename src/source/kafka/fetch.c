@@ -439,6 +439,7 @@ sl_code kafka_fetch_begin(kafka_source *self, sl_error *err)
     self->look_us = INT64_MIN;
     self->record_bytes = FIRST_BYTES;
     self->away_us = self->full_us = -1;
+    self->offered_us = now_us(self);
     self->is_ending = false;
     self->strand = sli_strand_new(self->common.env.env, "sl-kafka");
     if (self->strand == NULL || !sli_strand_post(self->strand, fetch_all, self)) {

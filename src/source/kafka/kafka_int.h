@@ -259,6 +259,7 @@ struct kafka_source {
     int64_t ahead;       ///< bytes of chunks that no epoch has taken whole
     int64_t ahead_most;  ///< when it is so many, nothing more is fetched: ahead_bytes, or grown
     int64_t full_us;     ///< since when that is so; -1: it is not
+    int64_t offered_us;  ///< when an epoch took something, last; or the fetching began
     bool is_known;       ///< the partitions were looked up
     bool is_ending;      ///< the strand has to end
     sl_error failure;    ///< why it has ended by itself

@@ -368,6 +368,29 @@ FEED_TEST(kafka_fetches_more_when_epochs_take_all)
     sli_budget_free(budget);
 }
 
+// Epochs that take longer than the interval are not fed more than they can eat.
+FEED_TEST(kafka_fetches_no_more_for_late_epochs)
+{
+    enum { RECORDS = 20000, SIZE = 200 };
+    char value[SIZE + 1];
+    memset(value, 'x', SIZE);
+    value[SIZE] = '\0';
+    slt_feed_make(f, "t", 1);
+    for (int32_t i = 0; i < RECORDS; i++) {
+        slt_feed_put(f, "t", 0, value);
+    }
+    sli_budget *budget = sli_budget_new(1 << 20);
+    f->p.source_env.budget = budget;
+    sli_source *source = slt_feed_source(f, "t?start=earliest&ahead=64KiB");
+    for (int i = 0; i < 20; i++) {
+        slt_offer(&f->p, source);
+        slt_pass(&f->p, 1000000); // beside the second that is the interval
+    }
+    assert_true(sli_budget_peak(budget) <= 64 << 10); // the first one was in time
+    sli_source_close(source);
+    sli_budget_free(budget);
+}
+
 // ---------------------------------------------------------------- settings
 
 FEED_TEST(kafka_refuses_what_makes_no_sense)
