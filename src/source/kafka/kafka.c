@@ -73,12 +73,13 @@ const sl_option kafka_options[] = {
          "leaves."},
     {.name = "ahead",
      .type = SL_OPT_SIZE,
-     .fallback = "16MiB",
+     .fallback = "8MiB",
      .low = "64KiB",
      .high = "1GiB",
      .text =
          "Bytes fetched ahead of the epochs, and as much again in the client. It grows, up to a "
-         "quarter of the job's memory, while epochs take all of it and the cluster has more."},
+         "quarter of the job's memory, while epochs in time take all of it and the cluster has "
+         "more."},
     {.name = "refresh",
      .type = SL_OPT_DURATION,
      .fallback = "30s",
