@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import subprocess
 import time
 
@@ -26,6 +27,24 @@ LINES, EVENTS = 4000000, 2000000
 def pin():
     """All that is measured shares the same two processors: this process and what it starts."""
     os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:2]))
+
+
+def busy_s():
+    """Processor time that was used on the processors that we are on, by whomever."""
+    ours = {f'cpu{n}' for n in os.sched_getaffinity(0)}
+    ticks = 0
+    for line in pathlib.Path('/proc/stat').read_text().splitlines():
+        name, *times = line.split()
+        if name in ours:
+            user, nice, system, _, _, irq, softirq, *_ = map(int, times)
+            ticks += user + nice + system + irq + softirq
+    return ticks / os.sysconf('SC_CLK_TCK')
+
+
+def process_s(pid):
+    """Processor time of a process that runs."""
+    fields = pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
 def pairs(line):
@@ -78,11 +97,21 @@ class Cluster:
         return subprocess.run([self.limits / 'kafka_fill', self.brokers, topic, str(PARTITIONS), *map(str, what)], check=True,
                               stdout=subprocess.PIPE, text=True).stdout
 
+    def others_s(self):
+        """Processor time that was neither the broker's nor that of programs that we have run."""
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        broker = process_s((self.where / '1.pid').read_text().strip())
+        return busy_s() - used.ru_utime - used.ru_stime - broker
+
     def measure(self, command, **more):
-        """Runs a program of figures, -b BEGIN_NS put behind its name; gives its last line as a dictionary."""
-        words = [str(command[0]), '-b', str(time.monotonic_ns()), *map(str, command[1:])]
+        """Runs a program of figures, -b BEGIN_NS put behind its name; gives its last line as a dictionary, and others_cpus: so
+        many processors others had meanwhile. A rate is worth little when that is not next to none."""
+        begin, before = time.monotonic_ns(), self.others_s()
+        words = [str(command[0]), '-b', str(begin), *map(str, command[1:])]
         done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, **more)
-        return pairs(done.stdout.splitlines()[-1])
+        figures = pairs(done.stdout.splitlines()[-1])
+        figures['others_cpus'] = (self.others_s() - before) * 1e9 / (time.monotonic_ns() - begin)
+        return figures
 
 
 def main():

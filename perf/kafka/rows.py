@@ -46,18 +46,31 @@ def engine(b, at, job, topic, *options):
     return got
 
 
-def report(b, what, sides, of, goal, floor, unit, more_is_better, form='{:.2f}'):
+def report(b, what, sides, of, goal, floor, unit, more_is_better, form='{:.2f}', middle=statistics.median):
     """`sides` are (limit, engine, value) by pair, `of` the key of what is shown of the first two."""
     values = [value for _, _, value in sides]
-    limit, mine = (form.format(statistics.median(float(s[i][of]) for s in sides)) for i in (0, 1))
-    b.report('kafka', what, limit, mine, statistics.median(values), (min(values), max(values)), goal, floor, unit,
-             more_is_better)
+    limit, mine = (form.format(median([s[i] for s in sides], of)) for i in (0, 1))
+    b.report('kafka', what, limit, mine, middle(values), (min(values), max(values)), goal, floor, unit, more_is_better)
 
 
-def over_the_loop(bare, by_hand, mine):
-    """How often the loop's own work, beyond reading, fits into the engine's."""
-    bare, by_hand, mine = (float(f['cpu_s_per_million']) for f in (bare, by_hand, mine))
+def median(figures, key):
+    return statistics.median(float(f[key]) for f in figures)
+
+
+def over_the_loop(*sides):
+    """How often the loop's own work, beyond reading, fits into the engine's; sides are lists of a bare consumer's, the loop's and
+    the engine's figures. Differences of single runs spread too much to be divided: medians are."""
+    bare, by_hand, mine = (median(figures, 'cpu_s_per_million') for figures in sides)
     return (mine - bare) / (by_hand - bare)
+
+
+def report_cpu(b, what, runs):
+    by_pair = [(by_hand, mine, over_the_loop([bare], [by_hand], [mine])) for bare, by_hand, mine in runs]
+    report(b, f'{what}: CPU s a million over reading, by the loop\'s', by_pair, 'cpu_s_per_million', 1.5, 2.5, ' x', False,
+           middle=lambda _: over_the_loop(*zip(*runs)))
+    print(f"kafka    {what}: CPU s a million, medians: bare {median([r[0] for r in runs], 'cpu_s_per_million'):.2f}; others had "
+          f"{median([f for r in runs for f in r], 'others_cpus'):.2f} processors, {max(f['others_cpus'] for r in runs for f in r):.2f} "
+          'at most', flush=True)
 
 
 def kafka_words(b):
@@ -66,9 +79,8 @@ def kafka_words(b):
         runs = [(*limits(at, 'kafka_words', 'lines'), engine(b, at, 'words', 'lines')) for _ in range(b.options.pairs)]
     rates = [(bare, mine, 100 * float(mine['records_s']) / float(bare['records_s'])) for bare, _, mine in runs]
     memory = [(bare, mine, float(mine['peak_mb']) - float(bare['peak_mb'])) for bare, _, mine in runs]
-    cpu = [(by_hand, mine, over_the_loop(bare, by_hand, mine)) for bare, by_hand, mine in runs]
     report(b, 'words: records/s of a bare consumer\'s', rates, 'records_s', 85, 70, ' %', True, '{:.0f}')
-    report(b, 'words: CPU s a million over reading, by the loop\'s', cpu, 'cpu_s_per_million', 1.5, 2.5, ' x', False)
+    report_cpu(b, 'words', runs)
     report(b, 'words: MB resident at most, more than bare', memory, 'peak_mb', 32, 64, ' MB', False, '{:.0f}')
 
 
@@ -76,16 +88,15 @@ def kafka_events(b):
     """JSON ad events of a topic, filtered, joined and counted in windows: CPU time."""
     with brokers(b) as at:
         runs = [(*limits(at, 'kafka_ads', 'events'), engine(b, at, 'events', 'events')) for _ in range(b.options.pairs)]
-    cpu = [(by_hand, mine, over_the_loop(bare, by_hand, mine)) for bare, by_hand, mine in runs]
-    report(b, 'events: CPU s a million over reading, by the loop\'s', cpu, 'cpu_s_per_million', 1.5, 2.5, ' x', False)
+    report_cpu(b, 'events', runs)
 
 
 def kafka_running(b):
     """Running count of a topic: CPU time, beside the bare consumer's."""
     with brokers(b) as at:
         runs = [(*limits(at, 'kafka_words', 'lines'), engine(b, at, 'running', 'lines')) for _ in range(b.options.pairs)]
-    print(f"kafka    running count: CPU s a million {statistics.median(float(r[2]['cpu_s_per_million']) for r in runs):.2f}, a bare "
-          f"consumer's {statistics.median(float(r[0]['cpu_s_per_million']) for r in runs):.2f}", flush=True)
+    print(f"kafka    running count: CPU s a million {median([r[2] for r in runs], 'cpu_s_per_million'):.2f}, a bare "
+          f"consumer's {median([r[0] for r in runs], 'cpu_s_per_million'):.2f}", flush=True)
 
 
 def kafka_start(b):
