@@ -176,6 +176,35 @@ static void await_led(const cluster *c, const char *topic, int32_t n_partitions)
     }
 }
 
+static bool is_whole(const struct rd_kafka_metadata *found, int n_brokers)
+{
+    bool whole = found->broker_cnt == n_brokers;
+    for (int i = 0; whole && i < found->topic_cnt; i++) {
+        const rd_kafka_metadata_topic_t *t = &found->topics[i];
+        for (int p = 0; whole && p < t->partition_cnt; p++) {
+            whole = t->partitions[p].leader >= 0 && t->partitions[p].isr_cnt == n_brokers;
+        }
+    }
+    return whole;
+}
+
+void slt_broker_whole(slt_kafka *k, int n_brokers)
+{
+    const struct rd_kafka_metadata *found = NULL;
+    int64_t until_us = slt_in(k, 120000000);
+    for (bool whole = false; !whole;) {
+        if (sli_env_mono_us(k->env) > until_us) {
+            fail_msg("the cluster is not whole within two minutes");
+        }
+        (void)usleep(100000); // a cluster tells no event
+        if (rd_kafka_metadata(cluster_of(k)->rd, 1, NULL, &found, WAIT_MS) ==
+            RD_KAFKA_RESP_ERR_NO_ERROR) {
+            whole = is_whole(found, n_brokers);
+            rd_kafka_metadata_destroy(found);
+        }
+    }
+}
+
 static void make_topic(cluster *c, const char *topic, int32_t n_partitions)
 {
     char why[256];

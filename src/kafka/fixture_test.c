@@ -49,7 +49,7 @@ int64_t slt_in(const slt_kafka *k, int64_t us)
 
 int64_t slt_soon(const slt_kafka *k)
 {
-    return slt_in(k, 20000000);
+    return slt_in(k, 60000000);
 }
 
 void slt_check_ok(slt_kafka *k, sl_code rc, const char *what, const char *file, int line)

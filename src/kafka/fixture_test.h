@@ -56,6 +56,9 @@ struct slt_kafka {
 void slt_needs_brokers(slt_kafka *k);
 /// Deletes a consumer group of the real broker, and what it has on record.
 void slt_broker_forget(slt_kafka *k, const char *group);
+/// Waits until each partition of a cluster, its own topics' too, has as many copies in step as it
+/// has brokers. Fails the test after two minutes.
+void slt_broker_whole(slt_kafka *k, int n_brokers);
 
 /// One test, on each fixture; the simulated cluster with several seeds, by turns behind the gate.
 #define KAFKA_CONTRACT(name)                                                                       \

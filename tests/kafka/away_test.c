@@ -45,7 +45,7 @@ SL_TEST(kafka_a_broker_that_cannot_be_reached_is_waited_for_brokers, "EXACTLY-ON
     for (int i = 1; i <= 3; i++) {
         slt_rig_await(&rig, FED / 8 * i);
         rig.k.fixture->away(&rig.k, true);
-        slt_life_last(&rig.life, slt_is_soak() ? 30000 : 1500);
+        slt_life_last(&rig.life, slt_is_soak() ? 70000 : 1500);
         rig.k.fixture->away(&rig.k, false);
     }
     slt_rig_check(&rig);

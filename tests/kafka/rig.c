@@ -64,14 +64,15 @@ void slt_rig_feed(slt_rig *rig, int64_t n)
 
 // ---------------------------------------------------------------- lives
 
-/// The first broker stands in the URL, all of them in its option `brokers`.
+/// The first broker stands in the URL, the others in its option `brokers`.
 static void tell_url(const char *name, const slt_rig *rig, const char *topic, const char *format,
                      const char *more)
 {
     char url[2048];
-    (void)snprintf(url, sizeof url, "kafka://%.*s/%s?format=%s&brokers=%s%s",
-                   (int)strcspn(rig->brokers, ","), rig->brokers, topic, format, rig->brokers,
-                   more);
+    const char *others = strchr(rig->brokers, ',');
+    (void)snprintf(url, sizeof url, "kafka://%.*s/%s?format=%s%s%s%s",
+                   (int)strcspn(rig->brokers, ","), rig->brokers, topic, format,
+                   others == NULL ? "" : "&brokers=", others == NULL ? "" : others + 1, more);
     assert_int_equal(setenv(name, url, 1), 0);
 }
 
