@@ -4,11 +4,15 @@
 /// or nothing but `ahead` bytes an interval could ever be read: so while epochs take all that there
 /// is, and the fetching strand has to wait for most of the interval, it doubles, up to a quarter of
 /// the job's memory. Not while epochs are late: then it is they who take the time, and more of it
-/// in memory would make nothing quicker. What goes over `ahead` is reserved in the budget that
-/// blocks and state are counted in; when that is short, nothing grows.
+/// in memory would make nothing quicker. It is reserved in the budget that blocks and state are
+/// counted in: the first of it whatever else is there, for a source has to read something; when the
+/// budget is short, nothing grows.
 #include "source/kafka/kafka_int.h"
 
-enum { SHARE = 4 }; // of the memory
+enum {
+    SHARE = 4,        ///< of the memory
+    LEAST = 64 << 10, ///< whatever the memory is
+};
 
 /// Changes the limit; false: the budget has no room for it.
 static bool set_most(kafka_source *self, int64_t bytes)
@@ -25,9 +29,16 @@ static bool set_most(kafka_source *self, int64_t bytes)
     return true;
 }
 
+/// A source never fetches more ahead than that.
+static int64_t highest_of(const kafka_source *self)
+{
+    int64_t share = sli_budget_limit(self->common.env.budget) / SHARE;
+    return share > LEAST ? share : LEAST;
+}
+
 static void grow(kafka_source *self)
 {
-    int64_t highest = sli_budget_limit(self->common.env.budget) / SHARE;
+    int64_t highest = highest_of(self);
     int64_t twice = self->ahead_most * 2;
     int64_t wanted = twice < highest ? twice : highest;
     if (wanted > self->ahead_most) {
@@ -64,9 +75,24 @@ void kafka_ahead_adapt(kafka_source *self, int64_t taken, bool is_all)
     }
 }
 
-void kafka_ahead_reset(kafka_source *self)
+int64_t kafka_ahead_first(const kafka_source *self, int64_t wanted)
 {
-    if (self->ahead_most > self->ahead_bytes) {
-        (void)set_most(self, self->ahead_bytes);
+    int64_t highest = self->common.env.budget == NULL ? wanted : highest_of(self);
+    return wanted < highest ? wanted : highest;
+}
+
+void kafka_ahead_begin(kafka_source *self)
+{
+    if (self->common.env.budget != NULL) {
+        (void)sli_budget_reserve(self->common.env.budget, self->ahead_bytes, true);
     }
+    self->ahead_most = self->ahead_bytes;
+}
+
+void kafka_ahead_end(kafka_source *self)
+{
+    if (self->common.env.budget != NULL) {
+        sli_budget_release(self->common.env.budget, self->ahead_most);
+    }
+    self->ahead_most = 0;
 }

@@ -441,8 +441,12 @@ sl_code kafka_fetch_begin(kafka_source *self, sl_error *err)
     self->away_us = self->full_us = -1;
     self->offered_us = now_us(self);
     self->is_ending = false;
+    kafka_ahead_begin(self);
     self->strand = sli_strand_new(self->common.env.env, "sl-kafka");
     if (self->strand == NULL || !sli_strand_post(self->strand, fetch_all, self)) {
+        sli_strand_free(self->strand);
+        self->strand = NULL;
+        kafka_ahead_end(self);
         return sl_error_set(err, SL_E_NOMEM, "no thread that fetches from Kafka");
     }
     return SL_OK;
@@ -460,6 +464,7 @@ void kafka_fetch_end(kafka_source *self)
     sli_signal_set(self->room);
     sli_strand_free(self->strand);
     self->strand = NULL;
+    kafka_ahead_end(self);
     for (int32_t i = 0; i < self->n_ids; i++) {
         sli_kafka_gate.drop(self->client, i);
     }

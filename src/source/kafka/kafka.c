@@ -77,9 +77,9 @@ const sl_option kafka_options[] = {
      .low = "64KiB",
      .high = "1GiB",
      .text =
-         "Bytes fetched ahead of the epochs, and as much again in the client. It grows, up to a "
-         "quarter of the job's memory, while epochs in time take all of it and the cluster has "
-         "more."},
+         "Bytes fetched ahead of the epochs, and as much again in the client; at most a quarter of "
+         "the job's memory, and reserved in it. It grows up to that while epochs in time take all "
+         "of it and the cluster has more."},
     {.name = "refresh",
      .type = SL_OPT_DURATION,
      .fallback = "30s",
@@ -119,7 +119,6 @@ void kafka_close(sli_source *source)
 {
     kafka_source *self = self_of(source);
     kafka_fetch_end(self);
-    kafka_ahead_reset(self);
     kafka_spares_close(self);
     sli_kafka_gate.close(self->client);
     sli_kafka_settings_free(self->settings);
@@ -137,7 +136,7 @@ void kafka_close(sli_source *source)
 static void read_options(kafka_source *self, const sl_conf *conf)
 {
     const sli_format_ops *format = self->common.format;
-    self->ahead_bytes = self->ahead_most = sl_conf_int64(conf, "ahead");
+    self->ahead_bytes = kafka_ahead_first(self, sl_conf_int64(conf, "ahead"));
     self->refresh_us = sl_conf_int64(conf, "refresh");
     self->poll_timeout_us = sl_conf_int64(conf, "poll_timeout");
     self->min_rate = sl_conf_int64(conf, "min_rate");

@@ -228,7 +228,7 @@ struct kafka_source {
     sl_arena *arena; ///< for what the URL says
     sli_url url;     ///< host and port of it
     kafka_wanted wanted;
-    int64_t ahead_bytes; ///< at least so many are fetched ahead, where there are
+    int64_t ahead_bytes; ///< so many are fetched ahead at first, where there are
     int64_t refresh_us, poll_timeout_us, min_rate, max_rate;
     bool stops_at_loss, uncommitted;
     bool scans_lines; ///< the format wants to know whether values hold line ends
@@ -292,7 +292,10 @@ int64_t kafka_ask_until(const kafka_source *self);
 /// What is fetched ahead grows while epochs take all of it and the strand has to wait, and shrinks
 /// again. `taken`: bytes that an epoch has just taken. Under the mutex. Thread: driver.
 void kafka_ahead_adapt(kafka_source *self, int64_t taken, bool is_all);
-void kafka_ahead_reset(kafka_source *self); ///< gives back what was reserved
+/// What of `ahead` the memory allows: at most a quarter of it.
+int64_t kafka_ahead_first(const kafka_source *self, int64_t wanted);
+void kafka_ahead_begin(kafka_source *self); ///< reserves that
+void kafka_ahead_end(kafka_source *self);   ///< gives back what was reserved
 /// Starts the fetching strand.
 sl_code kafka_fetch_begin(kafka_source *self, sl_error *err);
 /// Ends it. The client fetches nothing then, and what was fetched is forgotten.
@@ -338,12 +341,14 @@ sl_code kafka_read(sli_source *source, sl_bytes range, int32_t split, sli_emit_f
 sl_code kafka_records(sli_source *source, sl_bytes range, int32_t split, sli_raw_fn each, void *ctx,
                       sl_error *err);
 
-/// Takes records [from, to) of a chunk.
+/// Takes records [from, to) of a chunk. A NULL one: they are waited for, unless it says
+/// SL_E_CANCELLED.
 typedef sl_code (*kafka_span_fn)(void *ctx, const kafka_chunk *chunk, int32_t from, int32_t to,
                                  sl_error *err);
 /// Reads a piece from the cluster, by a client of its own: what is not in memory any more, or was
-/// taken by an earlier life. Thread: task, many at once. Blocks: yes. Fails: SL_E_TIMEOUT when
-/// nothing comes for `poll_timeout`; SL_E_NOT_FOUND when records are gone.
+/// taken by an earlier life. Thread: task, many at once. Blocks: yes; while it waits `each` is
+/// asked five times a second whether to go on. Fails: SL_E_TIMEOUT when nothing comes for
+/// `poll_timeout`; SL_E_NOT_FOUND when records are gone; what `each` returns.
 sl_code kafka_read_again(kafka_source *self, const kafka_piece *piece, kafka_span_fn each,
                          void *ctx, sl_error *err);
 void kafka_spares_close(kafka_source *self); ///< nobody reads now

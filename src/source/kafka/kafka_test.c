@@ -358,13 +358,33 @@ FEED_TEST(kafka_fetches_more_when_epochs_take_all)
         most = f->p.offer.bytes > most ? f->p.offer.bytes : most;
     }
     assert_true(most > 150 << 10 && most < 300 << 10); // a quarter, and the latest poll
-    assert_int_equal(sli_budget_peak(budget), (256 - 64) << 10);
+    assert_int_equal(sli_budget_peak(budget), 256 << 10);
     for (int i = 0; i < 40; i++) { // the backlog ends: it shrinks again
         slt_feed_put(f, "t", 0, "y");
         slt_offer(&f->p, source);
     }
-    assert_int_equal(sli_budget_used(budget), 0);
+    assert_int_equal(sli_budget_used(budget), 64 << 10); // `ahead` itself
     sli_source_close(source);
+    assert_int_equal(sli_budget_used(budget), 0);
+    sli_budget_free(budget);
+}
+
+// What is fetched ahead from the start is the job's memory too, and at most a quarter of it.
+FEED_TEST(kafka_ahead_is_reserved_in_the_jobs_memory)
+{
+    sli_budget *budget = sli_budget_new(20 << 20);
+    f->p.source_env.budget = budget;
+    slt_feed_make(f, "t", 1);
+    slt_feed_put(f, "t", 0, "a");
+    sli_source *source = slt_feed_source(f, "t?start=earliest");
+    SL_CHECK_TEXT(slt_feed_take(f, source), "a;");
+    assert_int_equal(sli_budget_used(budget), 5 << 20);
+    sli_source_close(source);
+    source = slt_feed_source(f, "t?start=earliest&ahead=1MiB");
+    SL_CHECK_TEXT(slt_feed_take(f, source), "a;");
+    assert_int_equal(sli_budget_used(budget), 1 << 20);
+    sli_source_close(source);
+    assert_int_equal(sli_budget_used(budget), 0);
     sli_budget_free(budget);
 }
 
