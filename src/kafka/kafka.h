@@ -152,7 +152,8 @@ struct sli_kafka_ops {
     /// time. Fails: SL_E_CONFIG (refused for good); SL_E_NOMEM.
     sl_code (*poll)(sli_kafka *self, sli_kafka_record *out, int32_t n, int32_t *got,
                     int64_t deadline_us, sl_error *err);
-    /// Makes a `poll` that waits return; when none waits, the next one. Thread: any.
+    /// Makes a `poll` or a question that waits return; when none waits, the next one. A question
+    /// then fails with SL_E_CANCELLED, as soon as the client's own call ends. Thread: any.
     void (*wake)(sli_kafka *self);
     /// The offset behind the last record of a partition that can be read, as of the last fetch; -1
     /// unknown. What an epoch lags behind is counted from it. Thread: any.

@@ -108,6 +108,26 @@ KAFKA_CONTRACT(kafka_a_cluster_that_is_away_is_told_and_waited_for)
     slt_reader_reset(&r);
 }
 
+/// Who closes a client needs nobody's answer.
+KAFKA_CONTRACT(kafka_a_question_that_is_woken_ends_soon)
+{
+    slt_kafka_needs(k, away);
+    const char *topic = slt_topic(k, "woken", 1);
+    sli_kafka_spot spot = {topic, 0, -9};
+    sli_kafka *consumer = slt_consumer(k);
+    k->fixture->away(k, true);
+    int64_t until_us = slt_in(k, 5000000);
+    k->ops->wake(consumer);
+    assert_int_equal(k->ops->offsets(consumer, SLI_KAFKA_LATEST, 0, &spot, 1, slt_soon(k), &k->err),
+                     SL_E_CANCELLED);
+    assert_int_equal(spot.offset, -9);
+    assert_true(sli_env_mono_us(k->env) < until_us);
+    k->fixture->away(k, false);
+    slt_ok(k, k->ops->offsets(consumer, SLI_KAFKA_LATEST, 0, &spot, 1, slt_soon(k), &k->err));
+    assert_int_equal(spot.offset, 0);
+    k->ops->close(consumer);
+}
+
 KAFKA_CONTRACT(kafka_a_topic_that_is_not_allowed_is_lost_for_good)
 {
     slt_kafka_needs(k, forbid);

@@ -231,14 +231,16 @@ static sl_code emit(void *ctx, sl_batch *batch, sl_error *err)
 {
     emitting *e = ctx;
     SL_TRY(sli_task_check(e->task, err));
-    return sli_push_range(batch, 0, sl_batch_rows(batch), e->task, e->push, e->ctx, err);
+    return batch == NULL
+               ? SL_OK
+               : sli_push_range(batch, 0, sl_batch_rows(batch), e->task, e->push, e->ctx, err);
 }
 
 static sl_code emit_chosen(void *ctx, sl_batch *batch, sl_error *err)
 {
     emitting *e = ctx;
     SL_TRY(sli_task_check(e->task, err));
-    return sli_sieve_push(&e->sieve, batch, e->task, e->push, e->ctx, err);
+    return batch == NULL ? SL_OK : sli_sieve_push(&e->sieve, batch, e->task, e->push, e->ctx, err);
 }
 
 /// Reads no further than the last row that is chosen.

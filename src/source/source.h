@@ -97,6 +97,8 @@ typedef struct sli_source_ops {
     /// How many splits a recorded range has (as offer said).
     sl_code (*splits)(sli_source *self, sl_bytes range, int32_t *out, sl_error *err);
     /// Emits the rows of one split, in order. Equal bytes in, equal rows out. `stats` is added to.
+    /// One that waits for something outside emits a NULL batch now and then: whoever reads may say
+    /// SL_E_CANCELLED.
     /// Thread: task, many at once. Blocks: yes. Fails: SL_E_NOT_FOUND or SL_E_IO when the range
     /// can't be read (file vanished), SL_E_DATA.
     sl_code (*read)(sli_source *self, sl_bytes range, int32_t split, sli_emit_fn emit, void *ctx,

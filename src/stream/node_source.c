@@ -39,16 +39,30 @@ sl_code sli_url_schema(const sl_graph *graph, const char *url, const char *uid, 
     return SL_OK;
 }
 
+/// Who takes a table's rows.
+typedef struct taker {
+    sli_emit_fn each;
+    void *ctx;
+} taker;
+
+/// A source that waits is waited for: nobody can tell the reader to end.
+static sl_code take_rows(void *ctx, sl_batch *batch, sl_error *err)
+{
+    const taker *t = ctx;
+    return batch == NULL ? SL_OK : t->each(t->ctx, batch, err);
+}
+
 static sl_code read_table(sli_source *source, sl_arena *arena, sli_emit_fn each, void *ctx,
                           sl_error *err)
 {
+    taker t = {each, ctx};
     sli_ask ask = {.max_rows = INT64_MAX};
     sli_offer offer = {0};
     sli_decode_stats stats = {0};
     SL_TRY(source->ops->restore(source, (sl_bytes){NULL, 0}, err));
     SL_TRY(source->ops->offer(source, &ask, arena, &offer, err));
     for (int32_t split = 0; split < offer.n_splits; split++) {
-        SL_TRY(source->ops->read(source, offer.range, split, each, ctx, &stats, err));
+        SL_TRY(source->ops->read(source, offer.range, split, take_rows, &t, &stats, err));
     }
     return SL_OK;
 }

@@ -113,7 +113,7 @@ int rd_left_ms(rd_clock clock, int64_t deadline_us)
 
 int rd_patience_ms(rd_patience *p)
 {
-    enum { FIRST_MS = 1000, LONG_MS = 60000 };
+    enum { FIRST_MS = 250, LONG_MS = 60000 };
     int left_ms = rd_left_ms(p->clock, p->deadline_us);
     p->wait_ms = p->wait_ms == 0 ? FIRST_MS : p->wait_ms < LONG_MS ? 2 * p->wait_ms : p->wait_ms;
     return left_ms < p->wait_ms ? left_ms : p->wait_ms;

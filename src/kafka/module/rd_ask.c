@@ -16,6 +16,9 @@ sl_code rd_ask(sli_kafka *self, rd_ask_fn question, void *ctx, int64_t deadline_
             rd_trouble_over(trouble); // it is an answer
             return rc;
         }
+        if (rd_was_woken(self)) {
+            return rd_fail(err, SL_E_CANCELLED, "a question", "given up");
+        }
         if (rd_trouble_refused(trouble) || rd_left_ms(clock, deadline_us) == 0) {
             return rd_trouble_tell(trouble, rc, err);
         }

@@ -38,7 +38,7 @@ struct sli_kafka {
     const rd_topic *last; ///< of the last message
     rd_lane *lanes;
     int32_t n_lanes;
-    _Atomic bool woken; ///< the poll that waits, or the next one, has to return
+    _Atomic bool woken; ///< the poll or question that waits, or the next one, has to return
     int64_t ahead_bytes;
     bool was_long;        ///< the queue was, so that librdkafka may have gone to sleep over it
     int64_t record_bytes; ///< of a record, by the latest poll
@@ -438,8 +438,8 @@ static void look_for_gone(sli_kafka *self)
         return;
     }
     self->in_doubt = false;
-    for (rd_topic *t = self->topics; t != NULL; t = t->next) {
-        self->in_doubt = find_gone(self, t) != SL_OK || self->in_doubt;
+    for (rd_topic *t = self->topics; t != NULL && !self->in_doubt; t = t->next) {
+        self->in_doubt = find_gone(self, t) != SL_OK; // then the others are not asked about either
     }
     self->asked_us = self->clock.mono_us(self->clock.env);
 }
@@ -556,6 +556,12 @@ static sl_code poll_once(sli_kafka *self, sli_kafka_record *out, int32_t n, int3
     return taken >= 0 ? SL_OK : rd_fail_of(err, rd_kafka_last_error(), "poll", NULL);
 }
 
+bool rd_was_woken(sli_kafka *self)
+{
+    // Relaxed: the flag alone is told; what the waker has done before it goes by other ways.
+    return atomic_exchange_explicit(&self->woken, false, memory_order_relaxed);
+}
+
 /// A long wait is cut into short ones: what is no record does not end librdkafka's.
 sl_code rd_poll(sli_kafka *self, sli_kafka_record *out, int32_t n, int32_t *got,
                 int64_t deadline_us, sl_error *err)
@@ -564,8 +570,7 @@ sl_code rd_poll(sli_kafka *self, sli_kafka_record *out, int32_t n, int32_t *got,
     for (;;) {
         int left_ms = rd_left_ms(self->clock, deadline_us);
         sl_code rc = poll_once(self, out, n, got, left_ms < WAIT_MS ? left_ms : WAIT_MS, err);
-        // Relaxed: the flag alone is told; what the waker has done before it goes by other ways.
-        bool woken = atomic_exchange_explicit(&self->woken, false, memory_order_relaxed);
+        bool woken = rd_was_woken(self);
         if (rc != SL_OK || *got > 0 || woken || rd_left_ms(self->clock, deadline_us) == 0) {
             return rc;
         }

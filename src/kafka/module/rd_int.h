@@ -121,9 +121,12 @@ void rd_producer_close(sli_kafka_producer *self);
 
 /// A question, put once.
 typedef sl_code (*rd_ask_fn)(sli_kafka *self, void *ctx, int timeout_ms, sl_error *err);
-/// Puts a question until there is an answer. Inside librdkafka one that is refused for who we are
-/// waits as long as one whose cluster is away; and a coordinator that is just starting, or
-/// transactions that are just being ended, are answers: a little later there is another one.
+/// Whether the client was woken since it was asked last.
+bool rd_was_woken(sli_kafka *self);
+/// Puts a question until there is an answer, or the client is woken. Inside librdkafka one that is
+/// refused for who we are waits as long as one whose cluster is away; and a coordinator that is
+/// just starting, or transactions that are just being ended, are answers: a little later there is
+/// another one.
 sl_code rd_ask(sli_kafka *self, rd_ask_fn question, void *ctx, int64_t deadline_us, sl_error *err);
 /// Fails of one partition.
 sl_code rd_place_fail(sl_error *err, rd_kafka_resp_err_t code, const sli_kafka_spot *spot);

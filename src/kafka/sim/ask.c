@@ -28,7 +28,7 @@ static sl_code tell_one(const sli_kafka_cluster *cluster, const char *topic,
 }
 
 /// A question whose answer is lost was never answered: whether it was done makes no difference.
-static sl_code ask(const ksim_client *client, int64_t deadline_us, sl_error *err)
+static sl_code ask(ksim_client *client, int64_t deadline_us, sl_error *err)
 {
     ksim_fate fate = KSIM_HEARD;
     SL_TRY(sli_ksim_request(client, deadline_us, &fate, err));
@@ -38,7 +38,7 @@ static sl_code ask(const ksim_client *client, int64_t deadline_us, sl_error *err
 sl_code sli_ksim_topics(sli_kafka *self, const char *topic, int64_t deadline_us,
                         sli_kafka_topic_fn each, void *ctx, sl_error *err)
 {
-    const ksim_client *client = sli_ksim_client_of(self);
+    ksim_client *client = sli_ksim_client_of(self);
     SL_TRY(ask(client, deadline_us, err));
     return topic == NULL ? tell_all(client->cluster, each, ctx, err)
                          : tell_one(client->cluster, topic, each, ctx, err);
@@ -81,7 +81,7 @@ static int64_t offset_of(const ksim_log *log, bool uncommitted, sli_kafka_when w
 sl_code sli_ksim_offsets(sli_kafka *self, sli_kafka_when when, int64_t at_us, sli_kafka_spot *spots,
                          int32_t n, int64_t deadline_us, sl_error *err)
 {
-    const ksim_client *client = sli_ksim_client_of(self);
+    ksim_client *client = sli_ksim_client_of(self);
     ksim_log *log = NULL;
     SL_TRY(ask(client, deadline_us, err));
     for (int32_t i = 0; i < n; i++) { // nothing is set unless all can be
@@ -110,7 +110,7 @@ static bool is_any_pending(const sli_kafka_cluster *cluster, const char *group,
 sl_code sli_ksim_marked(sli_kafka *self, const char *group, const sli_kafka_spot *spots, int32_t n,
                         sli_kafka_mark *out, int64_t deadline_us, sl_error *err)
 {
-    const ksim_client *client = sli_ksim_client_of(self);
+    ksim_client *client = sli_ksim_client_of(self);
     SL_TRY(ask(client, deadline_us, err));
     while (is_any_pending(client->cluster, group, spots, n)) {
         sl_code rc = sli_ksim_pause(client, deadline_us, err);
@@ -129,7 +129,7 @@ sl_code sli_ksim_marked(sli_kafka *self, const char *group, const sli_kafka_spot
 
 void sli_ksim_note(sli_kafka *self, const char *group, const sli_kafka_spot *spots, int32_t n)
 {
-    const ksim_client *client = sli_ksim_client_of(self);
+    ksim_client *client = sli_ksim_client_of(self);
     sli_kafka_cluster *cluster = client->cluster;
     bool arrives = sli_ksim_alive(client, NULL) == SL_OK && !sli_ksim_is_away(cluster) &&
                    !client->is_stranger && !sli_ksim_chance(&cluster->rng, cluster->lose_chance);

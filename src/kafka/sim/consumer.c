@@ -16,7 +16,6 @@ struct sli_kafka {
     ksim_client client;
     bool uncommitted;
     ksim_waiter waiter;
-    bool is_woken;
     lane *lanes;
     int32_t n_lanes;
     int32_t n_held;       ///< records that were given and not released
@@ -24,7 +23,7 @@ struct sli_kafka {
     bool told_stranger;
 };
 
-const ksim_client *sli_ksim_client_of(const sli_kafka *self)
+ksim_client *sli_ksim_client_of(sli_kafka *self)
 {
     return &self->client;
 }
@@ -227,7 +226,7 @@ sl_code sli_ksim_poll(sli_kafka *self, sli_kafka_record *out, int32_t n, int32_t
     given g = {out, 0, n};
     while (rc == SL_OK) {
         give_all(self, &g);
-        if (g.n > 0 || self->is_woken) {
+        if (g.n > 0 || self->client.is_woken) {
             break;
         }
         rc = sli_ksim_wait(&self->client, self->waiter.signal, deadline_us, err);
@@ -235,7 +234,7 @@ sl_code sli_ksim_poll(sli_kafka *self, sli_kafka_record *out, int32_t n, int32_t
     if (rc != SL_OK && rc != SL_E_TIMEOUT) {
         return rc;
     }
-    self->is_woken = false;
+    self->client.is_woken = false;
     self->n_held += g.n;
     *got = g.n;
     return SL_OK;
@@ -251,6 +250,7 @@ void sli_ksim_release(sli_kafka *self, const sli_kafka_record *records, int32_t 
 
 void sli_ksim_wake(sli_kafka *self)
 {
-    self->is_woken = true;
+    self->client.is_woken = true;
     sli_signal_set(self->waiter.signal);
+    sli_ksim_changed(self->client.cluster); // a question has a signal of its own
 }

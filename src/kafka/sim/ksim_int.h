@@ -140,6 +140,7 @@ typedef struct ksim_client {
     sli_kafka_cluster *cluster;
     sl_env *env;
     bool is_stranger; ///< its password is wrong
+    bool is_woken;    ///< its poll or question that waits, or the next one, has to return
 } ksim_client;
 
 /// The names of the settings that are known (settings.c).
@@ -177,12 +178,10 @@ typedef enum ksim_fate {
 } ksim_fate;
 
 /// Waits until the cluster answers at all, and draws the fate; what was due by then is done. Fails:
-/// SL_E_TIMEOUT, SL_E_CONFIG, SL_E_CRASHED.
-sl_code sli_ksim_request(const ksim_client *client, int64_t deadline_us, ksim_fate *fate,
-                         sl_error *err);
+/// SL_E_TIMEOUT, SL_E_CONFIG, SL_E_CRASHED; SL_E_CANCELLED (it was woken).
+sl_code sli_ksim_request(ksim_client *client, int64_t deadline_us, ksim_fate *fate, sl_error *err);
 /// After its effect: SL_OK when it was heard; else waits for the deadline: SL_E_TIMEOUT.
-sl_code sli_ksim_answer(const ksim_client *client, ksim_fate fate, int64_t deadline_us,
-                        sl_error *err);
+sl_code sli_ksim_answer(ksim_client *client, ksim_fate fate, int64_t deadline_us, sl_error *err);
 
 // ---------------------------------------------------------------- the cluster (cluster.c)
 
@@ -248,5 +247,5 @@ void sli_ksim_producers_tick(sli_kafka_cluster *cluster);
 int64_t sli_ksim_producers_due_us(const sli_kafka_cluster *cluster);
 
 /// Of the consumer, for the questions in ask.c.
-const ksim_client *sli_ksim_client_of(const sli_kafka *self);
+ksim_client *sli_ksim_client_of(sli_kafka *self);
 bool sli_ksim_is_uncommitted(const sli_kafka *self);

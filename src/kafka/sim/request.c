@@ -110,13 +110,22 @@ static ksim_fate draw_fate(sli_kafka_cluster *cluster, int64_t deadline_us)
     return done ? KSIM_UNHEARD : KSIM_UNDONE;
 }
 
-sl_code sli_ksim_request(const ksim_client *client, int64_t deadline_us, ksim_fate *fate,
-                         sl_error *err)
+/// A pause of a question. Woken, it is given up.
+static sl_code wait_on(ksim_client *client, int64_t deadline_us, sl_error *err)
+{
+    if (client->is_woken) {
+        client->is_woken = false;
+        return sl_error_set(err, SL_E_CANCELLED, "kafka: the question was given up");
+    }
+    return sli_ksim_pause(client, deadline_us, err);
+}
+
+sl_code sli_ksim_request(ksim_client *client, int64_t deadline_us, ksim_fate *fate, sl_error *err)
 {
     sli_kafka_cluster *cluster = client->cluster;
     SL_TRY(sli_ksim_alive(client, err));
     while (sli_ksim_is_away(cluster)) {
-        sl_code rc = sli_ksim_pause(client, deadline_us, err);
+        sl_code rc = wait_on(client, deadline_us, err);
         if (rc != SL_OK) {
             return rc != SL_E_TIMEOUT
                        ? rc
@@ -131,12 +140,11 @@ sl_code sli_ksim_request(const ksim_client *client, int64_t deadline_us, ksim_fa
     return SL_OK;
 }
 
-sl_code sli_ksim_answer(const ksim_client *client, ksim_fate fate, int64_t deadline_us,
-                        sl_error *err)
+sl_code sli_ksim_answer(ksim_client *client, ksim_fate fate, int64_t deadline_us, sl_error *err)
 {
     sl_code rc = SL_OK;
     while (fate != KSIM_HEARD && rc == SL_OK) {
-        rc = sli_ksim_pause(client, deadline_us, err);
+        rc = wait_on(client, deadline_us, err);
     }
     return rc != SL_E_TIMEOUT ? rc : sl_error_set(err, rc, "kafka: the broker does not answer");
 }

@@ -7,7 +7,8 @@
 #include "source/kafka/kafka_int.h"
 
 enum {
-    LANE = 0, ///< a client fetches one partition at a time
+    LANE = 0,         ///< a client fetches one partition at a time
+    LOOK_US = 200000, ///< after so long a wait it is asked whether anybody still wants the records
 };
 
 /// A piece on its way.
@@ -16,7 +17,9 @@ typedef struct again {
     const kafka_piece *piece;
     sli_kafka *client;
     sli_kafka_record *polled;
-    kafka_span_fn each; ///< where records go
+    kafka_span_fn reader; ///< who wants the piece
+    void *reader_ctx;
+    kafka_span_fn each; ///< where records go: to the reader, or to a comparison
     void *ctx;
     int64_t position, to; ///< everything before position went there; all before `to` has to
     int64_t records;      ///< that went there
@@ -137,6 +140,26 @@ static sl_code fetch(again *a, sl_error *err)
     return sli_kafka_gate.fetch(a->client, &spot, LANE, err);
 }
 
+/// One poll; what it gives is taken.
+static sl_code poll_once(again *a, int64_t until_us, sl_error *err)
+{
+    int32_t got = 0;
+    const kafka_source *self = a->self;
+    int64_t now_us = sli_env_mono_us(self->common.env.env);
+    int64_t look_us = until_us - now_us < LOOK_US ? until_us : now_us + LOOK_US;
+    SL_TRY(sli_kafka_gate.poll(a->client, a->polled, KAFKA_AT_ONCE, &got, look_us, err));
+    if (got > 0) {
+        return take_all(a, got, err);
+    }
+    if (look_us < until_us) {
+        return a->reader(a->reader_ctx, NULL, 0, 0, err);
+    }
+    return sl_error_set(err, SL_E_TIMEOUT,
+                        "kafka: %s partition %d: nothing has come from offset %lld on for %s",
+                        a->piece->topic, (int)a->piece->partition, (long long)a->position,
+                        sli_duration_of(self->poll_timeout_us).text);
+}
+
 /// Polls until something moves.
 static sl_code poll_on(again *a, sl_error *err)
 {
@@ -144,16 +167,7 @@ static sl_code poll_on(again *a, sl_error *err)
     int64_t until_us = sli_env_mono_us(self->common.env.env) + self->poll_timeout_us;
     int64_t before = a->position;
     while (a->position == before && !a->is_lost && !a->is_short) {
-        int32_t got = 0;
-        SL_TRY(sli_kafka_gate.poll(a->client, a->polled, KAFKA_AT_ONCE, &got, until_us, err));
-        if (got == 0) {
-            return sl_error_set(err, SL_E_TIMEOUT,
-                                "kafka: %s partition %d: nothing has come from offset %lld on for "
-                                "%s",
-                                a->piece->topic, (int)a->piece->partition, (long long)a->position,
-                                sli_duration_of(self->poll_timeout_us).text);
-        }
-        SL_TRY(take_all(a, got, err));
+        SL_TRY(poll_once(a, until_us, err));
     }
     return SL_OK;
 }
@@ -279,7 +293,7 @@ static sl_code read_all(again *a, kafka_span_fn each, void *ctx, sl_error *err)
 sl_code kafka_read_again(kafka_source *self, const kafka_piece *piece, kafka_span_fn each,
                          void *ctx, sl_error *err)
 {
-    again a = {.self = self, .piece = piece};
+    again a = {.self = self, .piece = piece, .reader = each, .reader_ctx = ctx};
     SL_TRY(take_client(self, &a.client, err));
     a.polled = sl_alloc(SLI_TAG_SOURCE, KAFKA_AT_ONCE * sizeof *a.polled);
     sl_code rc = a.polled == NULL ? sl_error_nomem(err, KAFKA_AT_ONCE * sizeof *a.polled, "records")

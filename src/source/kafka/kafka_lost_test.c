@@ -362,3 +362,41 @@ FEED_TEST(kafka_a_wrong_password_stops_the_job)
     assert_int_equal(f->p.err.code, SL_E_CONFIG);
     sli_source_close(source);
 }
+
+/// Takes no more once nothing has come for a while.
+static sl_code lose_patience(void *ctx, sl_batch *batch, sl_error *err)
+{
+    int *n_asked = ctx;
+    assert_null(batch);
+    return ++*n_asked < 3 ? SL_OK : sl_error_set(err, SL_E_CANCELLED, "the job was cancelled");
+}
+
+// A task that waits for records is cancelled long before `poll_timeout`.
+FEED_TEST(kafka_reading_again_ends_when_the_task_is_cancelled)
+{
+    int n_asked = 0;
+    sli_decode_stats stats = {0};
+    slt_feed_make(f, "t", 1);
+    slt_feed_put(f, "t", 0, "a b");
+    sl_bytes range = planned(f, "t?start=earliest", "a;b;");
+    sli_source *source = slt_feed_source(f, "t?poll_timeout=1d");
+    sli_kafka_cluster_away(f->cluster, SLI_FOREVER);
+    int64_t from_us = sli_env_mono_us(f->p.env);
+    assert_int_equal(
+        source->ops->read(source, range, 0, lose_patience, &n_asked, &stats, &f->p.err),
+        SL_E_CANCELLED);
+    assert_true(sli_env_mono_us(f->p.env) - from_us < 1000000);
+    sli_source_close(source);
+}
+
+// Nobody waits for the answer to a question when the source is closed.
+FEED_TEST(kafka_closing_does_not_wait_for_an_answer)
+{
+    slt_feed_make(f, "t", 1);
+    sli_kafka_cluster_away(f->cluster, SLI_FOREVER);
+    sli_source *source = slt_feed_source(f, "t?start=earliest");
+    slt_pass(&f->p, 1000000); // it asks for the topic
+    int64_t from_us = sli_env_mono_us(f->p.env);
+    sli_source_close(source);
+    assert_true(sli_env_mono_us(f->p.env) - from_us < 100000);
+}

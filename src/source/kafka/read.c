@@ -119,6 +119,9 @@ static sl_code feed_rows(void *ctx, const kafka_chunk *chunk, int32_t from, int3
                          sl_error *err)
 {
     reading *r = ctx;
+    if (chunk == NULL) {
+        return r->emit == NULL ? SL_OK : r->emit(r->ctx, NULL, err);
+    }
     return kafka_rows_feed(r->rows, chunk, from, to, r->emit, r->ctx, err);
 }
 
