@@ -288,17 +288,120 @@ static void age(slt_kafka *k, const char *topic, int32_t partition, int64_t firs
     rd_kafka_event_destroy(answer(c, options));
 }
 
-static void limit(slt_kafka *k, const char *topic, int64_t record_bytes)
+typedef struct config {
+    const char *name, *value;
+} config;
+
+/// Its settings from now on, ended by a NULL name; all others are the broker's.
+static void set_topic(slt_kafka *k, const char *topic, const config *configs)
 {
     cluster *c = cluster_of(k);
-    char bytes[24];
-    (void)snprintf(bytes, sizeof bytes, "%lld", (long long)record_bytes);
     rd_kafka_ConfigResource_t *of = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
-    (void)rd_kafka_ConfigResource_set_config(of, "max.message.bytes", bytes);
+    for (; configs->name != NULL; configs++) {
+        (void)rd_kafka_ConfigResource_set_config(of, configs->name, configs->value);
+    }
     rd_kafka_AdminOptions_t *options = options_for(c, RD_KAFKA_ADMIN_OP_ALTERCONFIGS);
     rd_kafka_AlterConfigs(c->rd, &of, 1, options, c->answers);
     rd_kafka_ConfigResource_destroy(of);
     rd_kafka_event_destroy(answer(c, options));
+    settle(c);
+}
+
+static void limit(slt_kafka *k, const char *topic, int64_t record_bytes)
+{
+    char bytes[24];
+    (void)snprintf(bytes, sizeof bytes, "%lld", (long long)record_bytes);
+    set_topic(k, topic, (const config[]){{"max.message.bytes", bytes}, {NULL, NULL}});
+}
+
+/// A compacted topic takes no record without a key.
+static void refuse(slt_kafka *k, const char *topic)
+{
+    set_topic(k, topic, (const config[]){{"cleanup.policy", "compact"}, {NULL, NULL}});
+}
+
+// ---------------------------------------------------------------- compaction
+
+/// Keys of one byte are told apart; whether one comes twice before `end`.
+static bool has_repeats(slt_kafka *k, const char *topic, int32_t partition, int64_t end)
+{
+    bool seen[256] = {false}, again = false;
+    int64_t next = 0;
+    sli_kafka *consumer = slt_consumer(k);
+    sli_kafka_spot from = {topic, partition, 0};
+    slt_ok(k, k->ops->fetch(consumer, &from, 0, &k->err));
+    while (next < end) {
+        sli_kafka_record record;
+        int32_t n = 0;
+        slt_ok(k, k->ops->poll(consumer, &record, 1, &n, slt_soon(k), &k->err));
+        assert_int_equal(n, 1);
+        bool *known = record.kind == SLI_KAFKA_RECORD && record.key_size == 1
+                          ? &seen[(unsigned char)record.key[0]]
+                          : &(bool){false};
+        again = again || *known;
+        *known = true;
+        next = record.kind == SLI_KAFKA_RECORD ? record.offset + 1 : record.offset;
+        k->ops->release(consumer, &record, n);
+    }
+    k->ops->close(consumer);
+    return again;
+}
+
+/// The segment that is written to is never compacted: a record of the present ends the one whose
+/// records are old.
+static void end_segment(slt_kafka *k, const char *topic, int32_t partition)
+{
+    sli_kafka_producer *p = slt_producer(k, NULL);
+    sli_kafka_message m = {.topic = topic,
+                           .partition = partition,
+                           .timestamp_us = sli_env_wall_us(k->env),
+                           .key = "behind",
+                           .key_size = 6};
+    slt_ok(k, k->ops->send(p, &m, 1, slt_soon(k), &k->err));
+    slt_commit(k, p);
+    k->ops->producer_close(p);
+}
+
+static void compact(slt_kafka *k, const char *topic, int32_t partition)
+{
+    int64_t end = slt_end_of(k, topic);
+    set_topic(k, topic,
+              (const config[]){{"cleanup.policy", "compact"},
+                               {"min.cleanable.dirty.ratio", "0.0"},
+                               {"segment.ms", "1000"},
+                               {NULL, NULL}});
+    end_segment(k, topic, partition);
+    while (has_repeats(k, topic, partition, end)) {
+        (void)usleep(50000); // the cleaner tells no event
+    }
+}
+
+// ---------------------------------------------------------------- who may
+
+/// Nobody may do anything with the topic (tools/kafka --secure: all may all that no rule is about).
+static void forbid(slt_kafka *k, const char *topic, bool forbidden)
+{
+    char why[256];
+    cluster *c = cluster_of(k);
+    if (forbidden) {
+        rd_kafka_AclBinding_t *rule = rd_kafka_AclBinding_new(
+            RD_KAFKA_RESOURCE_TOPIC, topic, RD_KAFKA_RESOURCE_PATTERN_LITERAL, "User:*", "*",
+            RD_KAFKA_ACL_OPERATION_ALL, RD_KAFKA_ACL_PERMISSION_TYPE_DENY, why, sizeof why);
+        rd_kafka_AdminOptions_t *options = options_for(c, RD_KAFKA_ADMIN_OP_CREATEACLS);
+        assert_non_null(rule);
+        rd_kafka_CreateAcls(c->rd, &rule, 1, options, c->answers);
+        rd_kafka_AclBinding_destroy(rule);
+        rd_kafka_event_destroy(answer(c, options));
+    } else {
+        rd_kafka_AclBindingFilter_t *rules = rd_kafka_AclBindingFilter_new(
+            RD_KAFKA_RESOURCE_TOPIC, topic, RD_KAFKA_RESOURCE_PATTERN_LITERAL, NULL, NULL,
+            RD_KAFKA_ACL_OPERATION_ANY, RD_KAFKA_ACL_PERMISSION_TYPE_ANY, why, sizeof why);
+        rd_kafka_AdminOptions_t *options = options_for(c, RD_KAFKA_ADMIN_OP_DELETEACLS);
+        assert_non_null(rules);
+        rd_kafka_DeleteAcls(c->rd, &rules, 1, options, c->answers);
+        rd_kafka_AclBinding_destroy(rules);
+        rd_kafka_event_destroy(answer(c, options));
+    }
     settle(c);
 }
 
@@ -337,7 +440,10 @@ const slt_kafka_fixture slt_kafka_broker = {.start = start,
                                             .grow = grow,
                                             .remove = remove_topic,
                                             .age = age,
+                                            .compact = compact,
                                             .limit = limit,
+                                            .refuse = refuse,
+                                            .forbid = forbid,
                                             .password = ask_password,
                                             .away = go_away,
                                             .lose = lose};

@@ -68,9 +68,14 @@ static void limit(slt_kafka *k, const char *topic, int64_t record_bytes)
     slt_ok(k, sli_kafka_cluster_limit(cluster_of(k), topic, record_bytes, &k->err));
 }
 
-static void refuse(slt_kafka *k, const char *topic, sl_code why)
+static void refuse(slt_kafka *k, const char *topic)
 {
-    slt_ok(k, sli_kafka_cluster_refuse(cluster_of(k), topic, 1, why, &k->err));
+    slt_ok(k, sli_kafka_cluster_refuse(cluster_of(k), topic, 1, SL_E_DATA, &k->err));
+}
+
+static void postpone(slt_kafka *k, const char *topic)
+{
+    slt_ok(k, sli_kafka_cluster_refuse(cluster_of(k), topic, 1, SL_E_TIMEOUT, &k->err));
 }
 
 static void forbid(slt_kafka *k, const char *topic, bool forbidden)
@@ -104,6 +109,7 @@ const slt_kafka_fixture slt_kafka_simulated = {
     .compact = compact,
     .limit = limit,
     .refuse = refuse,
+    .postpone = postpone,
     .forbid = forbid,
     .password = ask_password,
     .away = go_away,

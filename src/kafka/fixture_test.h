@@ -21,9 +21,11 @@ typedef struct slt_kafka_fixture {
     void (*grow)(slt_kafka *k, const char *topic, int32_t n_partitions);
     void (*remove)(slt_kafka *k, const char *topic);
     void (*age)(slt_kafka *k, const char *topic, int32_t partition, int64_t first);
+    /// What later records of its key replace is gone when it returns. A record may be added behind.
     void (*compact)(slt_kafka *k, const char *topic, int32_t partition);
     void (*limit)(slt_kafka *k, const char *topic, int64_t record_bytes);
-    void (*refuse)(slt_kafka *k, const char *topic, sl_code why); ///< the next record
+    void (*refuse)(slt_kafka *k, const char *topic);   ///< the next record without a key, for good
+    void (*postpone)(slt_kafka *k, const char *topic); ///< the next record can't be kept now
     void (*forbid)(slt_kafka *k, const char *topic, bool forbidden);
     const char *(*password)(slt_kafka *k); ///< asks for one from now on: which
     void (*away)(slt_kafka *k, bool away);

@@ -142,6 +142,10 @@ KAFKA_CONTRACT(kafka_a_topic_that_is_not_allowed_is_lost_for_good)
     assert_int_equal(
         k->ops->offsets(r.consumer, SLI_KAFKA_LATEST, 0, &spot, 1, slt_soon(k), &k->err),
         SL_E_CONFIG);
+    k->fixture->forbid(k, topic, false);
+    slt_put(k, topic, 0, "a");
+    slt_fetch(&r, topic, 0, 0, 0);
+    slt_read_to(&r, 0, 1);
     slt_reader_reset(&r);
 }
 

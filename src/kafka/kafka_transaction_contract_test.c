@@ -391,20 +391,41 @@ KAFKA_CONTRACT(kafka_a_transaction_whose_send_failed_can_only_be_aborted)
 
 KAFKA_CONTRACT(kafka_a_record_that_is_refused_now_may_be_sent_again)
 {
-    slt_kafka_needs(k, refuse);
-    const char *topic = slt_topic(k, "refused", 1);
+    slt_kafka_needs(k, postpone);
+    const char *topic = slt_topic(k, "postponed", 1);
     sli_kafka_outcome outcome = SLI_KAFKA_UNKNOWN;
     sli_kafka_producer *p = slt_producer(k, "id");
-    k->fixture->refuse(k, topic, SL_E_TIMEOUT);
+    k->fixture->postpone(k, topic);
     slt_ok(k, slt_send(k, p, topic, 0, "a"));
     slt_ok(k, k->ops->commit(p, slt_soon(k), &outcome, &k->err));
     assert_int_equal(outcome, SLI_KAFKA_ABORTED);
     slt_ok(k, slt_send(k, p, topic, 0, "a"));
     slt_commit(k, p);
-    k->fixture->refuse(k, topic, SL_E_DATA);
+    k->ops->producer_close(p);
+}
+
+KAFKA_CONTRACT(kafka_a_record_that_is_refused_for_good_is_told_and_nothing_shows)
+{
+    slt_kafka_needs(k, refuse);
+    const char *topic = slt_topic(k, "refused", 1), *other = slt_topic(k, "beside", 1);
+    sli_kafka_outcome outcome = SLI_KAFKA_UNKNOWN;
+    sli_kafka_producer *p = slt_producer(k, "id");
+    k->fixture->refuse(k, topic);
+    slt_ok(k, slt_send(k, p, other, 0, "a"));
     slt_ok(k, slt_send(k, p, topic, 0, "b"));
     assert_int_equal(k->ops->commit(p, slt_soon(k), &outcome, &k->err), SL_E_DATA);
+    slt_says(k, topic);
+    send_again(k, p, other, "c"); // it has been aborted, and the next may begin
     k->ops->producer_close(p);
+    slt_reader r;
+    slt_reader_init(&r, k);
+    slt_fetch(&r, other, 0, 0, 0);
+    while (r.text[0].data == NULL) {
+        assert_true(slt_pump(&r, slt_soon(k)));
+    }
+    assert_non_null(strstr(r.text[0].data, "=c "));
+    assert_null(strstr(r.text[0].data, "=a "));
+    slt_reader_reset(&r);
 }
 
 // ---------------------------------------------------------------- partitions by key

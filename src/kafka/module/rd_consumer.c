@@ -103,14 +103,15 @@ static const char *fetch_bytes(char text[24], int64_t ahead_bytes)
     return text;
 }
 
-/// Of a partition or topic that is not there librdkafka tells by this callback alone, on the thread
-/// that polls, and in words that don't say which.
+/// Of a partition or topic that is not there, or not allowed, librdkafka tells by this callback
+/// alone, on the thread that polls, and in words that don't say which.
 static void on_error(rd_kafka_t *rd, int code, const char *reason, void *opaque)
 {
     sli_kafka *self = opaque;
     (void)rd;
     (void)reason;
-    self->in_doubt = self->in_doubt || rd_code_of((rd_kafka_resp_err_t)code) == SL_E_NOT_FOUND;
+    self->in_doubt = self->in_doubt || code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+                     rd_code_of((rd_kafka_resp_err_t)code) == SL_E_NOT_FOUND;
 }
 
 /// Else all that happens beside records comes as events of the main queue, so that no thread of
@@ -404,7 +405,19 @@ static bool take_trouble(sli_kafka *self, sli_kafka_record *out)
     return true;
 }
 
-/// Partitions of the topic that the cluster does not have are gone. SL_OK: the cluster was asked.
+/// Why nothing of a topic can be read; NO_ERROR: that is not so.
+static rd_kafka_resp_err_t refusal_of(const struct rd_kafka_metadata *found)
+{
+    rd_kafka_resp_err_t said =
+        found->topic_cnt == 1 ? found->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    return said == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+                   rd_code_of(said) == SL_E_NOT_FOUND
+               ? said
+               : RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/// Partitions of the topic that the cluster does not have, or does not let us read, are gone.
+/// SL_OK: the cluster was asked.
 static sl_code find_gone(sli_kafka *self, rd_topic *topic)
 {
     enum { ASK_MS = 1000 };
@@ -413,15 +426,15 @@ static sl_code find_gone(sli_kafka *self, rd_topic *topic)
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return rd_code_of(code);
     }
-    bool known = found->topic_cnt == 1 && rd_code_of(found->topics[0].err) != SL_E_NOT_FOUND;
+    rd_kafka_resp_err_t why = refusal_of(found);
+    bool known = why == RD_KAFKA_RESP_ERR_NO_ERROR;
     int32_t n = known ? found->topics[0].partition_cnt : 0;
+    why = known ? RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION : why;
     for (int32_t p = 0; p < topic->n_lanes; p++) {
         int32_t lane = topic->lanes[p];
         if (lane >= 0 && p >= n && (known ? n > 0 : true)) {
-            rd_kafka_resp_err_t why = known ? RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION
-                                            : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
             stop_lane(self, lane);
-            self->lanes[lane].gone = story_new(SL_E_NOT_FOUND, rd_kafka_err2str(why));
+            self->lanes[lane].gone = story_new(rd_code_of(why), rd_kafka_err2str(why));
         }
     }
     rd_kafka_metadata_destroy(found);
