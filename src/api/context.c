@@ -20,6 +20,7 @@ struct sl_context {
     bool failed;
     int32_t stop_wanted; ///< a stop that came before the engine was there: 0, 1 gracefully, 2 now
     sli_signal *ended;
+    sli_signal *told; ///< a stop is wanted
     sli_strand *driver, *io;
     _Atomic int32_t io_over; ///< set by the driver before the io strand is joined
     _Atomic int64_t steps;   ///< odd while the driver is in a step, even while it waits
@@ -84,7 +85,8 @@ static sl_code context_init(sl_context *context, sl_env *env, const char *name, 
     SL_TRY(sli_bus_new(&context->bus, context->host.env, err));
     context->name = sl_strdup(SLI_TAG_API, name);
     context->ended = sli_signal_new(context->host.env);
-    if (context->name == NULL || context->ended == NULL) {
+    context->told = sli_signal_new(context->host.env);
+    if (context->name == NULL || context->ended == NULL || context->told == NULL) {
         return sl_error_nomem(err, strlen(name), "a context");
     }
     SL_TRY(build_graph(context, build, prepare, ctx, settings, err));
@@ -238,6 +240,7 @@ static sl_code open_engine(sl_context *context, bool io_on_driver, sl_error *err
         .io_on_driver = io_on_driver,
         .stop_io = io_on_driver ? NULL : stop_io,
         .stop_io_ctx = context,
+        .told = context->told,
         .progress = context->progress,
         .progress_ctx = context->progress_ctx,
         .bus = context->bus,
@@ -386,6 +389,7 @@ static void stop(sl_context *context, bool gracefully)
     int32_t wanted = gracefully ? 1 : 2;
     context->stop_wanted = wanted > context->stop_wanted ? wanted : context->stop_wanted;
     sli_mutex_unlock(&context->mutex);
+    sli_signal_set(context->told);
     if (state == SL_ACTIVE && running) {
         sli_engine_stop(context->engine, gracefully);
     }
@@ -532,6 +536,9 @@ void sl_context_free(sl_context *context)
     }
     if (context->ended != NULL) {
         sli_signal_free(context->ended);
+    }
+    if (context->told != NULL) {
+        sli_signal_free(context->told);
     }
     sli_host_reset(&context->host);
     sli_mutex_reset(&context->mutex);

@@ -67,8 +67,9 @@ typedef struct sli_sink_ops {
                     const sli_sink_env *env, sl_error *err);
 
     /// Fences older generations, then tells the last committed group of this job and uid (0: none)
-    /// — before anything is removed. Called once, before anything else. Thread: driver. Blocks:
-    /// yes. Fails: SL_E_SUPERSEDED, SL_E_IO.
+    /// — before anything is removed. Called once, before anything else; again when it has failed
+    /// because of a server that did not answer. Thread: driver. Blocks: yes. Fails:
+    /// SL_E_SUPERSEDED, SL_E_IO, SL_E_TIMEOUT.
     sl_code (*recover)(sli_sink *self, int64_t *last_committed, sl_error *err);
     /// Removes what older generations of this job and uid staged and no sealed group names
     /// (`named`: the receipts of sealed groups). May be NULL. Called once, after recover and after
@@ -118,6 +119,11 @@ typedef struct sli_sink_ops {
     /// refused at commit can't be taken back. NULL: it can take all. Thread: task, many at once.
     /// Fails: SL_E_DATA, which is the rows' fault; SL_E_NOMEM.
     sl_code (*check)(const sli_sink *self, SL_BORROWS const sl_batch *rows, sl_error *err);
+
+    /// Renews what its server forgets of one that writes nothing. NULL: there is no such thing.
+    /// Called about once an hour in which the output has no part in a commit group. Thread: as
+    /// commit. Blocks: yes. Fails: as commit; a server that is away is no failure.
+    sl_code (*keep)(sli_sink *self, sl_error *err);
 } sli_sink_ops;
 
 struct sli_sink {

@@ -13,9 +13,16 @@ static sl_code commit_sink(sli_group *group, sli_output *output, sli_share *shar
 }
 
 /// An idle group has no number: displays show its epochs, sinks that gather groups what is due.
-static sl_code commit_idle(sli_group *group, sli_output *output, sli_share *share, sl_error *err)
+/// Letters have a part in groups that have some.
+static sl_code commit_none(sli_group *group, sli_output *output, sli_share *share, sl_error *err)
 {
     const sli_sink_ops *ops = output->sink->ops;
+    if (group->keeps && ops->keep != NULL) {
+        SL_TRY(ops->keep(output->sink, err));
+    }
+    if (group->number > 0) {
+        return SL_OK;
+    }
     if (ops->rows_wanted != NULL) {
         return commit_sink(group, output, share, err);
     }
@@ -28,11 +35,12 @@ sl_code sli_sinks_commit(sli_group *group, sl_error *err)
     for (; group->next_output < engine->graph->n_outputs; group->next_output++) {
         int32_t i = group->next_output;
         sli_output *output = &engine->graph->outputs[i];
-        if (output->kind != SLI_OUT_SINK || (group->number > 0 && !sli_group_has(group, i))) {
+        if (output->kind != SLI_OUT_SINK) {
             continue;
         }
-        sl_code rc = group->number == 0 ? commit_idle(group, output, &group->shares[i], err)
-                                        : commit_sink(group, output, &group->shares[i], err);
+        bool has = group->number > 0 && sli_group_has(group, i);
+        sl_code rc = has ? commit_sink(group, output, &group->shares[i], err)
+                         : commit_none(group, output, &group->shares[i], err);
         if (rc != SL_OK) {
             return sl_error_wrap(err, rc, "commit group %lld of output %s",
                                  (long long)group->number, output->uid);

@@ -80,10 +80,13 @@ typedef struct sli_group {
     int32_t next_output;      ///< committer: those before it show the group
     int64_t outbox_bytes;     ///< of its outbox files; after the seal
     bool snapshot_due;        ///< positions were taken for a snapshot after it
+    bool keeps;               ///< sinks that have no part in it are to renew what is theirs
     sli_str positions;        ///< pairs of uid and position bytes
     sli_str all_counted;      ///< values of all accumulators, for the snapshot
     sl_error error;           ///< last: its text is not cleared for every group
 } sli_group;
+
+#define SLI_KEEP_EVERY_US INT64_C(3600000000) ///< sli_sink_ops.keep
 
 /// An input of the job: a source or queue node's replayable source.
 typedef struct sli_input {
@@ -175,11 +178,14 @@ struct sli_engine {
     int64_t last_close_us;
     int64_t outbox_bytes; ///< of sealed groups that are not committed
     int64_t commit_interval_us, max_epochs, max_pending, retry_us, outbox_max;
+    int64_t start_us;    ///< how long a start waits for an output's cluster
     bool retry_is_set;   ///< by the user
     sli_signal *give_up; ///< ends the committer's wait for a sink that is down
     bool inline_commit;  ///< no checkpoint and nothing slow to commit: the driver does it itself
     bool plan_first;     ///< an output acts before SEALED: PLAN is synced alone
     bool shows_idle;     ///< an output has something to show in epochs in which nothing happened
+    bool has_keep;       ///< an output has to renew something now and then
+    int64_t keep_us;     ///< when that is due next
     sli_poison *poison;  ///< NULL: an epoch that fails stays failed
 
     sli_strand *writer, *committer, *compactor;
@@ -323,6 +329,14 @@ sl_code sli_windows_put(const sli_engine *engine, const sli_group *group, sli_st
 /// it.
 sl_code sli_windows_restore(sli_engine *engine, int64_t snapshot, const sli_sealed *sealed,
                             int32_t n_sealed, sl_error *err);
+
+// ---------------------------------------------------------------- a start that waits (await.c)
+
+typedef sl_code (*sli_start_fn)(void *ctx, sl_error *err);
+/// Asks; where the output's cluster does not answer, again and again, up to `start.timeout`.
+/// Thread: driver. Blocks: yes. Fails: as `ask`; SL_E_CANCELLED, the job was told to stop.
+sl_code sli_start_await(sli_engine *engine, const sli_output *output, sli_start_fn ask, void *ctx,
+                        sl_error *err);
 
 // group.c
 /// Appends the kept PLANs to the log. Thread: writer.

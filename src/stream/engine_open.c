@@ -57,6 +57,13 @@ const sl_option sli_engine_options[] = {
      .high = "365d",
      .text = "How long the commit to a sink that is busy or down is tried again before the job "
              "ends. Where it is not set, a cluster (kafka) is waited for without an end."},
+    {.name = "start.timeout",
+     .type = SL_OPT_DURATION,
+     .fallback = "2m",
+     .low = "0ms",
+     .high = "365d",
+     .text = "How long a start waits for a cluster (kafka) that its outputs need and that does not "
+             "answer, before the job ends; 0ms: not at all."},
     {.name = "outbox.max",
      .type = SL_OPT_SIZE,
      .fallback = "1GiB",
@@ -130,6 +137,7 @@ static sl_code open_sinks(sli_engine *engine, sl_error *err)
         const sli_sink_ops *ops = output->sink->ops;
         output->check = (sli_rows_check){ops->check == NULL ? NULL : check_rows, output->sink};
         engine->inline_commit = engine->inline_commit && ops->rows_wanted != NULL;
+        engine->has_keep = engine->has_keep || ops->keep != NULL;
         engine->shows_idle = engine->shows_idle || ops->rows_wanted != NULL || ops->show != NULL;
     }
     return SL_OK;
@@ -293,6 +301,7 @@ static void read_options(sli_engine *engine)
     engine->retry_is_set = sl_conf_is_set(conf, "commit.retry_timeout");
     engine->max_pending = sl_conf_int64(conf, "commit.max_pending");
     engine->outbox_max = sl_conf_int64(conf, "outbox.max");
+    engine->start_us = sl_conf_int64(conf, "start.timeout");
     engine->snapshot_every_bytes = sl_conf_int64(conf, "snapshot.bytes");
     engine->snapshot_every_groups = sl_conf_int64(conf, "snapshot.groups");
     engine->options_hash = sl_conf_result_hash(conf);
@@ -362,6 +371,7 @@ static sl_code open_all(sli_engine *engine, sl_error *err)
         atomic_store_explicit(&engine->thread, 0,
                               memory_order_relaxed); // the driver's is made later
     }
+    engine->keep_us = sli_env_mono_us(engine->world) + SLI_KEEP_EVERY_US;
     sli_listen_started(engine);
     return sli_ingest_start(engine->ingest, err);
 }

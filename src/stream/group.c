@@ -354,6 +354,16 @@ static void append_pending(sli_engine *engine, sli_group *group)
     engine->n_pending++;
 }
 
+/// Whether sinks are to renew what is theirs with this group.
+static bool is_time_to_keep(sli_engine *engine)
+{
+    if (!engine->has_keep || engine->now_us < engine->keep_us) {
+        return false;
+    }
+    engine->keep_us = engine->now_us + SLI_KEEP_EVERY_US;
+    return true;
+}
+
 sl_code sli_group_close(sli_engine *engine, sl_error *err)
 {
     sli_group *group = engine->open;
@@ -362,7 +372,9 @@ sl_code sli_group_close(sli_engine *engine, sl_error *err)
     }
     SL_TRY(complete_group(engine, group, err));
     engine->last_close_us = engine->now_us;
-    if (group->number == 0 && !engine->shows_idle) { // nothing to make durable, nobody to tell
+    group->keeps = is_time_to_keep(engine);
+    if (group->number == 0 && !engine->shows_idle &&
+        !group->keeps) { // nothing to make durable, nobody to tell
         drop_staged(engine, group);
         begin_again(group);
         return SL_OK;
@@ -520,6 +532,19 @@ sl_code sli_groups_step(sli_engine *engine, bool *moved, sl_error *err)
 
 // ---------------------------------------------------------------- from the record: recovery
 
+/// An outbox of a group on record, on its way into its sink.
+typedef struct finishing {
+    sli_sink *sink;
+    int64_t group;
+    sli_outbox *outbox;
+} finishing;
+
+static sl_code finish(void *ctx, sl_error *err)
+{
+    finishing *f = ctx;
+    return f->sink->ops->commit(f->sink, f->group, (sl_bytes){NULL, 0}, f->outbox, err);
+}
+
 static sl_code finish_outbox(sli_engine *engine, sli_output *output, int64_t group,
                              const char *path, sl_error *err)
 {
@@ -529,8 +554,8 @@ static sl_code finish_outbox(sli_engine *engine, sli_output *output, int64_t gro
     }
     SL_TRY(sli_ckpt_get(engine->ckpt, path, &bytes, err));
     sli_file_outbox outbox = sli_outbox_of_file(bytes);
-    sl_code rc =
-        output->sink->ops->commit(output->sink, group, (sl_bytes){NULL, 0}, &outbox.base, err);
+    finishing f = {output->sink, group, &outbox.base};
+    sl_code rc = sli_start_await(engine, output, finish, &f, err);
     sli_buffer_unref(bytes);
     return rc;
 }

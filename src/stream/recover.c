@@ -91,6 +91,12 @@ static int64_t rows_left_out(const record *log)
 
 // ---------------------------------------------------------------- 1, 2: sinks
 
+static sl_code ask_sink(void *ctx, sl_error *err)
+{
+    sli_output *output = ctx;
+    return output->sink->ops->recover(output->sink, &output->last_committed, err);
+}
+
 static sl_code ask_sinks(sli_engine *engine, int64_t sealed, sl_error *err)
 {
     for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
@@ -98,7 +104,7 @@ static sl_code ask_sinks(sli_engine *engine, int64_t sealed, sl_error *err)
         if (output->kind != SLI_OUT_SINK) {
             continue;
         }
-        sl_code rc = output->sink->ops->recover(output->sink, &output->last_committed, err);
+        sl_code rc = sli_start_await(engine, output, ask_sink, output, err);
         if (rc != SL_OK) {
             return sl_error_wrap(err, rc, "recover output %s", output->uid);
         }

@@ -68,6 +68,8 @@ typedef struct sli_engine_env {
     void (*stop_io)(void *ctx); ///< ends the thread that runs the loop, before receivers are
                                 ///< stopped; NULL when io_on_driver
     void *stop_io_ctx;
+    /// Set when the job is to stop before it is open; it then waits for no cluster. May be NULL.
+    sli_signal *told;
     /// One JSON line an epoch, when not NULL. Thread: driver.
     void (*progress)(void *ctx, const sli_progress *progress);
     void *progress_ctx;

@@ -136,7 +136,7 @@ void sli_ksim_note(sli_kafka *self, const char *group, const sli_kafka_spot *spo
     for (int32_t i = 0; arrives && i < n; i++) {
         ksim_mark *mark = NULL;
         if (sli_ksim_mark_new(&mark, group, &spots[i], "", NULL) == SL_OK) {
-            sli_ksim_mark_put(&cluster->marks, mark);
+            sli_ksim_mark_record(cluster, mark, SLI_FOREVER);
         }
     }
 }

@@ -99,6 +99,11 @@ int64_t sli_kafka_cluster_look(sli_kafka_cluster *cluster, const char *topic,
     return n;
 }
 
+void sli_kafka_cluster_retain(sli_kafka_cluster *cluster, int64_t for_us)
+{
+    cluster->retention_us = for_us;
+}
+
 void sli_kafka_cluster_forget(sli_kafka_cluster *cluster, const char *group)
 {
     sli_ksim_settle(cluster);

@@ -77,6 +77,9 @@ void sli_kafka_cluster_lose_at(sli_kafka_cluster *cluster, int64_t n, bool done)
 /// Requests so far: questions, openings, deliveries of what was sent, marks, commits, aborts.
 int64_t sli_kafka_cluster_requests(const sli_kafka_cluster *cluster);
 
+/// What a group has on record and was not set for so long is gone (offsets.retention.minutes). At
+/// first nothing expires by itself.
+void sli_kafka_cluster_retain(sli_kafka_cluster *cluster, int64_t for_us);
 /// What a group has on record is gone: it has expired.
 void sli_kafka_cluster_forget(sli_kafka_cluster *cluster, const char *group);
 

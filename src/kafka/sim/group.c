@@ -76,6 +76,28 @@ void sli_ksim_mark_put(ksim_mark **list, ksim_mark *mark)
     }
 }
 
+void sli_ksim_mark_record(sli_kafka_cluster *cluster, ksim_mark *mark, int64_t at_us)
+{
+    int64_t now_us = sli_world_mono_us(cluster->world);
+    mark->set_us = at_us < now_us ? at_us : now_us;
+    sli_ksim_mark_put(&cluster->marks, mark);
+}
+
+void sli_ksim_marks_tick(sli_kafka_cluster *cluster)
+{
+    int64_t oldest_us = sli_world_mono_us(cluster->world) - cluster->retention_us;
+    ksim_mark **at = &cluster->marks;
+    while (cluster->retention_us > 0 && *at != NULL) {
+        ksim_mark *mark = *at;
+        if (mark->set_us < oldest_us) {
+            *at = mark->next;
+            mark_free(mark);
+        } else {
+            at = &mark->next;
+        }
+    }
+}
+
 const ksim_mark *sli_ksim_mark_find(const ksim_mark *list, const char *group, const char *topic,
                                     int32_t partition)
 {

@@ -94,6 +94,7 @@ typedef struct ksim_mark {
     char *group, *topic;
     int32_t partition;
     sli_kafka_mark at;
+    int64_t set_us; ///< when it was put on record
 } ksim_mark;
 
 /// Fails: SL_E_INVALID (a text of more than 255 bytes), SL_E_NOMEM.
@@ -102,6 +103,9 @@ sl_code sli_ksim_mark_new(ksim_mark **out, const char *group, const sli_kafka_sp
 void sli_ksim_marks_free(ksim_mark **list);
 void sli_ksim_marks_drop(ksim_mark **list, const char *group);      ///< those of one group
 void sli_ksim_mark_put(ksim_mark **list, SL_TAKES ksim_mark *mark); ///< replaces what is there
+/// Puts it on record; `at_us` is when that was due, where nobody has looked since.
+void sli_ksim_mark_record(sli_kafka_cluster *cluster, SL_TAKES ksim_mark *mark, int64_t at_us);
+void sli_ksim_marks_tick(sli_kafka_cluster *cluster); ///< what has expired is gone
 const ksim_mark *sli_ksim_mark_find(const ksim_mark *list, const char *group, const char *topic,
                                     int32_t partition); ///< NULL: none
 
@@ -197,6 +201,7 @@ struct sli_kafka_cluster {
     sli_kafka_producer *producers;
     const char *password;
     int64_t away_until_us, n_absences;
+    int64_t retention_us; ///< of marks; 0: for ever
     double lose_chance;
     int64_t n_requests, lose_at;
     bool lose_done;

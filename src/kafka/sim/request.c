@@ -63,6 +63,7 @@ void sli_ksim_tick(sli_kafka_cluster *cluster)
 {
     sli_ksim_producers_tick(cluster);
     sli_ksim_txns_tick(cluster);
+    sli_ksim_marks_tick(cluster);
 }
 
 /// When something next happens by itself.

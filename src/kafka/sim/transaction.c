@@ -97,7 +97,7 @@ void sli_ksim_txn_end(sli_kafka_cluster *cluster, ksim_id *id)
     while (id->is_decided && id->marks != NULL) {
         ksim_mark *mark = id->marks;
         id->marks = mark->next;
-        sli_ksim_mark_put(&cluster->marks, mark);
+        sli_ksim_mark_record(cluster, mark, id->due_us);
     }
     sli_ksim_marks_free(&id->marks);
     id->txn = 0;

@@ -181,4 +181,5 @@ const sli_sink_ops sli_sink_kafka = {
     .close = kafka_close,
     .elsewhere = true,
     .check = sli_ksink_check,
+    .keep = sli_ksink_keep,
 };

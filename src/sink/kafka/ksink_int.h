@@ -67,6 +67,9 @@ void sli_ksink_drop_producer(ksink *self);
 /// and `marked`. Fails: SL_E_SUPERSEDED (a newer driver); SL_E_NOT_FOUND, SL_E_STATE (no mark
 /// where there must be one); as producer_open.
 sl_code sli_ksink_begin(ksink *self, sl_error *err);
+/// sli_sink_ops.keep: signs the mark anew, which expires else. A cluster that is away is asked at
+/// the next call.
+sl_code sli_ksink_keep(sli_sink *sink, sl_error *err);
 /// Puts a group's mark into the open transaction.
 sl_code sli_ksink_mark(ksink *self, int64_t group, int64_t deadline_us, sl_error *err);
 

@@ -97,6 +97,20 @@ static sl_code sign(ksink *self, int64_t group, sl_error *err)
                               self->name);
 }
 
+sl_code sli_ksink_keep(sli_sink *sink, sl_error *err)
+{
+    ksink *self = (ksink *)sink;
+    if (!self->once) {
+        return SL_OK;
+    }
+    sl_code rc = self->producer == NULL ? SL_OK : sign(self, self->marked, err);
+    if (rc != SL_OK) {
+        sli_ksink_drop_producer(self); // the next one asks the mark whether it may go on
+    }
+    rc = self->producer == NULL ? sli_ksink_begin(self, err) : SL_OK;
+    return rc == SL_E_TIMEOUT || rc == SL_E_IO ? SL_OK : rc;
+}
+
 // ---------------------------------------------------------------- what it says
 
 static sl_code refuse_gone(const ksink *self, sl_error *err)
