@@ -115,6 +115,7 @@ sl_code slt_open(slt_job *job, sl_error *err)
                         .job_id = job_id,
                         .generation = job->generation,
                         .schema = job->schema,
+                        .unsure_from = job->log->sealed,
                         .unsure = job->log->sealed,
                         .modules = SLT_BUILD_DIR "/lib/sluice"};
     SL_TRY(sli_sink_open(&sink, job->kind->url, sinks, &env, err));

@@ -37,10 +37,10 @@ typedef struct sli_sink_env {
     const char *uid;
     const char
         *job_id; ///< 32 hex digits; random, made with the checkpoint (or the run, without one)
-    int64_t generation;      ///< 1 without a checkpoint
-    const sl_schema *schema; ///< of the rows
-    int64_t unsure;      ///< the last group that is on record as sealed for this output and not as
-                         ///< committed; 0: none
+    int64_t generation;          ///< 1 without a checkpoint
+    const sl_schema *schema;     ///< of the rows
+    int64_t unsure_from, unsure; ///< the first and the last group that are on record as sealed for
+                                 ///< this output and not as committed; 0: none
     const char *modules; ///< directory of loadable modules; NULL: as sli_module_load finds them
 } sli_sink_env;
 

@@ -258,8 +258,8 @@ sl_code sli_engine_fail(sli_engine *engine, sl_code rc, const sl_error *err);
 // recover.c
 /// Reads what the log says. Before the sinks are opened.
 sl_code sli_engine_read(sli_engine *engine, sl_error *err);
-/// sli_sink_env.unsure of an output.
-int64_t sli_engine_unsure(const sli_engine *engine, const char *uid);
+/// sli_sink_env.unsure of an output; *from: unsure_from.
+int64_t sli_engine_unsure(const sli_engine *engine, const char *uid, int64_t *from);
 /// Steps 1 to 3: after it the generation is on record, and inputs may open their write-ahead logs.
 sl_code sli_engine_begin(sli_engine *engine, sl_error *err);
 /// Steps 4 to 7.

@@ -127,9 +127,9 @@ static sl_code open_sinks(sli_engine *engine, sl_error *err)
             .job_id = engine->job_id,
             .generation = engine->generation,
             .schema = output->input->schema,
-            .unsure = sli_engine_unsure(engine, output->uid),
             .modules = sl_conf_text(engine->env.conf, "modules"),
         };
+        env.unsure = sli_engine_unsure(engine, output->uid, &env.unsure_from);
         sl_code rc = sli_sink_open(&output->sink, output->url, engine->graph->sinks, &env, err);
         if (rc != SL_OK) {
             return sl_error_wrap(err, rc, "open output %s (%s)", output->uid, output->url);

@@ -337,15 +337,18 @@ sl_code sli_engine_read(sli_engine *engine, sl_error *err)
     return engine->ckpt == NULL ? SL_OK : decode_log(engine, engine->record, err);
 }
 
-int64_t sli_engine_unsure(const sli_engine *engine, const char *uid)
+int64_t sli_engine_unsure(const sli_engine *engine, const char *uid, int64_t *from)
 {
     const record *log = engine->record;
-    for (int32_t g = log->n_sealed - 1; g >= 0 && log->sealed[g].group > log->committed; g--) {
-        if (sli_sealed_find(&log->sealed[g], uid) != NULL) {
-            return log->sealed[g].group;
+    int64_t last = *from = 0;
+    for (int32_t g = 0; g < log->n_sealed; g++) {
+        const sli_sealed *sealed = &log->sealed[g];
+        if (sealed->group > log->committed && sli_sealed_find(sealed, uid) != NULL) {
+            *from = last == 0 ? sealed->group : *from;
+            last = sealed->group;
         }
     }
-    return 0;
+    return last;
 }
 
 sl_code sli_engine_begin(sli_engine *engine, sl_error *err)

@@ -152,6 +152,7 @@ static sl_code kafka_open(sli_sink **out, const sli_url *url, const sl_conf *con
     self->base.ops = &sli_sink_kafka;
     self->env = env->env;
     self->generation = env->generation;
+    self->unsure_from = env->unsure_from;
     self->unsure = env->unsure;
     self->once = sl_conf_choice(conf, "guarantee") == EXACTLY_ONCE;
     self->transaction_us = sl_conf_int64(conf, "transaction_timeout");

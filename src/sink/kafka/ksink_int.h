@@ -37,7 +37,7 @@ typedef struct ksink {
     sl_arena *arena; ///< the texts below
     const char *topic;
     const char *name; ///< "sluice.JOB.UID": transactional id, and the group of the mark
-    int64_t generation, unsure;
+    int64_t generation, unsure_from, unsure;
     sli_kafka_settings *settings;
     const sli_kafka_ops *client; ///< behind the gate
     sl_conf *conf;               ///< all options; for checks, which make records of their own

@@ -113,15 +113,26 @@ sl_code sli_ksink_keep(sli_sink *sink, sl_error *err)
 
 // ---------------------------------------------------------------- what it says
 
+static const char gone[] = "the mark of this output is gone (offsets of group";
+
+/// Nobody knows how many of the groups that wait are visible.
 static sl_code refuse_gone(const ksink *self, sl_error *err)
 {
+    if (self->unsure_from == self->unsure) {
+        return sl_error_set(
+            err, SL_E_NOT_FOUND,
+            "%s %s expire, topics are made anew), so nobody knows whether group %" PRId64
+            " of epochs is in %s: look for its rows there, then start once with the option "
+            "mark=%" PRId64 " (they are there) or mark=%" PRId64 " (they are not)",
+            gone, self->name, self->unsure, self->topic, self->unsure, self->unsure - 1);
+    }
     return sl_error_set(
         err, SL_E_NOT_FOUND,
-        "the mark of this output is gone (offsets of group %s expire, topics are made anew), so "
-        "nobody knows whether group %" PRId64 " of epochs is in %s: look for its rows there, then "
-        "start once with the option mark=%" PRId64 " (they are there) or mark=%" PRId64
-        " (they are not)",
-        self->name, self->unsure, self->topic, self->unsure, self->unsure - 1);
+        "%s %s expire, topics are made anew), so nobody knows which of groups "
+        "%" PRId64 " to %" PRId64
+        " of epochs are in %s: look for the last of them whose rows are there, "
+        "then start once with the option mark=THAT GROUP (mark=%" PRId64 ": none is there)",
+        gone, self->name, self->unsure_from, self->unsure, self->topic, self->unsure_from - 1);
 }
 
 /// Which group is the last one that is visible, when no mark says so.
