@@ -115,39 +115,33 @@ SL_TEST(kafka_our_own_transaction_that_times_out_is_made_again_brokers, "EXACTLY
     slt_rig_close(&rig);
 }
 
-/// It is set anew, for nothing depends on it.
-SL_TEST(kafka_a_mark_that_expired_while_nothing_waits_does_no_harm_brokers, "EXACTLY-ONCE-1")
+/// A start waits as a job that runs does, and says what for.
+SL_TEST(kafka_a_start_waits_for_a_broker_that_cannot_be_reached_brokers, "")
 {
     slt_rig rig;
     slt_rig_open(&rig);
+    slt_broker_place(rig.brokers, sizeof rig.brokers, "near");
     slt_rig_feed(&rig, FED);
+    rig.k.fixture->away(&rig.k, true);
     slt_rig_start(&rig);
-    slt_rig_await(&rig, FED);
-    slt_life_stop(&rig.life);
-    slt_rig_forget_marks(&rig);
-    slt_rig_feed(&rig, FED);
-    slt_rig_start(&rig);
+    slt_life_await_words(&rig.life, "the start waits for output");
+    rig.k.fixture->away(&rig.k, false);
+    slt_life_await_words(&rig.life, "is there, after ");
     slt_rig_check(&rig);
     slt_rig_close(&rig);
 }
 
-/// Nobody knows then whether that group is visible, and the job says what to do.
-SL_TEST(kafka_a_mark_that_expired_while_a_group_waits_stops_the_job_brokers, "")
+/// And ends when it has waited long enough. One question takes ten seconds.
+SL_TEST(kafka_a_start_that_waited_long_enough_ends_brokers, "")
 {
     slt_rig rig;
     slt_rig_open(&rig);
-    rig.in_more = PACED;
-    rig.out_more = "&transaction_timeout=2s";
-    slt_rig_feed(&rig, FED);
-    slt_rig_start(&rig);
-    slt_rig_await(&rig, FED / 4);
-    slt_broker_signal(SIGSTOP);
-    slt_life_await_words(&rig.life, "waiting for a sink: commit group");
-    (void)slt_life_kill(&rig.life);
-    slt_broker_signal(SIGCONT);
-    slt_rig_forget_marks(&rig);
+    slt_broker_place(rig.brokers, sizeof rig.brokers, "near");
+    rig.k.fixture->away(&rig.k, true);
+    rig.more_settings[0] = "start.timeout=1s";
     slt_rig_start(&rig);
     assert_int_not_equal(slt_life_end(&rig.life), 0);
-    slt_life_must_say(&rig.life, "the mark of this output is gone");
+    slt_life_must_say(&rig.life, "nothing came of 1s of waiting (start.timeout)");
+    rig.k.fixture->away(&rig.k, false);
     slt_rig_close(&rig);
 }

@@ -65,13 +65,13 @@ void slt_rig_feed(slt_rig *rig, int64_t n)
 // ---------------------------------------------------------------- lives
 
 /// The first broker stands in the URL, the others in its option `brokers`.
-static void tell_url(const char *name, const slt_rig *rig, const char *topic, const char *format,
+static void tell_url(const char *name, const char *brokers, const char *topic, const char *format,
                      const char *more)
 {
     char url[2048];
-    const char *others = strchr(rig->brokers, ',');
-    (void)snprintf(url, sizeof url, "kafka://%.*s/%s?format=%s%s%s%s",
-                   (int)strcspn(rig->brokers, ","), rig->brokers, topic, format,
+    const char *others = strchr(brokers, ',');
+    (void)snprintf(url, sizeof url, "kafka://%.*s/%s?format=%s%s%s%s", (int)strcspn(brokers, ","),
+                   brokers, topic, format,
                    others == NULL ? "" : "&brokers=", others == NULL ? "" : others + 1, more);
     assert_int_equal(setenv(name, url, 1), 0);
 }
@@ -94,9 +94,10 @@ void slt_rig_start(slt_rig *rig)
     char in_more[1024], totals_more[1024];
     (void)snprintf(in_more, sizeof in_more, "&start=earliest%s", rig->in_more);
     (void)snprintf(totals_more, sizeof totals_more, "&key=key%s", rig->out_more);
-    tell_url("SLUICE_TEST_IN", rig, rig->in, rig->in_format, in_more);
-    tell_url("SLUICE_TEST_OUT", rig, rig->out, "text", rig->out_more);
-    tell_url("SLUICE_TEST_TOTALS", rig, rig->totals, "text", totals_more);
+    const char *out = rig->out_brokers == NULL ? rig->brokers : rig->out_brokers;
+    tell_url("SLUICE_TEST_IN", rig->brokers, rig->in, rig->in_format, in_more);
+    tell_url("SLUICE_TEST_OUT", out, rig->out, "text", rig->out_more);
+    tell_url("SLUICE_TEST_TOTALS", out, rig->totals, "text", totals_more);
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         rig->life.settings[i] = settings[i];
     }
@@ -205,14 +206,32 @@ static void job_id(const slt_rig *rig, char out[40])
     free(text);
 }
 
-void slt_rig_forget_marks(slt_rig *rig)
+/// The group of one output's mark, and what it has on record.
+static int64_t mark_of(slt_rig *rig, int output, char group[128])
 {
     static const char *const outputs[] = {"lines.save-1", "totals.save-1"};
-    char id[40], group[128];
+    char id[40];
     job_id(rig, id);
+    (void)snprintf(group, 128, "sluice.%s.%s", id, outputs[output]);
+    return strtoll(slt_mark_of(&rig->k, group, output == 0 ? rig->out : rig->totals), NULL, 10);
+}
+
+void slt_rig_await_marks(slt_rig *rig)
+{
+    enum { LOOK_MS = 20 };
+    char group[128];
+    int64_t until = slt_now_us() + (int64_t)SLT_DEADLINE_MS * 1000;
+    while (mark_of(rig, 0, group) != mark_of(rig, 1, group)) {
+        slt_life_last(&rig->life, LOOK_MS);
+        assert_true(slt_now_us() < until);
+    }
+}
+
+void slt_rig_forget_marks(slt_rig *rig)
+{
     for (int i = 0; i < 2; i++) {
-        (void)snprintf(group, sizeof group, "sluice.%s.%s", id, outputs[i]);
-        (void)slt_mark_of(&rig->k, group, i == 0 ? rig->out : rig->totals); // nothing is open
+        char group[128];
+        (void)mark_of(rig, i, group); // nothing is open
         slt_broker_forget(&rig->k, group);
     }
 }

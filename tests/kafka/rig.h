@@ -13,6 +13,7 @@ typedef struct slt_rig {
     const char *dir;
     const char *in, *out, *totals; ///< topics
     char brokers[256];             ///< that the program is told
+    const char *out_brokers;       ///< others for its outputs; NULL: the same
     const char *in_format;
     const char *in_more, *out_more; ///< further options in the URLs, "&name=value..."
     const char *more_settings[2];   ///< of the program, "name=value"; NULL: none
@@ -37,6 +38,8 @@ void slt_rig_await(slt_rig *rig, int64_t n);
 /// and each key's last total is right. Called once, at the end.
 void slt_rig_check(slt_rig *rig);
 void slt_rig_close(slt_rig *rig);
+/// Waits until the marks of both outputs name the same group.
+void slt_rig_await_marks(slt_rig *rig);
 /// Deletes the groups that hold the marks of its outputs.
 void slt_rig_forget_marks(slt_rig *rig);
 

@@ -69,6 +69,7 @@ int rd_on_certificate(rd_kafka_t *rd, const char *name, int32_t id, int *x509_er
 void rd_trouble_listen(rd_trouble *t, rd_kafka_queue_t *events);
 /// The trouble that was not told yet; false: none.
 bool rd_trouble_take(rd_trouble *t, sl_code *code, char text[RD_TROUBLE_TEXT]);
+bool rd_trouble_is_on(rd_trouble *t);   ///< nothing has worked since the last one
 void rd_trouble_over(rd_trouble *t);    ///< something has worked
 bool rd_trouble_refused(rd_trouble *t); ///< who we are, or who they are: no waiting will help
 /// For a call that failed with rc: adds the trouble, if any, to its error. Returns SL_E_CONFIG

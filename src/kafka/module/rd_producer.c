@@ -304,10 +304,35 @@ static next_step step_after(const rd_kafka_error_t *error)
     return again ? AGAIN : GIVE_UP;
 }
 
+/// After a trouble: whether the cluster answers again. librdkafka (2.0.2) does not keep to the
+/// time-out of an offset that is sent into a transaction while the cluster is away.
+static sl_code await_cluster(sli_kafka_producer *self, int64_t deadline_us, sl_error *err)
+{
+    rd_patience patience = {self->clock, deadline_us, 0};
+    (void)rd_kafka_poll(self->rd, 0); // hears of it
+    while (rd_trouble_is_on(&self->trouble)) {
+        const struct rd_kafka_metadata *found = NULL;
+        rd_kafka_resp_err_t code =
+            rd_kafka_metadata(self->rd, 0, NULL, &found, rd_patience_ms(&patience));
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            rd_kafka_metadata_destroy(found);
+            rd_trouble_over(&self->trouble);
+        } else if (rd_trouble_refused(&self->trouble) ||
+                   rd_left_ms(self->clock, deadline_us) == 0) {
+            return rd_trouble_tell(&self->trouble, rd_fail_of(err, code, "a group's mark", NULL),
+                                   err);
+        } else {
+            (void)rd_kafka_poll(self->rd, PAUSE_MS);
+        }
+    }
+    return SL_OK;
+}
+
 sl_code rd_mark(sli_kafka_producer *self, const char *group, const sli_kafka_spot *spot,
                 const char *text, int64_t deadline_us, sl_error *err)
 {
     sl_code rc = ensure_open(self, err);
+    rc = rc == SL_OK ? part_of(self, await_cluster(self, deadline_us, err)) : rc;
     if (rc != SL_OK) {
         return rc;
     }

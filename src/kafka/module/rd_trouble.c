@@ -122,6 +122,14 @@ void rd_trouble_over(rd_trouble *t)
     (void)pthread_mutex_unlock(&t->mutex);
 }
 
+bool rd_trouble_is_on(rd_trouble *t)
+{
+    (void)pthread_mutex_lock(&t->mutex);
+    bool is_on = t->code != SL_OK;
+    (void)pthread_mutex_unlock(&t->mutex);
+    return is_on;
+}
+
 bool rd_trouble_refused(rd_trouble *t)
 {
     (void)pthread_mutex_lock(&t->mutex);
