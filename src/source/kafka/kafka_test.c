@@ -406,7 +406,7 @@ FEED_TEST(kafka_fetches_no_more_for_late_epochs)
         slt_offer(&f->p, source);
         slt_pass(&f->p, 1000000); // beside the second that is the interval
     }
-    assert_true(sli_budget_peak(budget) <= 64 << 10); // the first one was in time
+    assert_true(sli_budget_peak(budget) <= 128 << 10); // the first one was in time
     sli_source_close(source);
     sli_budget_free(budget);
 }
