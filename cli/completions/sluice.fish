@@ -20,6 +20,7 @@ complete -c sluice -n '__fish_seen_subcommand_from run' -l stop.timeout -r -d 'H
 complete -c sluice -n '__fish_seen_subcommand_from run' -l catch-up -r -d 'After an outage run one epoch per missed interval, as Spark does, in place of one for all' -a 'true false' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l commit.max-pending -r -d 'Groups that may wait for a slow sink before no further epoch is started' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l commit.retry-timeout -r -d 'How long the commit to a sink that is busy or down is tried again before the job ends' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l start.timeout -r -d 'How long a start waits for a cluster (kafka) that its outputs need and that does not answer, before the job ends' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l outbox.max -r -d 'Rows that may wait in the checkpoint for a sink that takes them at commit (kafka, sqlite) before no further epoch is started' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l snapshot.bytes -r -d 'Least size of state deltas after which a snapshot is made (or half the last snapshot, if larger)' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l snapshot.groups -r -d 'Commit groups after which a snapshot is made in any case' -f
