@@ -15,7 +15,7 @@ static void open_tls(slt_door *d, slt_bed *b, const char *more)
 
 static void open_checked(slt_door *d, slt_bed *b)
 {
-    char more[700];
+    char more[1024];
     snprintf(more, sizeof more, "&tls.ca=%s/ca.pem", b->dir);
     open_tls(d, b, more);
 }
@@ -170,7 +170,7 @@ static void talk_with_faults(sli_world *world, const sli_fault *fault)
     slt_bed b = {.world = world, .dir = "/data"};
     assert_int_equal(sli_world_boot(world, fault, &b.env, NULL), SL_OK);
     slt_door d = {0};
-    char query[700];
+    char query[2048];
     snprintf(query, sizeof query, "tls.cert=%s/server.pem&tls.key=%s/server.key&idle_timeout=1s",
              b.dir, b.dir);
     if (slt_door_try(&d, &b, query, 0) == SL_OK) {
