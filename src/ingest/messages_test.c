@@ -74,7 +74,7 @@ SL_TEST(a_rate_cuts_between_messages, "BOUNDED-1")
     life l = begin(world, &(sli_fault){0}, false, "receiver.max_rate=2");
     sli_str all = SLI_STR_INIT, rows = SLI_STR_INIT;
     for (int i = 0; i < 5; i++) {
-        char value[8];
+        char value[16];
         (void)snprintf(value, sizeof value, "v%d\n", i);
         put_message(&all, NULL, value);
     }
@@ -105,6 +105,21 @@ SL_TEST(repeats_of_an_id_vanish_and_are_counted, "")
         assert_int_equal(l.source->settled, given); // a repeat is acknowledged like its first
         expect_rows(&l, "");
         assert_int_equal(repeats(&l), 2);
+        end_life(&l);
+        sli_world_free(world);
+    }
+}
+
+// The last sync is told, too: who waits for its acknowledgement gets it from a job that ends.
+SL_TEST(what_stop_makes_durable_is_settled, "DURABLE-1")
+{
+    for (int checkpoint = 0; checkpoint < 2; checkpoint++) {
+        sli_world *world = new_world();
+        life l = begin(world, &(sli_fault){0}, checkpoint == 1, "");
+        int64_t given = give_message(&l, "a", "one");
+        assert_int_equal(l.source->settled, 0);
+        assert_int_equal(sli_ingest_stop(l.ingest, NULL), SL_OK);
+        assert_int_equal(l.source->settled, given);
         end_life(&l);
         sli_world_free(world);
     }
