@@ -23,6 +23,9 @@ static void note_lines(slt_sim *sim, const char *at, size_t left)
 
 static void note_receiver(slt_sim *sim, sli_receiver *r)
 {
+    if (r->messages != NULL) {
+        return; // who sent them is told, and notes it (poster.c)
+    }
     sli_mutex_lock(&r->mutex);
     for (int64_t i = r->first; i < r->synced; i++) {
         const sli_rblock *block = &r->blocks[i - r->first];

@@ -46,6 +46,7 @@ void slt_counts_set(slt_counts *counts, const char *word, size_t size, int64_t n
 typedef struct slt_sim slt_sim;
 typedef struct slt_groups slt_groups;
 typedef struct slt_sender slt_sender;
+typedef struct slt_poster slt_poster;
 
 typedef struct slt_sim_job {
     const char *name;
@@ -58,12 +59,13 @@ typedef struct slt_sim_job {
     const char *peer; ///< host of the scripted server (port SLT_PORT), or "stdin"; NULL: none
     int64_t rest_us;  ///< what a late process runs at least; 0: a little more than an interval
     bool has_sender;  ///< its server is a process of its own
+    bool has_poster;  ///< it listens on SLT_PORT, and who POSTs is a process of its own
     bool has_cluster; ///< a Kafka cluster with topics "in" and "out" of two partitions
 } slt_sim_job;
 
 extern const slt_sim_job slt_job_files, slt_job_socket, slt_job_joined, slt_job_grouped,
-    slt_job_rate, slt_job_stdin, slt_job_sender, slt_job_rolled, slt_job_sessions, slt_job_poison,
-    slt_job_event, slt_job_silent;
+    slt_job_rate, slt_job_stdin, slt_job_sender, slt_job_posted, slt_job_rolled, slt_job_sessions,
+    slt_job_poison, slt_job_event, slt_job_silent;
 /// Windows (sim_windows.c): with one epoch a group, and with several.
 extern const slt_sim_job slt_job_windows, slt_job_panes;
 /// Windows that hold records which are refused when they fire (sim_poison_windows.c).
@@ -140,6 +142,7 @@ struct slt_sim {
     sl_env *env;        ///< of the process that runs
     sli_peer *peer;     ///< the socket's other side, or standard input's
     slt_sender *sender; ///< the same, as a process
+    slt_poster *poster; ///< who POSTs
     sli_kafka_cluster *cluster;
     slt_counts due;   ///< words that were put into files or sent
     slt_counts acked; ///< words of received lines of which a sender would have been told
@@ -239,6 +242,12 @@ slt_sender *slt_sender_new(slt_sim *sim, const sli_fault *fault);
 void slt_sender_free(SL_TAKES slt_sender *sender); ///< accepts NULL
 void slt_sender_line(slt_sender *sender, const char *line);
 
+/// A process in the same world that POSTs lines, each until it is acknowledged, which sim->acked
+/// then has. NULL without memory.
+slt_poster *slt_poster_new(slt_sim *sim, const sli_fault *fault);
+void slt_poster_free(SL_TAKES slt_poster *poster); ///< accepts NULL
+void slt_poster_line(slt_poster *poster, const char *line);
+
 // ---------------------------------------------------------------- call sites
 
 /// Merges a world's call sites into the program's table.
@@ -246,8 +255,6 @@ void slt_sites_add(const sli_world *world);
 /// Prints the table; false, naming them, when a site was never called, or never crashed at though
 /// that can be.
 bool slt_sites_tell(char *missing, size_t size);
-/// Whether no code of Sluice makes such calls, only the sender of these tests.
-bool slt_site_is_senders(const char *name);
 /// Whether no job here makes such calls; other tests crash at them.
 bool slt_site_is_elsewhere(const char *name);
 

@@ -159,6 +159,16 @@ static void feed_sender(slt_sim *sim, int32_t round)
     }
 }
 
+static void feed_poster(slt_sim *sim, int32_t round)
+{
+    char text[64];
+    for (int32_t i = 0; i < 3; i++) {
+        line_of(sim, round, i, text);
+        slt_poster_line(sim->poster, text);
+        slt_poster_line(sim->poster, "\n");
+    }
+}
+
 /// Standard input ends after the last round before the first ending, in a line without an end.
 static void feed_stdin(slt_sim *sim, int32_t round)
 {
@@ -219,6 +229,11 @@ static void build_socket(sl_graph *graph)
 static void build_sender(sl_graph *graph)
 {
     save_words(slt_words_of(graph, "socket://localhost:9999?reconnect_delay=100ms"));
+}
+
+static void build_posted(sl_graph *graph)
+{
+    save_words(slt_words_of(graph, "http://localhost:9999/in?idle_timeout=1h"));
 }
 
 static sl_code through_cat(const sl_args *args, sl_rdd *in, sl_rdd **out, sl_error *err)
@@ -654,6 +669,16 @@ const slt_sim_job slt_job_sender = {
     .has_sender = true,
 };
 
+// What is POSTed: an acknowledgement that arrives is believed, and a repeat counts once.
+const slt_sim_job slt_job_posted = {
+    .name = "posted",
+    .build = build_posted,
+    .settings = {SLT_SETTINGS, NULL},
+    .feed = feed_poster,
+    .check = check_socket,
+    .has_poster = true,
+};
+
 const slt_sim_job slt_job_rolled = {
     .name = "rolled",
     .build = build_rolled,
@@ -670,22 +695,8 @@ const slt_sim_job slt_job_sessions = {
     .check = check_sessions,
 };
 
-const slt_sim_job *const slt_all_jobs[] = {&slt_job_files,
-                                           &slt_job_socket,
-                                           &slt_job_joined,
-                                           &slt_job_grouped,
-                                           &slt_job_rate,
-                                           &slt_job_stdin,
-                                           &slt_job_sender,
-                                           &slt_job_rolled,
-                                           &slt_job_sessions,
-                                           &slt_job_poison,
-                                           &slt_job_windows,
-                                           &slt_job_panes,
-                                           &slt_job_held,
-                                           &slt_job_event,
-                                           &slt_job_silent,
-                                           &slt_job_kafka_out,
-                                           &slt_job_kafka,
-                                           &slt_job_kafka_large,
-                                           NULL};
+const slt_sim_job *const slt_all_jobs[] = {
+    &slt_job_files,  &slt_job_socket,    &slt_job_joined, &slt_job_grouped,     &slt_job_rate,
+    &slt_job_stdin,  &slt_job_sender,    &slt_job_posted, &slt_job_rolled,      &slt_job_sessions,
+    &slt_job_poison, &slt_job_windows,   &slt_job_panes,  &slt_job_held,        &slt_job_event,
+    &slt_job_silent, &slt_job_kafka_out, &slt_job_kafka,  &slt_job_kafka_large, NULL};

@@ -72,6 +72,10 @@ slt_sim *slt_sim_new(const slt_trial *trial)
         sim->sender = slt_sender_new(sim, &trial->sender);
         SL_ASSERT(sim->sender != NULL, "no memory for a test");
     }
+    if (trial->job->has_poster) {
+        sim->poster = slt_poster_new(sim, &trial->sender);
+        SL_ASSERT(sim->poster != NULL, "no memory for a test");
+    }
     for (int32_t i = 0; i < SLT_ROUNDS; i++) {
         // Every other one exactly when an epoch begins.
         schedule_round(sim, i, i * ROUND_US + (i % 2 == 0 ? FIRST_ROUND_US : ROUND_US));
@@ -85,6 +89,7 @@ void slt_sim_free(slt_sim *sim)
         sli_world_advance(sim->world, ROUND_US); // their events own memory
     }
     slt_sender_free(sim->sender);
+    slt_poster_free(sim->poster);
     slt_sites_add(sim->world);
     sli_kafka_cluster_free(sim->cluster);
     sli_world_free(sim->world);

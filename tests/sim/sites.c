@@ -31,20 +31,6 @@ void slt_sites_add(const sli_world *world)
     }
 }
 
-/// Sluice's own code never calls these yet: here the sender does, so that they are tried all the
-/// same. zz_sites_test.c looks into the sources whether that still holds.
-static const char *const of_senders[] = {"socket.listen", "socket.accept", "socket.send", NULL};
-
-bool slt_site_is_senders(const char *name)
-{
-    for (int32_t i = 0; of_senders[i] != NULL; i++) {
-        if (strcmp(of_senders[i], name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /// What no job here calls. Only the state store on disk links files, and a simulated world has
 /// none: tests/contract/state_store_test.c kills the real program at these. Transactions of Kafka
 /// are aborted after a failure alone, so no job dies there: src/kafka/sim/ has crash tests of its
@@ -57,7 +43,6 @@ bool slt_site_is_elsewhere(const char *name)
 static const char *remark(const sli_site *site)
 {
     return site->answers_only                  ? "  (only answers)"
-           : slt_site_is_senders(site->name)   ? "  (only senders call it)"
            : slt_site_is_elsewhere(site->name) ? "  (tried elsewhere)"
                                                : "";
 }
