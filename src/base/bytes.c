@@ -47,6 +47,11 @@ void sli_put_varint(sli_str *s, uint64_t v)
     sli_str_add(s, bytes, n);
 }
 
+void sli_put_zigzag(sli_str *s, int64_t v)
+{
+    sli_put_varint(s, (uint64_t)v << 1 ^ (uint64_t)(v >> 63));
+}
+
 void sli_put_bytes(sli_str *s, const void *data, size_t size)
 {
     sli_put_varint(s, size);

@@ -60,6 +60,7 @@ void sli_put_u64(sli_str *s, uint64_t v);
 void sli_put_i64(sli_str *s, int64_t v);
 void sli_put_varint(sli_str *s,
                     uint64_t v); ///< LEB128, at most 10 bytes; read back only in its shortest form
+void sli_put_zigzag(sli_str *s, int64_t v);                    ///< as Avro writes int and long
 void sli_put_bytes(sli_str *s, const void *data, size_t size); ///< varint length, then the bytes
 void sli_put_text(sli_str *s, const char *text);               ///< as sli_put_bytes
 
@@ -97,3 +98,22 @@ char *sli_get_text(sli_reader *r, struct sl_arena *arena); ///< zero-ended copy;
                                                            ///< or bad (also with a zero inside)
 /// SL_E_CORRUPT naming `what` when the cursor is bad or bytes are left over.
 sl_code sli_reader_done(const sli_reader *r, const char *what, sl_error *err);
+
+/// A number as Avro writes int and long, at data[*at, to), in whatever length; moves behind it.
+/// False: it does not end there, or has more than 64 bits.
+static inline bool sli_take_zigzag(const char *data, int64_t *at, int64_t to, int64_t *out)
+{
+    uint64_t value = 0;
+    for (int shift = 0; shift < 64 && *at < to; shift += 7) {
+        uint64_t byte = (uint8_t)data[(*at)++];
+        if (shift == 63 && byte > 1) {
+            return false;
+        }
+        value |= (byte & 0x7F) << shift;
+        if (byte < 0x80) {
+            *out = (int64_t)(value >> 1 ^ (~(value & 1) + 1));
+            return true;
+        }
+    }
+    return false;
+}

@@ -218,3 +218,23 @@ SL_TEST(str_extend_appends_bytes_that_the_caller_writes, "")
     assert_int_equal(sli_str_check(&s, "text", NULL), SL_E_NOMEM);
     sli_str_reset(&s);
 }
+
+SL_TEST(bytes_zigzag_numbers_are_read_back_and_never_beyond_their_end, "")
+{
+    static const int64_t values[] = {0, -1, 1, 63, -64, 64, INT32_MAX, INT64_MIN, INT64_MAX};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        sli_str s = SLI_STR_INIT;
+        int64_t at = 0, got = 7;
+        sli_put_zigzag(&s, values[i]);
+        assert_true(sli_take_zigzag(s.data, &at, (int64_t)s.size, &got));
+        assert_true(got == values[i] && at == (int64_t)s.size);
+        at = 0;
+        assert_false(sli_take_zigzag(s.data, &at, (int64_t)s.size - 1, &got));
+        sli_str_reset(&s);
+    }
+    int64_t at = 0, got;
+    assert_true(sli_take_zigzag("\x82\x80\x00", &at, 3, &got)); // longer than it must be
+    assert_int_equal(got, 1);
+    at = 0;
+    assert_false(sli_take_zigzag("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x02", &at, 10, &got));
+}

@@ -43,7 +43,7 @@ void sli_avro_file_free(sli_avro_file *file)
 /// False: it is cut (f->cut), or none.
 static bool take_long(front *f, int64_t *out)
 {
-    bool fine = sli_avro_take_long(f->data, &f->at, f->to, out);
+    bool fine = sli_take_zigzag(f->data, &f->at, f->to, out);
     f->cut = !fine && f->at == f->to;
     return fine;
 }

@@ -8,7 +8,7 @@
 
 static void put_long(sli_str *out, int64_t value)
 {
-    sli_avro_put_long(out, value);
+    sli_put_zigzag(out, value);
 }
 
 static void put_sized(sli_str *out, const char *text)

@@ -125,10 +125,6 @@ sl_code sli_avro_write(sli_str *out, const sli_avro_type *record, const sli_avro
 /// Whether some row could be refused so: an enum, a fixed, a null that the type has not, or, not
 /// looked into, a part with parts.
 bool sli_avro_may_refuse(const sli_avro_type *record, const sli_avro_step *steps);
-void sli_avro_put_long(sli_str *out, int64_t value);
-/// A number of Avro's int and long at data[*at, to). False: it does not end there, or has more than
-/// 64 bits.
-bool sli_avro_take_long(const char *data, int64_t *at, int64_t to, int64_t *out);
 
 // ---------------------------------------------------------------- files (avro_file.c,
 // avro_codec.c)

@@ -40,26 +40,9 @@ static int64_t left(const walk *w)
 
 // ---------------------------------------------------------------- numbers, lengths, counts
 
-bool sli_avro_take_long(const char *data, int64_t *at, int64_t to, int64_t *out)
-{
-    uint64_t value = 0;
-    for (int shift = 0; shift < 64 && *at < to; shift += 7) {
-        uint64_t byte = (uint8_t)data[(*at)++];
-        if (shift == 63 && byte > 1) {
-            return false;
-        }
-        value |= (byte & 0x7F) << shift;
-        if (byte < 0x80) {
-            *out = (int64_t)(value >> 1 ^ (~(value & 1) + 1));
-            return true;
-        }
-    }
-    return false;
-}
-
 static sl_code take_long(walk *w, int64_t *out)
 {
-    if (sli_avro_take_long(w->data, &w->at, w->end, out)) {
+    if (sli_take_zigzag(w->data, &w->at, w->end, out)) {
         return SL_OK;
     }
     return wrong(w, left(w) == 0 ? "the bytes end in a number" : "a number of more than 64 bits");

@@ -9,12 +9,6 @@ __extension__ typedef __int128 wide;
 static sl_code put_cell(sli_str *out, const sli_avro_step *step, const sl_column *column,
                         int64_t row, sl_error *err);
 
-void sli_avro_put_long(sli_str *out, int64_t value)
-{
-    uint64_t bits = (uint64_t)value << 1 ^ (uint64_t)(value >> 63);
-    sli_put_varint(out, bits);
-}
-
 static int64_t integer_of(const sl_column *column, int64_t row)
 {
     switch (column->type) {
@@ -43,7 +37,7 @@ static int64_t millis_of(int64_t us)
 
 static void put_sized(sli_str *out, const char *data, size_t size)
 {
-    sli_avro_put_long(out, (int64_t)size);
+    sli_put_zigzag(out, (int64_t)size);
     sli_str_add(out, data, size);
 }
 
@@ -51,7 +45,7 @@ static sl_code put_symbol(sli_str *out, const sli_avro_type *type, sl_text text,
 {
     for (int32_t i = 0; i < type->n; i++) {
         if (sli_text_is(text, type->symbols[i])) {
-            sli_avro_put_long(out, i);
+            sli_put_zigzag(out, i);
             return SL_OK;
         }
     }
@@ -85,7 +79,7 @@ static sl_code put_decimal(sli_str *out, const sli_avro_type *type, const sl_col
                             need, type->name, type->size);
     }
     if (type->kind == SLI_AVRO_BYTES) {
-        sli_avro_put_long(out, size);
+        sli_put_zigzag(out, size);
     }
     for (int64_t i = size - 1; i >= 0; i--) {
         bool beyond = i >= (int64_t)sizeof value;
@@ -99,12 +93,12 @@ static sl_code put_list(sli_str *out, const sli_avro_step *step, const sl_column
 {
     const int32_t *offsets = column->values;
     if (offsets[row] < offsets[row + 1]) {
-        sli_avro_put_long(out, offsets[row + 1] - offsets[row]);
+        sli_put_zigzag(out, offsets[row + 1] - offsets[row]);
         for (int32_t i = offsets[row]; i < offsets[row + 1]; i++) {
             SL_TRY(put_cell(out, step->steps, &column->children[0], i, err));
         }
     }
-    sli_avro_put_long(out, 0);
+    sli_put_zigzag(out, 0);
     return SL_OK;
 }
 
@@ -171,7 +165,7 @@ static sl_code put_there(sli_str *out, const sli_avro_step *step, const sl_colum
         return put_struct(out, step, column, row, err);
     default: {
         int64_t value = integer_of(column, row);
-        sli_avro_put_long(out, type->logical == SLI_AVRO_MILLIS ? millis_of(value) : value);
+        sli_put_zigzag(out, type->logical == SLI_AVRO_MILLIS ? millis_of(value) : value);
         return SL_OK;
     }
     }
@@ -187,7 +181,7 @@ static sl_code put_cell(sli_str *out, const sli_avro_step *step, const sl_column
     }
     if (of->n_branches > 0) {
         bool second = is_null ? of->null_branch == 1 : of->null_branch == 0;
-        sli_avro_put_long(out, second);
+        sli_put_zigzag(out, second);
     }
     return is_null ? SL_OK : put_there(out, step, column, row, err);
 }
