@@ -174,6 +174,8 @@ extern const sli_source_ops sli_source_http;        ///< listens for POST: http/
 extern const sli_source_ops sli_source_rate;        ///< "value int64, ts timestamp", deterministic
 extern const sli_source_ops sli_source_queue;       ///< what the program pushes: "queue:NAME"
 extern const sli_source_ops sli_source_kafka;       ///< topics: kafka/README.md
+extern const sli_source_ops sli_source_flume;       ///< agents send: flume/README.md
+extern const sli_source_ops sli_source_flume_poll;  ///< agents are asked: flume/README.md
 extern const sli_source_ops sli_source_table;       ///< what sli_table_open opens; not for streams
 extern const sli_source_ops sli_source_kafka_table; ///< the same, of kafka: URLs
 
