@@ -4,7 +4,7 @@ PREFIX ?= /usr/local
 DIR := build/$(BUILD)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-kafka soak perf install deb format check clean
+.PHONY: help setup build demo test test-kafka test-flume soak perf install deb format check clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12 | sed 's/^/  make /'
@@ -26,10 +26,15 @@ test-kafka: build ## the Kafka tests, on a real broker that Maven fetches
 	@tools/setup --kafka
 	@tools/test-kafka $(DIR)
 
+test-flume: build ## the Flume tests, on real agents that Maven fetches
+	@tools/setup --flume
+	@tools/test-flume $(DIR)
+
 soak: build ## the long versions of the tests: hours
 	@SLUICE_SOAK=1 tools/run-tests --limit 14400 $(DIR)
 	@tools/setup --kafka
 	@SLUICE_SOAK=1 tools/test-kafka $(DIR)
+	@SLUICE_SOAK=1 tools/test-flume $(DIR)
 
 perf: setup ## build the benchmarks into build/release/perf
 	@tools/build release perf

@@ -1,0 +1,96 @@
+// Whole jobs on a real agent: our process killed with signal 9 at any moment while the agent sends,
+// or is asked; compressed, and with TLS.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "flume/rig.h"
+
+enum { KILLS = 25, SOAK_KILLS = 500, FED_A_LIFE = 1000, SOAK_FED_A_LIFE = 2000 };
+
+static const char *const phase_names[SLT_PHASES] = {"before any", "fetch",  "stage", "seal",
+                                                    "log",        "commit", "forget"};
+
+static void kill_many(slt_flume *f)
+{
+    const char *seed = getenv("SLUICE_SEED");
+    sli_rng rng = {seed == NULL ? 20261129 : strtoull(seed, NULL, 10)};
+    int32_t died_in[SLT_PHASES] = {0}, n_kills = slt_is_soak() ? SOAK_KILLS : KILLS;
+    for (int32_t i = 0; i < n_kills; i++) {
+        int wanted = i % SLT_PHASES;
+        slt_flume_feed(f, slt_is_soak() ? SOAK_FED_A_LIFE : FED_A_LIFE);
+        slt_flume_start(f);
+        if (wanted == 0) {
+            slt_life_run(&f->life, (int64_t)sli_rng_below(&rng, 300000));
+        } else {
+            slt_life_await(&f->life, wanted, 1 + sli_rng_below(&rng, 3));
+            slt_life_run(&f->life, (int64_t)sli_rng_below(&rng, 8000));
+        }
+        died_in[slt_life_kill(&f->life)]++;
+    }
+    slt_flume_start(f);
+    (void)printf("kills by phase:");
+    for (int i = 0; i < SLT_PHASES; i++) {
+        (void)printf(" %s %d%s", phase_names[i], died_in[i], i + 1 < SLT_PHASES ? "," : "\n");
+    }
+}
+
+SL_TEST(flume_pushed_and_killed_at_any_moment_every_event_is_there_agent, "EXACTLY-ONCE-1")
+{
+    slt_flume f = {.sink_more = "batch-size = 20", .n_sinks = 6};
+    slt_flume_open(&f);
+    slt_flume_agent(&f);
+    kill_many(&f);
+    int64_t again = slt_flume_check(&f), resent = slt_flume_resent(&f);
+    (void)printf("%lld numbers twice, of which one half without an id; %lld there again, of %lld "
+                 "that the agent has sent again\n",
+                 (long long)f.n_fed, (long long)again, (long long)resent);
+    assert_true(again <= resent);
+    slt_flume_close(&f);
+}
+
+SL_TEST(flume_polled_and_killed_at_any_moment_every_event_is_there_agent, "EXACTLY-ONCE-1")
+{
+    slt_flume f = {.pulls = true,
+                   .sink_more = "timeout = 1",
+                   .in_more = "&reconnect_delay=20ms",
+                   .n_sinks = 1};
+    slt_flume_open(&f);
+    slt_flume_agent(&f);
+    kill_many(&f);
+    int64_t again = slt_flume_check(&f);
+    (void)printf("%lld numbers; %lld without an id there again\n", (long long)f.n_fed,
+                 (long long)again);
+    slt_flume_close(&f);
+}
+
+/// A life without trouble: nothing is sent again, so all is there once.
+static void check_quiet(slt_flume *f)
+{
+    slt_flume_open(f);
+    slt_flume_start(f);
+    slt_flume_agent(f);
+    slt_flume_feed(f, 2000);
+    assert_int_equal(slt_flume_check(f), 0);
+    assert_int_equal(slt_flume_resent(f), 0);
+    slt_flume_close(f);
+}
+
+SL_TEST(flume_pushed_compressed_agent, "")
+{
+    check_quiet(&(slt_flume){.sink_more = "compression-type = deflate",
+                             .in_more = "&compression=deflate",
+                             .n_sinks = 1});
+}
+
+SL_TEST(flume_pushed_with_tls_agent, "")
+{
+    slt_flume f = {.in_more = "&tls.cert=DIR/server.pem&tls.key=DIR/server.key", .n_sinks = 1};
+    char more[700];
+    (void)snprintf(more, sizeof more,
+                   "ssl = true\ntruststore = %s/trust.p12\ntruststore-type = PKCS12\n"
+                   "truststore-password = sluice-pw",
+                   slt_temp_dir());
+    f.sink_more = more;
+    check_quiet(&f);
+}
