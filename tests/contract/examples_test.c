@@ -11,6 +11,7 @@
 
 #include "contract/plain.h"
 #include "contract/program.h"
+#include "life.h"
 #include "sluice/state.h"
 #include "sluice/test.h"
 
@@ -128,6 +129,42 @@ SL_TEST(http_wordcount_counts_what_is_posted_once, "EXACTLY-ONCE-1")
     assert_int_equal(slt_wait(&p), 0);
     SL_CHECK_HAS(slt_out(&p), "(or,1)");
     assert_null(strstr(slt_out(&p), "(be,4)"));
+}
+
+// ---------------------------------------------------------------- flume levels
+
+enum { FLUME_PORT = 4141 };
+
+/// Sends the first frame that a real agent has sent: four events of the host 127.0.0.1.
+static bool is_pushed(void *ctx)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons(FLUME_PORT),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    char answer[64];
+    size_t size = 0;
+    (void)ctx;
+    char *frame = slt_load(SLT_SOURCE_DIR "/tests/fuzz/flume_request_corpus/batch_first", &size);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool sent = frame != NULL && connect(fd, (struct sockaddr *)&at, sizeof at) == 0 &&
+                send(fd, frame, size, MSG_NOSIGNAL) == (ssize_t)size &&
+                recv(fd, answer, sizeof answer, 0) > 0;
+    (void)close(fd);
+    free(frame);
+    return sent;
+}
+
+SL_TEST(flume_levels_counts_what_an_agent_sends, "")
+{
+    const char *dir = slt_temp_dir();
+    const char *const argv[] = {
+        slt_built("examples/flume_levels"), "--interval", "50ms", "--checkpoint", "state", NULL};
+    (void)close(listen_at(FLUME_PORT)); // it is free
+    slt_program p = slt_start(dir, argv);
+    slt_await(&p, dir, is_pushed, NULL);
+    slt_await_text(&p, dir, strrchr(p.out, '/') + 1, "(127.0.0.1,4)");
+    slt_signal(&p, SIGTERM);
+    assert_int_equal(slt_wait(&p), 0);
 }
 
 // ---------------------------------------------------------------- sliding count

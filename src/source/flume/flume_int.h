@@ -7,7 +7,7 @@
 
 extern const sli_message_column flume_columns[];
 
-#define FLUME_ID_OPTION                                                                            \
+#define SLI_FLUME_ID_OPTION                                                                        \
     {                                                                                              \
         .name = "id_header", .type = SL_OPT_TEXT,                                                  \
         .text = "Header that names an event, unique among all agents of the stream (an "           \

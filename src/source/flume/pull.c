@@ -62,7 +62,7 @@ struct pull_source {
 
 static const sl_option options[] = {
     SLI_MESSAGE_OPTION_COLUMNS("headers (all of an event's), or headers.NAME for one"),
-    FLUME_ID_OPTION,
+    SLI_FLUME_ID_OPTION,
     {.name = "batch",
      .type = SL_OPT_INT,
      .fallback = "1000",

@@ -47,7 +47,7 @@ struct push_source {
 
 static const sl_option options[] = {
     SLI_MESSAGE_OPTION_COLUMNS("headers (all of an event's), or headers.NAME for one"),
-    FLUME_ID_OPTION,
+    SLI_FLUME_ID_OPTION,
     {.name = "compression",
      .type = SL_OPT_CHOICE,
      .fallback = "none",
