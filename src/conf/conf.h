@@ -81,13 +81,15 @@ void sl_conf_help(const sl_option *const *tables, int32_t columns, sli_str *out)
 
 // ---------------------------------------------------------------- URLs and argument texts
 
-/// "scheme://host:port/path?query" or "scheme:path?query"; parts lie in the input.
+/// "scheme://user@host:port/path?query" or "scheme:path?query"; parts lie in the input.
 typedef struct sli_url {
-    sl_text scheme, host, path, query;
+    sl_text scheme, user, host, path, query;
     int32_t port; ///< -1 when none
 } sli_url;
 /// A text without a scheme is `file`. Fails: SL_E_CONFIG.
 sl_code sli_url_parse(const char *text, sli_url *out, sl_error *err);
+/// A user is named only in the URL of what has an option `user` in its table. Fails: SL_E_CONFIG.
+sl_code sli_url_user_check(const sli_url *url, const sl_option *table, sl_error *err);
 
 /// "key=value key='v w'" without a table: for user functions' arguments. Calls `each` in order.
 sl_code sli_pairs_each(const char *text, sli_pair_fn each, void *ctx, sl_error *err);

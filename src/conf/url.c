@@ -87,8 +87,24 @@ static sl_code read_port(sl_text url, sl_text text, int32_t *out, sl_error *err)
 }
 
 // "host", "host:port", "[v6]:port".
+/// "USER@" in front of a host; a password has no place in a URL.
+static sl_code take_user(sl_text url, sl_text *text, sl_text *user, sl_error *err)
+{
+    const char *at = text->size == 0 ? NULL : memchr(text->data, '@', text->size);
+    if (at == NULL) {
+        return SL_OK;
+    }
+    *user = (sl_text){text->data, (size_t)(at - text->data)};
+    if (user->size == 0 || memchr(user->data, ':', user->size) != NULL) {
+        return wrong(url, "before '@' stands a user's name alone; a password is an option", err);
+    }
+    *text = (sl_text){at + 1, text->size - user->size - 1};
+    return SL_OK;
+}
+
 static sl_code read_authority(sl_text url, sl_text text, sli_url *out, sl_error *err)
 {
+    SL_TRY(take_user(url, &text, &out->user, err));
     const char *end = text.data + text.size, *after = NULL;
     if (text.size > 0 && text.data[0] == '[') {
         const char *close = memchr(text.data, ']', text.size);
@@ -104,8 +120,7 @@ static sl_code read_authority(sl_text url, sl_text text, sli_url *out, sl_error 
     }
     for (size_t i = 0; i < text.size; i++) {
         if (text.data[i] == '@' || text.data[i] == ' ') {
-            return wrong(url, "a host holds no '@' and no space; user and password are options",
-                         err);
+            return wrong(url, "a host holds no '@' and no space", err);
         }
     }
     if (after < end && *after != ':') {
@@ -127,7 +142,7 @@ static sl_code read_authority(sl_text url, sl_text text, sli_url *out, sl_error 
 sl_code sli_url_parse(const char *text, sli_url *out, sl_error *err)
 {
     sl_text url = sli_text_of(text), rest = url;
-    sli_url parsed = {.host = {text, 0}, .port = -1};
+    sli_url parsed = {.user = {text, 0}, .host = {text, 0}, .port = -1};
     SL_TRY(check_bytes(url, err));
     SL_TRY(take_scheme(url, &rest, &parsed.scheme, err));
     const char *end = rest.data + rest.size, *query = memchr(rest.data, '?', rest.size);
@@ -149,6 +164,18 @@ sl_code sli_url_parse(const char *text, sli_url *out, sl_error *err)
     parsed.path = rest;
     *out = parsed;
     return SL_OK;
+}
+
+sl_code sli_url_user_check(const sli_url *url, const sl_option *table, sl_error *err)
+{
+    bool has_users = false;
+    for (; table != NULL && table->name != NULL; table++) {
+        has_users = has_users || strcmp(table->name, "user") == 0;
+    }
+    return url->user.size == 0 || has_users
+               ? SL_OK
+               : sl_error_set(err, SL_E_CONFIG, "'%.*s' has no users: leave out what is before '@'",
+                              (int)url->scheme.size, url->scheme.data);
 }
 
 // ---------------------------------------------------------------- the query

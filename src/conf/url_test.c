@@ -91,6 +91,8 @@ SL_TEST(url_errors_hide_what_may_be_secret, "")
 {
     sli_url url;
     sl_error err = SL_ERROR_INIT;
+    assert_int_equal(sli_url_parse("db://@host/x", &url, &err), SL_E_CONFIG);
+    assert_int_equal(sli_url_parse("db://me@you@host/x", &url, &err), SL_E_CONFIG);
     assert_int_equal(sli_url_parse("db://user:hunter2@host/x", &url, &err), SL_E_CONFIG);
     assert_null(strstr(err.text, "hunter2"));
     assert_int_equal(sli_url_parse("db://host:x/?password=hunter2", &url, &err), SL_E_CONFIG);
@@ -119,4 +121,17 @@ SL_TEST(url_parse_takes_garbage, "")
             assert_true(err.text[0] != '\0');
         }
     }
+}
+
+SL_TEST(urls_name_users_of_what_has_users, "")
+{
+    static const sl_option with[] = {{.name = "user", .type = SL_OPT_TEXT}, {0}}, without[] = {{0}};
+    sli_url url;
+    sl_error err = SL_ERROR_INIT;
+    assert_int_equal(sli_url_parse("db://me@host:7/x", &url, &err), SL_OK);
+    assert_true(sli_text_is(url.user, "me") && sli_text_is(url.host, "host") && url.port == 7);
+    assert_int_equal(sli_url_user_check(&url, with, &err), SL_OK);
+    assert_int_equal(sli_url_user_check(&url, without, &err), SL_E_CONFIG);
+    assert_int_equal(sli_url_parse("db://host/x@y", &url, &err), SL_OK);
+    assert_int_equal(sli_url_user_check(&url, without, &err), SL_OK);
 }

@@ -112,6 +112,7 @@ sl_code sli_sink_open(sli_sink **out, const char *url, const sli_sink_ops *const
     sl_conf *conf = NULL;
     SL_TRY(sli_url_parse(url, &parts, err));
     SL_TRY(find_sink(&parts, sinks, &ops, err));
+    SL_TRY(sli_url_user_check(&parts, ops->options, err));
     SL_TRY(sli_sink_conf(ops, &parts, &conf, &format, err));
     sl_code rc = format == NULL ? SL_OK : sli_format_prepare(format, conf, env->env, err);
     rc = rc == SL_OK ? ops->open(out, &parts, conf, env, err) : rc;

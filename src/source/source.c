@@ -150,6 +150,7 @@ static sl_code open_as(sli_source **out, const sli_source_ops *ops, const sli_ur
                        const sli_source_env *env, sl_error *err)
 {
     sl_conf *conf = NULL;
+    SL_TRY(sli_url_user_check(url, ops->options, err));
     SL_TRY(conf_of(&conf, ops, url->query, err));
     sli_source *source = NULL;
     sl_code rc = ops->formatted ? sli_format_prepare(format_of(conf), conf, env->env, err) : SL_OK;
