@@ -4,10 +4,11 @@ PREFIX ?= /usr/local
 DIR := build/$(BUILD)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-kafka test-flume soak perf install deb format check clean
+SYSTEMS := kafka flume hdfs mqtt postgres
+.PHONY: help setup build demo test $(SYSTEMS:%=test-%) soak perf install deb format check clean
 
 help: ## list these commands
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12 | sed 's/^/  make /'
+	@sed -n 's/^\([a-zA-Z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12 | sed 's/^/  make /'
 
 setup: ## install what is missing to build (Debian packages); nothing to do: no network
 	@tools/setup
@@ -22,19 +23,16 @@ demo: setup ## word count on real text, with a restart in the middle
 test: build ## unit, golden, contract, simulation and example tests
 	@tools/run-tests $(DIR)
 
-test-kafka: build ## the Kafka tests, on a real broker that Maven fetches
-	@tools/setup --kafka
-	@tools/test-kafka $(DIR)
-
-test-flume: build ## the Flume tests, on real agents that Maven fetches
-	@tools/setup --flume
-	@tools/test-flume $(DIR)
+# The tests of one system on its real server, which is installed, or fetched by Maven, when it is missing.
+$(SYSTEMS:%=test-%): test-%: build
+	@tools/setup --$*
+	@tools/test-$* $(DIR)
+test-NAME: ## the tests on a real server: kafka, flume, hdfs, mqtt, postgres
+	@echo 'NAME is one of $(SYSTEMS)'
 
 soak: build ## the long versions of the tests: hours
 	@SLUICE_SOAK=1 tools/run-tests --limit 14400 $(DIR)
-	@tools/setup --kafka
-	@SLUICE_SOAK=1 tools/test-kafka $(DIR)
-	@SLUICE_SOAK=1 tools/test-flume $(DIR)
+	@for system in $(SYSTEMS); do tools/setup --$$system && SLUICE_SOAK=1 tools/test-$$system $(DIR) || exit 1; done
 
 perf: setup ## build the benchmarks into build/release/perf
 	@tools/build release perf

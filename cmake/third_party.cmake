@@ -25,6 +25,7 @@ macro(sl_optional name text needs)
 endmacro()
 sl_optional(ROCKSDB "the module state_rocksdb: state larger than memory" RocksDB rocksdb)
 sl_optional(KAFKA "the module kafka_rd: Kafka, in and out" librdkafka rdkafka)
+sl_optional(POSTGRES "the module postgres_pq: PostgreSQL, as a sink and as tables" libpq libpq)
 sl_optional(TLS "the module net_tls: TLS of sources that listen" OpenSSL openssl)
 
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)

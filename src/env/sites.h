@@ -64,7 +64,14 @@ typedef enum sli_site_kind {
     X(KAFKA_SEND, "kafka.send", SWITCH)                                                            \
     X(KAFKA_MARK, "kafka.mark", SWITCH)                                                            \
     X(KAFKA_COMMIT, "kafka.commit", SWITCH)                                                        \
-    X(KAFKA_ABORT, "kafka.abort", SWITCH)
+    X(KAFKA_ABORT, "kafka.abort", SWITCH)                                                          \
+    X(POSTGRES_OPEN, "postgres.open", SWITCH)                                                      \
+    X(POSTGRES_ASK, "postgres.ask", SWITCH)                                                        \
+    X(POSTGRES_BEGIN, "postgres.begin", SWITCH)                                                    \
+    X(POSTGRES_COPY, "postgres.copy", SWITCH)                                                      \
+    X(POSTGRES_MARK, "postgres.mark", SWITCH)                                                      \
+    X(POSTGRES_COMMIT, "postgres.commit", SWITCH)                                                  \
+    X(POSTGRES_READ, "postgres.read", SWITCH)
 
 /// Which of them.
 typedef enum sli_outside {
