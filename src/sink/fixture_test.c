@@ -26,8 +26,15 @@ const slt_kind slt_sqlite = {
 const slt_kind slt_kafka = {
     .name = "kafka", .url = "kafka://sim:9092/out?format=csv", .fences = true, .remote = true};
 
-static const sli_sink_ops *const sinks[] = {&sli_sink_file, &sli_sink_sqlite, &sli_sink_console,
-                                            &sli_sink_kafka, NULL};
+const slt_kind slt_postgres = {
+    .name = "postgres", .url = "postgres://sim/db/counts", .fences = true, .remote = true};
+const slt_kind slt_upsert = {.name = "postgres upsert",
+                             .url = "postgres://sim/db/counts?mode=upsert&key=word",
+                             .fences = true,
+                             .remote = true};
+
+static const sli_sink_ops *const sinks[] = {&sli_sink_file,  &sli_sink_sqlite,   &sli_sink_console,
+                                            &sli_sink_kafka, &sli_sink_postgres, NULL};
 
 sli_world *slt_world(uint64_t seed, const char *bug)
 {
@@ -47,12 +54,15 @@ slt_ground *slt_ground_new(uint64_t seed, const char *bug)
     self->cluster = sli_kafka_cluster_new(self->world);
     assert_non_null(self->cluster);
     assert_int_equal(sli_kafka_cluster_make(self->cluster, "out", 1, NULL), SL_OK);
+    self->server = sli_pg_server_new(self->world);
+    assert_non_null(self->server);
     return self;
 }
 
 void slt_ground_free(slt_ground *self)
 {
     sli_kafka_cluster_free(self->cluster);
+    sli_pg_server_free(self->server);
     sli_world_free(self->world);
     sl_free(self);
 }
@@ -320,6 +330,13 @@ static void read_record(void *ctx, const sli_kafka_record *record)
     sli_str_char(ctx, '\n');
 }
 
+static void read_row(void *ctx, sl_text row)
+{
+    const char *tab = memchr(row.data, '\t', row.size);
+    assert_non_null(tab);
+    sli_str_printf(ctx, "%.*s,%s\n", (int)(tab - row.data), row.data, tab + 1);
+}
+
 char *slt_shown(const slt_kind *kind, slt_ground *ground)
 {
     sli_str out = SLI_STR_INIT;
@@ -328,6 +345,8 @@ char *slt_shown(const slt_kind *kind, slt_ground *ground)
         read_database(ground->world, &out);
     } else if (kind == &slt_kafka) {
         (void)sli_kafka_cluster_look(ground->cluster, "out", read_record, &out);
+    } else if (kind == &slt_postgres || kind == &slt_upsert) {
+        (void)sli_pg_server_look(ground->server, "counts", read_row, &out);
     } else {
         bool is_arrow = kind == &slt_arrow || kind == &slt_rolled_arrow;
         reading r = {is_arrow, ground->world, "/data/out", &out};

@@ -5,9 +5,10 @@
 
 #include <stdio.h>
 
-static const slt_kind *const kinds[] = {&slt_file,         &slt_directory, &slt_rolled, &slt_arrow,
-                                        &slt_rolled_arrow, &slt_sqlite,    &slt_kafka};
-enum { KINDS = 7, FATES = 6 };
+static const slt_kind *const kinds[] = {&slt_file,  &slt_directory,    &slt_rolled,
+                                        &slt_arrow, &slt_rolled_arrow, &slt_sqlite,
+                                        &slt_kafka, &slt_postgres,     &slt_upsert};
+enum { KINDS = 9, FATES = 6 };
 
 // ---------------------------------------------------------------- crashes
 
@@ -151,20 +152,40 @@ SL_TEST(sink_kafka_survives_crashes_at_every_call, "")
     survives(&slt_kafka);
 }
 
+SL_TEST(sink_postgres_survives_crashes_at_every_call, "")
+{
+    survives(&slt_postgres);
+}
+
+SL_TEST(sink_postgres_upsert_survives_crashes_at_every_call, "")
+{
+    survives(&slt_upsert);
+}
+
 SL_TEST(sink_crashes_find_the_planted_mistakes, "")
 {
     static const struct {
         const slt_kind *kind;
         const char *bug;
     } planted[] = {
-        {&slt_file, "no-dirsync-publish"},       {&slt_file, "no-dirsync-on-repeat"},
-        {&slt_file, "no-dirsync-stage"},         {&slt_file, "abort-removes-sealed"},
-        {&slt_directory, "no-dirsync-publish"},  {&slt_directory, "no-dirsync-stage"},
-        {&slt_rolled, "no-dirsync-publish"},     {&slt_rolled, "no-dirsync-stage"},
-        {&slt_rolled, "abort-removes-sealed"},   {&slt_rolled, "held-shown-again"},
-        {&slt_rolled, "held-removed-early"},     {&slt_sqlite, "marker-not-in-transaction"},
-        {&slt_sqlite, "marker-of-wrong-group"},  {&slt_sqlite, "group-in-two-transactions"},
-        {&slt_kafka, "mark-not-in-transaction"}, {&slt_kafka, "mark-of-wrong-group"},
+        {&slt_file, "no-dirsync-publish"},
+        {&slt_file, "no-dirsync-on-repeat"},
+        {&slt_file, "no-dirsync-stage"},
+        {&slt_file, "abort-removes-sealed"},
+        {&slt_directory, "no-dirsync-publish"},
+        {&slt_directory, "no-dirsync-stage"},
+        {&slt_rolled, "no-dirsync-publish"},
+        {&slt_rolled, "no-dirsync-stage"},
+        {&slt_rolled, "abort-removes-sealed"},
+        {&slt_rolled, "held-shown-again"},
+        {&slt_rolled, "held-removed-early"},
+        {&slt_sqlite, "marker-not-in-transaction"},
+        {&slt_sqlite, "marker-of-wrong-group"},
+        {&slt_sqlite, "group-in-two-transactions"},
+        {&slt_kafka, "mark-not-in-transaction"},
+        {&slt_kafka, "mark-of-wrong-group"},
+        {&slt_postgres, "mark-not-in-transaction"},
+        {&slt_postgres, "mark-of-wrong-group"},
     };
     for (size_t i = 0; i < sizeof planted / sizeof planted[0]; i++) {
         trial t;
@@ -379,6 +400,7 @@ SL_TEST(sink_late_driver_is_refused_or_harmless, "")
     assert_false(late_driver_is_harmless(&slt_rolled, "held-without-generation"));
     assert_false(late_driver_is_harmless(&slt_sqlite, "no-fence"));
     assert_false(late_driver_is_harmless(&slt_kafka, "no-fence"));
+    assert_false(late_driver_is_harmless(&slt_postgres, "no-fence"));
 }
 
 SL_TEST(sink_two_drivers_commit_one_sealed_group_once, "")
@@ -475,10 +497,10 @@ static bool find_wrong_meeting(const slt_kind *kind, const char *bug, int64_t st
 
 SL_TEST(sink_late_driver_may_go_on_at_any_call, "")
 {
-    static const slt_kind *const met[] = {&slt_file, &slt_directory, &slt_rolled, &slt_rolled_arrow,
-                                          &slt_kafka};
+    static const slt_kind *const met[] = {&slt_file,         &slt_directory, &slt_rolled,
+                                          &slt_rolled_arrow, &slt_kafka,     &slt_postgres};
     meeting m;
-    for (int32_t k = 0; k < 5; k++) {
+    for (int32_t k = 0; k < 6; k++) {
         if (find_wrong_meeting(met[k], NULL, slt_is_soak() || met[k]->remote ? 1 : 3, &m)) {
             fail_msg("%s: the older driver paused at call %lld, went on at call %lld of the newer: "
                      "%s",
