@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "ingest/ingest.h"
 #include "kafka/sim/cluster.h"
+#include "postgres/sim/server.h"
 #include "sl_test.h"
 
 enum {
@@ -61,6 +62,7 @@ typedef struct slt_sim_job {
     bool has_sender;  ///< its server is a process of its own
     bool has_poster;  ///< it listens on SLT_PORT, and who POSTs is a process of its own
     bool has_cluster; ///< a Kafka cluster with topics "in" and "out" of two partitions
+    bool has_server;  ///< a PostgreSQL server
 } slt_sim_job;
 
 extern const slt_sim_job slt_job_files, slt_job_socket, slt_job_joined, slt_job_grouped,
@@ -73,6 +75,8 @@ extern const slt_sim_job slt_job_held;
 /// Files into a Kafka topic and into files; a topic into another one; records that are too large
 /// for Kafka and go aside (sim_kafka.c).
 extern const slt_sim_job slt_job_kafka_out, slt_job_kafka, slt_job_kafka_large;
+/// Files into tables of a PostgreSQL server (sim_postgres.c).
+extern const slt_sim_job slt_job_postgres;
 /// The socket's job with short epochs and a log that is synced less often: a call that hangs is
 /// overtaken by many epochs.
 extern const slt_sim_job slt_job_quick;
@@ -88,6 +92,7 @@ extern const slt_sim_job *const slt_all_jobs[]; ///< NULL-ended
 // ---- what jobs share (sim_jobs.c)
 void slt_feed_files(slt_sim *sim, int32_t round); ///< two files into "in"
 sl_stream *slt_words_of(sl_graph *graph, const char *url);
+sl_stream *slt_totals_of(sl_stream *words); ///< the running count "n" of each word
 /// No word is shown more often than it was put in, none that never was; at the end none is missing.
 void slt_check_words(slt_sim *sim, const slt_counts *shown, bool at_end);
 /// After each group the state is the sum of what was shown up to it.
@@ -144,6 +149,7 @@ struct slt_sim {
     slt_sender *sender; ///< the same, as a process
     slt_poster *poster; ///< who POSTs
     sli_kafka_cluster *cluster;
+    sli_pg_server *server;
     slt_counts due;   ///< words that were put into files or sent
     slt_counts acked; ///< words of received lines of which a sender would have been told
     char *calls[SLT_MOST_EPOCHS]; ///< rows that foreachRDD got, by epoch

@@ -211,11 +211,15 @@ static void build_files(sl_graph *graph)
     sl_stream_print(counts, 3);
 }
 
+sl_stream *slt_totals_of(sl_stream *words)
+{
+    return sl_stream_update_state_by_key(words, "word", &add, NULL);
+}
+
 static void save_words(sl_stream *words)
 {
     sl_stream_save(counts_of(words), "file:out/words?format=csv&empty=write");
-    sl_stream_save(sl_stream_update_state_by_key(words, "word", &add, NULL),
-                   "file:out/state?format=csv&empty=write&layout=directory");
+    sl_stream_save(slt_totals_of(words), "file:out/state?format=csv&empty=write&layout=directory");
 }
 
 static void build_socket(sl_graph *graph)
@@ -696,7 +700,10 @@ const slt_sim_job slt_job_sessions = {
 };
 
 const slt_sim_job *const slt_all_jobs[] = {
-    &slt_job_files,  &slt_job_socket,    &slt_job_joined, &slt_job_grouped,     &slt_job_rate,
-    &slt_job_stdin,  &slt_job_sender,    &slt_job_posted, &slt_job_rolled,      &slt_job_sessions,
-    &slt_job_poison, &slt_job_windows,   &slt_job_panes,  &slt_job_held,        &slt_job_event,
-    &slt_job_silent, &slt_job_kafka_out, &slt_job_kafka,  &slt_job_kafka_large, NULL};
+    &slt_job_files,       &slt_job_socket,    &slt_job_joined,
+    &slt_job_grouped,     &slt_job_rate,      &slt_job_stdin,
+    &slt_job_sender,      &slt_job_posted,    &slt_job_rolled,
+    &slt_job_sessions,    &slt_job_poison,    &slt_job_windows,
+    &slt_job_panes,       &slt_job_held,      &slt_job_event,
+    &slt_job_silent,      &slt_job_kafka_out, &slt_job_kafka,
+    &slt_job_kafka_large, &slt_job_postgres,  NULL};

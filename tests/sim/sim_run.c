@@ -68,6 +68,10 @@ slt_sim *slt_sim_new(const slt_trial *trial)
         rc = rc == SL_OK ? sli_kafka_cluster_make(sim->cluster, "out", 2, NULL) : rc;
         SL_ASSERT(rc == SL_OK, "a new cluster has room for a topic");
     }
+    if (trial->job->has_server) {
+        sim->server = sli_pg_server_new(sim->world);
+        SL_ASSERT(sim->server != NULL, "no memory for a test");
+    }
     if (trial->job->has_sender) {
         sim->sender = slt_sender_new(sim, &trial->sender);
         SL_ASSERT(sim->sender != NULL, "no memory for a test");
@@ -92,6 +96,7 @@ void slt_sim_free(slt_sim *sim)
     slt_poster_free(sim->poster);
     slt_sites_add(sim->world);
     sli_kafka_cluster_free(sim->cluster);
+    sli_pg_server_free(sim->server);
     sli_world_free(sim->world);
     for (int32_t i = 0; i < SLT_MOST_EPOCHS; i++) {
         sl_free(sim->calls[i]);
