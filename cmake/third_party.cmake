@@ -10,6 +10,7 @@ pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 # Requests of sources that listen for HTTP. 26 KiB of code without state of its own that Debian's later releases no longer
 # have as a shared library: it is linked into libsluice.
 find_library(SL_HTTP_PARSER libhttp_parser.a REQUIRED)
+find_package(BZip2 REQUIRED) # it has no file for pkg-config
 
 # sl_optional(NAME TEXT NEEDS PACKAGE...): the option SL_NAME, for a part of Sluice over a library that most jobs do
 # without; with it PkgConfig::NAME is that library, and tests know SLT_NAME.
@@ -38,6 +39,6 @@ include(nanoarrow)
 
 add_library(sl_third_party INTERFACE)
 target_link_libraries(sl_third_party INTERFACE PkgConfig::SIMDJSON PkgConfig::SQLITE3 PkgConfig::XXHASH
-    PkgConfig::LZ4 PkgConfig::ZSTD PkgConfig::ZLIB ${SL_HTTP_PARSER} Threads::Threads m ${CMAKE_DL_LIBS})
+    PkgConfig::LZ4 PkgConfig::ZSTD PkgConfig::ZLIB BZip2::BZip2 ${SL_HTTP_PARSER} Threads::Threads m ${CMAKE_DL_LIBS})
 target_include_directories(sl_third_party SYSTEM INTERFACE ${SL_NANOARROW_INCLUDES})
 target_compile_definitions(sl_third_party INTERFACE ${SL_NANOARROW_DEFINITIONS})

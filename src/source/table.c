@@ -56,10 +56,12 @@ static sl_code look(table *self, sli_file_item *itself, bool *is_dir, sl_error *
     sli_files *files = &self->files;
     SL_TRY(files->fs->ops->stat(files->fs, files->dir, &entry, err));
     *is_dir = entry.is_dir;
-    *itself = (sli_file_item){.name = "",
-                              .size_bytes = entry.size_bytes,
-                              .modified_us = entry.modified_us,
-                              .identity = entry.identity};
+    *itself =
+        (sli_file_item){.name = "",
+                        .size_bytes = entry.size_bytes,
+                        .modified_us = entry.modified_us,
+                        .identity = entry.identity,
+                        .whole = sli_file_codec(files->filter.compression, files->dir) != NULL};
     return entry.is_dir
                ? sli_file_list_read(&self->list, files->fs, files->dir, &files->filter, err)
                : SL_OK;

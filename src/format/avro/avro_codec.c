@@ -1,12 +1,11 @@
 // avro_codec.c — the blocks of Avro files as they were before they were compressed.
 //
-// What comes out is bounded by the caller's limit, whatever the bytes promise. Snappy's decoder is
-// ours: the format is three kinds of copies, and libsnappy would be one more library that every
-// program loads.
+// What comes out is bounded by the caller's limit, whatever the bytes promise.
 #define ZLIB_CONST // inputs are not written to
 #include <zlib.h>
 #include <zstd.h>
 
+#include "codec/codec.h"
 #include "format/avro/avro_int.h"
 
 enum { RAW_DEFLATE = -15, FIRST_BYTES = 16 << 10, CHECKSUM = 4 };
@@ -163,110 +162,29 @@ static sl_code unpack_streamed(sli_buffer **out, sli_avro_codec codec, sl_bytes 
 
 // ---------------------------------------------------------------- snappy
 
-typedef struct snappy {
-    const uint8_t *at, *end;
-    uint8_t *out;
-    size_t done, size;
-} snappy;
-
-static bool take_number(snappy *s, int n_bytes, uint32_t *out)
+/// Behind the block stands the checksum (CRC-32) of what comes out, its first byte first.
+static bool check_sum(const uint8_t *at, const void *data, size_t size)
 {
-    if (s->end - s->at < n_bytes) {
-        return false;
-    }
-    *out = 0;
-    for (int i = 0; i < n_bytes; i++) {
-        *out |= (uint32_t)*s->at++ << (8 * i);
-    }
-    return true;
-}
-
-/// The length of what comes out, in front.
-static bool take_length(snappy *s, int64_t limit)
-{
-    uint64_t size = 0;
-    for (int shift = 0; shift < 35 && s->at < s->end; shift += 7) {
-        uint64_t byte = *s->at++;
-        size |= (byte & 0x7F) << shift;
-        if (byte < 0x80) {
-            s->size = (size_t)size;
-            return (int64_t)size <= limit;
-        }
-    }
-    return false;
-}
-
-static bool copy_literal(snappy *s, uint8_t tag)
-{
-    uint32_t size = tag >> 2;
-    if (size >= 60 && !take_number(s, (int)size - 59, &size)) {
-        return false;
-    }
-    size_t n = (size_t)size + 1;
-    if (n > (size_t)(s->end - s->at) || n > s->size - s->done) {
-        return false;
-    }
-    memcpy(s->out + s->done, s->at, n);
-    s->at += n;
-    s->done += n;
-    return true;
-}
-
-/// From what came out before; the two may overlap.
-static bool copy_earlier(snappy *s, uint8_t tag)
-{
-    static const int n_bytes[] = {0, 1, 2, 4};
-    uint32_t offset = 0;
-    if (!take_number(s, n_bytes[tag & 3], &offset)) {
-        return false;
-    }
-    bool is_short = (tag & 3) == 1;
-    offset |= is_short ? (uint32_t)(tag >> 5) << 8 : 0;
-    size_t n = is_short ? 4 + (size_t)(tag >> 2 & 7) : 1 + (size_t)(tag >> 2);
-    if (offset == 0 || offset > s->done || n > s->size - s->done) {
-        return false;
-    }
-    for (; n > 0; n--, s->done++) {
-        s->out[s->done] = s->out[s->done - offset];
-    }
-    return true;
-}
-
-static bool copy_all(snappy *s)
-{
-    while (s->at < s->end) {
-        uint8_t tag = *s->at++;
-        if (!((tag & 3) == 0 ? copy_literal(s, tag) : copy_earlier(s, tag))) {
-            return false;
-        }
-    }
-    return s->done == s->size;
-}
-
-/// Behind the bytes stands the checksum (CRC-32) of what comes out, its first byte first.
-static bool check_sum(const snappy *s)
-{
-    const uint8_t *at = s->end;
     uint32_t told = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-    return crc32_z(0, s->out, s->size) == told;
+    return crc32_z(0, data, size) == told;
 }
 
 static sl_code unpack_snappy(sli_buffer **out, sl_bytes packed, int64_t limit, sl_error *err)
 {
-    const uint8_t *at = packed.data;
-    if (packed.size < CHECKSUM) {
+    size_t size = 0, n = packed.size - CHECKSUM;
+    if (packed.size < CHECKSUM || !sli_snappy_size(packed.data, n, &size)) {
         return wrong("snappy", err);
     }
-    snappy s = {.at = at, .end = at + packed.size - CHECKSUM};
-    if (!take_length(&s, limit)) {
-        return (int64_t)s.size > limit ? too_long(limit, err) : wrong("snappy", err);
+    if ((int64_t)size > limit) {
+        return too_long(limit, err);
     }
-    sli_buffer *buffer = sli_buffer_new((int64_t)s.size);
+    sli_buffer *buffer = sli_buffer_new((int64_t)size);
     if (buffer == NULL) {
-        return no_memory((int64_t)s.size, err);
+        return no_memory((int64_t)size, err);
     }
-    s.out = (uint8_t *)sli_buffer_data(buffer);
-    if (!copy_all(&s) || !check_sum(&s)) {
+    void *to = sli_buffer_data(buffer);
+    if (!sli_snappy_unpack(packed.data, n, to, size) ||
+        !check_sum((const uint8_t *)packed.data + n, to, size)) {
         sli_buffer_unref(buffer);
         return wrong("snappy", err);
     }

@@ -345,7 +345,7 @@ static int64_t count_fitting(const file_source *self, const sli_ask *ask, int64_
     *bytes = *splits = 0;
     while (n < self->n_fresh && n < most) {
         int64_t size = self->fresh[n]->size_bytes;
-        int64_t parts = sli_file_splits(size, self->split_bytes);
+        int64_t parts = sli_file_item_splits(self->fresh[n], self->split_bytes);
         bool full = *splits + parts > SLI_FILE_MAX_SPLITS || size > most_bytes - *bytes;
         if (n > 0 && full) {
             break;

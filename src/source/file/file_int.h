@@ -4,6 +4,7 @@
 /// look so. Its bytes are laid out for a look at one split without reading the others: README.md.
 #pragma once
 
+#include "codec/codec.h"
 #include "source/source_int.h"
 
 /// A file as it was listed. `name` is relative to the directory; "" is the path of the URL itself
@@ -13,6 +14,7 @@ typedef struct sli_file_item {
     int64_t size_bytes, modified_us;
     uint64_t identity;
     bool ignored; ///< in a range: known, but never read
+    bool whole;   ///< one split whatever its size: it is compressed
 } sli_file_item;
 
 // ---------------------------------------------------------------- a listing
@@ -23,7 +25,8 @@ enum { SLI_FILE_DEPTH = 16, SLI_FILE_MAX_ITEMS = 10000000 };
 typedef struct sli_file_filter {
     const char *glob;
     bool recursive;
-    bool shows_underscore; ///< names that begin with '_' are files like others (Spark's filter)
+    bool shows_underscore;   ///< names that begin with '_' are files like others (Spark's filter)
+    const char *compression; ///< the option
 } sli_file_filter;
 
 /// Files in byte order of their names; texts and items live until the next listing.
@@ -57,6 +60,7 @@ typedef struct sli_file_range {
 
 /// How many splits a file has: at least one.
 int64_t sli_file_splits(int64_t size_bytes, int64_t split_bytes);
+int64_t sli_file_item_splits(const sli_file_item *item, int64_t split_bytes); ///< one, when whole
 /// Writes a range into the arena. `like` gives time, start and split size. Items in the order of
 /// their splits.
 sl_code sli_file_range_put(const sli_file_range *like, const sli_file_item *const *items, int64_t n,
@@ -69,6 +73,27 @@ sl_code sli_file_range_splits(const sli_file_range *range, int32_t *out, sl_erro
 /// The file that split belongs to, and which of its splits it is.
 sl_code sli_file_range_find(const sli_file_range *range, int32_t split, sli_file_item *out,
                             int64_t *part, sl_error *err);
+
+// ---------------------------------------------------------------- compressed files (packed.c)
+
+/// What unpacks a file under the option `compression`; NULL: it is read as it is.
+const sli_codec *sli_file_codec(const char *compression, const char *name);
+
+/// A compressed file on its way to its records.
+typedef struct sli_packed_file {
+    const sli_codec *codec;
+    const char *path;
+    int64_t size_bytes;
+    /// Reads bytes [at, at + n) of the file into a new buffer.
+    sl_code (*read)(void *ctx, int64_t at, int64_t n, sli_buffer **out, sl_error *err);
+    /// Takes the next n bytes of what the file was.
+    sl_code (*give)(void *ctx, sli_buffer *data, int64_t n, sl_error *err);
+    void *ctx;
+    bool is_damaged; ///< after a failure: it is the file's, told as SL_E_DATA with its place
+} sli_packed_file;
+/// Gives all of it. Memory: two pieces and what the codec needs. Fails: SL_E_DATA; what read and
+/// give do.
+sl_code sli_file_unpack(sli_packed_file *file, sl_error *err);
 
 // ---------------------------------------------------------------- reading
 
@@ -99,6 +124,13 @@ void sli_files_describe(sli_source *self, sl_bytes range, sli_str *start, sli_st
      .type = SL_OPT_TEXT,                                                                          \
      .flags = SL_OPT_RESULT,                                                                       \
      .text = "Only files whose name matches: * stands for any text, ? for one byte."},             \
+        {.name = "compression",                                                                    \
+         .type = SL_OPT_CHOICE,                                                                    \
+         .fallback = "auto",                                                                       \
+         .choices = "auto|none|gzip|zstd|bzip2|snappy",                                            \
+         .flags = SL_OPT_RESULT,                                                                   \
+         .text = "How files are compressed; auto: by their names' endings (.gz .zst .bz2 .snappy " \
+                 ".sz). A compressed file is one split."},                                         \
     {                                                                                              \
         .name = "recursive", .type = SL_OPT_BOOL, .fallback = "false", .flags = SL_OPT_RESULT,     \
         .text = "Also the files of sub-directories."                                               \

@@ -80,10 +80,12 @@ static sl_code add_file(walk *w, const sli_fs_entry *entry, const char *name, sl
         list->items = items;
         list->capacity = capacity;
     }
-    list->items[list->n++] = (sli_file_item){.name = name,
-                                             .size_bytes = entry->size_bytes,
-                                             .modified_us = entry->modified_us,
-                                             .identity = entry->identity};
+    list->items[list->n++] =
+        (sli_file_item){.name = name,
+                        .size_bytes = entry->size_bytes,
+                        .modified_us = entry->modified_us,
+                        .identity = entry->identity,
+                        .whole = sli_file_codec(w->filter->compression, name) != NULL};
     return SL_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "source/file/file_int.h"
 
 enum { HEAD = 32, ITEM = 32, MAGIC = 0x31524653, IGNORED = 1 }; // "SFR1"
+static const uint32_t whole_flag = 1U << 31;                    // of the offset of an item's name
 
 static uint64_t get(const char *at, int32_t n)
 {
@@ -20,6 +21,11 @@ int64_t sli_file_splits(int64_t size_bytes, int64_t split_bytes)
     return split_bytes <= 0 || size_bytes <= split_bytes
                ? 1
                : size_bytes / split_bytes + (size_bytes % split_bytes != 0);
+}
+
+int64_t sli_file_item_splits(const sli_file_item *item, int64_t split_bytes)
+{
+    return item->whole ? 1 : sli_file_splits(item->size_bytes, split_bytes);
 }
 
 sl_code sli_file_range_put(const sli_file_range *like, const sli_file_item *const *items, int64_t n,
@@ -38,15 +44,15 @@ sl_code sli_file_range_put(const sli_file_range *like, const sli_file_item *cons
         sli_put_i64(&s, items[i]->modified_us);
         sli_put_u64(&s, items[i]->identity);
         sli_put_u32(&s, (uint32_t)split);
-        sli_put_u32(&s, (uint32_t)name_at);
+        sli_put_u32(&s, (uint32_t)name_at | (items[i]->whole ? whole_flag : 0));
         name_at += strlen(items[i]->name) + 1;
-        split += items[i]->ignored ? 0 : sli_file_splits(items[i]->size_bytes, like->split_bytes);
+        split += items[i]->ignored ? 0 : sli_file_item_splits(items[i], like->split_bytes);
     }
     for (int64_t i = 0; i < n; i++) {
         sli_str_add(&s, items[i]->name, strlen(items[i]->name) + 1);
     }
     sl_code rc = sli_str_check(&s, "the files of an epoch", err);
-    if (rc == SL_OK && (name_at > UINT32_MAX || split > SLI_FILE_MAX_SPLITS)) {
+    if (rc == SL_OK && (name_at > INT32_MAX || split > SLI_FILE_MAX_SPLITS)) {
         rc = sl_error_set(err, SL_E_INVALID,
                           "an epoch of %lld files in %lld splits; lower max_files or raise split",
                           (long long)n, (long long)split);
@@ -69,7 +75,7 @@ sl_code sli_file_range_item(const sli_file_range *range, int64_t i, sli_file_ite
                             sl_error *err)
 {
     const char *at = range->bytes + HEAD + i * ITEM;
-    uint64_t size = get(at, 8), name_at = get(at + 28, 4);
+    uint64_t size = get(at, 8), place = get(at + 28, 4), name_at = place & ~(uint64_t)whole_flag;
     if (size >> 63 != 0 || name_at < HEAD + (uint64_t)range->n * ITEM || name_at >= range->size) {
         return corrupt("an item is damaged", err);
     }
@@ -77,7 +83,8 @@ sl_code sli_file_range_item(const sli_file_range *range, int64_t i, sli_file_ite
                            .size_bytes = (int64_t)(size >> 1),
                            .modified_us = (int64_t)get(at + 8, 8),
                            .identity = get(at + 16, 8),
-                           .ignored = (size & IGNORED) != 0};
+                           .ignored = (size & IGNORED) != 0,
+                           .whole = (place & whole_flag) != 0};
     return SL_OK;
 }
 
@@ -95,7 +102,7 @@ static sl_code check_items(const sli_file_range *range, sl_error *err)
         if (first_split(range, i) != split) {
             return corrupt("splits do not follow each other", err);
         }
-        split += item.ignored ? 0 : sli_file_splits(item.size_bytes, range->split_bytes);
+        split += item.ignored ? 0 : sli_file_item_splits(&item, range->split_bytes);
         if (split > SLI_FILE_MAX_SPLITS) {
             return corrupt("too many splits", err);
         }
@@ -136,7 +143,7 @@ sl_code sli_file_range_splits(const sli_file_range *range, int32_t *out, sl_erro
         sli_file_item last;
         SL_TRY(sli_file_range_item(range, range->n - 1, &last, err));
         splits = first_split(range, range->n - 1) +
-                 (last.ignored ? 0 : sli_file_splits(last.size_bytes, range->split_bytes));
+                 (last.ignored ? 0 : sli_file_item_splits(&last, range->split_bytes));
     }
     if (splits > SLI_FILE_MAX_SPLITS) {
         return corrupt("too many splits", err);
@@ -163,7 +170,7 @@ sl_code sli_file_range_find(const sli_file_range *range, int32_t split, sli_file
     sli_file_item item;
     SL_TRY(sli_file_range_item(range, low, &item, err));
     int64_t p = split - first_split(range, low);
-    if (p < 0 || item.ignored || p >= sli_file_splits(item.size_bytes, range->split_bytes)) {
+    if (p < 0 || item.ignored || p >= sli_file_item_splits(&item, range->split_bytes)) {
         return corrupt("no such split", err);
     }
     *out = item;

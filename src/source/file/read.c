@@ -15,6 +15,8 @@ typedef struct reading {
     sli_emit_fn emit;
     sli_raw_fn look; ///< in place of emit, or NULL
     void *ctx;
+    int64_t n_damaged; ///< 1: the rest of a compressed file, which was passed over
+    bool is_letter;    ///< and it is told of
 } reading;
 
 // ---------------------------------------------------------------- is it the one?
@@ -145,10 +147,63 @@ static sl_code place(reading *r, const sli_file_range *range, int64_t part, bool
     return SL_OK;
 }
 
+// ---------------------------------------------------------------- a compressed file
+
+static sl_code read_packed(void *ctx, int64_t at, int64_t n, sli_buffer **out, sl_error *err)
+{
+    return read_piece(ctx, at, n, out, err);
+}
+
+static sl_code take_unpacked(void *ctx, sli_buffer *data, int64_t n, sl_error *err)
+{
+    reading *r = ctx;
+    SL_TRY(feed(r, data, n, false, err));
+    r->at += n;
+    return SL_OK;
+}
+
+/// What is damaged goes by the option `malformed`, as one record: the rest of the file.
+static sl_code judge_damage(reading *r, sl_error *err)
+{
+    const char *policy = sl_conf_text(r->files->common.conf, "malformed");
+    if (policy == NULL || strcmp(policy, "fail") == 0) {
+        return SL_E_DATA;
+    }
+    r->n_damaged = 1;
+    r->is_letter = strcmp(policy, "dead-letter") == 0;
+    sli_raw_record rest = {.name = r->name,
+                           .offset = r->at,
+                           .bytes = {"", 0},
+                           .why = err == NULL ? "it is damaged" : err->text};
+    return r->look == NULL ? SL_OK : r->look(r->ctx, &rest, err);
+}
+
+static sl_code feed_unpacked(reading *r, const sli_codec *codec, sl_error *err)
+{
+    sli_packed_file file = {.codec = codec,
+                            .path = r->path,
+                            .size_bytes = r->size,
+                            .read = read_packed,
+                            .give = take_unpacked,
+                            .ctx = r};
+    sl_error own = SL_ERROR_INIT, *why = err == NULL ? &own : err;
+    sl_code rc = sli_file_unpack(&file, why);
+    return rc == SL_OK ? feed(r, NULL, 0, true, err) : file.is_damaged ? judge_damage(r, why) : rc;
+}
+
+static void count(reading *r, sli_decode_stats *stats)
+{
+    sli_decode_stats read = *sli_records_stats(r->records);
+    read.skipped += r->n_damaged;
+    read.dead += r->is_letter ? r->n_damaged : 0;
+    sli_source_count_stats(&r->files->common, &read, stats);
+}
+
 static sl_code read_part(reading *r, const sli_file_range *range, int64_t part,
                          sli_decode_stats *stats, sl_error *err)
 {
     sli_source_common *common = &r->files->common;
+    const sli_codec *codec = sli_file_codec(r->files->filter.compression, r->path);
     bool any = false;
     SL_TRY(place(r, range, part, &any, err));
     if (!any) {
@@ -156,9 +211,11 @@ static sl_code read_part(reading *r, const sli_file_range *range, int64_t part,
     }
     SL_TRY(sli_records_new(&r->records, common->format, common->conf, common->schema, err));
     sl_code rc = r->look == NULL ? SL_OK : sli_records_watch(r->records, r->look, r->ctx, err);
-    rc = rc == SL_OK ? feed_all(r, err) : rc;
+    if (rc == SL_OK) {
+        rc = codec != NULL ? feed_unpacked(r, codec, err) : feed_all(r, err);
+    }
     if (stats != NULL) {
-        sli_source_count_stats(common, sli_records_stats(r->records), stats);
+        count(r, stats);
     }
     sli_records_free(r->records);
     return rc;
@@ -261,6 +318,7 @@ sl_code sli_files_alloc(sli_files **out, size_t size, const sli_source_ops *ops,
         return rc;
     }
     files->filter.glob = sl_conf_text(conf, "glob");
+    files->filter.compression = sl_conf_text(conf, "compression");
     files->filter.recursive = sl_conf_bool(conf, "recursive");
     *out = files;
     return SL_OK;
