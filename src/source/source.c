@@ -178,13 +178,15 @@ sl_code sli_table_open(sli_source **out, const char *url, const sli_source_env *
 {
     sli_url parts;
     static const sli_source_ops *const tables[] = {&sli_source_table, &sli_source_kafka_table,
-                                                   NULL};
+                                                   &sli_source_postgres_table, NULL};
     SL_TRY(sli_url_parse(url, &parts, err));
     const sli_source_ops *ops = find_source(parts.scheme, tables);
     if (ops == NULL) {
-        return sl_error_set(
-            err, SL_E_CONFIG, "a table is a file, a directory, or topics of Kafka, not \"%.*s\"",
-            (int)(parts.scheme.size < 64 ? parts.scheme.size : 64), parts.scheme.data);
+        return sl_error_set(err, SL_E_CONFIG,
+                            "a table is a file, a directory, topics of Kafka, or a table of "
+                            "PostgreSQL, not \"%.*s\"",
+                            (int)(parts.scheme.size < 64 ? parts.scheme.size : 64),
+                            parts.scheme.data);
     }
     return open_as(out, ops, &parts, env, err);
 }

@@ -77,6 +77,7 @@ extern const slt_sim_job slt_job_held;
 extern const slt_sim_job slt_job_kafka_out, slt_job_kafka, slt_job_kafka_large;
 /// Files into tables of a PostgreSQL server (sim_postgres.c).
 extern const slt_sim_job slt_job_postgres;
+void slt_postgres_fill(sli_pg_server *server); ///< with what it joins
 /// The socket's job with short epochs and a log that is synced less often: a call that hangs is
 /// overtaken by many epochs.
 extern const slt_sim_job slt_job_quick;

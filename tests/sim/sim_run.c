@@ -71,6 +71,7 @@ slt_sim *slt_sim_new(const slt_trial *trial)
     if (trial->job->has_server) {
         sim->server = sli_pg_server_new(sim->world);
         SL_ASSERT(sim->server != NULL, "no memory for a test");
+        slt_postgres_fill(sim->server);
     }
     if (trial->job->has_sender) {
         sim->sender = slt_sender_new(sim, &trial->sender);
