@@ -298,28 +298,60 @@ SL_TEST(pg_sink_says_who_is_refused_postgres, "")
     is_told("twice", "&postgres.host=x", NULL, SL_E_CONFIG, "given already");
 }
 
+/// A group is committed while each row runs `body` in a trigger, then without it.
+static void hindered(place *p, const char *body, sl_code code, const char *words)
+{
+    char sql[640];
+    works(p, slt_open(&p->job, &p->err));
+    (void)snprintf(
+        sql, sizeof sql,
+        "CREATE OR REPLACE FUNCTION hinder() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN "
+        "%s; RETURN NEW; END'; CREATE TRIGGER t BEFORE INSERT ON %s FOR EACH ROW EXECUTE "
+        "FUNCTION hinder(); ALTER ROLE sluice SET statement_timeout TO '100ms'",
+        body, p->table);
+    free(slt_postgres_ask(sql));
+    sli_psink_hang_up((psink *)p->job.sink);
+    sl_code rc = slt_commit(&p->job, 1, &p->err);
+    (void)snprintf(sql, sizeof sql, "ALTER ROLE sluice RESET ALL; DROP TRIGGER t ON %s", p->table);
+    free(slt_postgres_ask(sql));
+    assert_int_equal(rc, code);
+    if (strstr(p->err.text, words) == NULL) {
+        fail_msg("'%s' is not in: %s", words, p->err.text);
+    }
+}
+
 SL_TEST(pg_sink_waits_for_statements_that_time_out_postgres, "")
 {
     place p;
-    char sql[512];
     place_init(&p, "slow", "");
-    works(&p, slt_open(&p.job, &p.err));
-    (void)snprintf(
-        sql, sizeof sql,
-        "CREATE OR REPLACE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM "
-        "pg_sleep(2); RETURN NEW; END'; CREATE TRIGGER t BEFORE INSERT ON %s FOR EACH "
-        "ROW EXECUTE FUNCTION slow(); ALTER ROLE sluice SET statement_timeout TO '100ms'",
-        p.table);
-    free(slt_postgres_ask(sql));
-    sli_psink_hang_up((psink *)p.job.sink);
-    sl_code rc = slt_commit(&p.job, 1, &p.err);
-    (void)snprintf(sql, sizeof sql, "ALTER ROLE sluice RESET ALL; DROP TRIGGER t ON %s", p.table);
-    free(slt_postgres_ask(sql));
-    assert_int_equal(rc, SL_E_TIMEOUT);
-    assert_non_null(strstr(p.err.text, "57014"));
+    hindered(&p, "PERFORM pg_sleep(2)", SL_E_TIMEOUT, "57014");
     assert_int_equal(sl_error_action(&p.err), SL_ACT_RETRY_TASK);
     insist(&p, 1);
     shows(&p, 1);
+    place_reset(&p);
+}
+
+// As a server says it that has no room left.
+SL_TEST(pg_sink_waits_for_room_on_the_servers_disk_postgres, "")
+{
+    place p;
+    place_init(&p, "full", "");
+    hindered(&p, "RAISE ''no room'' USING ERRCODE = ''53100''", SL_E_NO_SPACE, "no room");
+    assert_int_equal(sl_error_action(&p.err), SL_ACT_RETRY_TASK);
+    insist(&p, 1);
+    shows(&p, 1);
+    place_reset(&p);
+}
+
+SL_TEST(pg_sink_stops_at_rows_that_the_server_refuses_postgres, "")
+{
+    place p;
+    place_init(&p, "check", "");
+    hindered(&p, "RAISE ''not this one'' USING ERRCODE = ''23514''", SL_E_DATA,
+             "COPY counts, line 1");
+    assert_int_equal(sl_error_action(&p.err), SL_ACT_STOP_JOB);
+    shows(&p, 0);
+    insist(&p, 1);
     place_reset(&p);
 }
 

@@ -9,14 +9,13 @@ static const struct {
              {"int8", "int64"}, {"float4", "float32"},      {"float8", "float64"},
              {"date", "date"},  {"timestamp", "timestamp"}, {"timestamptz", "timestamp"}};
 
-/// Only letters, digits, '_' and '.', and no digit or dot in front.
+/// Letters, digits, '_' and '.', and neither digit nor dot in front.
 static bool may_be_name(const char *name)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
-    size_t first = strspn(name, letters);
-    return first > 0 &&
-           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789.") ==
-               strlen(name);
+    static const char allowed[] =
+        "0123456789.abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+    enum { NOT_IN_FRONT = 11 };
+    return strspn(name, allowed + NOT_IN_FRONT) > 0 && strspn(name, allowed) == strlen(name);
 }
 
 static bool is_bounded(const sli_pg_column *column)
