@@ -28,6 +28,7 @@ sl_optional(ROCKSDB "the module state_rocksdb: state larger than memory" RocksDB
 sl_optional(KAFKA "the module kafka_rd: Kafka, in and out" librdkafka rdkafka)
 sl_optional(POSTGRES "the module postgres_pq: PostgreSQL, as a sink and as tables" libpq libpq)
 sl_optional(TLS "the module net_tls: TLS of sources that listen" OpenSSL openssl)
+sl_optional(MQTT "the module mqtt_mosq: MQTT, in and out" "libmosquitto and OpenSSL" libmosquitto openssl)
 
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
 option(SL_TESTS "Build the tests (needs cmocka)" ${CMOCKA_FOUND})

@@ -71,7 +71,12 @@ typedef enum sli_site_kind {
     X(POSTGRES_COPY, "postgres.copy", SWITCH)                                                      \
     X(POSTGRES_MARK, "postgres.mark", SWITCH)                                                      \
     X(POSTGRES_COMMIT, "postgres.commit", SWITCH)                                                  \
-    X(POSTGRES_READ, "postgres.read", SWITCH)
+    X(POSTGRES_READ, "postgres.read", SWITCH)                                                      \
+    X(MQTT_OPEN, "mqtt.open", SWITCH)                                                              \
+    X(MQTT_SUBSCRIBE, "mqtt.subscribe", SWITCH)                                                    \
+    X(MQTT_POLL, "mqtt.poll", SWITCH)                                                              \
+    X(MQTT_SETTLE, "mqtt.settle", SWITCH)                                                          \
+    X(MQTT_PUBLISH, "mqtt.publish", SWITCH)
 
 /// Which of them.
 typedef enum sli_outside {
