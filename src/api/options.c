@@ -87,22 +87,14 @@ const sl_option *const sli_all_options[] = {
 };
 
 const sli_source_ops *const sli_all_sources[] = {
-    &sli_source_file,
-    &sli_source_socket,
-    &sli_source_stdin,
-    &sli_source_custom,
-    &sli_source_rate,
-    &sli_source_queue,
-    &sli_source_kafka,
-    &sli_source_http,
-    &sli_source_flume,
-    &sli_source_flume_poll,
-    NULL,
+    &sli_source_file,  &sli_source_socket,     &sli_source_stdin, &sli_source_custom,
+    &sli_source_rate,  &sli_source_queue,      &sli_source_kafka, &sli_source_http,
+    &sli_source_flume, &sli_source_flume_poll, &sli_source_mqtt,  NULL,
 };
 
 const sli_sink_ops *const sli_all_sinks[] = {
-    &sli_sink_console, &sli_sink_file, &sli_sink_sqlite, &sli_sink_kafka, &sli_sink_postgres,
-    &sli_sink_collect, NULL,
+    &sli_sink_console, &sli_sink_file,     &sli_sink_sqlite,  &sli_sink_kafka,
+    &sli_sink_mqtt,    &sli_sink_postgres, &sli_sink_collect, NULL,
 };
 
 /// A Spark key and Sluice's name for the same thing. Those that have none: spark_keys.c.

@@ -499,12 +499,28 @@ static void tell_settled(sli_receiver *r)
     r->inner->ops->settled(r->inner, settled);
 }
 
+/// What has ended the source for good ends the next epoch.
+static void hear_failure(sli_receiver *r)
+{
+    sl_error error = SL_ERROR_INIT;
+    if (r->inner->ops->failed == NULL || r->inner->ops->failed(r->inner, &error) == SL_OK) {
+        return;
+    }
+    sli_mutex_lock(&r->mutex);
+    if (!r->failed) {
+        r->failed = true;
+        r->error = error;
+    }
+    sli_mutex_unlock(&r->mutex);
+}
+
 void sli_receiver_turn(sli_receiver *r)
 {
     if (!r->stopped) {
         if (r->inner->ops->turn != NULL) {
             r->inner->ops->turn(r->inner);
         }
+        hear_failure(r);
         tell_settled(r);
     }
     if (atomic_load_explicit(&r->wants_turn, memory_order_acquire) == 0 || r->stopped) {

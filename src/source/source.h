@@ -43,6 +43,8 @@ typedef struct sli_source_env {
     int32_t n_receivers;
     sli_budget *budget;  ///< of the job's memory; NULL: what is fetched ahead doesn't grow
     const char *modules; ///< directory of loadable modules; NULL: as sli_module_load finds them
+    const char *job_id; ///< 32 hex digits, the same in every life; NULL: without a checkpoint there
+                        ///< is one life
 } sli_source_env;
 
 /// How much an epoch may take.
@@ -155,6 +157,9 @@ typedef struct sli_source_ops {
     /// Each call of `take` brings whole messages, and whatever the tail says, none is cut. NULL:
     /// its bytes are records of the format.
     const struct sli_message_column *messages;
+    /// A receiver's: what has ended it for good, and the job with it: no trying again will help.
+    /// SL_OK: nothing has. NULL: it tries for ever. Thread: io. Asked after each round of the loop.
+    sl_code (*failed)(sli_source *self, sl_error *err);
 } sli_source_ops;
 
 struct sli_source {
@@ -176,6 +181,7 @@ extern const sli_source_ops sli_source_queue;       ///< what the program pushes
 extern const sli_source_ops sli_source_kafka;       ///< topics: kafka/README.md
 extern const sli_source_ops sli_source_flume;       ///< agents send: flume/README.md
 extern const sli_source_ops sli_source_flume_poll;  ///< agents are asked: flume/README.md
+extern const sli_source_ops sli_source_mqtt;        ///< messages of a broker: mqtt/README.md
 extern const sli_source_ops sli_source_table;       ///< what sli_table_open opens; not for streams
 extern const sli_source_ops sli_source_kafka_table; ///< the same, of kafka: URLs
 extern const sli_source_ops sli_source_postgres_table; ///< the same, of postgres: URLs

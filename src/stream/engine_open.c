@@ -191,6 +191,7 @@ static sl_code open_input(sli_engine *engine, sl_stream *node, sl_error *err)
     env.receivers = engine->graph->receivers;
     env.n_receivers = engine->graph->n_receivers;
     env.budget = engine->env.runtime->budget;
+    env.job_id = engine->ckpt == NULL ? NULL : engine->job_id;
     if (url != NULL) {
         sli_source *source = NULL;
         sl_code rc = sli_source_open(&source, url, engine->graph->sources, &env, err);

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "ingest/ingest.h"
 #include "kafka/sim/cluster.h"
+#include "mqtt/sim/broker.h"
 #include "postgres/sim/server.h"
 #include "sl_test.h"
 
@@ -63,6 +64,7 @@ typedef struct slt_sim_job {
     bool has_poster;  ///< it listens on SLT_PORT, and who POSTs is a process of its own
     bool has_cluster; ///< a Kafka cluster with topics "in" and "out" of two partitions
     bool has_server;  ///< a PostgreSQL server
+    bool has_broker;  ///< a broker of MQTT, which keeps the topic "in" for the client "job"
 } slt_sim_job;
 
 extern const slt_sim_job slt_job_files, slt_job_socket, slt_job_joined, slt_job_grouped,
@@ -78,6 +80,8 @@ extern const slt_sim_job slt_job_kafka_out, slt_job_kafka, slt_job_kafka_large;
 /// Files into tables of a PostgreSQL server (sim_postgres.c).
 extern const slt_sim_job slt_job_postgres;
 void slt_postgres_fill(sli_pg_server *server); ///< with what it joins
+/// Messages of MQTT into files and into another topic (sim_mqtt.c).
+extern const slt_sim_job slt_job_mqtt;
 /// The socket's job with short epochs and a log that is synced less often: a call that hangs is
 /// overtaken by many epochs.
 extern const slt_sim_job slt_job_quick;
@@ -151,6 +155,7 @@ struct slt_sim {
     slt_poster *poster; ///< who POSTs
     sli_kafka_cluster *cluster;
     sli_pg_server *server;
+    sli_mqtt_broker *broker;
     slt_counts due;   ///< words that were put into files or sent
     slt_counts acked; ///< words of received lines of which a sender would have been told
     char *calls[SLT_MOST_EPOCHS]; ///< rows that foreachRDD got, by epoch

@@ -135,6 +135,12 @@ SL_TEST(sim_files_to_postgres_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
     sweep(&slt_job_postgres);
 }
 
+SL_TEST(mqtt_survives_a_crash_at_every_call, "EXACTLY-ONCE-2")
+{
+    slt_one_thread();
+    sweep_by(&slt_job_mqtt, slt_thin(3));
+}
+
 SL_TEST(sim_rolled_files_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
 {
     sweep(&slt_job_rolled);

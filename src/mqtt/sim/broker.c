@@ -150,22 +150,33 @@ void sli_mqtt_broker_forbid(sli_mqtt_broker *broker, const char *topic)
     broker->forbidden = topic;
 }
 
-void sli_mqtt_broker_lose(sli_mqtt_broker *broker, double chance)
+void sli_mqtt_broker_lose(sli_mqtt_broker *broker, double settled, double published)
 {
-    broker->lose_chance = chance;
+    broker->lose_settled = settled;
+    broker->lose_published = published;
 }
 
 // ---------------------------------------------------------------- others, and looking
 
-sl_code sli_mqtt_broker_publish(sli_mqtt_broker *broker, const char *topic, const char *payload,
-                                int32_t qos, bool retain, sl_error *err)
+sl_code sli_mqtt_broker_publish(sli_mqtt_broker *broker, const sli_mqtt_message *message,
+                                sl_error *err)
 {
-    sli_mqtt_message m = {.topic = topic,
-                          .payload = payload,
-                          .payload_size = strlen(payload),
-                          .qos = (int8_t)qos,
-                          .retain = retain};
-    return sli_msim_route(broker, &m, err);
+    return sli_msim_route(broker, message, err);
+}
+
+sl_code sli_mqtt_broker_keep(sli_mqtt_broker *broker, const char *client_id, const char *filter,
+                             sl_error *err)
+{
+    msim_session *session = sli_msim_session(broker, client_id, true);
+    char *copy = sl_strdup(SLI_TAG_ENV, filter);
+    if (session == NULL || copy == NULL) {
+        sl_free(copy);
+        return sl_error_nomem(err, sizeof *session, "a simulated session");
+    }
+    sl_free(session->filter);
+    session->filter = copy;
+    session->qos = 1;
+    return SL_OK;
 }
 
 int64_t sli_mqtt_broker_look(sli_mqtt_broker *broker, sli_mqtt_look_fn each, void *ctx)

@@ -159,7 +159,7 @@ static sl_code msim_settle(sli_mqtt *self, sl_error *err)
     SL_TRY(connected(self, err));
     sli_mqtt_broker *broker = self->broker;
     msim_session *session = self->session;
-    bool breaks = sli_msim_chance(broker, broker->lose_chance);
+    bool breaks = sli_msim_chance(broker, broker->lose_settled);
     if (!breaks || sli_msim_chance(broker, 0.5)) {
         sli_msim_drop(&session->queue, session->n_given);
     }
@@ -185,7 +185,7 @@ static sl_code publish_one(sli_mqtt *self, const sli_mqtt_message *m, sl_error *
     if (is_forbidden(broker, m->topic)) {
         return sl_error_set(err, SL_E_CONFIG, "mqtt: publish: not authorized");
     }
-    bool breaks = sli_msim_chance(broker, broker->lose_chance);
+    bool breaks = sli_msim_chance(broker, broker->lose_published);
     if (!breaks || sli_msim_chance(broker, 0.5)) {
         msim_message *copy = sli_msim_copy(m, m->qos, m->retain);
         if (copy == NULL) {

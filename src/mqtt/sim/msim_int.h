@@ -36,7 +36,7 @@ struct sli_mqtt_broker {
     msim_queue published; ///< by clients
     int32_t n_clients;
     int64_t away_until_us;
-    double lose_chance;
+    double lose_settled, lose_published;
     const char *password, *forbidden;
 };
 

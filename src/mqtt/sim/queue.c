@@ -1,21 +1,45 @@
 /// queue.c — messages of the simulated broker: where they wait, and to whom they go.
 #include "mqtt/sim/msim_int.h"
 
+/// Copies bytes to *at and moves it behind them.
+static const char *put(char **at, const char *bytes, size_t size)
+{
+    char *copy = *at;
+    if (size > 0) {
+        memcpy(copy, bytes, size);
+    }
+    *at += size;
+    return copy;
+}
+
+static size_t texts_of(const sli_mqtt_message *m)
+{
+    size_t size = strlen(m->topic) + 1 + m->payload_size;
+    for (int32_t i = 0; i < m->n_pairs; i++) {
+        size += strlen(m->pairs[i].name) + 1 + strlen(m->pairs[i].value) + 1;
+    }
+    return size;
+}
+
 msim_message *sli_msim_copy(const sli_mqtt_message *m, int32_t qos, bool retain)
 {
-    size_t topic = strlen(m->topic) + 1;
-    msim_message *copy = sl_alloc(SLI_TAG_ENV, sizeof *copy + topic + m->payload_size);
+    size_t pairs_size = (size_t)m->n_pairs * sizeof(sli_mqtt_pair);
+    msim_message *copy = sl_alloc(SLI_TAG_ENV, sizeof *copy + pairs_size + texts_of(m));
     if (copy == NULL) {
         return NULL;
     }
-    char *text = (char *)(copy + 1);
-    memcpy(text, m->topic, topic);
-    if (m->payload_size > 0) {
-        memcpy(text + topic, m->payload, m->payload_size);
+    sli_mqtt_pair *pairs = (sli_mqtt_pair *)(copy + 1);
+    char *at = (char *)pairs + pairs_size;
+    for (int32_t i = 0; i < m->n_pairs; i++) {
+        pairs[i].name = put(&at, m->pairs[i].name, strlen(m->pairs[i].name) + 1);
+        pairs[i].value = put(&at, m->pairs[i].value, strlen(m->pairs[i].value) + 1);
     }
-    *copy = (msim_message){.is = {.topic = text,
-                                  .payload = text + topic,
+    const char *topic = put(&at, m->topic, strlen(m->topic) + 1);
+    *copy = (msim_message){.is = {.topic = topic,
+                                  .payload = put(&at, m->payload, m->payload_size),
                                   .payload_size = m->payload_size,
+                                  .pairs = pairs,
+                                  .n_pairs = m->n_pairs,
                                   .qos = (int8_t)qos,
                                   .retain = retain}};
     return copy;
