@@ -178,8 +178,9 @@ sl_code mosq_publish(sli_mqtt *self, const sli_mqtt_message *messages, int32_t n
     for (int32_t i = 0; i < n; i++) {
         SL_TRY(send_one(self, &messages[i], err));
     }
-    SL_TRY(await_acknowledgements(self, deadline_us, err));
-    return self->publish_refused == 0 ? SL_OK
-                                      : mosq_fail(err, SL_E_CONFIG, "publish",
-                                                  mosquitto_reason_string(self->publish_refused));
+    sl_code rc = await_acknowledgements(self, deadline_us, err);
+    if (self->publish_refused != 0) { // a broker that refuses may end the connection at once
+        rc = mosq_fail(err, SL_E_CONFIG, "publish", mosquitto_reason_string(self->publish_refused));
+    }
+    return rc;
 }
