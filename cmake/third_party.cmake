@@ -29,6 +29,7 @@ sl_optional(KAFKA "the module kafka_rd: Kafka, in and out" librdkafka rdkafka)
 sl_optional(POSTGRES "the module postgres_pq: PostgreSQL, as a sink and as tables" libpq libpq)
 sl_optional(TLS "the module net_tls: TLS of sources that listen" OpenSSL openssl)
 sl_optional(MQTT "the module mqtt_mosq: MQTT, in and out" "libmosquitto and OpenSSL" libmosquitto openssl)
+sl_optional(CURL "the module http_curl: HDFS, in and out" libcurl libcurl)
 
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
 option(SL_TESTS "Build the tests (needs cmocka)" ${CMOCKA_FOUND})

@@ -76,7 +76,9 @@ typedef enum sli_site_kind {
     X(MQTT_SUBSCRIBE, "mqtt.subscribe", SWITCH)                                                    \
     X(MQTT_POLL, "mqtt.poll", SWITCH)                                                              \
     X(MQTT_SETTLE, "mqtt.settle", SWITCH)                                                          \
-    X(MQTT_PUBLISH, "mqtt.publish", SWITCH)
+    X(MQTT_PUBLISH, "mqtt.publish", SWITCH)                                                        \
+    X(HTTP_BEGIN, "http.begin", SWITCH)                                                            \
+    X(HTTP_READ, "http.read", SWITCH)
 
 /// Which of them.
 typedef enum sli_outside {
