@@ -1,8 +1,8 @@
 /// fs.h — the filesystem contract: directories as sources, sinks and snapshots see them.
 ///
-/// Implementations: local/ (over env, hence real or simulated) and later hdfs/. What a file system
-/// can't promise it says in `abilities`; the epoch log and write-ahead log need SLI_FS_SYNC and so
-/// stay local.
+/// Implementations: local/ (over env, hence real or simulated) and hdfs/ (over HTTP, hence a real
+/// cluster or a simulated one). What a file system can't promise it says in `abilities`; the epoch
+/// log and write-ahead log need SLI_FS_SYNC and so stay local.
 #pragma once
 
 #include "conf/conf.h"
@@ -10,6 +10,7 @@
 
 typedef struct sli_fs sli_fs;
 typedef struct sli_fs_file sli_fs_file;
+typedef struct sli_fs_reader sli_fs_reader;
 
 enum {
     SLI_FS_SYNC = 1,         ///< bytes can be made durable before close
@@ -25,14 +26,23 @@ typedef struct sli_fs_entry {
 } sli_fs_entry;
 typedef sl_code (*sli_fs_list_fn)(void *ctx, const sli_fs_entry *entry, sl_error *err);
 
+/// Where a file system is. Lives for the call of `open`, `env` as long as the file system.
+typedef struct sli_fs_where {
+    const sli_url *url;  ///< host and port; NULL: here
+    const sl_conf *conf; ///< made over `options`, at least; NULL: there are none
+    sl_env *env;
+    const char *modules; ///< directory of loadable modules; NULL: as sli_module_load finds them
+} sli_fs_where;
+
 typedef struct sli_fs_ops {
     size_t struct_size;
     const char *scheme; ///< "file", "hdfs"
     uint32_t abilities;
     const sl_option *options;
-    sl_code (*open)(sli_fs **out, const sl_conf *conf, sl_env *env, sl_error *err);
+    /// No contact yet. Fails: SL_E_CONFIG, and as sli_module_load.
+    sl_code (*open)(sli_fs **out, const sli_fs_where *where, sl_error *err);
     /// Files and directories of a directory in byte order of names; pipes, sockets and devices are
-    /// left out, and so is what vanishes meanwhile. Stops when `each` fails, and returns that.
+    /// left out, and what vanishes meanwhile may be. Stops when `each` fails, and returns that.
     /// SL_E_NOT_FOUND. Thread: any. Blocks: yes.
     sl_code (*list)(sli_fs *self, const char *dir, sli_fs_list_fn each, void *ctx, sl_error *err);
     /// The name in *out is NULL. SL_E_NOT_FOUND; SL_E_UNSUPPORTED for what is neither a file nor a
@@ -45,7 +55,8 @@ typedef struct sli_fs_ops {
     /// The directory and its parents; SL_OK when it is there. Names are not durable before sync_dir
     /// of each parent.
     sl_code (*mkdirs)(sli_fs *self, const char *dir, sl_error *err);
-    /// A new file (SL_E_EXISTS when there), written front to back. Parents must exist.
+    /// A new file (SL_E_EXISTS when there), written front to back. Parents must exist. Whether its
+    /// name shows before `seal` is the file system's own affair.
     sl_code (*create)(sli_fs *self, const char *path, sli_fs_file **out, sl_error *err);
     /// All or an error; after an error only discard (seal refuses: SL_E_STATE).
     sl_code (*write)(sli_fs_file *file, const void *data, size_t size, sl_error *err);
@@ -57,13 +68,21 @@ typedef struct sli_fs_ops {
     /// Atomic, never replaces: SL_E_EXISTS, SL_E_NOT_FOUND. Files and directories. Durable after
     /// sync_dir of the target's directory (and of the source's, when that is another).
     sl_code (*rename)(sli_fs *self, const char *from, const char *to, sl_error *err);
-    /// Makes the names in a directory durable.
+    /// Makes the names in a directory durable, where they are not by themselves.
     sl_code (*sync_dir)(sli_fs *self, const char *dir, sl_error *err);
     /// A file or a whole tree, at most 64 directories deep (SL_E_INVALID); SL_OK when there is
     /// nothing. A symbolic link is removed, never what it names. Not atomic: after a failure part
     /// of a tree may be gone.
     sl_code (*remove)(sli_fs *self, const char *path, sl_error *err);
     void (*close)(SL_TAKES sli_fs *self);
+    /// For reading front to back: from `offset` on, in as few round trips as can be.
+    /// SL_E_NOT_FOUND, here or from the first `next`. Thread: any.
+    sl_code (*reader_open)(sli_fs *self, const char *path, int64_t offset, sli_fs_reader **out,
+                           sl_error *err);
+    /// The next `size` bytes; fewer only at the file's end. Fails: as read; then it may be called
+    /// again, and goes on where it was. Thread: one at a time.
+    sl_code (*reader_next)(sli_fs_reader *reader, void *out, size_t size, size_t *n, sl_error *err);
+    void (*reader_close)(sli_fs_reader **reader); ///< accepts a NULL in it, sets it to NULL
 } sli_fs_ops;
 
 struct sli_fs {
@@ -72,8 +91,17 @@ struct sli_fs {
 struct sli_fs_file {
     sli_fs *fs;
 };
+struct sli_fs_reader {
+    sli_fs *fs;
+};
 
 extern const sli_fs_ops sli_fs_local;
+extern const sli_fs_ops sli_fs_hdfs;
+
+/// The file system of a URL's scheme; NULL: none has it.
+const sli_fs_ops *sli_fs_find(sl_text scheme);
+/// The local file system, which needs no URL and has no options.
+sl_code sli_fs_open_local(sli_fs **out, sl_env *env, sl_error *err);
 
 /// "a/b" from "a" and "b"; in the arena, NULL without memory. Slashes at the border become one; an
 /// empty `dir` gives `name`. The result is below `dir` even when `name` begins with a slash.

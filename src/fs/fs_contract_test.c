@@ -1,4 +1,5 @@
-/// fs_contract_test.c — what every file system promises, on the real disk and on the simulated one.
+/// fs_contract_test.c — what every file system promises: on the real disk and the simulated one, on
+/// a simulated HDFS (with and without options of RENAME) and, as *_hdfs, on a real one.
 #include "sl_test.h"
 
 #include <stdio.h>
@@ -8,11 +9,15 @@
 #include "base/arena.h"
 #include "env/sim.h"
 #include "fs/fs.h"
+#include "fs/hdfs/sim/cluster.h"
+#include "hdfs.h"
 
 /// A file system with an empty directory of its own.
 typedef struct place {
     sl_env *env;
-    sli_world *world; ///< NULL: the real disk
+    sli_world *world;          ///< NULL: the real one
+    sli_hdfs_cluster *cluster; ///< NULL: no simulated HDFS
+    sl_conf *conf;
     sli_fs *fs;
     const sli_fs_ops *ops;
     sl_arena *arena;
@@ -28,7 +33,9 @@ static const char *at(place *p, const char *name)
 
 static void open_place(place *p)
 {
-    assert_int_equal(sli_fs_local.open(&p->fs, NULL, p->env, NULL), SL_OK);
+    if (p->fs == NULL) {
+        assert_int_equal(sli_fs_open_local(&p->fs, p->env, NULL), SL_OK);
+    }
     p->ops = p->fs->ops;
     p->arena = sl_arena_new(SLI_TAG_TEST);
     assert_non_null(p->arena);
@@ -37,9 +44,11 @@ static void open_place(place *p)
 static void close_place(place *p)
 {
     p->ops->close(p->fs);
+    sl_conf_free(p->conf);
     sl_arena_free(p->arena);
     sli_env_free(p->env);
     if (p->world != NULL) {
+        sli_hdfs_cluster_free(p->cluster);
         sli_world_free(p->world);
     }
 }
@@ -63,12 +72,73 @@ static void on_simulated_disk(void (*body)(place *))
     close_place(&p);
 }
 
+/// Pieces are small, so that a file is joined from several.
+static void open_hdfs(place *p, const char *url_text)
+{
+    sli_url url;
+    sl_error err = SL_ERROR_INIT;
+    const sl_option *const tables[] = {sli_fs_hdfs.options, NULL};
+    assert_int_equal(sl_conf_new(&p->conf, "hdfs", tables, NULL), SL_OK);
+    assert_int_equal(sl_conf_set(p->conf, "piece", sli_text_of("1KiB"), NULL), SL_OK);
+    assert_int_equal(sli_url_parse(url_text, &url, NULL), SL_OK);
+    sli_fs_where where = {&url, p->conf, p->env, SLT_BUILD_DIR "/lib/sluice"};
+    if (sli_fs_hdfs.open(&p->fs, &where, &err) != SL_OK) {
+        fail_msg("%s", err.text);
+    }
+    open_place(p);
+    if (p->ops->mkdirs(p->fs, p->dir, &err) != SL_OK) {
+        fail_msg("%s", err.text);
+    }
+}
+
+static void on_simulated_hdfs(void (*body)(place *), bool old_rename)
+{
+    place p = {.world = sli_world_new(&(sli_world_conf){.seed = 5}), .dir = "/data"};
+    p.cluster = sli_hdfs_cluster_new(p.world);
+    assert_non_null(p.cluster);
+    sli_hdfs_cluster_old_rename(p.cluster, old_rename);
+    assert_int_equal(sli_world_boot(p.world, NULL, &p.env, NULL), SL_OK);
+    open_hdfs(&p, "hdfs://nn1:9870/");
+    body(&p);
+    close_place(&p);
+}
+
+static void on_hdfs(void (*body)(place *), const char *name)
+{
+    char web[64], url[96], id[33], dir[160];
+    place p = {.dir = dir};
+    slt_hdfs_web(web, sizeof web);
+    assert_int_equal(sli_env_posix(&p.env, NULL), SL_OK);
+    assert_int_equal(sli_env_random_id(p.env, id, NULL), SL_OK);
+    (void)snprintf(url, sizeof url, "hdfs://%s", web);
+    (void)snprintf(dir, sizeof dir, "/tests/%s-%s", name, id);
+    open_hdfs(&p, url);
+    body(&p);
+    close_place(&p);
+}
+
+/// On this machine alone: what comes from how directories are read here.
+#define FS_LOCAL_TEST(name)                                                                        \
+    static void name##_body(place *p);                                                             \
+    SL_TEST(name, "")                                                                              \
+    {                                                                                              \
+        on_real_disk(name##_body);                                                                 \
+        on_simulated_disk(name##_body);                                                            \
+    }                                                                                              \
+    static void name##_body(place *p)
+
 #define FS_TEST(name)                                                                              \
     static void name##_body(place *p);                                                             \
     SL_TEST(name, "")                                                                              \
     {                                                                                              \
         on_real_disk(name##_body);                                                                 \
         on_simulated_disk(name##_body);                                                            \
+        on_simulated_hdfs(name##_body, false);                                                     \
+        on_simulated_hdfs(name##_body, true);                                                      \
+    }                                                                                              \
+    SL_TEST(name##_hdfs, "")                                                                       \
+    {                                                                                              \
+        on_hdfs(name##_body, #name);                                                               \
     }                                                                                              \
     static void name##_body(place *p)
 
@@ -172,6 +242,37 @@ FS_TEST(fs_reads_at_offsets)
     assert_int_equal(n, 77);
 }
 
+FS_TEST(fs_reads_front_to_back)
+{
+    char some[4096], got[4096] = {0};
+    for (size_t i = 0; i < sizeof some; i++) {
+        some[i] = (char)('a' + i % 26);
+    }
+    sli_fs_file *file = NULL;
+    assert_int_equal(p->ops->create(p->fs, at(p, "f"), &file, NULL), SL_OK);
+    assert_int_equal(p->ops->write(file, some, sizeof some - 1, NULL), SL_OK);
+    assert_int_equal(p->ops->write(file, some + sizeof some - 1, 1, NULL), SL_OK);
+    assert_int_equal(p->ops->seal(&file, NULL), SL_OK);
+    sli_fs_reader *reader = NULL;
+    size_t n = 0;
+    assert_int_equal(p->ops->reader_open(p->fs, at(p, "f"), 100, &reader, NULL), SL_OK);
+    assert_int_equal(p->ops->reader_next(reader, got, 3000, &n, NULL), SL_OK);
+    assert_int_equal(n, 3000);
+    assert_int_equal(p->ops->reader_next(reader, got + 3000, 3000, &n, NULL), SL_OK);
+    assert_int_equal(n, sizeof some - 3100);
+    assert_memory_equal(got, some + 100, sizeof some - 100);
+    assert_int_equal(p->ops->reader_next(reader, got, 1, &n, NULL), SL_OK);
+    assert_int_equal(n, 0);
+    p->ops->reader_close(&reader);
+    assert_null(reader);
+    p->ops->reader_close(&reader); // nothing: nothing happens
+    assert_int_equal(p->ops->reader_open(p->fs, at(p, "f"), 1 << 20, &reader, NULL), SL_OK);
+    assert_int_equal(p->ops->reader_next(reader, got, 1, &n, NULL), SL_OK);
+    assert_int_equal(n, 0);
+    p->ops->reader_close(&reader);
+    assert_int_equal(p->ops->reader_open(p->fs, at(p, "f"), -1, &reader, NULL), SL_E_INVALID);
+}
+
 FS_TEST(fs_create_never_replaces)
 {
     put(p, "f", "old");
@@ -194,7 +295,6 @@ FS_TEST(fs_discard_leaves_nothing)
     p->ops->discard(&file); // nothing: nothing happens
     assert_int_equal(p->ops->create(p->fs, at(p, "f"), &file, NULL), SL_OK);
     assert_int_equal(p->ops->write(file, "abc", 3, NULL), SL_OK);
-    assert_true(is_there(p, "f"));
     p->ops->discard(&file);
     assert_null(file);
     assert_false(is_there(p, "f"));
@@ -238,7 +338,12 @@ FS_TEST(fs_rename_moves_files_and_directories)
     check_content(p, "to/moved/sub/y", "Y");
     check_list(p, "", "to/:0 ");
     assert_int_equal(p->ops->sync_dir(p->fs, at(p, "to"), NULL), SL_OK);
-    assert_int_equal(p->ops->sync_dir(p->fs, at(p, "from"), NULL), SL_E_NOT_FOUND);
+}
+
+FS_LOCAL_TEST(fs_syncs_directories_that_are_there)
+{
+    assert_int_equal(p->ops->sync_dir(p->fs, p->dir, NULL), SL_OK);
+    assert_int_equal(p->ops->sync_dir(p->fs, at(p, "none"), NULL), SL_E_NOT_FOUND);
 }
 
 FS_TEST(fs_mkdirs_makes_parents_and_is_content_with_what_is_there)
@@ -287,7 +392,7 @@ static sl_code remove_the_next(void *ctx, const sli_fs_entry *entry, sl_error *e
     return v->answer == SL_OK ? SL_OK : sl_error_set(err, v->answer, "told of %s", entry->name);
 }
 
-FS_TEST(fs_list_skips_what_vanishes_meanwhile)
+FS_LOCAL_TEST(fs_list_skips_what_vanishes_meanwhile)
 {
     put(p, "a", "");
     put(p, "b", "");
@@ -334,7 +439,7 @@ FS_TEST(fs_removes_files_trees_and_nothing)
     assert_string_equal(err.text, ""); // what was tried on the way is not told
 }
 
-FS_TEST(fs_removes_a_directory_of_more_names_than_it_keeps)
+FS_LOCAL_TEST(fs_removes_a_directory_of_more_names_than_it_keeps)
 {
     char name[32];
     assert_int_equal(p->ops->mkdirs(p->fs, at(p, "many"), NULL), SL_OK);
@@ -493,7 +598,7 @@ static sl_code publish_with(sli_world *world, const sli_fault *fault, bool sync,
     sl_env *env = NULL;
     sli_fs *fs = NULL;
     assert_int_equal(sli_world_boot(world, fault, &env, NULL), SL_OK);
-    assert_int_equal(sli_fs_local.open(&fs, NULL, env, NULL), SL_OK);
+    assert_int_equal(sli_fs_open_local(&fs, env, NULL), SL_OK);
     sl_code rc = publish(fs, sync, NULL);
     fs->ops->close(fs);
     *reached = sli_world_fault_reached(env);

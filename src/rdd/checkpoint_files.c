@@ -133,7 +133,7 @@ static sl_code set_dir(sli_runtime *runtime, const char *dir, sl_error *err)
         return sl_error_set(err, SL_E_INVALID, "no path for a checkpoint directory");
     }
     if (runtime->checkpoint_fs == NULL) {
-        SL_TRY(sli_fs_local.open(&runtime->checkpoint_fs, NULL, runtime->env, err));
+        SL_TRY(sli_fs_open_local(&runtime->checkpoint_fs, runtime->env, err));
     }
     sl_code rc = make_dir(runtime, dir, &made, err);
     if (rc != SL_OK) {

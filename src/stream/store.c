@@ -36,7 +36,7 @@ static sl_code remove_dir(const sli_engine *engine, const sli_str *path, sl_erro
 {
     sli_fs *fs = NULL;
     SL_TRY(sli_str_check(path, "a directory's name", err));
-    SL_TRY(sli_fs_local.open(&fs, NULL, engine->world, err));
+    SL_TRY(sli_fs_open_local(&fs, engine->world, err));
     sl_code rc = fs->ops->remove(fs, path->data, err);
     fs->ops->close(fs);
     return rc;

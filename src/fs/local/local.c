@@ -1,9 +1,9 @@
 /// local.c — the file system of this machine, or of a simulated one: the contract over env's files.
 ///
-/// It holds no state but its env: every call stands for itself, so any thread may call at any time.
-/// What makes a publish whole is the order create, write, seal, rename, sync_dir: at each moment a
-/// crash leaves nothing or the whole file under the final name (fs_contract_test.c tries every
-/// one).
+/// It holds no state but its env: every call but a reader's stands for itself, so any thread may
+/// call at any time. What makes a publish whole is the order create, write, seal, rename, sync_dir:
+/// at each moment a crash leaves nothing or the whole file under the final name (fs_contract_test.c
+/// tries every one).
 #include "fs/fs.h"
 
 #include "base/arena.h"
@@ -34,15 +34,14 @@ static sl_env *env_of(sli_fs *self)
     return ((local_fs *)self)->env;
 }
 
-static sl_code local_open(sli_fs **out, const sl_conf *conf, sl_env *env, sl_error *err)
+static sl_code local_open(sli_fs **out, const sli_fs_where *where, sl_error *err)
 {
-    (void)conf; // no options
     local_fs *self = sl_alloc_zero(SLI_TAG_FS, sizeof(*self));
     if (self == NULL) {
         return sl_error_nomem(err, sizeof(*self), "file system");
     }
     self->fs.ops = &sli_fs_local;
-    self->env = env;
+    self->env = where->env;
     *out = &self->fs;
     return SL_OK;
 }
@@ -132,6 +131,51 @@ static sl_code local_read(sli_fs *self, const char *path, int64_t offset, void *
     sl_code rc = sli_file_read_at(file, offset, out, size, n, err);
     sli_file_close(&file);
     return rc;
+}
+
+typedef struct local_reader {
+    sli_fs_reader base;
+    sli_file *file;
+    int64_t at;
+} local_reader;
+
+static sl_code local_reader_open(sli_fs *self, const char *path, int64_t offset,
+                                 sli_fs_reader **out, sl_error *err)
+{
+    if (offset < 0) {
+        return sl_error_set(err, SL_E_INVALID, "%s: read before the file's begin", path);
+    }
+    local_reader *reader = sl_alloc_zero(SLI_TAG_FS, sizeof *reader);
+    if (reader == NULL) {
+        return sl_error_nomem(err, sizeof *reader, path);
+    }
+    *reader = (local_reader){.base = {self}, .at = offset};
+    sl_code rc = sli_file_open(env_of(self), path, SLI_READ, &reader->file, err);
+    if (rc != SL_OK) {
+        sl_free(reader);
+        return rc;
+    }
+    *out = &reader->base;
+    return SL_OK;
+}
+
+static sl_code local_reader_next(sli_fs_reader *base, void *out, size_t size, size_t *n,
+                                 sl_error *err)
+{
+    local_reader *reader = (local_reader *)base;
+    SL_TRY(sli_file_read_at(reader->file, reader->at, out, size, n, err));
+    reader->at += (int64_t)*n;
+    return SL_OK;
+}
+
+static void local_reader_close(sli_fs_reader **base)
+{
+    local_reader *reader = (local_reader *)*base;
+    *base = NULL;
+    if (reader != NULL) {
+        sli_file_close(&reader->file);
+        sl_free(reader);
+    }
 }
 
 // ---------------------------------------------------------------- writing
@@ -343,4 +387,12 @@ const sli_fs_ops sli_fs_local = {
     .sync_dir = local_sync_dir,
     .remove = local_remove,
     .close = local_close,
+    .reader_open = local_reader_open,
+    .reader_next = local_reader_next,
+    .reader_close = local_reader_close,
 };
+
+sl_code sli_fs_open_local(sli_fs **out, sl_env *env, sl_error *err)
+{
+    return local_open(out, &(sli_fs_where){.env = env}, err);
+}

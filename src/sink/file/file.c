@@ -487,7 +487,7 @@ static sl_code open_parts(file_sink *self, const sli_url *url, const sli_sink_en
     SL_TRY(sli_file_names_make(&self->names, url->path, env->job_id, env->uid, self->arena, err));
     SL_TRY(read_roll(self, err));
     SL_TRY(make_opening(self, err));
-    SL_TRY(sli_fs_local.open(&self->fs, NULL, env->env, err));
+    SL_TRY(sli_fs_open_local(&self->fs, env->env, err));
     self->rolls.env = env->env;
     self->rolls.log = env->log;
     self->rolls.fs = self->fs;

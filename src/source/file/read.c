@@ -312,7 +312,7 @@ sl_code sli_files_alloc(sli_files **out, size_t size, const sli_source_ops *ops,
     sli_files *files = (sli_files *)common;
     files->dir = sli_source_text(url->path);
     sl_code rc = files->dir == NULL ? sl_error_nomem(err, url->path.size, "a path")
-                                    : sli_fs_local.open(&files->fs, NULL, env->env, err);
+                                    : sli_fs_open_local(&files->fs, env->env, err);
     if (rc != SL_OK) {
         sli_files_free(files);
         return rc;

@@ -256,7 +256,7 @@ static sl_code load_module(sli_disk *disk, const char *modules, sl_error *err)
 
 static sl_code open_dir(sli_disk *disk, const char *dir, sl_error *err)
 {
-    SL_TRY(sli_fs_local.open(&disk->fs, NULL, disk->env, err));
+    SL_TRY(sli_fs_open_local(&disk->fs, disk->env, err));
     disk->dir = sl_strdup(SLI_TAG_STATE, dir);
     if (disk->dir == NULL) {
         return sl_error_nomem(err, strlen(dir), "a directory's name");
