@@ -172,6 +172,7 @@ extern const sl_option sli_source_options[];
 
 extern const sli_source_ops
     sli_source_file; ///< a directory: rules and cured traps in file/README.md
+extern const sli_source_ops sli_source_hdfs;   ///< the same on HDFS
 extern const sli_source_ops sli_source_socket; ///< TCP client, lines
 extern const sli_source_ops sli_source_stdin;
 extern const sli_source_ops sli_source_custom;      ///< "receiver:NAME": functions of the program
@@ -183,6 +184,7 @@ extern const sli_source_ops sli_source_flume;       ///< agents send: flume/READ
 extern const sli_source_ops sli_source_flume_poll;  ///< agents are asked: flume/README.md
 extern const sli_source_ops sli_source_mqtt;        ///< messages of a broker: mqtt/README.md
 extern const sli_source_ops sli_source_table;       ///< what sli_table_open opens; not for streams
+extern const sli_source_ops sli_source_hdfs_table;  ///< the same on HDFS
 extern const sli_source_ops sli_source_kafka_table; ///< the same, of kafka: URLs
 extern const sli_source_ops sli_source_postgres_table; ///< the same, of postgres: URLs
 

@@ -1,4 +1,5 @@
 // table.c — a file, or the files of a directory, as they are now: a static table, one split a file.
+#include "fs/hdfs/hdfs.h"
 #include "source/file/file_int.h"
 
 typedef struct table {
@@ -7,6 +8,7 @@ typedef struct table {
 } table;
 
 static const sl_option options[] = {SLI_FILES_OPTIONS, {0}};
+static const sl_option hdfs_options[] = {SLI_FILES_OPTIONS, SLI_HDFS_OPTIONS, {0}};
 
 static void table_close(sli_source *source)
 {
@@ -15,8 +17,8 @@ static void table_close(sli_source *source)
     sli_files_free(&self->files);
 }
 
-static sl_code table_open(sli_source **out, const sli_url *url, const sl_conf *conf,
-                          const sli_source_env *env, sl_error *err)
+static sl_code open_as(const sli_source_ops *ops, sli_source **out, const sli_url *url,
+                       const sl_conf *conf, const sli_source_env *env, sl_error *err)
 {
     sli_files *files = NULL;
     if (sli_source_wants_letters(conf)) {
@@ -24,9 +26,21 @@ static sl_code table_open(sli_source **out, const sli_url *url, const sl_conf *c
                             "malformed=dead-letter is for streams: a static table has no epoch "
                             "whose letters could tell of it");
     }
-    SL_TRY(sli_files_alloc(&files, sizeof(table), &sli_source_table, url, conf, env, err));
+    SL_TRY(sli_files_alloc(&files, sizeof(table), ops, url, conf, env, err));
     *out = &files->common.base;
     return SL_OK;
+}
+
+static sl_code table_open(sli_source **out, const sli_url *url, const sl_conf *conf,
+                          const sli_source_env *env, sl_error *err)
+{
+    return open_as(&sli_source_table, out, url, conf, env, err);
+}
+
+static sl_code hdfs_table_open(sli_source **out, const sli_url *url, const sl_conf *conf,
+                               const sli_source_env *env, sl_error *err)
+{
+    return open_as(&sli_source_hdfs_table, out, url, conf, env, err);
 }
 
 static sl_code table_restore(sli_source *source, sl_bytes position, sl_error *err)
@@ -99,21 +113,27 @@ static sl_code table_offer(sli_source *source, const sli_ask *ask, sl_arena *are
     return SL_OK;
 }
 
+/// What a table is read by, wherever it is.
+#define TABLE_ENTRIES                                                                              \
+    .kind = SLI_SOURCE_REPLAYABLE, .formatted = true, .schema = sli_source_common_schema,          \
+    .restore = table_restore, .accept = table_accept, .offer = table_offer,                        \
+    .position = table_position, .splits = sli_files_splits, .read = sli_files_read,                \
+    .describe = sli_files_describe, .close = table_close
+
 const sli_source_ops sli_source_table = {
     .struct_size = sizeof(sli_source_ops),
     .scheme = "file",
     .text = "A file or the files of a directory, as they are now",
-    .kind = SLI_SOURCE_REPLAYABLE,
     .options = options,
-    .formatted = true,
     .open = table_open,
-    .schema = sli_source_common_schema,
-    .restore = table_restore,
-    .accept = table_accept,
-    .offer = table_offer,
-    .position = table_position,
-    .splits = sli_files_splits,
-    .read = sli_files_read,
-    .describe = sli_files_describe,
-    .close = table_close,
+    TABLE_ENTRIES,
+};
+
+const sli_source_ops sli_source_hdfs_table = {
+    .struct_size = sizeof(sli_source_ops),
+    .scheme = "hdfs",
+    .text = "A file of HDFS or the files of a directory, as they are now",
+    .options = hdfs_options,
+    .open = hdfs_table_open,
+    TABLE_ENTRIES,
 };

@@ -142,7 +142,7 @@ static sl_code refuse(const hdfs_ask *ask, sli_http_call *call, int32_t status, 
     hdfs_json json = {.each = note_member, .ctx = r};
     sl_code rc = hdfs_json_read(&json, call, err);
     hdfs_json_reset(&json);
-    if (rc == SL_E_CRASHED || rc == SL_E_NOMEM) {
+    if (rc != SL_OK && !json.bad) { // the reason was lost on the way
         return rc;
     }
     return r->exception[0] == '\0'

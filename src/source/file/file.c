@@ -4,6 +4,7 @@
 // is remembered by name and identity; the memory is rebuilt from a position and the ranges after
 // it, so it needs nothing else over a restart. The rules, those of Spark and why ours differ, are
 // in README.md.
+#include "fs/hdfs/hdfs.h"
 #include "source/file/file_int.h"
 
 #include <stdlib.h>
@@ -42,40 +43,42 @@ typedef struct file_source {
     glance glance;
 } file_source;
 
-static const sl_option options[] = {
-    SLI_FILES_OPTIONS,
-    {.name = "new_files_only",
-     .type = SL_OPT_BOOL,
-     .flags = SL_OPT_RESULT,
-     .text =
-         "Leave alone what is there at the first start (default: false; with compat=spark true)."},
-    {.name = "settle",
-     .type = SL_OPT_DURATION,
-     .fallback = "0s",
-     .high = "1d",
-     .flags = SL_OPT_RESULT,
-     .text = "Take a file only when it has not been modified for so long: for writers that don't "
-             "rename."},
-    {.name = "split",
-     .type = SL_OPT_SIZE,
-     .fallback = "64MiB",
-     .low = "16",
-     .flags = SL_OPT_RESULT,
-     .text = "Read longer files of lines (text, json) in pieces of about this size, in parallel."},
-    {.name = "max_files",
-     .type = SL_OPT_INT,
-     .fallback = "10000",
-     .low = "1",
-     .high = "1000000",
-     .flags = SL_OPT_RESULT,
-     .text = "Most files that one epoch takes; the oldest first."},
-    {.name = "missing",
-     .type = SL_OPT_CHOICE,
-     .fallback = "wait",
-     .choices = "wait|fail",
-     .text = "A directory that is missing or can't be listed: wait with a warning, or fail."},
-    {0},
-};
+#define STREAM_OPTIONS                                                                             \
+    SLI_FILES_OPTIONS,                                                                             \
+        {.name = "new_files_only",                                                                 \
+         .type = SL_OPT_BOOL,                                                                      \
+         .flags = SL_OPT_RESULT,                                                                   \
+         .text = "Leave alone what is there at the first start (default: false; with "             \
+                 "compat=spark true)."},                                                           \
+        {.name = "settle",                                                                         \
+         .type = SL_OPT_DURATION,                                                                  \
+         .fallback = "0s",                                                                         \
+         .high = "1d",                                                                             \
+         .flags = SL_OPT_RESULT,                                                                   \
+         .text =                                                                                   \
+             "Take a file only when it has not been modified for so long: for writers that don't " \
+             "rename."},                                                                           \
+        {.name = "split",                                                                          \
+         .type = SL_OPT_SIZE,                                                                      \
+         .fallback = "64MiB",                                                                      \
+         .low = "16",                                                                              \
+         .flags = SL_OPT_RESULT,                                                                   \
+         .text = "Read longer files of lines (text, json) in pieces of about this size, in "       \
+                 "parallel."},                                                                     \
+        {.name = "max_files",                                                                      \
+         .type = SL_OPT_INT,                                                                       \
+         .fallback = "10000",                                                                      \
+         .low = "1",                                                                               \
+         .high = "1000000",                                                                        \
+         .flags = SL_OPT_RESULT,                                                                   \
+         .text = "Most files that one epoch takes; the oldest first."},                            \
+    {                                                                                              \
+        .name = "missing", .type = SL_OPT_CHOICE, .fallback = "wait", .choices = "wait|fail",      \
+        .text = "A directory that is missing or can't be listed: wait with a warning, or fail."    \
+    }
+
+static const sl_option options[] = {STREAM_OPTIONS, {0}};
+static const sl_option hdfs_options[] = {STREAM_OPTIONS, SLI_HDFS_OPTIONS, {0}};
 
 static file_source *self_of(sli_source *source)
 {
@@ -98,11 +101,11 @@ static void file_close(sli_source *source)
     sli_files_free(&self->files);
 }
 
-static sl_code file_open(sli_source **out, const sli_url *url, const sl_conf *conf,
-                         const sli_source_env *env, sl_error *err)
+static sl_code open_as(const sli_source_ops *ops, sli_source **out, const sli_url *url,
+                       const sl_conf *conf, const sli_source_env *env, sl_error *err)
 {
     sli_files *files = NULL;
-    SL_TRY(sli_files_alloc(&files, sizeof(file_source), &sli_source_file, url, conf, env, err));
+    SL_TRY(sli_files_alloc(&files, sizeof(file_source), ops, url, conf, env, err));
     file_source *self = (file_source *)files;
     self->settle_us = sl_conf_int64(conf, "settle");
     self->split_bytes = files->common.format->lines ? sl_conf_int64(conf, "split") : 0;
@@ -113,6 +116,18 @@ static sl_code file_open(sli_source **out, const sli_url *url, const sl_conf *co
     self->started = !self->new_only;
     *out = &files->common.base;
     return SL_OK;
+}
+
+static sl_code file_open(sli_source **out, const sli_url *url, const sl_conf *conf,
+                         const sli_source_env *env, sl_error *err)
+{
+    return open_as(&sli_source_file, out, url, conf, env, err);
+}
+
+static sl_code hdfs_open(sli_source **out, const sli_url *url, const sl_conf *conf,
+                         const sli_source_env *env, sl_error *err)
+{
+    return open_as(&sli_source_hdfs, out, url, conf, env, err);
 }
 
 // ---------------------------------------------------------------- positions
@@ -500,22 +515,27 @@ static sl_code file_offer(sli_source *source, const sli_ask *ask, sl_arena *aren
     return SL_OK;
 }
 
+/// What a directory is read by, wherever it is.
+#define DIRECTORY_ENTRIES                                                                          \
+    .kind = SLI_SOURCE_REPLAYABLE, .formatted = true, .schema = sli_source_common_schema,          \
+    .restore = file_restore, .accept = file_accept, .offer = file_offer,                           \
+    .position = file_position, .splits = sli_files_splits, .read = sli_files_read,                 \
+    .records = sli_files_records, .describe = sli_files_describe, .close = file_close
+
 const sli_source_ops sli_source_file = {
     .struct_size = sizeof(sli_source_ops),
     .scheme = "file",
     .text = "Files that appear in a directory: file:DIR or just DIR",
-    .kind = SLI_SOURCE_REPLAYABLE,
     .options = options,
-    .formatted = true,
     .open = file_open,
-    .schema = sli_source_common_schema,
-    .restore = file_restore,
-    .accept = file_accept,
-    .offer = file_offer,
-    .position = file_position,
-    .splits = sli_files_splits,
-    .read = sli_files_read,
-    .records = sli_files_records,
-    .describe = sli_files_describe,
-    .close = file_close,
+    DIRECTORY_ENTRIES,
+};
+
+const sli_source_ops sli_source_hdfs = {
+    .struct_size = sizeof(sli_source_ops),
+    .scheme = "hdfs",
+    .text = "Files that appear in a directory of HDFS: hdfs://NAMENODE:9870/DIR",
+    .options = hdfs_options,
+    .open = hdfs_open,
+    DIRECTORY_ENTRIES,
 };

@@ -101,12 +101,12 @@ sl_code sli_file_unpack(sli_packed_file *file, sl_error *err);
 typedef struct sli_files {
     sli_source_common common;
     sli_fs *fs;
-    char *dir; ///< the URL's path
+    char *dir; ///< the URL's path, in `fs`
     sli_file_filter filter;
 } sli_files;
 
-/// A zeroed source of `size` bytes; takes the directory from the URL's path and the filter from
-/// options glob, recursive.
+/// A zeroed source of `size` bytes; takes the file system from the scheme of `ops`, the directory
+/// from the URL's path and the filter from options glob, recursive.
 sl_code sli_files_alloc(sli_files **out, size_t size, const sli_source_ops *ops, const sli_url *url,
                         const sl_conf *conf, const sli_source_env *env, sl_error *err);
 void sli_files_free(SL_TAKES sli_files *files); ///< frees the source too

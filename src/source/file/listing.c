@@ -43,9 +43,17 @@ void sli_file_list_reset(sli_file_list *list)
     *list = (sli_file_list){0};
 }
 
+/// `hdfs dfs -put` writes NAME._COPYING_ and renames it when all is there.
+static bool is_copying(const char *name)
+{
+    static const char ending[] = "._COPYING_";
+    size_t n = strlen(name), size = sizeof ending - 1;
+    return n >= size && memcmp(name + n - size, ending, size) == 0;
+}
+
 static bool is_shown(const sli_file_filter *filter, const char *name)
 {
-    return name[0] != '.' && (name[0] != '_' || filter->shows_underscore);
+    return name[0] != '.' && !is_copying(name) && (name[0] != '_' || filter->shows_underscore);
 }
 
 static sl_code add_dir(walk *w, char *name, sl_error *err)

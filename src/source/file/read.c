@@ -10,6 +10,8 @@ enum { STEP = 1 << 20, LOOK = 64 << 10 };
 typedef struct reading {
     sli_files *files;
     const char *path, *name; ///< `name` is for messages
+    sli_fs_reader *reader;   ///< NULL: none is open
+    int64_t reader_at;       ///< its next byte
     int64_t at, limit, size; ///< next byte; where the last record may begin; the file's end
     sli_records *records;
     sli_emit_fn emit;
@@ -57,30 +59,39 @@ static sl_code check_file(sli_files *files, const char *path, const sli_file_ite
 
 // ---------------------------------------------------------------- bytes
 
+/// The reader of the path, at this byte: the open one when that is where it is.
+static sl_code read_from(reading *r, int64_t at, sl_error *err)
+{
+    const sli_fs_ops *fs = r->files->fs->ops;
+    if (r->reader != NULL && r->reader_at == at) {
+        return SL_OK;
+    }
+    fs->reader_close(&r->reader);
+    r->reader_at = at;
+    return fs->reader_open(r->files->fs, r->path, at, &r->reader, err);
+}
+
 /// Reads all of [at, at + n) into a new buffer.
 static sl_code read_piece(reading *r, int64_t at, int64_t n, sli_buffer **out, sl_error *err)
 {
+    size_t got = 0;
+    SL_TRY(read_from(r, at, err));
     sli_buffer *buffer = sli_buffer_new(n);
     if (buffer == NULL) {
         return sl_error_nomem(err, (size_t)n, "a piece of a file");
     }
-    int64_t done = 0;
-    sl_code rc = SL_OK;
-    while (rc == SL_OK && done < n) {
-        size_t got = 0;
-        rc = r->files->fs->ops->read(r->files->fs, r->path, at + done,
-                                     sli_buffer_data(buffer) + done, (size_t)(n - done), &got, err);
-        if (rc == SL_OK && got == 0) {
-            rc = sl_error_set(err, SL_E_IO,
-                              "%s: ends at byte %lld while it is read; %lld are on record", r->path,
-                              (long long)(at + done), (long long)r->size);
-        }
-        done += (int64_t)got;
+    sl_code rc =
+        r->files->fs->ops->reader_next(r->reader, sli_buffer_data(buffer), (size_t)n, &got, err);
+    if (rc == SL_OK && (int64_t)got < n) {
+        rc =
+            sl_error_set(err, SL_E_IO, "%s: ends at byte %lld while it is read; %lld are on record",
+                         r->path, (long long)(at + (int64_t)got), (long long)r->size);
     }
     if (rc != SL_OK) {
         sli_buffer_unref(buffer);
         return rc;
     }
+    r->reader_at = at + n;
     *out = buffer;
     return SL_OK;
 }
@@ -249,6 +260,7 @@ static sl_code read_split(sli_files *files, sl_bytes range, int32_t split, readi
         as.size = item.size_bytes;
         rc = check_file(files, path, &item, err);
         rc = rc == SL_OK ? read_part(&as, &r, part, stats, err) : rc;
+        files->fs->ops->reader_close(&as.reader);
         rc =
             rc == SL_OK ? check_file(files, path, &item, err) : rc; // it may have changed meanwhile
     }
@@ -299,20 +311,33 @@ void sli_files_describe(sli_source *self, sl_bytes range, sli_str *start, sli_st
     sli_str_char(end, '}');
 }
 
-sl_code sli_files_alloc(sli_files **out, size_t size, const sli_source_ops *ops, const sli_url *url,
-                        const sl_conf *conf, const sli_source_env *env, sl_error *err)
+/// What a URL of the scheme has to name.
+static sl_code check_url(const sli_url *url, bool is_here, sl_error *err)
 {
-    if (url->host.size > 0 || url->port >= 0 || url->path.size == 0) {
+    if (is_here && (url->host.size > 0 || url->port >= 0 || url->path.size == 0)) {
         return sl_error_set(err, SL_E_CONFIG,
                             "a path is expected: file:///data/in, file:in or just in%s",
                             url->host.size > 0 ? " (what follows // is a host)" : "");
     }
+    if (!is_here && url->path.size == 0) {
+        return sl_error_set(err, SL_E_CONFIG, "a directory is expected: %.*s://HOST:PORT/DIR",
+                            (int)url->scheme.size, url->scheme.data);
+    }
+    return SL_OK;
+}
+
+sl_code sli_files_alloc(sli_files **out, size_t size, const sli_source_ops *ops, const sli_url *url,
+                        const sl_conf *conf, const sli_source_env *env, sl_error *err)
+{
+    const sli_fs_ops *fs = sli_fs_find(sli_text_of(ops->scheme));
+    const sli_fs_where where = {url, conf, env->env, env->modules};
     sli_source_common *common = NULL;
+    SL_TRY(check_url(url, fs == &sli_fs_local, err));
     SL_TRY(sli_source_alloc(&common, size, ops, conf, env, NULL, err));
     sli_files *files = (sli_files *)common;
     files->dir = sli_source_text(url->path);
     sl_code rc = files->dir == NULL ? sl_error_nomem(err, url->path.size, "a path")
-                                    : sli_fs_open_local(&files->fs, env->env, err);
+                                    : fs->open(&files->fs, &where, err);
     if (rc != SL_OK) {
         sli_files_free(files);
         return rc;

@@ -120,3 +120,14 @@ const sli_str *sli_hdfs_cluster_file(const sli_hdfs_cluster *cluster, const char
     const hsim_node *node = sli_hsim_find(&cluster->tree, path);
     return node == NULL || node->is_dir ? NULL : &node->bytes;
 }
+
+void sli_hdfs_cluster_look(const sli_hdfs_cluster *cluster, const char *dir, sli_hdfs_look_fn each,
+                           void *ctx)
+{
+    for (int64_t i = 0; i < cluster->tree.n; i++) {
+        const hsim_node *node = cluster->tree.nodes[i];
+        if (!node->is_dir && sli_hsim_is_below(node->path, dir)) {
+            each(ctx, node->path, (sl_text){node->bytes.data, node->bytes.size});
+        }
+    }
+}

@@ -44,5 +44,9 @@ void sli_hdfs_cluster_old_rename(sli_hdfs_cluster *cluster, bool old);
 int64_t sli_hdfs_cluster_requests(const sli_hdfs_cluster *cluster);
 /// Puts a whole file there, with the directories above it. False without memory.
 bool sli_hdfs_cluster_put(sli_hdfs_cluster *cluster, const char *path, sl_text content);
+/// Tells every file below a directory, in byte order of paths.
+typedef void (*sli_hdfs_look_fn)(void *ctx, const char *path, sl_text content);
+void sli_hdfs_cluster_look(const sli_hdfs_cluster *cluster, const char *dir, sli_hdfs_look_fn each,
+                           void *ctx);
 /// The content of a file; NULL: none is there. Lives until the cluster changes.
 const sli_str *sli_hdfs_cluster_file(const sli_hdfs_cluster *cluster, const char *path);
