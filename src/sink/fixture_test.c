@@ -25,6 +25,17 @@ const slt_kind slt_sqlite = {
     .name = "sqlite", .url = "sqlite:/data/db.sqlite?table=counts", .fences = true};
 const slt_kind slt_kafka = {
     .name = "kafka", .url = "kafka://sim:9092/out?format=csv", .fences = true, .remote = true};
+const slt_kind slt_hdfs = {
+    .name = "hdfs", .url = "hdfs://nn1/data/out?format=csv&piece=1KiB", .remote = true};
+const slt_kind slt_hdfs_directory = {.name = "hdfs directory",
+                                     .url = "hdfs://nn1/data/out?format=csv&layout=directory",
+                                     .by_partition = true,
+                                     .remote = true};
+const slt_kind slt_hdfs_rolled = {.name = "hdfs rolled",
+                                  .url = "hdfs://nn1/data/out?format=csv&roll_groups=2",
+                                  .gathers = 2,
+                                  .fences = true,
+                                  .remote = true};
 
 const slt_kind slt_postgres = {
     .name = "postgres", .url = "postgres://sim/db/counts", .fences = true, .remote = true};
@@ -33,8 +44,13 @@ const slt_kind slt_upsert = {.name = "postgres upsert",
                              .fences = true,
                              .remote = true};
 
-static const sli_sink_ops *const sinks[] = {&sli_sink_file,  &sli_sink_sqlite,   &sli_sink_console,
-                                            &sli_sink_kafka, &sli_sink_postgres, NULL};
+static const sli_sink_ops *const sinks[] = {&sli_sink_file,
+                                            &sli_sink_sqlite,
+                                            &sli_sink_console,
+                                            &sli_sink_kafka,
+                                            &sli_sink_postgres,
+                                            &sli_sink_hdfs,
+                                            NULL};
 
 sli_world *slt_world(uint64_t seed, const char *bug)
 {
@@ -56,6 +72,8 @@ slt_ground *slt_ground_new(uint64_t seed, const char *bug)
     assert_int_equal(sli_kafka_cluster_make(self->cluster, "out", 1, NULL), SL_OK);
     self->server = sli_pg_server_new(self->world);
     assert_non_null(self->server);
+    self->hdfs = sli_hdfs_cluster_new(self->world);
+    assert_non_null(self->hdfs);
     return self;
 }
 
@@ -63,6 +81,7 @@ void slt_ground_free(slt_ground *self)
 {
     sli_kafka_cluster_free(self->cluster);
     sli_pg_server_free(self->server);
+    sli_hdfs_cluster_free(self->hdfs);
     sli_world_free(self->world);
     sl_free(self);
 }
@@ -337,6 +356,13 @@ static void read_row(void *ctx, sl_text row)
     sli_str_printf(ctx, "%.*s,%s\n", (int)(tab - row.data), row.data, tab + 1);
 }
 
+static void read_hdfs_file(void *ctx, const char *path, sl_text content)
+{
+    if (strstr(path, "/.") == NULL) {
+        sli_str_add(ctx, content.data, content.size);
+    }
+}
+
 char *slt_shown(const slt_kind *kind, slt_ground *ground)
 {
     sli_str out = SLI_STR_INIT;
@@ -347,6 +373,8 @@ char *slt_shown(const slt_kind *kind, slt_ground *ground)
         (void)sli_kafka_cluster_look(ground->cluster, "out", read_record, &out);
     } else if (kind == &slt_postgres || kind == &slt_upsert) {
         (void)sli_pg_server_look(ground->server, "counts", read_row, &out);
+    } else if (strncmp(kind->url, "hdfs:", 5) == 0) {
+        sli_hdfs_cluster_look(ground->hdfs, "/data/out", read_hdfs_file, &out);
     } else {
         bool is_arrow = kind == &slt_arrow || kind == &slt_rolled_arrow;
         reading r = {is_arrow, ground->world, "/data/out", &out};

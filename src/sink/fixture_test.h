@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "env/sim.h"
+#include "fs/hdfs/sim/cluster.h"
 #include "kafka/sim/cluster.h"
 #include "postgres/sim/server.h"
 #include "sink/sink.h"
@@ -21,14 +22,15 @@ typedef struct slt_kind {
     bool remote;       ///< it is elsewhere, and uses no disk
 } slt_kind;
 extern const slt_kind slt_file, slt_directory, slt_rolled, slt_arrow, slt_rolled_arrow, slt_sqlite,
-    slt_kafka, slt_postgres, slt_upsert;
+    slt_kafka, slt_postgres, slt_upsert, slt_hdfs, slt_hdfs_directory, slt_hdfs_rolled;
 
-/// A simulated world with a Kafka cluster, which has the topic "out" of one partition, and a
-/// PostgreSQL server.
+/// A simulated world with a Kafka cluster, which has the topic "out" of one partition, a PostgreSQL
+/// server, and an empty HDFS.
 typedef struct slt_ground {
     sli_world *world;
     sli_kafka_cluster *cluster;
     sli_pg_server *server;
+    sli_hdfs_cluster *hdfs;
 } slt_ground;
 slt_ground *slt_ground_new(uint64_t seed, const char *bug);
 void slt_ground_free(slt_ground *ground);

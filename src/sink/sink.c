@@ -131,10 +131,10 @@ void sli_sink_close(sli_sink *sink)
 /// Syncs `dir`; `parents` are directories that somebody else may own and that can't be opened for
 /// reading: then they were not made by us, since making a directory and reading it go together
 /// everywhere but in drop boxes.
-static sl_code sync_one(sl_env *env, const char *dir, bool parents, sl_error *err)
+static sl_code sync_one(sli_fs *fs, const char *dir, bool parents, sl_error *err)
 {
     sl_error why = SL_ERROR_INIT;
-    sl_code rc = sli_env_sync_dir(env, dir, &why);
+    sl_code rc = fs->ops->sync_dir(fs, dir, &why);
     if (rc == SL_OK || (parents && (why.sys_errno == EACCES || why.sys_errno == EPERM))) {
         return SL_OK;
     }
@@ -144,21 +144,21 @@ static sl_code sync_one(sl_env *env, const char *dir, bool parents, sl_error *er
     return rc;
 }
 
-sl_code sli_sink_make_dir(sl_env *env, const char *path, sl_error *err)
+sl_code sli_sink_make_dir(sli_fs *fs, const char *path, sl_error *err)
 {
     sl_arena *arena = sl_arena_new(SLI_TAG_SINK);
     if (arena == NULL) {
         return sl_error_nomem(err, strlen(path), "a directory's path");
     }
-    sl_code rc = sli_env_mkdirs(env, path, err);
+    sl_code rc = fs->ops->mkdirs(fs, path, err);
     if (rc == SL_OK) {
-        rc = sync_one(env, path, false, err);
+        rc = sync_one(fs, path, false, err);
     }
     const char *dir = path;
     while (rc == SL_OK && strcmp(dir, "/") != 0 && strcmp(dir, ".") != 0) {
         dir = sli_path_dir(arena, dir);
         rc = dir == NULL ? sl_error_nomem(err, strlen(path), "a directory's path")
-                         : sync_one(env, dir, true, err);
+                         : sync_one(fs, dir, true, err);
     }
     sl_arena_free(arena);
     return rc;

@@ -133,6 +133,7 @@ struct sli_sink {
 extern const sli_sink_ops
     sli_sink_console; ///< Spark's print(): banner and first n rows; at least once
 extern const sli_sink_ops sli_sink_file;     ///< resumable
+extern const sli_sink_ops sli_sink_hdfs;     ///< the same on HDFS
 extern const sli_sink_ops sli_sink_sqlite;   ///< self-marking
 extern const sli_sink_ops sli_sink_kafka;    ///< self-marking
 extern const sli_sink_ops sli_sink_postgres; ///< self-marking

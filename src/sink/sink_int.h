@@ -11,4 +11,4 @@ sl_code sli_sink_conf(const sli_sink_ops *ops, const sli_url *url, sl_conf **out
 
 /// Makes a directory and its parents and makes all their names durable, also when they are there
 /// already: whoever made them may have died before it synced them. Blocks: yes.
-sl_code sli_sink_make_dir(sl_env *env, const char *path, sl_error *err);
+sl_code sli_sink_make_dir(sli_fs *fs, const char *path, sl_error *err);

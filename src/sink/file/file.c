@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "fs/hdfs/hdfs.h"
 
 enum {
     ATTEMPT_BYTES = 8 << 20,
@@ -26,47 +27,51 @@ enum {
 enum { LAYOUT_FILE = 0, LAYOUT_DIRECTORY = 1 };
 enum { EMPTY_SKIP = 0, EMPTY_WRITE = 1 };
 
-static const sl_option options[] = {
-    {.name = "format",
-     .type = SL_OPT_CHOICE,
-     .fallback = "text",
-     .choices = "text|csv|json|arrow|fixed",
-     .flags = SL_OPT_RESULT,
-     .text = "How rows are written; the format's own options may follow. "
-             "file:out?format=arrow&roll_interval=1m makes an Arrow file a minute."},
-    {.name = "layout",
-     .type = SL_OPT_CHOICE,
-     .fallback = "file",
-     .choices = "file|directory",
-     .flags = SL_OPT_RESULT,
-     .text = "A group is one file, or a directory with a file part-NNNNN for each partition."},
-    {.name = "empty",
-     .type = SL_OPT_CHOICE,
-     .fallback = "skip",
-     .choices = "skip|write",
-     .flags = SL_OPT_RESULT,
-     .text = "A group without rows: skip publishes nothing, write an empty file or directory."},
-    {.name = "roll_size",
-     .type = SL_OPT_SIZE,
-     .low = "1",
-     .text = "Gathers groups into larger files, for fewer of them: a file ends with the group that "
-             "brings it to this size. Rows become visible when their file ends, not at each "
-             "commit."},
-    {.name = "roll_groups",
-     .type = SL_OPT_INT,
-     .low = "1",
-     .high = "1000000",
-     .text = "Gathers groups as roll_size does: a file ends at so many groups."},
-    {.name = "roll_interval",
-     .type = SL_OPT_DURATION,
-     .fallback = "10m",
-     .low = "1ms",
-     .high = "365d",
-     .text = "Gathers groups as roll_size does: a file ends when its first group was committed so "
-             "long ago, also when no rows come. The default holds where another roll_ option is "
-             "given."},
-    {0},
-};
+#define FILE_OPTIONS                                                                               \
+    {.name = "format",                                                                             \
+     .type = SL_OPT_CHOICE,                                                                        \
+     .fallback = "text",                                                                           \
+     .choices = "text|csv|json|arrow|fixed",                                                       \
+     .flags = SL_OPT_RESULT,                                                                       \
+     .text = "How rows are written; the format's own options may follow. "                         \
+             "file:out?format=arrow&roll_interval=1m makes an Arrow file a minute."},              \
+        {.name = "layout",                                                                         \
+         .type = SL_OPT_CHOICE,                                                                    \
+         .fallback = "file",                                                                       \
+         .choices = "file|directory",                                                              \
+         .flags = SL_OPT_RESULT,                                                                   \
+         .text =                                                                                   \
+             "A group is one file, or a directory with a file part-NNNNN for each partition."},    \
+        {.name = "empty",                                                                          \
+         .type = SL_OPT_CHOICE,                                                                    \
+         .fallback = "skip",                                                                       \
+         .choices = "skip|write",                                                                  \
+         .flags = SL_OPT_RESULT,                                                                   \
+         .text =                                                                                   \
+             "A group without rows: skip publishes nothing, write an empty file or directory."},   \
+        {.name = "roll_size",                                                                      \
+         .type = SL_OPT_SIZE,                                                                      \
+         .low = "1",                                                                               \
+         .text = "Gathers groups into larger files, for fewer of them: a file ends with the "      \
+                 "group that "                                                                     \
+                 "brings it to this size. Rows become visible when their file ends, not at each "  \
+                 "commit."},                                                                       \
+        {.name = "roll_groups",                                                                    \
+         .type = SL_OPT_INT,                                                                       \
+         .low = "1",                                                                               \
+         .high = "1000000",                                                                        \
+         .text = "Gathers groups as roll_size does: a file ends at so many groups."},              \
+    {                                                                                              \
+        .name = "roll_interval", .type = SL_OPT_DURATION, .fallback = "10m", .low = "1ms",         \
+        .high = "365d",                                                                            \
+        .text =                                                                                    \
+            "Gathers groups as roll_size does: a file ends when its first group was committed so " \
+            "long ago, also when no rows come. The default holds where another roll_ option is "   \
+            "given."                                                                               \
+    }
+
+static const sl_option options[] = {FILE_OPTIONS, {0}};
+static const sl_option hdfs_options[] = {FILE_OPTIONS, SLI_HDFS_OPTIONS, {0}};
 
 typedef struct file_sink {
     sli_sink base;
@@ -109,12 +114,12 @@ static sl_code see_published(void *ctx, const sli_fs_entry *entry, sl_error *err
 /// so the planted mistake has to leave it out where nothing is to be made.
 static sl_code make_dirs(file_sink *self, sl_error *err)
 {
-    sli_stat stat;
+    sli_fs_entry entry;
     if (sli_env_bug(self->env, "no-dirsync-on-repeat") &&
-        sli_env_stat(self->env, self->names.stage_dir, &stat, NULL) == SL_OK) {
+        self->fs->ops->stat(self->fs, self->names.stage_dir, &entry, NULL) == SL_OK) {
         return SL_OK;
     }
-    return sli_sink_make_dir(self->env, self->names.stage_dir, err);
+    return sli_sink_make_dir(self->fs, self->names.stage_dir, err);
 }
 
 static sl_code file_recover(sli_sink *sink, int64_t *last_committed, sl_error *err)
@@ -479,7 +484,7 @@ static sl_code open_parts(file_sink *self, const sli_url *url, const sli_sink_en
         return sl_error_nomem(err, SLI_FILE_BLOCK, "file sink");
     }
     // Its own settings: attempts make encoders from them as long as the sink lives.
-    SL_TRY(sli_sink_conf(&sli_sink_file, url, &self->conf, &self->format, err));
+    SL_TRY(sli_sink_conf(self->base.ops, url, &self->conf, &self->format, err));
     self->layout = sl_conf_choice(self->conf, "layout");
     self->empty = sl_conf_choice(self->conf, "empty");
     self->extension = self->format->extension == NULL ? self->format->extensions[0]
@@ -487,7 +492,8 @@ static sl_code open_parts(file_sink *self, const sli_url *url, const sli_sink_en
     SL_TRY(sli_file_names_make(&self->names, url->path, env->job_id, env->uid, self->arena, err));
     SL_TRY(read_roll(self, err));
     SL_TRY(make_opening(self, err));
-    SL_TRY(sli_fs_open_local(&self->fs, env->env, err));
+    sli_fs_where where = {url, self->conf, env->env, env->modules};
+    SL_TRY(sli_fs_find(url->scheme)->open(&self->fs, &where, err));
     self->rolls.env = env->env;
     self->rolls.log = env->log;
     self->rolls.fs = self->fs;
@@ -503,19 +509,14 @@ static sl_code open_parts(file_sink *self, const sli_url *url, const sli_sink_en
     return sli_attempts_new(&self->attempts, &conf, err);
 }
 
-static sl_code file_open(sli_sink **out, const sli_url *url, const sl_conf *conf,
-                         const sli_sink_env *env, sl_error *err)
+static sl_code open_as(const sli_sink_ops *ops, sli_sink **out, const sli_url *url,
+                       const sli_sink_env *env, sl_error *err)
 {
-    (void)conf; // read again, to be kept: open_parts
-    if (url->path.size == 0 || url->host.size > 0) {
-        return sl_error_set(err, SL_E_CONFIG,
-                            "a directory of this machine is needed: \"file:///DIR\" or a path");
-    }
     file_sink *self = sl_alloc_zero(SLI_TAG_SINK, sizeof(*self));
     if (self == NULL) {
         return sl_error_nomem(err, sizeof(*self), "file sink");
     }
-    self->base.ops = &sli_sink_file;
+    self->base.ops = ops;
     self->env = env->env;
     self->schema = sl_schema_ref(env->schema);
     self->generation = env->generation;
@@ -528,21 +529,50 @@ static sl_code file_open(sli_sink **out, const sli_url *url, const sl_conf *conf
     return SL_OK;
 }
 
+static sl_code file_open(sli_sink **out, const sli_url *url, const sl_conf *conf,
+                         const sli_sink_env *env, sl_error *err)
+{
+    (void)conf; // read again, to be kept: open_parts
+    if (url->path.size == 0 || url->host.size > 0) {
+        return sl_error_set(err, SL_E_CONFIG,
+                            "a directory of this machine is needed: \"file:///DIR\" or a path");
+    }
+    return open_as(&sli_sink_file, out, url, env, err);
+}
+
+static sl_code hdfs_open(sli_sink **out, const sli_url *url, const sl_conf *conf,
+                         const sli_sink_env *env, sl_error *err)
+{
+    (void)conf;
+    if (url->path.size == 0) {
+        return sl_error_set(err, SL_E_CONFIG,
+                            "a directory is needed: \"hdfs://NAMENODE:9870/DIR\"");
+    }
+    return open_as(&sli_sink_hdfs, out, url, env, err);
+}
+
+/// What groups are written by, wherever they go.
+#define FILE_ENTRIES                                                                               \
+    .guarantee = SLI_EXACTLY_ONCE, .recover = file_recover, .sweep = file_sweep,                   \
+    .stage = file_stage, .drop = file_drop, .seal = file_seal, .commit = file_commit,              \
+    .abort = file_abort, .close = file_close, .show = file_show
+
 const sli_sink_ops sli_sink_file = {
     .struct_size = sizeof(sli_sink_ops),
     .scheme = "file",
     .text = "Writes each group of epochs as one file or one directory of parts, or many groups as "
             "one rolled file; all appear whole.",
-    .guarantee = SLI_EXACTLY_ONCE,
     .options = options,
     .open = file_open,
-    .recover = file_recover,
-    .sweep = file_sweep,
-    .stage = file_stage,
-    .drop = file_drop,
-    .seal = file_seal,
-    .commit = file_commit,
-    .abort = file_abort,
-    .close = file_close,
-    .show = file_show,
+    FILE_ENTRIES,
+};
+
+const sli_sink_ops sli_sink_hdfs = {
+    .struct_size = sizeof(sli_sink_ops),
+    .scheme = "hdfs",
+    .text = "Writes to a directory of HDFS as file: does, by WebHDFS: hdfs://NAMENODE:9870/DIR",
+    .options = hdfs_options,
+    .open = hdfs_open,
+    .elsewhere = true,
+    FILE_ENTRIES,
 };

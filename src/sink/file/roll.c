@@ -121,7 +121,7 @@ static sl_code open_dir(const sli_rolls *rolls, sl_arena *arena, sl_error *err)
 {
     const sli_fs_ops *fs = rolls->fs->ops;
     const sli_file_names *names = rolls->names;
-    SL_TRY(sli_sink_make_dir(rolls->env, names->held_dir, err));
+    SL_TRY(sli_sink_make_dir(rolls->fs, names->held_dir, err));
     SL_TRY(take_over(rolls, arena, err));
     SL_TRY(fs->sync_dir(rolls->fs, names->held_dir, err));
     SL_TRY(fs->sync_dir(rolls->fs, rolls->dir, err));

@@ -289,6 +289,15 @@ static sl_code copy_texts(sqlite_sink *self, const sli_url *url, const sl_conf *
     return SL_OK;
 }
 
+static sl_code make_dir(sl_env *env, const char *dir, sl_error *err)
+{
+    sli_fs *fs = NULL;
+    SL_TRY(sli_fs_open_local(&fs, env, err));
+    sl_code rc = sli_sink_make_dir(fs, dir, err);
+    fs->ops->close(fs);
+    return rc;
+}
+
 static sl_code open_parts(sqlite_sink *self, sl_error *err)
 {
     SL_TRY(sli_table_check(&self->table, err));
@@ -296,7 +305,7 @@ static sl_code open_parts(sqlite_sink *self, sl_error *err)
     if (dir == NULL) {
         return sl_error_nomem(err, strlen(self->path), "SQLite sink");
     }
-    SL_TRY(sli_sink_make_dir(self->env, dir, err));
+    SL_TRY(make_dir(self->env, dir, err));
     sli_db_conf conf = {
         .env = self->env, .path = self->path, .busy_ms = self->busy_ms, .wal = self->wal};
     SL_TRY(sli_db_open(&self->db, &conf, err));
