@@ -69,15 +69,18 @@ class Sources:
         paths = [p for p in sorted((root / "src").rglob("*.[ch]")) if not re.search(r"_test\.[ch]$", p.name)]
         for path in paths:
             code = strip_comments(path.read_text())
-            for name, body in re.findall(r"^#define (SLI?_\w+_OPTIONS?)\s+((?:.*\\\n)*.*)", code, re.M):
+            rows_of = r"^#define (\w+_(?:OPTIONS?|ENTRIES))\s+((?:.*\\\n)*.*)\n?"
+            for name, body in re.findall(rows_of, code, re.M):
                 macros[name] = body.replace("\\\n", "\n").strip().rstrip(",")
             for name, told, body in re.findall(r"^#define (SLI?_\w+_OPTION_\w+)\((\w+)\)\s+((?:.*\\\n)*.*)", code, re.M):
                 makers[name] = told, body.replace("\\\n", "\n").strip()
+            code = re.sub(rows_of, "", code, flags=re.M)
             self.texts.update(re.findall(r'^#define (\w+)\s+((?:\\\n|\s|"(?:[^"\\]|\\.)*")+)$', code, re.M))
             self.files[path] = code
+        known = re.compile(rf"\b({'|'.join(macros)})\b(?=\s*[,}}])")
         for path, code in self.files.items():
-            for name, body in macros.items():
-                code = re.sub(rf"^(\s+){name}\s*,", lambda m: m.group(1) + body + ",", code, flags=re.M)
+            while known.search(code): # a macro may hold another
+                code = known.sub(lambda m: macros[m.group(1)], code)
             for name, (told, body) in makers.items():
                 code = re.sub(rf"^(\s+){name}\(((?:\s*\"(?:[^\"\\\\]|\\\\.)*\")+)\)\s*,",
                               lambda m: m.group(1) + re.sub(rf"\b{told}\b", lambda _: m.group(2), body) + ",", code, flags=re.M)

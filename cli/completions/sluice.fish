@@ -26,7 +26,7 @@ complete -c sluice -n '__fish_seen_subcommand_from run' -l snapshot.bytes -r -d 
 complete -c sluice -n '__fish_seen_subcommand_from run' -l snapshot.groups -r -d 'Commit groups after which a snapshot is made in any case' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l state.store -r -d 'Where keyed state lives' -a 'memory rocksdb' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l state.memory -r -d 'What the rocksdb store keeps in memory, as a part of `memory`' -f
-complete -c sluice -n '__fish_seen_subcommand_from run' -l modules -r -d 'Directory of loadable modules (kafka_rd.so, state_rocksdb.so)' -f -a '(__fish_complete_directories)'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l modules -r -d 'Directory of loadable modules (http_curl.so, kafka_rd.so, state_rocksdb.so)' -f -a '(__fish_complete_directories)'
 complete -c sluice -n '__fish_seen_subcommand_from run' -l master -r -d 'Where tasks run'
 complete -c sluice -n '__fish_seen_subcommand_from run' -l name -r -d 'The job\'s name, in progress and in its checkpoint'
 complete -c sluice -n '__fish_seen_subcommand_from run' -l parallelism -r -d 'Partitions of a shuffle' -f

@@ -10,7 +10,7 @@
 #include "env/sim.h"
 #include "fs/fs.h"
 #include "fs/hdfs/sim/cluster.h"
-#include "hdfs.h"
+#include "namenode.h"
 
 /// A file system with an empty directory of its own.
 typedef struct place {

@@ -56,7 +56,7 @@ const sl_option sli_engine_options[] = {
      .low = "0ms",
      .high = "365d",
      .text = "How long the commit to a sink that is busy or down is tried again before the job "
-             "ends. Where it is not set, a cluster (kafka) is waited for without an end."},
+             "ends. Where it is not set, a cluster (hdfs, kafka) is waited for without an end."},
     {.name = "start.timeout",
      .type = SL_OPT_DURATION,
      .fallback = "2m",
@@ -98,8 +98,9 @@ const sl_option sli_engine_options[] = {
          "least 1MiB."},
     {.name = "modules",
      .type = SL_OPT_TEXT,
-     .text = "Directory of loadable modules (kafka_rd.so, state_rocksdb.so); default: "
-             "SLUICE_MODULES, else sluice/ beside the library."},
+     .text =
+         "Directory of loadable modules (http_curl.so, kafka_rd.so, state_rocksdb.so); default: "
+         "SLUICE_MODULES, else sluice/ beside the library."},
     {0},
 };
 

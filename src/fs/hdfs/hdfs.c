@@ -113,14 +113,14 @@ static sl_code open_client(hdfs *self, const sli_fs_where *where, sl_error *err)
                           .env = where->env,
                           .mono_us = sli_env_mono_us,
                           .negotiate = sl_conf_bool(conf, "negotiate"),
-                          .ca = sl_conf_text(conf, "ca"),
-                          .cert = sl_conf_text(conf, "cert"),
-                          .key = sl_conf_text(conf, "key"),
+                          .ca = sl_conf_text(conf, "tls.ca"),
+                          .cert = sl_conf_text(conf, "tls.cert"),
+                          .key = sl_conf_text(conf, "tls.key"),
                           .connect_us = CONNECT_US,
                           .stall_us = STALL_US};
     SL_TRY(sli_http_load(&http.inner, where->env, where->modules, "hdfs:", err));
     sl_code rc = read_secret(where, "password", &password, err);
-    rc = rc == SL_OK ? read_secret(where, "key_password", &key_password, err) : rc;
+    rc = rc == SL_OK ? read_secret(where, "tls.key_password", &key_password, err) : rc;
     if (rc == SL_OK) {
         http.password = password;
         http.user = password == NULL ? NULL : user_of(where);

@@ -28,12 +28,12 @@
          .type = SL_OPT_BOOL,                                                                      \
          .fallback = "false",                                                                      \
          .text = "The NameNodes' addresses speak https."},                                         \
-        {.name = "ca",                                                                             \
+        {.name = "tls.ca",                                                                         \
          .type = SL_OPT_TEXT,                                                                      \
          .text = "PEM file of who signs the servers. Default: those the system trusts."},          \
-        {.name = "cert", .type = SL_OPT_TEXT, .text = "PEM file of a client's certificate."},      \
-        {.name = "key", .type = SL_OPT_TEXT, .text = "PEM file of its key."},                      \
-        {.name = "key_password",                                                                   \
+        {.name = "tls.cert", .type = SL_OPT_TEXT, .text = "PEM file of a client's certificate."},  \
+        {.name = "tls.key", .type = SL_OPT_TEXT, .text = "PEM file of its key."},                  \
+        {.name = "tls.key_password",                                                               \
          .type = SL_OPT_SECRET,                                                                    \
          .text = "The key's password. May be file:PATH or env:NAME."},                             \
         {.name = "retry_timeout",                                                                  \

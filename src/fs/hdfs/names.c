@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+enum { MOST_ENTRIES = 10000000 }; // of a listing, as env lists no more either
+
 // ---------------------------------------------------------------- statuses
 
 /// Entries as they come; names lie in the arena.
@@ -51,6 +53,9 @@ static sl_code note_field(statuses *s, const char *key, sl_text value, sl_error 
 
 static sl_code add_entry(statuses *s, sl_error *err)
 {
+    if (s->n == MOST_ENTRIES) {
+        return sl_error_set(err, SL_E_INVALID, "more than %d names in a directory", MOST_ENTRIES);
+    }
     if (s->n == s->capacity) {
         size_t capacity = s->capacity == 0 ? 16 : s->capacity * 2;
         sli_fs_entry *entries = sl_realloc(SLI_TAG_FS, s->entries, capacity * sizeof *entries);

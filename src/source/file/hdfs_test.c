@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "fs/hdfs/sim/cluster.h"
-#include "hdfs.h"
+#include "namenode.h"
 #include "source/fixture_test.h"
 
 /// A cluster with an empty directory of the test's own.

@@ -1,5 +1,5 @@
 // Where the HDFS of `make test-hdfs` is, and how to hurt it.
-#include "hdfs.h"
+#include "namenode.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/// hdfs.h — the real HDFS of `make test-hdfs`: SLUICE_TEST_HDFS names the directory in which
+/// namenode.h — the real HDFS of `make test-hdfs`: SLUICE_TEST_HDFS names the directory in which
 /// tools/hdfs has started it.
 #pragma once
 
