@@ -6,7 +6,7 @@
 
 static void open_tls(slt_door *d, slt_bed *b, const char *more)
 {
-    char query[2048];
+    char query[4096];
     snprintf(query, sizeof query, "tls.cert=%s/server.pem&tls.key=%s/server.key%s", b->dir, b->dir,
              more);
     slt_door_certificates(d, b);
