@@ -85,7 +85,7 @@ static bytes frame_of(uint32_t serial, bool first)
         put(&list,
             "\2\x8host\x12"
             "127.0.0.1\0\x90\x03",
-            18);
+            19);
         put(&list, body, sizeof body);
     }
     put(&list, "\0", 1);
@@ -193,8 +193,8 @@ static double processor_s(void)
 
 int main(int argc, char **argv)
 {
-    static const char *const settings[] = {"checkpoint=ckpt", "interval=100ms", "progress=none",
-                                           "log=warn", NULL};
+    static const char *const settings[] = {"checkpoint", "ckpt",   "interval", "100ms", "progress",
+                                           "none",       "master", "local[1]", NULL};
     char path[512];
     double seconds = argc > 2 ? atof(argv[2]) : 2;
     int port = free_port(), ends[2];
