@@ -135,7 +135,7 @@ SL_TEST(hdfs_a_namenode_is_restarted_hdfs, "")
 
 SL_TEST(hdfs_a_datanode_is_killed_hdfs, "")
 {
-    char name[8];
+    char name[16];
     real r;
     start(&r, "piece=64KiB retry_timeout=90s");
     for (int i = 0; i < 4; i++) { // some of them on datanode1

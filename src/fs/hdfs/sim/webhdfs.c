@@ -19,7 +19,7 @@ static void unescape(sli_str *out, const char *text, size_t n)
     for (size_t i = 0; i < n; i++) {
         bool is_escape = text[i] == '%' && i + 2 < n;
         sli_str_char(out,
-                     is_escape ? (char)(hex_of(text[i + 1]) << 4 | hex_of(text[i + 2])) : text[i]);
+                     is_escape ? (char)(hex_of(text[i + 1]) * 16 + hex_of(text[i + 2])) : text[i]);
         i += is_escape ? 2 : 0;
     }
 }
