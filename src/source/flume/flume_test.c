@@ -383,6 +383,35 @@ PLACE_TEST(a_compressed_connection_is_one_stream_in_each_direction)
     close_stage(&s);
 }
 
+PLACE_TEST(frames_that_are_still_to_be_inflated_are_read_when_the_engine_wants_more)
+{
+    stage s;
+    z_stream out = {0};
+    sli_str frames = {.tag = SLI_TAG_TEST}, packed = {.tag = SLI_TAG_TEST};
+    open_stage(&s, p, "flume", "compression=deflate");
+    come(&s);
+    for (uint32_t serial = 1; serial <= 1000; serial++) {
+        put_batch(&frames, serial, serial == 1, "a");
+    }
+    assert_int_equal(deflateInit(&out, 9), Z_OK);
+    deflate_into(&out, &frames, &packed);
+    s.full = true;
+    say(&s, packed.data, packed.size);
+    turn_a_while(&s);
+    assert_in_range(s.taken.size, 3, 999 * 3);
+    s.full = false;
+    s.source->ops->resume(s.source);
+    for (int i = 0; i < 200 && s.taken.size < 1000 * 3; i++) {
+        settle(&s);
+        turn(&s);
+    }
+    assert_int_equal(s.taken.size, 1000 * 3);
+    (void)deflateEnd(&out);
+    sli_str_reset(&frames);
+    sli_str_reset(&packed);
+    close_stage(&s);
+}
+
 PLACE_TEST(a_frame_that_inflates_without_end_is_refused)
 {
     stage s;

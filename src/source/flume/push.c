@@ -207,24 +207,22 @@ static sl_code read_frames(push_source *self, sli_net_conn *conn, const char *da
     return sli_net_keep(conn, (int64_t)c->frame.text.size, err);
 }
 
-/// The same of a compressed connection. What one call has inflated is used, so that none of it has
-/// to be kept.
+/// The same of a compressed connection. What was inflated is used, and what zlib still holds of it,
+/// a few hundred bytes, is asked for: nobody would ask again.
 static sl_code inflate_frames(push_source *self, sli_net_conn *conn, const char *data, size_t size,
                               size_t *used, sl_error *err)
 {
     push_conn *c = sli_net_state(conn);
     char piece[INFLATED];
-    size_t made = sizeof piece, ignored = 0;
-    for (*used = 0; (*used < size || made == sizeof piece) && !c->held && !self->paused;) {
-        size_t n = 0;
-        SL_TRY(
-            flume_zip_in(c->zip, data + *used, size - *used, &n, piece, sizeof piece, &made, err));
+    size_t made = 0, n = 0, ignored = 0;
+    *used = 0;
+    do {
+        bool stops = c->held || self->paused;
+        SL_TRY(flume_zip_in(c->zip, data + *used, stops ? 0 : size - *used, &n, piece, sizeof piece,
+                            &made, err));
         *used += n;
         SL_TRY(read_frames(self, conn, piece, made, false, &ignored, err));
-        if (n == 0 && made == 0) {
-            break;
-        }
-    }
+    } while (made == sizeof piece || (n > 0 && *used < size));
     return SL_OK;
 }
 
