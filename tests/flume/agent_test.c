@@ -87,6 +87,9 @@ SL_TEST(flume_pushed_with_tls_agent, "")
 {
     slt_flume f = {.in_more = "&tls.cert=DIR/server.pem&tls.key=DIR/server.key", .n_sinks = 1};
     char more[700];
+    if (!SLT_TLS) {
+        slt_not_here("a build without TLS");
+    }
     (void)snprintf(more, sizeof more,
                    "ssl = true\ntruststore = %s/trust.p12\ntruststore-type = PKCS12\n"
                    "truststore-password = sluice-pw",
