@@ -79,7 +79,10 @@ void mosq_queue_drop_given(mosq_queue *queue)
         message_reset(&queue->items[i]);
     }
     queue->n -= queue->n_given;
-    memmove(queue->items, queue->items + queue->n_given, (size_t)queue->n * sizeof *queue->items);
+    if (queue->n > 0) {
+        memmove(queue->items, queue->items + queue->n_given,
+                (size_t)queue->n * sizeof *queue->items);
+    }
     queue->n_given = 0;
 }
 
