@@ -9,6 +9,7 @@
 #include "api/test_int.h"
 #include "base/hash.h"
 #include "base/str.h"
+#include "fs/hdfs/sim/cluster.h"
 #include "ingest/ingest.h"
 #include "kafka/sim/cluster.h"
 #include "mqtt/sim/broker.h"
@@ -64,6 +65,7 @@ typedef struct slt_sim_job {
     bool has_poster;  ///< it listens on SLT_PORT, and who POSTs is a process of its own
     bool has_cluster; ///< a Kafka cluster with topics "in" and "out" of two partitions
     bool has_server;  ///< a PostgreSQL server
+    bool has_hdfs;    ///< an HDFS, empty
     bool has_broker;  ///< a broker of MQTT, which keeps the topic "in" for the client "job"
 } slt_sim_job;
 
@@ -77,6 +79,8 @@ extern const slt_sim_job slt_job_held;
 /// Files into a Kafka topic and into files; a topic into another one; records that are too large
 /// for Kafka and go aside (sim_kafka.c).
 extern const slt_sim_job slt_job_kafka_out, slt_job_kafka, slt_job_kafka_large;
+/// Files of HDFS into others there and into a table here (sim_hdfs.c).
+extern const slt_sim_job slt_job_hdfs;
 /// Files into tables of a PostgreSQL server (sim_postgres.c).
 extern const slt_sim_job slt_job_postgres;
 void slt_postgres_fill(sli_pg_server *server); ///< with what it joins
@@ -95,6 +99,7 @@ extern const slt_sim_job *const slt_all_jobs[]; ///< NULL-ended
         "snapshot.groups", "3", "log", "error"
 
 // ---- what jobs share (sim_jobs.c)
+void slt_sim_due(slt_sim *sim, const char *text); ///< its words are
 void slt_feed_files(slt_sim *sim, int32_t round); ///< two files into "in"
 sl_stream *slt_words_of(sl_graph *graph, const char *url);
 sl_stream *slt_totals_of(sl_stream *words); ///< the running count "n" of each word
@@ -155,6 +160,7 @@ struct slt_sim {
     slt_poster *poster; ///< who POSTs
     sli_kafka_cluster *cluster;
     sli_pg_server *server;
+    sli_hdfs_cluster *hdfs;
     sli_mqtt_broker *broker;
     slt_counts due;   ///< words that were put into files or sent
     slt_counts acked; ///< words of received lines of which a sender would have been told

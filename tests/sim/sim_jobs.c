@@ -86,16 +86,21 @@ static const sl_foreach_fn call = {sizeof(sl_foreach_fn), "call", 1, run_call};
 
 // ---------------------------------------------------------------- input
 
-/// A file that appears whole; its words become due.
-static void put(slt_sim *sim, const char *path, const char *text)
+void slt_sim_due(slt_sim *sim, const char *text)
 {
-    sl_code rc = sli_world_put(sim->world, path, text, strlen(text), NULL);
-    SL_ASSERT(rc == SL_OK, "no room for a test's file");
     for (const char *at = text; *at != '\0';) {
         size_t size = strcspn(at, " \n");
         slt_counts_add(&sim->due, at, size, 1);
         at += size + (at[size] != '\0');
     }
+}
+
+/// A file that appears whole; its words become due.
+static void put(slt_sim *sim, const char *path, const char *text)
+{
+    sl_code rc = sli_world_put(sim->world, path, text, strlen(text), NULL);
+    SL_ASSERT(rc == SL_OK, "no room for a test's file");
+    slt_sim_due(sim, text);
 }
 
 void slt_feed_files(slt_sim *sim, int32_t round)
@@ -699,14 +704,26 @@ const slt_sim_job slt_job_sessions = {
     .check = check_sessions,
 };
 
-const slt_sim_job *const slt_all_jobs[] = {&slt_job_files,       &slt_job_socket,
-                                           &slt_job_joined,      &slt_job_grouped,
-                                           &slt_job_rate,        &slt_job_stdin,
-                                           &slt_job_sender,      &slt_job_posted,
-                                           &slt_job_rolled,      &slt_job_sessions,
-                                           &slt_job_poison,      &slt_job_windows,
-                                           &slt_job_panes,       &slt_job_held,
-                                           &slt_job_event,       &slt_job_silent,
-                                           &slt_job_kafka_out,   &slt_job_kafka,
-                                           &slt_job_kafka_large, &slt_job_postgres,
-                                           &slt_job_mqtt,        NULL};
+const slt_sim_job *const slt_all_jobs[] = {&slt_job_files,
+                                           &slt_job_socket,
+                                           &slt_job_joined,
+                                           &slt_job_grouped,
+                                           &slt_job_rate,
+                                           &slt_job_stdin,
+                                           &slt_job_sender,
+                                           &slt_job_posted,
+                                           &slt_job_rolled,
+                                           &slt_job_sessions,
+                                           &slt_job_poison,
+                                           &slt_job_windows,
+                                           &slt_job_panes,
+                                           &slt_job_held,
+                                           &slt_job_event,
+                                           &slt_job_silent,
+                                           &slt_job_kafka_out,
+                                           &slt_job_kafka,
+                                           &slt_job_kafka_large,
+                                           &slt_job_postgres,
+                                           &slt_job_hdfs,
+                                           &slt_job_mqtt,
+                                           NULL};

@@ -73,6 +73,10 @@ slt_sim *slt_sim_new(const slt_trial *trial)
         SL_ASSERT(sim->server != NULL, "no memory for a test");
         slt_postgres_fill(sim->server);
     }
+    if (trial->job->has_hdfs) {
+        sim->hdfs = sli_hdfs_cluster_new(sim->world);
+        SL_ASSERT(sim->hdfs != NULL, "no memory for a test");
+    }
     if (trial->job->has_broker) {
         sim->broker = sli_mqtt_broker_new(sim->world);
         SL_ASSERT(sim->broker != NULL &&
@@ -104,6 +108,7 @@ void slt_sim_free(slt_sim *sim)
     slt_sites_add(sim->world);
     sli_kafka_cluster_free(sim->cluster);
     sli_pg_server_free(sim->server);
+    sli_hdfs_cluster_free(sim->hdfs);
     sli_mqtt_broker_free(sim->broker);
     sli_world_free(sim->world);
     for (int32_t i = 0; i < SLT_MOST_EPOCHS; i++) {
