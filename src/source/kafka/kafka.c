@@ -73,7 +73,7 @@ const sl_option kafka_options[] = {
          "leaves."},
     {.name = "ahead",
      .type = SL_OPT_SIZE,
-     .fallback = "8MiB",
+     .fallback = "16MiB",
      .low = "64KiB",
      .high = "1GiB",
      .text =
