@@ -58,10 +58,12 @@ def median(figures, key):
 
 
 def over_the_loop(*sides):
-    """How often the loop's own work, beyond reading, fits into the engine's; sides are lists of a bare consumer's, the loop's and
-    the engine's figures. Differences of single runs spread too much to be divided: medians are."""
-    bare, by_hand, mine = (median(figures, 'cpu_s_per_million') for figures in sides)
-    return (mine - bare) / (by_hand - bare)
+    """How often the loop's own work fits into what the engine takes beyond reading; sides are lists of a bare consumer's, the
+    loop's and the engine's figures. Reading costs the loop more or less from run to run than its work does, so it tells its
+    thread's time for that alone; and medians are divided, since single differences spread."""
+    bare, by_hand, mine = sides
+    return ((median(mine, 'cpu_s_per_million') - median(bare, 'cpu_s_per_million'))
+            / median(by_hand, 'work_s_per_million'))
 
 
 def report_cpu(b, what, runs):

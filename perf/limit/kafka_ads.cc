@@ -58,9 +58,13 @@ int main(int argc, char **argv)
     ads self(table.ads);
     kafka_loop loop = kafka_loop_open(&of);
     while (kafka_loop_take(&loop)) {
+        int64_t begin_ns = limit_thread_cpu_ns();
         self.take(loop);
+        kafka_loop_worked(&loop, begin_ns);
     }
+    int64_t begin_ns = limit_thread_cpu_ns();
     self.count();
+    kafka_loop_worked(&loop, begin_ns);
     if (self.n_events != (uint64_t)of.n_records) {
         limit_die("%llu events counted", (unsigned long long)self.n_events);
     }

@@ -39,6 +39,7 @@ typedef struct kafka_loop {
     int64_t n_records; ///< taken so far
     int64_t n_bytes;   ///< of their values
     int64_t first_ns;  ///< when the first one came
+    int64_t work_ns;   ///< of the thread, beyond reading
 } kafka_loop;
 
 /// Reads [-b BEGIN_NS] [-a AHEAD_KIB] BROKERS TOPIC RECORDS.
@@ -164,6 +165,12 @@ static inline bool kafka_loop_take(kafka_loop *loop)
     return true;
 }
 
+/// Counts the thread's time since `begin_ns` (limit_thread_cpu_ns) as work beyond reading.
+static inline void kafka_loop_worked(kafka_loop *loop, int64_t begin_ns)
+{
+    loop->work_ns += limit_thread_cpu_ns() - begin_ns;
+}
+
 /// Prints a line of figures, `more` (pairs of its own, each with a space before it) at its end.
 static inline void kafka_loop_report(kafka_loop *loop, const char *name, const char *more)
 {
@@ -174,10 +181,11 @@ static inline void kafka_loop_report(kafka_loop *loop, const char *name, const c
         limit_die_errno("getrusage");
     }
     printf("%s records=%lld bytes=%lld records_s=%.0f cpu_s=%.3f cpu_s_per_million=%.4f "
-           "start_ms=%.1f peak_mb=%.1f%s\n",
+           "work_s_per_million=%.4f start_ms=%.1f peak_mb=%.1f%s\n",
            name, (long long)loop->n_records, (long long)loop->n_bytes,
            (double)loop->n_records * 1e9 / (double)wall_ns, (double)cpu_ns * 1e-9,
            (double)cpu_ns * 1e-3 / (double)loop->n_records,
+           (double)loop->work_ns * 1e-3 / (double)loop->n_records,
            (double)(loop->first_ns - loop->of.begin_ns) * 1e-6, (double)usage.ru_maxrss / 1024,
            more);
 }

@@ -45,9 +45,13 @@ int main(int argc, char **argv)
         .table = word_counter_new(), .use = word_counter_kernel(NULL), .epoch = kafka_epoch_new()};
     kafka_loop loop = kafka_loop_open(&of);
     while (kafka_loop_take(&loop)) {
+        int64_t begin_ns = limit_thread_cpu_ns();
         take_batch(&self, &loop);
+        kafka_loop_worked(&loop, begin_ns);
     }
+    int64_t begin_ns = limit_thread_cpu_ns();
     count_words(&self);
+    kafka_loop_worked(&loop, begin_ns);
     (void)snprintf(more, sizeof more, " words=%llu checksum=%016llx",
                    (unsigned long long)self.n_words, (unsigned long long)self.checksum);
     kafka_loop_report(&loop, "kafka_words", more);
