@@ -1,7 +1,8 @@
-/// source_int.h — what the sources share: the format's settings, the schema, their metrics, and
-/// reading a socket.
+/// source_int.h — what the sources share: the format's settings, the schema, their metrics, reading
+/// a socket, and listening.
 #pragma once
 
+#include "net/net.h"
 #include "source/source.h"
 
 /// Series of every source; sli_source_metrics[] declares them in this order.
@@ -61,6 +62,29 @@ typedef struct sli_intake {
 sl_code sli_intake_read(sli_intake *intake, sli_socket *socket, sl_error *err);
 /// The connection has ended, in order (SL_E_END) or not, and tells so what its last bytes are.
 void sli_intake_end(sli_intake *intake, sl_code rc);
+
+// ---------------------------------------------------------------- sources that listen
+// (listening.c)
+
+/// The first member of their structs. io thread.
+typedef struct sli_listening {
+    sli_source_common common;
+    sli_net *net; ///< closed by the source, before what its connections use
+    sli_receive_fn take;
+    void *take_ctx;
+    bool paused; ///< `take` said stop
+    bool running;
+} sli_listening;
+/// Opens the door for a protocol, whose `ctx` is the source.
+sl_code sli_listening_open(sli_listening *self, const sli_net_protocol *protocol,
+                           const sli_url *url, const sl_conf *conf, sl_error *err);
+/// Rows of the source's table.
+sl_code sli_listening_start(sli_source *source, sli_loop *loop, sli_receive_fn take, void *ctx,
+                            sl_error *err);
+void sli_listening_stop(sli_source *source);
+bool sli_listening_ended(const sli_source *source); ///< never
+/// Hands whole messages to the engine; then `paused` says whether more may come.
+void sli_listening_give(sli_listening *self, const sli_str *messages);
 
 /// A copy of a part of the URL, ended by a zero; NULL without memory.
 char *sli_source_text(sl_text text) SL_MUST_USE;

@@ -34,15 +34,12 @@ typedef struct push_answer {
 } push_answer;
 
 struct push_source {
-    sli_source_common common;
-    sli_net *net;
+    sli_listening door;
     flume_events events;
-    sli_receive_fn take;
-    void *take_ctx;
     push_answer *answers; ///< a ring
     int64_t first, n, capacity;
     int64_t taken;
-    bool deflates, paused, running;
+    bool deflates;
 };
 
 static const sl_option options[] = {
@@ -160,16 +157,18 @@ static sl_code bring(push_source *self, sli_net_conn *conn, const sli_flume_requ
     SL_TRY(make_room(self, err));
     SL_TRY(flume_events_put(&self->events, request->events, &n, err));
     sli_str *out = &self->events.out;
-    sli_source_count(&self->common, SLI_SOURCE_BYTES, (int64_t)c->frame.text.size);
+    sli_source_count(&self->door.common, SLI_SOURCE_BYTES, (int64_t)c->frame.text.size);
     self->taken += (int64_t)out->size;
     self->n++;
     *answer_at(self, self->n - 1) =
         (push_answer){conn, self->taken, c->frame.serial, request->match};
     c->n_open++;
     hold(conn, c->n_open >= MOST_OPEN);
-    if (n > 0 && !self->take(self->take_ctx, out->data, out->size, SLI_TAIL_OPEN)) {
-        self->paused = true;
-        sli_net_pause(self->net);
+    if (n > 0) {
+        sli_listening_give(&self->door, out);
+    }
+    if (self->door.paused) {
+        sli_net_pause(self->door.net);
     }
     return SL_OK;
 }
@@ -196,7 +195,7 @@ static sl_code read_frames(push_source *self, sli_net_conn *conn, const char *da
                            bool stops, size_t *used, sl_error *err)
 {
     push_conn *c = sli_net_state(conn);
-    for (*used = 0; *used < size && !(stops && (c->held || self->paused));) {
+    for (*used = 0; *used < size && !(stops && (c->held || self->door.paused));) {
         size_t n = 0;
         SL_TRY(sli_flume_frame_feed(&c->frame, data + *used, size - *used, &n, err));
         *used += n;
@@ -217,7 +216,7 @@ static sl_code inflate_frames(push_source *self, sli_net_conn *conn, const char 
     size_t made = 0, n = 0, ignored = 0;
     *used = 0;
     do {
-        bool stops = c->held || self->paused;
+        bool stops = c->held || self->door.paused;
         SL_TRY(flume_zip_in(c->zip, data + *used, stops ? 0 : size - *used, &n, piece, sizeof piece,
                             &made, err));
         *used += n;
@@ -233,7 +232,7 @@ static void on_open(void *ctx, sli_net_conn *conn)
     push_source *self = ctx;
     push_conn *c = sli_net_state(conn);
     c->frame.text.tag = SLI_TAG_SOURCE;
-    c->frame.limit = sli_net_max_frame(self->net);
+    c->frame.limit = sli_net_max_frame(self->door.net);
     if (self->deflates && flume_zip_new(&c->zip, NULL) != SL_OK) {
         sli_net_close(conn, SLI_NET_FAILED);
     }
@@ -273,27 +272,19 @@ static const sli_net_protocol protocol = {.name = "flume",
 static void push_close(sli_source *source)
 {
     push_source *self = self_of(source);
-    sli_net_close_door(self->net);
+    sli_net_close_door(self->door.net);
     sl_free(self->answers);
     flume_events_reset(&self->events);
-    sli_source_common_free(&self->common);
+    sli_source_common_free(&self->door.common);
 }
 
 static sl_code open_door(push_source *self, const sli_url *url, const sl_conf *conf, sl_error *err)
 {
-    const sli_source_env *env = &self->common.env;
-    sli_net_conf door = {.env = env->env,
-                         .metrics = env->metrics,
-                         .log = env->log,
-                         .uid = env->uid == NULL ? "" : env->uid,
-                         .modules = env->modules,
-                         .protocol = &protocol,
-                         .ctx = self};
     if (url->path.size > 1) {
         return sl_error_set(err, SL_E_CONFIG, "the door has no path: flume://localhost:4141");
     }
-    SL_TRY(sli_net_open(&self->net, &door, url, conf, err));
-    if (sli_net_has_secret(self->net)) {
+    SL_TRY(sli_listening_open(&self->door, &protocol, url, conf, err));
+    if (sli_net_has_secret(self->door.net)) {
         return sl_error_set(err, SL_E_CONFIG,
                             "option secret: an Avro sink has no place for one; tls.ca lets in "
                             "those alone who show a certificate");
@@ -320,39 +311,11 @@ static sl_code push_open(sli_source **out, const sli_url *url, const sl_conf *co
     return SL_OK;
 }
 
-static sl_code push_start(sli_source *source, sli_loop *loop, sli_receive_fn take, void *ctx,
-                          sl_error *err)
-{
-    push_source *self = self_of(source);
-    self->take = take;
-    self->take_ctx = ctx;
-    SL_TRY(sli_net_start(self->net, loop, err));
-    self->running = true;
-    sli_source_event(&self->common, SLI_EV_RECEIVER_STARTED, NULL);
-    return SL_OK;
-}
-
 static void push_resume(sli_source *source)
 {
     push_source *self = self_of(source);
-    self->paused = false;
-    sli_net_resume(self->net);
-}
-
-static void push_stop(sli_source *source)
-{
-    push_source *self = self_of(source);
-    if (self->running) {
-        self->running = false;
-        sli_net_stop(self->net);
-        sli_source_event(&self->common, SLI_EV_RECEIVER_STOPPED, NULL);
-    }
-}
-
-static bool push_ended(const sli_source *source)
-{
-    (void)source;
-    return false;
+    self->door.paused = false;
+    sli_net_resume(self->door.net);
 }
 
 const sli_source_ops sli_source_flume = {
@@ -365,10 +328,10 @@ const sli_source_ops sli_source_flume = {
     .formatted = true,
     .open = push_open,
     .schema = sli_source_common_schema,
-    .start = push_start,
+    .start = sli_listening_start,
     .resume = push_resume,
-    .stop = push_stop,
-    .ended = push_ended,
+    .stop = sli_listening_stop,
+    .ended = sli_listening_ended,
     .format = sli_source_common_format,
     .close = push_close,
     .settled = push_settled,

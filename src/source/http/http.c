@@ -26,16 +26,12 @@ struct http_conn {
 };
 
 struct http_source {
-    sli_source_common common;
-    sli_net *net;
+    sli_listening door;
     http_records records;
-    sli_receive_fn take;
-    void *take_ctx;
     char *path; ///< of the URL; NULL: any
     sli_str messages;
     http_conn *first, **last; ///< who waits
     int64_t taken;            ///< bytes given to `take`
-    bool paused, running;
 };
 
 static const sli_metric_info answered = {"sluice_http_answers_total", SLI_COUNTER, "source,status",
@@ -87,10 +83,10 @@ static const http_status_text *status_of(int32_t status)
 static void count_answer(http_source *self, int32_t status)
 {
     char label[256];
-    if (self->common.env.metrics != NULL) {
-        (void)snprintf(label, sizeof label, "%s" SLI_METRIC_APART "%d", self->common.env.uid,
+    if (self->door.common.env.metrics != NULL) {
+        (void)snprintf(label, sizeof label, "%s" SLI_METRIC_APART "%d", self->door.common.env.uid,
                        (int)status);
-        sli_metric_add(sli_metrics_series(self->common.env.metrics, &answered, label), 1);
+        sli_metric_add(sli_metrics_series(self->door.common.env.metrics, &answered, label), 1);
     }
 }
 
@@ -181,14 +177,14 @@ static int32_t judge(void *ctx, const http_request *request)
     if (asks(request)) {
         return 0; // how it is may be asked by anybody
     }
-    if (!sli_net_is_secret(self->net, (sl_text){request->token.data, request->token.size})) {
+    if (!sli_net_is_secret(self->door.net, (sl_text){request->token.data, request->token.size})) {
         return 401;
     }
     sl_text path = http_request_path(request);
     if (self->path != NULL && !sli_text_is(path, self->path)) {
         return 404;
     }
-    return self->paused ? 503 : 0;
+    return self->door.paused ? 503 : 0;
 }
 
 /// It can't be used: an answer, and the end, since nobody knows where the next one begins.
@@ -216,7 +212,7 @@ static sl_code bring(http_conn *c, sl_error *err)
     http_source *self = c->source;
     int64_t n = 0;
     sli_str_clear(&self->messages);
-    int64_t now = self->records.time ? sli_env_wall_us(self->common.env.env) : 0;
+    int64_t now = self->records.time ? sli_env_wall_us(self->door.common.env.env) : 0;
     sl_code rc = http_records_put(&self->records, &c->request, now, &self->messages, &n, err);
     if (rc != SL_OK) {
         c->request.status = rc == SL_E_NO_SPACE ? 413 : 503;
@@ -228,11 +224,10 @@ static sl_code bring(http_conn *c, sl_error *err)
         go_on(c);
         return SL_OK;
     }
-    sli_source_count(&self->common, SLI_SOURCE_BYTES, (int64_t)c->request.body.size);
+    sli_source_count(&self->door.common, SLI_SOURCE_BYTES, (int64_t)c->request.body.size);
     self->taken += (int64_t)self->messages.size;
     wait_for(c, self->taken);
-    self->paused =
-        !self->take(self->take_ctx, self->messages.data, self->messages.size, SLI_TAIL_OPEN);
+    sli_listening_give(&self->door, &self->messages);
     sli_str_reset(&self->messages);
     sli_str_reset(&c->request.body); // it is the engine's now
     return SL_OK;
@@ -241,7 +236,7 @@ static sl_code bring(http_conn *c, sl_error *err)
 /// How it is: 200 when records are taken, 503 when not now.
 static void tell_health(http_conn *c)
 {
-    bool well = !c->source->paused;
+    bool well = !c->source->door.paused;
     answer(c, well ? 200 : 503, well ? "taking records" : "not now");
     go_on(c);
 }
@@ -255,7 +250,7 @@ static sl_code whole(http_conn *c, sl_error *err)
         tell_health(c);
         return SL_OK;
     }
-    if (c->source->paused) { // since the headers came
+    if (c->source->door.paused) { // since the headers came
         answer(c, 503, "not now");
         go_on(c);
         return SL_OK;
@@ -268,7 +263,7 @@ static void on_open(void *ctx, sli_net_conn *conn)
     http_conn *c = sli_net_state(conn);
     c->source = ctx;
     c->conn = conn;
-    http_request_begin(&c->request, judge, c, sli_net_max_frame(c->source->net));
+    http_request_begin(&c->request, judge, c, sli_net_max_frame(c->source->door.net));
 }
 
 static sl_code on_data(void *ctx, sli_net_conn *conn, const char *data, size_t size, size_t *used,
@@ -312,10 +307,10 @@ static const sli_net_protocol protocol = {.name = "http",
 static void http_close(sli_source *source)
 {
     http_source *self = self_of(source);
-    sli_net_close_door(self->net);
+    sli_net_close_door(self->door.net);
     sl_free(self->path);
     sli_str_reset(&self->messages);
-    sli_source_common_free(&self->common);
+    sli_source_common_free(&self->door.common);
 }
 
 static sl_code http_open(sli_source **out, const sli_url *url, const sl_conf *conf,
@@ -331,14 +326,7 @@ static sl_code http_open(sli_source **out, const sli_url *url, const sl_conf *co
     if (url->path.size > 1 && (self->path = sli_source_text(url->path)) == NULL) {
         rc = sl_error_nomem(err, url->path.size, "a path");
     }
-    sli_net_conf door = {.env = env->env,
-                         .metrics = env->metrics,
-                         .log = env->log,
-                         .uid = env->uid == NULL ? "" : env->uid,
-                         .modules = env->modules,
-                         .protocol = &protocol,
-                         .ctx = self};
-    rc = rc == SL_OK ? sli_net_open(&self->net, &door, url, conf, err) : rc;
+    rc = rc == SL_OK ? sli_listening_open(&self->door, &protocol, url, conf, err) : rc;
     if (rc != SL_OK) {
         http_close(&common->base);
         return rc;
@@ -347,37 +335,9 @@ static sl_code http_open(sli_source **out, const sli_url *url, const sl_conf *co
     return SL_OK;
 }
 
-static sl_code http_start(sli_source *source, sli_loop *loop, sli_receive_fn take, void *ctx,
-                          sl_error *err)
-{
-    http_source *self = self_of(source);
-    self->take = take;
-    self->take_ctx = ctx;
-    SL_TRY(sli_net_start(self->net, loop, err));
-    self->running = true;
-    sli_source_event(&self->common, SLI_EV_RECEIVER_STARTED, NULL);
-    return SL_OK;
-}
-
 static void http_resume(sli_source *source)
 {
-    self_of(source)->paused = false;
-}
-
-static void http_stop(sli_source *source)
-{
-    http_source *self = self_of(source);
-    if (self->running) {
-        self->running = false;
-        sli_net_stop(self->net);
-        sli_source_event(&self->common, SLI_EV_RECEIVER_STOPPED, NULL);
-    }
-}
-
-static bool http_ended(const sli_source *source)
-{
-    (void)source;
-    return false;
+    self_of(source)->door.paused = false;
 }
 
 const sli_source_ops sli_source_http = {
@@ -390,10 +350,10 @@ const sli_source_ops sli_source_http = {
     .formatted = true,
     .open = http_open,
     .schema = sli_source_common_schema,
-    .start = http_start,
+    .start = sli_listening_start,
     .resume = http_resume,
-    .stop = http_stop,
-    .ended = http_ended,
+    .stop = sli_listening_stop,
+    .ended = sli_listening_ended,
     .format = sli_source_common_format,
     .close = http_close,
     .settled = http_settled,
