@@ -214,7 +214,10 @@ static bool expect_host(SSL *ssl, const char *host)
         return true;
     }
     ERR_clear_error();
-    return SSL_set1_host(ssl, host) == 1 && SSL_set_tlsext_host_name(ssl, host) == 1;
+    // SSL_set_tlsext_host_name, whose cast drops a const; the name is copied.
+    return SSL_set1_host(ssl, host) == 1 &&
+           SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                    (void *)(uintptr_t)host) == 1;
 }
 
 static bool connect_bios(sli_tls *tls)
