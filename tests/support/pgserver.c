@@ -46,10 +46,11 @@ void slt_postgres_command(const char *command)
 
 char *slt_postgres_ask(const char *sql)
 {
+    const char *dir = slt_postgres_dir(); // without a server nothing below happens
     char line[4096], *out = calloc(1, MOST_BYTES);
     (void)snprintf(line, sizeof line,
                    "psql -qAtX -v ON_ERROR_STOP=1 -h %s/socket -p %d -U owner -d sluice -c \"%s\"",
-                   slt_postgres_dir(), slt_postgres_port(), sql);
+                   dir, slt_postgres_port(), sql);
     FILE *pipe = popen(line, "r");
     assert_non_null(pipe);
     assert_non_null(out);

@@ -59,6 +59,7 @@ SL_TEST(pg_table_reads_all_types_of_a_real_server_postgres, "")
 {
     slt_place p;
     char sql[512], name[64];
+    (void)slt_postgres_dir(); // not tried without a server
     slt_place_open(&p, false);
     (void)snprintf(name, sizeof name, "/types%d", (int)getpid());
     (void)snprintf(sql, sizeof sql,
@@ -85,6 +86,7 @@ SL_TEST(pg_table_reads_all_types_of_a_real_server_postgres, "")
 SL_TEST(pg_table_may_be_a_query_of_many_rows_postgres, "")
 {
     slt_place p;
+    (void)slt_postgres_dir(); // not tried without a server
     slt_place_open(&p, false);
     sli_source *s = open_table(
         &p, url_of(&p, "?query=SELECT count(*) AS n, sum(g) AS s FROM generate_series(1,3) g"));
