@@ -12,7 +12,8 @@
 /// *Resumable* sinks (files) stage by themselves, and a receipt is enough to commit, again and
 /// again. *Outbox* sinks
 /// (`stage` is NULL: databases, console) get the group's rows at commit from an outbox, which the
-/// engine made durable before SEALED; *self-marking* ones write rows and marker in one transaction.
+/// engine made durable before SEALED; *self-marking* ones write rows and marker in one transaction,
+/// which may be open, and have rows, before that (`ahead`).
 #pragma once
 
 #include "conf/conf.h"
@@ -124,6 +125,15 @@ typedef struct sli_sink_ops {
     /// Called about once an hour in which the output has no part in a commit group. Thread: as
     /// commit. Blocks: yes. Fails: as commit; a server that is away is no failure.
     sl_code (*keep)(sli_sink *self, sl_error *err);
+
+    /// Takes rows of an outbox sink's group before it is sealed, and sends them where nobody sees
+    /// them until the commit, which has less left to do then. NULL: there is no such place. May be
+    /// called any number of times for a group, beginning with its first epoch, each time with the
+    /// epochs that came since; `whole`: with the last ones, after which the next call is the commit
+    /// of that group. No other group is committed between. Commit is given all rows in any case:
+    /// what was taken it passes over, and what could not be taken it sends. Thread: as commit.
+    /// Blocks: yes. Cannot fail.
+    void (*ahead)(sli_sink *self, int64_t group, sli_outbox *rows, bool whole);
 } sli_sink_ops;
 
 struct sli_sink {

@@ -183,23 +183,15 @@ SL_TEST(sink_crashes_find_the_planted_mistakes, "")
         const slt_kind *kind;
         const char *bug;
     } planted[] = {
-        {&slt_file, "no-dirsync-publish"},
-        {&slt_file, "no-dirsync-on-repeat"},
-        {&slt_file, "no-dirsync-stage"},
-        {&slt_file, "abort-removes-sealed"},
-        {&slt_directory, "no-dirsync-publish"},
-        {&slt_directory, "no-dirsync-stage"},
-        {&slt_rolled, "no-dirsync-publish"},
-        {&slt_rolled, "no-dirsync-stage"},
-        {&slt_rolled, "abort-removes-sealed"},
-        {&slt_rolled, "held-shown-again"},
-        {&slt_rolled, "held-removed-early"},
-        {&slt_sqlite, "marker-not-in-transaction"},
-        {&slt_sqlite, "marker-of-wrong-group"},
-        {&slt_sqlite, "group-in-two-transactions"},
-        {&slt_kafka, "mark-not-in-transaction"},
-        {&slt_kafka, "mark-of-wrong-group"},
-        {&slt_postgres, "mark-not-in-transaction"},
+        {&slt_file, "no-dirsync-publish"},       {&slt_file, "no-dirsync-on-repeat"},
+        {&slt_file, "no-dirsync-stage"},         {&slt_file, "abort-removes-sealed"},
+        {&slt_directory, "no-dirsync-publish"},  {&slt_directory, "no-dirsync-stage"},
+        {&slt_rolled, "no-dirsync-publish"},     {&slt_rolled, "no-dirsync-stage"},
+        {&slt_rolled, "abort-removes-sealed"},   {&slt_rolled, "held-shown-again"},
+        {&slt_rolled, "held-removed-early"},     {&slt_sqlite, "marker-not-in-transaction"},
+        {&slt_sqlite, "marker-of-wrong-group"},  {&slt_sqlite, "group-in-two-transactions"},
+        {&slt_kafka, "mark-not-in-transaction"}, {&slt_kafka, "mark-of-wrong-group"},
+        {&slt_kafka, "ahead-sent-again"},        {&slt_postgres, "mark-not-in-transaction"},
         {&slt_postgres, "mark-of-wrong-group"},
     };
     for (size_t i = 0; i < sizeof planted / sizeof planted[0]; i++) {

@@ -7,7 +7,7 @@ static sl_code commit_sink(sli_group *group, sli_output *output, sli_share *shar
     if (output->sink->ops->stage != NULL) {
         return output->sink->ops->commit(output->sink, group->number, share->receipt, NULL, err);
     }
-    sli_kept_outbox outbox = sli_outbox_of_share(group->engine, share);
+    sli_kept_outbox outbox = sli_outbox_of_kept(group->engine, share->kept, share->n_kept);
     return output->sink->ops->commit(output->sink, group->number, (sl_bytes){NULL, 0}, &outbox.base,
                                      err);
 }

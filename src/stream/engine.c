@@ -234,6 +234,7 @@ static sl_code step(sli_engine *engine, sl_error *err)
     if (group_is_due(engine) || (last && engine->n_pending < engine->max_pending)) {
         SL_TRY(sli_group_close(engine, err));
     }
+    sli_ahead_epochs(engine);
     return sli_groups_step(engine, &moved, err);
 }
 

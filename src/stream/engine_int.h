@@ -8,9 +8,10 @@
 ///
 /// Files: engine_open.c options, open, close · engine.c step, wait, stop · recover.c the order of
 /// recovery · epoch.c one epoch · output.c outputs and outboxes · window_run.c panes of windows ·
-/// poison.h rows that fail · group.c the life of a group · commit.c its commit · window_file.c
-/// panes on record · snapshot.c compaction · hold.c the state after a group · progress.c what is
-/// told about it · listen.c what the program's listeners are told · past.c RDDs of past epochs.
+/// poison.h rows that fail · group.c the life of a group · ahead.c rows on their way before its
+/// seal · commit.c its commit · window_file.c panes on record · snapshot.c compaction · hold.c the
+/// state after a group · progress.c what is told about it · listen.c what the program's listeners
+/// are told · past.c RDDs of past epochs.
 #pragma once
 
 #include <stdatomic.h>
@@ -35,6 +36,7 @@ typedef struct sli_share {
     int32_t n_winners, winner_capacity;
     sli_kept *kept; ///< outbox sinks: one an epoch
     int32_t n_kept, kept_capacity;
+    int32_t n_ahead;    ///< of `kept`: so many were given to the sink (ahead.c)
     sl_bytes receipt;   ///< after the seal
     const char *outbox; ///< path after the seal, "" when there is none
 } sli_share;
@@ -189,8 +191,9 @@ struct sli_engine {
     sli_poison *poison;  ///< NULL: an epoch that fails stays failed
 
     sli_strand *writer, *committer, *compactor;
-    bool seal_broken;   ///< writer: a group could not be sealed, so no later one may be
-    bool commit_broken; ///< committer: a group could not be shown, so no later one may be
+    _Atomic int32_t n_ahead; ///< outputs whose sink is being given rows (ahead.c)
+    bool seal_broken;        ///< writer: a group could not be sealed, so no later one may be
+    bool commit_broken;      ///< committer: a group could not be shown, so no later one may be
     sli_hold hold;
     sli_compaction *compaction; ///< running, or NULL
     _Atomic int32_t compaction_done;
@@ -280,13 +283,14 @@ sl_code sli_output_run(sli_engine *engine, sli_output *output, sl_rdd *rdd, sli_
                        sli_group *group, int64_t rows_expected, int64_t *rows_out, sl_error *err);
 /// Takes back what a failed epoch left in the group's shares.
 void sli_outputs_forget(sli_engine *engine, sli_group *group, int64_t epoch);
-/// The rows of a share as an outbox over OUTPUT blocks.
+/// Kept rows as an outbox over OUTPUT blocks; `kept` outlives it.
 typedef struct sli_kept_outbox {
     sli_outbox base;
     sli_engine *engine;
-    const sli_share *share;
+    const sli_kept *kept;
+    int32_t n_kept;
 } sli_kept_outbox;
-sli_kept_outbox sli_outbox_of_share(sli_engine *engine, const sli_share *share);
+sli_kept_outbox sli_outbox_of_kept(sli_engine *engine, const sli_kept *kept, int32_t n_kept);
 /// An outbox file's content; and an outbox that reads one.
 sl_code sli_outbox_put(sli_engine *engine, const sli_share *share, const sl_schema *schema,
                        sli_str *out, sl_error *err);
@@ -354,6 +358,13 @@ sl_code sli_group_finish(sli_engine *engine, const sli_sealed *sealed, sl_error 
 
 /// Whether the output has a share in the group: the letters' sink has none in one without letters.
 bool sli_group_has(const sli_group *group, int32_t output);
+
+// ahead.c
+/// Gives what the open group has to sinks that take rows ahead of the commit. Thread: driver,
+/// between epochs.
+void sli_ahead_epochs(sli_engine *engine);
+/// The same of a group that has just been closed: its last rows. Before it goes to the writer.
+void sli_ahead_group(sli_group *group);
 
 // commit.c
 /// Makes a sealed group visible in every sink; its error says why not. Thread: committer.

@@ -388,6 +388,7 @@ sl_code sli_group_close(sli_engine *engine, sl_error *err)
     }
     atomic_store_explicit(&group->stage, SLI_GROUP_SEALING,
                           memory_order_relaxed); // the post publishes it
+    sli_ahead_group(group);
     if (engine->inline_commit) {
         seal_on_writer(group);
         return SL_OK;

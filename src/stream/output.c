@@ -264,8 +264,8 @@ static sl_code kept_rows(sli_engine *engine, const sli_kept *kept, int32_t parti
 static sl_code each_kept(sli_outbox *self, sli_outbox_fn each, void *ctx, sl_error *err)
 {
     const sli_kept_outbox *box = (const sli_kept_outbox *)self;
-    for (int32_t i = 0; i < box->share->n_kept; i++) {
-        const sli_kept *kept = &box->share->kept[i];
+    for (int32_t i = 0; i < box->n_kept; i++) {
+        const sli_kept *kept = &box->kept[i];
         shown s = {each, ctx, kept->epoch, kept->time_us, false};
         for (int32_t p = 0; p < kept->n_partitions; p++) {
             SL_TRY(kept_rows(box->engine, kept, p, show_batch, &s, err));
@@ -277,9 +277,9 @@ static sl_code each_kept(sli_outbox *self, sli_outbox_fn each, void *ctx, sl_err
     return SL_OK;
 }
 
-sli_kept_outbox sli_outbox_of_share(sli_engine *engine, const sli_share *share)
+sli_kept_outbox sli_outbox_of_kept(sli_engine *engine, const sli_kept *kept, int32_t n_kept)
 {
-    return (sli_kept_outbox){{each_kept}, engine, share};
+    return (sli_kept_outbox){{each_kept}, engine, kept, n_kept};
 }
 
 // ---------------------------------------------------------------- outbox files

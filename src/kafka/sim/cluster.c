@@ -67,12 +67,12 @@ int64_t sli_kafka_cluster_requests(const sli_kafka_cluster *cluster)
 
 // ---------------------------------------------------------------- looking
 
-static int64_t look_at_log(const ksim_log *log, int32_t partition, sli_kafka_look_fn each,
-                           void *ctx)
+static int64_t look_at_log(const ksim_log *log, bool uncommitted, int32_t partition,
+                           sli_kafka_look_fn each, void *ctx)
 {
     int64_t n = 0, position = log->first;
     const ksim_entry *e = NULL;
-    while ((e = sli_ksim_log_read(log, false, &position)) != NULL) {
+    while ((e = sli_ksim_log_read(log, uncommitted, &position)) != NULL) {
         sli_kafka_record record = sli_ksim_record(e->body, e->offset, partition);
         if (each != NULL) {
             each(ctx, &record);
@@ -84,8 +84,8 @@ static int64_t look_at_log(const ksim_log *log, int32_t partition, sli_kafka_loo
     return n;
 }
 
-int64_t sli_kafka_cluster_look(sli_kafka_cluster *cluster, const char *topic,
-                               sli_kafka_look_fn each, void *ctx)
+static int64_t look(sli_kafka_cluster *cluster, const char *topic, bool uncommitted,
+                    sli_kafka_look_fn each, void *ctx)
 {
     int64_t n = 0;
     const ksim_topic *t = sli_ksim_topic(cluster, topic);
@@ -94,9 +94,20 @@ int64_t sli_kafka_cluster_look(sli_kafka_cluster *cluster, const char *topic,
     }
     sli_ksim_settle(cluster);
     for (int32_t i = 0; i < t->n_logs; i++) {
-        n += look_at_log(&t->logs[i], i, each, ctx);
+        n += look_at_log(&t->logs[i], uncommitted, i, each, ctx);
     }
     return n;
+}
+
+int64_t sli_kafka_cluster_look(sli_kafka_cluster *cluster, const char *topic,
+                               sli_kafka_look_fn each, void *ctx)
+{
+    return look(cluster, topic, false, each, ctx);
+}
+
+int64_t sli_kafka_cluster_arrived(sli_kafka_cluster *cluster, const char *topic)
+{
+    return look(cluster, topic, true, NULL, NULL);
 }
 
 void sli_kafka_cluster_retain(sli_kafka_cluster *cluster, int64_t for_us)

@@ -92,6 +92,9 @@ typedef void (*sli_kafka_look_fn)(void *ctx, const sli_kafka_record *record);
 /// records; -1: no such topic. `each` may be NULL.
 int64_t sli_kafka_cluster_look(sli_kafka_cluster *cluster, const char *topic,
                                sli_kafka_look_fn each, void *ctx);
+/// The number of records that a read_uncommitted reader of the whole topic would see: those of open
+/// and aborted transactions, too. -1: no such topic.
+int64_t sli_kafka_cluster_arrived(sli_kafka_cluster *cluster, const char *topic);
 /// What a group has on record for a partition; commits that are on record count.
 sli_kafka_mark sli_kafka_cluster_mark(sli_kafka_cluster *cluster, const char *group,
                                       const char *topic, int32_t partition);

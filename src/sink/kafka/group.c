@@ -1,5 +1,6 @@
 // group.c — the life of a commit: a group's rows and its mark are one transaction.
 //
+//     (ahead: rows of the first epochs, or all and the mark, before the group is sealed)
 //     no producer ──► begin: opened, the mark asked ──┐
 //     marked already? ─► done                         ◄┘
 //     send rows ─► mark ─► commit ─┬─ committed ─► done
@@ -8,7 +9,7 @@
 //
 // What can't be done now is SL_E_TIMEOUT: the engine waits and calls again, and the outbox is still
 // there. After whatever went wrong the producer is given up, since the opening of the next one ends
-// all that it left.
+// all that it left. What was sent ahead counts for the first try alone.
 #include "sink/kafka/ksink_int.h"
 
 #include <inttypes.h>
@@ -18,6 +19,7 @@ typedef struct sending {
     ksink *self;
     int64_t deadline_us;
     int64_t epoch, row; ///< the next one: of the output's rows in the epoch
+    int64_t passed;     ///< epochs up to it are in the transaction already; -1: none
     bool singly;        ///< a record a call, to learn which one is refused
     bool is_refused;    ///< a record was, by the client or by the cluster
     bool all_sent;      ///< and not while records were sent
@@ -78,7 +80,7 @@ static sl_code send_batch(void *ctx, int64_t epoch, int64_t batch_time_us, const
                           sl_error *err)
 {
     sending *s = ctx;
-    int64_t n = batch == NULL ? 0 : sl_batch_rows(batch);
+    int64_t n = batch == NULL || epoch <= s->passed ? 0 : sl_batch_rows(batch);
     s->row = epoch == s->epoch ? s->row : 0;
     s->epoch = epoch;
     if (n <= SEND_ROWS) {
@@ -105,14 +107,26 @@ static sl_code end_before_mark(sending *s, sl_error *err)
                : SL_OK;
 }
 
+/// What was sent of the group before its commit, if the transaction still has it.
+static ksink_ahead take_ahead(ksink *self)
+{
+    static const ksink_ahead none = {.epoch = -1};
+    ksink_ahead ahead = self->ahead;
+    self->ahead = none;
+    return ahead.failed ? none : ahead;
+}
+
 static sl_code run_transaction(sending *s, int64_t group, sli_outbox *outbox,
                                sli_kafka_outcome *outcome, sl_error *err)
 {
     ksink *self = s->self;
+    ksink_ahead ahead = take_ahead(self);
+    SL_ASSERT(ahead.group == 0 || ahead.group == group, "another group's rows were sent ahead");
+    s->passed = sli_env_bug(self->env, "ahead-sent-again") ? -1 : ahead.epoch;
     s->deadline_us = sli_env_mono_us(self->env) + self->patience_us;
-    SL_TRY(outbox->each(outbox, send_batch, s, err));
+    SL_TRY(ahead.marked ? SL_OK : outbox->each(outbox, send_batch, s, err));
     s->all_sent = true;
-    if (self->once) {
+    if (self->once && !ahead.marked) {
         SL_TRY(end_before_mark(s, err));
         SL_TRY(sli_ksink_mark(self, group, s->deadline_us, err));
     }
@@ -167,7 +181,8 @@ static bool may_go_on(sending *s, sl_code rc, sli_kafka_outcome outcome)
     }
     bool find_row = s->is_refused && self->once && !s->singly && !s->all_sent;
     s->singly = s->singly || find_row;
-    return rc == SL_OK || rc == SL_E_SUPERSEDED || find_row;
+    bool see_all = s->is_refused && s->passed >= 0; // it may be one that was sent ahead
+    return rc == SL_OK || rc == SL_E_SUPERSEDED || find_row || see_all;
 }
 
 static bool is_visible(ksink *self, sl_code rc, sli_kafka_outcome outcome)
@@ -223,4 +238,54 @@ sl_code sli_ksink_commit(sli_sink *sink, int64_t group, sl_bytes receipt, sli_ou
                         "%s: the cluster has not kept the transaction of group %" PRId64
                         ", %d times",
                         self->topic, group, KSINK_TRIES);
+}
+
+// ---------------------------------------------------------------- ahead of the commit
+
+static sl_code send_ahead(ksink *self, int64_t group, sli_outbox *rows, bool whole, sl_error *err)
+{
+    ksink_ahead *ahead = &self->ahead;
+    SL_TRY(self->producer == NULL ? sli_ksink_begin(self, err) : SL_OK);
+    sending s = {.self = self, .epoch = ahead->epoch, .passed = -1};
+    s.deadline_us = sli_env_mono_us(self->env) + self->patience_us;
+    SL_TRY(rows->each(rows, send_batch, &s, err));
+    ahead->epoch = s.epoch;
+    SL_TRY(whole ? sli_ksink_mark(self, group, s.deadline_us, err) : SL_OK);
+    ahead->marked = whole;
+    return SL_OK;
+}
+
+/// What goes wrong is not told here: the commit meets it again, if it is still there.
+void sli_ksink_ahead(sli_sink *sink, int64_t group, sli_outbox *rows, bool whole)
+{
+    ksink *self = (ksink *)sink;
+    sl_error ignored = SL_ERROR_INIT;
+    if (!self->once || (self->ahead.group == group && self->ahead.failed)) {
+        return;
+    }
+    if (self->ahead.group != group) {
+        self->ahead = (ksink_ahead){.group = group, .epoch = -1};
+    }
+    sl_code rc = send_ahead(self, group, rows, whole, &ignored);
+    if (rc == SL_OK) {
+        return;
+    }
+    self->ahead.failed = !sli_env_bug(self->env, "ahead-believed-when-lost");
+    if (rc == SL_E_TIMEOUT || rc == SL_E_SUPERSEDED) {
+        sli_ksink_drop_producer(self);
+    } else {
+        give_back(self);
+    }
+}
+
+/// Readers needn't wait until what is open times out.
+void sli_ksink_abort(sli_sink *sink)
+{
+    ksink *self = (ksink *)sink;
+    sl_error ignored = SL_ERROR_INIT;
+    if (self->ahead.group > 0 && !self->ahead.failed) {
+        int64_t deadline_us = sli_env_mono_us(self->env) + KSINK_LEAVE_US;
+        (void)!sli_kafka_gate.abort(self->producer, deadline_us, &ignored);
+    }
+    self->ahead = (ksink_ahead){0};
 }

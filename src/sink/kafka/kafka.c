@@ -183,4 +183,6 @@ const sli_sink_ops sli_sink_kafka = {
     .elsewhere = true,
     .check = sli_ksink_check,
     .keep = sli_ksink_keep,
+    .ahead = sli_ksink_ahead,
+    .abort = sli_ksink_abort,
 };

@@ -99,6 +99,7 @@ SL_TEST(kafka_sink_any_lost_answer_is_decided_by_the_mark, "")
     assert_true(lost_answers_show("unknown-believed-committed"));
     assert_true(lost_answers_show("sent-again-without-asking-the-mark"));
     assert_true(lost_answers_show("mark-of-wrong-group"));
+    assert_true(lost_answers_show("ahead-believed-when-lost"));
 }
 
 SL_TEST(kafka_sink_lives_with_lost_answers_and_crashes_at_random, "")
@@ -292,6 +293,7 @@ SL_TEST(kafka_sink_tells_which_record_the_client_refuses, "")
     assert_int_equal(slt_seal(&r.job, 1, &err), SL_OK);
     assert_int_equal(slt_commit(&r.job, 1, &err), SL_OK);
     r.job.variant = "x";
+    assert_int_equal(slt_seal(&r.job, 2, &err), SL_OK); // what is sent ahead tells nothing
     assert_int_equal(slt_commit(&r.job, 2, &err), SL_E_DATA);
     assert_int_equal(sl_error_action(&err), SL_ACT_STOP_JOB);
     assert_non_null(strstr(err.text, "epoch 3, row 0 (11 bytes)"));
@@ -307,6 +309,7 @@ SL_TEST(kafka_sink_goes_on_when_the_topic_takes_larger_records, "")
     rig_init(&r, &slt_kafka);
     assert_int_equal(slt_open(&r.job, &err), SL_OK);
     assert_int_equal(sli_kafka_cluster_limit(r.ground->cluster, "out", 9, NULL), SL_OK);
+    assert_int_equal(slt_seal(&r.job, 1, &err), SL_OK);
     assert_int_equal(slt_commit(&r.job, 1, &err), SL_E_DATA);
     assert_int_equal(sl_error_action(&err), SL_ACT_STOP_JOB);
     assert_non_null(strstr(err.text, "has 10 bytes (epoch 1, row 0)"));
@@ -328,6 +331,58 @@ SL_TEST(kafka_sink_sends_again_what_could_not_be_kept_for_a_moment, "")
     assert_int_equal(slt_commit(&r.job, 1, &err), SL_OK);
     shows(&r, 1);
     rig_reset(&r);
+}
+
+// ---------------------------------------------------------------- ahead of the commit
+
+static int64_t arrived_of_seed(uint64_t seed)
+{
+    slt_ground *ground = slt_ground_new(seed, NULL);
+    rig r = {.ground = ground, .env = slt_boot(ground->world, NULL)};
+    sl_error err = SL_ERROR_INIT;
+    slt_job_init(&r.job, &slt_kafka, r.env, &r.log, 1);
+    assert_int_equal(slt_open(&r.job, &err), SL_OK);
+    assert_int_equal(slt_seal(&r.job, 1, &err), SL_OK);
+    sli_world_advance(ground->world, SECOND);
+    int64_t arrived = sli_kafka_cluster_arrived(ground->cluster, "out");
+    shows(&r, 0);
+    assert_int_equal(slt_commit(&r.job, 1, &err), SL_OK);
+    shows(&r, 1);
+    assert_int_equal(sli_kafka_cluster_arrived(ground->cluster, "out"),
+                     2 * SLT_PARTITIONS * SLT_ROWS); // nothing was sent twice
+    rig_reset(&r);
+    return arrived;
+}
+
+SL_TEST(kafka_sink_sends_ahead_what_is_seen_at_the_commit, "")
+{
+    int64_t most = 0;
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        int64_t arrived = arrived_of_seed(seed);
+        most = arrived > most ? arrived : most;
+    }
+    assert_int_equal(most, 2 * SLT_PARTITIONS * SLT_ROWS);
+}
+
+// A reader of the topic would wait for the end of what is open, a minute.
+SL_TEST(kafka_sink_leaves_no_open_transaction_when_a_job_ends_without_its_last_group, "")
+{
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        rig r = {.ground = slt_ground_new(seed, NULL)};
+        sl_error err = SL_ERROR_INIT;
+        sli_kafka_message m = {.topic = "out", .partition = 0, .value = "other", .value_size = 5};
+        r.env = slt_boot(r.ground->world, NULL);
+        slt_job_init(&r.job, &slt_kafka, r.env, &r.log, 1);
+        assert_int_equal(slt_open(&r.job, &err), SL_OK);
+        assert_int_equal(slt_seal(&r.job, 1, &err), SL_OK);
+        r.job.sink->ops->abort(r.job.sink);
+        assert_int_equal(sli_kafka_cluster_put(r.ground->cluster, &m, NULL), SL_OK);
+        assert_int_equal(sli_kafka_cluster_look(r.ground->cluster, "out", NULL, NULL), 1);
+        assert_int_equal(slt_commit(&r.job, 1, &err), SL_OK); // it could still be asked for
+        assert_int_equal(sli_kafka_cluster_look(r.ground->cluster, "out", NULL, NULL),
+                         1 + 2 * SLT_PARTITIONS * SLT_ROWS);
+        rig_reset(&r);
+    }
 }
 
 static void check_is(const slt_kind *kind, const char *variant, sl_code code, const char *says)

@@ -28,8 +28,17 @@ int64_t sli_ksink_record_bytes(const sli_kafka_message *m);
 enum {
     KSINK_ASK_US = 10000000,   ///< for one opening or question
     KSINK_FIRST_US = 10000000, ///< for the first try at a transaction
+    KSINK_LEAVE_US = 1000000,  ///< to abort what is open when the sink is closed
     KSINK_TRIES = 4,           ///< in one call of commit, of what may be tried again at once
 };
+
+/// What the open transaction has of a group that is not committed yet.
+typedef struct ksink_ahead {
+    int64_t group; ///< 0: there is none
+    int64_t epoch; ///< the last one whose rows it has; -1: none
+    bool marked;   ///< its mark, too
+    bool failed;   ///< it has been given up: the commit sends all
+} ksink_ahead;
 
 typedef struct ksink {
     sli_sink base;
@@ -52,6 +61,7 @@ typedef struct ksink {
     int64_t marked;               ///< the last group whose mark was seen or set; -1: never asked
     int64_t patience_us;          ///< for the next transaction
     bool is_replaced;             ///< the mark has told of a newer driver
+    ksink_ahead ahead;
 } ksink;
 
 static inline int64_t sli_ksink_first_patience_us(const ksink *self)
@@ -84,3 +94,6 @@ sl_code sli_ksink_check(const sli_sink *sink, const sl_batch *rows, sl_error *er
 
 sl_code sli_ksink_commit(sli_sink *sink, int64_t group, sl_bytes receipt, sli_outbox *outbox,
                          sl_error *err);
+/// sli_sink_ops.ahead and abort.
+void sli_ksink_ahead(sli_sink *sink, int64_t group, sli_outbox *rows, bool whole);
+void sli_ksink_abort(sli_sink *sink);
