@@ -224,6 +224,14 @@ sl_code sli_ksink_commit(sli_sink *sink, int64_t group, sl_bytes receipt, sli_ou
     ksink *self = (ksink *)sink;
     sending s = {.self = self};
     (void)receipt;
+    if (self->ahead.group == group && self->ahead.late.code != SL_OK) {
+        sl_code rc = self->ahead.late.code;
+        if (err != NULL) {
+            *err = self->ahead.late;
+        }
+        self->ahead.late = SL_ERROR_INIT;
+        return rc;
+    }
     for (int32_t i = 0; i < KSINK_TRIES; i++) {
         bool done = false;
         sl_code rc = try_group(&s, group, outbox, &done, err);
@@ -255,22 +263,27 @@ static sl_code send_ahead(ksink *self, int64_t group, sli_outbox *rows, bool who
     return SL_OK;
 }
 
-/// What goes wrong is not told here: the commit meets it again, if it is still there.
+/// What goes wrong is the commit's to tell: that a cluster does not answer at once, since it would
+/// only wait as long again; all else when it meets it, too.
 void sli_ksink_ahead(sli_sink *sink, int64_t group, sli_outbox *rows, bool whole)
 {
     ksink *self = (ksink *)sink;
-    sl_error ignored = SL_ERROR_INIT;
+    sl_error error = SL_ERROR_INIT;
     if (!self->once || (self->ahead.group == group && self->ahead.failed)) {
         return;
     }
     if (self->ahead.group != group) {
         self->ahead = (ksink_ahead){.group = group, .epoch = -1};
     }
-    sl_code rc = send_ahead(self, group, rows, whole, &ignored);
+    sl_code rc = send_ahead(self, group, rows, whole, &error);
     if (rc == SL_OK) {
         return;
     }
     self->ahead.failed = !sli_env_bug(self->env, "ahead-believed-when-lost");
+    if (rc == SL_E_TIMEOUT) {
+        self->ahead.late = error;
+        be_patient(self);
+    }
     if (rc == SL_E_TIMEOUT || rc == SL_E_SUPERSEDED) {
         sli_ksink_drop_producer(self);
     } else {

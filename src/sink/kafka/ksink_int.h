@@ -38,6 +38,7 @@ typedef struct ksink_ahead {
     int64_t epoch; ///< the last one whose rows it has; -1: none
     bool marked;   ///< its mark, too
     bool failed;   ///< it has been given up: the commit sends all
+    sl_error late; ///< SL_E_TIMEOUT: the cluster did not answer, which was the commit's first try
 } ksink_ahead;
 
 typedef struct ksink {
