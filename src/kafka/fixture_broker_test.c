@@ -426,6 +426,12 @@ static void go_away(slt_kafka *k, bool away)
     slt_proxy_set(proxy, away ? SLT_PROXY_REFUSE : SLT_PROXY_NONE);
 }
 
+static void hang(slt_kafka *k, bool hangs)
+{
+    (void)k;
+    slt_proxy_set(proxy, hangs ? SLT_PROXY_SILENT : SLT_PROXY_NONE);
+}
+
 /// Not the n-th answer alone: all that is to come over the connections that are open.
 static void lose(slt_kafka *k, int64_t n, bool done)
 {
@@ -446,6 +452,7 @@ const slt_kafka_fixture slt_kafka_broker = {.start = start,
                                             .forbid = forbid,
                                             .password = ask_password,
                                             .away = go_away,
+                                            .hang = hang,
                                             .lose = lose};
 
 #endif

@@ -113,5 +113,6 @@ const slt_kafka_fixture slt_kafka_simulated = {
     .forbid = forbid,
     .password = ask_password,
     .away = go_away,
+    .hang = go_away, // a client sees no other difference than the reason
     .lose = lose,
 };

@@ -68,6 +68,7 @@ sli_kafka_conf slt_conf(slt_kafka *k)
                             .env = k->env,
                             .mono_us = sli_env_mono_us,
                             .inner = k->inner,
+                            .end_us = k->end_us,
                             .ahead_bytes = k->ahead_bytes,
                             .read_uncommitted = k->uncommitted,
                             .transaction_us = k->transaction_us};

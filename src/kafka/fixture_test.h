@@ -29,6 +29,7 @@ typedef struct slt_kafka_fixture {
     void (*forbid)(slt_kafka *k, const char *topic, bool forbidden);
     const char *(*password)(slt_kafka *k); ///< asks for one from now on: which
     void (*away)(slt_kafka *k, bool away);
+    void (*hang)(slt_kafka *k, bool hangs); ///< connections stay, and nothing comes of them
     /// The answer of the n-th request from now is lost until its deadline; it was done, or not.
     void (*lose)(slt_kafka *k, int64_t n, bool done);
 } slt_kafka_fixture;
@@ -49,6 +50,7 @@ struct slt_kafka {
     void *body;         ///< the fixture's own
     int64_t ahead_bytes, transaction_us;
     bool uncommitted;
+    const _Atomic int64_t *end_us; ///< of clients; NULL: none
     char names[16][64];
     int n_names;
     sl_error err;

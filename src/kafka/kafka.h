@@ -10,7 +10,7 @@
 /// README.md says what positions and transactions are worth.
 ///
 /// Names and texts are UTF-8, ended by a zero. Deadlines are mono times of the env, microseconds;
-/// a call that reaches its own returns SL_E_TIMEOUT.
+/// a call that reaches its own returns SL_E_TIMEOUT, also where the cluster goes away inside it.
 #pragma once
 
 #include "conf/conf.h"
@@ -38,6 +38,10 @@ typedef struct sli_kafka_conf {
     sl_env *env; ///< the process in whose world the cluster is; the module uses its clock only
     int64_t (*mono_us)(sl_env *env); ///< sli_env_mono_us
     const sli_kafka_ops *inner;      ///< of sli_kafka_gate alone: what is behind it
+    /// A mono time that ends every wait of the client as its deadline does, and that may come
+    /// nearer meanwhile: it is looked at four times a second, by a question when its present try is
+    /// over. NULL: none. It lives as long as the client.
+    const _Atomic int64_t *end_us;
     // ---- a consumer's
     int64_t ahead_bytes; ///< records that were fetched and not yet given by `poll`: at most about
                          ///< so many bytes, over all partitions
@@ -148,8 +152,9 @@ struct sli_kafka_ops {
     /// Fetches it no more. Nothing of it is given after the call. Thread: the one of poll.
     void (*drop)(sli_kafka *self, int32_t lane);
     /// Gives up to `n` records and ends, each partition's in order; waits for the first until the
-    /// deadline, *got 0 then. While nobody polls, at most ahead_bytes are fetched. Thread: one at a
-    /// time. Fails: SL_E_CONFIG (refused for good); SL_E_NOMEM.
+    /// deadline, *got 0 then; a cluster that does not answer may make it a second late. While
+    /// nobody polls, at most ahead_bytes are fetched. Thread: one at a time. Fails: SL_E_CONFIG
+    /// (refused for good); SL_E_NOMEM.
     sl_code (*poll)(sli_kafka *self, sli_kafka_record *out, int32_t n, int32_t *got,
                     int64_t deadline_us, sl_error *err);
     /// Makes a `poll` or a question that waits return; when none waits, the next one. A question

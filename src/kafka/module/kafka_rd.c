@@ -99,16 +99,37 @@ sl_code rd_verdict(rd_kafka_error_t *error, const char *what, sl_error *err)
 
 // ---------------------------------------------------------------- deadlines and settings
 
+rd_clock rd_clock_from(const sli_kafka_conf *conf)
+{
+    return (rd_clock){conf->env, conf->mono_us, conf->end_us};
+}
+
+static int64_t nearer_us(rd_clock clock, int64_t deadline_us)
+{
+    // Relaxed: the time alone is told.
+    int64_t end_us = clock.end_us == NULL
+                         ? SLI_FOREVER
+                         : atomic_load_explicit(clock.end_us, memory_order_relaxed);
+    return end_us < deadline_us ? end_us : deadline_us;
+}
+
 int rd_left_ms(rd_clock clock, int64_t deadline_us)
 {
     enum { DAY_MS = 86400000 };
-    int64_t left_us =
-        deadline_us == SLI_FOREVER ? INT64_MAX : deadline_us - clock.mono_us(clock.env);
+    int64_t end_us = nearer_us(clock, deadline_us);
+    int64_t left_us = end_us == SLI_FOREVER ? INT64_MAX : end_us - clock.mono_us(clock.env);
     if (left_us <= 0) {
         return 0;
     }
     int64_t ms = left_us / 1000 + (left_us % 1000 != 0);
     return ms < DAY_MS ? (int)ms : DAY_MS;
+}
+
+int rd_slice_ms(rd_clock clock, int64_t deadline_us)
+{
+    enum { SLICE_MS = 250 };
+    int left_ms = rd_left_ms(clock, deadline_us);
+    return left_ms < SLICE_MS ? left_ms : SLICE_MS;
 }
 
 int rd_patience_ms(rd_patience *p)

@@ -159,7 +159,7 @@ sl_code rd_open(sli_kafka **out, const sli_kafka_conf *conf, sl_error *err)
     rd_kafka_message_t **polled = calloc(AT_ONCE, sizeof *polled);
     sl_code rc = self == NULL || polled == NULL ? rd_nomem(err) : settings(&rd, conf, err);
     if (rc == SL_OK) {
-        self->clock = (rd_clock){conf->env, conf->mono_us};
+        self->clock = rd_clock_from(conf);
         rd_trouble_init(&self->trouble, conf);
         (void)pthread_mutex_init(&self->noted.mutex, NULL);
         self->ahead_bytes = conf->ahead_bytes;
@@ -417,7 +417,8 @@ static rd_kafka_resp_err_t refusal_of(const struct rd_kafka_metadata *found)
 }
 
 /// Partitions of the topic that the cluster does not have, or does not let us read, are gone.
-/// SL_OK: the cluster was asked.
+/// SL_OK: the cluster was asked. The answer may come behind that of a fetch, which waits half a
+/// second for records.
 static sl_code find_gone(sli_kafka *self, rd_topic *topic)
 {
     enum { ASK_MS = 1000 };

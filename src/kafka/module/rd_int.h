@@ -15,10 +15,15 @@
 typedef struct rd_clock {
     sl_env *env;
     int64_t (*mono_us)(sl_env *env);
+    const _Atomic int64_t *end_us; ///< of every wait; NULL: none
 } rd_clock;
+rd_clock rd_clock_from(const sli_kafka_conf *conf);
 
-/// Milliseconds until the deadline: 0 when it is over, a day at the most.
+/// Milliseconds until the deadline, or `end_us`: 0 when it is over, a day at the most.
 int rd_left_ms(rd_clock clock, int64_t deadline_us);
+/// The same, but no longer than a quarter of a second, since `end_us` may come nearer: for calls of
+/// librdkafka that go on where they were when they are made again.
+int rd_slice_ms(rd_clock clock, int64_t deadline_us);
 
 /// Between two questions of which the first had no answer yet: a server tells no event.
 void rd_pause(rd_clock clock, int64_t deadline_us);
@@ -84,6 +89,20 @@ typedef struct rd_patience {
     int wait_ms; ///< 0 at first
 } rd_patience;
 int rd_patience_ms(rd_patience *p);
+
+// ---------------------------------------------------------------- errands (rd_errand.c)
+
+/// A call that may not come back in time, on a thread of its own.
+typedef struct rd_errand rd_errand;
+typedef void (*rd_errand_fn)(void *what);
+typedef void (*rd_left_fn)(void *of);
+/// Begins `call(what)`. NULL without memory or a thread.
+rd_errand *rd_errand_begin(rd_errand_fn call, void *what);
+/// True: it has come back, and is gone. False: it has not by the deadline, and may be awaited
+/// again.
+bool rd_errand_await(rd_errand *errand, rd_clock clock, int64_t deadline_us);
+/// Nobody awaits it any more: `after(of)` is called, now or by its thread, when it has come back.
+void rd_errand_leave(SL_TAKES rd_errand *errand, rd_left_fn after, void *of);
 
 // ---------------------------------------------------------------- the table's parts
 

@@ -14,15 +14,19 @@ typedef struct rd_refusal {
     char why[256];
 } rd_refusal;
 
+typedef struct rd_marking rd_marking;
+
 struct sli_kafka_producer {
     rd_trouble trouble; ///< first: rd_on_certificate
     rd_clock clock;
     rd_kafka_t *rd;
     rd_kafka_topic_t *topic; ///< of the last record sent
     bool transactional, open;
-    bool failed;        ///< a send or mark of the open transaction: it can only be aborted
-    bool at_end;        ///< an outcome was not known: it can only be closed
-    rd_refusal refusal; ///< of the first record that did not arrive since the last commit or abort
+    bool failed;         ///< a send or mark of the open transaction: it can only be aborted
+    rd_marking *marking; ///< one that has not come back in time; NULL: none. Nothing else is asked
+                         ///< of librdkafka then
+    bool at_end;         ///< an outcome was not known: it can only be closed
+    rd_refusal refusal;  ///< of the first record that did not arrive since the last commit or abort
 };
 
 enum {
@@ -74,9 +78,9 @@ static sl_code settings(rd_kafka_conf_t **out, const sli_kafka_conf *conf, sl_er
 /// librdkafka asks who we are again and again, also where the answer was no.
 static sl_code begin_transactions(sli_kafka_producer *self, int64_t deadline_us, sl_error *err)
 {
-    rd_patience patience = {self->clock, deadline_us, 0};
     for (;;) {
-        rd_kafka_error_t *error = rd_kafka_init_transactions(self->rd, rd_patience_ms(&patience));
+        rd_kafka_error_t *error =
+            rd_kafka_init_transactions(self->rd, rd_slice_ms(self->clock, deadline_us));
         bool again = error != NULL && rd_kafka_error_is_retriable(error);
         (void)rd_kafka_poll(self->rd, again ? PAUSE_MS : 0); // hears what the trouble is
         if (again && !rd_trouble_refused(&self->trouble) &&
@@ -133,7 +137,7 @@ sl_code rd_producer_open(sli_kafka_producer **out, const sli_kafka_conf *conf, i
     if (self == NULL) {
         return rd_nomem(err);
     }
-    self->clock = (rd_clock){conf->env, conf->mono_us};
+    self->clock = rd_clock_from(conf);
     rd_trouble_init(&self->trouble, conf);
     self->transactional = conf->transactional_id != NULL;
     sl_code rc = start(self, conf, err);
@@ -146,22 +150,6 @@ sl_code rd_producer_open(sli_kafka_producer **out, const sli_kafka_conf *conf, i
     }
     *out = self;
     return SL_OK;
-}
-
-void rd_producer_close(sli_kafka_producer *self)
-{
-    if (self == NULL) {
-        return;
-    }
-    if (self->topic != NULL) {
-        rd_kafka_topic_destroy(self->topic);
-    }
-    if (self->rd != NULL) {
-        (void)rd_kafka_purge(self->rd, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-        rd_kafka_destroy(self->rd);
-    }
-    rd_trouble_reset(&self->trouble);
-    free(self);
 }
 
 // ---------------------------------------------------------------- sending
@@ -328,6 +316,75 @@ static sl_code await_cluster(sli_kafka_producer *self, int64_t deadline_us, sl_e
     return SL_OK;
 }
 
+/// A group's mark on its way into the transaction, which may take longer than anybody waits.
+struct rd_marking {
+    rd_kafka_t *rd;
+    rd_kafka_topic_partition_list_t *list;
+    rd_kafka_consumer_group_metadata_t *who;
+    int timeout_ms;
+    rd_kafka_error_t *error; ///< why it has not arrived; NULL: it has
+    rd_errand *errand;
+};
+
+static void marking_free(rd_marking *m)
+{
+    if (m->error != NULL) {
+        rd_kafka_error_destroy(m->error);
+    }
+    rd_kafka_consumer_group_metadata_destroy(m->who);
+    rd_kafka_topic_partition_list_destroy(m->list);
+    free(m);
+}
+
+static rd_marking *marking_new(rd_kafka_t *rd, const char *group, const sli_kafka_spot *spot,
+                               const char *text)
+{
+    rd_marking *m = calloc(1, sizeof *m);
+    if (m == NULL) {
+        return NULL;
+    }
+    m->rd = rd;
+    m->list = rd_kafka_topic_partition_list_new(1);
+    m->who = rd_kafka_consumer_group_metadata_new(group);
+    rd_kafka_topic_partition_t *place =
+        rd_kafka_topic_partition_list_add(m->list, spot->topic, spot->partition);
+    place->offset = spot->offset;
+    place->metadata = strdup(text); // the list's: freed with it
+    place->metadata_size = place->metadata == NULL ? 0 : strlen(text);
+    return m;
+}
+
+static void send_mark(void *what)
+{
+    rd_marking *m = what;
+    m->error = rd_kafka_send_offsets_to_transaction(m->rd, m->list, m->who, m->timeout_ms);
+}
+
+/// One try; false: again.
+static bool try_mark(sli_kafka_producer *self, rd_marking *m, int64_t deadline_us, sl_code *rc,
+                     sl_error *err)
+{
+    m->timeout_ms = rd_left_ms(self->clock, deadline_us);
+    m->errand = rd_errand_begin(send_mark, m);
+    if (m->errand == NULL) {
+        *rc = rd_nomem(err);
+        return true;
+    }
+    if (!rd_errand_await(m->errand, self->clock, deadline_us)) {
+        self->marking = m;
+        *rc = rd_fail(err, SL_E_TIMEOUT, "a group's mark", "the cluster has gone away");
+        return true;
+    }
+    rd_kafka_error_t *error = m->error;
+    m->error = NULL;
+    if (error != NULL && step_after(error) == AGAIN && rd_left_ms(self->clock, deadline_us) > 0) {
+        rd_kafka_error_destroy(error);
+        return false;
+    }
+    *rc = rd_verdict(error, "a group's mark", err);
+    return true;
+}
+
 sl_code rd_mark(sli_kafka_producer *self, const char *group, const sli_kafka_spot *spot,
                 const char *text, int64_t deadline_us, sl_error *err)
 {
@@ -336,26 +393,30 @@ sl_code rd_mark(sli_kafka_producer *self, const char *group, const sli_kafka_spo
     if (rc != SL_OK) {
         return rc;
     }
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_t *place =
-        rd_kafka_topic_partition_list_add(list, spot->topic, spot->partition);
-    place->offset = spot->offset;
-    place->metadata = strdup(text); // the list's: freed with it
-    place->metadata_size = place->metadata == NULL ? 0 : strlen(text);
-    rd_kafka_consumer_group_metadata_t *who = rd_kafka_consumer_group_metadata_new(group);
-    rd_kafka_error_t *error = NULL;
-    for (;;) {
-        error = rd_kafka_send_offsets_to_transaction(self->rd, list, who,
-                                                     rd_left_ms(self->clock, deadline_us));
-        if (error == NULL || step_after(error) != AGAIN ||
-            rd_left_ms(self->clock, deadline_us) == 0) {
-            break;
-        }
-        rd_kafka_error_destroy(error);
+    rd_marking *m = marking_new(self->rd, group, spot, text);
+    if (m == NULL) {
+        return part_of(self, rd_nomem(err));
     }
-    rd_kafka_consumer_group_metadata_destroy(who);
-    rd_kafka_topic_partition_list_destroy(list);
-    return part_of(self, rd_verdict(error, "a group's mark", err));
+    while (!try_mark(self, m, deadline_us, &rc, err)) {
+    }
+    if (self->marking == NULL) {
+        marking_free(m);
+    }
+    return part_of(self, rc);
+}
+
+/// A mark that was left has to come back before anything else is asked of librdkafka.
+static sl_code await_marking(sli_kafka_producer *self, int64_t deadline_us, sl_error *err)
+{
+    if (self->marking == NULL) {
+        return SL_OK;
+    }
+    if (!rd_errand_await(self->marking->errand, self->clock, deadline_us)) {
+        return rd_fail(err, SL_E_TIMEOUT, "abort a transaction", "a mark of it has not come back");
+    }
+    marking_free(self->marking);
+    self->marking = NULL;
+    return SL_OK;
 }
 
 sl_code rd_abort(sli_kafka_producer *self, int64_t deadline_us, sl_error *err)
@@ -363,9 +424,13 @@ sl_code rd_abort(sli_kafka_producer *self, int64_t deadline_us, sl_error *err)
     if (self->at_end) {
         return check_usable(self, err);
     }
+    sl_code rc = await_marking(self, deadline_us, err);
+    if (rc != SL_OK) {
+        return rc;
+    }
     rd_kafka_error_t *error = NULL;
     while (self->open) {
-        error = rd_kafka_abort_transaction(self->rd, rd_left_ms(self->clock, deadline_us));
+        error = rd_kafka_abort_transaction(self->rd, rd_slice_ms(self->clock, deadline_us));
         if (error == NULL) {
             self->open = self->failed = false;
         } else if (step_after(error) != AGAIN || rd_left_ms(self->clock, deadline_us) == 0) {
@@ -399,7 +464,7 @@ static bool try_commit(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_
                        sl_code *rc, sl_error *err)
 {
     rd_kafka_error_t *error =
-        rd_kafka_commit_transaction(self->rd, rd_left_ms(self->clock, deadline_us));
+        rd_kafka_commit_transaction(self->rd, rd_slice_ms(self->clock, deadline_us));
     if (error == NULL) {
         self->open = false;
         *outcome = SLI_KAFKA_COMMITTED;
@@ -421,6 +486,16 @@ static bool try_commit(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_
     return true;
 }
 
+/// Waits until all that was sent has arrived, or was given up.
+static bool has_arrived(sli_kafka_producer *self, int64_t deadline_us)
+{
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    do {
+        code = rd_kafka_flush(self->rd, rd_slice_ms(self->clock, deadline_us));
+    } while (code != RD_KAFKA_RESP_ERR_NO_ERROR && rd_left_ms(self->clock, deadline_us) > 0);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 sl_code rd_commit(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_outcome *outcome,
                   sl_error *err)
 {
@@ -430,8 +505,7 @@ sl_code rd_commit(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_outco
     }
     // All has arrived before the commit is asked for: of a record that librdkafka itself gives up
     // it would not tell there.
-    rd_kafka_resp_err_t flushed = rd_kafka_flush(self->rd, rd_left_ms(self->clock, deadline_us));
-    *outcome = flushed == RD_KAFKA_RESP_ERR_NO_ERROR ? SLI_KAFKA_COMMITTED : SLI_KAFKA_UNKNOWN;
+    *outcome = has_arrived(self, deadline_us) ? SLI_KAFKA_COMMITTED : SLI_KAFKA_UNKNOWN;
     if (!self->transactional) {
         return take_refusal(self, err);
     }
@@ -442,4 +516,35 @@ sl_code rd_commit(sli_kafka_producer *self, int64_t deadline_us, sli_kafka_outco
     while (self->open && !try_commit(self, deadline_us, outcome, &rc, err)) {
     }
     return rc;
+}
+
+// ---------------------------------------------------------------- closing
+
+static void close_now(void *of)
+{
+    sli_kafka_producer *self = of;
+    if (self->marking != NULL) {
+        marking_free(self->marking);
+    }
+    if (self->topic != NULL) {
+        rd_kafka_topic_destroy(self->topic);
+    }
+    if (self->rd != NULL) {
+        (void)rd_kafka_purge(self->rd, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        rd_kafka_destroy(self->rd);
+    }
+    rd_trouble_reset(&self->trouble);
+    free(self);
+}
+
+void rd_producer_close(sli_kafka_producer *self)
+{
+    if (self == NULL) {
+        return;
+    }
+    if (self->marking != NULL) {
+        rd_errand_leave(self->marking->errand, close_now, self);
+    } else {
+        close_now(self);
+    }
 }

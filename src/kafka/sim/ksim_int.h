@@ -143,8 +143,9 @@ void sli_ksim_ids_free(sli_kafka_cluster *cluster);
 typedef struct ksim_client {
     sli_kafka_cluster *cluster;
     sl_env *env;
-    bool is_stranger; ///< its password is wrong
-    bool is_woken;    ///< its poll or question that waits, or the next one, has to return
+    const _Atomic int64_t *end_us; ///< sli_kafka_conf
+    bool is_stranger;              ///< its password is wrong
+    bool is_woken; ///< its poll or question that waits, or the next one, has to return
 } ksim_client;
 
 /// The names of the settings that are known (settings.c).

@@ -2,6 +2,8 @@
 /// answer is lost.
 #include "kafka/sim/ksim_int.h"
 
+#include <stdatomic.h>
+
 // ---------------------------------------------------------------- clients
 
 sl_code sli_ksim_client_init(ksim_client *client, const sli_kafka_conf *conf, sl_error *err)
@@ -11,7 +13,7 @@ sl_code sli_ksim_client_init(ksim_client *client, const sli_kafka_conf *conf, sl
     sli_kafka_cluster *cluster = ((const sli_kafka_cluster *)(const void *)module)->self;
     const char *password = sli_ksim_setting(conf, "sasl.password");
     SL_TRY(sli_ksim_settings_check(conf, err));
-    *client = (ksim_client){.cluster = cluster, .env = conf->env};
+    *client = (ksim_client){.cluster = cluster, .env = conf->env, .end_us = conf->end_us};
     client->is_stranger =
         cluster->password != NULL && (password == NULL || strcmp(password, cluster->password) != 0);
     cluster->n_clients++;
@@ -75,13 +77,28 @@ static int64_t next_us(const sli_kafka_cluster *cluster)
                                                                       : next;
 }
 
+/// The end of every wait of a client, which may come nearer: it looks again, `*look_us`.
+static int64_t end_us(const ksim_client *client, int64_t deadline_us, int64_t *look_us)
+{
+    enum { LOOK_US = 250000 };
+    *look_us = SLI_FOREVER;
+    if (client->end_us == NULL) {
+        return deadline_us;
+    }
+    *look_us = sli_world_mono_us(client->cluster->world) + LOOK_US;
+    int64_t end = atomic_load_explicit(client->end_us, memory_order_relaxed); // the time alone
+    return end < deadline_us ? end : deadline_us;
+}
+
 sl_code sli_ksim_wait(const ksim_client *client, sli_signal *signal, int64_t deadline_us,
                       sl_error *err)
 {
     sli_ksim_tick(client->cluster); // so that what comes next lies ahead
-    int64_t next = next_us(client->cluster);
-    sl_code rc = sli_signal_wait(signal, next < deadline_us ? next : deadline_us, err);
-    return rc == SL_E_TIMEOUT && next < deadline_us ? SL_OK : rc;
+    int64_t look_us = SLI_FOREVER, next = next_us(client->cluster);
+    int64_t end = end_us(client, deadline_us, &look_us);
+    next = look_us < next ? look_us : next;
+    sl_code rc = sli_signal_wait(signal, next < end ? next : end, err);
+    return rc == SL_E_TIMEOUT && next < end ? SL_OK : rc;
 }
 
 sl_code sli_ksim_pause(const ksim_client *client, int64_t deadline_us, sl_error *err)
