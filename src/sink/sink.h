@@ -43,6 +43,9 @@ typedef struct sli_sink_env {
     int64_t unsure_from, unsure; ///< the first and the last group that are on record as sealed for
                                  ///< this output and not as committed; 0: none
     const char *modules; ///< directory of loadable modules; NULL: as sli_module_load finds them
+    /// A mono time at which no call may wait any more, however far its server is away: it comes
+    /// near when a job is told to stop. NULL: none.
+    const _Atomic int64_t *end_us;
 } sli_sink_env;
 
 /// The rows of a sealed group for an outbox sink, epoch by epoch.

@@ -55,10 +55,8 @@ static sl_code wait_once(waiting *w, sl_error *err)
                : sl_error_wrap(err, SL_E_CANCELLED, "told to stop before it began");
 }
 
-sl_code sli_start_await(sli_engine *engine, const sli_output *output, sli_start_fn ask, void *ctx,
-                        sl_error *err)
+static sl_code ask_again(waiting w, sli_start_fn ask, void *ctx, sl_error *err)
 {
-    waiting w = {engine, output, sli_env_mono_us(engine->world), 0};
     for (;;) {
         *err = SL_ERROR_INIT;
         sl_code rc = ask(ctx, err);
@@ -70,4 +68,16 @@ sl_code sli_start_await(sli_engine *engine, const sli_output *output, sli_start_
         }
         SL_TRY(wait_once(&w, err));
     }
+}
+
+/// No question outlives the start either, unless that is one try alone.
+sl_code sli_start_await(sli_engine *engine, const sli_output *output, sli_start_fn ask, void *ctx,
+                        sl_error *err)
+{
+    waiting w = {engine, output, sli_env_mono_us(engine->world), 0};
+    int64_t none = SLI_FOREVER, end = engine->start_us > 0 ? w.since_us + engine->start_us : none;
+    (void)atomic_compare_exchange_strong(&engine->sinks_end_us, &none, end);
+    sl_code rc = ask_again(w, ask, ctx, err);
+    (void)atomic_compare_exchange_strong(&engine->sinks_end_us, &end, SLI_FOREVER);
+    return rc;
 }

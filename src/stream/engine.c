@@ -339,6 +339,16 @@ void sli_engine_wake(sli_engine *engine)
     }
 }
 
+void sli_engine_give_up(sli_engine *engine)
+{
+    enum { GRACE_US = 5000000 }; // for what is under way and goes well
+    int64_t end = sli_env_mono_us(engine->world) + GRACE_US;
+    int64_t now = atomic_load(&engine->sinks_end_us);
+    while (end < now && !atomic_compare_exchange_weak(&engine->sinks_end_us, &now, end)) {
+    }
+    sli_signal_set(engine->give_up);
+}
+
 void sli_engine_stop(sli_engine *engine, bool gracefully)
 {
     int32_t wanted = gracefully ? 1 : 2, now = atomic_load(&engine->stopping);
@@ -349,7 +359,7 @@ void sli_engine_stop(sli_engine *engine, bool gracefully)
     while (now < wanted && !atomic_compare_exchange_weak(&engine->stopping, &now, wanted)) {
     }
     if (!gracefully) {
-        sli_signal_set(engine->give_up);
+        sli_engine_give_up(engine);
         sli_sched_end(engine->env.sched);
     }
     sli_engine_wake(engine);

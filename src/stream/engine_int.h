@@ -180,15 +180,16 @@ struct sli_engine {
     int64_t last_close_us;
     int64_t outbox_bytes; ///< of sealed groups that are not committed
     int64_t commit_interval_us, max_epochs, max_pending, retry_us, outbox_max;
-    int64_t start_us;    ///< how long a start waits for an output's cluster
-    bool retry_is_set;   ///< by the user
-    sli_signal *give_up; ///< ends the committer's wait for a sink that is down
-    bool inline_commit;  ///< no checkpoint and nothing slow to commit: the driver does it itself
-    bool plan_first;     ///< an output acts before SEALED: PLAN is synced alone
-    bool shows_idle;     ///< an output has something to show in epochs in which nothing happened
-    bool has_keep;       ///< an output has to renew something now and then
-    int64_t keep_us;     ///< when that is due next
-    sli_poison *poison;  ///< NULL: an epoch that fails stays failed
+    int64_t start_us;             ///< how long a start waits for an output's cluster
+    bool retry_is_set;            ///< by the user
+    sli_signal *give_up;          ///< ends the committer's wait for a sink that is down
+    _Atomic int64_t sinks_end_us; ///< when no call of a sink waits any more; SLI_FOREVER at first
+    bool inline_commit; ///< no checkpoint and nothing slow to commit: the driver does it itself
+    bool plan_first;    ///< an output acts before SEALED: PLAN is synced alone
+    bool shows_idle;    ///< an output has something to show in epochs in which nothing happened
+    bool has_keep;      ///< an output has to renew something now and then
+    int64_t keep_us;    ///< when that is due next
+    sli_poison *poison; ///< NULL: an epoch that fails stays failed
 
     sli_strand *writer, *committer, *compactor;
     _Atomic int32_t n_ahead; ///< outputs whose sink is being given rows (ahead.c)
@@ -255,6 +256,9 @@ void sli_engine_note_thread(sli_engine *engine);
 /// `rc`, or SL_E_SUPERSEDED: what a superseded driver meets is no error of the job, since a newer
 /// one publishes, removes and forgets under its feet.
 sl_code sli_engine_verdict(sli_engine *engine, sl_code rc, sl_error *err);
+/// Nobody waits for sinks that are down any more, and after a grace not inside their calls either.
+/// Thread: any.
+void sli_engine_give_up(sli_engine *engine);
 /// Keeps the job's first failure; its code.
 sl_code sli_engine_fail(sli_engine *engine, sl_code rc, const sl_error *err);
 

@@ -129,6 +129,7 @@ static sl_code open_sinks(sli_engine *engine, sl_error *err)
             .generation = engine->generation,
             .schema = output->input->schema,
             .modules = sl_conf_text(engine->env.conf, "modules"),
+            .end_us = &engine->sinks_end_us,
         };
         env.unsure = sli_engine_unsure(engine, output->uid, &env.unsure_from);
         sl_code rc = sli_sink_open(&output->sink, output->url, engine->graph->sinks, &env, err);
@@ -340,6 +341,7 @@ static void close_variables(sli_engine *engine)
 static sl_code open_all(sli_engine *engine, sl_error *err)
 {
     read_options(engine);
+    atomic_init(&engine->sinks_end_us, SLI_FOREVER);
     engine->signal = sli_signal_new(engine->world);
     engine->give_up = sli_signal_new(engine->world);
     engine->epoch_arena = sl_arena_new(SLI_TAG_STREAM);
@@ -448,7 +450,7 @@ void sli_engine_close(sli_engine *engine)
     sl_error ignored = SL_ERROR_INIT; // the next life does again what this one leaves
     engine->graph->engine = NULL;
     if (engine->give_up != NULL) {
-        sli_signal_set(engine->give_up);
+        sli_engine_give_up(engine);
     }
     if (engine->writer != NULL) {
         sli_strand_free(engine->writer);

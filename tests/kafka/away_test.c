@@ -33,6 +33,37 @@ SL_TEST(kafka_a_broker_that_hangs_is_waited_for_brokers, "EXACTLY-ONCE-1")
     slt_rig_close(&rig);
 }
 
+/// One that hangs in the middle of everything does not keep a job that is told to stop, and what
+/// was not committed then is by the next life.
+SL_TEST(kafka_a_stop_does_not_wait_for_a_broker_that_hangs_brokers, "EXACTLY-ONCE-1")
+{
+    enum {
+        STOP_S = 1,
+        GRACE_S = 5,
+        LATE_S = 9
+    }; // late: the last try of a question, and the machine
+    slt_rig rig;
+    slt_rig_open(&rig);
+    rig.in_more = PACED;
+    rig.more_settings[0] = "stop.timeout=1s";
+    slt_rig_feed(&rig, FED);
+    slt_rig_start(&rig);
+    slt_rig_await(&rig, FED / 4);
+    slt_life_mark(&rig.life);
+    slt_life_await(&rig.life, SLT_COMMIT, 1);
+    slt_broker_signal(SIGSTOP);
+    int64_t told_us = slt_now_us();
+    assert_int_equal(kill(rig.life.pid, SIGTERM), 0);
+    assert_int_not_equal(slt_life_end(&rig.life), 0);
+    int64_t took_us = slt_now_us() - told_us;
+    slt_broker_signal(SIGCONT);
+    assert_true(took_us < (STOP_S + GRACE_S + LATE_S) * INT64_C(1000000));
+    rig.more_settings[0] = NULL;
+    slt_rig_start(&rig);
+    slt_rig_check(&rig);
+    slt_rig_close(&rig);
+}
+
 /// A network that refuses connections, and breaks those that are.
 SL_TEST(kafka_a_broker_that_cannot_be_reached_is_waited_for_brokers, "EXACTLY-ONCE-1")
 {
@@ -131,7 +162,7 @@ SL_TEST(kafka_a_start_waits_for_a_broker_that_cannot_be_reached_brokers, "")
     slt_rig_close(&rig);
 }
 
-/// And ends when it has waited long enough. One question takes ten seconds.
+/// And ends when it has waited long enough, inside a question too.
 SL_TEST(kafka_a_start_that_waited_long_enough_ends_brokers, "")
 {
     slt_rig rig;

@@ -154,6 +154,7 @@ static sl_code kafka_open(sli_sink **out, const sli_url *url, const sl_conf *con
     self->generation = env->generation;
     self->unsure_from = env->unsure_from;
     self->unsure = env->unsure;
+    self->end_us = env->end_us;
     self->once = sl_conf_choice(conf, "guarantee") == EXACTLY_ONCE;
     self->transaction_us = sl_conf_int64(conf, "transaction_timeout");
     self->known = sl_conf_is_set(conf, "mark") ? sl_conf_int64(conf, "mark") : -1;

@@ -58,10 +58,11 @@ typedef struct ksink {
     int64_t known; ///< option `mark`: what is believed when there is none; -1: not given
     bool once;     ///< transactions; else at least once
 
-    sli_kafka_producer *producer; ///< NULL: to be opened
-    int64_t marked;               ///< the last group whose mark was seen or set; -1: never asked
-    int64_t patience_us;          ///< for the next transaction
-    bool is_replaced;             ///< the mark has told of a newer driver
+    sli_kafka_producer *producer;  ///< NULL: to be opened
+    int64_t marked;                ///< the last group whose mark was seen or set; -1: never asked
+    int64_t patience_us;           ///< for the next transaction
+    const _Atomic int64_t *end_us; ///< sli_sink_env
+    bool is_replaced;              ///< the mark has told of a newer driver
     ksink_ahead ahead;
 } ksink;
 

@@ -28,6 +28,7 @@ sli_kafka_conf sli_ksink_client(const ksink *self)
     conf.ahead_bytes = AHEAD_BYTES;
     conf.transactional_id = self->once ? self->name : NULL;
     conf.transaction_us = self->transaction_us;
+    conf.end_us = self->end_us;
     return conf;
 }
 
