@@ -57,9 +57,13 @@ static sl_code pause_a_while(kafka_source *self, sl_error *err)
     return rc == SL_E_TIMEOUT ? SL_OK : rc;
 }
 
-/// What a question came to: a cluster that is away is waited for.
+/// What a question came to: a cluster that is away is waited for. One is given up for an end, which
+/// may have been that of an earlier strand that was asking nothing.
 static sl_code got_over(kafka_source *self, sl_code rc, sl_error *err)
 {
+    if (rc == SL_E_CANCELLED) {
+        return SL_OK;
+    }
     if (rc != SL_E_TIMEOUT && rc != SL_E_IO) {
         return rc;
     }

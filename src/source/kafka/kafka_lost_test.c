@@ -338,6 +338,24 @@ FEED_TEST(kafka_a_cluster_that_is_away_at_the_start_is_waited_for)
     sli_source_close(source);
 }
 
+// What is restored begins to fetch, and ends that when there are ranges on record: not what
+// follows.
+FEED_TEST(kafka_ranges_on_record_are_accepted_while_the_cluster_is_away)
+{
+    slt_feed_make(f, "t", 1);
+    slt_feed_put(f, "t", 0, "a b");
+    sl_bytes range = planned(f, "t?start=earliest", "a;b;");
+    slt_feed_put(f, "t", 0, "c");
+    sli_kafka_cluster_away(f->cluster, 60000000);
+    sli_source *source = slt_feed_source(f, "t?start=earliest");
+    assert_int_equal(source->ops->accept(source, range, NULL), SL_OK);
+    for (int i = 0; i < 50; i++) {
+        SL_CHECK_TEXT(slt_take(&f->p, source), "");
+    }
+    SL_CHECK_TEXT(slt_feed_take(f, source), "c;");
+    sli_source_close(source);
+}
+
 // A task that reads a range again waits for `poll_timeout`, and is tried again.
 FEED_TEST(kafka_a_task_waits_for_a_cluster_that_is_away)
 {
