@@ -5,7 +5,7 @@ DIR := build/$(BUILD)
 
 .DEFAULT_GOAL := help
 SYSTEMS := kafka flume hdfs mqtt postgres
-.PHONY: help setup build demo test $(SYSTEMS:%=test-%) soak perf install deb format check clean
+.PHONY: help setup build demo test $(SYSTEMS:%=test-%) fuzz soak perf install deb format check clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-zA-Z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12 | sed 's/^/  make /'
@@ -30,9 +30,15 @@ $(SYSTEMS:%=test-%): test-%: build
 test-NAME: ## the tests on a real server: kafka, flume, hdfs, mqtt, postgres
 	@echo 'NAME is one of $(SYSTEMS)'
 
+fuzz: ## fuzz the decoders of outside bytes, a minute each
+	@tools/setup --ci
+	@tools/build fuzz
+	@tools/fuzz build/fuzz
+
 soak: build ## the long versions of the tests: hours
 	@SLUICE_SOAK=1 tools/run-tests --limit 14400 $(DIR)
 	@for system in $(SYSTEMS); do tools/setup --$$system && SLUICE_SOAK=1 tools/test-$$system $(DIR) || exit 1; done
+	@SLUICE_SOAK=1 $(MAKE) --no-print-directory fuzz
 
 perf: setup ## build the benchmarks into build/release/perf
 	@tools/build release perf
