@@ -254,3 +254,9 @@ sl_code sli_schema_option(const sl_conf *conf, const char *format, sl_schema **o
 /// One column of the type, named by the option `column`; a `?` behind the name makes it nullable.
 /// Fails: SL_E_INVALID when that is no name.
 sl_code sli_column_schema(const sl_conf *conf, const char *type, sl_schema **out, sl_error *err);
+/// A format that reads into one column of the type, which is called `type_name`. Fails:
+/// SL_E_INVALID for any other schema.
+sl_code sli_column_in(const sl_schema *schema, const char *format, sl_type type,
+                      const char *type_name, sl_error *err);
+/// A format that writes bytes as they are, from one binary or string column. Fails: SL_E_INVALID.
+sl_code sli_column_out(const sl_schema *schema, const char *format, sl_error *err);

@@ -34,6 +34,31 @@ sl_code sli_column_schema(const sl_conf *conf, const char *type, sl_schema **out
     return rc;
 }
 
+/// SL_OPAQUE: there are several, or none.
+static sl_type type_of_one(const sl_schema *schema)
+{
+    return sl_schema_columns(schema) == 1 ? sl_schema_field(schema, 0)->type : SL_OPAQUE;
+}
+
+sl_code sli_column_in(const sl_schema *schema, const char *format, sl_type type,
+                      const char *type_name, sl_error *err)
+{
+    return type_of_one(schema) == type
+               ? SL_OK
+               : sl_error_set(err, SL_E_INVALID, "%s is read into one %s column, not \"%s\"",
+                              format, type_name, sl_schema_text(schema));
+}
+
+sl_code sli_column_out(const sl_schema *schema, const char *format, sl_error *err)
+{
+    sl_type type = type_of_one(schema);
+    return type == SL_BINARY || type == SL_STRING
+               ? SL_OK
+               : sl_error_set(err, SL_E_INVALID,
+                              "%s is written from one binary or string column, not from \"%s\"",
+                              format, sl_schema_text(schema));
+}
+
 static bool field_allowed(const sl_field *field, bool nested)
 {
     if (field->type == SL_OPAQUE || (!nested && field->n_children > 0)) {

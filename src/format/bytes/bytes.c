@@ -34,10 +34,7 @@ static sl_code bytes_schema(const sl_conf *conf, sl_schema **out, sl_error *err)
 static sl_code bytes_decoder_new(sli_decoder **out, const sl_conf *conf, const sl_schema *schema,
                                  sl_error *err)
 {
-    if (sl_schema_columns(schema) != 1 || sl_schema_field(schema, 0)->type != SL_BINARY) {
-        return sl_error_set(err, SL_E_INVALID, "bytes is read into one binary column, not \"%s\"",
-                            sl_schema_text(schema));
-    }
+    SL_TRY(sli_column_in(schema, "bytes", SL_BINARY, "binary", err));
     sli_decoder *self = sl_alloc(SLI_TAG_FORMAT, sizeof *self);
     if (self == NULL) {
         return sl_error_nomem(err, sizeof *self, "bytes decoder");
@@ -110,12 +107,7 @@ static sl_code bytes_encoder_new(sli_encoder **out, const sl_conf *conf, const s
                                  sl_error *err)
 {
     (void)conf;
-    sl_type type = sl_schema_columns(schema) == 1 ? sl_schema_field(schema, 0)->type : SL_OPAQUE;
-    if (type != SL_BINARY && type != SL_STRING) {
-        return sl_error_set(err, SL_E_INVALID,
-                            "bytes is written from one binary or string column, not from \"%s\"",
-                            sl_schema_text(schema));
-    }
+    SL_TRY(sli_column_out(schema, "bytes", err));
     sli_encoder *self = sl_alloc(SLI_TAG_FORMAT, sizeof *self);
     if (self == NULL) {
         return sl_error_nomem(err, sizeof *self, "bytes encoder");

@@ -42,10 +42,7 @@ static sl_code fixed_schema(const sl_conf *conf, sl_schema **out, sl_error *err)
 static sl_code fixed_decoder_new(sli_decoder **out, const sl_conf *conf, const sl_schema *schema,
                                  sl_error *err)
 {
-    if (sl_schema_columns(schema) != 1 || sl_schema_field(schema, 0)->type != SL_BINARY) {
-        return sl_error_set(err, SL_E_INVALID, "fixed is read into one binary column, not \"%s\"",
-                            sl_schema_text(schema));
-    }
+    SL_TRY(sli_column_in(schema, "fixed", SL_BINARY, "binary", err));
     if (sl_conf_int64(conf, "record_length") > sl_conf_int64(conf, "max_record")) {
         return sl_error_set(err, SL_E_CONFIG,
                             "option record_length: %lld is more than max_record; raise that",
@@ -138,12 +135,7 @@ static sl_code fixed_decode_values(sli_decoder *self, const sli_value_run *run, 
 static sl_code fixed_encoder_new(sli_encoder **out, const sl_conf *conf, const sl_schema *schema,
                                  sl_error *err)
 {
-    sl_type type = sl_schema_columns(schema) == 1 ? sl_schema_field(schema, 0)->type : SL_OPAQUE;
-    if (type != SL_BINARY && type != SL_STRING) {
-        return sl_error_set(err, SL_E_INVALID,
-                            "fixed is written from one binary or string column, not from \"%s\"",
-                            sl_schema_text(schema));
-    }
+    SL_TRY(sli_column_out(schema, "fixed", err));
     sli_encoder *self = sl_alloc(SLI_TAG_FORMAT, sizeof *self);
     if (self == NULL) {
         return sl_error_nomem(err, sizeof *self, "fixed encoder");

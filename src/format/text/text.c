@@ -43,10 +43,7 @@ static sl_code text_schema(const sl_conf *conf, sl_schema **out, sl_error *err)
 static sl_code text_decoder_new(sli_decoder **out, const sl_conf *conf, const sl_schema *schema,
                                 sl_error *err)
 {
-    if (sl_schema_columns(schema) != 1 || sl_schema_field(schema, 0)->type != SL_STRING) {
-        return sl_error_set(err, SL_E_INVALID, "text is read into one string column, not \"%s\"",
-                            sl_schema_text(schema));
-    }
+    SL_TRY(sli_column_in(schema, "text", SL_STRING, "string", err));
     sli_decoder *self = sl_alloc(SLI_TAG_FORMAT, sizeof *self);
     if (self == NULL) {
         return sl_error_nomem(err, sizeof *self, "text decoder");
