@@ -80,6 +80,8 @@ SL_TEST(kafka_a_broker_that_cannot_be_reached_is_waited_for_brokers, "EXACTLY-ON
         rig.k.fixture->away(&rig.k, false);
     }
     slt_rig_check(&rig);
+    slt_life_must_say(&rig.life, " to answer: ");
+    slt_life_must_say(&rig.life, " answers again after ");
     slt_rig_close(&rig);
 }
 

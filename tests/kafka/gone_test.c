@@ -27,14 +27,17 @@ static void let_age(slt_rig *rig)
 
 SL_TEST(kafka_what_has_aged_out_stops_the_job_with_the_range_brokers, "")
 {
-    char range[64];
+    char range[128];
     slt_rig rig;
     slt_rig_open(&rig);
     let_age(&rig);
     slt_rig_start(&rig);
     assert_int_not_equal(slt_life_end(&rig.life), 0);
-    (void)snprintf(range, sizeof range, "partition %d: offsets %d to %d", PARTITION,
-                   FED / SLT_RIG_PARTITIONS, KEPT - 1);
+    (void)snprintf(
+        range, sizeof range,
+        "partition %d: offsets %d to %d were not read yet and are gone; the first that is "
+        "kept is %d",
+        PARTITION, FED / SLT_RIG_PARTITIONS, KEPT - 1, KEPT);
     slt_life_must_say(&rig.life, range);
     slt_rig_close(&rig);
 }
@@ -54,13 +57,17 @@ SL_TEST(kafka_what_has_aged_out_is_counted_where_that_is_allowed_brokers, "")
     slt_rig_close(&rig);
 }
 
-/// With fewer records than were read, and with more.
+/// Gone, and there again with fewer records than were read, and with more.
 SL_TEST(kafka_a_topic_made_anew_stops_the_job_brokers, "")
 {
     slt_rig rig;
     slt_rig_open(&rig);
-    read_all(&rig, FED);
+    slt_rig_feed(&rig, FED);
+    slt_rig_start(&rig);
+    slt_rig_await(&rig, FED);
     rig.k.fixture->remove(&rig.k, rig.in);
+    assert_int_not_equal(slt_life_end(&rig.life), 0);
+    slt_life_must_say(&rig.life, "is gone from the cluster; it was read up to offset 100");
     rig.k.fixture->make(&rig.k, rig.in, SLT_RIG_PARTITIONS);
     slt_rig_feed(&rig, FED / 10);
     slt_rig_start(&rig);

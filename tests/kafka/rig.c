@@ -206,13 +206,18 @@ static void job_id(const slt_rig *rig, char out[40])
     free(text);
 }
 
-/// The group of one output's mark, and what it has on record.
-static int64_t mark_of(slt_rig *rig, int output, char group[128])
+void slt_rig_group(const slt_rig *rig, int output, char group[128])
 {
     static const char *const outputs[] = {"lines.save-1", "totals.save-1"};
     char id[40];
     job_id(rig, id);
     (void)snprintf(group, 128, "sluice.%s.%s", id, outputs[output]);
+}
+
+/// What it has on record.
+static int64_t mark_of(slt_rig *rig, int output, char group[128])
+{
+    slt_rig_group(rig, output, group);
     return strtoll(slt_mark_of(&rig->k, group, output == 0 ? rig->out : rig->totals), NULL, 10);
 }
 

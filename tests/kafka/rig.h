@@ -40,6 +40,9 @@ void slt_rig_check(slt_rig *rig);
 void slt_rig_close(slt_rig *rig);
 /// Waits until the marks of both outputs name the same group.
 void slt_rig_await_marks(slt_rig *rig);
+/// The group that holds the mark of the outputs' first or second, which is its transactional id
+/// too.
+void slt_rig_group(const slt_rig *rig, int output, char group[128]);
 /// Deletes the groups that hold the marks of its outputs.
 void slt_rig_forget_marks(slt_rig *rig);
 
