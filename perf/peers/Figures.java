@@ -45,8 +45,11 @@ public final class Figures {
         return counted.sum();
     }
 
-    /** The age of a result that comes from a record sent at sentNs. */
+    /** The age of a result that comes from a record sent at sentNs. The first one is told: the peer reads, so the rest may be sent. */
     public static synchronized void addAge(long sentNs) {
+        if (nAges == 0) {
+            System.out.println("ready");
+        }
         if (nAges == ages.length) {
             ages = Arrays.copyOf(ages, nAges * 2);
         }

@@ -35,13 +35,13 @@ public final class SparkPeer {
     }
 
     private static <V> JavaInputDStream<ConsumerRecord<byte[], V>> open(JavaStreamingContext context, String brokers,
-            String topic, Class<?> values, String from) {
+            String topic, Class<?> values) {
         Map<String, Object> settings = new HashMap<>();
         settings.put("bootstrap.servers", brokers);
         settings.put("key.deserializer", ByteArrayDeserializer.class);
         settings.put("value.deserializer", values);
         settings.put("group.id", "spark-peer");
-        settings.put("auto.offset.reset", from);
+        settings.put("auto.offset.reset", "earliest");
         settings.put("enable.auto.commit", false);
         settings.put("isolation.level", "read_committed");
         return KafkaUtils.createDirectStream(context, LocationStrategies.PreferConsistent(),
@@ -49,7 +49,7 @@ public final class SparkPeer {
     }
 
     private static JavaPairDStream<String, Long> counts(JavaStreamingContext context, String brokers, String topic) {
-        return SparkPeer.<String>open(context, brokers, topic, StringDeserializer.class, "earliest")
+        return SparkPeer.<String>open(context, brokers, topic, StringDeserializer.class)
                 .flatMap(record -> {
                     Figures.begin();
                     return Arrays.asList(record.value().split(" ")).iterator();
@@ -76,7 +76,7 @@ public final class SparkPeer {
 
     private static void events(JavaStreamingContext context, String brokers, String topic, String table) throws Exception {
         Broadcast<HashMap<String, Integer>> ads = context.sparkContext().broadcast(Figures.readAds(table));
-        SparkPeer.<byte[]>open(context, brokers, topic, ByteArrayDeserializer.class, "earliest")
+        SparkPeer.<byte[]>open(context, brokers, topic, ByteArrayDeserializer.class)
                 .map(record -> AdEvent.parse(record.value())).filter(event -> event.eventType.equals("view"))
                 .mapToPair(event -> new Tuple2<>(ads.value().get(event.adId), 1L))
                 .reduceByKeyAndWindow(Long::sum, Durations.seconds(10), Durations.seconds(10))
@@ -85,7 +85,7 @@ public final class SparkPeer {
 
     /** A running count of each record; the record is "WORD SENT_NS". */
     private static void latency(JavaStreamingContext context, String brokers, String topic) {
-        SparkPeer.<String>open(context, brokers, topic, StringDeserializer.class, "latest").mapToPair(record -> {
+        SparkPeer.<String>open(context, brokers, topic, StringDeserializer.class).mapToPair(record -> {
             int space = record.value().indexOf(' ');
             return new Tuple2<>(record.value().substring(0, space), Long.parseLong(record.value().substring(space + 1)));
         }).mapWithState(StateSpec.<String, Long, Long, Tuple2<Long, Long>>function(
@@ -119,9 +119,6 @@ public final class SparkPeer {
         }
         context.start();
         long wanted = Long.parseLong(args[4]);
-        if (latency) {
-            System.out.println("ready");
-        }
         while ((latency ? Figures.ages() : Figures.counted()) < wanted) {
             Thread.sleep(5);
         }
