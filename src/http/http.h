@@ -14,7 +14,7 @@
 #include "conf/conf.h"
 #include "env/env.h"
 
-enum { SLI_HTTP_ABI = 1 };
+enum { SLI_HTTP_ABI = 2 };
 
 typedef struct sli_http sli_http;           ///< a client. Thread: any, many at once
 typedef struct sli_http_call sli_http_call; ///< a request and its answer. One thread at a time
@@ -42,7 +42,8 @@ typedef struct sli_http_request {
     const char *method, *url;   ///< "GET"; "http://host:port/path?query", "https:..."
     const char *const *headers; ///< "Name: value"
     int32_t n_headers;
-    bool has_body; ///< `body`, which may be empty, is sent with its length
+    bool anonymous; ///< shows no password and no ticket: for a server that another one named
+    bool has_body;  ///< `body`, which may be empty, is sent with its length
     sl_bytes body;
     int64_t deadline_us; ///< when the status must have come
 } sli_http_request;
@@ -62,7 +63,7 @@ struct sli_http_ops {
     void (*close)(SL_TAKES sli_http *self); ///< accepts NULL. Every call was ended
     /// Sends a request and waits for the head of its answer, whatever its status. Connections that
     /// an earlier call left whole are used again. Blocks: yes. Fails: SL_E_IO (refused, lost);
-    /// SL_E_TIMEOUT; SL_E_CONFIG (whom they are not who we trust, whom they do not take);
+    /// SL_E_TIMEOUT; SL_E_CONFIG (they are not who we trust; we have no ticket for them);
     /// SL_E_NOMEM. After SL_E_IO and SL_E_TIMEOUT the server may have done what it was asked.
     sl_code (*begin)(sli_http *self, const sli_http_request *request, sli_http_call **out,
                      sli_http_answer *answer, sl_error *err);

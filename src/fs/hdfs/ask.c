@@ -124,6 +124,22 @@ static sl_code note_member(void *ctx, int32_t depth, const char *key, sl_text va
     return SL_OK;
 }
 
+/// In a secured cluster a NameNode that can't say who asks refuses so, and has the reason in its
+/// words: the token is no longer valid, or it is itself on standby, or starts.
+static void unwrap(remote *r)
+{
+    static const char *const reasons[] = {"StandbyException", "RetriableException", "InvalidToken"};
+    if (strcmp(r->exception, "SecurityException") != 0) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        if (strstr(r->message, reasons[i]) != NULL) {
+            (void)snprintf(r->exception, sizeof r->exception, "%s", reasons[i]);
+            return;
+        }
+    }
+}
+
 /// Without an exception it is not the cluster that speaks: a gateway, or something else altogether.
 static sl_code refuse_bare(const hdfs_ask *ask, int32_t status, sl_error *err)
 {
@@ -145,6 +161,7 @@ static sl_code refuse(const hdfs_ask *ask, sli_http_call *call, int32_t status, 
     if (rc != SL_OK && !json.bad) { // the reason was lost on the way
         return rc;
     }
+    unwrap(r);
     return r->exception[0] == '\0'
                ? refuse_bare(ask, status, err)
                : sl_error_set(err, code_of_exception(ask, r->exception), "hdfs: %s %s: %s: %s",
@@ -187,6 +204,27 @@ static sl_code make_url(const hdfs *self, int32_t active, const hdfs_ask *ask, c
     return sli_str_check(url, "a URL", err);
 }
 
+/// "host:port" of a URL.
+static void note_host(const char *url, char *out, size_t size)
+{
+    const char *host = strstr(url, "://");
+    host = host == NULL ? url : host + 3;
+    (void)snprintf(out, size, "%.*s", (int)strcspn(host, "/?"), host);
+}
+
+/// Tickets and passwords are for those whom our settings name. A DataNode needs none: the NameNode
+/// gave it, in the URL, what it has to know of us. A gateway names itself.
+static bool is_namenode(const hdfs *self, const char *url)
+{
+    for (int32_t i = 0; i < self->n_namenodes; i++) {
+        size_t n = strlen(self->namenodes[i]);
+        if (strncmp(url, self->namenodes[i], n) == 0 && url[n] == '/') {
+            return true;
+        }
+    }
+    return false;
+}
+
 static sl_code send(hdfs *self, const hdfs_ask *ask, const char *url, bool sends, int64_t until_us,
                     sli_http_call **call, sli_http_answer *answer, sl_error *err)
 {
@@ -196,19 +234,12 @@ static sl_code send(hdfs *self, const hdfs_ask *ask, const char *url, bool sends
                                 .url = url,
                                 .headers = headers,
                                 .n_headers = sends ? 1 : 0,
+                                .anonymous = !is_namenode(self, url),
                                 .has_body = sends,
                                 .body = ask->body,
                                 .deadline_us = until_us < soon ? until_us : soon};
     sl_code rc = sli_http_gate.begin(self->client, &request, call, answer, err);
     return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "hdfs: %s %s", ask->op, ask->path);
-}
-
-/// "host:port" of a URL.
-static void note_host(const char *url, char *out, size_t size)
-{
-    const char *host = strstr(url, "://");
-    host = host == NULL ? url : host + 3;
-    (void)snprintf(out, size, "%.*s", (int)strcspn(host, "/?"), host);
 }
 
 /// The NameNode named a DataNode: asks there. `*call` was the first question, and is the second

@@ -298,6 +298,19 @@ SL_TEST(hdfs_survives_any_failed_allocation, "")
     }
 }
 
+// ---------------------------------------------------------------- who asks
+
+SL_TEST(hdfs_shows_a_datanode_no_secret, "")
+{
+    cluster c;
+    start(&c, 1);
+    boot(&c, NULL, "piece=1KiB user=x password=secret");
+    check_works(&c);
+    assert_int_equal(sli_hdfs_cluster_shown(c.sim), 0);
+    halt(&c);
+    end(&c);
+}
+
 // ---------------------------------------------------------------- settings
 
 static void check_option(const char *url_text, const char *options, const char *text)

@@ -48,6 +48,7 @@ struct sli_http_call {
     size_t at, end;
     int64_t heard_us; ///< when something came last
     char why[CURL_ERROR_SIZE];
+    char no_ticket[160]; ///< what Kerberos said when it had none for this server; ""
 };
 
 // ---------------------------------------------------------------- failures
@@ -87,10 +88,19 @@ static sl_code code_of(CURLcode result)
     }
 }
 
+/// A server that does not take our certificate says so by an alert, which since TLS 1.3 comes
+/// behind the handshake and is to libcurl a connection that broke.
+static bool is_certificate_refused(const char *why)
+{
+    const char *alert = strstr(why, "alert");
+    return alert != NULL &&
+           (strstr(alert, "certificate") != NULL || strstr(alert, "unknown ca") != NULL);
+}
+
 static sl_code fail_of(const sli_http_call *call, sl_error *err)
 {
-    return fail(err, code_of(call->result),
-                call->why[0] != '\0' ? call->why : curl_easy_strerror(call->result));
+    sl_code code = is_certificate_refused(call->why) ? SL_E_CONFIG : code_of(call->result);
+    return fail(err, code, call->why[0] != '\0' ? call->why : curl_easy_strerror(call->result));
 }
 
 // ---------------------------------------------------------------- lanes
@@ -326,20 +336,48 @@ static bool set_headers(sli_http_call *call, const sli_http_request *request)
            curl_easy_setopt(call->lane->easy, CURLOPT_HTTPHEADER, call->headers) == CURLE_OK;
 }
 
-static bool set_who(CURL *easy, const sli_http *self)
+/// Without a ticket libcurl asks all the same, as nobody, and tells why in its log alone.
+static int note_log(CURL *easy, curl_infotype type, char *text, size_t size, void *ctx)
 {
-    bool fine = true;
-    if (self->user != NULL) {
-        fine = curl_easy_setopt(easy, CURLOPT_USERNAME, self->user) == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_PASSWORD, self->password) == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC) == CURLE_OK;
+    static const char failed[] = "gss_init_sec_context() failed: ";
+    sli_http_call *call = ctx;
+    (void)easy;
+    if (type == CURLINFO_TEXT && size > sizeof failed &&
+        memcmp(text, failed, sizeof failed - 1) == 0) {
+        size_t n = size - (sizeof failed - 1);
+        n -= text[size - 1] == '\n' ? 1 : 0;
+        (void)snprintf(call->no_ticket, sizeof call->no_ticket, "%.*s", (int)n,
+                       text + sizeof failed - 1);
     }
-    if (self->negotiate) {
-        fine = curl_easy_setopt(easy, CURLOPT_USERPWD, ":") == CURLE_OK &&
-               curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_NEGOTIATE) == CURLE_OK;
-    }
-    return fine &&
-           (self->ca == NULL || curl_easy_setopt(easy, CURLOPT_CAINFO, self->ca) == CURLE_OK) &&
+    return 0;
+}
+
+static bool set_ticket(CURL *easy, sli_http_call *call)
+{
+    return curl_easy_setopt(easy, CURLOPT_USERPWD, ":") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_NEGOTIATE) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, note_log) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_DEBUGDATA, call) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_VERBOSE, 1L) == CURLE_OK;
+}
+
+static bool set_password(CURL *easy, const sli_http *self)
+{
+    return curl_easy_setopt(easy, CURLOPT_USERNAME, self->user) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PASSWORD, self->password) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC) == CURLE_OK;
+}
+
+static bool set_who(CURL *easy, sli_http_call *call)
+{
+    const sli_http *self = call->self;
+    return self->negotiate ? set_ticket(easy, call)
+                           : self->user == NULL || set_password(easy, self);
+}
+
+static bool set_trust(CURL *easy, const sli_http *self)
+{
+    return (self->ca == NULL || curl_easy_setopt(easy, CURLOPT_CAINFO, self->ca) == CURLE_OK) &&
            (self->cert == NULL ||
             curl_easy_setopt(easy, CURLOPT_SSLCERT, self->cert) == CURLE_OK) &&
            (self->key == NULL || curl_easy_setopt(easy, CURLOPT_SSLKEY, self->key) == CURLE_OK) &&
@@ -376,12 +414,22 @@ static bool set_how(CURL *easy, sli_http_call *call)
 static sl_code start(sli_http_call *call, const sli_http_request *request, sl_error *err)
 {
     CURL *easy = call->lane->easy;
-    if (!set_how(easy, call) || !set_who(easy, call->self) || !set_what(easy, request) ||
+    if (!set_how(easy, call) || !set_trust(easy, call->self) ||
+        !(request->anonymous || set_who(easy, call)) || !set_what(easy, request) ||
         !set_headers(call, request)) {
         return fail(err, SL_E_CONFIG, "libcurl does not take a setting, or has no memory");
     }
     CURLMcode rc = curl_multi_add_handle(call->lane->multi, easy);
     return rc == CURLM_OK ? SL_OK : fail(err, SL_E_NOMEM, curl_multi_strerror(rc));
+}
+
+/// A KDC that is away comes back; nothing else helps itself.
+static sl_code fail_without_ticket(const sli_http_call *call, sl_error *err)
+{
+    char why[256];
+    bool may_pass = strstr(call->no_ticket, "Cannot contact any KDC") != NULL;
+    (void)snprintf(why, sizeof why, "no Kerberos ticket for this server: %s", call->no_ticket);
+    return fail(err, may_pass ? SL_E_IO : SL_E_CONFIG, why);
 }
 
 static sl_code wait_for_head(sli_http_call *call, const sli_http_request *request,
@@ -401,6 +449,9 @@ static sl_code wait_for_head(sli_http_call *call, const sli_http_request *reques
     char *location = NULL;
     (void)curl_easy_getinfo(call->lane->easy, CURLINFO_RESPONSE_CODE, &status);
     (void)curl_easy_getinfo(call->lane->easy, CURLINFO_REDIRECT_URL, &location);
+    if (status == 401 && call->no_ticket[0] != '\0') {
+        return fail_without_ticket(call, err);
+    }
     *answer = (sli_http_answer){.status = (int32_t)status, .location = location};
     return SL_OK;
 }

@@ -99,6 +99,11 @@ int64_t sli_hdfs_cluster_requests(const sli_hdfs_cluster *cluster)
     return cluster->n_requests;
 }
 
+int64_t sli_hdfs_cluster_shown(const sli_hdfs_cluster *cluster)
+{
+    return cluster->n_shown;
+}
+
 bool sli_hdfs_cluster_put(sli_hdfs_cluster *cluster, const char *path, sl_text content)
 {
     int64_t now = INT64_C(1600000000000000) + sli_world_mono_us(cluster->world);

@@ -42,6 +42,8 @@ void sli_hdfs_cluster_old_rename(sli_hdfs_cluster *cluster, bool old);
 // ---------------------------------------------------------------- looking
 
 int64_t sli_hdfs_cluster_requests(const sli_hdfs_cluster *cluster);
+/// How many of them showed a DataNode a password or a ticket, if the client had one.
+int64_t sli_hdfs_cluster_shown(const sli_hdfs_cluster *cluster);
 /// Puts a whole file there, with the directories above it. False without memory.
 bool sli_hdfs_cluster_put(sli_hdfs_cluster *cluster, const char *path, sl_text content);
 /// Tells every file below a directory, in byte order of paths.

@@ -10,6 +10,7 @@ struct sli_http {
 struct sli_http_call {
     sli_http *self;
     hsim_request request;
+    bool anonymous;
     size_t at, breaks_at; ///< of the answer; SIZE_MAX: it comes whole
 };
 
@@ -47,6 +48,7 @@ static sl_code find_server(sli_hdfs_cluster *cluster, sli_http_call *call, const
     bool second = strncmp(url, "http://nn2:9870/", 16) == 0;
     call->request.to_datanode = strncmp(url, "http://dn", 9) == 0;
     if (call->request.to_datanode) {
+        cluster->n_shown += call->anonymous ? 0 : 1;
         return cluster->datanode_away && strncmp(url, "http://dn1:", 11) == 0
                    ? no_connection(url, err)
                    : SL_OK;
@@ -128,6 +130,7 @@ static sl_code sim_begin(sli_http *self, const sli_http_request *request, sli_ht
     call->breaks_at = SIZE_MAX;
     call->request.method = request->method;
     call->request.body = request->body;
+    call->anonymous = request->anonymous;
     sl_code rc = sli_world_is_dead(self->env)
                      ? sl_error_set(err, SL_E_CRASHED, "the simulated process is dead")
                      : find_server(self->cluster, call, request->url, err);

@@ -46,7 +46,7 @@ struct sli_hdfs_cluster {
     sli_rng rng;
     hsim_tree tree;
     int64_t away_until_us, safe_until_us, lease_until_us;
-    int64_t n_requests, lose_at;
+    int64_t n_requests, lose_at, n_shown;
     int64_t quota_bytes;
     const char *forbidden, *leased; ///< paths, or NULL
     double lose_chance;
