@@ -2,8 +2,11 @@
 #include "sink/fixture_test.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "format/reread_test.h"
+#include "fs/fs.h"
+#include "namenode.h"
 #include "sink/sqlite/sqlite_int.h"
 
 static const char job_id[] = "00112233445566778899aabbccddeeff";
@@ -36,6 +39,20 @@ const slt_kind slt_hdfs_rolled = {.name = "hdfs rolled",
                                   .gathers = 2,
                                   .fences = true,
                                   .remote = true};
+
+const slt_kind slt_real_hdfs = {
+    .name = "real hdfs", .url = "out?format=csv&piece=1KiB", .remote = true, .real = true};
+const slt_kind slt_real_hdfs_directory = {.name = "real hdfs directory",
+                                          .url = "out?format=csv&layout=directory",
+                                          .by_partition = true,
+                                          .remote = true,
+                                          .real = true};
+const slt_kind slt_real_hdfs_rolled = {.name = "real hdfs rolled",
+                                       .url = "out?format=csv&roll_groups=2",
+                                       .gathers = 2,
+                                       .fences = true,
+                                       .remote = true,
+                                       .real = true};
 
 const slt_kind slt_postgres = {
     .name = "postgres", .url = "postgres://sim/db/counts", .fences = true, .remote = true};
@@ -77,13 +94,72 @@ slt_ground *slt_ground_new(uint64_t seed, const char *bug)
     return self;
 }
 
+static void open_real(slt_ground *self)
+{
+    sli_url url;
+    sl_error err = SL_ERROR_INIT;
+    const sl_option *const tables[] = {sli_fs_hdfs.options, NULL};
+    assert_int_equal(sl_conf_new(&self->conf, "hdfs", tables, NULL), SL_OK);
+    assert_int_equal(sli_url_parse(self->url, &url, NULL), SL_OK);
+    sli_fs_where where = {&url, self->conf, self->env, SLT_BUILD_DIR "/lib/sluice"};
+    if (sli_fs_hdfs.open(&self->fs, &where, &err) != SL_OK ||
+        self->fs->ops->mkdirs(self->fs, self->dir, &err) != SL_OK) {
+        fail_msg("%s", err.text);
+    }
+}
+
+static slt_ground *real_ground(const slt_kind *kind)
+{
+    char id[33], web[64];
+    slt_hdfs_web(web, sizeof web);
+    slt_ground *self = sl_alloc_zero(SLI_TAG_TEST, sizeof *self);
+    assert_non_null(self);
+    assert_int_equal(sli_env_posix(&self->env, NULL), SL_OK);
+    assert_int_equal(sli_env_random_id(self->env, id, NULL), SL_OK);
+    (void)snprintf(self->dir, sizeof self->dir, "/tests/sink-%s", id);
+    (void)snprintf(self->url, sizeof self->url, "hdfs://%s%s/", web, self->dir);
+    open_real(self);
+    (void)snprintf(self->url, sizeof self->url, "hdfs://%s%s/%s", web, self->dir, kind->url);
+    self->real_kind = *kind;
+    self->real_kind.url = self->url;
+    self->kind = &self->real_kind;
+    return self;
+}
+
+slt_ground *slt_ground_of(const slt_kind *kind, uint64_t seed, const char *bug)
+{
+    if (kind->real) {
+        return real_ground(kind);
+    }
+    slt_ground *self = slt_ground_new(seed, bug);
+    self->kind = kind;
+    return self;
+}
+
 void slt_ground_free(slt_ground *self)
 {
-    sli_kafka_cluster_free(self->cluster);
-    sli_pg_server_free(self->server);
-    sli_hdfs_cluster_free(self->hdfs);
-    sli_world_free(self->world);
+    if (self->world == NULL) {
+        (void)self->fs->ops->remove(self->fs, self->dir, NULL);
+        self->fs->ops->close(self->fs);
+        sl_conf_free(self->conf);
+        sli_env_free(self->env);
+    } else {
+        sli_kafka_cluster_free(self->cluster);
+        sli_pg_server_free(self->server);
+        sli_hdfs_cluster_free(self->hdfs);
+        sli_world_free(self->world);
+    }
     sl_free(self);
+}
+
+sl_env *slt_start(slt_ground *ground)
+{
+    sl_env *env = NULL;
+    if (ground->world != NULL) {
+        return slt_boot(ground->world, NULL);
+    }
+    assert_int_equal(sli_env_posix(&env, NULL), SL_OK);
+    return env;
 }
 
 sl_env *slt_boot(sli_world *world, const sli_fault *fault)
@@ -248,7 +324,8 @@ sl_code slt_seal(slt_job *job, int64_t group, sl_error *err)
         rc = ops->seal(job->sink, group, winners, n, arena, &receipt, err);
     }
     rc = rc == SL_OK ? check_log(job, err) : rc;
-    if (rc == SL_OK && !sli_world_is_dead(job->env)) {
+    bool dead = !job->kind->real && sli_world_is_dead(job->env);
+    if (rc == SL_OK && !dead) {
         assert_true(receipt.size < sizeof job->log->receipt[0]);
         if (receipt.size > 0) {
             memcpy(job->log->receipt[group], receipt.data, receipt.size);
@@ -377,11 +454,58 @@ static void read_hdfs_file(void *ctx, const char *path, sl_text content)
     }
 }
 
+/// A directory of a real HDFS, as whoever reads it does.
+typedef struct real_reading {
+    sli_fs *fs;
+    const char *dir;
+    sli_str *out;
+} real_reading;
+
+static sl_code read_real_file(real_reading *r, const char *path, int64_t size, sl_error *err)
+{
+    char *data = sl_alloc(SLI_TAG_TEST, (size_t)size + 1);
+    size_t n = 0;
+    assert_non_null(data);
+    sl_code rc = r->fs->ops->read(r->fs, path, 0, data, (size_t)size, &n, err);
+    sli_str_add(r->out, data, rc == SL_OK ? n : 0);
+    sl_free(data);
+    return rc;
+}
+
+static sl_code read_real_entry(void *ctx, const sli_fs_entry *entry, sl_error *err)
+{
+    real_reading *r = ctx;
+    if (entry->name[0] == '.') {
+        return SL_OK;
+    }
+    sli_str path = SLI_STR_INIT;
+    sli_str_printf(&path, "%s/%s", r->dir, entry->name);
+    real_reading inner = {r->fs, path.data, r->out};
+    sl_code rc = entry->is_dir ? r->fs->ops->list(r->fs, path.data, read_real_entry, &inner, err)
+                               : read_real_file(r, path.data, entry->size_bytes, err);
+    sli_str_reset(&path);
+    return rc;
+}
+
+static void read_real(slt_ground *ground, sli_str *out)
+{
+    sl_error err = SL_ERROR_INIT;
+    char dir[128];
+    (void)snprintf(dir, sizeof dir, "%s/out", ground->dir);
+    real_reading r = {ground->fs, dir, out};
+    sl_code rc = ground->fs->ops->list(ground->fs, r.dir, read_real_entry, &r, &err);
+    if (rc != SL_OK && rc != SL_E_NOT_FOUND) {
+        fail_msg("%s", err.text);
+    }
+}
+
 char *slt_shown(const slt_kind *kind, slt_ground *ground)
 {
     sli_str out = SLI_STR_INIT;
     sli_str_text(&out, "");
-    if (kind == &slt_sqlite) {
+    if (kind->real) {
+        read_real(ground, &out);
+    } else if (kind == &slt_sqlite) {
         read_database(ground->world, &out);
     } else if (kind == &slt_kafka) {
         (void)sli_kafka_cluster_look(ground->cluster, "out", read_record, &out);

@@ -20,20 +20,32 @@ typedef struct slt_kind {
     int32_t gathers;   ///< so many groups become visible together; 0: each at its commit
     bool fences;       ///< a replaced driver is told so by the sink
     bool remote;       ///< it is elsewhere, and uses no disk
+    bool real;         ///< on the HDFS of make test-hdfs; the URL is what follows a directory there
 } slt_kind;
+extern const slt_kind slt_real_hdfs, slt_real_hdfs_directory, slt_real_hdfs_rolled;
 extern const slt_kind slt_file, slt_directory, slt_rolled, slt_arrow, slt_rolled_arrow, slt_sqlite,
     slt_kafka, slt_postgres, slt_upsert, slt_hdfs, slt_hdfs_directory, slt_hdfs_rolled;
 
 /// A simulated world with a Kafka cluster, which has the topic "out" of one partition, a PostgreSQL
-/// server, and an empty HDFS.
+/// server, and an empty HDFS; or an empty directory of a real HDFS.
 typedef struct slt_ground {
-    sli_world *world;
+    sli_world *world; ///< NULL: the real one
     sli_kafka_cluster *cluster;
     sli_pg_server *server;
     sli_hdfs_cluster *hdfs;
+    const slt_kind *kind; ///< what slt_ground_of was made for, with its whole URL
+    slt_kind real_kind;
+    sl_env *env; ///< of `fs`
+    sl_conf *conf;
+    sli_fs *fs; ///< the real HDFS, for a reader
+    char dir[96], url[256];
 } slt_ground;
 slt_ground *slt_ground_new(uint64_t seed, const char *bug);
+/// The world that a kind needs. On a real one there are no planted bugs. Ends the test as not tried
+/// here when there is none.
+slt_ground *slt_ground_of(const slt_kind *kind, uint64_t seed, const char *bug);
 void slt_ground_free(slt_ground *ground);
+sl_env *slt_start(slt_ground *ground);                ///< a process without faults
 sli_world *slt_world(uint64_t seed, const char *bug); ///< without a cluster
 sl_env *slt_boot(sli_world *world, const sli_fault *fault);
 

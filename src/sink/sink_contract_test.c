@@ -1,14 +1,46 @@
 /// sink_contract_test.c — what every exactly-once sink promises, tried with a crash at every call
 /// to the outside, every kind of power loss, a full disk at every call, and a late older driver
-/// that goes on at every call; and that the suite finds each planted mistake.
+/// that goes on at every call; and that the suite finds each planted mistake. What needs no
+/// simulation is asked on a real HDFS too, as *_hdfs, with deaths at some calls.
 #include "sink/fixture_test.h"
 
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static const slt_kind *const kinds[] = {
     &slt_file,  &slt_directory, &slt_rolled, &slt_arrow, &slt_rolled_arrow,   &slt_sqlite,
     &slt_kafka, &slt_postgres,  &slt_upsert, &slt_hdfs,  &slt_hdfs_directory, &slt_hdfs_rolled};
-enum { KINDS = 12, FATES = 6 };
+static const slt_kind *const real_kinds[] = {&slt_real_hdfs, &slt_real_hdfs_directory,
+                                             &slt_real_hdfs_rolled};
+enum { KINDS = 12, REAL_KINDS = 3, FATES = 6 };
+
+/// What every kind promises, in simulation and as NAME_hdfs on a real cluster.
+#define SINK_TEST(name)                                                                            \
+    static void name##_body(const slt_kind *kind);                                                 \
+    SL_TEST(name, "")                                                                              \
+    {                                                                                              \
+        for (int32_t k = 0; k < KINDS; k++) {                                                      \
+            name##_body(kinds[k]);                                                                 \
+        }                                                                                          \
+    }                                                                                              \
+    SL_TEST(name##_hdfs, "")                                                                       \
+    {                                                                                              \
+        for (int32_t k = 0; k < REAL_KINDS; k++) {                                                 \
+            name##_body(real_kinds[k]);                                                            \
+        }                                                                                          \
+    }                                                                                              \
+    static void name##_body(const slt_kind *kind)
+
+static void shows(const slt_kind *kind, slt_ground *ground, const char *variant, int64_t groups)
+{
+    char *expected = slt_expected(kind, variant, groups);
+    char *shown = slt_shown(kind, ground);
+    SL_CHECK_TEXT(shown, expected);
+    sl_free(shown);
+    sl_free(expected);
+}
 
 // ---------------------------------------------------------------- crashes
 
@@ -177,6 +209,68 @@ SL_TEST(sink_hdfs_rolled_survives_crashes_at_every_call, "")
     survives(&slt_hdfs_rolled);
 }
 
+/// A process of its own that dies at its n-th question to the cluster. False: it came to its end.
+static bool die_on_a_cluster(slt_ground *ground, slt_log *log, int64_t generation, int64_t n)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        char fault[64];
+        sl_env *env = NULL;
+        sl_error err = SL_ERROR_INIT;
+        slt_job job;
+        (void)snprintf(fault, sizeof fault, "http.begin:%lld:crash", (long long)n);
+        if (sli_env_posix(&env, &err) != SL_OK || sli_env_fault(env, fault, &err) != SL_OK) {
+            _exit(2);
+        }
+        slt_job_init(&job, ground->kind, env, log, generation);
+        _exit(slt_run(&job, SLT_GROUPS, &err) == SL_OK ? 0 : 2);
+    }
+    int status = 0;
+    assert_true(pid > 0 && waitpid(pid, &status, 0) == pid);
+    assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0); // neither died nor failed
+    return WIFSIGNALED(status);
+}
+
+/// Dies at call n; the process after it, too, some calls later; the third comes to its end.
+static bool try_deaths(const slt_kind *kind, int64_t n)
+{
+    slt_ground *ground = slt_ground_of(kind, 0, NULL);
+    slt_log *log =
+        mmap(NULL, sizeof *log, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(log != MAP_FAILED);
+    bool died = die_on_a_cluster(ground, log, 1, n);
+    for (int64_t generation = 2; generation <= 3; generation++) {
+        char *shown = slt_shown(kind, ground);
+        assert_true(slt_prefix(kind, shown) >= 0);
+        sl_free(shown);
+        (void)die_on_a_cluster(ground, log, generation, generation == 2 ? 1 + n / 2 : 1000000);
+    }
+    shows(kind, ground, "", SLT_GROUPS);
+    (void)munmap(log, sizeof *log);
+    slt_ground_free(ground);
+    return died;
+}
+
+/// In soak at every call.
+static void survives_deaths(const slt_kind *kind)
+{
+    int64_t n = slt_is_soak() ? 1 : 5;
+    while (try_deaths(kind, n)) {
+        n += slt_is_soak() ? 1 : 19;
+    }
+    assert_true(n > 20); // the script makes more calls than that
+}
+
+SL_TEST(sink_survives_deaths_at_some_calls_hdfs, "")
+{
+    survives_deaths(&slt_real_hdfs);
+}
+
+SL_TEST(sink_rolled_survives_deaths_at_some_calls_hdfs, "")
+{
+    survives_deaths(&slt_real_hdfs_rolled);
+}
+
 SL_TEST(sink_crashes_find_the_planted_mistakes, "")
 {
     static const struct {
@@ -213,9 +307,9 @@ typedef struct place {
 
 static void place_init(place *p, const slt_kind *kind, const char *bug)
 {
-    *p = (place){.ground = slt_ground_new(3, bug)};
-    p->env = slt_boot(p->ground->world, NULL);
-    slt_job_init(&p->job, kind, p->env, &p->log, 1);
+    *p = (place){.ground = slt_ground_of(kind, 3, bug)};
+    p->env = slt_start(p->ground);
+    slt_job_init(&p->job, p->ground->kind, p->env, &p->log, 1);
     assert_int_equal(slt_open(&p->job, NULL), SL_OK);
     assert_int_equal(p->job.said, 0);
 }
@@ -227,65 +321,58 @@ static void place_reset(place *p)
     slt_ground_free(p->ground);
 }
 
-static void shows(const slt_kind *kind, slt_ground *ground, const char *variant, int64_t groups)
-{
-    char *expected = slt_expected(kind, variant, groups);
-    char *shown = slt_shown(kind, ground);
-    SL_CHECK_TEXT(shown, expected);
-    sl_free(shown);
-    sl_free(expected);
-}
-
 /// How many of the committed groups are visible.
 static int64_t visible(const slt_kind *kind, int64_t committed)
 {
     return kind->gathers == 0 ? committed : committed - committed % kind->gathers;
 }
 
-SL_TEST(sink_shows_a_group_from_commit_on_and_once, "")
+SINK_TEST(sink_shows_a_group_from_commit_on_and_once)
 {
-    for (int32_t k = 0; k < KINDS; k++) {
-        place p;
-        place_init(&p, kinds[k], NULL);
-        for (int64_t g = 1; g <= SLT_GROUPS; g++) {
-            assert_int_equal(slt_seal(&p.job, g, NULL), SL_OK);
-            shows(kinds[k], p.ground, "", visible(kinds[k], g - 1));
-            assert_int_equal(slt_commit(&p.job, g, NULL), SL_OK);
-            shows(kinds[k], p.ground, "", visible(kinds[k], g));
-            assert_int_equal(slt_commit(&p.job, g, NULL), SL_OK);
-        }
-        assert_int_equal(slt_show(&p.job, NULL), SL_OK);
-        assert_int_equal(slt_show(&p.job, NULL), SL_OK);
-        shows(kinds[k], p.ground, "", SLT_GROUPS);
-        place_reset(&p);
+    place p;
+    place_init(&p, kind, NULL);
+    for (int64_t g = 1; g <= SLT_GROUPS; g++) {
+        assert_int_equal(slt_seal(&p.job, g, NULL), SL_OK);
+        shows(kind, p.ground, "", visible(kind, g - 1));
+        assert_int_equal(slt_commit(&p.job, g, NULL), SL_OK);
+        shows(kind, p.ground, "", visible(kind, g));
+        assert_int_equal(slt_commit(&p.job, g, NULL), SL_OK);
     }
+    assert_int_equal(slt_show(&p.job, NULL), SL_OK);
+    assert_int_equal(slt_show(&p.job, NULL), SL_OK);
+    shows(kind, p.ground, "", SLT_GROUPS);
+    place_reset(&p);
 }
 
-SL_TEST(sink_abort_drops_what_is_staged_and_nothing_sealed, "")
+/// An attempt that was aborted can't be sealed.
+static void stage_and_abort(slt_job *job)
 {
-    for (int32_t k = 0; k < KINDS; k++) {
-        place p;
-        place_init(&p, kinds[k], NULL);
-        assert_int_equal(slt_seal(&p.job, 1, NULL), SL_OK);
-        if (p.job.sink->ops->stage != NULL) {
-            sl_batch *rows = slt_rows(p.job.schema, "x", 3, 0);
-            sli_attempt at = {1, 3, 0, 0, 7};
-            sl_arena *arena = sl_arena_new(SLI_TAG_TEST);
-            sl_bytes receipt;
-            sl_error err = SL_ERROR_INIT;
-            assert_int_equal(p.job.sink->ops->stage(p.job.sink, at, rows, NULL), SL_OK);
-            p.job.sink->ops->abort(p.job.sink);
-            assert_int_equal(p.job.sink->ops->seal(p.job.sink, 2, &at, 1, arena, &receipt, &err),
-                             SL_E_INVALID);
-            assert_non_null(strstr(err.text, "epoch 3"));
-            sl_arena_free(arena);
-            sl_batch_unref(rows);
-        }
-        assert_int_equal(slt_commit(&p.job, 1, NULL), SL_OK);
-        assert_int_equal(slt_show(&p.job, NULL), SL_OK);
-        shows(kinds[k], p.ground, "", 1);
-        place_reset(&p);
+    sl_batch *rows = slt_rows(job->schema, "x", 3, 0);
+    sli_attempt at = {1, 3, 0, 0, 7};
+    sl_arena *arena = sl_arena_new(SLI_TAG_TEST);
+    sl_bytes receipt;
+    sl_error err = SL_ERROR_INIT;
+    assert_int_equal(job->sink->ops->stage(job->sink, at, rows, NULL), SL_OK);
+    job->sink->ops->abort(job->sink);
+    assert_int_equal(job->sink->ops->seal(job->sink, 2, &at, 1, arena, &receipt, &err),
+                     SL_E_INVALID);
+    assert_non_null(strstr(err.text, "epoch 3"));
+    sl_arena_free(arena);
+    sl_batch_unref(rows);
+}
+
+SINK_TEST(sink_abort_drops_what_is_staged_and_nothing_sealed)
+{
+    place p;
+    place_init(&p, kind, NULL);
+    assert_int_equal(slt_seal(&p.job, 1, NULL), SL_OK);
+    if (p.job.sink->ops->stage != NULL) {
+        stage_and_abort(&p.job);
     }
+    assert_int_equal(slt_commit(&p.job, 1, NULL), SL_OK);
+    assert_int_equal(slt_show(&p.job, NULL), SL_OK);
+    shows(kind, p.ground, "", 1);
+    place_reset(&p);
 }
 
 // ---------------------------------------------------------------- full disks
@@ -375,10 +462,10 @@ static bool late_driver_is_harmless(const slt_kind *kind, const char *bug)
     place p;
     place_init(&p, kind, bug);
     p.job.variant = "old";
-    sl_env *env = slt_boot(p.ground->world, NULL);
+    sl_env *env = slt_start(p.ground);
     slt_log log = {0};
     slt_job newer;
-    slt_job_init(&newer, kind, env, &log, 2);
+    slt_job_init(&newer, p.ground->kind, env, &log, 2);
     assert_int_equal(slt_open(&newer, NULL), SL_OK);
     assert_int_equal(slt_sweep(&newer, NULL), SL_OK);
     assert_int_equal(slt_seal(&newer, 1, NULL), SL_OK);
@@ -397,11 +484,13 @@ static bool late_driver_is_harmless(const slt_kind *kind, const char *bug)
     return fine;
 }
 
-SL_TEST(sink_late_driver_is_refused_or_harmless, "")
+SINK_TEST(sink_late_driver_is_refused_or_harmless)
 {
-    for (int32_t k = 0; k < KINDS; k++) {
-        assert_true(late_driver_is_harmless(kinds[k], NULL));
-    }
+    assert_true(late_driver_is_harmless(kind, NULL));
+}
+
+SL_TEST(sink_late_driver_finds_the_planted_mistakes, "")
+{
     assert_false(late_driver_is_harmless(&slt_file, "stage-without-generation"));
     assert_false(late_driver_is_harmless(&slt_directory, "stage-without-generation"));
     assert_false(late_driver_is_harmless(&slt_rolled, "held-without-generation"));
@@ -410,23 +499,21 @@ SL_TEST(sink_late_driver_is_refused_or_harmless, "")
     assert_false(late_driver_is_harmless(&slt_postgres, "no-fence"));
 }
 
-SL_TEST(sink_two_drivers_commit_one_sealed_group_once, "")
+SINK_TEST(sink_two_drivers_commit_one_sealed_group_once)
 {
-    for (int32_t k = 0; k < KINDS; k++) {
-        place p;
-        place_init(&p, kinds[k], NULL);
-        assert_int_equal(slt_seal(&p.job, 1, NULL), SL_OK);
-        sl_env *env = slt_boot(p.ground->world, NULL);
-        slt_job newer;
-        slt_job_init(&newer, kinds[k], env, &p.log, 2); // has read the same log
-        assert_int_equal(slt_run(&newer, 1, NULL), SL_OK);
-        sl_code rc = slt_commit(&p.job, 1, NULL);
-        assert_int_equal(rc, kinds[k]->fences ? SL_E_SUPERSEDED : SL_OK);
-        shows(kinds[k], p.ground, "", 1);
-        slt_job_reset(&newer);
-        sli_env_free(env);
-        place_reset(&p);
-    }
+    place p;
+    place_init(&p, kind, NULL);
+    assert_int_equal(slt_seal(&p.job, 1, NULL), SL_OK);
+    sl_env *env = slt_start(p.ground);
+    slt_job newer;
+    slt_job_init(&newer, p.ground->kind, env, &p.log, 2); // has read the same log
+    assert_int_equal(slt_run(&newer, 1, NULL), SL_OK);
+    sl_code rc = slt_commit(&p.job, 1, NULL);
+    assert_int_equal(rc, kind->fences ? SL_E_SUPERSEDED : SL_OK);
+    shows(kind, p.ground, "", 1);
+    slt_job_reset(&newer);
+    sli_env_free(env);
+    place_reset(&p);
 }
 
 /// A driver of the job, as a process that can be paused.
