@@ -23,10 +23,17 @@ typedef struct statuses {
     bool is_other;    ///< it is neither a file nor a directory
 } statuses;
 
-static int64_t number_of(sl_text value)
+/// A number of `unit`; what is none is no NameNode's.
+static sl_code read_number(const char *key, sl_text value, int64_t unit, int64_t *out,
+                           sl_error *err)
 {
     int64_t n = 0;
-    return sli_scan_int64(value, &n, NULL) == SL_OK ? n : 0;
+    if (sli_scan_int64(value, &n, NULL) != SL_OK || n < 0 || n > INT64_MAX / unit) {
+        return sl_error_set(err, SL_E_IO, "an answer whose %s is '%.*s'", key,
+                            (int)(value.size < 40 ? value.size : 40), value.data);
+    }
+    *out = n * unit;
+    return SL_OK;
 }
 
 static sl_code note_field(statuses *s, const char *key, sl_text value, sl_error *err)
@@ -39,11 +46,13 @@ static sl_code note_field(statuses *s, const char *key, sl_text value, sl_error 
         name[value.size] = '\0';
         s->now.name = name;
     } else if (strcmp(key, "length") == 0) {
-        s->now.size_bytes = number_of(value);
+        return read_number(key, value, 1, &s->now.size_bytes, err);
     } else if (strcmp(key, "modificationTime") == 0) {
-        s->now.modified_us = number_of(value) * 1000;
+        return read_number(key, value, 1000, &s->now.modified_us, err);
     } else if (strcmp(key, "fileId") == 0) {
-        s->now.identity = (uint64_t)number_of(value);
+        int64_t id = 0;
+        SL_TRY(read_number(key, value, 1, &id, err));
+        s->now.identity = (uint64_t)id;
     } else if (strcmp(key, "type") == 0) {
         s->now.is_dir = sli_text_is(value, "DIRECTORY");
         s->is_other = !s->now.is_dir && !sli_text_is(value, "FILE");
