@@ -32,6 +32,8 @@ typedef struct sli_fs_where {
     const sl_conf *conf; ///< made over `options`, at least; NULL: there are none
     sl_env *env;
     const char *modules; ///< directory of loadable modules; NULL: as sli_module_load finds them
+    int64_t retry_us;    ///< what fails and may pass is tried again for so long at most, by who can
+                         ///< ask later; 0: as long as `conf` says
 } sli_fs_where;
 
 typedef struct sli_fs_ops {

@@ -81,7 +81,8 @@ static void open_hdfs(place *p, const char *url_text)
     assert_int_equal(sl_conf_new(&p->conf, "hdfs", tables, NULL), SL_OK);
     assert_int_equal(sl_conf_set(p->conf, "piece", sli_text_of("1KiB"), NULL), SL_OK);
     assert_int_equal(sli_url_parse(url_text, &url, NULL), SL_OK);
-    sli_fs_where where = {&url, p->conf, p->env, SLT_BUILD_DIR "/lib/sluice"};
+    sli_fs_where where = {
+        .url = &url, .conf = p->conf, .env = p->env, .modules = SLT_BUILD_DIR "/lib/sluice"};
     if (sli_fs_hdfs.open(&p->fs, &where, &err) != SL_OK) {
         fail_msg("%s", err.text);
     }

@@ -101,7 +101,8 @@ static void open_real(slt_ground *self)
     const sl_option *const tables[] = {sli_fs_hdfs.options, NULL};
     assert_int_equal(sl_conf_new(&self->conf, "hdfs", tables, NULL), SL_OK);
     assert_int_equal(sli_url_parse(self->url, &url, NULL), SL_OK);
-    sli_fs_where where = {&url, self->conf, self->env, SLT_BUILD_DIR "/lib/sluice"};
+    sli_fs_where where = {
+        .url = &url, .conf = self->conf, .env = self->env, .modules = SLT_BUILD_DIR "/lib/sluice"};
     if (sli_fs_hdfs.open(&self->fs, &where, &err) != SL_OK ||
         self->fs->ops->mkdirs(self->fs, self->dir, &err) != SL_OK) {
         fail_msg("%s", err.text);

@@ -14,7 +14,6 @@
 enum {
     FIRST_WAIT_US = 20000,
     LONGEST_WAIT_US = 2000000,
-    ANSWER_US = 60000000, ///< of one request: a DataNode takes seconds for its first write
 };
 
 // ---------------------------------------------------------------- patience
@@ -225,11 +224,14 @@ static bool is_namenode(const hdfs *self, const char *url)
     return false;
 }
 
+/// Whoever is impatient asks less often again, but waits for an answer as anybody does: a large
+/// directory takes its time.
 static sl_code send(hdfs *self, const hdfs_ask *ask, const char *url, bool sends, int64_t until_us,
                     sli_http_call **call, sli_http_answer *answer, sl_error *err)
 {
     static const char *const headers[] = {"Content-Type: application/octet-stream"};
-    int64_t soon = sli_env_mono_us(self->env) + ANSWER_US;
+    int64_t soon = sli_env_mono_us(self->env) + self->answer_us;
+    bool is_impatient = self->retry_us < self->answer_us;
     sli_http_request request = {.method = ask->method,
                                 .url = url,
                                 .headers = headers,
@@ -237,7 +239,7 @@ static sl_code send(hdfs *self, const hdfs_ask *ask, const char *url, bool sends
                                 .anonymous = !is_namenode(self, url),
                                 .has_body = sends,
                                 .body = ask->body,
-                                .deadline_us = until_us < soon ? until_us : soon};
+                                .deadline_us = is_impatient || soon < until_us ? soon : until_us};
     sl_code rc = sli_http_gate.begin(self->client, &request, call, answer, err);
     return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "hdfs: %s %s", ask->op, ask->path);
 }

@@ -12,7 +12,8 @@ enum {
     DEFAULT_PORT = 9870,
     DEFAULT_TLS_PORT = 9871,
     CONNECT_US = 10000000,
-    STALL_US = 30000000, ///< a DataNode that sends nothing for so long is given up
+    ANSWER_US = 60000000, ///< of one request: a DataNode takes seconds for its first write
+    STALL_US = 30000000,  ///< a DataNode that sends nothing for so long is given up
 };
 
 static const sl_option options[] = {SLI_HDFS_OPTIONS, {0}};
@@ -154,7 +155,11 @@ static sl_code hdfs_open(sli_fs **out, const sli_fs_where *where, sl_error *err)
     self->fs.ops = &sli_fs_hdfs;
     self->env = where->env;
     self->who.tag = SLI_TAG_FS;
-    self->retry_us = sl_conf_int64(where->conf, "retry_timeout");
+    self->retry_us = self->answer_us = sl_conf_int64(where->conf, "retry_timeout");
+    self->answer_us = self->answer_us < ANSWER_US ? self->answer_us : ANSWER_US;
+    if (where->retry_us > 0 && where->retry_us < self->retry_us) {
+        self->retry_us = where->retry_us;
+    }
     self->piece_bytes = sl_conf_int64(where->conf, "piece");
     sl_code rc = find_namenodes(self, where, err);
     rc = rc == SL_OK ? name_who(self, where, err) : rc;

@@ -19,7 +19,9 @@ typedef struct hdfs {
     int32_t n_namenodes;
     _Atomic int32_t active; ///< the one asked first: it answered last. Pairs with nothing
     sli_str who;            ///< "&user.name=x", "&delegation=x" or nothing; part of every query
-    int64_t retry_us, piece_bytes;
+    int64_t retry_us;       ///< how long what is transient is asked again
+    int64_t answer_us;      ///< how long one answer is waited for
+    int64_t piece_bytes;
 } hdfs;
 
 static inline hdfs *hdfs_of(sli_fs *self)

@@ -18,7 +18,8 @@ sl_code slt_real_try(slt_real *r, const char *options)
     assert_int_equal(sl_conf_new(&r->conf, "hdfs", tables, NULL), SL_OK);
     assert_int_equal(sl_conf_parse(r->conf, options, &r->err), SL_OK);
     assert_int_equal(sli_url_parse(r->base, &url, NULL), SL_OK);
-    sli_fs_where where = {&url, r->conf, r->env, SLT_BUILD_DIR "/lib/sluice"};
+    sli_fs_where where = {
+        .url = &url, .conf = r->conf, .env = r->env, .modules = SLT_BUILD_DIR "/lib/sluice"};
     sl_code rc = sli_fs_hdfs.open(&r->fs, &where, &r->err);
     if (rc != SL_OK) {
         sl_conf_free(r->conf);

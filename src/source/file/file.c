@@ -15,7 +15,8 @@ enum {
     GRANULE_US = 2 * 1000000, // the coarsest clock of file systems (FAT's)
     SMALL = 256,              // directories with fewer files are always listed
     SPARK_WINDOW_US = 60 * 1000000,
-    ROW_BYTES = 64, // what a row is taken to be long, for limits in rows
+    LOOK_US = 1000000, // so long an epoch is held up by a cluster that is away
+    ROW_BYTES = 64,    // what a row is taken to be long, for limits in rows
 };
 
 /// What the directory looked like before the latest listing; see README.md, "When nothing is
@@ -30,6 +31,8 @@ typedef struct glance {
 
 typedef struct file_source {
     sli_files files;
+    sli_fs *looks; ///< the directory's file system, asked with little patience: the next epoch asks
+                   ///< again
     sli_file_list list;
     sli_seen seen;
     const sli_file_item **fresh; ///< candidates, in `list`
@@ -98,6 +101,9 @@ static void file_close(sli_source *source)
     sli_file_list_reset(&self->list);
     sli_seen_reset(&self->seen);
     sl_free(self->fresh);
+    if (self->looks != NULL) {
+        self->looks->ops->close(self->looks);
+    }
     sli_files_free(&self->files);
 }
 
@@ -114,6 +120,16 @@ static sl_code open_as(const sli_source_ops *ops, sli_source **out, const sli_ur
     self->new_only = sl_conf_is_set(conf, "new_files_only") ? sl_conf_bool(conf, "new_files_only")
                                                             : env->compat_spark;
     self->started = !self->new_only;
+    const sli_fs_where where = {.url = url,
+                                .conf = conf,
+                                .env = env->env,
+                                .modules = env->modules,
+                                .retry_us = self->waits ? LOOK_US : 0};
+    sl_code rc = files->fs->ops->open(&self->looks, &where, err);
+    if (rc != SL_OK) {
+        file_close(&files->common.base);
+        return rc;
+    }
     *out = &files->common.base;
     return SL_OK;
 }
@@ -441,7 +457,7 @@ static sl_code look(file_source *self, bool *skipped, sl_error *err)
 {
     sl_env *env = self->files.common.env.env;
     sli_fs_entry dir = {0};
-    SL_TRY(self->files.fs->ops->stat(self->files.fs, self->files.dir, &dir, err));
+    SL_TRY(self->looks->ops->stat(self->looks, self->files.dir, &dir, err));
     if (!dir.is_dir) {
         return sl_error_set(err, SL_E_CONFIG,
                             "is a file; a stream reads the files that appear in a directory");
@@ -455,8 +471,7 @@ static sl_code look(file_source *self, bool *skipped, sl_error *err)
                   .mono_us = sli_env_mono_us(env),
                   .identity = dir.identity,
                   .deceives = self->glance.deceives};
-    SL_TRY(
-        sli_file_list_read(&self->list, self->files.fs, self->files.dir, &self->files.filter, err));
+    SL_TRY(sli_file_list_read(&self->list, self->looks, self->files.dir, &self->files.filter, err));
     now.n_files = self->list.n;
     bool unmoved = now.identity == self->glance.identity &&
                    now.modified_us == self->glance.modified_us &&
