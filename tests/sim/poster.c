@@ -1,5 +1,5 @@
-// A process in the same world that POSTs lines to the job's door, a request each under a key of its
-// own, and repeats what it was not told 204 for; it is started again when it dies.
+// A process in the same world that brings lines to the job's door, a request each with an id of its
+// own, and repeats what it was not told that it was taken; it is started again when it dies.
 #include "sim/sim.h"
 
 #include <stdio.h>
@@ -8,6 +8,7 @@ enum { POST_TURN_US = 20000 };
 
 struct slt_poster {
     slt_sim *sim;
+    const slt_post *speaks;
     sl_env *env; ///< NULL: it died and was not started again yet
     sli_socket *conn;
     sli_str unsent;  ///< whole lines; the first one is under way
@@ -15,7 +16,33 @@ struct slt_poster {
     size_t at;       ///< bytes of it that went out on the present connection
     sli_str answer;  ///< what came back over it
     int64_t n_told;  ///< lines that were acknowledged
+    bool met;        ///< something was, over the present connection
 };
+
+// ---------------------------------------------------------------- HTTP
+
+/// Every third request asks for the end of the connection, so that doors end some too.
+static void put_http(sli_str *out, int64_t number, sl_text line, bool met)
+{
+    (void)met;
+    sli_str_printf(out,
+                   "POST /in HTTP/1.1\r\nIdempotency-Key: k-%lld\r\n%sContent-Length: %zu\r\n\r\n",
+                   (long long)number, number % 3 == 2 ? "Connection: close\r\n" : "", line.size);
+    sli_str_add(out, line.data, line.size);
+}
+
+static sl_code hear_http(const sli_str *answer, bool met)
+{
+    (void)met;
+    if (strstr(answer->data, "\r\n\r\n") == NULL) {
+        return SL_E_TIMEOUT;
+    }
+    return strncmp(answer->data, "HTTP/1.1 204 ", 13) == 0 ? SL_OK : SL_E_IO;
+}
+
+const slt_post slt_post_http = {put_http, hear_http};
+
+// ---------------------------------------------------------------- the process
 
 static void poster_boot(slt_poster *poster, const sli_fault *fault)
 {
@@ -27,6 +54,8 @@ static void hang_up(slt_poster *poster)
 {
     sli_socket_close(&poster->conn);
     poster->at = 0;
+    poster->met = false;
+    sli_str_clear(&poster->request);
     sli_str_clear(&poster->answer);
 }
 
@@ -37,28 +66,21 @@ static void poster_end(slt_poster *poster)
     poster->env = NULL;
 }
 
-/// Every third request asks for the end of the connection, so that doors end some too.
-static void make_request(slt_poster *poster)
+static sl_text line_of(const slt_poster *poster)
 {
-    size_t line = strcspn(poster->unsent.data, "\n") + 1;
-    sli_str_clear(&poster->request);
-    sli_str_printf(&poster->request,
-                   "POST /in HTTP/1.1\r\nIdempotency-Key: k-%lld\r\n%sContent-Length: %zu\r\n\r\n",
-                   (long long)poster->n_told,
-                   poster->n_told % 3 == 2 ? "Connection: close\r\n" : "", line);
-    sli_str_add(&poster->request, poster->unsent.data, line);
-    SL_ASSERT(!poster->request.failed, "no memory for a test");
+    return (sl_text){poster->unsent.data, strcspn(poster->unsent.data, "\n") + 1};
 }
 
 /// The line under way was acknowledged: from now on it must be shown.
 static void told(slt_poster *poster)
 {
     sli_str *unsent = &poster->unsent;
-    size_t word = strcspn(unsent->data, " "), line = strcspn(unsent->data, "\n") + 1;
+    size_t word = strcspn(unsent->data, " "), line = line_of(poster).size;
     slt_counts_set(&poster->sim->acked, unsent->data, word, 1);
     memmove(unsent->data, unsent->data + line, unsent->size - line + 1);
     unsent->size -= line;
     poster->n_told++;
+    poster->met = true;
     poster->at = 0;
     sli_str_clear(&poster->request);
     sli_str_clear(&poster->answer);
@@ -67,13 +89,18 @@ static void told(slt_poster *poster)
 static sl_code push(slt_poster *poster)
 {
     if (poster->request.size == 0 && poster->unsent.size > 0) {
-        make_request(poster);
+        poster->speaks->put(&poster->request, poster->n_told, line_of(poster), poster->met);
+        SL_ASSERT(!poster->request.failed, "no memory for a test");
     }
     size_t n = 0, left = poster->request.size - poster->at;
     sl_code rc = left == 0 ? SL_OK
                            : sli_socket_send(poster->conn, poster->request.data + poster->at, left,
                                              &n, NULL);
     poster->at += n;
+    if (left > 0 && n == left) {
+        slt_counts_add(&poster->sim->sent, poster->unsent.data, strcspn(poster->unsent.data, " "),
+                       1);
+    }
     return rc;
 }
 
@@ -83,15 +110,13 @@ static sl_code hear(slt_poster *poster)
     size_t n = 0;
     SL_TRY(sli_socket_receive(poster->conn, bytes, sizeof bytes, &n, NULL));
     sli_str_add(&poster->answer, bytes, n);
-    const char *answer = poster->answer.data == NULL ? "" : poster->answer.data;
-    if (strstr(answer, "\r\n\r\n") == NULL) {
-        return SL_OK;
+    SL_ASSERT(!poster->answer.failed, "no memory for a test");
+    sl_code rc = poster->answer.size == 0 ? SL_E_TIMEOUT
+                                          : poster->speaks->hear(&poster->answer, poster->met);
+    if (rc == SL_OK) {
+        told(poster);
     }
-    if (strncmp(answer, "HTTP/1.1 204 ", 13) != 0) {
-        return SL_E_IO; // not now: again, over a new connection
-    }
-    told(poster);
-    return SL_OK;
+    return rc == SL_E_TIMEOUT ? SL_OK : rc; // not now: again, over a new connection
 }
 
 static void poster_turn(void *ctx)
@@ -125,6 +150,7 @@ slt_poster *slt_poster_new(slt_sim *sim, const sli_fault *fault)
         return NULL;
     }
     poster->sim = sim;
+    poster->speaks = sim->trial->job->posts;
     poster->unsent.tag = poster->request.tag = poster->answer.tag = SLI_TAG_TEST;
     poster_boot(poster, fault);
     sim->hurt = sim->hurt || fault->fail_chance > 0;

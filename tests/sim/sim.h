@@ -50,6 +50,20 @@ typedef struct slt_sim slt_sim;
 typedef struct slt_groups slt_groups;
 typedef struct slt_sender slt_sender;
 typedef struct slt_poster slt_poster;
+typedef struct slt_agent slt_agent;
+
+/// How lines are brought to a door: which bytes ask, and what those that come back mean.
+typedef struct slt_post {
+    /// Appends the request that brings `line`, its end included; the next line has the next number.
+    /// `met`: the connection has had an answer before.
+    void (*put)(sli_str *out, int64_t number, sl_text line, bool met);
+    /// SL_E_TIMEOUT: not all of the answer is there; SL_OK: the line was taken; else it was not.
+    sl_code (*hear)(const sli_str *answer, bool met);
+} slt_post;
+extern const slt_post slt_post_http; ///< under a key of its own (poster.c)
+/// As an Avro sink of Flume does, two events a line: the line, named in a header, and its first
+/// word with "r" in place of "s", not named (agent.c).
+extern const slt_post slt_post_avro;
 
 typedef struct slt_sim_job {
     const char *name;
@@ -59,14 +73,15 @@ typedef struct slt_sim_job {
     void (*feed)(slt_sim *sim, int32_t round);
     /// Compares outputs and input; sets `wrong`. `at_end`: everything accepted must be shown.
     void (*check)(slt_sim *sim, bool at_end);
-    const char *peer; ///< host of the scripted server (port SLT_PORT), or "stdin"; NULL: none
-    int64_t rest_us;  ///< what a late process runs at least; 0: a little more than an interval
-    bool has_sender;  ///< its server is a process of its own
-    bool has_poster;  ///< it listens on SLT_PORT, and who POSTs is a process of its own
-    bool has_cluster; ///< a Kafka cluster with topics "in" and "out" of two partitions
-    bool has_server;  ///< a PostgreSQL server
-    bool has_hdfs;    ///< an HDFS, empty
-    bool has_broker;  ///< a broker of MQTT, which keeps the topic "in" for the client "job"
+    const char *peer;      ///< host of the scripted server (port SLT_PORT), or "stdin"; NULL: none
+    int64_t rest_us;       ///< what a late process runs at least; 0: a little more than an interval
+    bool has_sender;       ///< its server is a process of its own
+    const slt_post *posts; ///< it listens on SLT_PORT, and who posts is a process of its own
+    bool has_agent;        ///< Spark's sink of Flume, which it asks, is a process of its own
+    bool has_cluster;      ///< a Kafka cluster with topics "in" and "out" of two partitions
+    bool has_server;       ///< a PostgreSQL server
+    bool has_hdfs;         ///< an HDFS, empty
+    bool has_broker;       ///< a broker of MQTT, which keeps the topic "in" for the client "job"
 } slt_sim_job;
 
 extern const slt_sim_job slt_job_files, slt_job_socket, slt_job_joined, slt_job_grouped,
@@ -86,6 +101,8 @@ extern const slt_sim_job slt_job_postgres;
 void slt_postgres_fill(sli_pg_server *server); ///< with what it joins
 /// Messages of MQTT into files and into another topic (sim_mqtt.c).
 extern const slt_sim_job slt_job_mqtt;
+/// Events of Flume, which an agent sends, or is asked for (sim_flume.c).
+extern const slt_sim_job slt_job_pushed, slt_job_pulled;
 /// The socket's job with short epochs and a log that is synced less often: a call that hangs is
 /// overtaken by many epochs.
 extern const slt_sim_job slt_job_quick;
@@ -99,14 +116,23 @@ extern const slt_sim_job *const slt_all_jobs[]; ///< NULL-ended
         "snapshot.groups", "3", "log", "error"
 
 // ---- what jobs share (sim_jobs.c)
-void slt_sim_due(slt_sim *sim, const char *text); ///< its words are
-void slt_feed_files(slt_sim *sim, int32_t round); ///< two files into "in"
+/// "WORD the", the i-th line of a round; WORD becomes due.
+void slt_sim_line(slt_sim *sim, int32_t round, int32_t i, char out[64]);
+void slt_feed_poster(slt_sim *sim, int32_t round); ///< three lines
+void slt_sim_due(slt_sim *sim, const char *text);  ///< its words are
+void slt_feed_files(slt_sim *sim, int32_t round);  ///< two files into "in"
 sl_stream *slt_words_of(sl_graph *graph, const char *url);
 sl_stream *slt_totals_of(sl_stream *words); ///< the running count "n" of each word
 /// No word is shown more often than it was put in, none that never was; at the end none is missing.
 void slt_check_words(slt_sim *sim, const slt_counts *shown, bool at_end);
 /// After each group the state is the sum of what was shown up to it.
 void slt_check_state(slt_sim *sim, const slt_groups *words, const slt_groups *state);
+
+/// What words are counted into "out/words", and their running counts into "out/state".
+void slt_save_words(sl_stream *words);
+/// Of those: lines of a receiver are there at most once, exactly once when their sender was told;
+/// states are the sums of words.
+void slt_check_received(slt_sim *sim, bool at_end);
 
 /// For each round whose word "wROUND" was fed there is one letter in "out/dead" of each record
 /// "WORDROUND xROUND" (`words`, NULL-ended), none before its group's rows are, and none of a record
@@ -157,13 +183,15 @@ struct slt_sim {
     sl_env *env;        ///< of the process that runs
     sli_peer *peer;     ///< the socket's other side, or standard input's
     slt_sender *sender; ///< the same, as a process
-    slt_poster *poster; ///< who POSTs
+    slt_poster *poster; ///< who posts
+    slt_agent *agent;   ///< who is asked
     sli_kafka_cluster *cluster;
     sli_pg_server *server;
     sli_hdfs_cluster *hdfs;
     sli_mqtt_broker *broker;
     slt_counts due;   ///< words that were put into files or sent
     slt_counts acked; ///< words of received lines of which a sender would have been told
+    slt_counts sent;  ///< the same: how often whole requests with them, or answers, went out
     char *calls[SLT_MOST_EPOCHS]; ///< rows that foreachRDD got, by epoch
     char ignored[64][9];          ///< tags of what was published before `spoil`
     int32_t n_ignored;
@@ -260,11 +288,19 @@ slt_sender *slt_sender_new(slt_sim *sim, const sli_fault *fault);
 void slt_sender_free(SL_TAKES slt_sender *sender); ///< accepts NULL
 void slt_sender_line(slt_sender *sender, const char *line);
 
-/// A process in the same world that POSTs lines, each until it is acknowledged, which sim->acked
-/// then has. NULL without memory.
+/// A process in the same world that brings lines to the job's door, each until it is acknowledged,
+/// which sim->acked then has. NULL without memory.
 slt_poster *slt_poster_new(slt_sim *sim, const sli_fault *fault);
 void slt_poster_free(SL_TAKES slt_poster *poster); ///< accepts NULL
 void slt_poster_line(slt_poster *poster, const char *line);
+
+/// A process in the same world that is an agent of Flume with Spark's sink: it waits to be asked
+/// for events, keeps those that it gave until they are acknowledged, which sim->acked then has, and
+/// gives them again when they are refused or that takes too long. Events as slt_post_avro's. NULL
+/// without memory.
+slt_agent *slt_agent_new(slt_sim *sim, const sli_fault *fault);
+void slt_agent_free(SL_TAKES slt_agent *agent); ///< accepts NULL
+void slt_agent_line(slt_agent *agent, const char *line);
 
 // ---------------------------------------------------------------- call sites
 

@@ -125,8 +125,7 @@ static void feed_two(slt_sim *sim, int32_t round)
     put(sim, path, text);
 }
 
-/// "WORD the", a line of round `round`; WORD becomes due.
-static void line_of(slt_sim *sim, int32_t round, int32_t i, char out[64])
+void slt_sim_line(slt_sim *sim, int32_t round, int32_t i, char out[64])
 {
     int n = snprintf(out, 64, "s%d-%d", round, i);
     slt_counts_add(&sim->due, out, (size_t)n, 1);
@@ -148,7 +147,7 @@ static void feed_socket(slt_sim *sim, int32_t round)
         slt_counts_add(&sim->due, "z", 1, 1);
     }
     for (int32_t i = 0; i < 3; i++) {
-        line_of(sim, round, i, text);
+        slt_sim_line(sim, round, i, text);
         feed_peer(sim, text);
         feed_peer(sim, "\n");
     }
@@ -158,17 +157,17 @@ static void feed_sender(slt_sim *sim, int32_t round)
 {
     char text[64];
     for (int32_t i = 0; i < 3; i++) {
-        line_of(sim, round, i, text);
+        slt_sim_line(sim, round, i, text);
         slt_sender_line(sim->sender, text);
         slt_sender_line(sim->sender, "\n");
     }
 }
 
-static void feed_poster(slt_sim *sim, int32_t round)
+void slt_feed_poster(slt_sim *sim, int32_t round)
 {
     char text[64];
     for (int32_t i = 0; i < 3; i++) {
-        line_of(sim, round, i, text);
+        slt_sim_line(sim, round, i, text);
         slt_poster_line(sim->poster, text);
         slt_poster_line(sim->poster, "\n");
     }
@@ -179,7 +178,7 @@ static void feed_stdin(slt_sim *sim, int32_t round)
 {
     char text[64];
     for (int32_t i = 0; i < 3; i++) {
-        line_of(sim, round, i, text);
+        slt_sim_line(sim, round, i, text);
         feed_peer(sim, i > 0 || round == SLT_ROUNDS ? "\n" : "");
         feed_peer(sim, text);
     }
@@ -221,7 +220,7 @@ sl_stream *slt_totals_of(sl_stream *words)
     return sl_stream_update_state_by_key(words, "word", &add, NULL);
 }
 
-static void save_words(sl_stream *words)
+void slt_save_words(sl_stream *words)
 {
     sl_stream_save(counts_of(words), "file:out/words?format=csv&empty=write");
     sl_stream_save(slt_totals_of(words), "file:out/state?format=csv&empty=write&layout=directory");
@@ -231,18 +230,18 @@ static void build_socket(sl_graph *graph)
 {
     // A listing comes before the receiver's offer: the log's strand may run in between.
     sl_stream *files = slt_words_of(graph, "file:more");
-    save_words(sl_stream_union(
+    slt_save_words(sl_stream_union(
         files, slt_words_of(graph, "socket://localhost:9999?reconnect_delay=100ms")));
 }
 
 static void build_sender(sl_graph *graph)
 {
-    save_words(slt_words_of(graph, "socket://localhost:9999?reconnect_delay=100ms"));
+    slt_save_words(slt_words_of(graph, "socket://localhost:9999?reconnect_delay=100ms"));
 }
 
 static void build_posted(sl_graph *graph)
 {
-    save_words(slt_words_of(graph, "http://localhost:9999/in?idle_timeout=1h"));
+    slt_save_words(slt_words_of(graph, "http://localhost:9999/in?idle_timeout=1h"));
 }
 
 static sl_code through_cat(const sl_args *args, sl_rdd *in, sl_rdd **out, sl_error *err)
@@ -261,7 +260,7 @@ static const sl_transform_fn cat = {.struct_size = sizeof(sl_transform_fn),
 /// The words go through a program of the world on their way.
 static void build_stdin(sl_graph *graph)
 {
-    save_words(sl_stream_transform(slt_words_of(graph, "stdin:"), &cat, NULL));
+    slt_save_words(sl_stream_transform(slt_words_of(graph, "stdin:"), &cat, NULL));
 }
 
 static void build_two(sl_graph *graph)
@@ -477,7 +476,7 @@ void slt_check_state(slt_sim *sim, const slt_groups *words, const slt_groups *st
     sl_free(sum);
 }
 
-static void check_socket(slt_sim *sim, bool at_end)
+void slt_check_received(slt_sim *sim, bool at_end)
 {
     slt_groups words = {.text = {.tag = SLI_TAG_TEST}}, state = {.text = {.tag = SLI_TAG_TEST}};
     slt_counts *shown = sl_alloc_zero(SLI_TAG_TEST, sizeof *shown);
@@ -620,7 +619,7 @@ const slt_sim_job slt_job_socket = {
     .build = build_socket,
     .settings = {SLT_SETTINGS, "block.interval", "200ms", NULL},
     .feed = feed_socket,
-    .check = check_socket,
+    .check = slt_check_received,
     .peer = "localhost",
 };
 const slt_sim_job slt_job_quick = {
@@ -628,7 +627,7 @@ const slt_sim_job slt_job_quick = {
     .build = build_socket,
     .settings = {SLT_SETTINGS, "interval", "100ms", "block.interval", "250ms", NULL},
     .feed = feed_socket,
-    .check = check_socket,
+    .check = slt_check_received,
     .peer = "localhost",
 };
 const slt_sim_job slt_job_joined = {
@@ -665,7 +664,7 @@ const slt_sim_job slt_job_stdin = {
     .build = build_stdin,
     .settings = {SLT_SETTINGS, "block.interval", "100ms", NULL},
     .feed = feed_stdin,
-    .check = check_socket,
+    .check = slt_check_received,
     .peer = "stdin",
 };
 // Long epochs: when a process dies there are mostly records that no PLAN names.
@@ -674,18 +673,19 @@ const slt_sim_job slt_job_sender = {
     .build = build_sender,
     .settings = {SLT_SETTINGS, "interval", "2s", "block.interval", "100ms", NULL},
     .feed = feed_sender,
-    .check = check_socket,
+    .check = slt_check_received,
     .has_sender = true,
 };
 
-// What is POSTed: an acknowledgement that arrives is believed, and a repeat counts once.
+// What is POSTed: an acknowledgement that arrives is believed, and a repeat counts once. The log is
+// synced some time after records came, so that one which is told too early is noticed.
 const slt_sim_job slt_job_posted = {
     .name = "posted",
     .build = build_posted,
-    .settings = {SLT_SETTINGS, NULL},
-    .feed = feed_poster,
-    .check = check_socket,
-    .has_poster = true,
+    .settings = {SLT_SETTINGS, "block.interval", "100ms", NULL},
+    .feed = slt_feed_poster,
+    .check = slt_check_received,
+    .posts = &slt_post_http,
 };
 
 const slt_sim_job slt_job_rolled = {
@@ -704,26 +704,9 @@ const slt_sim_job slt_job_sessions = {
     .check = check_sessions,
 };
 
-const slt_sim_job *const slt_all_jobs[] = {&slt_job_files,
-                                           &slt_job_socket,
-                                           &slt_job_joined,
-                                           &slt_job_grouped,
-                                           &slt_job_rate,
-                                           &slt_job_stdin,
-                                           &slt_job_sender,
-                                           &slt_job_posted,
-                                           &slt_job_rolled,
-                                           &slt_job_sessions,
-                                           &slt_job_poison,
-                                           &slt_job_windows,
-                                           &slt_job_panes,
-                                           &slt_job_held,
-                                           &slt_job_event,
-                                           &slt_job_silent,
-                                           &slt_job_kafka_out,
-                                           &slt_job_kafka,
-                                           &slt_job_kafka_large,
-                                           &slt_job_postgres,
-                                           &slt_job_hdfs,
-                                           &slt_job_mqtt,
-                                           NULL};
+const slt_sim_job *const slt_all_jobs[] = {
+    &slt_job_files,  &slt_job_socket,    &slt_job_joined, &slt_job_grouped,     &slt_job_rate,
+    &slt_job_stdin,  &slt_job_sender,    &slt_job_posted, &slt_job_rolled,      &slt_job_sessions,
+    &slt_job_poison, &slt_job_windows,   &slt_job_panes,  &slt_job_held,        &slt_job_event,
+    &slt_job_silent, &slt_job_kafka_out, &slt_job_kafka,  &slt_job_kafka_large, &slt_job_postgres,
+    &slt_job_hdfs,   &slt_job_mqtt,      &slt_job_pushed, &slt_job_pulled,      NULL};

@@ -87,9 +87,13 @@ slt_sim *slt_sim_new(const slt_trial *trial)
         sim->sender = slt_sender_new(sim, &trial->sender);
         SL_ASSERT(sim->sender != NULL, "no memory for a test");
     }
-    if (trial->job->has_poster) {
+    if (trial->job->posts != NULL) {
         sim->poster = slt_poster_new(sim, &trial->sender);
         SL_ASSERT(sim->poster != NULL, "no memory for a test");
+    }
+    if (trial->job->has_agent) {
+        sim->agent = slt_agent_new(sim, &trial->sender);
+        SL_ASSERT(sim->agent != NULL, "no memory for a test");
     }
     for (int32_t i = 0; i < SLT_ROUNDS; i++) {
         // Every other one exactly when an epoch begins.
@@ -105,6 +109,7 @@ void slt_sim_free(slt_sim *sim)
     }
     slt_sender_free(sim->sender);
     slt_poster_free(sim->poster);
+    slt_agent_free(sim->agent);
     slt_sites_add(sim->world);
     sli_kafka_cluster_free(sim->cluster);
     sli_pg_server_free(sim->server);

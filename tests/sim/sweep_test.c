@@ -196,6 +196,16 @@ SL_TEST(sim_what_is_posted_survives_a_crash_at_every_call, "DURABLE-1")
     sweep_by(&slt_job_posted, slt_thin(4));
 }
 
+SL_TEST(sim_events_that_flume_sends_survive_a_crash_at_every_call, "DURABLE-1")
+{
+    sweep_by(&slt_job_pushed, slt_thin(4));
+}
+
+SL_TEST(sim_events_that_flume_is_asked_for_survive_a_crash_at_every_call, "DURABLE-1")
+{
+    sweep_by(&slt_job_pulled, slt_thin(4));
+}
+
 /// The sender dies at its call n, or that call fails; the job lives.
 SL_TEST(sim_job_survives_its_sender, "EXACTLY-ONCE-1")
 {
