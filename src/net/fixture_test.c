@@ -180,7 +180,7 @@ static void on_person(void *ctx, int32_t ready);
 
 static void watch(slt_person *p)
 {
-    int32_t interest = SLI_READABLE | (p->unsent.size > 0 ? SLI_WRITABLE : 0);
+    int32_t interest = (p->deaf ? 0 : SLI_READABLE) | (p->unsent.size > 0 ? SLI_WRITABLE : 0);
     assert_int_equal(sli_loop_watch(p->door->loop, p->socket, interest, on_person, p, NULL), SL_OK);
 }
 
@@ -362,6 +362,19 @@ void slt_is_ended(slt_person *p)
     slt_turn_until(p->door, is_gone, p);
 }
 
+static bool is_ready(slt_door *d, const void *what)
+{
+    const slt_person *p = what;
+    return p->gone || p->tls == NULL || d->tls->ready(p->tls);
+}
+
+slt_person *slt_comes_in(slt_door *d)
+{
+    slt_person *p = slt_comes(d);
+    slt_turn_until(d, is_ready, p);
+    return p;
+}
+
 // ---------------------------------------------------------------- certificates
 
 static void write_file(slt_bed *b, const char *name, const void *data, size_t size)
@@ -491,6 +504,15 @@ void slt_door_certificates(slt_door *d, slt_bed *b)
                      &d->err) != SL_OK) {
         fail_msg("%s", d->err.text);
     }
+}
+
+void slt_door_open_tls(slt_door *d, slt_bed *b, const char *query)
+{
+    char all[4096];
+    slt_door_certificates(d, b);
+    snprintf(all, sizeof all, "tls.cert=%s/server.pem&tls.key=%s/server.key&%s", b->dir, b->dir,
+             query);
+    slt_door_open(d, b, all);
 }
 
 void slt_people_are(slt_door *d, const char *name, const char *ca)

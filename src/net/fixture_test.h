@@ -30,6 +30,7 @@ typedef struct slt_person {
     sli_socket *socket;
     sli_tls *tls; ///< NULL: in the clear
     sli_str heard, unsent;
+    bool deaf; ///< reads nothing
     bool gone; ///< the door has ended the connection, or refused it
     sl_error why;
 } slt_person;
@@ -60,6 +61,8 @@ void slt_door_close(slt_door *d);
 sl_code slt_door_try(slt_door *d, slt_bed *b, const char *query, int32_t port);
 /// Somebody comes. With a client side set, begins to shake hands.
 slt_person *slt_comes(slt_door *d);
+/// The same, and has shaken hands, or was refused.
+slt_person *slt_comes_in(slt_door *d);
 void slt_says(slt_person *p, const void *data, size_t size);
 void slt_says_frame(slt_person *p, const char *text);
 void slt_goes(slt_person *p);
@@ -79,5 +82,7 @@ int64_t slt_metric_of(slt_door *d, const char *series);
 void slt_write_certificates(slt_bed *b);
 /// Writes them, and sets tls.
 void slt_door_certificates(slt_door *d, slt_bed *b);
+/// As slt_door_open, with TLS; slt_people_are tells who then comes.
+void slt_door_open_tls(slt_door *d, slt_bed *b, const char *query);
 /// What people are from now on; `name` NULL: without a certificate. The server's must be of `ca`.
 void slt_people_are(slt_door *d, const char *name, const char *ca);

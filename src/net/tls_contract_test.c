@@ -4,44 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-static void open_tls(slt_door *d, slt_bed *b, const char *more)
-{
-    char query[4096];
-    snprintf(query, sizeof query, "tls.cert=%s/server.pem&tls.key=%s/server.key%s", b->dir, b->dir,
-             more);
-    slt_door_certificates(d, b);
-    slt_door_open(d, b, query);
-}
-
 static void open_checked(slt_door *d, slt_bed *b)
 {
     char more[1024];
-    snprintf(more, sizeof more, "&tls.ca=%s/ca.pem", b->dir);
-    open_tls(d, b, more);
-}
-
-static bool has_shaken(slt_door *d, const void *n)
-{
-    return d->n_open >= *(const int *)n;
-}
-
-static slt_person *comes_in(slt_door *d)
-{
-    slt_person *p = slt_comes(d);
-    int n = d->n_open + 1;
-    slt_turn_until(d, has_shaken, &n);
-    return p;
-}
-
-static bool is_ready(slt_door *d, const void *what)
-{
-    const slt_person *p = what;
-    return d->tls->ready(p->tls) || p->gone;
+    snprintf(more, sizeof more, "tls.ca=%s/ca.pem", b->dir);
+    slt_door_open_tls(d, b, more);
 }
 
 static void talks(slt_person *p, const char *text)
 {
-    slt_turn_until(p->door, is_ready, p);
     slt_says_frame(p, text);
     slt_hears(p, text);
 }
@@ -49,9 +20,9 @@ static void talks(slt_person *p, const char *text)
 SLT_NET(tls_carries_frames)
 {
     slt_door d = {0};
-    open_tls(&d, b, "");
+    slt_door_open_tls(&d, b, "");
     slt_people_are(&d, NULL, "ca");
-    slt_person *p = comes_in(&d), *q = comes_in(&d);
+    slt_person *p = slt_comes_in(&d), *q = slt_comes_in(&d);
     talks(p, "one");
     talks(q, "two");
     char *large = sl_alloc(SLI_TAG_TEST, 200001);
@@ -75,7 +46,7 @@ SLT_NET(a_client_needs_the_certificate_that_is_asked_for)
         slt_door d = {0};
         open_checked(&d, b);
         slt_people_are(&d, "client", "ca");
-        slt_person *good = comes_in(&d);
+        slt_person *good = slt_comes_in(&d);
         slt_people_are(&d, cases[i].name, "ca");
         slt_person *bad = slt_comes(&d);
         slt_is_ended(bad);
@@ -92,7 +63,7 @@ SLT_NET(a_client_needs_the_certificate_that_is_asked_for)
 SLT_NET(a_client_believes_only_its_authority)
 {
     slt_door d = {0};
-    open_tls(&d, b, "");
+    slt_door_open_tls(&d, b, "");
     slt_people_are(&d, NULL, "other-ca");
     slt_person *p = slt_comes(&d);
     slt_is_ended(p);
@@ -103,9 +74,9 @@ SLT_NET(a_client_believes_only_its_authority)
 SLT_NET(garbage_in_place_of_a_handshake)
 {
     slt_door d = {0};
-    open_tls(&d, b, "");
+    slt_door_open_tls(&d, b, "");
     slt_people_are(&d, NULL, "ca");
-    slt_person *good = comes_in(&d);
+    slt_person *good = slt_comes_in(&d);
     sli_tls_side *side = d.client_side;
     d.client_side = NULL; // in the clear
     slt_person *bad = slt_comes(&d);
@@ -120,9 +91,9 @@ SLT_NET(garbage_in_place_of_a_handshake)
 SLT_NET(a_handshake_that_never_ends_has_a_deadline)
 {
     slt_door d = {0};
-    open_tls(&d, b, "&handshake_timeout=300ms");
+    slt_door_open_tls(&d, b, "handshake_timeout=300ms");
     slt_people_are(&d, NULL, "ca");
-    slt_person *good = comes_in(&d);
+    slt_person *good = slt_comes_in(&d);
     sli_tls_side *side = d.client_side;
     d.client_side = NULL;
     slt_person *silent = slt_comes(&d), *slow = slt_comes(&d);
