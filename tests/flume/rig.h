@@ -31,11 +31,10 @@ void slt_flume_agent(slt_flume *f);
 /// n more numbers, to each source.
 void slt_flume_feed(slt_flume *f, int64_t n);
 void slt_flume_start(slt_flume *f); ///< the next life of the program
-/// A counter of the agent, "SINK.k1" "EventDrainSuccessCount"; 0 when it is not there.
-int64_t slt_flume_count(const slt_flume *f, const char *part, const char *counter);
 /// Waits until the agent has nothing left, stops the program, and compares: every number is there;
 /// those with an id once. Returns how many of the others are there again.
 int64_t slt_flume_check(slt_flume *f);
-/// Of the events that the agent's sinks have sent, how many they have sent again.
-int64_t slt_flume_resent(const slt_flume *f);
+/// Of a source's events that have left the agent, how many have left it again, at most: by the
+/// agent's own counters.
+int64_t slt_flume_resent(const slt_flume *f, int source);
 void slt_flume_close(slt_flume *f);
