@@ -1,38 +1,23 @@
 // Whole jobs on a real agent: our process killed with signal 9 at any moment while the agent sends,
 // or is asked; compressed, and with TLS.
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/hash.h"
 #include "flume/rig.h"
+#include "kills.h"
 
 enum { KILLS = 25, SOAK_KILLS = 500, FED_A_LIFE = 1000, SOAK_FED_A_LIFE = 2000 };
 
-static const char *const phase_names[SLT_PHASES] = {"before any", "fetch",  "stage", "seal",
-                                                    "log",        "commit", "forget"};
-
 static void kill_many(slt_flume *f)
 {
-    const char *seed = getenv("SLUICE_SEED");
-    sli_rng rng = {seed == NULL ? 20261129 : strtoull(seed, NULL, 10)};
-    int32_t died_in[SLT_PHASES] = {0}, n_kills = slt_is_soak() ? SOAK_KILLS : KILLS;
-    for (int32_t i = 0; i < n_kills; i++) {
-        int wanted = i % SLT_PHASES;
+    slt_kills kills = {.before_us = 300000, .most_entries = 3, .beyond_us = 8000};
+    slt_kills_begin(&kills);
+    while (kills.n < (slt_is_soak() ? SOAK_KILLS : KILLS)) {
         slt_flume_feed(f, slt_is_soak() ? SOAK_FED_A_LIFE : FED_A_LIFE);
         slt_flume_start(f);
-        if (wanted == 0) {
-            slt_life_run(&f->life, (int64_t)sli_rng_below(&rng, 300000));
-        } else {
-            slt_life_await(&f->life, wanted, 1 + sli_rng_below(&rng, 3));
-            slt_life_run(&f->life, (int64_t)sli_rng_below(&rng, 8000));
-        }
-        died_in[slt_life_kill(&f->life)]++;
+        slt_kill_next(&kills, &f->life);
     }
     slt_flume_start(f);
-    (void)printf("kills by phase:");
-    for (int i = 0; i < SLT_PHASES; i++) {
-        (void)printf(" %s %d%s", phase_names[i], died_in[i], i + 1 < SLT_PHASES ? "," : "\n");
-    }
+    slt_kills_tell(&kills);
 }
 
 /// Every number is there, those with an id once, the others at most as often as they were sent.

@@ -2,13 +2,14 @@
 #include "flume/rig.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "published.h"
 
 enum { ANSWER = 64 << 10, MOST_SINKS = 8, BATCH = 50 };
 
@@ -307,35 +308,17 @@ typedef struct shown {
     uint16_t *times[SLT_FLUME_SOURCES]; ///< by number
 } shown;
 
-static void see_line(shown *s, const char *line)
+static void see_line(void *ctx, const char *line)
 {
+    shown *s = ctx;
     char *end = NULL;
     const char *body = strchr(line, ',');
     assert_non_null(body);
     int64_t number = strtoll(body + 1, &end, 10);
-    assert_true((*end == '\0' || *end == '\r') && number > 0 && number <= s->n_fed);
+    assert_true(*end == '\0' && number > 0 && number <= s->n_fed);
     bool named = body > line;
     assert_true(!named || strtoll(line, NULL, 10) == number);
     s->times[named ? 0 : 1][number]++;
-}
-
-static void see_files(shown *s, const char *dir)
-{
-    DIR *list = opendir(dir);
-    assert_non_null(list);
-    for (struct dirent *file; (file = readdir(list)) != NULL;) {
-        char *state = NULL;
-        size_t size = 0;
-        char *text = file->d_name[0] == '.' || file->d_name[0] == '_'
-                         ? NULL
-                         : slt_load(slt_in_dir(dir, file->d_name), &size);
-        for (char *line = text == NULL ? NULL : strtok_r(text, "\n", &state); line != NULL;
-             line = strtok_r(NULL, "\n", &state)) {
-            see_line(s, line);
-        }
-        free(text);
-    }
-    (void)closedir(list);
 }
 
 static int64_t compare(const shown *s)
@@ -366,9 +349,7 @@ int64_t slt_flume_check(slt_flume *f)
         s.times[i] = calloc((size_t)f->n_fed + 1, sizeof *s.times[i]);
         assert_non_null(s.times[i]);
     }
-    char out[512];
-    (void)snprintf(out, sizeof out, "%s/out", f->dir);
-    see_files(&s, out);
+    slt_each_line(slt_in_dir(f->dir, "out"), see_line, &s);
     int64_t again = compare(&s);
     free(s.times[0]);
     free(s.times[1]);
