@@ -1,56 +1,22 @@
 // The released program behind its HTTP door, killed while somebody posts numbered lines: each is
 // there once, whatever was sent twice.
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/hash.h"
 #include "kill/kill.h"
 #include "kill/post.h"
+#include "kills.h"
+#include "published.h"
 
-enum { KILLS = 14, SOAK_KILLS = 500, MOST_ENTRIES = 6 };
+enum { KILLS = 14, SOAK_KILLS = 500 };
 
 static void start(slt_life *life)
 {
     slt_run_start(life, "parallelism=1");
 }
 
-static void kill_once(slt_life *life, int wanted, sli_rng *rng)
-{
-    start(life);
-    if (wanted == 0) {
-        slt_life_run(life, (int64_t)sli_rng_below(rng, 200000));
-    } else {
-        slt_life_await(life, wanted, 1 + sli_rng_below(rng, MOST_ENTRIES));
-    }
-    (void)slt_life_kill(life);
-}
-
 // ---------------------------------------------------------------- what is shown
-
-/// Calls `each` with every line of every published file.
-static void each_line(const char *dir, void (*each)(void *ctx, const char *line), void *ctx)
-{
-    DIR *out = opendir(slt_in_dir(dir, "out"));
-    assert_non_null(out);
-    for (struct dirent *entry; (entry = readdir(out)) != NULL;) {
-        char name[300];
-        size_t size = 0;
-        (void)snprintf(name, sizeof name, "out/%s", entry->d_name);
-        char *text = entry->d_name[0] == '.' || strstr(name, ".txt") == NULL
-                         ? NULL
-                         : slt_load(slt_in_dir(dir, name), &size);
-        char *rest = NULL;
-        for (char *line = text == NULL ? NULL : strtok_r(text, "\n", &rest); line != NULL;
-             line = strtok_r(NULL, "\n", &rest)) {
-            each(ctx, line);
-        }
-        free(text);
-    }
-    (void)closedir(out);
-}
 
 typedef struct shown {
     int64_t n; ///< numbers 1 to n were acknowledged
@@ -69,7 +35,7 @@ static void check_each_once(const char *dir, int64_t n)
 {
     shown s = {.n = n, .times = calloc((size_t)n + 1, 1)};
     assert_non_null(s.times);
-    each_line(dir, see, &s);
+    slt_each_line(slt_in_dir(dir, "out"), see, &s);
     for (int64_t i = 1; i <= n; i++) {
         if (s.times[i] != 1) {
             fail_msg("line %lld is shown %d times", (long long)i, s.times[i]);
@@ -80,17 +46,18 @@ static void check_each_once(const char *dir, int64_t n)
 
 SL_TEST(http_killed_at_any_moment_every_posted_line_counts_once, "EXACTLY-ONCE-1")
 {
-    const char *seed = getenv("SLUICE_SEED");
-    sli_rng rng = {seed == NULL ? 20261129 : strtoull(seed, NULL, 10)};
+    slt_kills kills = {.before_us = 200000, .most_entries = 6};
     int32_t n_kills = slt_is_soak() ? SOAK_KILLS : KILLS;
     const char *dir = slt_temp_dir();
     int port = slt_free_port();
     int64_t repeats = 0;
     slt_life life;
     slt_run_open(&life, dir, "http_job.so", port);
-    slt_post *post = slt_post_start(port, sli_rng_next(&rng));
+    slt_kills_begin(&kills);
+    slt_post *post = slt_post_start(port, (uint64_t)slt_kills_draw(&kills, INT32_MAX));
     for (int32_t i = 0; i < n_kills; i++) {
-        kill_once(&life, i % SLT_PHASES, &rng);
+        start(&life);
+        slt_kill_next(&kills, &life);
     }
     start(&life);
     slt_life_await(&life, SLT_FORGET, 3);
@@ -105,18 +72,32 @@ SL_TEST(http_killed_at_any_moment_every_posted_line_counts_once, "EXACTLY-ONCE-1
 
 // ---------------------------------------------------------------- a client of others
 
-static void curl(int port, const char *more, const char *want)
+static void needs(const char *command, const char *otherwise)
 {
-    char command[1024], got[64] = "";
+    if (system(command) != 0) { // NOLINT: the test's own words
+        slt_not_here(otherwise);
+    }
+}
+
+static void needs_curl(void)
+{
+    needs("curl --version >/dev/null 2>&1", "no curl");
+}
+
+/// The status of the answer is `want`; "000" is none. `dir` is where curl runs.
+static void curl(const char *dir, const char *door, const char *more, const char *want)
+{
+    char command[4096], got[64] = "";
     (void)snprintf(command, sizeof command,
-                   "curl -s -o /dev/null -w '%%{http_code}' --max-time 20 %s "
-                   "http://localhost:%d/in",
-                   more, port);
+                   "cd '%s' && curl -s -o /dev/null -w '%%{http_code}' --max-time 20 %s %s", dir,
+                   more, door);
     FILE *pipe = popen(command, "re"); // NOLINT: the test's own words
     assert_non_null(pipe);
     (void)!fgets(got, sizeof got, pipe);
     (void)pclose(pipe);
-    SL_CHECK_TEXT(got, want);
+    if (strcmp(got, want) != 0) {
+        fail_msg("%s, not %s: %s", got, want, command);
+    }
 }
 
 static void count_line(void *ctx, const char *line)
@@ -138,34 +119,93 @@ static void put_large(const char *path)
 
 SL_TEST(curl_is_answered, "")
 {
-    if (system("curl --version >/dev/null 2>&1") != 0) { // NOLINT
-        skip();
-    }
     const char *dir = slt_temp_dir();
-    char large[600];
+    char large[600], door[64];
+    needs_curl();
     int port = slt_free_port(), counts[4] = {0};
     slt_life life;
     slt_run_open(&life, dir, "http_job.so", port);
+    (void)snprintf(door, sizeof door, "http://localhost:%d/in", port);
     start(&life);
-    curl(port, "--retry 20 --retry-connrefused --retry-delay 1", "200"); // once it listens
-    curl(port, "-H 'Idempotency-Key: a' --data-binary one", "204");
-    curl(port, "-H 'Idempotency-Key: a' --data-binary one", "204"); // says so, and counts once
-    curl(port, "-T - -H 'Transfer-Encoding: chunked' </dev/null", "204");
-    curl(port, "-X DELETE", "405");
+    curl(dir, door, "--retry 20 --retry-connrefused --retry-delay 1", "200"); // once it listens
+    curl(dir, door, "-H 'Idempotency-Key: a' --data-binary one", "204");
+    curl(dir, door, "-H 'Idempotency-Key: a' --data-binary one", "204"); // says so, and counts once
+    curl(dir, door, "-T - -H 'Transfer-Encoding: chunked' </dev/null", "204");
+    curl(dir, door, "-X DELETE", "405");
     (void)snprintf(large, sizeof large, "%s/large", dir);
     put_large(large);
     (void)snprintf(large, sizeof large, "-T %s/large", dir);
-    curl(port, large, "204");
+    curl(dir, door, large, "204");
     slt_life_kill(&life);
     start(&life);
-    curl(port, "--retry 20 --retry-connrefused --retry-delay 1", "200");
-    curl(port, "-H 'Idempotency-Key: a' --data-binary one", "204"); // known in this life, too
-    curl(port, "--data-binary two", "204");
+    curl(dir, door, "--retry 20 --retry-connrefused --retry-delay 1", "200");
+    curl(dir, door, "-H 'Idempotency-Key: a' --data-binary one", "204"); // known in this life, too
+    curl(dir, door, "--data-binary two", "204");
     slt_life_stop(&life);
-    each_line(dir, count_line, counts);
+    slt_each_line(slt_in_dir(dir, "out"), count_line, counts);
     assert_int_equal(counts[1], 1);
     assert_int_equal(counts[2], 1);
     assert_int_equal(counts[3], 3 << 16);
     assert_int_equal(counts[0], 0);
+    slt_life_close(&life);
+}
+
+/// In DIR: ca.pem, and what it signed: server and client; and a client of another authority.
+static void make_certificates(const char *dir)
+{
+    char command[2048];
+    (void)snprintf(
+        command, sizeof command,
+        "cd '%s' && exec >certificates.log 2>&1 && make() { name=$1; shift; openssl req -x509 "
+        "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=$name -keyout "
+        "$name.key -out $name.pem \"$@\"; } && make ca && make other && make server -CA ca.pem "
+        "-CAkey ca.key -addext subjectAltName=DNS:localhost && make client -CA ca.pem -CAkey "
+        "ca.key "
+        "&& make strange -CA other.pem -CAkey other.key && printf let-me-in >secret",
+        dir);
+    if (system(command) != 0) { // NOLINT: the test's own words
+        fail_msg("openssl made no certificates: see %s/certificates.log", dir);
+    }
+}
+
+SL_TEST(curl_is_answered_over_tls_with_its_certificate_and_the_secret, "")
+{
+    const char *dir = slt_temp_dir();
+    char options[2048], door[64], plain[64];
+    int port = slt_free_port(), counts[4] = {0};
+    slt_life life;
+    if (!SLT_TLS) {
+        slt_not_here("a build without TLS");
+    }
+    needs_curl();
+    needs("openssl version >/dev/null 2>&1", "no openssl");
+    make_certificates(dir);
+    (void)snprintf(
+        options, sizeof options,
+        "tls.cert=%s/server.pem&tls.key=%s/server.key&tls.ca=%s/ca.pem&secret=file:%s/secret", dir,
+        dir, dir, dir);
+    assert_int_equal(setenv("SLUICE_TEST_DOOR", options, 1), 0);
+    (void)snprintf(door, sizeof door, "https://localhost:%d/in", port);
+    (void)snprintf(plain, sizeof plain, "http://localhost:%d/in", port);
+    slt_run_open(&life, dir, "http_job.so", port);
+#define CLIENT "--cacert ca.pem --cert client.pem --key client.key "
+#define SECRET "-H 'Authorization: Bearer let-me-in' "
+    start(&life);
+    curl(dir, door, CLIENT "--retry 20 --retry-connrefused --retry-delay 1", "200");
+    curl(dir, door, CLIENT SECRET "-H 'Idempotency-Key: a' --data-binary one", "204");
+    curl(dir, door, CLIENT "--data-binary two", "401");
+    curl(dir, door, CLIENT "-H 'Authorization: Bearer let-me-out' --data-binary two", "401");
+    curl(dir, door, "--cacert ca.pem " SECRET "--data-binary two", "000"); // no certificate
+    curl(dir, door,
+         "--cacert ca.pem --cert strange.pem --key strange.key " SECRET "--data-binary two", "000");
+    curl(dir, plain, SECRET "--data-binary two", "000");
+    slt_life_kill(&life);
+    start(&life);
+    curl(dir, door, CLIENT "--retry 20 --retry-connrefused --retry-delay 1", "200");
+    curl(dir, door, CLIENT SECRET "-H 'Idempotency-Key: a' --data-binary one", "204");
+    slt_life_stop(&life);
+    assert_int_equal(unsetenv("SLUICE_TEST_DOOR"), 0);
+    slt_each_line(slt_in_dir(dir, "out"), count_line, counts);
+    assert_true(counts[0] == 0 && counts[1] == 1 && counts[2] == 0 && counts[3] == 0);
     slt_life_close(&life);
 }
