@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "life.h"
 #include "pgserver.h"
 #include "sink/postgres/psink_int.h"
 
@@ -341,6 +343,64 @@ SL_TEST(pg_sink_waits_for_room_on_the_servers_disk_postgres, "")
     insist(&p, 1);
     shows(&p, 1);
     place_reset(&p);
+}
+
+/// Starts another server, whose tables are on a disk of 8 MiB that nobody else sees; its directory.
+static const char *server_on_small_disk(void)
+{
+    char command[2048];
+    const char *dir = slt_in_dir(slt_temp_dir(), "pg");
+    if (geteuid() != 0 || system("unshare -m true 2>/dev/null") != 0) {
+        slt_not_here("no mount namespace of its own: root makes one");
+    }
+    assert_int_equal(chmod(slt_temp_dir(), 0755), 0); // the server is another user
+    (void)snprintf(
+        command, sizeof command,
+        "unshare -m sh -ec 'mkdir -p %s/small; mount -t tmpfs -o size=8m small %s/small; "
+        "exec %s/tools/postgres start %s' >%s.log 2>&1",
+        dir, dir, SLT_SOURCE_DIR, dir, dir);
+    if (system(command) != 0) {
+        fail_msg("no server: see %s.log", dir);
+    }
+    assert_int_equal(setenv("SLUICE_TEST_POSTGRES", dir, 1), 0);
+    (void)snprintf(command, sizeof command, "CREATE TABLESPACE small LOCATION '%s/small'", dir);
+    free(slt_postgres_ask(command));
+    free(slt_postgres_ask("GRANT CREATE ON TABLESPACE small TO sluice; ALTER ROLE sluice SET "
+                          "default_tablespace TO 'small'"));
+    return dir;
+}
+
+/// Runs a command where the server does.
+static void beside_server(const char *command, const char *dir)
+{
+    char sql[1024];
+    (void)snprintf(sql, sizeof sql, "COPY (SELECT 1) TO PROGRAM '%s %s/small/ballast; true'",
+                   command, dir);
+    free(slt_postgres_ask(sql));
+}
+
+SL_TEST(pg_sink_goes_on_when_a_full_disk_has_room_again_postgres, "")
+{
+    place p;
+    char shared[512];
+    (void)snprintf(shared, sizeof shared, "%s", slt_postgres_dir());
+    const char *dir = server_on_small_disk();
+    place_init(&p, "small", "");
+    works(&p, slt_open(&p.job, &p.err));
+    beside_server("head -c 1G /dev/zero >", dir);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(slt_commit(&p.job, 1, &p.err), SL_E_NO_SPACE);
+        assert_int_equal(sl_error_action(&p.err), SL_ACT_RETRY_TASK);
+        assert_non_null(strstr(p.err.text, "No space left on device"));
+    }
+    beside_server("rm", dir);
+    for (int64_t group = 1; group <= 3; group++) {
+        insist(&p, group);
+    }
+    shows(&p, 3);
+    place_reset(&p);
+    slt_postgres_command("stop");
+    assert_int_equal(setenv("SLUICE_TEST_POSTGRES", shared, 1), 0);
 }
 
 SL_TEST(pg_sink_stops_at_rows_that_the_server_refuses_postgres, "")
