@@ -199,19 +199,31 @@ static void send_batch(stage *s, uint32_t serial, bool first, const char *bodies
     sli_str_reset(&frame);
 }
 
+/// Somebody comes and sends bodies, each its own id; they are taken as `taken`.
+static void bring_first(stage *s, const char *bodies, const char *taken)
+{
+    come(s);
+    send_batch(s, 1, true, bodies);
+    turn_until_taken(s, taken);
+}
+
+/// And they are answered, once they are durable.
+static void first_is_answered(stage *s)
+{
+    settle(s);
+    turn_until_heard(s, 19);
+    assert_memory_equal(s->heard.data, "\0\0\0\1\0\0\0\1\0\0\0\7\0\0\0\0\0\0\0", 19);
+    forget_heard(s);
+}
+
 PLACE_TEST(a_batch_is_answered_when_it_is_durable_and_not_before)
 {
     stage s;
     open_stage(&s, p, "flume", "id_header=id");
-    come(&s);
-    send_batch(&s, 1, true, "ab");
-    turn_until_taken(&s, "a:a;b:b;");
+    bring_first(&s, "ab", "a:a;b:b;");
     turn_a_while(&s);
     assert_int_equal(s.heard.size, 0);
-    settle(&s);
-    turn_until_heard(&s, 19);
-    assert_memory_equal(s.heard.data, "\0\0\0\1\0\0\0\1\0\0\0\7\0\0\0\0\0\0\0", 19);
-    forget_heard(&s);
+    first_is_answered(&s);
     send_batch(&s, 2, false, "c");
     turn_until_taken(&s, "a:a;b:b;c:c;");
     settle(&s);
@@ -224,12 +236,8 @@ PLACE_TEST(without_an_id_header_events_have_no_id_and_an_empty_batch_is_answered
 {
     stage s;
     open_stage(&s, p, "flume", "");
-    come(&s);
-    send_batch(&s, 1, true, "a");
-    turn_until_taken(&s, ":a;");
-    settle(&s);
-    turn_until_heard(&s, 19);
-    forget_heard(&s);
+    bring_first(&s, "a", ":a;");
+    first_is_answered(&s);
     send_batch(&s, 2, false, "");
     turn_a_while(&s);
     settle(&s);
@@ -250,9 +258,7 @@ PLACE_TEST(what_is_no_batch_ends_its_connection_and_no_other)
     say(&s, "\0\0\0\1\0\0\0\1\0\0\0\3abc", 15); // no handshake
     turn_until_gone(&s);
     sli_socket_close(&s.peer);
-    come(&s);
-    send_batch(&s, 1, true, "a");
-    turn_until_taken(&s, ":a;");
+    bring_first(&s, "a", ":a;");
     close_stage(&s);
 }
 
@@ -260,9 +266,7 @@ PLACE_TEST(who_goes_before_the_answer_leaves_what_came)
 {
     stage s;
     open_stage(&s, p, "flume", "");
-    come(&s);
-    send_batch(&s, 1, true, "a");
-    turn_until_taken(&s, ":a;");
+    bring_first(&s, "a", ":a;");
     sli_socket_close(&s.peer);
     turn_a_while(&s);
     settle(&s);
@@ -319,12 +323,8 @@ PLACE_TEST(a_message_that_flume_has_not_is_refused_and_the_next_one_read)
 {
     stage s;
     open_stage(&s, p, "flume", "");
-    come(&s);
-    send_batch(&s, 1, true, "a");
-    turn_until_taken(&s, ":a;");
-    settle(&s);
-    turn_until_heard(&s, 19);
-    forget_heard(&s);
+    bring_first(&s, "a", ":a;");
+    first_is_answered(&s);
     say(&s, "\0\0\0\2\0\0\0\1\0\0\0\5\0\6odd", 17);
     turn_until_heard(&s, 20);
     assert_memory_equal(s.heard.data + 12, "\0\1\0", 3);
@@ -480,13 +480,20 @@ static void answer(stage *s, uint32_t serial, bool first, const void *data, size
     "\0\4s1\2\2\4id\2"                                                                             \
     "7\0\4hi\0"
 
+/// The first request is answered with BATCH, which is taken as `taken`.
+static void give_first(stage *s, const char *taken)
+{
+    turn_until_asked(s, ASK);
+    answer(s, 1, true, BATCH, sizeof BATCH - 1);
+    turn_until_taken(s, taken);
+}
+
 PLACE_TEST(a_batch_is_acknowledged_when_it_is_durable_and_the_next_one_asked_for)
 {
     stage s;
     open_stage(&s, p, "flume-poll", "id_header=id&batch=5");
     turn_until_asked(&s, ASK "\n"); // 5, zigzag
-    answer(&s, 1, true, BATCH, sizeof BATCH - 1);
-    turn_until_taken(&s, "7:hi;");
+    give_first(&s, "7:hi;");
     turn_a_while(&s);
     assert_int_equal(s.heard.size, 0);
     settle(&s);
@@ -501,9 +508,7 @@ PLACE_TEST(a_batch_whose_connection_broke_is_acknowledged_over_the_next)
 {
     stage s;
     open_stage(&s, p, "flume-poll", "reconnect_delay=1ms");
-    turn_until_asked(&s, ASK);
-    answer(&s, 1, true, BATCH, sizeof BATCH - 1);
-    turn_until_taken(&s, ":hi;");
+    give_first(&s, ":hi;");
     sli_socket_close(&s.peer);
     turn_a_while(&s);
     settle(&s);
@@ -567,9 +572,7 @@ PLACE_TEST(what_was_taken_before_the_end_is_acknowledged_at_the_end)
 {
     stage s;
     open_stage(&s, p, "flume-poll", "");
-    turn_until_asked(&s, ASK);
-    answer(&s, 1, true, BATCH, sizeof BATCH - 1);
-    turn_until_taken(&s, ":hi;");
+    give_first(&s, ":hi;");
     s.source->ops->stop(s.source);
     settle(&s);
     turn_until_asked(&s, "\6ack\4s1");
