@@ -126,9 +126,31 @@ sl_code sli_env_link(sl_env *env, const char *from, const char *to, sl_error *er
     return env->ops->link(env, from, to, err);
 }
 
+sl_code sli_env_scan(sl_env *env, const char *path, sli_name_fn each, void *ctx, sl_error *err)
+{
+    return env->ops->scan(env, path, each, ctx, err);
+}
+
+sl_code sli_name_stat(sl_env *env, const sli_name *name, sli_stat *out, sl_error *err)
+{
+    return env->ops->name_stat(env, name, out, err);
+}
+
+typedef struct list_call {
+    sli_list_fn each;
+    void *ctx;
+} list_call;
+
+static sl_code tell_name(void *ctx, const sli_name *name, sl_error *err)
+{
+    const list_call *call = ctx;
+    return call->each(call->ctx, name->name, err);
+}
+
 sl_code sli_env_list(sl_env *env, const char *path, sli_list_fn each, void *ctx, sl_error *err)
 {
-    return env->ops->list(env, path, each, ctx, err);
+    list_call call = {each, ctx};
+    return sli_env_scan(env, path, tell_name, &call, err);
 }
 
 sl_code sli_env_lock_file(sl_env *env, const char *path, const char *text, sli_file **out,

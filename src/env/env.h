@@ -108,6 +108,27 @@ sl_code sli_env_link(sl_env *env, const char *from, const char *to, sl_error *er
 /// when `each` fails.
 typedef sl_code (*sli_list_fn)(void *ctx, const char *name, sl_error *err);
 sl_code sli_env_list(sl_env *env, const char *path, sli_list_fn each, void *ctx, sl_error *err);
+/// A name as a listing alone tells of it: for directories so large that a look at each file costs
+/// most of the time.
+typedef enum sli_name_kind {
+    SLI_NAME_UNKNOWN = 0, ///< only a look tells: a link, or a file system that does not say
+    SLI_NAME_FILE,
+    SLI_NAME_DIR,
+    SLI_NAME_OTHER, ///< a pipe, a socket, a device
+} sli_name_kind;
+typedef struct sli_name {
+    const char *name; ///< lives for the call
+    /// Of a file: that of sli_stat, or (a file that is mounted, file systems laid over each other)
+    /// one that no look ever gives. 0 when it is not known.
+    uint64_t identity;
+    sli_name_kind kind;
+    const void *dir; ///< the listing it is of; env's own
+} sli_name;
+typedef sl_code (*sli_name_fn)(void *ctx, const sli_name *name, sl_error *err);
+/// As sli_env_list.
+sl_code sli_env_scan(sl_env *env, const char *path, sli_name_fn each, void *ctx, sl_error *err);
+/// A look at what a name stands for, as sli_env_stat. Only within the call that told the name.
+sl_code sli_name_stat(sl_env *env, const sli_name *name, sli_stat *out, sl_error *err);
 /// An advisory lock on a file (created when missing), held until sli_file_close or the end of the
 /// process, also by kill -9. SL_E_BUSY with the holder's pid when somebody has it, this process
 /// too. The file then holds "pid N\n" and `text` (may be NULL), for people; it is not synced.

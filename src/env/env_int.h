@@ -63,7 +63,8 @@ struct sli_env_ops {
     sl_code (*remove_dir)(sl_env *env, const char *path, sl_error *err);
     sl_code (*sync_dir)(sl_env *env, const char *path, sl_error *err);
     sl_code (*link)(sl_env *env, const char *from, const char *to, sl_error *err);
-    sl_code (*list)(sl_env *env, const char *path, sli_list_fn each, void *ctx, sl_error *err);
+    sl_code (*scan)(sl_env *env, const char *path, sli_name_fn each, void *ctx, sl_error *err);
+    sl_code (*name_stat)(sl_env *env, const sli_name *name, sli_stat *out, sl_error *err);
     sl_code (*lock_file)(sl_env *env, const char *path, const char *text, sli_file **out,
                          sl_error *err);
 

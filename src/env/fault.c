@@ -170,10 +170,16 @@ static sl_code fault_sync_dir(sl_env *env, const char *path, sl_error *err)
     return inner_of(env)->sync_dir(env, path, err);
 }
 
-static sl_code fault_list(sl_env *env, const char *path, sli_list_fn each, void *ctx, sl_error *err)
+static sl_code fault_scan(sl_env *env, const char *path, sli_name_fn each, void *ctx, sl_error *err)
 {
     SL_TRY(strike(env, AT_DIR_LIST, err));
-    return inner_of(env)->list(env, path, each, ctx, err);
+    return inner_of(env)->scan(env, path, each, ctx, err);
+}
+
+static sl_code fault_name_stat(sl_env *env, const sli_name *name, sli_stat *out, sl_error *err)
+{
+    SL_TRY(strike(env, AT_PATH_STAT, err));
+    return inner_of(env)->name_stat(env, name, out, err);
 }
 
 static sl_code fault_signal_wait(sli_signal *signal, int64_t deadline_us, sl_error *err)
@@ -300,7 +306,8 @@ static void fill_table(sli_env_ops *ops)
     ops->mkdirs = fault_mkdirs;
     ops->remove_dir = fault_remove_dir;
     ops->sync_dir = fault_sync_dir;
-    ops->list = fault_list;
+    ops->scan = fault_scan;
+    ops->name_stat = fault_name_stat;
     ops->signal_wait = fault_signal_wait;
     ops->socket_connect = fault_socket_connect;
     ops->socket_connected = fault_socket_connected;

@@ -196,6 +196,54 @@ SLT_BOTH_WORLDS(list_is_sorted_by_bytes)
     sli_str_reset(&all);
 }
 
+typedef struct scanned {
+    slt_bed *b;
+    sli_str names;
+    bool removes;
+} scanned;
+
+/// What a listing alone tells is what a look tells.
+static sl_code scan_check(void *ctx, const sli_name *name, sl_error *err)
+{
+    scanned *s = ctx;
+    sli_stat by_name = {0}, by_path = {0};
+    if (s->removes) {
+        SL_TRY(sli_env_remove(s->b->env, slt_bed_at(s->b, name->name), err));
+        return sli_name_stat(s->b->env, name, &by_name, err);
+    }
+    SL_TRY(sli_name_stat(s->b->env, name, &by_name, err));
+    SL_TRY(sli_env_stat(s->b->env, slt_bed_at(s->b, name->name), &by_path, err));
+    assert_int_equal(by_name.identity, by_path.identity);
+    assert_int_equal(by_name.size_bytes, by_path.size_bytes);
+    assert_int_equal(by_name.modified_us, by_path.modified_us);
+    if (name->kind != SLI_NAME_UNKNOWN) { // a file system need not say
+        assert_int_equal(name->kind, by_path.is_dir ? SLI_NAME_DIR : SLI_NAME_FILE);
+        assert_int_equal(name->identity, by_path.identity);
+    }
+    sli_str_printf(&s->names, "%s ", name->name);
+    return SL_OK;
+}
+
+SLT_BOTH_WORLDS(scan_tells_what_a_look_tells)
+{
+    scanned s = {.b = b};
+    assert_int_equal(put(b, "part-00000000-b", "bytes"), SL_OK);
+    assert_int_equal(put(b, "part-00000000-", "more bytes"), SL_OK);
+    assert_int_equal(put(b, "part-00000000", ""), SL_OK);
+    assert_int_equal(put(b, "part-00000000-a-longer-name", ""), SL_OK);
+    assert_int_equal(put(b, "part-00000000-a-longer-game", ""), SL_OK);
+    assert_int_equal(put(b, "part-00000000-\xff", ""), SL_OK);
+    assert_int_equal(sli_env_mkdirs(b->env, slt_bed_at(b, "part-0000000"), NULL), SL_OK);
+    assert_int_equal(sli_env_scan(b->env, b->dir, scan_check, &s, NULL), SL_OK);
+    SL_CHECK_TEXT(s.names.data,
+                  "part-0000000 part-00000000 part-00000000- part-00000000-a-longer-game "
+                  "part-00000000-a-longer-name part-00000000-b part-00000000-\xff ");
+    sli_str_reset(&s.names);
+    assert_int_equal(sli_env_remove_dir(b->env, slt_bed_at(b, "part-0000000"), NULL), SL_OK);
+    s.removes = true; // what has gone since is told as such
+    assert_int_equal(sli_env_scan(b->env, b->dir, scan_check, &s, NULL), SL_E_NOT_FOUND);
+}
+
 SLT_BOTH_WORLDS(write_file_replaces_and_leaves_no_temp)
 {
     assert_int_equal(sli_env_write_file(b->env, slt_bed_at(b, "conf"), "one", 3, NULL), SL_OK);

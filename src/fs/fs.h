@@ -23,8 +23,11 @@ typedef struct sli_fs_entry {
     int64_t size_bytes, modified_us;
     uint64_t identity; ///< 0 when the file system has none
     bool is_dir;
+    bool is_known; ///< size and time are not told: the caller had them (see `scan`)
 } sli_fs_entry;
 typedef sl_code (*sli_fs_list_fn)(void *ctx, const sli_fs_entry *entry, sl_error *err);
+/// Whether the caller knows a file of this name and identity, or does not care for it.
+typedef bool (*sli_fs_knows_fn)(void *ctx, const char *name, uint64_t identity);
 
 /// Where a file system is. Lives for the call of `open`, `env` as long as the file system.
 typedef struct sli_fs_where {
@@ -85,6 +88,11 @@ typedef struct sli_fs_ops {
     /// again, and goes on where it was. Thread: one at a time.
     sl_code (*reader_next)(sli_fs_reader *reader, void *out, size_t size, size_t *n, sl_error *err);
     void (*reader_close)(sli_fs_reader **reader); ///< accepts a NULL in it, sets it to NULL
+    /// As list, without a look at the files that the caller `knows`. It is asked right before the
+    /// entry is told, and only where the listing itself gives the identity. NULL: looking costs
+    /// nothing here, so list does.
+    sl_code (*scan)(sli_fs *self, const char *dir, sli_fs_knows_fn knows, sli_fs_list_fn each,
+                    void *ctx, sl_error *err);
 } sli_fs_ops;
 
 struct sli_fs {

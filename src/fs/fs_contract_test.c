@@ -378,6 +378,55 @@ FS_TEST(fs_list_is_in_byte_order)
     assert_int_not_equal(p->ops->list(p->fs, at(p, "a"), note_entry, NULL, &err), SL_OK);
 }
 
+typedef struct knowing {
+    sli_str told;
+    uint64_t identity; ///< of what is known
+    bool was_asked;
+} knowing;
+
+static bool knows_one(void *ctx, const char *name, uint64_t identity)
+{
+    knowing *k = ctx;
+    (void)name;
+    k->was_asked = true;
+    return identity == k->identity;
+}
+
+static sl_code note_known(void *ctx, const sli_fs_entry *entry, sl_error *err)
+{
+    knowing *k = ctx;
+    sli_str_text(&k->told, entry->is_known ? "known " : "");
+    return note_entry(&k->told, entry, err);
+}
+
+// Without `scan` a file system tells all by `list`, at no cost.
+FS_TEST(fs_scan_looks_at_what_is_not_known)
+{
+    sli_fs_entry known = {0};
+    put(p, "a", "1");
+    put(p, "b", "22");
+    put(p, "c", "333");
+    assert_int_equal(p->ops->mkdirs(p->fs, at(p, "d"), NULL), SL_OK);
+    assert_int_equal(stat_of(p, "b", &known), SL_OK);
+    if (p->ops->scan == NULL) {
+        return;
+    }
+    knowing k = {.identity = known.identity};
+    assert_int_equal(p->ops->scan(p->fs, p->dir, knows_one, note_known, &k, NULL), SL_OK);
+    if (k.was_asked) { // the file system under the test says what is a file
+        SL_CHECK_TEXT(k.told.data, "a:1 known b:0 c:3 d/:0 ");
+    } else {
+        SL_CHECK_TEXT(k.told.data, "a:1 b:2 c:3 d/:0 ");
+    }
+    sli_str_clear(&k.told);
+    put(p, "e", "4444");
+    assert_int_equal(p->ops->remove(p->fs, at(p, "b"), NULL), SL_OK);
+    assert_int_equal(p->ops->rename(p->fs, at(p, "e"), at(p, "b"), NULL), SL_OK);
+    assert_int_equal(p->ops->scan(p->fs, p->dir, knows_one, note_known, &k, NULL), SL_OK);
+    SL_CHECK_TEXT(k.told.data, "a:1 b:4 c:3 d/:0 "); // another file of that name
+    sli_str_reset(&k.told);
+}
+
 typedef struct vanishing {
     place *p;
     int told;

@@ -77,7 +77,7 @@ static sl_code look(table *self, sli_file_item *itself, bool *is_dir, sl_error *
                         .identity = entry.identity,
                         .whole = sli_file_codec(files->filter.compression, files->dir) != NULL};
     return entry.is_dir
-               ? sli_file_list_read(&self->list, files->fs, files->dir, &files->filter, err)
+               ? sli_file_list_read(&self->list, files->fs, files->dir, &files->filter, NULL, err)
                : SL_OK;
 }
 

@@ -188,12 +188,17 @@ sl_code sli_posix_file_truncate(sli_file *file, int64_t size, sl_error *err)
                                   (long long)size);
 }
 
-static void stat_fill(sli_stat *out, const struct stat *st)
+uint64_t sli_posix_identity(uint64_t device, uint64_t inode)
+{
+    return sli_mix64(sli_mix64(device) ^ inode);
+}
+
+void sli_posix_stat_fill(sli_stat *out, const struct stat *st)
 {
     *out = (sli_stat){
         .size_bytes = st->st_size,
         .modified_us = (int64_t)st->st_mtim.tv_sec * 1000000 + st->st_mtim.tv_nsec / 1000,
-        .identity = sli_mix64(sli_mix64((uint64_t)st->st_dev) ^ (uint64_t)st->st_ino),
+        .identity = sli_posix_identity((uint64_t)st->st_dev, (uint64_t)st->st_ino),
         .is_dir = S_ISDIR(st->st_mode),
         .is_file = S_ISREG(st->st_mode),
     };
@@ -206,7 +211,7 @@ sl_code sli_posix_file_stat(sli_file *file, sli_stat *out, sl_error *err)
     if (fstat(self->fd, &st) != 0) {
         return sl_error_sys(err, SL_OK, errno, "%s: stat", self->path);
     }
-    stat_fill(out, &st);
+    sli_posix_stat_fill(out, &st);
     return SL_OK;
 }
 
@@ -217,7 +222,7 @@ sl_code sli_posix_stat(sl_env *env, const char *path, sli_stat *out, sl_error *e
     if (stat(path, &st) != 0) {
         return sl_error_sys(err, SL_OK, errno, "%s: stat", path);
     }
-    stat_fill(out, &st);
+    sli_posix_stat_fill(out, &st);
     return SL_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "env/env_int.h"
 #include "env/timers.h"
@@ -84,7 +85,10 @@ sl_code sli_posix_remove(sl_env *env, const char *path, sl_error *err);
 sl_code sli_posix_remove_dir(sl_env *env, const char *path, sl_error *err);
 sl_code sli_posix_sync_dir(sl_env *env, const char *path, sl_error *err);
 sl_code sli_posix_link(sl_env *env, const char *from, const char *to, sl_error *err);
-sl_code sli_posix_list(sl_env *env, const char *path, sli_list_fn each, void *ctx, sl_error *err);
+sl_code sli_posix_scan(sl_env *env, const char *path, sli_name_fn each, void *ctx, sl_error *err);
+sl_code sli_posix_name_stat(sl_env *env, const sli_name *name, sli_stat *out, sl_error *err);
+uint64_t sli_posix_identity(uint64_t device, uint64_t inode); ///< of sli_stat and sli_name
+void sli_posix_stat_fill(sli_stat *out, const struct stat *st);
 
 sli_signal *sli_posix_signal_new(sl_env *env);
 void sli_posix_signal_free(sli_signal *signal);

@@ -252,12 +252,17 @@ sl_code sli_sim_file_truncate(sli_file *file, int64_t size, sl_error *err)
     return sli_sim_end(&call, rc);
 }
 
+static uint64_t identity_of(const sim_inode *inode)
+{
+    return sli_mix64(inode->id);
+}
+
 static void stat_fill(sim_call *call, const sim_inode *inode, sli_stat *out)
 {
     *out = (sli_stat){
         .size_bytes = inode->is_dir ? 0 : inode->size,
         .modified_us = inode->modified_us,
-        .identity = sli_mix64(inode->id),
+        .identity = identity_of(inode),
         .is_dir = inode->is_dir,
         .is_file = !inode->is_dir,
     };
@@ -462,41 +467,75 @@ sl_code sli_sim_sync_dir(sl_env *env, const char *path, sl_error *err)
     return sli_sim_end(&call, rc);
 }
 
-/// Copies the names, since `each` may change the directory: every name ends with a zero.
-static sl_code names_copy(sim_call *call, const sim_inode *dir, sli_str *out, sl_error *err)
+typedef struct sim_listing {
+    const char *path;
+    size_t n;
+    uint64_t *identities;
+    bool *are_dirs;
+    sli_str names; ///< each ended by a zero
+} sim_listing;
+
+/// Copies what is told, since `each` may change the directory.
+static sl_code listing_copy(sim_call *call, const sim_inode *dir, sim_listing *list, sl_error *err)
 {
+    list->identities = sl_alloc_array(SLI_TAG_ENV, dir->n_entries, sizeof *list->identities);
+    list->are_dirs = sl_alloc_array(SLI_TAG_ENV, dir->n_entries, sizeof *list->are_dirs);
+    if (dir->n_entries > 0 && (list->identities == NULL || list->are_dirs == NULL)) {
+        return sl_error_nomem(err, dir->n_entries * sizeof *list->identities, list->path);
+    }
     for (size_t i = 0; i < dir->n_entries; i++) {
-        sli_str_add(out, dir->entries[i].name, strlen(dir->entries[i].name) + 1);
+        const char *name = dir->entries[i].name;
+        sli_str_add(&list->names, name, strlen(name) + 1);
+        list->identities[i] = identity_of(dir->entries[i].inode);
+        list->are_dirs[i] = dir->entries[i].inode->is_dir;
     }
-    sli_sim_note(call, out->data, out->size);
-    return sli_str_check(out, "names of a directory", err);
+    list->n = dir->n_entries;
+    sli_sim_note(call, list->names.data, list->names.size);
+    return sli_str_check(&list->names, "names of a directory", err);
 }
 
-sl_code sli_sim_names_each(const sli_str *names, sli_list_fn each, void *ctx, sl_error *err)
-{
-    for (size_t at = 0; at < names->size; at += strlen(names->data + at) + 1) {
-        SL_TRY(each(ctx, names->data + at, err));
-    }
-    return SL_OK;
-}
-
-sl_code sli_sim_list(sl_env *env, const char *path, sli_list_fn each, void *ctx, sl_error *err)
+static sl_code listing_read(sl_env *env, sim_listing *list, sl_error *err)
 {
     sim_call call;
-    sli_str names = SLI_STR_INIT;
     sl_code rc = sli_sim_begin(&call, env_of(env), SIM_DIR_LIST, err);
-    sli_sim_note_text(&call, path);
+    sli_sim_note_text(&call, list->path);
     if (rc == SL_OK) {
         sim_inode *dir = NULL;
-        rc = tell(err, find_dir(&env_of(env)->world->disk, path, &dir), path, "list");
+        rc = tell(err, find_dir(&env_of(env)->world->disk, list->path, &dir), list->path, "list");
         if (rc == SL_OK) {
-            rc = names_copy(&call, dir, &names, err);
+            rc = listing_copy(&call, dir, list, err);
         }
     }
-    rc = sli_sim_end(&call, rc);
-    if (rc == SL_OK) {
-        rc = sli_sim_names_each(&names, each, ctx, err);
+    return sli_sim_end(&call, rc);
+}
+
+sl_code sli_sim_scan(sl_env *env, const char *path, sli_name_fn each, void *ctx, sl_error *err)
+{
+    sim_listing list = {.path = path, .names = SLI_STR_INIT};
+    sl_code rc = listing_read(env, &list, err);
+    const char *at = list.names.data;
+    for (size_t i = 0; rc == SL_OK && i < list.n; i++, at += strlen(at) + 1) {
+        const sli_name name = {.name = at,
+                               .identity = list.identities[i],
+                               .kind = list.are_dirs[i] ? SLI_NAME_DIR : SLI_NAME_FILE,
+                               .dir = &list};
+        rc = each(ctx, &name, err);
     }
-    sli_str_reset(&names);
+    sl_free(list.identities);
+    sl_free(list.are_dirs);
+    sli_str_reset(&list.names);
+    return rc;
+}
+
+sl_code sli_sim_name_stat(sl_env *env, const sli_name *name, sli_stat *out, sl_error *err)
+{
+    const sim_listing *list = name->dir;
+    sli_str path = SLI_STR_INIT;
+    sli_str_printf(&path, "%s/%s", list->path, name->name);
+    sl_code rc = sli_str_check(&path, name->name, err);
+    if (rc == SL_OK) {
+        rc = sli_sim_stat(env, path.data, out, err);
+    }
+    sli_str_reset(&path);
     return rc;
 }

@@ -122,8 +122,6 @@ void sli_sim_changes_reset(sim_inode *inode);
 int sli_sim_disk_mkdirs(sli_world *world, const char *path);
 int sli_sim_disk_move(sim_disk *disk, const char *from, const char *to, bool replace);
 int sli_sim_disk_remove(sim_disk *disk, const char *path, bool is_dir);
-/// `names`: one after the other, each ended by a zero.
-sl_code sli_sim_names_each(const sli_str *names, sli_list_fn each, void *ctx, sl_error *err);
 
 void sli_sim_fate_power_loss(sim_disk *disk, sli_rng *rng, bool lose_all);
 
@@ -344,7 +342,8 @@ sl_code sli_sim_rename(sl_env *env, const char *from, const char *to, bool repla
 sl_code sli_sim_remove(sl_env *env, const char *path, sl_error *err);
 sl_code sli_sim_remove_dir(sl_env *env, const char *path, sl_error *err);
 sl_code sli_sim_sync_dir(sl_env *env, const char *path, sl_error *err);
-sl_code sli_sim_list(sl_env *env, const char *path, sli_list_fn each, void *ctx, sl_error *err);
+sl_code sli_sim_scan(sl_env *env, const char *path, sli_name_fn each, void *ctx, sl_error *err);
+sl_code sli_sim_name_stat(sl_env *env, const sli_name *name, sli_stat *out, sl_error *err);
 
 sli_signal *sli_sim_signal_new(sl_env *env);
 void sli_sim_signal_free(sli_signal *signal);

@@ -421,13 +421,13 @@ sl_code sli_world_list(sli_world *world, const char *dir, sli_list_fn each, void
         why = at.inode == NULL ? ENOENT : at.inode->is_dir ? 0 : ENOTDIR;
     }
     SL_TRY(tell(err, why, dir));
-    sli_str names = SLI_STR_INIT;
+    sli_str names = SLI_STR_INIT; // a copy: `each` may change the directory
     for (size_t i = 0; i < at.inode->n_entries; i++) {
         sli_str_add(&names, at.inode->entries[i].name, strlen(at.inode->entries[i].name) + 1);
     }
     sl_code rc = sli_str_check(&names, dir, err);
-    if (rc == SL_OK) {
-        rc = sli_sim_names_each(&names, each, ctx, err);
+    for (size_t i = 0; rc == SL_OK && i < names.size; i += strlen(names.data + i) + 1) {
+        rc = each(ctx, names.data + i, err);
     }
     sli_str_reset(&names);
     return rc;

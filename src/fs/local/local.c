@@ -64,23 +64,26 @@ static sli_fs_entry entry_of(const sli_stat *stat, const char *name)
 
 typedef struct lister {
     sl_env *env;
-    const char *dir;
-    sl_arena *arena; // the present entry's path
+    sli_fs_knows_fn knows; // NULL: nothing
     sli_fs_list_fn each;
     void *ctx;
 } lister;
 
-static sl_code list_name(void *ctx, const char *name, sl_error *err)
+static sl_code list_name(void *ctx, const sli_name *name, sl_error *err)
 {
     lister *l = ctx;
+    if (name->kind == SLI_NAME_OTHER) { // reading a pipe could wait for ever
+        return SL_OK;
+    }
+    if (name->kind == SLI_NAME_FILE && l->knows != NULL &&
+        l->knows(l->ctx, name->name, name->identity)) {
+        return l->each(
+            l->ctx,
+            &(sli_fs_entry){.name = name->name, .identity = name->identity, .is_known = true}, err);
+    }
     sli_stat stat = {0};
     sl_error missing = SL_ERROR_INIT;
-    sl_arena_reset(l->arena);
-    const char *path = sli_path_join(l->arena, l->dir, name);
-    if (path == NULL) {
-        return sl_error_nomem(err, strlen(l->dir) + strlen(name), "a path");
-    }
-    sl_code rc = sli_env_stat(l->env, path, &stat, &missing);
+    sl_code rc = sli_name_stat(l->env, name, &stat, &missing);
     if (rc == SL_E_NOT_FOUND) { // vanished since the listing, or a link to nowhere
         return SL_OK;
     }
@@ -90,23 +93,24 @@ static sl_code list_name(void *ctx, const char *name, sl_error *err)
         }
         return rc;
     }
-    if (!stat.is_dir && !stat.is_file) { // reading a pipe could wait for ever
+    if (!stat.is_dir && !stat.is_file) { // a link to a pipe
         return SL_OK;
     }
-    sli_fs_entry entry = entry_of(&stat, name);
+    sli_fs_entry entry = entry_of(&stat, name->name);
     return l->each(l->ctx, &entry, err);
+}
+
+static sl_code local_scan(sli_fs *self, const char *dir, sli_fs_knows_fn knows, sli_fs_list_fn each,
+                          void *ctx, sl_error *err)
+{
+    lister l = {env_of(self), knows, each, ctx};
+    return sli_env_scan(l.env, dir, list_name, &l, err);
 }
 
 static sl_code local_list(sli_fs *self, const char *dir, sli_fs_list_fn each, void *ctx,
                           sl_error *err)
 {
-    lister l = {env_of(self), dir, sl_arena_new(SLI_TAG_FS), each, ctx};
-    if (l.arena == NULL) {
-        return sl_error_nomem(err, 0, "a listing");
-    }
-    sl_code rc = sli_env_list(l.env, dir, list_name, &l, err);
-    sl_arena_free(l.arena);
-    return rc;
+    return local_scan(self, dir, NULL, each, ctx, err);
 }
 
 static sl_code local_stat(sli_fs *self, const char *path, sli_fs_entry *out, sl_error *err)
@@ -390,6 +394,7 @@ const sli_fs_ops sli_fs_local = {
     .reader_open = local_reader_open,
     .reader_next = local_reader_next,
     .reader_close = local_reader_close,
+    .scan = local_scan,
 };
 
 sl_code sli_fs_open_local(sli_fs **out, sl_env *env, sl_error *err)

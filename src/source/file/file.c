@@ -13,7 +13,8 @@ enum {
     POSITION = 0x31504653,    // "SFP1"
     RELIST_US = 60 * 1000000, // a listing is at most this old
     GRANULE_US = 2 * 1000000, // the coarsest clock of file systems (FAT's)
-    SMALL = 256,              // directories with fewer files are always listed
+    SMALL = 256,              // directories with fewer files are always listed, and looked at
+    MOST_LOOKS = 8192,        // at files taken before, of a listing of a larger one
     SPARK_WINDOW_US = 60 * 1000000,
     LOOK_US = 1000000, // so long an epoch is held up by a cluster that is away
     ROW_BYTES = 64,    // what a row is taken to be long, for limits in rows
@@ -44,6 +45,8 @@ typedef struct file_source {
     uint64_t home; ///< identity of the directory that the latest file was taken from
     bool waiting;  ///< between two epochs in which the directory could be listed
     glance glance;
+    int64_t swept_us; ///< mono time of the latest listing that looked at files taken before
+    int64_t sweep_at; ///< where among them the next one goes on
 } file_source;
 
 #define STREAM_OPTIONS                                                                             \
@@ -452,6 +455,25 @@ static bool is_unchanged(const file_source *self, const sli_fs_entry *dir)
            age_us < RELIST_US;
 }
 
+/// Which of the files taken before a listing looks at, to see whether they have changed: of a large
+/// directory as many as make all of them a minute's work, from where the latest one stopped.
+static sli_file_known look_again(file_source *self)
+{
+    int64_t now_us = sli_env_mono_us(self->files.common.env.env), n = self->seen.n;
+    int64_t age_us = now_us - self->swept_us;
+    sli_file_known known = {
+        .seen = &self->seen, .look_from = self->sweep_at < n ? self->sweep_at : 0, .n_look = n};
+    if (n >= SMALL) {
+        int64_t share = age_us < RELIST_US ? n * age_us / RELIST_US : n;
+        known.n_look = share < MOST_LOOKS ? share : MOST_LOOKS;
+    }
+    if (known.n_look > 0) {
+        self->swept_us = now_us;
+        self->sweep_at = (known.look_from + known.n_look) % n;
+    }
+    return known;
+}
+
 /// Lists. *skipped: there was no need.
 static sl_code look(file_source *self, bool *skipped, sl_error *err)
 {
@@ -471,7 +493,9 @@ static sl_code look(file_source *self, bool *skipped, sl_error *err)
                   .mono_us = sli_env_mono_us(env),
                   .identity = dir.identity,
                   .deceives = self->glance.deceives};
-    SL_TRY(sli_file_list_read(&self->list, self->looks, self->files.dir, &self->files.filter, err));
+    sli_file_known known = look_again(self);
+    SL_TRY(sli_file_list_read(&self->list, self->looks, self->files.dir, &self->files.filter,
+                              is_spark(self) ? NULL : &known, err)); // there, time decides anew
     now.n_files = self->list.n;
     bool unmoved = now.identity == self->glance.identity &&
                    now.modified_us == self->glance.modified_us &&

@@ -17,6 +17,8 @@ typedef struct sli_file_item {
     bool whole;   ///< one split whatever its size: it is compressed
 } sli_file_item;
 
+typedef struct sli_file_known sli_file_known;
+
 // ---------------------------------------------------------------- a listing
 
 enum { SLI_FILE_DEPTH = 16, SLI_FILE_MAX_ITEMS = 10000000 };
@@ -36,10 +38,13 @@ typedef struct sli_file_list {
     int64_t n, capacity;
 } sli_file_list;
 void sli_file_list_reset(sli_file_list *list);
-/// Lists the regular files of a directory. Fails: what the file system says; SL_E_INVALID beyond 16
-/// directories below each other or 10,000,000 files.
+/// Lists the regular files of a directory. Files of `known` (NULL: none) that are listed under the
+/// same name and identity come with the size and time that are known of them, where a look at a
+/// file costs; but for those that it says are to be looked at. Fails: what the file system says;
+/// SL_E_INVALID beyond 16 directories below each other or 10,000,000 files.
 sl_code sli_file_list_read(sli_file_list *list, sli_fs *fs, const char *dir,
-                           const sli_file_filter *filter, sl_error *err);
+                           const sli_file_filter *filter, const sli_file_known *known,
+                           sl_error *err);
 /// '*' any bytes, '?' any one byte, all others themselves. Never looks at more than size(pattern) *
 /// size(name) places.
 bool sli_file_glob(const char *pattern, const char *name);
@@ -155,6 +160,11 @@ typedef struct sli_seen {
     sli_seen_file *files;
     int64_t n, capacity;
 } sli_seen;
+/// What a listing needs to know of them.
+struct sli_file_known {
+    const sli_seen *seen;
+    int64_t look_from, n_look; ///< of these, in order and around the end, it looks at all the same
+};
 void sli_seen_reset(sli_seen *seen);
 /// Adds files in any order; one whose name is there takes its place. All or nothing.
 sl_code sli_seen_add(sli_seen *seen, const sli_file_item *const *items, int64_t n, int64_t time_us,

@@ -460,6 +460,74 @@ SL_TEST(unchanged_directory_is_not_listed, "")
     slt_place_close(&p);
 }
 
+static sli_source *open_large(slt_place *p)
+{
+    char name[32];
+    for (int32_t i = 0; i < 300; i++) {
+        snprintf(name, sizeof name, "f%03d", (int)i);
+        slt_put(p, name, "x\n");
+    }
+    sli_source *s = slt_open(p, "", fresh);
+    slt_offer(p, s);
+    assert_int_equal(p->offer.n_splits, 300);
+    return s;
+}
+
+PLACE_TEST(large_directory_looks_at_new_and_replaced_files)
+{
+    sli_source *s = open_large(p);
+    slt_put(p, "new", "new\n");
+    slt_put(p, "keep", "replaced\n"); // while the old one has its identity: two files
+    slt_put(p, "f000", "");           // will be written to
+    assert_int_equal(sli_env_rename(p->env, slt_at(p, "keep"), slt_at(p, "f100"), true, NULL),
+                     SL_OK);
+    slt_touch(p, "f100", 2000000);
+    slt_touch(p, "new", 3000000);
+    assert_string_equal(slt_take(p, s), "replaced;new;");
+    slt_append(p, "f000", "bytes\n");
+    slt_put(p, "newer", "newer\n"); // so that the real directory has changed
+    slt_touch(p, "newer", 1000000);
+    assert_string_equal(slt_take(p, s), "newer;bytes;");
+    sli_source_close(s);
+}
+
+SL_TEST(large_directory_costs_a_look_a_new_file, "")
+{
+    slt_place p;
+    slt_place_open(&p, true);
+    sli_source *s = open_large(&p);
+    slt_offer(&p, s);
+    slt_put(&p, "new", "y\n");
+    int64_t before = sli_world_calls(p.env);
+    slt_offer(&p, s);
+    assert_int_equal(p.offer.n_splits, 1);
+    assert_true(sli_world_calls(p.env) - before < 10);
+    sli_source_close(s);
+    slt_place_close(&p);
+}
+
+// Bytes added to a file that was taken are told within a minute of listings, in whatever order.
+SL_TEST(large_directory_tells_of_growth_within_a_minute, "")
+{
+    slt_place p;
+    char name[32];
+    slt_place_open(&p, true);
+    sli_source *s = open_large(&p);
+    slt_append(&p, "f007", "more\n");
+    slt_append(&p, "f299", "more\n");
+    slt_put(&p, "empty", ""); // waits for its bytes: so the directory is listed each time
+    for (int32_t i = 0; i < 62; i++) {
+        snprintf(name, sizeof name, "new%03d", (int)i); // those that are known become more
+        slt_put(&p, name, "y\n");
+        sli_world_advance(p.world, 1000000);
+        slt_offer(&p, s);
+        assert_int_equal(p.offer.n_splits, 1);
+    }
+    assert_int_equal(slt_metric(&p, SLI_SOURCE_CHANGED), 2);
+    sli_source_close(s);
+    slt_place_close(&p);
+}
+
 // ---------------------------------------------------------------- compat=spark
 
 PLACE_TEST(spark_ignores_what_is_older_than_start_and_window)

@@ -11,6 +11,9 @@ typedef struct walk {
     const char *below; ///< "a/b/" of the directory being listed, or ""
     char **dirs;       ///< sub-directories still to be listed, relative
     int64_t n_dirs, dirs_capacity;
+    const sli_file_known *known;  ///< NULL: every file is looked at
+    int64_t next;                 ///< of `known`: where its names and those listed have come to
+    const sli_seen_file *answers; ///< what is known of the file told next
 } walk;
 
 bool sli_file_glob(const char *pattern, const char *name)
@@ -88,26 +91,56 @@ static sl_code add_file(walk *w, const sli_fs_entry *entry, const char *name, sl
         list->items = items;
         list->capacity = capacity;
     }
+    const sli_seen_file *known = entry->is_known ? w->answers : NULL;
     list->items[list->n++] =
         (sli_file_item){.name = name,
-                        .size_bytes = entry->size_bytes,
-                        .modified_us = entry->modified_us,
+                        .size_bytes = known != NULL ? known->size_bytes : entry->size_bytes,
+                        .modified_us = known != NULL ? known->modified_us : entry->modified_us,
                         .identity = entry->identity,
                         .whole = sli_file_codec(w->filter->compression, name) != NULL};
     return SL_OK;
 }
 
+static bool is_wanted(const walk *w, const char *name, bool is_dir)
+{
+    bool fits = is_dir ? w->filter->recursive
+                       : w->filter->glob == NULL || sli_file_glob(w->filter->glob, name);
+    return fits && is_shown(w->filter, name);
+}
+
+static bool is_its_turn(const sli_file_known *known, int64_t i)
+{
+    int64_t from = i - known->look_from;
+    return (from < 0 ? from + known->seen->n : from) < known->n_look;
+}
+
+/// Names come in byte order, as those that are known are kept: both are gone through side by side.
+static bool knows(void *ctx, const char *name, uint64_t identity)
+{
+    walk *w = ctx;
+    const sli_seen *seen = w->known->seen;
+    if (!is_wanted(w, name, false)) {
+        return true;
+    }
+    int order = 1;
+    while (w->next < seen->n && (order = strcmp(seen->files[w->next].name, name)) < 0) {
+        w->next++;
+    }
+    w->answers = w->next < seen->n && order == 0 ? &seen->files[w->next] : NULL;
+    return w->answers != NULL && w->answers->identity == identity &&
+           !is_its_turn(w->known, w->next);
+}
+
 static sl_code take_entry(void *ctx, const sli_fs_entry *entry, sl_error *err)
 {
     walk *w = ctx;
-    bool wanted = entry->is_dir
-                      ? w->filter->recursive
-                      : w->filter->glob == NULL || sli_file_glob(w->filter->glob, entry->name);
-    if (!wanted || !is_shown(w->filter, entry->name)) {
+    if (!is_wanted(w, entry->name, entry->is_dir)) {
         return SL_OK;
     }
-    char *name =
-        sl_arena_printf(w->list->arena, "%s%s%s", w->below, entry->name, entry->is_dir ? "/" : "");
+    bool plain = w->below[0] == '\0' && !entry->is_dir;
+    char *name = plain ? sl_arena_strdup(w->list->arena, entry->name)
+                       : sl_arena_printf(w->list->arena, "%s%s%s", w->below, entry->name,
+                                         entry->is_dir ? "/" : "");
     if (name == NULL) {
         return sl_error_nomem(err, strlen(entry->name), "a listing");
     }
@@ -129,7 +162,10 @@ static sl_code list_below(walk *w, const char *below, sl_error *err)
         return sl_error_nomem(err, strlen(below), "a listing");
     }
     w->below = below;
-    sl_code rc = w->fs->ops->list(w->fs, path, take_entry, w, err);
+    const sli_fs_ops *fs = w->fs->ops;
+    sl_code rc = w->known != NULL && fs->scan != NULL
+                     ? fs->scan(w->fs, path, knows, take_entry, w, err)
+                     : fs->list(w->fs, path, take_entry, w, err);
     return rc == SL_E_NOT_FOUND && depth > 0 ? SL_OK : rc; // a sub-directory that just went
 }
 
@@ -139,14 +175,20 @@ static int by_name(const void *a, const void *b)
 }
 
 sl_code sli_file_list_read(sli_file_list *list, sli_fs *fs, const char *dir,
-                           const sli_file_filter *filter, sl_error *err)
+                           const sli_file_filter *filter, const sli_file_known *known,
+                           sl_error *err)
 {
     if (list->arena == NULL && (list->arena = sl_arena_new(SLI_TAG_SOURCE)) == NULL) {
         return sl_error_nomem(err, 0, "a listing");
     }
     sl_arena_reset(list->arena);
     list->n = 0;
-    walk w = {.list = list, .fs = fs, .dir = dir, .filter = filter};
+    // Directories below each other do not come in order of whole names.
+    walk w = {.list = list,
+              .fs = fs,
+              .dir = dir,
+              .filter = filter,
+              .known = filter->recursive ? NULL : known};
     sl_code rc = list_below(&w, "", err);
     for (int64_t i = 0; rc == SL_OK && i < w.n_dirs; i++) { // grows while it goes
         rc = list_below(&w, w.dirs[i], err);
