@@ -16,34 +16,6 @@ static void start(slt_life *life)
     slt_run_start(life, "parallelism=1");
 }
 
-// ---------------------------------------------------------------- what is shown
-
-typedef struct shown {
-    int64_t n; ///< numbers 1 to n were acknowledged
-    uint8_t *times;
-} shown;
-
-static void see(void *ctx, const char *line)
-{
-    shown *s = ctx;
-    int64_t number = strtoll(line, NULL, 10);
-    assert_true(number >= 1 && number <= s->n);
-    s->times[number]++;
-}
-
-static void check_each_once(const char *dir, int64_t n)
-{
-    shown s = {.n = n, .times = calloc((size_t)n + 1, 1)};
-    assert_non_null(s.times);
-    slt_each_line(slt_in_dir(dir, "out"), see, &s);
-    for (int64_t i = 1; i <= n; i++) {
-        if (s.times[i] != 1) {
-            fail_msg("line %lld is shown %d times", (long long)i, s.times[i]);
-        }
-    }
-    free(s.times);
-}
-
 SL_TEST(http_killed_at_any_moment_every_posted_line_counts_once, "EXACTLY-ONCE-1")
 {
     slt_kills kills = {.before_us = 200000, .most_entries = 6};
@@ -64,7 +36,7 @@ SL_TEST(http_killed_at_any_moment_every_posted_line_counts_once, "EXACTLY-ONCE-1
     int64_t n = slt_post_end(post, &repeats);
     slt_life_stop(&life);
     assert_true(n > n_kills && repeats > 0);
-    check_each_once(dir, n * SLT_POST_LINES);
+    slt_check_each_once(dir, n * SLT_POST_LINES);
     (void)printf("requests acknowledged %lld, sent once more %lld\n", (long long)n,
                  (long long)repeats);
     slt_life_close(&life);

@@ -103,6 +103,8 @@ void slt_postgres_fill(sli_pg_server *server); ///< with what it joins
 extern const slt_sim_job slt_job_mqtt;
 /// Events of Flume, which an agent sends, or is asked for (sim_flume.c).
 extern const slt_sim_job slt_job_pushed, slt_job_pulled;
+/// A file that grows and is rotated, into files and a table (sim_tail.c).
+extern const slt_sim_job slt_job_tail;
 /// The socket's job with short epochs and a log that is synced less often: a call that hangs is
 /// overtaken by many epochs.
 extern const slt_sim_job slt_job_quick;
