@@ -215,23 +215,72 @@ static uint64_t key_of(const char *text, size_t from)
     return key;
 }
 
-/// Sorts by bytes names that are alike up to `from`: by the next eight bytes as a number, and those
-/// alike in these too by the eight behind. Names of a large directory begin alike, where comparing
-/// texts costs most. Goes as deep as the longest name has eights: 32 times.
-static void names_sort(dir_name *names, size_t n, size_t from)
+static void swap_names(dir_name *a, dir_name *b)
 {
-    for (size_t i = 0; i < n; i++) {
-        names[i].key = key_of(names[i].text, from);
+    dir_name kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/// Brings names[*from, *to) together, those with the key of the one in the middle; smaller ones
+/// stand before them.
+static void names_split(dir_name *names, size_t n, size_t *from, size_t *to)
+{
+    uint64_t key = names[n / 2].key;
+    size_t at = 0, low = 0, high = n;
+    while (at < high) {
+        if (names[at].key < key) {
+            swap_names(&names[at++], &names[low++]);
+        } else if (names[at].key > key) {
+            swap_names(&names[at], &names[--high]);
+        } else {
+            at++;
+        }
     }
+    *from = low;
+    *to = high;
+}
+
+static void names_sort(dir_name *names, size_t n, size_t from);
+
+/// Sorts names with equal keys of `from`. When these are at their ends, the names are equal: a
+/// directory that changes may tell one twice.
+static void sort_alike(dir_name *names, size_t n, size_t from)
+{
+    if (n > 1 && (names[0].key & 0xFF) != 0) {
+        names_sort(names, n, from + 8);
+    }
+}
+
+/// Sorts by the keys, which are those of `from`.
+static void sort_by_key(dir_name *names, size_t n, size_t from)
+{
     qsort(names, n, sizeof *names, key_order);
     for (size_t begin = 0, end = 0; begin < n; begin = end) {
         while (end < n && names[end].key == names[begin].key) {
             end++;
         }
-        if (end - begin > 1) { // no two names are equal, so these go on
-            names_sort(names + begin, end - begin, from + 8);
-        }
+        sort_alike(names + begin, end - begin, from);
     }
+}
+
+/// Sorts by bytes names that are alike up to `from`: by the next eight bytes as a number, and those
+/// alike in these too by the eight behind, so it goes as deep as the longest has eights: 32 times.
+/// Names of a large directory begin alike, but for a few: these are split off before anything is
+/// sorted.
+static void names_sort(dir_name *names, size_t n, size_t from)
+{
+    size_t begin = 0, end = 0;
+    if (n <= 1) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        names[i].key = key_of(names[i].text, from);
+    }
+    names_split(names, n, &begin, &end);
+    sort_by_key(names, begin, from);
+    sort_alike(names + begin, end - begin, from);
+    sort_by_key(names + end, n - end, from);
 }
 
 static sl_code names_tell(const dir_listing *list, sli_name_fn each, void *ctx, sl_error *err)
