@@ -16,6 +16,7 @@ enum {
     SLI_FS_SYNC = 1,         ///< bytes can be made durable before close
     SLI_FS_RENAME_KEEPS = 2, ///< a rename that doesn't replace is atomic
     SLI_FS_MAPS = 4,         ///< reads may be memory-mapped
+    SLI_FS_SHOWS_WHOLE = 8,  ///< a new file's name shows only when it is sealed
 };
 
 typedef struct sli_fs_entry {

@@ -303,6 +303,36 @@ FS_TEST(fs_discard_leaves_nothing)
     check_content(p, "f", "again");
 }
 
+FS_TEST(fs_names_show_before_their_files_are_whole_only_where_it_says_so)
+{
+    char bytes[3000] = {0}; // more than a piece
+    sli_fs_file *file = NULL;
+    assert_int_equal(p->ops->create(p->fs, at(p, "f"), &file, NULL), SL_OK);
+    assert_int_equal(p->ops->write(file, bytes, sizeof bytes, NULL), SL_OK);
+    if ((p->ops->abilities & SLI_FS_SHOWS_WHOLE) != 0) {
+        assert_false(is_there(p, "f"));
+    }
+    assert_int_equal(p->ops->seal(&file, NULL), SL_OK);
+    assert_true(is_there(p, "f"));
+}
+
+/// What a directory that is gone had cannot get a name any more: snapshots rest on that.
+FS_TEST(fs_a_directory_that_is_removed_takes_all_that_is_on_its_way)
+{
+    sli_fs_file *file = NULL;
+    assert_int_equal(p->ops->mkdirs(p->fs, at(p, "d"), NULL), SL_OK);
+    put(p, "d/sealed", "1");
+    assert_int_equal(p->ops->create(p->fs, at(p, "d/f"), &file, NULL), SL_OK);
+    assert_int_equal(p->ops->write(file, "2", 1, NULL), SL_OK);
+    assert_int_equal(p->ops->remove(p->fs, at(p, "d"), NULL), SL_OK);
+    (void)!p->ops->seal(&file, NULL); // may not know yet
+    assert_null(file);
+    assert_int_equal(p->ops->create(p->fs, at(p, "d/g"), &file, NULL), SL_E_NOT_FOUND);
+    assert_int_equal(p->ops->rename(p->fs, at(p, "d/f"), at(p, "f"), NULL), SL_E_NOT_FOUND);
+    assert_int_equal(p->ops->rename(p->fs, at(p, "d/sealed"), at(p, "g"), NULL), SL_E_NOT_FOUND);
+    check_list(p, "", "");
+}
+
 // ---------------------------------------------------------------- names
 
 FS_TEST(fs_rename_never_replaces)

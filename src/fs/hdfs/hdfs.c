@@ -177,7 +177,7 @@ static sl_code hdfs_open(sli_fs **out, const sli_fs_where *where, sl_error *err)
 const sli_fs_ops sli_fs_hdfs = {
     .struct_size = sizeof(sli_fs_ops),
     .scheme = "hdfs",
-    .abilities = SLI_FS_RENAME_KEEPS,
+    .abilities = SLI_FS_RENAME_KEEPS | SLI_FS_SHOWS_WHOLE,
     .options = options,
     .open = hdfs_open,
     .list = hdfs_list,
