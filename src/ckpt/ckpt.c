@@ -56,8 +56,7 @@ sl_code sli_ckpt_sync_dir(sli_ckpt *ckpt, const char *name, sl_error *err)
     return synced(ckpt, began_us, sli_env_sync_dir(ckpt->env, dir, err), err);
 }
 
-/// Removes what is in a directory, and then the directory. At most two levels deep, as snapshots
-/// are.
+/// Removes what is in a directory, and then the directory, as deep as anything of ours is.
 static sl_code remove_tree(sli_ckpt *ckpt, const char *path, int depth, sl_error *err)
 {
     sl_arena *arena = sl_arena_new(SLI_TAG_CKPT);
@@ -97,7 +96,8 @@ static sl_code cleaned(sli_ckpt *ckpt, const char *path, sl_code rc, const sl_er
 sl_code sli_ckpt_clean(sli_ckpt *ckpt, const char *path, bool tree)
 {
     sl_error why = SL_ERROR_INIT;
-    sl_code rc = tree ? remove_tree(ckpt, path, 1, &why) : sli_env_remove(ckpt->env, path, &why);
+    sl_code rc = tree ? remove_tree(ckpt, path, SLI_CKPT_TREE_DEPTH, &why)
+                      : sli_env_remove(ckpt->env, path, &why);
     rc = cleaned(ckpt, path, rc, &why);
     return rc == SL_E_CRASHED ? rc : SL_OK;
 }
@@ -186,6 +186,11 @@ bool sli_ckpt_tail_was_torn(const sli_ckpt *ckpt)
 const char *sli_ckpt_tail(const sli_ckpt *ckpt)
 {
     return ckpt->tail;
+}
+
+const char *sli_ckpt_snapshots(const sli_ckpt *ckpt)
+{
+    return ckpt->place == NULL ? NULL : sli_place_shown(ckpt->place);
 }
 
 void sli_ckpt_work_dir(const sli_ckpt *ckpt, sli_str *out)

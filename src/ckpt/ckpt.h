@@ -15,7 +15,8 @@
 ///     DIR/delta/000001-000000042   state delta of a group
 ///     DIR/outbox/000001-000000042-UID
 ///     DIR/pane/000001-000000042-UID  what a window keeps of a group's epochs
-///     DIR/snap/000000040/          a snapshot: SECTIONS.json with hashes, and a file a section
+///     DIR/snap/000000040/          a snapshot: SECTIONS.json with hashes, and a file a section;
+///                                  or in a directory of another file system
 ///     DIR/work/000001/             scratch of a generation, removed at the next start
 ///
 /// Thread: driver, except where said. After a failed sync everything here fails with SL_E_IO,
@@ -34,6 +35,8 @@ typedef struct sli_ckpt_job {
     const char *name;
     const char *graph_text; ///< kept in MANIFEST.json for people and for upgrades
     uint64_t graph_hash;
+    const char *snapshots; ///< URL of a directory for snapshots; NULL or "": DIR/snap
+    const char *modules;   ///< directory of loadable modules; NULL: as sli_module_load finds them
 } sli_ckpt_job;
 
 // ---------------------------------------------------------------- frames of the epoch log
@@ -59,8 +62,10 @@ typedef struct sli_frame {
 /// Takes the lock and a new generation, reads and checks everything, syncs the names. Makes the
 /// directory and the job id when there are none. Does not write BEGIN: the caller first asks its
 /// sinks (the torn-tail check), then calls sli_ckpt_begin. Fails: SL_E_BUSY with the holder's pid;
-/// SL_E_INCOMPATIBLE (another job's name, a newer format); SL_E_CORRUPT with file and offset
-/// (anything but a torn tail of the newest segment).
+/// SL_E_INCOMPATIBLE (another job's name, a newer format, an empty checkpoint beside snapshots
+/// elsewhere of a job with this name, snapshots that are looked for in another place); SL_E_CORRUPT
+/// with file and offset (anything but a torn tail of the newest segment); where snapshots lie
+/// elsewhere, what that file system fails with.
 sl_code sli_ckpt_open(sli_ckpt **out, sl_env *env, const char *dir, const sli_ckpt_job *job,
                       sli_metrics *metrics, sli_log *log, sl_error *err);
 const char *sli_ckpt_job_id(const sli_ckpt *ckpt); ///< 32 hex digits
@@ -170,9 +175,12 @@ sl_code sli_snapshot_adopt(sli_snapshot *snapshot, const char *name, const char 
                            int64_t previous, int64_t *bytes, sl_error *err);
 /// Publishes it by one rename that does not replace, and syncs the directory. When it is there
 /// already, made by a newer driver, that is as good. Then older snapshots go (the newest two stay),
-/// and the deltas that the older of the two covers. Takes `snapshot`. Thread: any, one snapshot at
-/// a time.
+/// and the deltas that the older of the two covers. Takes `snapshot`. Fails, where snapshots lie
+/// elsewhere, with SL_ACT_RETRY_TASK when that file system did not take it: a later snapshot may
+/// be tried. Thread: any, one snapshot at a time. Blocks: as long as that file system tries.
 sl_code sli_snapshot_publish(SL_TAKES sli_snapshot *snapshot, sl_error *err);
+/// Where snapshots lie when that isn't DIR/snap, as a text; else NULL. Lives until close.
+const char *sli_ckpt_snapshots(const sli_ckpt *ckpt);
 void sli_snapshot_discard(SL_TAKES sli_snapshot *snapshot); ///< accepts NULL
 /// The newest snapshot whose every section checks out; *group 0 when there is none. A damaged one
 /// is logged, counted and passed over when an older one and all deltas after it exist, else
@@ -202,8 +210,11 @@ typedef struct sli_ckpt_info {
     int64_t generation, last_epoch, last_batch_time_us, last_sealed, last_committed,
         newest_snapshot;
     int64_t log_bytes, wal_bytes, snapshot_bytes;
-    int64_t holder_pid; ///< 0: nobody runs it
+    char snapshots[256]; ///< the URL where they lie, without secrets; "" for DIR/snap
+    char away[256];      ///< why they could not be looked at there; "" when they were
+    int64_t holder_pid;  ///< 0: nobody runs it
     uint64_t graph_hash;
 } sli_ckpt_info;
-/// Reads a checkpoint without changing it. Fails: SL_E_NOT_FOUND, SL_E_CORRUPT, SL_E_INCOMPATIBLE.
+/// Reads a checkpoint without changing it. Snapshots elsewhere are asked for two seconds. Fails:
+/// SL_E_NOT_FOUND, SL_E_CORRUPT, SL_E_INCOMPATIBLE.
 sl_code sli_ckpt_inspect(sl_env *env, const char *dir, sli_ckpt_info *out, sl_error *err);

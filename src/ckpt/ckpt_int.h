@@ -3,7 +3,8 @@
 ///
 /// Reading order: frame.c (bytes) · names.c · segment.c · chain.c (reading the log) · ckpt.c
 /// · open.c · log.c (writing it) · wal_past.c, wal_carry.c and wal.c · group_file.c · snapshot.c,
-/// snapshot_adopt.c and snapshot_read.c · manifest.c · inspect.c.
+/// snapshot_adopt.c and snapshot_read.c · place_int.h, place.c, place_begin.c, place_put.c
+/// and place_take.c (snapshots elsewhere) · manifest.c · inspect.c.
 #pragma once
 
 #include <inttypes.h>
@@ -31,6 +32,7 @@ enum {
     SLI_FILE_MOST_BYTES = 256 << 20, ///< of a segment or a list that is read whole
     SLI_UID_BYTES = 128,
     SLI_CKPT_DIR_BYTES = 3500,
+    SLI_CKPT_TREE_DEPTH = 4,  ///< work/GENERATION/snap/GROUP/DIRECTORY
     SLI_CKPT_NAMES = 1 << 20, ///< entries of one directory
     SLI_SECTIONS_MOST = 65536,
 };
@@ -211,9 +213,13 @@ sl_code sli_wals_carry(sli_ckpt *ckpt, sl_error *err);
 typedef struct sli_manifest {
     int32_t format;
     char job_id[33];
-    char *name; ///< in the arena, unescaped
+    char *name;      ///< in the arena, unescaped
+    char *snapshots; ///< where they lie, a URL; "" for DIR/snap; in the arena
     uint64_t graph_hash;
 } sli_manifest;
+/// Of its bytes; `path` is for texts. Fails: SL_E_CORRUPT, SL_E_INCOMPATIBLE.
+sl_code sli_manifest_parse(sl_bytes file, const char *path, sl_arena *arena, sli_manifest *out,
+                           sl_error *err);
 /// SL_E_NOT_FOUND without one.
 sl_code sli_manifest_read(sl_env *env, const char *dir, sl_arena *arena, sli_manifest *out,
                           sl_error *err);
@@ -233,16 +239,21 @@ void sli_hash_text(sli_hash128 hash, char out[33]);
 
 // ---------------------------------------------------------------- the checkpoint (ckpt.c)
 
+typedef struct sli_place sli_place;
+
 struct sli_ckpt {
     sl_env *env;
     sli_log *log;
-    sli_metric *n_syncs, *sync_us, *n_damaged, *n_torn, *log_bytes,
-        *n_cleanup_failed; ///< NULL without metrics
+    sli_metric *n_syncs, *sync_us, *n_damaged, *n_torn, *log_bytes, *n_cleanup_failed,
+        *n_waited; ///< NULL without metrics
     char *dir, *name, *graph_text;
     uint64_t graph_hash;
     char job_id[33];
     bool has_manifest;
     uint64_t manifest_graph; ///< graph hash that MANIFEST.json shows
+    char *manifest_place;    ///< where it says that snapshots lie; in the arena
+    sli_place *place;        ///< where snapshots lie; NULL: in DIR/snap
+    int64_t shadow;          ///< group of the snapshot in work/GENERATION/snap; 0: none
     sli_file *lock;
     int64_t generation;
     sli_ckpt_path next_generation; ///< its file: what check_generation looks for
@@ -321,15 +332,26 @@ typedef struct sli_section {
     sl_text name;
     int64_t size;
     sl_text hash;
+    sl_text file; ///< of the pool elsewhere that has the bytes; empty: they are here
 } sli_section;
 /// SECTIONS.json in memory.
 typedef struct sli_sections {
-    char *bytes;        ///< sl_free
+    char *bytes; ///< sl_free
+    size_t size;
     sli_section *items; ///< in the arena
     int64_t n;
 } sli_sections;
-sl_code sli_sections_read(sli_sections *out, sl_env *env, const char *dir, const char *job_id,
+/// The text up to the first section; it ends as sli_checked_end says.
+void sli_sections_begin(sli_str *out, const sli_ckpt *ckpt, int64_t group);
+/// `home`: the directory in which snapshots lie.
+sl_code sli_sections_read(sli_sections *out, sl_env *env, const char *home, const char *job_id,
                           int64_t group, sl_arena *arena, sl_error *err);
+/// Of its bytes; `path` is for texts.
+sl_code sli_sections_of(sli_sections *out, SL_TAKES char *bytes, size_t size, const char *path,
+                        const char *job_id, int64_t group, sl_arena *arena, sl_error *err);
+/// Whether bytes found at `path` are those that were listed. Fails: SL_E_CORRUPT.
+sl_code sli_section_fits(const sli_section *s, const char *path, int64_t size, const char hash[33],
+                         sl_error *err);
 
 /// MANIFEST.json shows the graph of the last run. Its job id never changes, so whoever replaces it
 /// last does no harm. (ckpt.c)
@@ -337,11 +359,56 @@ sl_code sli_manifest_refresh(sli_ckpt *ckpt, sl_error *err);
 /// Removes log segments that no chain needs: all but those of `chain` below this driver's first
 /// one. (log.c)
 sl_code sli_log_prune(sli_ckpt *ckpt, sl_error *err);
-/// Snapshots at their final names, newest first. (snapshot_read.c)
-sl_code sli_snapshot_list(sl_env *env, const char *dir, sl_arena *arena, int64_t **groups,
-                          int64_t *n, sl_error *err);
-sl_code sli_snapshot_check(sl_env *env, const char *dir, const char *job_id, int64_t group,
+typedef struct sli_known {
+    int64_t group;
+    bool is_here; ///< in DIR/snap
+} sli_known;
+/// Snapshots at their final names, newest first: those in DIR/snap, and those of `place` (NULL:
+/// none), of which the job's directory may not be known yet. (snapshot_read.c)
+sl_code sli_snapshots_known(sl_env *env, const char *dir, const sli_place *place, sl_arena *arena,
+                            sli_known **out, int64_t *n, sl_error *err);
+sl_code sli_snapshot_check(sl_env *env, const char *home, const char *job_id, int64_t group,
                            int64_t *bytes, sl_error *err);
+/// Where the snapshot of a group is read: DIR/snap, or what was brought or made here.
+const char *sli_snapshot_home(const sli_ckpt *ckpt, int64_t group, sli_ckpt_path *out);
+// ---------------------------------------------------------------- snapshots elsewhere (place*.c)
+
+typedef struct sli_place_conf {
+    sl_env *env;
+    const char *url, *modules;
+    const char *patience; ///< retry_timeout in place of the URL's; NULL: as that says
+} sli_place_conf;
+/// No contact yet. Fails: SL_E_CONFIG, and as sli_module_load.
+sl_code sli_place_open(sli_place **out, const sli_place_conf *conf, sl_error *err);
+void sli_place_close(SL_TAKES sli_place *place); ///< accepts NULL
+/// Which job's snapshots are meant.
+sl_code sli_place_of_job(sli_place *place, const char *job_id, sl_error *err);
+/// Whether the job has had a directory there.
+sl_code sli_place_is_known(const sli_place *place, bool *out, sl_error *err);
+/// A new job's: SL_E_INCOMPATIBLE when one of this name has snapshots there.
+sl_code sli_place_check_new(const sli_place *place, const char *name, sl_error *err);
+/// From now on no older generation publishes. To be called before anything there is read.
+sl_code sli_place_fence(const sli_place *place, int64_t generation, sl_error *err);
+/// Makes the directories, durably; the generation is to be checked after it.
+sl_code sli_place_begin(const sli_ckpt *ckpt, sl_error *err);
+/// Publishes the snapshot that lies finished in `home`. An error that may pass has
+/// SL_ACT_RETRY_TASK.
+sl_code sli_place_put(sli_ckpt *ckpt, const char *home, int64_t group, sl_error *err);
+/// Brings a snapshot into work/GENERATION/snap, all its bytes checked. Fails: SL_E_NOT_FOUND,
+/// SL_E_CORRUPT.
+sl_code sli_place_take(sli_ckpt *ckpt, int64_t group, sl_error *err);
+/// Removes a snapshot, or puts a damaged one aside; SL_OK when it is gone.
+sl_code sli_place_remove(const sli_ckpt *ckpt, int64_t group, sl_error *err);
+sl_code sli_place_put_aside(const sli_ckpt *ckpt, int64_t group, sl_error *err);
+/// Removes files of the pool that none of the (at most two) groups names, but for those of newer
+/// generations.
+sl_code sli_place_sweep(const sli_ckpt *ckpt, const int64_t *groups, int32_t n, sl_error *err);
+/// Bytes of the sections of a snapshot, by its list; SL_E_CORRUPT when one is missing.
+sl_code sli_place_look(const sli_place *place, const char *job_id, int64_t group, int64_t *bytes,
+                       sl_error *err);
+const char *sli_place_shown(const sli_place *place); ///< the URL without its query
+const char *sli_place_kept(const sli_place *place);  ///< the URL without secrets
+
 /// Removes deltas of groups up to `group`. (group_file.c)
 sl_code sli_deltas_remove(sli_ckpt *ckpt, int64_t group);
 /// The content of a group's file, of which `file` are the bytes and `path` the name below DIR,

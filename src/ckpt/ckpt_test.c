@@ -3,7 +3,8 @@
 
 #include "ckpt/fixture_int.h"
 
-static const sli_ckpt_job job = {"job", "source\nsink \"x\"\n", 7};
+static const sli_ckpt_job job = {
+    .name = "job", .graph_text = "source\nsink \"x\"\n", .graph_hash = 7};
 
 /// A process in a world of its own.
 typedef struct bench {
@@ -14,7 +15,8 @@ typedef struct bench {
 
 static bench bench_new(const sli_fault *fault)
 {
-    bench b = {.world = fx_world(1, NULL), .arena = sl_arena_new(SLI_TAG_TEST)};
+    bench b = {.world = sli_world_new(&(sli_world_conf){.seed = 1}),
+               .arena = sl_arena_new(SLI_TAG_TEST)};
     assert_int_equal(sli_world_boot(b.world, fault, &b.env, NULL), SL_OK);
     return b;
 }
@@ -154,7 +156,7 @@ SL_TEST(ckpt_of_another_job_is_refused_and_left_alone, "")
     sli_ckpt *ckpt = open_begun(b.env, "ck"), *other = NULL;
     sli_ckpt_close(ckpt);
     sl_error err = SL_ERROR_INIT;
-    const sli_ckpt_job stranger = {"stranger", "", 1};
+    const sli_ckpt_job stranger = {.name = "stranger", .graph_text = "", .graph_hash = 1};
     assert_int_equal(sli_ckpt_open(&other, b.env, "ck", &stranger, NULL, NULL, &err),
                      SL_E_INCOMPATIBLE);
     assert_non_null(strstr(err.text, "belongs to the job \"job\""));
@@ -217,7 +219,8 @@ SL_TEST(ckpt_manifest_shows_the_last_graph, "")
 {
     bench b = bench_new(NULL);
     sli_ckpt_close(open_begun(b.env, "ck"));
-    const sli_ckpt_job changed = {"job", "another \xc3\xa9 graph", 8};
+    const sli_ckpt_job changed = {
+        .name = "job", .graph_text = "another \xc3\xa9 graph", .graph_hash = 8};
     sli_ckpt *ckpt = NULL;
     assert_int_equal(sli_ckpt_open(&ckpt, b.env, "ck", &changed, NULL, NULL, NULL), SL_OK);
     assert_int_equal(sli_ckpt_last_graph_hash(ckpt), 7);
@@ -592,6 +595,7 @@ SL_TEST(ckpt_work_of_older_generations_is_swept, "")
     sli_ckpt_work_dir(ckpt, &dir);
     SL_CHECK_TEXT(dir.data, "ck/work/000001");
     put_file(b.env, "ck/work/000001/state", "000001.sst", "scratch");
+    put_file(b.env, "ck/work/000001/snap/000000001/state.kept", "000001.sst", "scratch");
     assert_int_equal(sli_ckpt_sweep(ckpt, (const char *[]){NULL}, NULL), SL_OK);
     check_names(&b, "ck/work/000001/state", "000001.sst "); // its own
     sli_ckpt_close(ckpt);

@@ -24,11 +24,11 @@ static bool is_wrong(const fx_ghost *ghost, sl_code rc, const sl_error *err, cha
 
 /// Crash at call n, then (when m > 0) at call m of the next boot, then a boot that ends well.
 /// False: n lies past the end.
-static bool twice(uint64_t seed, const char *bug, int64_t n, fate one, int64_t m, fate two,
+static bool twice(uint64_t seed, fx_kind kind, int64_t n, fate one, int64_t m, fate two,
                   char wrong[512])
 {
-    sli_world *world = fx_world(seed, bug);
-    fx_ghost ghost = {0};
+    fx_ghost ghost;
+    sli_world *world = fx_world(seed, kind, &ghost);
     sl_error err = SL_ERROR_INIT;
     bool reached = false;
     sl_code rc =
@@ -48,23 +48,23 @@ static bool twice(uint64_t seed, const char *bug, int64_t n, fate one, int64_t m
         rc = fx_boot(world, &ghost, NULL, FX_GROUPS, &err, NULL);
     }
     (void)is_wrong(&ghost, rc, &err, wrong);
-    sli_world_free(world);
+    fx_world_free(world, &ghost);
     return !alive;
 }
 
-/// Every first crash with every fate; second crashes spread over the boot. Stops at the first wrong
-/// run.
-static int64_t crash_everywhere(const char *bug, int64_t second_steps, char wrong[512])
+/// Every `step`-th first crash with every fate; second crashes spread over the boot. Stops at the
+/// first wrong run.
+static int64_t crash_everywhere(fx_kind kind, int64_t step, int64_t second_steps, char wrong[512])
 {
     int64_t n_runs = 0;
     bool more = true;
-    for (int64_t n = 1; more && wrong[0] == '\0'; n++) {
+    for (int64_t n = 1; more && wrong[0] == '\0'; n += step) {
         for (int one = 0; one < N_FATES && wrong[0] == '\0'; one++) {
-            more = twice((uint64_t)n, bug, n, (fate)one, 0, PROCESS_DIES, wrong);
+            more = twice((uint64_t)n, kind, n, (fate)one, 0, PROCESS_DIES, wrong);
             for (int64_t k = 0; k < second_steps && more && wrong[0] == '\0'; k++) {
                 sli_rng rng = {(uint64_t)(n * 1000 + one * 100 + k)};
                 int64_t m = 1 + (int64_t)sli_rng_below(&rng, 120);
-                (void)twice((uint64_t)(n + k), bug, n, (fate)one, m,
+                (void)twice((uint64_t)(n + k), kind, n, (fate)one, m,
                             (fate)sli_rng_below(&rng, N_FATES), wrong);
                 n_runs++;
             }
@@ -74,21 +74,21 @@ static int64_t crash_everywhere(const char *bug, int64_t second_steps, char wron
     return n_runs;
 }
 
-/// Each call fails once (a sync that fails is never retried: the driver ends), then the power
-/// fails, then a boot.
-static void fail_everywhere(const char *bug, char wrong[512])
+/// Every `step`-th call fails once (a sync that fails is never retried: the driver ends), then the
+/// power fails, then a boot.
+static void fail_everywhere(fx_kind kind, int64_t step, char wrong[512])
 {
     bool more = true;
-    for (int64_t n = 1; more && wrong[0] == '\0'; n++) {
+    for (int64_t n = 1; more && wrong[0] == '\0'; n += step) {
         for (int what = 0; what < N_FATES && wrong[0] == '\0'; what++) {
-            sli_world *world = fx_world((uint64_t)n, bug);
-            fx_ghost ghost = {0};
+            fx_ghost ghost;
+            sli_world *world = fx_world((uint64_t)n, kind, &ghost);
             sl_error err = SL_ERROR_INIT;
             (void)fx_boot(world, &ghost, &(sli_fault){.fail_at_call = n}, FX_GROUPS, &err, &more);
             suffer(world, (fate)what);
             sl_code rc = fx_boot(world, &ghost, NULL, FX_GROUPS, &err, NULL);
             (void)is_wrong(&ghost, rc, &err, wrong);
-            sli_world_free(world);
+            fx_world_free(world, &ghost);
         }
     }
 }
@@ -96,10 +96,10 @@ static void fail_everywhere(const char *bug, char wrong[512])
 /// What a failed sync lost stays readable, and the next sync of it says yes; only a power loss
 /// shows it. So: the n-th sync fails, the process ends, the next one dies at its call m, and then
 /// the power fails. False: there is no such sync.
-static bool fail_sync_then_crash(const char *bug, int64_t n, int64_t m, fate what, char wrong[512])
+static bool fail_sync_then_crash(fx_kind kind, int64_t n, int64_t m, fate what, char wrong[512])
 {
-    sli_world *world = fx_world((uint64_t)(n * 1000 + m), bug);
-    fx_ghost ghost = {0};
+    fx_ghost ghost;
+    sli_world *world = fx_world((uint64_t)(n * 1000 + m), kind, &ghost);
     sl_error err = SL_ERROR_INIT;
     sli_fault sync = {.fail_at_call = n, .only_site = "file.sync"}, death = {.crash_at_call = m};
     bool more = false;
@@ -110,20 +110,20 @@ static bool fail_sync_then_crash(const char *bug, int64_t n, int64_t m, fate wha
         rc = fx_boot(world, &ghost, NULL, FX_GROUPS, &err, NULL);
     }
     (void)is_wrong(&ghost, rc, &err, wrong);
-    sli_world_free(world);
+    fx_world_free(world, &ghost);
     return more;
 }
 
 /// Every sync, with deaths of the next life `step` calls apart.
-static int64_t fail_every_sync(const char *bug, int64_t step, char wrong[512])
+static int64_t fail_every_sync(fx_kind kind, int64_t step, char wrong[512])
 {
     enum { CALLS = 200 }; // more than any life here makes: the last ones end well
     int64_t n_runs = 0;
     bool more = true;
     for (int64_t n = 1; more && wrong[0] == '\0'; n++) {
         for (int64_t m = 1 + n % step; more && m <= CALLS && wrong[0] == '\0'; m += step) {
-            more = fail_sync_then_crash(bug, n, m, ALL_UNSYNCED_LOST, wrong) &&
-                   fail_sync_then_crash(bug, n, m, POWER_FAILS, wrong);
+            more = fail_sync_then_crash(kind, n, m, ALL_UNSYNCED_LOST, wrong) &&
+                   fail_sync_then_crash(kind, n, m, POWER_FAILS, wrong);
             n_runs += 2;
         }
     }
@@ -138,10 +138,10 @@ static bool gave_way(sl_code rc)
 
 /// Driver 1 pauses after i calls; 2 boots and makes j calls; 1 makes m more; 2 ends, or dies; 1
 /// ends; 3 must find all promises.
-static bool zombie(const char *bug, int64_t i, int64_t j, int64_t m, bool kill, char wrong[512])
+static bool zombie(fx_kind kind, int64_t i, int64_t j, int64_t m, bool kill, char wrong[512])
 {
-    sli_world *world = fx_world((uint64_t)(i * 31 + j), bug);
-    fx_ghost ghost = {0};
+    fx_ghost ghost;
+    sli_world *world = fx_world((uint64_t)(i * 31 + j), kind, &ghost);
     sl_error err = SL_ERROR_INIT;
     fx_run one = {.ghost = &ghost, .groups = FX_GROUPS - 1},
            two = one; // no snapshot covers the last group
@@ -171,12 +171,12 @@ static bool zombie(const char *bug, int64_t i, int64_t j, int64_t m, bool kill, 
         rc = fx_boot(world, &ghost, NULL, FX_GROUPS, &err, NULL);
         (void)is_wrong(&ghost, rc, &err, wrong);
     }
-    sli_world_free(world);
+    fx_world_free(world, &ghost);
     return paused;
 }
 
 /// Every `step`-th place where the first one pauses, with `draws` of what comes after.
-static int64_t zombies(const char *bug, int64_t step, int draws, char wrong[512])
+static int64_t zombies(fx_kind kind, int64_t step, int draws, char wrong[512])
 {
     int64_t n_runs = 0;
     bool more = true;
@@ -185,64 +185,104 @@ static int64_t zombies(const char *bug, int64_t step, int draws, char wrong[512]
         for (int k = 0; k < draws && more && wrong[0] == '\0'; k++) {
             int64_t j = 1 + (int64_t)sli_rng_below(&rng, 150),
                     m = 1 + (int64_t)sli_rng_below(&rng, 40);
-            more = zombie(bug, i, j, m, k % 2 == 0, wrong);
+            more = zombie(kind, i, j, m, k % 2 == 0, wrong);
             n_runs++;
         }
     }
     return n_runs;
 }
 
-SL_TEST(ckpt_keeps_its_promises_through_crashes_at_every_call, "")
+/// With snapshots elsewhere a slow build tries each 7th place.
+enum { FAR_STEP = SLT_SLOW_BUILD ? 7 : 1 };
+
+/// Crashes at every call, wherever snapshots lie.
+static void check_crashes(fx_where where, int64_t step, int64_t second_steps)
 {
     char wrong[512] = "";
-    int64_t n_runs = crash_everywhere(NULL, slt_is_soak() ? 60 : 3, wrong);
+    int64_t n_runs = crash_everywhere((fx_kind){.where = where}, step, second_steps, wrong);
     SL_CHECK_TEXT(wrong, "");
-    assert_true(n_runs > 500);
+    assert_true(n_runs > 500 / step);
+}
+
+SL_TEST(ckpt_keeps_its_promises_through_crashes_at_every_call, "")
+{
+    check_crashes(FX_HERE, 1, slt_is_soak() ? 60 : 3);
+}
+
+SL_TEST(ckpt_keeps_its_promises_through_crashes_with_snapshots_beside_it, "")
+{
+    check_crashes(FX_BESIDE, FAR_STEP, slt_is_soak() ? 60 : 0);
+}
+
+SL_TEST(ckpt_keeps_its_promises_through_crashes_with_snapshots_on_a_simulated_cluster, "")
+{
+    check_crashes(FX_HDFS, FAR_STEP, slt_is_soak() ? 60 : 0);
+}
+
+static void check_failures(fx_where where)
+{
+    char wrong[512] = "";
+    fail_everywhere((fx_kind){.where = where}, where == FX_HERE ? 1 : FAR_STEP, wrong);
+    SL_CHECK_TEXT(wrong, "");
 }
 
 SL_TEST(ckpt_keeps_its_promises_when_any_call_fails, "")
 {
+    for (int where = 0; where < FX_N_WHERE; where++) {
+        check_failures((fx_where)where);
+    }
+}
+
+static void check_failed_syncs(fx_where where, int64_t step)
+{
     char wrong[512] = "";
-    fail_everywhere(NULL, wrong);
+    int64_t n_runs = fail_every_sync((fx_kind){.where = where}, step, wrong);
     SL_CHECK_TEXT(wrong, "");
+    assert_true(n_runs > 100);
 }
 
 SL_TEST(ckpt_keeps_its_promises_when_a_sync_fails_and_the_power_fails_a_life_later,
         "EXACTLY-ONCE-2")
 {
-    char wrong[512] = "";
-    int64_t n_runs = fail_every_sync(NULL, slt_is_soak() ? 1 : SLT_SLOW_BUILD ? 40 : 7, wrong);
-    SL_CHECK_TEXT(wrong, "");
-    assert_true(n_runs > (SLT_SLOW_BUILD ? 100 : 500));
+    int64_t step = slt_is_soak() ? 1 : SLT_SLOW_BUILD ? 40 : 7;
+    check_failed_syncs(FX_HERE, step);
+    check_failed_syncs(FX_BESIDE, slt_is_soak() ? 1 : 6 * step);
 }
 
 SL_TEST(ckpt_keeps_its_promises_beside_zombies, "")
 {
-    char wrong[512] = "";
-    int64_t n_runs = zombies(NULL, slt_is_soak() ? 1 : 2, 10, wrong);
-    SL_CHECK_TEXT(wrong, "");
-    assert_true(n_runs > 100);
+    for (int where = 0; where < FX_N_WHERE; where++) {
+        char wrong[512] = "";
+        int64_t n_runs = zombies((fx_kind){.where = (fx_where)where}, slt_is_soak() ? 1 : 2,
+                                 where == FX_HERE ? 10
+                                 : SLT_SLOW_BUILD ? 2
+                                                  : 5,
+                                 wrong);
+        SL_CHECK_TEXT(wrong, "");
+        assert_true(n_runs > 100);
+    }
 }
 
-typedef enum trial { CRASHES, FAILURES, FAILED_SYNCS, ZOMBIES } trial;
+typedef enum search { CRASHES, FAILURES, FAILED_SYNCS, ZOMBIES } search;
 
 /// Whether a search is good enough is a question for the release build: the same code searches
 /// under the sanitizers, many times slower.
-static void find(const char *bug, trial kind)
+static void find_with(fx_kind kind, search how)
 {
+    const char *bug = kind.bug;
     char wrong[512] = "";
     if (SLT_SLOW_BUILD) {
         printf("# %-28s left to the release build\n", bug);
         return;
     }
-    if (kind == CRASHES) {
-        (void)crash_everywhere(bug, 12, wrong);
-    } else if (kind == FAILURES) {
-        fail_everywhere(bug, wrong);
-    } else if (kind == FAILED_SYNCS) {
-        (void)fail_every_sync(bug, 1, wrong);
+    if (how == CRASHES) {
+        (void)crash_everywhere(kind, 1, 12, wrong);
+    } else if (how == FAILURES) {
+        fail_everywhere(kind, 1, wrong);
+    } else if (how == FAILED_SYNCS) {
+        (void)fail_every_sync(kind, 1, wrong);
     } else {
-        (void)zombies(bug, 1, 80, wrong); // some show in few of the meetings only
+        (void)zombies(kind, 1, 80, wrong); // some show in few of the meetings only
     }
     if (wrong[0] == '\0') {
         fail_msg("the planted mistake %s was not found", bug);
@@ -250,8 +290,14 @@ static void find(const char *bug, trial kind)
     printf("# %-28s %s\n", bug, wrong);
 }
 
+static void find(const char *bug, search how)
+{
+    find_with((fx_kind){.bug = bug}, how);
+}
+
 SL_TEST(ckpt_tests_find_mistakes_that_crashes_show, "")
 {
+    find_with((fx_kind){"pool-unsynced", FX_BESIDE}, CRASHES);
     find("recovery-believes-unsynced", CRASHES);
     find("deltas-removed-early", CRASHES);
     find("snapshot-unsynced", CRASHES);

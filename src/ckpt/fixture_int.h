@@ -13,10 +13,22 @@
 #include "base/str.h"
 #include "ckpt/ckpt.h"
 #include "env/sim.h"
+#include "fs/hdfs/sim/cluster.h"
 
 enum { FX_GROUPS = 6, FX_RECORDS = 64 };
 
+/// Where snapshots lie: in the checkpoint, in a directory beside it, on a simulated HDFS.
+typedef enum fx_where { FX_HERE, FX_BESIDE, FX_HDFS, FX_N_WHERE } fx_where;
+
+static inline const char *fx_url(fx_where where)
+{
+    static const char *const urls[] = {"", "work/far", "hdfs://nn1/far?retry_timeout=5s"};
+    return urls[where];
+}
+
 typedef struct fx_ghost {
+    fx_where where;
+    sli_hdfs_cluster *hdfs;         ///< of its world; NULL: there is none
     char sealed[FX_GROUPS + 1][96]; ///< body of each SEALED that was told
     char record[FX_RECORDS][32];    ///< write-ahead records that were told to be durable
     bool taken[FX_RECORDS];         ///< the record's text was acknowledged
@@ -230,7 +242,10 @@ static inline sl_code fx_finish_sealed(fx_driver *d, sl_error *err)
 
 static inline sl_code fx_recover(fx_driver *d, sl_error *err)
 {
-    sli_ckpt_job job = {"job", "graph", (uint64_t)1 + (uint64_t)d->ghost->boots % 2};
+    sli_ckpt_job job = {.name = "job",
+                        .graph_text = "graph",
+                        .graph_hash = (uint64_t)1 + (uint64_t)d->ghost->boots % 2,
+                        .snapshots = fx_url(d->ghost->where)};
     SL_TRY(sli_ckpt_open(&d->ckpt, d->env, "work/ck", &job, NULL, NULL, err));
     SL_TRY(fx_read_frames(d, err));
     SL_TRY(sli_ckpt_begin(d->ckpt, err));
@@ -278,7 +293,10 @@ static inline sl_code fx_snapshot(fx_driver *d, int64_t group, sl_error *err)
         sli_snapshot_discard(snapshot);
         return rc;
     }
-    return sli_snapshot_publish(snapshot, err);
+    rc = sli_snapshot_publish(snapshot, err);
+    bool waits = rc != SL_OK && d->ghost->where != FX_HERE &&
+                 sl_error_action(err) == SL_ACT_RETRY_TASK; // the deltas are there
+    return waits ? SL_OK : rc;
 }
 
 static inline sl_code fx_group(fx_driver *d, int64_t group, sl_error *err)
@@ -355,12 +373,31 @@ static inline sl_code fx_boot(sli_world *world, fx_ghost *ghost, const sli_fault
     return run.rc;
 }
 
-static inline sli_world *fx_world(uint64_t seed, const char *bug)
+/// What a run is of.
+typedef struct fx_kind {
+    const char *bug; ///< planted; NULL: none
+    fx_where where;
+} fx_kind;
+
+/// A world, and a ghost that remembers nothing yet.
+static inline sli_world *fx_world(uint64_t seed, fx_kind kind, fx_ghost *ghost)
 {
     sli_world *world = sli_world_new(&(sli_world_conf){.seed = seed});
     assert_non_null(world);
-    if (bug != NULL) {
-        sli_world_plant(world, bug);
+    *ghost = (fx_ghost){.where = kind.where};
+    if (kind.bug != NULL) {
+        sli_world_plant(world, kind.bug);
+    }
+    if (kind.where == FX_HDFS) {
+        ghost->hdfs = sli_hdfs_cluster_new(world);
+        assert_non_null(ghost->hdfs);
     }
     return world;
+}
+
+static inline void fx_world_free(sli_world *world, fx_ghost *ghost)
+{
+    sli_hdfs_cluster_free(ghost->hdfs);
+    ghost->hdfs = NULL;
+    sli_world_free(world);
 }

@@ -84,16 +84,48 @@ static void name_copy(char *out, size_t room, const char *name)
     out[size] = '\0';
 }
 
-static sl_code snapshots_look(sl_env *env, const char *dir, sl_arena *arena, sli_ckpt_info *info,
-                              sl_error *err)
+static sl_code snapshots_look(sl_env *env, const char *dir, const sli_place *place, sl_arena *arena,
+                              sli_ckpt_info *info, sl_error *err)
 {
-    int64_t *groups, n;
-    SL_TRY(sli_snapshot_list(env, dir, arena, &groups, &n, err));
-    if (n > 0) {
-        SL_TRY(sli_snapshot_check(env, dir, info->job_id, groups[0], &info->snapshot_bytes, err));
-        info->newest_snapshot = groups[0];
+    sli_known *known;
+    int64_t n;
+    sli_ckpt_path home;
+    SL_TRY(sli_snapshots_known(env, dir, place, arena, &known, &n, err));
+    if (n == 0) {
+        return SL_OK;
     }
+    SL_TRY(known[0].is_here
+               ? sli_snapshot_check(env, sli_ckpt_path_of(&home, dir, "snap"), info->job_id,
+                                    known[0].group, &info->snapshot_bytes, err)
+               : sli_place_look(place, info->job_id, known[0].group, &info->snapshot_bytes, err));
+    info->newest_snapshot = known[0].group;
     return SL_OK;
+}
+
+/// Those elsewhere. Whoever asks wants to know the rest also when that file system is away.
+static sl_code elsewhere_look(sl_env *env, const char *dir, const char *url, sl_arena *arena,
+                              sli_ckpt_info *info, sl_error *err)
+{
+    sli_place *place = NULL;
+    sli_place_conf conf = {.env = env, .url = url, .patience = "2s"};
+    sl_error why = SL_ERROR_INIT;
+    name_copy(info->snapshots, sizeof info->snapshots, url);
+    sl_code rc = sli_place_open(&place, &conf, &why);
+    if (rc == SL_OK) {
+        rc = sli_place_of_job(place, info->job_id, &why);
+    }
+    if (rc == SL_OK) {
+        rc = snapshots_look(env, dir, place, arena, info, &why);
+    }
+    sli_place_close(place);
+    if (rc == SL_E_IO || rc == SL_E_TIMEOUT || rc == SL_E_CONFIG || rc == SL_E_UNSUPPORTED) {
+        name_copy(info->away, sizeof info->away, why.text);
+        return SL_OK;
+    }
+    if (rc != SL_OK && err != NULL) {
+        *err = why;
+    }
+    return rc;
 }
 
 static sl_code look(sl_env *env, const char *dir, sl_arena *arena, sli_ckpt_info *info,
@@ -115,7 +147,9 @@ static sl_code look(sl_env *env, const char *dir, sl_arena *arena, sli_ckpt_info
     info->last_committed = chain.last_committed;
     info->log_bytes = chain.bytes;
     sli_chain_reset(&chain);
-    SL_TRY(snapshots_look(env, dir, arena, info, err));
+    SL_TRY(manifest.snapshots[0] == '\0'
+               ? snapshots_look(env, dir, NULL, arena, info, err)
+               : elsewhere_look(env, dir, manifest.snapshots, arena, info, err));
     SL_TRY(folder_bytes(env, dir, "wal", &info->wal_bytes, err));
     return find_holder(env, dir, &info->holder_pid, err);
 }

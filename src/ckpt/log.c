@@ -137,6 +137,9 @@ sl_code sli_ckpt_begin(sli_ckpt *ckpt, sl_error *err)
     }
     SL_TRY(sli_ckpt_alive(ckpt, err));
     sl_code rc = sli_wals_carry(ckpt, err);
+    if (rc == SL_OK && ckpt->place != NULL) {
+        rc = sli_place_begin(ckpt, err);
+    }
     if (rc == SL_OK) {
         rc = begin_segment(ckpt, err);
     }
@@ -175,9 +178,10 @@ static sl_code append_check(sli_ckpt *ckpt, sli_frame_kind kind, sl_bytes body, 
                             body.size, SLI_FRAME_MOST_BYTES);
     }
     if (ckpt->end + sli_frame_bytes(body.size) > SLI_LOG_MOST_BYTES) {
-        return sl_error_set(err, SL_E_NO_SPACE,
-                            "the epoch log holds %" PRId64 " bytes that no snapshot covers",
-                            ckpt->end);
+        const char *place = sli_ckpt_snapshots(ckpt);
+        return sl_error_set(
+            err, SL_E_NO_SPACE, "the epoch log holds %" PRId64 " bytes that no snapshot covers%s%s",
+            ckpt->end, place == NULL ? "" : "; snapshots go to ", place == NULL ? "" : place);
     }
     return SL_OK;
 }

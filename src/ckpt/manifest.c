@@ -104,6 +104,11 @@ void sli_manifest_put(sli_str *out, const char *job_id, const sli_ckpt_job *job)
     const char *graph = job->graph_text == NULL ? "" : job->graph_text;
     sli_str_json(out, graph, strlen(graph));
     sli_str_text(out, ",\n");
+    if (job->snapshots != NULL && job->snapshots[0] != '\0') {
+        sli_str_text(out, "  \"snapshots\": ");
+        sli_str_json(out, job->snapshots, strlen(job->snapshots));
+        sli_str_text(out, ",\n");
+    }
     if (!out->failed) {
         sli_checked_end(out);
     }
@@ -155,7 +160,7 @@ static sl_code parse(sl_text at, const char *path, sl_arena *arena, sli_manifest
                      sl_error *err)
 {
     sli_manifest manifest = {.format = SLI_CKPT_FORMAT};
-    sl_text id, name, hash;
+    sl_text id, name, hash, graph, place = {NULL, 0};
     if (!sli_text_skip(&at, "  \"job_id\": \"") ||
         !sli_text_until(&at, "\",\n  \"name\": \"", &id) || id.size != 32 ||
         !sli_text_until(&at, "\",\n  \"graph_hash\": \"", &name) ||
@@ -168,12 +173,24 @@ static sl_code parse(sl_text at, const char *path, sl_arena *arena, sli_manifest
         int digit = hex_digit(hash.data[i]);
         manifest.graph_hash = manifest.graph_hash << 4 | (uint64_t)(digit < 0 ? 0 : digit);
     }
+    if (sli_text_until(&at, "\",\n", &graph) && sli_text_skip(&at, "  \"snapshots\": \"")) {
+        (void)sli_text_until(&at, "\",\n", &place);
+    }
     manifest.name = json_text(name, arena);
-    if (manifest.name == NULL) {
+    manifest.snapshots = json_text(place, arena);
+    if (manifest.name == NULL || manifest.snapshots == NULL) {
         return sl_error_nomem(err, name.size, "a job's name");
     }
     *out = manifest;
     return SL_OK;
+}
+
+sl_code sli_manifest_parse(sl_bytes file, const char *path, sl_arena *arena, sli_manifest *out,
+                           sl_error *err)
+{
+    sl_text body;
+    SL_TRY(sli_checked_open(file, path, "sluice_checkpoint", &body, err));
+    return parse(body, path, arena, out, err);
 }
 
 sl_code sli_manifest_read(sl_env *env, const char *dir, sl_arena *arena, sli_manifest *out,
@@ -184,12 +201,7 @@ sl_code sli_manifest_read(sl_env *env, const char *dir, sl_arena *arena, sli_man
     char *bytes = NULL;
     size_t size = 0;
     SL_TRY(sli_env_read_file(env, path.text, SLI_FILE_MOST_BYTES, &bytes, &size, err));
-    sl_text body;
-    sl_code rc =
-        sli_checked_open((sl_bytes){bytes, size}, path.text, "sluice_checkpoint", &body, err);
-    if (rc == SL_OK) {
-        rc = parse(body, path.text, arena, out, err);
-    }
+    sl_code rc = sli_manifest_parse((sl_bytes){bytes, size}, path.text, arena, out, err);
     sl_free(bytes);
     return rc;
 }

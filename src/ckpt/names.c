@@ -7,7 +7,7 @@
 const char *sli_ckpt_path_of(sli_ckpt_path *out, const char *dir, const char *fmt, ...)
 {
     size_t size = strlen(dir);
-    SL_ASSERT(size < SLI_CKPT_DIR_BYTES, "the directory's name was checked at open");
+    SL_ASSERT(size < SLI_CKPT_DIR_BYTES + 64, "DIR was checked at open; a home is below it");
     memcpy(out->text, dir, size);
     out->text[size] = '/';
     va_list args;

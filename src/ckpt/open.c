@@ -20,6 +20,8 @@ static const sli_metric_info infos[] = {
      "size of the present segment of the epoch log"},
     {"sluice_checkpoint_cleanup_failures_total", SLI_COUNTER, NULL, "",
      "old files that could not be removed"},
+    {"sluice_checkpoint_waiting_snapshots_total", SLI_COUNTER, NULL, "",
+     "snapshots that the file system of checkpoint.snapshots did not take"},
     {0},
 };
 
@@ -153,6 +155,11 @@ static sl_code sync_parents(sli_ckpt *ckpt, sl_error *err)
 
 // ---------------------------------------------------------------- reading
 
+static const char *place_of(const sli_ckpt *ckpt)
+{
+    return ckpt->place == NULL ? "" : sli_place_kept(ckpt->place);
+}
+
 static sl_code check_name(const sli_ckpt *ckpt, const sli_manifest *manifest, sl_error *err)
 {
     if (strcmp(manifest->name, ckpt->name) != 0) {
@@ -181,29 +188,52 @@ static sl_code read_manifest(sli_ckpt *ckpt, sl_error *err)
     SL_TRY(check_name(ckpt, &manifest, err));
     memcpy(ckpt->job_id, manifest.job_id, 33);
     ckpt->manifest_graph = manifest.graph_hash;
+    ckpt->manifest_place = manifest.snapshots;
     ckpt->has_manifest = true;
-    return SL_OK;
+    return ckpt->place == NULL ? SL_OK : sli_place_of_job(ckpt->place, ckpt->job_id, err);
+}
+
+/// Snapshots may move elsewhere at any start, and from there with their directory: where they were
+/// is on record, so that a setting that is forgotten or misspelt is no loss of state.
+static sl_code check_place(const sli_ckpt *ckpt, sl_error *err)
+{
+    const char *said = ckpt->manifest_place;
+    if (said[0] == '\0' || strcmp(said, place_of(ckpt)) == 0) {
+        return SL_OK;
+    }
+    bool is_there = false;
+    if (ckpt->place != NULL) {
+        SL_TRY(sli_place_is_known(ckpt->place, &is_there, err));
+    }
+    return is_there ? SL_OK
+                    : sl_error_set(err, SL_E_INCOMPATIBLE,
+                                   "the snapshots of this checkpoint lie in %s: set "
+                                   "checkpoint.snapshots to that",
+                                   said);
 }
 
 /// A snapshot is made of sealed groups only: one beyond the log's end shows that the log has lost
 /// its end.
 static sl_code check_snapshots(sli_ckpt *ckpt, sl_error *err)
 {
-    int64_t *groups, n;
-    SL_TRY(sli_snapshot_list(ckpt->env, ckpt->dir, ckpt->arena, &groups, &n, err));
+    sli_known *known;
+    int64_t n;
+    SL_TRY(sli_snapshots_known(ckpt->env, ckpt->dir, ckpt->place, ckpt->arena, &known, &n, err));
     if (n > 0 && !ckpt->has_manifest) {
         return sl_error_set(err, SL_E_CORRUPT,
                             "%s/MANIFEST.json is missing, and there are snapshots: bring it back",
                             ckpt->dir);
     }
-    if (n > 0 && groups[0] > ckpt->chain.last_sealed) {
+    if (n > 0 && known[0].group > ckpt->chain.last_sealed) {
         return sl_error_set(err, SL_E_CORRUPT,
-                            "the epoch log (%s) ends at group %" PRId64 ", and %s/snap/%09" PRId64
+                            "the epoch log (%s) ends at group %" PRId64 ", and %s%s/%09" PRId64
                             " is there: the log has lost its end",
-                            ckpt->tail, ckpt->chain.last_sealed, ckpt->dir, groups[0]);
+                            ckpt->tail, ckpt->chain.last_sealed,
+                            known[0].is_here ? ckpt->dir : sli_place_shown(ckpt->place),
+                            known[0].is_here ? "/snap" : "", known[0].group);
     }
     if (n > 1) { // the older of the two that are kept
-        atomic_store(&ckpt->floor, groups[1]);
+        atomic_store(&ckpt->floor, known[1].group);
     }
     return SL_OK;
 }
@@ -240,6 +270,10 @@ static sl_code read_all(sli_ckpt *ckpt, sl_error *err)
     SL_TRY(sli_chain_read(&ckpt->chain, ckpt->env, ckpt->dir, job_id, below, cut_ignored, err));
     SL_TRY(name_tail(ckpt, err));
     atomic_store(&ckpt->free_to, ckpt->chain.free_to);
+    if (ckpt->has_manifest) {
+        SL_TRY(check_place(ckpt, err));
+        SL_TRY(ckpt->place == NULL ? SL_OK : sli_place_fence(ckpt->place, ckpt->generation, err));
+    }
     SL_TRY(check_snapshots(ckpt, err));
     return sli_wal_pasts_read(&ckpt->wals, ckpt->env, ckpt->log, ckpt->dir, job_id, &ckpt->chain,
                               below, forgets, err);
@@ -292,7 +326,10 @@ static sl_code make_id(sli_ckpt *ckpt, sl_error *err)
 static sl_code manifest_file(sli_ckpt *ckpt, const char *temp, sl_error *err)
 {
     sli_str text = SLI_STR_INIT;
-    sli_ckpt_job job = {ckpt->name, ckpt->graph_text, ckpt->graph_hash};
+    sli_ckpt_job job = {.name = ckpt->name,
+                        .graph_text = ckpt->graph_text,
+                        .graph_hash = ckpt->graph_hash,
+                        .snapshots = place_of(ckpt)};
     sli_manifest_put(&text, ckpt->job_id, &job);
     sli_file *file = NULL;
     sl_code rc = sli_str_check(&text, "MANIFEST.json", err);
@@ -318,6 +355,9 @@ static sl_code make_manifest(sli_ckpt *ckpt, sl_error *err)
     sli_ckpt_path_of(&temp, ckpt->dir, "MANIFEST.json.%06" PRId64 ".tmp", ckpt->generation);
     sli_ckpt_path_of(&path, ckpt->dir, "MANIFEST.json");
     SL_TRY(sync_parents(ckpt, err));
+    if (ckpt->place != NULL) {
+        SL_TRY(sli_place_check_new(ckpt->place, ckpt->name, err));
+    }
     SL_TRY(make_id(ckpt, err));
     SL_TRY(manifest_file(ckpt, temp.text, err));
     sl_code rc = sli_env_rename(ckpt->env, temp.text, path.text, false, err);
@@ -326,16 +366,19 @@ static sl_code make_manifest(sli_ckpt *ckpt, sl_error *err)
         rc = read_manifest(ckpt, err);
     }
     SL_TRY(rc);
-    ckpt->has_manifest = true;
-    if (rc == SL_OK && ckpt->manifest_graph == 0) {
+    if (!ckpt->has_manifest) {
+        ckpt->has_manifest = true;
         ckpt->manifest_graph = ckpt->graph_hash;
+        ckpt->manifest_place = sl_arena_strdup(ckpt->arena, place_of(ckpt));
     }
+    SL_TRY(ckpt->place == NULL ? SL_OK : sli_place_of_job(ckpt->place, ckpt->job_id, err));
     return sli_ckpt_sync_dir(ckpt, "", err);
 }
 
 sl_code sli_manifest_refresh(sli_ckpt *ckpt, sl_error *err)
 {
-    if (ckpt->manifest_graph == ckpt->graph_hash) {
+    bool stays = ckpt->manifest_place != NULL && strcmp(ckpt->manifest_place, place_of(ckpt)) == 0;
+    if (ckpt->manifest_graph == ckpt->graph_hash && stays) {
         return SL_OK;
     }
     sli_ckpt_path temp, path;
@@ -409,10 +452,20 @@ static void metrics_find(sli_ckpt *ckpt, sli_metrics *metrics)
         return;
     }
     sli_metric **series[] = {&ckpt->n_syncs, &ckpt->sync_us,   &ckpt->n_damaged,
-                             &ckpt->n_torn,  &ckpt->log_bytes, &ckpt->n_cleanup_failed};
+                             &ckpt->n_torn,  &ckpt->log_bytes, &ckpt->n_cleanup_failed,
+                             &ckpt->n_waited};
     for (size_t i = 0; i < sizeof series / sizeof *series; i++) {
         *series[i] = sli_metrics_series(metrics, &infos[i], NULL);
     }
+}
+
+static sl_code open_place(sli_ckpt *ckpt, const sli_ckpt_job *job, sl_error *err)
+{
+    if (job->snapshots == NULL || job->snapshots[0] == '\0') {
+        return SL_OK;
+    }
+    sli_place_conf conf = {.env = ckpt->env, .url = job->snapshots, .modules = job->modules};
+    return sli_place_open(&ckpt->place, &conf, err);
 }
 
 static sl_code ckpt_new(sli_ckpt **out, sl_env *env, const char *dir, const sli_ckpt_job *job,
@@ -454,7 +507,8 @@ sl_code sli_ckpt_open(sli_ckpt **out, sl_env *env, const char *dir, const sli_ck
     SL_TRY(ckpt_new(&ckpt, env, dir, job, err));
     ckpt->log = log;
     metrics_find(ckpt, metrics);
-    sl_code rc = sli_ckpt_verdict(ckpt, open_steps(ckpt, err), err);
+    sl_code rc = open_place(ckpt, job, err);
+    rc = rc == SL_OK ? sli_ckpt_verdict(ckpt, open_steps(ckpt, err), err) : rc;
     if (rc != SL_OK) {
         sli_ckpt_close(ckpt);
         return sl_error_wrap(err, rc, "opening the checkpoint");
@@ -463,11 +517,23 @@ sl_code sli_ckpt_open(sli_ckpt **out, sl_env *env, const char *dir, const sli_ck
     return SL_OK;
 }
 
+/// What lay here of snapshots elsewhere was scratch.
+static void close_place(sli_ckpt *ckpt)
+{
+    sli_ckpt_path path;
+    if (ckpt->place != NULL && ckpt->generation > 0) {
+        sli_ckpt_path_of(&path, ckpt->dir, "work/%06" PRId64 "/snap", ckpt->generation);
+        (void)sli_ckpt_clean(ckpt, path.text, true); // of a dead process: the next one sweeps
+    }
+    sli_place_close(ckpt->place);
+}
+
 void sli_ckpt_close(sli_ckpt *ckpt)
 {
     if (ckpt == NULL) {
         return;
     }
+    close_place(ckpt);
     sli_file_close(&ckpt->file);
     sli_wal_pasts_reset(&ckpt->wals);
     sli_chain_reset(&ckpt->chain);

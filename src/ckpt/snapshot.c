@@ -2,12 +2,36 @@
 /// older things go.
 #include "ckpt/ckpt_int.h"
 
+#include <stdio.h>
+
 static bool bug(const sli_snapshot *snapshot, const char *name)
 {
     return sli_env_bug(snapshot->ckpt->env, name);
 }
 
+/// One that goes elsewhere is scratch here: what counts is made durable there.
+static bool is_durable(const sli_snapshot *snapshot)
+{
+    return snapshot->ckpt->place == NULL && !bug(snapshot, "snapshot-unsynced");
+}
+
+/// Where snapshots are written.
+static const char *own_home(const sli_ckpt *ckpt, sli_ckpt_path *out)
+{
+    return ckpt->place == NULL
+               ? sli_ckpt_path_of(out, ckpt->dir, "snap")
+               : sli_ckpt_path_of(out, ckpt->dir, "work/%06" PRId64 "/snap", ckpt->generation);
+}
+
 // ---------------------------------------------------------------- beginning and ending
+
+void sli_sections_begin(sli_str *out, const sli_ckpt *ckpt, int64_t group)
+{
+    sli_str_printf(out,
+                   "{\n  \"sluice_snapshot\": %d,\n  \"job_id\": \"%s\",\n  \"group\": %" PRId64
+                   ",\n  \"generation\": %" PRId64 ",\n  \"sections\": [",
+                   SLI_CKPT_FORMAT, ckpt->job_id, group, ckpt->generation);
+}
 
 sl_code sli_snapshot_create(sli_snapshot **out, sli_ckpt *ckpt, int64_t group, sl_error *err)
 {
@@ -23,8 +47,10 @@ sl_code sli_snapshot_create(sli_snapshot **out, sli_ckpt *ckpt, int64_t group, s
     snapshot->ckpt = ckpt;
     snapshot->group = group;
     snapshot->list.tag = SLI_TAG_CKPT;
-    sli_ckpt_path_of(&snapshot->temp, ckpt->dir, "snap/tmp-%06" PRId64 "-%09" PRId64,
-                     ckpt->generation, group);
+    sli_ckpt_path home;
+    (void)snprintf(snapshot->temp.text, sizeof snapshot->temp.text,
+                   "%s/tmp-%06" PRId64 "-%09" PRId64, own_home(ckpt, &home), ckpt->generation,
+                   group);
     snapshot->arena = sl_arena_new(SLI_TAG_CKPT);
     sl_code rc = snapshot->arena != NULL ? SL_OK : sl_error_nomem(err, 4096, "a snapshot");
     if (rc == SL_OK) {
@@ -35,10 +61,7 @@ sl_code sli_snapshot_create(sli_snapshot **out, sli_ckpt *ckpt, int64_t group, s
     if (rc == SL_OK) {
         rc = sli_env_mkdirs(ckpt->env, snapshot->temp.text, err);
     }
-    sli_str_printf(&snapshot->list,
-                   "{\n  \"sluice_snapshot\": %d,\n  \"job_id\": \"%s\",\n  \"group\": %" PRId64
-                   ",\n  \"generation\": %" PRId64 ",\n  \"sections\": [",
-                   SLI_CKPT_FORMAT, ckpt->job_id, group, ckpt->generation);
+    sli_sections_begin(&snapshot->list, ckpt, group);
     if (rc != SL_OK) {
         sli_snapshot_discard(snapshot);
         return sl_error_wrap(err, sli_ckpt_verdict(ckpt, rc, err), "snapshot %" PRId64, group);
@@ -172,7 +195,7 @@ static sl_code file_write(sli_snapshot *snapshot, const char *name, sl_bytes con
     sli_file *file = NULL;
     SL_TRY(sli_file_open(ckpt->env, path, SLI_REPLACE, &file, err));
     sl_code rc = content.size == 0 ? SL_OK : sli_file_write(file, content.data, content.size, err);
-    if (rc == SL_OK && !bug(snapshot, "snapshot-unsynced")) {
+    if (rc == SL_OK && is_durable(snapshot)) {
         rc = sli_ckpt_sync_file(ckpt, file, err);
     }
     sli_file_close(&file);
@@ -213,12 +236,12 @@ static sl_code finish_temp(sli_snapshot *snapshot, sl_error *err)
     SL_TRY(sli_str_check(&snapshot->list, "SECTIONS.json", err));
     SL_TRY(file_write(snapshot, "SECTIONS.json",
                       (sl_bytes){snapshot->list.data, snapshot->list.size}, err));
-    for (int64_t i = 0; i < snapshot->n_dirs && !bug(snapshot, "snapshot-unsynced"); i++) {
+    for (int64_t i = 0; i < snapshot->n_dirs && is_durable(snapshot); i++) {
         SL_TRY(sli_ckpt_sync_dir(ckpt, snapshot->dirs[i] + strlen(ckpt->dir) + 1, err));
     }
-    return bug(snapshot, "snapshot-unsynced")
-               ? SL_OK
-               : sli_ckpt_sync_dir(ckpt, snapshot->temp.text + strlen(ckpt->dir) + 1, err);
+    return is_durable(snapshot)
+               ? sli_ckpt_sync_dir(ckpt, snapshot->temp.text + strlen(ckpt->dir) + 1, err)
+               : SL_OK;
 }
 
 /// Takes a directory away from its name first, so that no half-removed snapshot is ever seen.
@@ -245,7 +268,9 @@ static sl_code rename_final(sli_snapshot *snapshot, bool *there, sl_error *err)
     sl_code rc = sli_env_rename(ckpt->env, snapshot->temp.text, path.text, false, err);
     if (rc == SL_E_EXISTS) {
         int64_t bytes;
-        rc = sli_snapshot_check(ckpt->env, ckpt->dir, ckpt->job_id, snapshot->group, &bytes, err);
+        sli_ckpt_path home;
+        rc = sli_snapshot_check(ckpt->env, sli_ckpt_path_of(&home, ckpt->dir, "snap"), ckpt->job_id,
+                                snapshot->group, &bytes, err);
         if (rc == SL_OK) {
             *there = true;
             return sli_ckpt_clean(ckpt, snapshot->temp.text, true);
@@ -264,6 +289,21 @@ static sl_code rename_final(sli_snapshot *snapshot, bool *there, sl_error *err)
     return rc;
 }
 
+static sl_code remove_known(sli_ckpt *ckpt, const sli_known *known, sl_error *err)
+{
+    return known->is_here ? snapshot_remove(ckpt, known->group, "gone", err)
+                          : sli_place_remove(ckpt, known->group, err);
+}
+
+/// Deltas up to the older of the two snapshots that stay.
+static sl_code cover(sli_ckpt *ckpt, int64_t group)
+{
+    int64_t now = atomic_load(&ckpt->floor);
+    while (group > now && !atomic_compare_exchange_weak(&ckpt->floor, &now, group)) {
+    }
+    return sli_deltas_remove(ckpt, group);
+}
+
 /// Older snapshots but one, and the deltas that this one covers. What can't be removed is tried
 /// again next time.
 static sl_code prune(sli_snapshot *snapshot, sl_error *err)
@@ -272,31 +312,34 @@ static sl_code prune(sli_snapshot *snapshot, sl_error *err)
     if (bug(snapshot, "deltas-removed-early") || bug(snapshot, "rename-result-ignored")) {
         return sli_deltas_remove(ckpt, snapshot->group);
     }
-    int64_t *groups, n;
-    SL_TRY(sli_snapshot_list(ckpt->env, ckpt->dir, snapshot->arena, &groups, &n, err));
+    sli_known *known;
+    int64_t n;
+    SL_TRY(
+        sli_snapshots_known(ckpt->env, ckpt->dir, ckpt->place, snapshot->arena, &known, &n, err));
     for (int64_t i = 2; i < n; i++) {
-        sl_code rc = snapshot_remove(ckpt, groups[i], "gone", NULL);
-        if (rc == SL_E_CRASHED) {
-            return sl_error_set(err, rc, "removing snapshot %" PRId64, groups[i]);
+        sl_code rc = remove_known(ckpt, &known[i], NULL);
+        if (rc == SL_E_CRASHED || (rc != SL_OK && !known[i].is_here)) {
+            return sl_error_set(err, rc, "removing snapshot %" PRId64, known[i].group);
         }
     }
-    if (n < 2) {
+    SL_TRY(n < 2 ? SL_OK : cover(ckpt, known[1].group));
+    if (ckpt->place == NULL) {
         return SL_OK;
     }
-    int64_t now = atomic_load(&ckpt->floor);
-    while (groups[1] > now && !atomic_compare_exchange_weak(&ckpt->floor, &now, groups[1])) {
+    int64_t kept[2];
+    int32_t n_kept = 0;
+    for (int64_t i = 0; i < n && i < 2; i++) {
+        kept[n_kept] = known[i].group;
+        n_kept += !known[i].is_here;
     }
-    return sli_deltas_remove(ckpt, groups[1]);
+    return sli_place_sweep(ckpt, kept, n_kept, err);
 }
 
-static sl_code publish(sli_snapshot *snapshot, sl_error *err)
+static sl_code publish_here(sli_snapshot *snapshot, sl_error *err)
 {
     sli_ckpt *ckpt = snapshot->ckpt;
     bool there = false;
-    SL_TRY(sli_ckpt_alive(ckpt, err));
-    SL_TRY(finish_temp(snapshot, err));
-    sl_code rc = rename_final(snapshot, &there, err);
-    SL_TRY(rc);
+    SL_TRY(rename_final(snapshot, &there, err));
     SL_ASSERT(there, "a rename that went well made the name");
     if (!bug(snapshot, "deltas-removed-early")) { // nothing may go before its name is durable
         SL_TRY(sli_ckpt_sync_dir(ckpt, "snap", err));
@@ -305,6 +348,73 @@ static sl_code publish(sli_snapshot *snapshot, sl_error *err)
         SL_TRY(sli_ckpt_check_generation(ckpt, err));
     }
     return prune(snapshot, err);
+}
+
+/// What the next one is compared with is the one that was published last: it stays here until then.
+static sl_code keep_shadow(sli_snapshot *snapshot)
+{
+    sli_ckpt *ckpt = snapshot->ckpt;
+    int64_t before = ckpt->shadow;
+    sli_ckpt_path path;
+    ckpt->shadow = snapshot->group;
+    return before == 0 || before == snapshot->group
+               ? SL_OK
+               : sli_ckpt_clean(ckpt,
+                                sli_ckpt_path_of(&path, ckpt->dir,
+                                                 "work/%06" PRId64 "/snap/%09" PRId64,
+                                                 ckpt->generation, before),
+                                true);
+}
+
+/// Once it is there nothing of this can fail any more: what stays too long is removed with the
+/// next one.
+static sl_code tidy_elsewhere(sli_snapshot *snapshot, sl_error *err)
+{
+    sli_ckpt *ckpt = snapshot->ckpt;
+    sl_error why = SL_ERROR_INIT;
+    sl_code rc = prune(snapshot, &why);
+    if (rc == SL_E_CRASHED) {
+        return sl_error_set(err, rc, "removing older snapshots");
+    }
+    if (rc != SL_OK) {
+        if (ckpt->n_cleanup_failed != NULL) {
+            sli_metric_add(ckpt->n_cleanup_failed, 1);
+        }
+        SLI_LOG(ckpt->log, SLI_WARN, "ckpt", "older snapshots at %s stay for now: %s",
+                sli_place_shown(ckpt->place), why.text);
+    }
+    rc = keep_shadow(snapshot);
+    return rc == SL_OK ? SL_OK : sl_error_set(err, rc, "removing an older snapshot's copy");
+}
+
+static sl_code publish_elsewhere(sli_snapshot *snapshot, sl_error *err)
+{
+    sli_ckpt *ckpt = snapshot->ckpt;
+    sli_ckpt_path home, path;
+    own_home(ckpt, &home);
+    sli_ckpt_path_of(&path, ckpt->dir, "work/%06" PRId64 "/snap/%09" PRId64, ckpt->generation,
+                     snapshot->group);
+    SL_TRY(sli_env_rename(ckpt->env, snapshot->temp.text, path.text, false, err));
+    sl_code rc = sli_place_put(ckpt, home.text, snapshot->group, err);
+    if (rc == SL_OK) {
+        rc = sli_ckpt_check_generation(ckpt, err);
+    }
+    if (rc == SL_OK) {
+        return tidy_elsewhere(snapshot, err);
+    }
+    if (rc != SL_E_CRASHED && rc != SL_E_SUPERSEDED && ckpt->n_waited != NULL) {
+        sli_metric_add(ckpt->n_waited, 1);
+    }
+    sl_code gone = sli_ckpt_clean(ckpt, path.text, true); // the state after a later group goes
+    return gone == SL_OK ? rc : gone;
+}
+
+static sl_code publish(sli_snapshot *snapshot, sl_error *err)
+{
+    SL_TRY(sli_ckpt_alive(snapshot->ckpt, err));
+    SL_TRY(finish_temp(snapshot, err));
+    return snapshot->ckpt->place == NULL ? publish_here(snapshot, err)
+                                         : publish_elsewhere(snapshot, err);
 }
 
 sl_code sli_snapshot_publish(sli_snapshot *snapshot, sl_error *err)

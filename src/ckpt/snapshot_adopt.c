@@ -34,18 +34,24 @@ static sl_code find_before(adoption *a, const char *section, const sli_stat *sta
     if (found == NULL) {
         return SL_OK;
     }
-    sli_ckpt_path path;
+    sli_ckpt_path home;
     sli_stat then;
     const sli_ckpt *ckpt = a->snapshot->ckpt;
-    sli_ckpt_path_of(&path, ckpt->dir, "snap/%09" PRId64 "/%s", a->previous, section);
-    sl_code rc = sli_env_stat(ckpt->env, path.text, &then, err);
+    const char *path =
+        sl_arena_printf(a->arena, "%s/%09" PRId64 "/%s",
+                        sli_snapshot_home(ckpt, a->previous, &home), a->previous, section);
+    if (path == NULL) {
+        return sl_error_nomem(err, strlen(section), "a path");
+    }
+    sl_code rc = sli_env_stat(ckpt->env, path, &then, err);
     if (rc == SL_OK && then.identity == stat->identity && found->size == stat->size_bytes) {
         *out = found;
     }
     return rc == SL_E_NOT_FOUND ? SL_OK : rc; // removed meanwhile, by a newer driver
 }
 
-/// Makes a new file durable, whoever wrote it, and hashes it.
+/// Makes a new file durable, whoever wrote it, and hashes it. (One that goes elsewhere is made
+/// durable there.)
 static sl_code take_new(adoption *a, const char *path, const char *section, sl_error *err)
 {
     sli_ckpt *ckpt = a->snapshot->ckpt;
@@ -53,7 +59,7 @@ static sl_code take_new(adoption *a, const char *path, const char *section, sl_e
     int64_t size = 0;
     char hash[33];
     SL_TRY(sli_file_open(ckpt->env, path, SLI_UPDATE, &file, err));
-    sl_code rc = sli_ckpt_sync_file(ckpt, file, err);
+    sl_code rc = ckpt->place == NULL ? sli_ckpt_sync_file(ckpt, file, err) : SL_OK;
     if (rc == SL_OK) {
         rc = sli_file_hash(file, &size, hash, err);
     }
@@ -96,8 +102,10 @@ static sl_code adopt(adoption *a, const char *from, sl_error *err)
         return sl_error_nomem(err, strlen(a->name), "a section's name");
     }
     if (a->previous > 0) {
-        sl_code rc = sli_sections_read(&a->before, ckpt->env, ckpt->dir, ckpt->job_id, a->previous,
-                                       a->arena, err);
+        sli_ckpt_path home;
+        sl_code rc =
+            sli_sections_read(&a->before, ckpt->env, sli_snapshot_home(ckpt, a->previous, &home),
+                              ckpt->job_id, a->previous, a->arena, err);
         if (rc == SL_E_CRASHED) {
             return rc;
         } // else its list can't be read: all files count as new

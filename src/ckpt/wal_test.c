@@ -3,7 +3,7 @@
 
 #include "ckpt/fixture_int.h"
 
-static const sli_ckpt_job job = {"job", "", 1};
+static const sli_ckpt_job job = {.name = "job", .graph_text = "", .graph_hash = 1};
 
 static sli_ckpt *open_begun(sl_env *env)
 {
@@ -39,7 +39,7 @@ static void check_record(sli_wal *wal, int64_t number)
 
 SL_TEST(wal_numbers_and_reads_records_through_generations, "")
 {
-    sli_world *world = fx_world(1, NULL);
+    sli_world *world = sli_world_new(&(sli_world_conf){.seed = 1});
     sl_env *env = NULL;
     assert_int_equal(sli_world_boot(world, NULL, &env, NULL), SL_OK);
     int64_t next = 0;
@@ -67,7 +67,7 @@ SL_TEST(wal_numbers_and_reads_records_through_generations, "")
 
 SL_TEST(wal_forgets_whole_segments_and_never_reuses_a_number, "")
 {
-    sli_world *world = fx_world(1, NULL);
+    sli_world *world = sli_world_new(&(sli_world_conf){.seed = 1});
     sl_env *env = NULL;
     assert_int_equal(sli_world_boot(world, NULL, &env, NULL), SL_OK);
     int64_t next = 0;
@@ -133,7 +133,7 @@ static bool is_there(sli_world *world, const char *path)
 
 SL_TEST(wal_records_that_may_not_be_durable_are_copied_by_the_next_life, "DURABLE-1")
 {
-    sli_world *world = fx_world(1, NULL);
+    sli_world *world = sli_world_new(&(sli_world_conf){.seed = 1});
     die_with(world, 0, 5, 2); // five can be read; nothing says that the first three are durable
     die_with(world, 5, 5, 0); // copies all
     sli_world_power_loss(world, true);
@@ -153,7 +153,7 @@ SL_TEST(wal_records_that_may_not_be_durable_are_copied_by_the_next_life, "DURABL
 
 SL_TEST(wal_on_a_full_disk_stays_usable, "")
 {
-    sli_world *world = fx_world(1, NULL);
+    sli_world *world = sli_world_new(&(sli_world_conf){.seed = 1});
     sl_env *env = NULL;
     assert_int_equal(sli_world_boot(world, NULL, &env, NULL), SL_OK);
     sli_ckpt *ckpt = open_begun(env);

@@ -81,7 +81,7 @@ static sl_code open_life(life *l, bool checkpoint, const char *format_settings,
                          const sli_message_column *messages)
 {
     sl_error *err = &l->error;
-    sli_ckpt_job job = {"test", "graph", 1};
+    sli_ckpt_job job = {.name = "test", .graph_text = "graph", .graph_hash = 1};
     if (checkpoint) {
         SL_TRY(sli_ckpt_open(&l->ckpt, l->env, "ck", &job, l->metrics, NULL, err));
         SL_TRY(sli_ckpt_begin(l->ckpt, err));
