@@ -15,6 +15,7 @@ complete -c sluice -n '__fish_seen_subcommand_from run' -l conf -x -d 'any setti
 complete -c sluice -n '__fish_seen_subcommand_from run' -l interval -r -d 'Batch interval' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l commit-interval -r -d 'Shortest time between two commit groups' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l checkpoint -r -d 'Directory of the epoch log, write-ahead log and snapshots' -f -a '(__fish_complete_directories)'
+complete -c sluice -n '__fish_seen_subcommand_from run' -l checkpoint.snapshots -r -d 'Where snapshots lie'
 complete -c sluice -n '__fish_seen_subcommand_from run' -l max-epochs -r -d 'End the job after so many epochs of this run' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l stop.timeout -r -d 'How long a graceful stop may take before it is cut short after the running epoch' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l catch-up -r -d 'After an outage run one epoch per missed interval, as Spark does, in place of one for all' -a 'true false' -f

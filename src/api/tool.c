@@ -113,6 +113,10 @@ static void status_json(const sli_ckpt_info *info, const char *dir, sli_str *out
     sli_str_json(out, dir, strlen(dir));
     sli_str_text(out, ",\"name\":");
     sli_str_json(out, info->name, strlen(info->name));
+    sli_str_text(out, ",\"snapshots\":");
+    sli_str_json(out, info->snapshots, strlen(info->snapshots));
+    sli_str_text(out, ",\"snapshotsAway\":");
+    sli_str_json(out, info->away, strlen(info->away));
     sli_str_printf(
         out,
         ",\"jobId\":\"%s\",\"format\":%d,\"generation\":%lld,\"lastEpoch\":%lld,"
@@ -141,8 +145,14 @@ static void status_text(const sli_ckpt_info *info, const char *dir, sli_str *out
                    (long long)info->last_sealed, (long long)info->last_committed,
                    info->last_sealed > info->last_committed ? " (the next start finishes the rest)"
                                                             : "");
-    sli_str_printf(out, "  snapshot     group %lld, %lld bytes\n", (long long)info->newest_snapshot,
-                   (long long)info->snapshot_bytes);
+    const char *place = info->snapshots[0] == '\0' ? "" : ", at ";
+    if (info->away[0] != '\0') {
+        sli_str_printf(out, "  snapshot     not known: %s\n", info->away);
+    } else {
+        sli_str_printf(out, "  snapshot     group %lld, %lld bytes%s%s\n",
+                       (long long)info->newest_snapshot, (long long)info->snapshot_bytes, place,
+                       info->snapshots);
+    }
     sli_str_printf(out, "  log          %lld bytes, write-ahead log %lld bytes, format %d\n",
                    (long long)info->log_bytes, (long long)info->wal_bytes, info->format);
 }

@@ -109,6 +109,12 @@ typedef struct sli_delta_ref {
 } sli_delta_ref;
 
 typedef struct sli_compaction sli_compaction;
+
+/// A file system elsewhere did not take the last snapshot.
+typedef struct sli_snapshot_wait {
+    bool began;
+    int64_t since_us, until_us; ///< no further one is begun before `until_us`
+} sli_snapshot_wait;
 /// The base may not change while its files are being made (hold.c).
 typedef struct sli_hold {
     int64_t group; ///< whose state it is
@@ -197,6 +203,7 @@ struct sli_engine {
     bool commit_broken;      ///< committer: a group could not be shown, so no later one may be
     sli_hold hold;
     sli_compaction *compaction; ///< running, or NULL
+    sli_snapshot_wait snapshot_wait;
     _Atomic int32_t compaction_done;
     sli_delta_ref *deltas;
     int32_t n_deltas, delta_capacity;

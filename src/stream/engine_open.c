@@ -23,6 +23,11 @@ const sl_option sli_engine_options[] = {
      .type = SL_OPT_TEXT,
      .text = "Directory of the epoch log, write-ahead log and snapshots; without one nothing "
              "survives the process."},
+    {.name = "checkpoint.snapshots",
+     .type = SL_OPT_TEXT,
+     .text = "Where snapshots lie: hdfs://HOST:9870/DIR?option=value (as of a sink there), or a "
+             "directory; each job has one of its own below it. Default: in the checkpoint. "
+             "docs/HDFS.md."},
     {.name = "max_epochs",
      .type = SL_OPT_INT,
      .fallback = "0",
@@ -249,14 +254,21 @@ static sl_code open_inputs(sli_engine *engine, sl_error *err)
 static sl_code open_checkpoint(sli_engine *engine, sl_error *err)
 {
     const char *dir = sl_conf_text(engine->env.conf, "checkpoint");
+    const char *snapshots = sl_conf_text(engine->env.conf, "checkpoint.snapshots");
     engine->generation = 1;
     if (dir == NULL || dir[0] == '\0') {
-        return sli_env_random_id(engine->world, engine->job_id, err);
+        return snapshots == NULL || snapshots[0] == '\0'
+                   ? sli_env_random_id(engine->world, engine->job_id, err)
+                   : sl_error_set(err, SL_E_CONFIG,
+                                  "checkpoint.snapshots needs a checkpoint directory: log and "
+                                  "write-ahead log are local");
     }
     sli_ckpt_job job = {
         .name = engine->env.job_name,
         .graph_text = sl_graph_text(engine->graph),
         .graph_hash = sl_graph_hash(engine->graph),
+        .snapshots = snapshots,
+        .modules = sl_conf_text(engine->env.conf, "modules"),
     };
     SL_TRY(sli_ckpt_open(&engine->ckpt, engine->world, dir, &job, engine->env.runtime->metrics,
                          engine->log, err));

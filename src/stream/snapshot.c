@@ -77,13 +77,20 @@ static bool is_under_way(const sli_engine *engine)
     return found;
 }
 
+/// After one that its file system did not take.
+static bool is_paused(const sli_engine *engine)
+{
+    return engine->snapshot_wait.began &&
+           sli_env_mono_us(engine->world) < engine->snapshot_wait.until_us;
+}
+
 /// Not when an epoch has failed: then positions are past its input, and where its plan is not on
 /// record a snapshot would skip that for good.
 static bool is_due(const sli_engine *engine)
 {
     bool has_failed =
         engine->failure.code != SL_OK && !sli_env_bug(engine->world, "snapshot-after-failure");
-    if (engine->n_deltas == 0 || is_under_way(engine) || has_failed) {
+    if (engine->n_deltas == 0 || is_under_way(engine) || has_failed || is_paused(engine)) {
         return false;
     }
     int64_t enough = engine->snapshot_bytes / 2 > engine->snapshot_every_bytes
@@ -110,10 +117,49 @@ static sl_code put_positions(sli_engine *engine, sli_str *out, sl_error *err)
     return sli_str_check(out, "positions", err);
 }
 
+// ---------------------------------------------------------------- one that waits
+
+/// Where snapshots lie elsewhere, that file system may be away for long. Nothing is lost by it: the
+/// deltas stay, and log and commits go on until the log is full. It is asked again with a later
+/// snapshot, after as long as this one took, so that at most half the time goes into tries.
+static void wait_longer(sli_engine *engine, int64_t took_us, const sl_error *why)
+{
+    enum { LEAST_US = 1000000, MOST_US = 60000000 };
+    sli_snapshot_wait *wait = &engine->snapshot_wait;
+    int64_t now = sli_env_mono_us(engine->world);
+    int64_t pause = took_us < LEAST_US ? LEAST_US : took_us < MOST_US ? took_us : MOST_US;
+    if (!wait->began) {
+        wait->began = true;
+        wait->since_us = now;
+        SLI_LOG(engine->log, SLI_WARN, "stream",
+                "snapshots wait for %s: %s; epochs go on, and the epoch log keeps up to 128 MiB "
+                "of them meanwhile",
+                sli_ckpt_snapshots(engine->ckpt), why->text);
+    }
+    wait->until_us = now + pause;
+}
+
+static void wait_is_over(sli_engine *engine, int64_t group)
+{
+    const sli_snapshot_wait *wait = &engine->snapshot_wait;
+    if (wait->began) {
+        SLI_LOG(engine->log, SLI_WARN, "stream",
+                "snapshots go on with the one of group %lld, after %lld ms", (long long)group,
+                (long long)((sli_env_mono_us(engine->world) - wait->since_us) / 1000));
+    }
+    engine->snapshot_wait = (sli_snapshot_wait){0};
+}
+
 /// A snapshot that could not be written for lack of room is no reason to stop: the deltas stay, and
 /// it is tried again.
-static sl_code put_off(const sli_engine *engine, int64_t group, sl_code rc, const sl_error *why)
+static sl_code put_off(sli_engine *engine, int64_t group, int64_t took_us, sl_code rc,
+                       const sl_error *why)
 {
+    if (rc != SL_OK && rc != SL_E_NOMEM && sli_ckpt_snapshots(engine->ckpt) != NULL &&
+        sl_error_action(why) == SL_ACT_RETRY_TASK) {
+        wait_longer(engine, took_us, why);
+        return SL_OK;
+    }
     if (rc != SL_E_NO_SPACE && rc != SL_E_NOMEM) {
         return rc;
     }
@@ -338,7 +384,7 @@ sl_code sli_compaction_start(sli_engine *engine, sli_group *group, sl_error *err
     }
     if (rc != SL_OK) {
         compaction_free(c);
-        return put_off(engine, group->number, rc, err);
+        return put_off(engine, group->number, 0, rc, err);
     }
     atomic_store_explicit(&engine->compaction_done, 0,
                           memory_order_relaxed); // the post publishes it
@@ -373,6 +419,7 @@ static void note_snapshot(sli_engine *engine, const sli_compaction *c)
     engine->snapshot_group = c->group;
     engine->snapshot_is_foreign = false;
     engine->snapshot_bytes = c->bytes;
+    wait_is_over(engine, c->group);
 }
 
 sl_code sli_compaction_step(sli_engine *engine, sl_error *err)
@@ -387,7 +434,7 @@ sl_code sli_compaction_step(sli_engine *engine, sl_error *err)
     if (rc == SL_OK) {
         note_snapshot(engine, c);
     }
-    rc = put_off(engine, c->group, rc, &c->error);
+    rc = put_off(engine, c->group, c->done_us - c->begun_us, rc, &c->error);
     if (rc != SL_OK) {
         *err = c->error;
         rc = sl_error_wrap(err, rc, "snapshot of group %lld", (long long)c->group);

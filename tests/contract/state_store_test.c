@@ -1,6 +1,7 @@
 // The real program with its state in RocksDB: the same rows as with state in memory, byte for byte,
 // for any numbers of partitions; the store changed between two runs; killed at calls all over its
 // life; and modules, files and disks that are not as they should be.
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,10 @@
 
 #include "base/hash.h"
 #include "contract/program.h"
+#include "env/env.h"
+#include "namenode.h"
+
+#define DFS_ADMIN "org.apache.hadoop.hdfs.tools.DFSAdmin"
 
 enum { OK = 0, JOB = 1, CONFIG = 3, INCOMPATIBLE = 4, LIVES = 6 };
 
@@ -42,9 +47,11 @@ static const char summing_job[] =
 typedef struct place {
     const char *dir;
     char fault[96];
-    const char *modules; ///< a setting, or NULL
-    const char *job;     ///< "summing.so"
-    const char *memory;  ///< a setting
+    const char *modules;   ///< a setting, or NULL
+    const char *job;       ///< "summing.so"
+    const char *memory;    ///< a setting
+    const char *snapshots; ///< a setting
+    const char *epochs;    ///< how many a life has
     slt_program program;
 } place;
 
@@ -56,7 +63,9 @@ static void place_init(place *p)
     *p = (place){.dir = slt_temp_dir(),
                  .fault = "SLUICE_TEST=none",
                  .job = "summing.so",
-                 .memory = "memory=1GiB"};
+                 .memory = "memory=1GiB",
+                 .snapshots = "checkpoint.snapshots=",
+                 .epochs = "3"};
     slt_compile_job(p->dir, "summing", summing_job);
 }
 
@@ -74,7 +83,8 @@ static void feed(const place *p, int life)
     slt_put(slt_path(p->dir, "in"), name, text);
 }
 
-static int run(place *p, const char *store, const char *parallelism)
+/// Starts the job.
+static void begin(place *p, const char *store, const char *parallelism)
 {
     char partitions[32], state_store[48];
     (void)snprintf(partitions, sizeof partitions, "parallelism=%s", parallelism);
@@ -89,9 +99,11 @@ static int run(place *p, const char *store, const char *parallelism)
                                 "--checkpoint",
                                 "state",
                                 "--max-epochs",
-                                "3",
+                                p->epochs,
                                 "--conf",
                                 "snapshot.groups=1",
+                                "--conf",
+                                p->snapshots,
                                 "--conf",
                                 partitions,
                                 "--conf",
@@ -101,7 +113,13 @@ static int run(place *p, const char *store, const char *parallelism)
                                 p->modules == NULL ? NULL : "--conf",
                                 p->modules,
                                 NULL};
-    return slt_run(&p->program, p->dir, argv);
+    p->program = slt_start(p->dir, argv);
+}
+
+static int run(place *p, const char *store, const char *parallelism)
+{
+    begin(p, store, parallelism);
+    return slt_wait(&p->program);
 }
 
 static void must_run(place *p, const char *store, const char *parallelism)
@@ -123,7 +141,7 @@ static void shell(const place *p, const char *command)
 
 static void clear(const place *p)
 {
-    shell(p, "rm -rf in out state; mkdir in");
+    shell(p, "rm -rf in out state far; mkdir in");
 }
 
 /// What readers see: each group's file, in order. Lives until the seventh further call.
@@ -288,7 +306,7 @@ static bool is_killed_at(place *p, const char *site, int n, const char *const st
     return killed;
 }
 
-static void kill_all_over(const char *const stores[3])
+static void kill_all_over(const char *const stores[3], const char *snapshots, int step)
 {
     static const char *const sites[] = {"path.link", "path.remove", "path.rename", "file.sync",
                                         "dir.sync",  "dir.make",    "dir.remove",  "dir.list",
@@ -301,12 +319,13 @@ static void kill_all_over(const char *const stores[3])
         must_run(&p, MEMORY, "2");
     }
     char *expected = strdup(last_sums(&p));
+    p.snapshots = snapshots;
     // How many calls there are depends on how epochs gather in groups. Each kind is called, but a
     // first life whose epochs were one group has left no snapshot to link and nothing to remove.
     for (size_t i = 0; i < sizeof sites / sizeof sites[0]; i++) {
-        int n = 1, step = slt_is_soak() ? 1 : 29;
+        int n = 1;
         while (is_killed_at(&p, sites[i], n, stores, expected)) {
-            n += step;
+            n += slt_is_soak() ? 1 : step;
         }
         bool may_be_missing = i < 2;
         if (n == 1 && !may_be_missing) {
@@ -319,13 +338,183 @@ static void kill_all_over(const char *const stores[3])
 SL_TEST(a_job_with_state_in_rocksdb_killed_at_any_call_is_finished_by_the_next, "EXACTLY-ONCE-1")
 {
     static const char *const stores[3] = {DISK, DISK, DISK};
-    kill_all_over(stores);
+    kill_all_over(stores, "checkpoint.snapshots=", 29);
+}
+
+SL_TEST(a_job_with_snapshots_elsewhere_killed_at_any_call_is_finished_by_the_next, "EXACTLY-ONCE-1")
+{
+    static const char *const stores[3] = {DISK, DISK, MEMORY};
+    kill_all_over(stores, "checkpoint.snapshots=far", 97);
 }
 
 SL_TEST(a_job_killed_while_its_store_changes_is_finished_by_the_next, "EXACTLY-ONCE-1")
 {
     static const char *const stores[3] = {DISK, MEMORY, DISK};
-    kill_all_over(stores);
+    kill_all_over(stores, "checkpoint.snapshots=", 29);
+}
+
+// ---------------------------------------------------------------- snapshots elsewhere
+
+SL_TEST(snapshots_elsewhere_give_the_bytes_that_those_here_give, "DETERMINISM-1")
+{
+    static const char *const mixed[LIVES] = {DISK, DISK, MEMORY, MEMORY, DISK, DISK};
+    place p;
+    place_init(&p);
+    const char *expected = run_lives(&p, in_memory);
+    p.snapshots = "checkpoint.snapshots=far";
+    assert_string_equal(run_lives(&p, mixed), expected);
+    shell(&p, "ls far/*/files/* far/*/0* && test -z \"$(find state/snap state/work -mindepth 1)\"");
+}
+
+SL_TEST(snapshots_move_elsewhere_and_are_not_forgotten_there, "EXACTLY-ONCE-3")
+{
+    place p;
+    place_init(&p);
+    const char *expected = run_lives(&p, in_memory);
+    clear(&p);
+    for (int life = 0; life < LIVES; life++) {
+        feed(&p, life);
+        p.snapshots = life < 2 ? "checkpoint.snapshots=" : "checkpoint.snapshots=far";
+        must_run(&p, life < 4 ? DISK : MEMORY, partitions_of[life]);
+    }
+    assert_string_equal(shown(&p), expected);
+    p.snapshots = "checkpoint.snapshots=";
+    assert_int_equal(run(&p, DISK, "2"), INCOMPATIBLE);
+    SL_CHECK_HAS(slt_err(&p.program), "lie in far: set checkpoint.snapshots to that");
+    const char *const status[] = {slt_built("bin/sluice"), "status", "state", NULL};
+    assert_int_equal(slt_run(&p.program, p.dir, status), OK);
+    SL_CHECK_HAS(slt_out(&p.program), " bytes, at far");
+    p.snapshots = "checkpoint.snapshots=far";
+    shell(&p, "rm -r state");
+    assert_int_equal(run(&p, DISK, "2"), INCOMPATIBLE);
+    SL_CHECK_HAS(slt_err(&p.program), "bring its checkpoint directory back");
+}
+
+SL_TEST(a_damaged_file_of_snapshots_elsewhere_is_refused, "ERRORS-2")
+{
+    place p;
+    place_init(&p);
+    clear(&p);
+    p.snapshots = "checkpoint.snapshots=far";
+    for (int life = 0; life < 3; life++) {
+        feed(&p, life);
+        must_run(&p, DISK, "2");
+    }
+    const char *const damage[] = {
+        "for f in far/*/files/*; do printf X | dd of=$f bs=1 seek=60 conv=notrunc; done",
+        "rm far/*/files/*", "for f in far/*/0*; do truncate -s 20 $f; done"};
+    shell(&p, "cp -a far whole");
+    for (size_t i = 0; i < sizeof damage / sizeof damage[0]; i++) {
+        shell(&p, "rm -rf far; cp -a whole far");
+        shell(&p, damage[i]);
+        assert_int_equal(run(&p, DISK, "2"), INCOMPATIBLE);
+        SL_CHECK_HAS(slt_err(&p.program), "far/");
+    }
+}
+
+SL_TEST(snapshots_elsewhere_need_a_checkpoint_and_a_file_system_that_is_known, "ERRORS-5")
+{
+    place p;
+    place_init(&p);
+    clear(&p);
+    p.snapshots = "checkpoint.snapshots=s3://bucket/dir";
+    assert_int_equal(run(&p, MEMORY, "1"), CONFIG);
+    SL_CHECK_HAS(slt_err(&p.program), "there is no file system 's3'");
+    p.snapshots = "checkpoint.snapshots=hdfs://localhost:1";
+    assert_int_equal(run(&p, MEMORY, "1"), CONFIG);
+    SL_CHECK_HAS(slt_err(&p.program), "names no directory");
+}
+
+/// The job's snapshots lie on the real cluster, in a directory that is new.
+static void go_to_hdfs(place *p, char setting[200])
+{
+    char web[64], id[33];
+    sl_env *env = NULL;
+    slt_hdfs_web(web, sizeof web);
+    place_init(p);
+    clear(p);
+    assert_int_equal(sli_env_posix(&env, NULL), SL_OK);
+    assert_int_equal(sli_env_random_id(env, id, NULL), SL_OK);
+    sli_env_free(env);
+    (void)snprintf(setting, 200,
+                   "checkpoint.snapshots=hdfs://%s/tests/snapshots-%s?retry_timeout=3s", web, id);
+}
+
+SL_TEST(snapshots_there_bring_a_killed_job_back_hdfs, "EXACTLY-ONCE-1")
+{
+    static const char *const stores[] = {DISK, MEMORY, DISK};
+    char setting[200];
+    place p;
+    go_to_hdfs(&p, setting);
+    for (int life = 0; life < 3; life++) {
+        feed(&p, life);
+        must_run(&p, MEMORY, "2");
+    }
+    char *sums = strdup(last_sums(&p));
+    clear(&p);
+    p.snapshots = setting;
+    for (int life = 0; life < 3; life++) {
+        feed(&p, life);
+        (void)snprintf(p.fault, sizeof p.fault, "SLUICE_FAULT=http.begin:%d:crash", 10 + 4 * life);
+        assert_int_equal(run(&p, stores[life], "2"), 128 + SIGKILL);
+        (void)snprintf(p.fault, sizeof p.fault, "SLUICE_TEST=none");
+        must_run(&p, stores[life], "2");
+    }
+    assert_string_equal(last_sums(&p), sums);
+    shell(&p, "test -z \"$(find state/snap state/work -mindepth 1)\"");
+    free(sums);
+}
+
+/// How many groups have shown their rows, and how many must.
+typedef struct showing {
+    const place *p;
+    size_t least;
+} showing;
+
+static bool are_shown(void *ctx)
+{
+    const showing *s = ctx;
+    glob_t found;
+    size_t n = 0;
+    if (glob(slt_path(s->p->dir, "out/*.csv"), 0, NULL, &found) == 0) {
+        n = found.gl_pathc;
+        globfree(&found);
+    }
+    return n >= s->least;
+}
+
+/// One file more is one group more, as long as the text is missing: the job's commits go on.
+static void feed_until(place *p, int *round, const char *text)
+{
+    enum { MOST = 2000 };
+    do {
+        showing s = {p, (size_t)*round + 1};
+        feed(p, (*round)++);
+        slt_await(&p->program, slt_path(p->dir, "out"), are_shown, &s);
+    } while (*round < MOST && strstr(slt_err(&p->program), text) == NULL);
+    SL_CHECK_HAS(slt_err(&p->program), text);
+}
+
+SL_TEST(snapshots_wait_while_the_namenode_takes_nothing_hdfs, "EXACTLY-ONCE-1")
+{
+    char setting[200];
+    int round = 0;
+    place p;
+    go_to_hdfs(&p, setting);
+    p.snapshots = setting;
+    p.epochs = "100000";
+    shell(&p, "mkdir out");
+    begin(&p, DISK, "2");
+    feed_until(&p, &round, "");
+    assert_int_equal(slt_hdfs_tool("tool", DFS_ADMIN " -safemode enter"), 0);
+    feed_until(&p, &round, "snapshots wait for hdfs://");
+    assert_int_equal(slt_hdfs_tool("tool", DFS_ADMIN " -safemode leave"), 0);
+    feed_until(&p, &round, "snapshots go on with the one of group");
+    slt_signal(&p.program, SIGTERM);
+    assert_int_equal(slt_wait(&p.program), OK);
+    p.epochs = "3";
+    must_run(&p, MEMORY, "2"); // from what is there
+    shell(&p, "test -z \"$(ls state/snap)\"");
 }
 
 // ---------------------------------------------------------------- bad input
