@@ -4,25 +4,14 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "base/hash.h"
 #include "kill/kill.h"
+#include "kills.h"
 
-enum { KILLS = 25, SOAK_KILLS = 500, MOST_ENTRIES = 6, LOOK_MS = 20 };
+enum { KILLS = 25, SOAK_KILLS = 500, LOOK_MS = 20 };
 
 static void start(slt_life *life)
 {
     slt_run_start(life, "parallelism=1");
-}
-
-static void kill_once(slt_life *life, int wanted, sli_rng *rng)
-{
-    start(life);
-    if (wanted == 0) {
-        slt_life_run(life, (int64_t)sli_rng_below(rng, 200000));
-    } else {
-        slt_life_await(life, wanted, 1 + sli_rng_below(rng, MOST_ENTRIES));
-    }
-    (void)slt_life_kill(life);
 }
 
 /// A life that finds nothing: what was rotated before the first start would be left alone.
@@ -44,8 +33,7 @@ static void await_all(slt_life *life, int64_t n)
 
 SL_TEST(tail_killed_at_any_moment_every_line_of_a_rotated_log_counts_once, "EXACTLY-ONCE-1")
 {
-    const char *seed = getenv("SLUICE_SEED");
-    sli_rng rng = {seed == NULL ? 20261129 : strtoull(seed, NULL, 10)};
+    slt_kills kills = {.before_us = 200000, .most_entries = 6};
     int32_t n_kills = slt_is_soak() ? SOAK_KILLS : KILLS;
     const char *dir = slt_temp_dir();
     int64_t rotations = 0;
@@ -53,9 +41,11 @@ SL_TEST(tail_killed_at_any_moment_every_line_of_a_rotated_log_counts_once, "EXAC
     assert_int_equal(mkdir(slt_in_dir(dir, "logs"), 0777), 0);
     slt_run_open(&life, dir, "tail_job.so", 0);
     begin(&life);
-    slt_writer writer = slt_writer_start(dir, sli_rng_next(&rng));
+    slt_kills_begin(&kills);
+    slt_writer writer = slt_writer_start(dir, (uint64_t)slt_kills_draw(&kills, INT32_MAX));
     for (int32_t i = 0; i < n_kills; i++) {
-        kill_once(&life, i % SLT_PHASES, &rng);
+        start(&life);
+        slt_kill_next(&kills, &life);
     }
     start(&life);
     slt_life_await(&life, SLT_FORGET, 3);

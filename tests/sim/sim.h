@@ -105,6 +105,8 @@ extern const slt_sim_job slt_job_mqtt;
 extern const slt_sim_job slt_job_pushed, slt_job_pulled;
 /// A file that grows and is rotated, into files and a table (sim_tail.c).
 extern const slt_sim_job slt_job_tail;
+/// The socket's job with its snapshots on HDFS.
+extern const slt_sim_job slt_job_elsewhere;
 /// The socket's job with short epochs and a log that is synced less often: a call that hangs is
 /// overtaken by many epochs.
 extern const slt_sim_job slt_job_quick;

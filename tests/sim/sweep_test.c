@@ -130,6 +130,11 @@ SL_TEST(sim_records_too_large_for_kafka_survive_a_crash_at_every_call, "EXACTLY-
     sweep_by(&slt_job_kafka_large, slt_thin(3));
 }
 
+SL_TEST(sim_snapshots_on_hdfs_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
+{
+    sweep_by(&slt_job_elsewhere, slt_thin(3));
+}
+
 SL_TEST(sim_hdfs_survives_a_crash_at_every_call, "EXACTLY-ONCE-1")
 {
     sweep(&slt_job_hdfs);
