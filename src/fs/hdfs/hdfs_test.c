@@ -171,6 +171,11 @@ static void fail_over_and_die(cluster *c)
     sli_hdfs_cluster_failover(c->sim);
     sli_hdfs_cluster_away(c->sim, 0);
 }
+static void fail_over_with_kerberos(cluster *c)
+{
+    sli_hdfs_cluster_secure(c->sim);
+    sli_hdfs_cluster_failover(c->sim);
+}
 static void rename_as_before(cluster *c)
 {
     sli_hdfs_cluster_old_rename(c->sim, true);
@@ -178,8 +183,13 @@ static void rename_as_before(cluster *c)
 
 SL_TEST(hdfs_what_passes_is_waited_for, "")
 {
-    void (*const troubles[])(cluster *) = {go_away,         safe_mode, hold_lease,
-                                           lose_datanode,   fail_over, fail_over_and_die,
+    void (*const troubles[])(cluster *) = {go_away,
+                                           safe_mode,
+                                           hold_lease,
+                                           lose_datanode,
+                                           fail_over,
+                                           fail_over_and_die,
+                                           fail_over_with_kerberos,
                                            rename_as_before};
     for (size_t i = 0; i < sizeof troubles / sizeof troubles[0]; i++) {
         cluster c;

@@ -94,6 +94,11 @@ void sli_hdfs_cluster_old_rename(sli_hdfs_cluster *cluster, bool old)
 
 // ---------------------------------------------------------------- looking
 
+void sli_hdfs_cluster_secure(sli_hdfs_cluster *cluster)
+{
+    cluster->is_secure = true;
+}
+
 int64_t sli_hdfs_cluster_requests(const sli_hdfs_cluster *cluster)
 {
     return cluster->n_requests;

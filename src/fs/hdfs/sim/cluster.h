@@ -36,6 +36,8 @@ void sli_hdfs_cluster_quota(sli_hdfs_cluster *cluster, int64_t bytes);
 void sli_hdfs_cluster_forbid(sli_hdfs_cluster *cluster, const char *path);
 /// Writing over or joining files below `path` finds another's lease, for so long.
 void sli_hdfs_cluster_lease(sli_hdfs_cluster *cluster, const char *path, int64_t for_us);
+/// Its NameNode on standby refuses as one with Kerberos does that is asked with a token.
+void sli_hdfs_cluster_secure(sli_hdfs_cluster *cluster);
 /// It knows no option of RENAME, as older servers and gateways: it answers {"boolean":false}.
 void sli_hdfs_cluster_old_rename(sli_hdfs_cluster *cluster, bool old);
 

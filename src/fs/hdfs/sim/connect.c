@@ -57,11 +57,17 @@ static sl_code find_server(sli_hdfs_cluster *cluster, sli_http_call *call, const
     return (first || second) && !is_away ? SL_OK : no_connection(url, err);
 }
 
-static void stand_by(hsim_request *r)
+/// With Kerberos a NameNode on standby can't check a token, and says that it does not know us.
+static void stand_by(const sli_hdfs_cluster *cluster, hsim_request *r)
 {
     r->status = 403;
-    sli_str_text(&r->answer, "{\"RemoteException\":{\"exception\":\"StandbyException\",\"message\":"
-                             "\"Operation category READ is not supported in state standby\"}}");
+    sli_str_printf(&r->answer, "{\"RemoteException\":{\"exception\":\"%s\",\"message\":\"%s\"}}",
+                   cluster->is_secure ? "SecurityException" : "StandbyException",
+                   cluster->is_secure
+                       ? "Failed to obtain user group information: "
+                         "org.apache.hadoop.security.token.SecretManager$InvalidToken: "
+                         "StandbyException"
+                       : "Operation category READ is not supported in state standby");
 }
 
 /// A NameNode names the DataNode for data: dn1, or dn2 when dn1 is not to be named.
@@ -95,7 +101,7 @@ static sl_code serve(sli_http_call *call, const char *url, sl_error *err)
         return sl_error_set(err, SL_E_IO, "http: the connection was lost");
     }
     if (standby) {
-        stand_by(r);
+        stand_by(cluster, r);
     } else {
         sli_hsim_answer(cluster, r);
     }

@@ -51,7 +51,7 @@ struct sli_hdfs_cluster {
     const char *forbidden, *leased; ///< paths, or NULL
     double lose_chance;
     int32_t active; ///< 0: nn1
-    bool lose_done, datanode_away, old_rename;
+    bool lose_done, datanode_away, old_rename, is_secure;
 };
 
 /// What a server was asked, and what it says.
