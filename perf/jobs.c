@@ -7,6 +7,7 @@
 //     jobs store DIR RATE     counts generated rows into CSV files in DIR
 //     jobs grow ROWS RATE     keeps state for generated rows, to see its memory
 //     jobs copy FROM TO       passes rows on from a source to a sink
+//     jobs count FROM TO      counts what a source brings, an epoch a row
 //     jobs keys ROWS RATE     counts generated rows, each with a key of its own
 #include "perf/limit/limit.h"
 
@@ -96,6 +97,11 @@ static void copy(sl_graph *graph)
     sl_stream_save(sl_stream_uid(sl_stream_open(graph, first), "copy"), second);
 }
 
+static void count(sl_graph *graph)
+{
+    sl_stream_save(sl_stream_count(sl_stream_open(graph, first)), second);
+}
+
 typedef struct job {
     const char *name;
     sl_build_fn build;
@@ -106,7 +112,7 @@ int main(int argc, char **argv)
 {
     static const job jobs[] = {{"lines", lines, 1}, {"words", words, 0}, {"idle", idle, 1},
                                {"store", store, 2}, {"grow", grow, 2},   {"keys", keys, 2},
-                               {"copy", copy, 2}};
+                               {"copy", copy, 2},   {"count", count, 2}};
     for (size_t i = 0; argc > 1 && i < sizeof jobs / sizeof jobs[0]; i++) {
         int own = 1 + jobs[i].n_arguments;
         if (strcmp(argv[1], jobs[i].name) != 0 || argc <= own) {
@@ -118,5 +124,5 @@ int main(int argc, char **argv)
         return sl_main(argc - own, argv + own, jobs[i].name, jobs[i].build);
     }
     limit_die("usage: jobs lines ADDRESS | words | idle DIR | store DIR RATE | grow ROWS RATE | "
-              "keys ROWS RATE | copy FROM TO, then a job's options");
+              "keys ROWS RATE | copy FROM TO | count FROM TO, then a job's options");
 }
