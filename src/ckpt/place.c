@@ -92,7 +92,8 @@ static sl_code open_fs(sli_place *place, const sli_place_conf *conf, sl_error *e
         rc = name_place(place, &url, conf->url, ops->options, err);
     }
     if (rc == SL_OK) {
-        sli_fs_where where = {&url, options, conf->env, conf->modules};
+        sli_fs_where where = {
+            .url = &url, .conf = options, .env = conf->env, .modules = conf->modules};
         rc = ops->open(&place->fs, &where, err);
     }
     sl_conf_free(options);
