@@ -258,6 +258,7 @@ struct slt_groups {
     /// last one.
     size_t ends[SLT_MOST_GROUPS + 1];
     int32_t n;
+    bool may_lack; ///< set before they are read: a group without rows has no file
 };
 
 /// The tag of a published name, which tells job and output, and the groups it holds; NULL: another

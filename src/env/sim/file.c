@@ -478,9 +478,12 @@ typedef struct sim_listing {
 /// Copies what is told, since `each` may change the directory.
 static sl_code listing_copy(sim_call *call, const sim_inode *dir, sim_listing *list, sl_error *err)
 {
+    if (dir->n_entries == 0) {
+        return SL_OK;
+    }
     list->identities = sl_alloc_array(SLI_TAG_ENV, dir->n_entries, sizeof *list->identities);
     list->are_dirs = sl_alloc_array(SLI_TAG_ENV, dir->n_entries, sizeof *list->are_dirs);
-    if (dir->n_entries > 0 && (list->identities == NULL || list->are_dirs == NULL)) {
+    if (list->identities == NULL || list->are_dirs == NULL) {
         return sl_error_nomem(err, dir->n_entries * sizeof *list->identities, list->path);
     }
     for (size_t i = 0; i < dir->n_entries; i++) {

@@ -4,6 +4,8 @@
 #include "base/hash.h"
 #include "source/tail/tail_int.h"
 
+enum { UNSURE_US = 60000000 }; // files are given up although others can't be read
+
 // ---------------------------------------------------------------- the list
 
 sl_code tail_files_add(tail_files *files, const char *name, size_t size, tail_file **out,
@@ -106,11 +108,12 @@ sl_code tail_mark_read(sli_file *file, int64_t offset, tail_mark *out, sl_error 
     return read_hash(file, offset - size, size, &out->last, err);
 }
 
-bool tail_mark_fits(sli_file *open, int64_t offset, tail_mark mark)
+sl_code tail_mark_fits(sli_file *open, int64_t offset, tail_mark mark, bool *out, sl_error *err)
 {
     tail_mark now = {0};
-    return tail_mark_read(open, offset, &now, NULL) == SL_OK && now.head == mark.head &&
-           now.last == mark.last;
+    SL_TRY(tail_mark_read(open, offset, &now, err));
+    *out = now.head == mark.head && now.last == mark.last;
+    return SL_OK;
 }
 
 sl_code tail_open(const tail_source *self, const char *at, sli_file **out, sl_error *err)
@@ -144,6 +147,24 @@ void tail_unreadable(tail_source *self, const char *at, const char *why)
     self->waits_now = true;
 }
 
+/// What can't be read is neither what was taken nor something else: nothing is decided by this
+/// look.
+static void be_unsure(tail_source *self, const char *at, const sl_error *why)
+{
+    self->is_unsure = true;
+    if (self->unsure_us == 0) {
+        self->unsure_us = sli_env_mono_us(self->common.env.env);
+    }
+    tail_unreadable(self, at, why->text);
+}
+
+/// Whether files may be begun and given up: what could not be read may be where their bytes are, or
+/// what they are a copy of. That is waited for, but not for ever.
+static bool may_decide(const tail_source *self)
+{
+    return !self->is_unsure || sli_env_mono_us(self->common.env.env) - self->unsure_us >= UNSURE_US;
+}
+
 // ---------------------------------------------------------------- files that are known
 
 /// Opens the file of a name, when it is still the one that was listed. False: not now.
@@ -152,17 +173,17 @@ static bool open_listed(tail_source *self, const tail_name *name, sli_file **out
     sli_stat stat = {0};
     sl_error why = SL_ERROR_INIT;
     sl_code rc = tail_open(self, name->at, out, &why);
-    if (rc != SL_OK) {
-        if (rc != SL_E_NOT_FOUND) {
-            tail_unreadable(self, name->at, why.text);
-        }
-        return false;
+    if (rc == SL_OK) {
+        rc = sli_file_stat(*out, &stat, &why);
     }
-    if (sli_file_stat(*out, &stat, NULL) != SL_OK || stat.identity != name->stat.identity) {
+    bool same = rc == SL_OK && stat.identity == name->stat.identity;
+    if (!same) {
         sli_file_close(out);
-        return false;
     }
-    return true;
+    if (rc != SL_OK && rc != SL_E_NOT_FOUND) {
+        be_unsure(self, name->at, &why);
+    }
+    return same;
 }
 
 /// Remembers under which name it is. False without memory.
@@ -177,6 +198,23 @@ static bool set_at(tail_file *file, const char *at)
     }
     sl_free(file->at);
     file->at = copy;
+    return true;
+}
+
+/// Finds out whether a file is still what was taken. False: it could not.
+static bool find_cut(tail_source *self, tail_file *file, const tail_name *name)
+{
+    sl_error why = SL_ERROR_INIT;
+    bool fits = false;
+    if (file->open == NULL && !open_listed(self, name, &file->open)) {
+        return false;
+    }
+    if (name->stat.size_bytes >= file->offset &&
+        tail_mark_fits(file->open, file->offset, file->mark, &fits, &why) != SL_OK) {
+        be_unsure(self, name->at, &why);
+        return false;
+    }
+    file->is_cut = !fits;
     return true;
 }
 
@@ -198,13 +236,11 @@ static sl_code see_known(tail_source *self, tail_file *file, const tail_name *na
     if (file->is_waiting || !changed) {
         return SL_OK;
     }
-    if (file->open == NULL && !open_listed(self, name, &file->open)) {
+    if (!find_cut(self, file, name)) {
         sl_free(file->at); // looked at again by the next one
         file->at = NULL;
         return SL_OK;
     }
-    file->is_cut = name->stat.size_bytes < file->offset ||
-                   !tail_mark_fits(file->open, file->offset, file->mark);
     file->modified_us = name->stat.modified_us;
     file->tried_size = -1;
     if (!file->is_cut) { // else what was seen behind `offset` is lost, and is told
@@ -248,53 +284,72 @@ static bool is_homeless(const tail_file *file)
            (file->is_cut || (!file->is_listed && file->open == NULL));
 }
 
-/// When the new file has the bytes of one that is not what or where it was, it is that one: takes
-/// `open`.
-static bool adopt(tail_source *self, const tail_name *name, sli_file **open, tail_file *not_this)
+/// The file that a new one is, since it has the bytes of one that is not what or where it was;
+/// NULL: none.
+static sl_code find_homeless(tail_source *self, const tail_name *name, sli_file *open,
+                             const tail_file *not_this, tail_file **out, sl_error *err)
 {
-    for (int32_t i = 0; i < self->files.n; i++) {
+    for (int32_t i = 0; i < self->files.n && *out == NULL; i++) {
         tail_file *file = &self->files.items[i];
+        bool fits = false;
         if (file != not_this && is_homeless(file) && strcmp(file->name, name->name) == 0 &&
-            name->stat.size_bytes >= file->offset &&
-            tail_mark_fits(*open, file->offset, file->mark)) {
-            sli_file_close(&file->open);
-            file->open = *open;
-            *open = NULL;
-            file->identity = name->stat.identity;
-            file->size = name->stat.size_bytes;
-            file->is_cut = false;
-            file->is_listed = true;
-            file->is_current = !name->is_rotated;
-            file->still_us = 0;
-            (void)set_at(file, name->at); // without it the next look finds out again
-            sli_source_count(&self->common, SLI_SOURCE_ROTATED, 1);
-            return true;
+            name->stat.size_bytes >= file->offset) {
+            SL_TRY(tail_mark_fits(open, file->offset, file->mark, &fits, err));
+            *out = fits ? file : NULL;
         }
     }
-    return false;
+    return SL_OK;
 }
 
-/// Whether it begins as one of its name's files does, as far as can be seen; `whole`: and has all
-/// that was taken of that.
-static bool is_like_one(tail_source *self, const tail_name *name, sli_file *open, bool whole)
+static void adopt(tail_source *self, const tail_name *name, SL_TAKES sli_file *open,
+                  tail_file *file)
 {
-    for (int32_t i = 0; i < self->files.n; i++) {
+    sli_file_close(&file->open);
+    file->open = open;
+    file->identity = name->stat.identity;
+    file->size = name->stat.size_bytes;
+    file->is_cut = false;
+    file->is_listed = true;
+    file->is_current = !name->is_rotated;
+    file->still_us = 0;
+    (void)set_at(file, name->at); // without it the next look finds out again
+    sli_source_count(&self->common, SLI_SOURCE_ROTATED, 1);
+}
+
+/// Whether it begins as a file does of which something was taken, as far as can be seen.
+static sl_code begins_as(const tail_file *file, const tail_name *name, sli_file *open, bool *out,
+                         sl_error *err)
+{
+    uint64_t head = 0;
+    int64_t size = file->offset < TAIL_MARK ? file->offset : TAIL_MARK;
+    if (name->stat.size_bytes >= size) {
+        SL_TRY(read_hash(open, 0, size, &head, err));
+    }
+    *out = name->stat.size_bytes < size || head == file->mark.head;
+    return SL_OK;
+}
+
+static sl_code has_all_of(const tail_file *file, const tail_name *name, sli_file *open, bool *out,
+                          sl_error *err)
+{
+    *out = false;
+    return name->stat.size_bytes < file->offset
+               ? SL_OK
+               : tail_mark_fits(open, file->offset, file->mark, out, err);
+}
+
+/// Whether it is like one of its name's files; `whole`: and has all that was taken of that.
+static sl_code is_like_one(const tail_source *self, const tail_name *name, sli_file *open,
+                           bool whole, bool *out, sl_error *err)
+{
+    for (int32_t i = 0; i < self->files.n && !*out; i++) {
         const tail_file *file = &self->files.items[i];
-        if (file->is_waiting || file->offset == 0 || strcmp(file->name, name->name) != 0) {
-            continue;
-        }
-        uint64_t head = 0;
-        int64_t size = file->offset < TAIL_MARK ? file->offset : TAIL_MARK;
-        bool fits =
-            whole ? name->stat.size_bytes >= file->offset &&
-                        tail_mark_fits(open, file->offset, file->mark)
-                  : name->stat.size_bytes < size ||
-                        (read_hash(open, 0, size, &head, NULL) == SL_OK && head == file->mark.head);
-        if (fits) {
-            return true;
+        if (!file->is_waiting && file->offset > 0 && strcmp(file->name, name->name) == 0) {
+            SL_TRY(whole ? has_all_of(file, name, open, out, err)
+                         : begins_as(file, name, open, out, err));
         }
     }
-    return false;
+    return SL_OK;
 }
 
 /// Where the record begins that the file ends in: behind the last '\n' near its end; else the
@@ -329,51 +384,78 @@ static sl_code begin_file(tail_source *self, tail_file *file, const tail_name *n
     return SL_OK;
 }
 
+/// What is known of a new file before anything of it is taken: it waits, until it is begun.
+static sl_code note_new(tail_source *self, const tail_name *name, tail_file **file, sl_error *err)
+{
+    int64_t now_us = sli_env_mono_us(self->common.env.env);
+    if (*file == NULL) {
+        SL_TRY(tail_files_add(&self->files, name->name, strlen(name->name), file, err));
+        (*file)->identity = name->stat.identity;
+        (*file)->size = -1;
+    }
+    if ((*file)->size != name->stat.size_bytes) {
+        (*file)->size = name->stat.size_bytes;
+        (*file)->still_us = now_us;
+    }
+    (*file)->is_waiting = (*file)->is_listed = true;
+    (*file)->is_current = !name->is_rotated;
+    return SL_OK;
+}
+
+/// Begins a file, unless it is a copy in the making. Takes `open` when it does.
+static sl_code try_begin(tail_source *self, tail_file *file, const tail_name *name, sli_file **open,
+                         sl_error *err)
+{
+    bool is_young = sli_env_mono_us(self->common.env.env) - file->still_us < self->rotate_wait_us;
+    bool is_copy = name->is_rotated && !self->started, waits = false;
+    if (self->started && name->is_rotated) {
+        SL_TRY(is_young ? is_like_one(self, name, *open, false, &waits, err) : SL_OK);
+        SL_TRY(waits ? SL_OK : is_like_one(self, name, *open, true, &is_copy, err));
+    }
+    if (waits) {
+        return SL_OK;
+    }
+    file->open = *open;
+    *open = NULL;
+    sl_code rc = begin_file(self, file, name, is_copy, err);
+    if (rc != SL_OK) {
+        sli_file_close(&file->open);
+        return rc;
+    }
+    file->is_waiting = false;
+    file->still_us = 0;
+    file->tried_size = -1;
+    return set_at(file, name->at) ? SL_OK : sl_error_nomem(err, strlen(name->at), "a file's name");
+}
+
 /// A file whose identity is not known, or that was waited with. `file` NULL: not on the list yet.
 static sl_code meet(tail_source *self, tail_file *file, const tail_name *name, sl_error *err)
 {
-    int64_t now_us = sli_env_mono_us(self->common.env.env);
     sli_file *open = NULL;
+    tail_file *home = NULL;
+    sl_error why = SL_ERROR_INIT;
     if (!open_listed(self, name, &open)) {
         return SL_OK; // the next look meets it
     }
-    if (adopt(self, name, &open, file)) {
+    sl_code rc = find_homeless(self, name, open, file, &home, &why);
+    if (rc == SL_OK && home != NULL) {
+        adopt(self, name, open, home);
         if (file != NULL) { // two entries of one identity: the one that waited goes
             file->is_listed = false;
         }
         return SL_OK;
     }
-    if (file == NULL) {
-        sl_code rc = tail_files_add(&self->files, name->name, strlen(name->name), &file, err);
-        if (rc != SL_OK) {
-            sli_file_close(&open);
-            return rc;
-        }
-        file->identity = name->stat.identity;
-        file->still_us = now_us;
-        file->size = name->stat.size_bytes;
-    }
-    if (file->size != name->stat.size_bytes) {
-        file->size = name->stat.size_bytes;
-        file->still_us = now_us;
-    }
-    file->is_listed = true;
-    file->is_current = !name->is_rotated;
-    file->is_waiting = self->started && name->is_rotated &&
-                       now_us - file->still_us < self->rotate_wait_us &&
-                       is_like_one(self, name, open, false);
-    if (file->is_waiting) {
-        sli_file_close(&open);
+    rc = rc == SL_OK ? note_new(self, name, &file, &why) : rc;
+    rc = rc == SL_OK ? try_begin(self, file, name, &open, &why) : rc;
+    sli_file_close(&open);
+    if (rc == SL_E_IO) {
+        be_unsure(self, name->at, &why);
         return SL_OK;
     }
-    file->open = open;
-    file->still_us = 0;
-    file->tried_size = -1;
-    if (!set_at(file, name->at)) {
-        return sl_error_nomem(err, strlen(name->at), "a file's name");
+    if (rc != SL_OK && err != NULL) {
+        *err = why;
     }
-    bool is_copy = name->is_rotated && (!self->started || is_like_one(self, name, open, true));
-    return begin_file(self, file, name, is_copy, err);
+    return rc;
 }
 
 // ---------------------------------------------------------------- a look
@@ -388,7 +470,7 @@ static sl_code see_all(tail_source *self, const tail_names *names, sl_error *err
     }
     for (int32_t i = 0; i < names->n; i++) {
         tail_file *file = find(self, &names->items[i]);
-        if (file == NULL || file->is_waiting) {
+        if ((file == NULL || file->is_waiting) && may_decide(self)) {
             SL_TRY(meet(self, file, &names->items[i], err));
         }
     }
@@ -420,7 +502,7 @@ sl_code tail_look(tail_source *self, sl_error *err)
         return sl_error_nomem(err, 0, "a listing");
     }
     tail_names names;
-    self->waits_now = false;
+    self->waits_now = self->is_unsure = false;
     sl_code rc = tail_names_read(self, arena, NULL, &names, err);
     if (rc == SL_OK) {
         for (int32_t i = 0; i < self->files.n; i++) {
@@ -432,7 +514,10 @@ sl_code tail_look(tail_source *self, sl_error *err)
         for (int32_t i = 0; i < self->files.n; i++) {
             self->files.items[i].is_current &= self->files.items[i].is_listed;
         }
-        settle(self);
+        if (may_decide(self)) {
+            settle(self);
+        }
+        self->unsure_us = self->is_unsure ? self->unsure_us : 0;
         files_sort(&self->files);
         self->started = true;
         if (names.n == 0) {

@@ -29,30 +29,42 @@ static sli_buffer *find_piece(tail_source *self, uint64_t number, int32_t item, 
     return found;
 }
 
-/// Opens the name when it has the item's bytes.
-static sli_file *try_name(const tail_source *self, const tail_name *name, const tail_item *item)
+/// Opens the name when it has the item's bytes; else NULL.
+static sl_code try_name(const tail_source *self, const tail_name *name, const tail_item *item,
+                        sli_file **out, sl_error *err)
 {
-    sli_file *file = NULL;
-    if (name->stat.size_bytes < item->to || tail_open(self, name->at, &file, NULL) != SL_OK) {
-        return NULL;
+    bool fits = false;
+    if (name->stat.size_bytes < item->to) {
+        return SL_OK;
     }
-    if (!tail_mark_fits(file, item->to, item->mark)) {
-        sli_file_close(&file);
+    sl_error why = SL_ERROR_INIT;
+    sl_code rc = tail_open(self, name->at, out, &why);
+    if (rc == SL_OK) {
+        rc = tail_mark_fits(*out, item->to, item->mark, &fits, &why);
     }
-    return file;
+    if (!fits) {
+        sli_file_close(out);
+    }
+    if (rc == SL_OK || rc == SL_E_NOT_FOUND) { // just gone
+        return SL_OK;
+    }
+    if (err != NULL) {
+        *err = why;
+    }
+    return sl_error_wrap(err, rc, "%s/%s", self->dir, name->at);
 }
 
 /// The file of the identity first: others are copies.
-static sli_file *find_file(const tail_source *self, const tail_names *names, const tail_item *item)
+static sl_code find_file(const tail_source *self, const tail_names *names, const tail_item *item,
+                         sli_file **out, sl_error *err)
 {
-    sli_file *found = NULL;
     for (int32_t pass = 0; pass < 2; pass++) {
-        for (int32_t i = 0; i < names->n && found == NULL; i++) {
+        for (int32_t i = 0; i < names->n && *out == NULL; i++) {
             bool is_it = names->items[i].stat.identity == item->identity;
-            found = is_it == (pass == 0) ? try_name(self, &names->items[i], item) : NULL;
+            SL_TRY(is_it == (pass == 0) ? try_name(self, &names->items[i], item, out, err) : SL_OK);
         }
     }
-    return found;
+    return SL_OK;
 }
 
 static sl_code read_bytes(sli_file *file, const tail_item *item, sli_buffer **out, sl_error *err)
@@ -98,7 +110,8 @@ static sl_code load_file(tail_source *self, sl_arena *arena, const tail_item *it
     if (rc != SL_OK && rc != SL_E_NOT_FOUND) {
         return rc;
     }
-    sli_file *file = find_file(self, &names, item);
+    sli_file *file = NULL;
+    SL_TRY(find_file(self, &names, item, &file, err));
     if (file == NULL) {
         return tell_gone(self, out->name, item, err);
     }

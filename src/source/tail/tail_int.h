@@ -67,13 +67,15 @@ typedef struct tail_source {
     bool has_columns;
     int64_t rotate_wait_us, max_bytes, max_record;
     tail_files files;
-    bool started;    ///< the first look is over
-    bool waiting;    ///< it was told that something can't be read
-    bool waits_now;  ///< found out by this look
-    sli_str known;   ///< bytes of the position behind the latest range
-    bool is_spoilt;  ///< `files` have to be made from `known` again
-    uint64_t number; ///< of the latest range
-    sli_mutex mutex; ///< of what follows: driver and tasks
+    bool started;      ///< the first look is over
+    bool waiting;      ///< it was told that something can't be read
+    bool waits_now;    ///< found out by this look
+    bool is_unsure;    ///< this look could not read what it needed to tell files apart
+    int64_t unsure_us; ///< mono time since which looks have been; 0: the latest one was not
+    sli_str known;     ///< bytes of the position behind the latest range
+    bool is_spoilt;    ///< `files` have to be made from `known` again
+    uint64_t number;   ///< of the latest range
+    sli_mutex mutex;   ///< of what follows: driver and tasks
     tail_piece *pieces;
     int64_t held_bytes;
 } tail_source;
@@ -109,7 +111,7 @@ sl_code tail_names_read(const tail_source *self, sl_arena *arena, const char *on
                         sl_error *err);
 /// The mark of the bytes before `offset`; they are read.
 sl_code tail_mark_read(sli_file *file, int64_t offset, tail_mark *out, sl_error *err);
-bool tail_mark_fits(sli_file *file, int64_t offset, tail_mark mark);
+sl_code tail_mark_fits(sli_file *file, int64_t offset, tail_mark mark, bool *out, sl_error *err);
 uint64_t tail_hash(const void *data, int64_t size); ///< of a mark
 sl_code tail_open(const tail_source *self, const char *at, sli_file **out, sl_error *err);
 void tail_unreadable(tail_source *self, const char *at, const char *why); ///< told once

@@ -223,7 +223,7 @@ static sl_code take_file(taking *t, tail_file *file, sl_error *err)
 
 static bool is_read(const tail_file *file)
 {
-    return file->open != NULL && !file->is_left && !file->is_waiting;
+    return file->open != NULL && !file->is_left && !file->is_waiting && !file->is_cut;
 }
 
 sl_code tail_take(tail_source *self, const sli_ask *ask, sl_arena *arena, tail_item **items,
