@@ -133,9 +133,9 @@ static void check_topic(const rd_kafka_topic_result_t **topics, size_t n)
     }
 }
 
-void slt_broker_forget(slt_kafka *k, const char *group)
+/// One try: what the cluster says of the group.
+static rd_kafka_resp_err_t delete_group(const cluster *c, const char *group)
 {
-    cluster *c = cluster_of(k);
     size_t n = 0;
     rd_kafka_DeleteGroup_t *gone = rd_kafka_DeleteGroup_new(group);
     rd_kafka_AdminOptions_t *options = options_for(c, RD_KAFKA_ADMIN_OP_DELETEGROUPS);
@@ -145,10 +145,27 @@ void slt_broker_forget(slt_kafka *k, const char *group)
     const rd_kafka_group_result_t **groups =
         rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(event), &n);
     assert_int_equal(n, 1);
-    if (rd_kafka_group_result_error(groups[0]) != NULL) {
-        fail_msg("%s: %s", group, rd_kafka_error_string(rd_kafka_group_result_error(groups[0])));
-    }
+    const rd_kafka_error_t *error = rd_kafka_group_result_error(groups[0]);
+    rd_kafka_resp_err_t code =
+        error == NULL ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(error);
     rd_kafka_event_destroy(event);
+    return code;
+}
+
+/// A broker that was stopped for long takes a while until it has its groups again.
+void slt_broker_forget(slt_kafka *k, const char *group)
+{
+    int64_t until_us = slt_soon(k);
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    do {
+        code = delete_group(cluster_of(k), group);
+    } while ((code == RD_KAFKA_RESP_ERR_NOT_COORDINATOR ||
+              code == RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE ||
+              code == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS) &&
+             sli_env_mono_us(k->env) < until_us && usleep(20000) == 0);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        fail_msg("%s: %s", group, rd_kafka_err2str(code));
+    }
 }
 
 /// How many partitions of the topic the broker can lead; -1: it does not know the topic.
