@@ -6,8 +6,6 @@
 const sli_message_column tail_columns[] = {
     {"file", SLI_CELL_TEXT}, {"offset", SLI_CELL_INT64}, {0}};
 
-enum { HELD_EPOCHS = 4 }; // of max_bytes, in memory
-
 static const sl_option options[] = {
     SLI_MESSAGE_OPTION_COLUMNS("file (the name that is followed), offset (of the record)"),
     {.name = "from",
@@ -59,7 +57,7 @@ static tail_source *self_of(sli_source *source)
 static void tail_close(sli_source *source)
 {
     tail_source *self = self_of(source);
-    tail_pieces_drop(self, UINT64_MAX);
+    tail_pieces_drop(self, 0, UINT64_MAX);
     tail_files_reset(&self->files);
     sli_str_reset(&self->known);
     sli_mutex_reset(&self->mutex);
@@ -239,16 +237,7 @@ static sl_code make_range(tail_source *self, const tail_item *items, int32_t n, 
 static void take_back(tail_source *self)
 {
     sl_bytes known = {self->known.data, self->known.size};
-    uint64_t number = self->number;
-    sli_mutex_lock(&self->mutex);
-    while (self->pieces != NULL && self->pieces->number > number) { // the newest are first
-        tail_piece *piece = self->pieces;
-        self->pieces = piece->next;
-        self->held_bytes -= sli_buffer_size(piece->data);
-        sli_buffer_unref(piece->data);
-        sl_free(piece);
-    }
-    sli_mutex_unlock(&self->mutex);
+    tail_pieces_drop(self, self->number + 1, UINT64_MAX);
     self->is_spoilt = tail_position_get(self, known, NULL) != SL_OK;
 }
 
@@ -262,7 +251,7 @@ static sl_code offer(tail_source *self, const sli_ask *ask, sl_arena *arena, sli
         self->is_spoilt = false;
     }
     SL_TRY(look(self, err));
-    if (self->held_bytes < HELD_EPOCHS * self->max_bytes) {
+    if (self->held_bytes < TAIL_HELD_EPOCHS * tail_epoch_bytes(self)) {
         SL_TRY(tail_take(self, ask, arena, &items, &n, out, err));
     }
     return make_range(self, items, n, arena, &out->range, err);
@@ -295,7 +284,7 @@ static void tail_forget(sli_source *source, sl_bytes bytes)
 {
     tail_range range;
     if (bytes.size > 0 && tail_range_get(bytes, &range, NULL) == SL_OK) {
-        tail_pieces_drop(self_of(source), range.number);
+        tail_pieces_drop(self_of(source), 0, range.number);
     }
 }
 

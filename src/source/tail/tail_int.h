@@ -6,8 +6,9 @@
 #include "source/source_int.h"
 
 enum {
-    TAIL_MARK = 256,       ///< bytes that a mark covers, at most
-    TAIL_MOST_FILES = 1000 ///< of one source
+    TAIL_MARK = 256,        ///< bytes that a mark covers, at most
+    TAIL_MOST_FILES = 1000, ///< of one source
+    TAIL_HELD_EPOCHS = 4,   ///< in memory: so many epochs' bytes
 };
 
 /// Hashes of the first and of the last bytes before a place in a file; of fewer than TAIL_MARK when
@@ -123,8 +124,10 @@ void tail_lost(tail_source *self, const char *name, int64_t from, int64_t n, con
 /// Takes what the ask allows. Pieces are in memory then, items in the arena.
 sl_code tail_take(tail_source *self, const sli_ask *ask, sl_arena *arena, tail_item **items,
                   int32_t *n, sli_offer *out, sl_error *err);
-/// Drops the pieces of all ranges up to this number.
-void tail_pieces_drop(tail_source *self, uint64_t number);
+/// Most bytes that an epoch takes.
+int64_t tail_epoch_bytes(const tail_source *self);
+/// Drops the pieces of ranges from `first` to `last`.
+void tail_pieces_drop(tail_source *self, uint64_t first, uint64_t last);
 
 // ---------------------------------------------------------------- bytes (range.c)
 

@@ -172,6 +172,33 @@ PLACE_TEST(tail_holds_no_more_than_four_epochs)
     sli_source_close(s);
 }
 
+PLACE_TEST(tail_holds_a_share_of_the_jobs_memory)
+{
+    sli_str text = SLI_STR_INIT;
+    for (int32_t i = 0; i < 120000; i++) {
+        sli_str_printf(&text, "line %d\n", (int)i);
+    }
+    slt_append(p, "log", text.data);
+    sli_str_reset(&text);
+    sli_budget *budget = sli_budget_new(1 << 20);
+    p->source_env.budget = budget;
+    sli_source *s = follow(p, "log", "", fresh);
+    sl_bytes latest = fresh;
+    for (int32_t i = 0; i < 4; i++) {
+        assert_true(strlen(slt_take(p, s)) > 0);
+        latest = p->offer.range;
+    }
+    assert_string_equal(slt_take(p, s), "");
+    assert_true(sli_budget_used(budget) > 450 << 10 && sli_budget_used(budget) < 550 << 10);
+    s->ops->forget(s, latest);
+    assert_int_equal(sli_budget_used(budget), 0);
+    assert_true(strlen(slt_take(p, s)) > 0);
+    sli_source_close(s);
+    assert_int_equal(sli_budget_used(budget), 0);
+    sli_budget_free(budget);
+    p->source_env.budget = NULL;
+}
+
 PLACE_TEST(tail_judges_a_record_that_is_too_long)
 {
     char name[64];

@@ -115,6 +115,18 @@ static tail_mark mark_at(const tail_file *file, const window *w, int64_t to)
     };
 }
 
+/// What is held changes, and with it what is reserved of the job's memory. Under the mutex.
+static void hold(tail_source *self, int64_t more)
+{
+    sli_budget *budget = self->common.env.budget;
+    self->held_bytes += more;
+    if (budget != NULL && more > 0) {
+        (void)sli_budget_reserve(budget, more, true); // within the share, so that others make room
+    } else if (budget != NULL) {
+        sli_budget_release(budget, -more);
+    }
+}
+
 static sl_code add_piece(taking *t, const window *w, const cut *c, sl_error *err)
 {
     tail_piece *piece = sl_alloc_zero(SLI_TAG_SOURCE, sizeof *piece);
@@ -129,7 +141,7 @@ static sl_code add_piece(taking *t, const window *w, const cut *c, sl_error *err
     sli_mutex_lock(&t->self->mutex);
     piece->next = t->self->pieces;
     t->self->pieces = piece;
-    t->self->held_bytes += sli_buffer_size(w->data);
+    hold(t->self, sli_buffer_size(w->data));
     sli_mutex_unlock(&t->self->mutex);
     return SL_OK;
 }
@@ -231,7 +243,7 @@ sl_code tail_take(tail_source *self, const sli_ask *ask, sl_arena *arena, tail_i
 {
     taking t = {.self = self,
                 .rows_left = ask->max_rows,
-                .bytes_left = self->max_bytes,
+                .bytes_left = tail_epoch_bytes(self),
                 .number = self->number + 1};
     t.items = sl_arena_alloc(arena, (size_t)self->files.n * sizeof *t.items + 1);
     if (t.items == NULL) {
@@ -260,19 +272,29 @@ sl_code tail_take(tail_source *self, const sli_ask *ask, sl_arena *arena, tail_i
     return SL_OK;
 }
 
-void tail_pieces_drop(tail_source *self, uint64_t number)
+void tail_pieces_drop(tail_source *self, uint64_t first, uint64_t last)
 {
     sli_mutex_lock(&self->mutex);
     for (tail_piece **at = &self->pieces; *at != NULL;) {
         tail_piece *piece = *at;
-        if (piece->number > number) {
+        if (piece->number < first || piece->number > last) {
             at = &piece->next;
             continue;
         }
         *at = piece->next;
-        self->held_bytes -= sli_buffer_size(piece->data);
+        hold(self, -sli_buffer_size(piece->data));
         sli_buffer_unref(piece->data);
         sl_free(piece);
     }
     sli_mutex_unlock(&self->mutex);
+}
+
+int64_t tail_epoch_bytes(const tail_source *self)
+{
+    enum {
+        SHARE = 2 * TAIL_HELD_EPOCHS
+    }; // of the job's memory: what is held is half of it at most
+    const sli_budget *budget = self->common.env.budget;
+    int64_t share = budget == NULL ? self->max_bytes : sli_budget_limit(budget) / SHARE;
+    return least(self->max_bytes, share < LEAST_READ ? LEAST_READ : share);
 }
