@@ -1,5 +1,6 @@
 // Tests of the Kafka sink: what a read_committed reader of the cluster sees is the truth.
 #include "sink/fixture_test.h"
+#include "sink/kafka/ksink_int.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -330,6 +331,65 @@ SL_TEST(kafka_sink_sends_again_what_could_not_be_kept_for_a_moment, "")
                      SL_OK);
     assert_int_equal(slt_commit(&r.job, 1, &err), SL_OK);
     shows(&r, 1);
+    rig_reset(&r);
+}
+
+SL_TEST(kafka_sink_says_that_a_group_is_not_kept, "")
+{
+    rig r;
+    sl_error err = SL_ERROR_INIT;
+    rig_init(&r, &slt_kafka);
+    assert_int_equal(slt_open(&r.job, &err), SL_OK);
+    assert_int_equal(sli_kafka_cluster_refuse(r.ground->cluster, "out", 1000, SL_E_TIMEOUT, NULL),
+                     SL_OK);
+    assert_int_equal(slt_commit(&r.job, 1, &err), SL_E_TIMEOUT);
+    assert_non_null(strstr(err.text, "has not kept the transaction of group 1, 4 times"));
+    assert_int_equal(sli_kafka_cluster_refuse(r.ground->cluster, "out", 0, SL_E_TIMEOUT, NULL),
+                     SL_OK);
+    assert_int_equal(slt_commit(&r.job, 1, &err), SL_OK);
+    shows(&r, 1);
+    rig_reset(&r);
+}
+
+static sl_env *intruder; ///< NULL: nobody
+
+/// Somebody takes the output's transactional id before each mark, and sets none.
+static sl_code mark_behind_an_intruder(sli_kafka_producer *self, const char *group,
+                                       const sli_kafka_spot *spot, const char *text,
+                                       int64_t deadline_us, sl_error *err)
+{
+    if (intruder != NULL) {
+        sli_kafka_producer *other = NULL;
+        sli_kafka_conf conf = {.struct_size = sizeof conf,
+                               .env = intruder,
+                               .mono_us = sli_env_mono_us,
+                               .transactional_id = group, // they are one name
+                               .transaction_us = 60 * (int64_t)SECOND};
+        SL_TRY(sli_kafka_simulated.producer_open(&other, &conf, deadline_us, err));
+        sli_kafka_simulated.producer_close(other);
+    }
+    return sli_kafka_simulated.mark(self, group, spot, text, deadline_us, err);
+}
+
+SL_TEST(kafka_sink_says_that_another_producer_has_its_id, "")
+{
+    static const sli_sink_ops *const only[] = {&sli_sink_kafka, NULL};
+    rig r;
+    int64_t last = 0;
+    sl_error err = SL_ERROR_INIT;
+    sli_kafka_ops disturbed = sli_kafka_simulated;
+    disturbed.mark = mark_behind_an_intruder;
+    rig_init(&r, &slt_kafka);
+    sli_sink_env env = {
+        .env = r.env, .uid = "save/1", .job_id = "00", .generation = 1, .schema = r.job.schema};
+    assert_int_equal(sli_sink_open(&r.job.sink, slt_kafka.url, only, &env, &err), SL_OK);
+    ((ksink *)r.job.sink)->client = &disturbed;
+    intruder = slt_boot(r.ground->world, NULL);
+    assert_int_equal(sli_sink_kafka.recover(r.job.sink, &last, &err), SL_E_TIMEOUT);
+    assert_non_null(strstr(err.text, "another producer has the transactional id sluice.00.save/1"));
+    sli_env_free(intruder);
+    intruder = NULL;
+    assert_int_equal(sli_sink_kafka.recover(r.job.sink, &last, &err), SL_OK);
     rig_reset(&r);
 }
 
