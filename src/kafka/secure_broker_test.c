@@ -88,10 +88,12 @@ static void check_text(const slt_kafka *k, const char *text, const char *reason)
     }
 }
 
-static void read_trouble(slt_reader *r)
+/// On a busy machine it may be told first that nobody answers yet.
+static void read_refusal(slt_reader *r)
 {
-    while (r->trouble == SL_OK) {
-        assert_true(slt_pump(r, slt_soon(r->k)));
+    int64_t until = slt_soon(r->k);
+    while (r->trouble != SL_E_CONFIG) {
+        assert_true(slt_pump(r, until));
     }
 }
 
@@ -105,8 +107,7 @@ static void check_out(slt_kafka *k, const char *topic, way_in way, const char *r
     enter(k, way);
     slt_reader_init(&r, k);
     slt_fetch(&r, topic, 0, 0, 0);
-    read_trouble(&r);
-    assert_int_equal(r.trouble, SL_E_CONFIG);
+    read_refusal(&r);
     check_text(k, r.why.text, reason);
     int64_t until = slt_in(k, 10000000);
     sl_code rc = k->ops->offsets(r.consumer, SLI_KAFKA_LATEST, 0, &spot, 1, slt_soon(k), &k->err);
@@ -170,7 +171,7 @@ SECURE(kafka_a_client_may_show_a_certificate)
     slt_reader r;
     slt_reader_init(&r, k);
     slt_fetch(&r, topic, 0, 0, 0);
-    read_trouble(&r);
+    read_refusal(&r);
     check_text(k, r.why.text, "certificate");
     slt_reader_reset(&r);
 }
