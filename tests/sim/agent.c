@@ -263,9 +263,10 @@ static sl_code say(slt_agent *agent)
     if (agent->wanted > 0) {
         answer_batch(agent);
     }
-    sl_code rc = agent->unsent.size == 0 ? SL_OK
-                                         : sli_socket_send(agent->conn, agent->unsent.data,
-                                                           agent->unsent.size, &n, NULL);
+    if (agent->unsent.size == 0) {
+        return SL_OK;
+    }
+    sl_code rc = sli_socket_send(agent->conn, agent->unsent.data, agent->unsent.size, &n, NULL);
     agent->unsent.size -= n;
     memmove(agent->unsent.data, agent->unsent.data + n, agent->unsent.size);
     return rc;
