@@ -402,15 +402,55 @@ static sl_code note_new(tail_source *self, const tail_name *name, tail_file **fi
     return SL_OK;
 }
 
+/// Whether all of a rotated file is the beginning of the file that its name stands for now: a copy,
+/// in the making or made, of bytes that are still there, whether anything was taken of them or not.
+static sl_code is_part_of_own(const tail_source *self, const tail_names *names,
+                              const tail_name *name, sli_file *open, bool *out, sl_error *err)
+{
+    const tail_name *own = NULL;
+    for (int32_t i = 0; i < names->n; i++) {
+        if (!names->items[i].is_rotated && strcmp(names->items[i].name, name->name) == 0) {
+            own = &names->items[i];
+        }
+    }
+    int64_t size = name->stat.size_bytes;
+    if (own == NULL || own->stat.size_bytes < size) {
+        return SL_OK;
+    }
+    tail_mark mark = {0};
+    sli_file *file = NULL;
+    SL_TRY(tail_mark_read(open, size, &mark, err));
+    sl_error why = SL_ERROR_INIT;
+    sl_code rc = tail_open(self, own->at, &file, &why);
+    rc = rc == SL_OK ? tail_mark_fits(file, size, mark, out, &why) : rc;
+    sli_file_close(&file);
+    if (rc != SL_OK && rc != SL_E_NOT_FOUND && err != NULL) {
+        *err = why;
+    }
+    return rc == SL_E_NOT_FOUND ? SL_OK : rc;
+}
+
+/// What a rotated file is that nobody knows: a copy that is waited with, a copy, or neither.
+static sl_code judge_rotated(const tail_source *self, const tail_names *names,
+                             const tail_name *name, sli_file *open, bool is_young, bool *waits,
+                             bool *is_copy, sl_error *err)
+{
+    SL_TRY(is_part_of_own(self, names, name, open, is_copy, err));
+    *waits = *is_copy && is_young;
+    if (!*waits && is_young) {
+        SL_TRY(is_like_one(self, name, open, false, waits, err));
+    }
+    return *waits || *is_copy ? SL_OK : is_like_one(self, name, open, true, is_copy, err);
+}
+
 /// Begins a file, unless it is a copy in the making. Takes `open` when it does.
-static sl_code try_begin(tail_source *self, tail_file *file, const tail_name *name, sli_file **open,
-                         sl_error *err)
+static sl_code try_begin(tail_source *self, tail_file *file, const tail_names *names,
+                         const tail_name *name, sli_file **open, sl_error *err)
 {
     bool is_young = sli_env_mono_us(self->common.env.env) - file->still_us < self->rotate_wait_us;
     bool is_copy = name->is_rotated && !self->started, waits = false;
     if (self->started && name->is_rotated) {
-        SL_TRY(is_young ? is_like_one(self, name, *open, false, &waits, err) : SL_OK);
-        SL_TRY(waits ? SL_OK : is_like_one(self, name, *open, true, &is_copy, err));
+        SL_TRY(judge_rotated(self, names, name, *open, is_young, &waits, &is_copy, err));
     }
     if (waits) {
         return SL_OK;
@@ -429,7 +469,8 @@ static sl_code try_begin(tail_source *self, tail_file *file, const tail_name *na
 }
 
 /// A file whose identity is not known, or that was waited with. `file` NULL: not on the list yet.
-static sl_code meet(tail_source *self, tail_file *file, const tail_name *name, sl_error *err)
+static sl_code meet(tail_source *self, tail_file *file, const tail_names *names,
+                    const tail_name *name, sl_error *err)
 {
     sli_file *open = NULL;
     tail_file *home = NULL;
@@ -446,7 +487,7 @@ static sl_code meet(tail_source *self, tail_file *file, const tail_name *name, s
         return SL_OK;
     }
     rc = rc == SL_OK ? note_new(self, name, &file, &why) : rc;
-    rc = rc == SL_OK ? try_begin(self, file, name, &open, &why) : rc;
+    rc = rc == SL_OK ? try_begin(self, file, names, name, &open, &why) : rc;
     sli_file_close(&open);
     if (rc == SL_E_IO) {
         be_unsure(self, name->at, &why);
@@ -471,7 +512,7 @@ static sl_code see_all(tail_source *self, const tail_names *names, sl_error *err
     for (int32_t i = 0; i < names->n; i++) {
         tail_file *file = find(self, &names->items[i]);
         if ((file == NULL || file->is_waiting) && may_decide(self)) {
-            SL_TRY(meet(self, file, &names->items[i], err));
+            SL_TRY(meet(self, file, names, &names->items[i], err));
         }
     }
     return SL_OK;

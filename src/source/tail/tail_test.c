@@ -172,6 +172,22 @@ PLACE_TEST(tail_holds_no_more_than_four_epochs)
     sli_source_close(s);
 }
 
+// Nothing was taken of the file yet when its copy is seen.
+PLACE_TEST(tail_of_a_copy_whose_file_is_new)
+{
+    sli_source *s = follow(p, "log", "", fresh);
+    assert_string_equal(slt_take(p, s), "");
+    slt_append(p, "log", "one\ntwo\n");
+    copy(p, "log", "log.1");
+    assert_string_equal(slt_take(p, s), "one;two;");
+    assert_string_equal(slt_take(p, s), "");
+    truncate_to_nothing(p, "log");
+    slt_append(p, "log", "three\n");
+    assert_string_equal(slt_take(p, s), "three;");
+    assert_int_equal(slt_metric(p, SLI_SOURCE_LOST), 0);
+    sli_source_close(s);
+}
+
 PLACE_TEST(tail_holds_a_share_of_the_jobs_memory)
 {
     sli_str text = SLI_STR_INIT;
