@@ -501,12 +501,23 @@ static sl_code meet(tail_source *self, tail_file *file, const tail_names *names,
 
 // ---------------------------------------------------------------- a look
 
+/// A rotated name with other bytes is another file, which has the inode of one that is gone.
+static void part(tail_file *file)
+{
+    sli_file_close(&file->open);
+    file->identity = 0;
+    file->is_listed = false;
+}
+
 static sl_code see_all(tail_source *self, const tail_names *names, sl_error *err)
 {
     for (int32_t i = 0; i < names->n; i++) {
         tail_file *file = find(self, &names->items[i]);
         if (file != NULL) {
             SL_TRY(see_known(self, file, &names->items[i], err));
+            if (file->is_cut && names->items[i].is_rotated) {
+                part(file);
+            }
         }
     }
     for (int32_t i = 0; i < names->n; i++) {
@@ -523,7 +534,7 @@ static void settle(tail_source *self)
 {
     for (int32_t i = self->files.n - 1; i >= 0; i--) {
         tail_file *file = &self->files.items[i];
-        if (file->is_cut) {
+        if (file->is_cut && file->is_listed) {
             restart_cut(self, file);
         } else if (!file->is_listed && file->open == NULL) {
             bool at_end = file->at != NULL && file->size <= file->offset;
