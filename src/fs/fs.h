@@ -5,6 +5,8 @@
 /// log and write-ahead log need SLI_FS_SYNC and so stay local.
 #pragma once
 
+#include <stdatomic.h>
+
 #include "conf/conf.h"
 #include "env/env.h"
 
@@ -30,7 +32,8 @@ typedef sl_code (*sli_fs_list_fn)(void *ctx, const sli_fs_entry *entry, sl_error
 /// Whether the caller knows a file of this name and identity, or does not care for it.
 typedef bool (*sli_fs_knows_fn)(void *ctx, const char *name, uint64_t identity);
 
-/// Where a file system is. Lives for the call of `open`, `env` as long as the file system.
+/// Where a file system is. Lives for the call of `open`, `env` and `end_us` as long as the file
+/// system.
 typedef struct sli_fs_where {
     const sli_url *url;  ///< host and port; NULL: here
     const sl_conf *conf; ///< made over `options`, at least; NULL: there are none
@@ -38,6 +41,9 @@ typedef struct sli_fs_where {
     const char *modules; ///< directory of loadable modules; NULL: as sli_module_load finds them
     int64_t retry_us;    ///< what fails and may pass is tried again for so long at most, by who can
                          ///< ask later; 0: as long as `conf` says
+    /// A mono time at which no call may wait any more, however far the file system is away: it
+    /// comes near when a job is told to stop. From then on calls fail: SL_E_TIMEOUT. NULL: none.
+    const _Atomic int64_t *end_us;
 } sli_fs_where;
 
 typedef struct sli_fs_ops {

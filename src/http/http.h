@@ -11,10 +11,12 @@
 /// Texts end with a zero. Deadlines are mono times of the env, microseconds.
 #pragma once
 
+#include <stdatomic.h>
+
 #include "conf/conf.h"
 #include "env/env.h"
 
-enum { SLI_HTTP_ABI = 2 };
+enum { SLI_HTTP_ABI = 3 };
 
 typedef struct sli_http sli_http;           ///< a client. Thread: any, many at once
 typedef struct sli_http_call sli_http_call; ///< a request and its answer. One thread at a time
@@ -35,6 +37,10 @@ typedef struct sli_http_conf {
     const char *key_password;
     int64_t connect_us; ///< a connection must be up after so long
     int64_t stall_us;   ///< and something of a body must have come after so long
+    /// A mono time that ends every wait of the client as its deadline does, and that may come
+    /// nearer meanwhile: it is looked at once a second, at least. NULL: none. It lives as long as
+    /// the client.
+    const _Atomic int64_t *end_us;
 } sli_http_conf;
 
 /// A request. Lives for the call of `begin`.

@@ -35,21 +35,40 @@ static sl_code wait_until(hdfs *self, int64_t until_us, sl_error *err)
     return rc == SL_E_TIMEOUT ? SL_OK : rc;
 }
 
+/// When nothing is asked any more. It may come nearer at any time.
+static int64_t end_of(const hdfs *self)
+{
+    // Relaxed: the time alone is told.
+    return self->end_us == NULL ? SLI_FOREVER
+                                : atomic_load_explicit(self->end_us, memory_order_relaxed);
+}
+
+static sl_code tell_over(const hdfs *self, bool all, sl_code rc, sl_error *err)
+{
+    sl_code told = all ? SL_E_TIMEOUT : SL_E_IO;
+    if (all) {
+        (void)sl_error_wrap(err, rc, "not waited for any longer");
+    } else {
+        (void)sl_error_wrap(err, rc, "tried for %lld ms", (long long)(self->retry_us / 1000));
+    }
+    if (err != NULL) {
+        err->code = told;
+    }
+    return told;
+}
+
+/// A wait is shorter than the time by which the end of all is announced: so it need not be ended.
 sl_code hdfs_again(hdfs *self, hdfs_patience *p, sl_code rc, sl_error *err)
 {
     if (rc != SL_E_IO && rc != SL_E_TIMEOUT) {
         return rc;
     }
-    int64_t now = sli_env_mono_us(self->env);
-    if (now + p->wait_us >= p->deadline_us) {
-        (void)sl_error_wrap(err, rc, "tried for %lld ms", (long long)(self->retry_us / 1000));
-        if (err != NULL) {
-            err->code = SL_E_IO;
-        }
-        return SL_E_IO;
+    int64_t next = sli_env_mono_us(self->env) + p->wait_us, end = end_of(self);
+    if (next >= end || next >= p->deadline_us) {
+        return tell_over(self, next >= end, rc, err);
     }
     sl_error why = SL_ERROR_INIT;
-    rc = wait_until(self, now + p->wait_us, &why);
+    rc = wait_until(self, next, &why);
     if (rc != SL_OK && err != NULL) {
         *err = why;
     }
@@ -225,22 +244,26 @@ static bool is_namenode(const hdfs *self, const char *url)
 }
 
 /// Whoever is impatient asks less often again, but waits for an answer as anybody does: a large
-/// directory takes its time.
+/// directory takes its time. Of several NameNodes each has its turn within the patience, so that
+/// one that takes questions and does not answer is left in time.
 static sl_code send(hdfs *self, const hdfs_ask *ask, const char *url, bool sends, int64_t until_us,
                     sli_http_call **call, sli_http_answer *answer, sl_error *err)
 {
     static const char *const headers[] = {"Content-Type: application/octet-stream"};
-    int64_t soon = sli_env_mono_us(self->env) + self->answer_us;
-    bool is_impatient = self->retry_us < self->answer_us;
+    int64_t now = sli_env_mono_us(self->env);
+    bool is_impatient = self->retry_us < self->answer_us, known = is_namenode(self, url);
+    int64_t soon = now + (known ? self->turn_us : self->answer_us);
     sli_http_request request = {.method = ask->method,
                                 .url = url,
                                 .headers = headers,
                                 .n_headers = sends ? 1 : 0,
-                                .anonymous = !is_namenode(self, url),
+                                .anonymous = !known,
                                 .has_body = sends,
                                 .body = ask->body,
                                 .deadline_us = is_impatient || soon < until_us ? soon : until_us};
-    sl_code rc = sli_http_gate.begin(self->client, &request, call, answer, err);
+    sl_code rc = now >= end_of(self)
+                     ? sl_error_set(err, SL_E_TIMEOUT, "not asked")
+                     : sli_http_gate.begin(self->client, &request, call, answer, err);
     return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "hdfs: %s %s", ask->op, ask->path);
 }
 

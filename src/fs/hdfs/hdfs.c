@@ -12,8 +12,7 @@ enum {
     DEFAULT_PORT = 9870,
     DEFAULT_TLS_PORT = 9871,
     CONNECT_US = 10000000,
-    ANSWER_US = 60000000, ///< of one request: a DataNode takes seconds for its first write
-    STALL_US = 30000000,  ///< a DataNode that sends nothing for so long is given up
+    STALL_US = 30000000, ///< a DataNode that sends nothing for so long is given up
 };
 
 static const sl_option options[] = {SLI_HDFS_OPTIONS, {0}};
@@ -110,6 +109,7 @@ static sl_code open_client(hdfs *self, const sli_fs_where *where, sl_error *err)
 {
     const sl_conf *conf = where->conf;
     char *password = NULL, *key_password = NULL;
+    bool brief = self->answer_us < STALL_US;
     sli_http_conf http = {.struct_size = sizeof http,
                           .env = where->env,
                           .mono_us = sli_env_mono_us,
@@ -118,7 +118,8 @@ static sl_code open_client(hdfs *self, const sli_fs_where *where, sl_error *err)
                           .cert = sl_conf_text(conf, "tls.cert"),
                           .key = sl_conf_text(conf, "tls.key"),
                           .connect_us = CONNECT_US,
-                          .stall_us = STALL_US};
+                          .stall_us = brief ? self->answer_us : STALL_US,
+                          .end_us = where->end_us};
     SL_TRY(sli_http_load(&http.inner, where->env, where->modules, "hdfs:", err));
     sl_code rc = read_secret(where, "password", &password, err);
     rc = rc == SL_OK ? read_secret(where, "tls.key_password", &key_password, err) : rc;
@@ -145,6 +146,21 @@ static void hdfs_close(sli_fs *fs)
     sl_free(self);
 }
 
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/// Once the NameNodes are known.
+static void read_times(hdfs *self, const sli_fs_where *where)
+{
+    int64_t retry_us = sl_conf_int64(where->conf, "retry_timeout");
+    self->answer_us = least(sl_conf_int64(where->conf, "answer_timeout"), retry_us);
+    self->turn_us = least(self->answer_us, retry_us / self->n_namenodes);
+    self->retry_us = where->retry_us > 0 ? least(where->retry_us, retry_us) : retry_us;
+    self->end_us = where->end_us;
+}
+
 static sl_code hdfs_open(sli_fs **out, const sli_fs_where *where, sl_error *err)
 {
     hdfs *self = sl_alloc_zero(SLI_TAG_FS, sizeof *self);
@@ -155,15 +171,13 @@ static sl_code hdfs_open(sli_fs **out, const sli_fs_where *where, sl_error *err)
     self->fs.ops = &sli_fs_hdfs;
     self->env = where->env;
     self->who.tag = SLI_TAG_FS;
-    self->retry_us = self->answer_us = sl_conf_int64(where->conf, "retry_timeout");
-    self->answer_us = self->answer_us < ANSWER_US ? self->answer_us : ANSWER_US;
-    if (where->retry_us > 0 && where->retry_us < self->retry_us) {
-        self->retry_us = where->retry_us;
-    }
     self->piece_bytes = sl_conf_int64(where->conf, "piece");
     sl_code rc = find_namenodes(self, where, err);
     rc = rc == SL_OK ? name_who(self, where, err) : rc;
-    rc = rc == SL_OK ? open_client(self, where, err) : rc;
+    if (rc == SL_OK) {
+        read_times(self, where);
+        rc = open_client(self, where, err);
+    }
     if (rc != SL_OK) {
         hdfs_close(&self->fs);
         return rc;

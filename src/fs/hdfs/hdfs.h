@@ -44,6 +44,14 @@
          .text =                                                                                   \
              "What passes by itself (a NameNode that starts, safe mode, a lost connection) is "    \
              "tried again for so long."},                                                          \
+        {.name = "answer_timeout",                                                                 \
+         .type = SL_OPT_DURATION,                                                                  \
+         .fallback = "60s",                                                                        \
+         .low = "1ms",                                                                             \
+         .high = "1d",                                                                             \
+         .text = "How long one answer is waited for, from a server that has taken the question: "  \
+                 "at most `retry_timeout`, and from one of several NameNodes its share of that, "  \
+                 "so that each has its turn."},                                                    \
     {                                                                                              \
         .name = "piece", .type = SL_OPT_SIZE, .fallback = "16MiB", .low = "1KiB", .high = "1GiB",  \
         .text = "Files are written in pieces of this size, each kept in memory until the cluster " \

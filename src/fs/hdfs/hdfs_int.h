@@ -21,6 +21,8 @@ typedef struct hdfs {
     sli_str who;            ///< "&user.name=x", "&delegation=x" or nothing; part of every query
     int64_t retry_us;       ///< how long what is transient is asked again
     int64_t answer_us;      ///< how long one answer is waited for
+    int64_t turn_us;        ///< the same of a NameNode, if another one can be asked
+    const _Atomic int64_t *end_us; ///< sli_fs_where
     int64_t piece_bytes;
 } hdfs;
 
@@ -46,13 +48,15 @@ typedef struct hdfs_patience {
 } hdfs_patience;
 
 hdfs_patience hdfs_patience_of(const hdfs *self);
-/// Waits a little before what failed transiently is tried again; else, or when the time is over,
-/// returns `rc`, and *err tells how long it was tried.
+/// Waits a little before what failed transiently is tried again; else returns `rc`. When the time
+/// is over: SL_E_IO, and *err tells how long it was tried; SL_E_TIMEOUT when nothing is tried any
+/// more (sli_fs_where.end_us).
 sl_code hdfs_again(hdfs *self, hdfs_patience *p, sl_code rc, sl_error *err);
 
 /// Asks until there is an answer whose body can be read, which is the caller's to end. *err has a
 /// RemoteException's text. Fails: SL_E_NOT_FOUND, SL_E_EXISTS, SL_E_NO_SPACE (quota), SL_E_CONFIG
-/// (not allowed), SL_E_INVALID; SL_E_IO when the time was over. Blocks: up to the patience.
+/// (not allowed), SL_E_INVALID; SL_E_IO when the time was over, SL_E_TIMEOUT when no call waits any
+/// more. Blocks: up to the patience.
 sl_code hdfs_begin(hdfs *self, const hdfs_ask *ask, hdfs_patience *p, sli_http_call **out,
                    sl_error *err);
 /// Takes a body. Called once more, from the start, when the connection was lost on the way.

@@ -16,12 +16,14 @@ typedef struct cluster {
     sl_env *env;
     sl_conf *conf;
     sli_fs *fs;
+    _Atomic int64_t end_us; ///< sli_fs_where
     sl_error err;
 } cluster;
 
 static void start(cluster *c, uint64_t seed)
 {
     *c = (cluster){.world = sli_world_new(&(sli_world_conf){.seed = seed})};
+    atomic_init(&c->end_us, SLI_FOREVER);
     c->sim = sli_hdfs_cluster_new(c->world);
     assert_non_null(c->sim);
     assert_true(sli_hdfs_cluster_put(c->sim, "/data/old", sli_text_of("0123456789")));
@@ -35,7 +37,7 @@ static void boot(cluster *c, const sli_fault *fault, const char *options)
     assert_int_equal(sl_conf_new(&c->conf, "hdfs", tables, NULL), SL_OK);
     assert_int_equal(sl_conf_parse(c->conf, options, NULL), SL_OK);
     assert_int_equal(sli_url_parse("hdfs://nn1:9870/", &url, NULL), SL_OK);
-    sli_fs_where where = {.url = &url, .conf = c->conf, .env = c->env};
+    sli_fs_where where = {.url = &url, .conf = c->conf, .env = c->env, .end_us = &c->end_us};
     assert_int_equal(sli_fs_hdfs.open(&c->fs, &where, &c->err), SL_OK);
 }
 
@@ -161,6 +163,19 @@ static void lose_datanode(cluster *c)
 {
     sli_hdfs_cluster_datanode(c->sim, true);
 }
+static void mute_namenode(cluster *c)
+{
+    sli_hdfs_cluster_mute(c->sim, "nn1", 25 * SECOND);
+}
+static void mute_datanode(cluster *c)
+{
+    sli_hdfs_cluster_mute(c->sim, "dn1", 25 * SECOND);
+}
+static void mute_and_fail_over(cluster *c)
+{
+    sli_hdfs_cluster_mute(c->sim, "nn1", SLI_FOREVER);
+    sli_hdfs_cluster_failover(c->sim);
+}
 static void fail_over(cluster *c)
 {
     sli_hdfs_cluster_failover(c->sim);
@@ -183,14 +198,10 @@ static void rename_as_before(cluster *c)
 
 SL_TEST(hdfs_what_passes_is_waited_for, "")
 {
-    void (*const troubles[])(cluster *) = {go_away,
-                                           safe_mode,
-                                           hold_lease,
-                                           lose_datanode,
-                                           fail_over,
-                                           fail_over_and_die,
-                                           fail_over_with_kerberos,
-                                           rename_as_before};
+    void (*const troubles[])(cluster *) = {
+        go_away,         safe_mode,          hold_lease, lose_datanode,     mute_namenode,
+        mute_datanode,   mute_and_fail_over, fail_over,  fail_over_and_die, fail_over_with_kerberos,
+        rename_as_before};
     for (size_t i = 0; i < sizeof troubles / sizeof troubles[0]; i++) {
         cluster c;
         start(&c, 1);
@@ -216,6 +227,131 @@ SL_TEST(hdfs_what_does_not_pass_in_time_is_told, "")
     assert_true(sli_env_mono_us(c.env) - began <= 5 * SECOND);
     halt(&c);
     end(&c);
+}
+
+// ---------------------------------------------------------------- a server that says nothing
+
+static int64_t since(const cluster *c, int64_t began_us)
+{
+    return sli_env_mono_us(c->env) - began_us;
+}
+
+SL_TEST(hdfs_a_namenode_that_says_nothing_is_left_for_the_next_one, "")
+{
+    cluster c;
+    start(&c, 1);
+    boot(&c, NULL, "namenodes=nn2:9870 retry_timeout=20s answer_timeout=15s");
+    mute_and_fail_over(&c);
+    int64_t began = sli_env_mono_us(c.env);
+    check_works(&c);
+    assert_in_range(since(&c, began), 10 * SECOND, 11 * SECOND); // its share, once
+    halt(&c);
+    end(&c);
+}
+
+/// One alone is waited for as long as an answer may take.
+SL_TEST(hdfs_an_answer_is_waited_for_no_longer_than_told, "")
+{
+    static const struct {
+        const char *options;
+        int64_t most_us;
+    } cases[] = {{"", 60 * SECOND},
+                 {"retry_timeout=7s", 7 * SECOND},
+                 {"answer_timeout=3s retry_timeout=10s", 10 * SECOND}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cluster c;
+        start(&c, 1);
+        boot(&c, NULL, cases[i].options);
+        sli_hdfs_cluster_mute(c.sim, "nn1", SLI_FOREVER);
+        int64_t began = sli_env_mono_us(c.env);
+        assert_int_equal(publish(&c), SL_E_IO);
+        assert_non_null(strstr(c.err.text, "no answer in time"));
+        assert_in_range(since(&c, began), cases[i].most_us - SECOND, cases[i].most_us);
+        halt(&c);
+        end(&c);
+    }
+}
+
+/// The body of a file stops in its middle.
+SL_TEST(hdfs_a_datanode_that_falls_silent_is_left_after_the_time_of_an_answer, "")
+{
+    cluster c;
+    char got[16];
+    sli_fs_reader *reader = NULL;
+    size_t n = 0, more = 0;
+    start(&c, 1);
+    boot(&c, NULL, "answer_timeout=4s");
+    assert_int_equal(c.fs->ops->reader_open(c.fs, "/data/old", 0, &reader, &c.err), SL_OK);
+    assert_int_equal(c.fs->ops->reader_next(reader, got, 4, &n, &c.err), SL_OK);
+    sli_hdfs_cluster_mute(c.sim, "dn1", SLI_FOREVER);
+    int64_t began = sli_env_mono_us(c.env);
+    assert_int_equal(c.fs->ops->reader_next(reader, got + n, 12, &more, &c.err), SL_OK);
+    assert_memory_equal(got, "0123456789", n + more);          // of dn2, the rest
+    assert_in_range(since(&c, began), 4 * SECOND, 9 * SECOND); // once in the body, once anew
+    c.fs->ops->reader_close(&reader);
+    halt(&c);
+    end(&c);
+}
+
+static sl_code only_read(cluster *c)
+{
+    char got[16];
+    return read_old(c, got);
+}
+
+static sl_code only_look(cluster *c)
+{
+    sli_fs_entry entry;
+    return c->fs->ops->stat(c->fs, "/data/old", &entry, &c->err);
+}
+
+static sl_code only_publish(cluster *c)
+{
+    return publish(c);
+}
+
+/// What is under way and what comes afterwards.
+static void check_ended(cluster *c, sl_code (*act)(cluster *), int64_t end_us)
+{
+    assert_int_equal(act(c), SL_E_TIMEOUT);
+    assert_non_null(strstr(c->err.text, "not waited for any longer"));
+    assert_in_range(sli_env_mono_us(c->env), end_us - 2 * SECOND, end_us); // or the pause before
+    int64_t requests = sli_hdfs_cluster_requests(c->sim);
+    c->err = SL_ERROR_INIT;
+    assert_int_equal(act(c), SL_E_TIMEOUT);
+    assert_in_range(sli_env_mono_us(c->env), end_us - 2 * SECOND, end_us + SECOND);
+    assert_true(sli_hdfs_cluster_requests(c->sim) <= requests + 1);
+}
+
+static void come_nearer(void *ctx)
+{
+    cluster *c = ctx;
+    atomic_store(&c->end_us, sli_world_mono_us(c->world) + 5 * SECOND);
+}
+
+SL_TEST(hdfs_no_call_outlives_the_end_of_all, "")
+{
+    sl_code (*const acts[])(cluster *) = {only_read, only_look, only_publish};
+    const char *const servers[] = {"nn1", "dn1", NULL};
+    for (size_t act = 0; act < 3; act++) {
+        for (size_t server = 0; server < 3; server++) {
+            cluster c;
+            start(&c, 1);
+            boot(&c, NULL, "answer_timeout=1d retry_timeout=1d");
+            if (servers[server] == NULL) {
+                sli_hdfs_cluster_away(c.sim, SLI_FOREVER); // refused, and asked again and again
+            } else {
+                sli_hdfs_cluster_mute(c.sim, servers[server], SLI_FOREVER);
+            }
+            if (acts[act] != only_look || server != 1) { // it needs no DataNode
+                int64_t at = sli_env_mono_us(c.env) + 100 * SECOND;
+                assert_int_equal(sli_world_at(c.world, at, come_nearer, &c, NULL), SL_OK);
+                check_ended(&c, acts[act], at + 5 * SECOND);
+            }
+            halt(&c);
+            end(&c);
+        }
+    }
 }
 
 // ---------------------------------------------------------------- what does not pass

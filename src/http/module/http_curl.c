@@ -32,7 +32,8 @@ struct sli_http {
     char *user, *password, *ca, *cert, *key, *key_password;
     bool negotiate;
     int64_t connect_us, stall_us;
-    pthread_mutex_t lock; ///< of `idle`
+    const _Atomic int64_t *end_us; ///< of every wait; NULL: none
+    pthread_mutex_t lock;          ///< of `idle`
     lane *idle;
 };
 
@@ -217,6 +218,7 @@ static sl_code http_open(sli_http **out, const sli_http_conf *conf, sl_error *er
     self->negotiate = conf->negotiate;
     self->connect_us = conf->connect_us;
     self->stall_us = conf->stall_us;
+    self->end_us = conf->end_us;
     self->user = copy(conf->user, &failed);
     self->password = copy(conf->password, &failed);
     self->ca = copy(conf->ca, &failed);
@@ -268,6 +270,14 @@ static size_t take(char *data, size_t one, size_t n, void *ctx)
     return size;
 }
 
+/// When no call waits any more. It may come nearer at any time.
+static int64_t end_of(const sli_http *self)
+{
+    // Relaxed: the time alone is told.
+    return self->end_us == NULL ? SLI_FOREVER
+                                : atomic_load_explicit(self->end_us, memory_order_relaxed);
+}
+
 static void drain(sli_http_call *call)
 {
     size_t n = least(call->end - call->at, call->room);
@@ -294,6 +304,8 @@ static sl_code turn(sli_http_call *call, int64_t until_us, sl_error *err)
     if (bad != CURLM_OK || moved) {
         return bad == CURLM_OK ? SL_OK : fail(err, SL_E_IO, curl_multi_strerror(bad));
     }
+    int64_t end_us = end_of(call->self);
+    until_us = end_us < until_us ? end_us : until_us;
     int64_t left_us = until_us - call->self->mono_us(call->self->env);
     if (left_us <= 0) {
         return fail(err, SL_E_TIMEOUT, "no answer in time");

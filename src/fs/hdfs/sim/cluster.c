@@ -45,6 +45,12 @@ void sli_hdfs_cluster_away(sli_hdfs_cluster *cluster, int64_t for_us)
     cluster->away_until_us = until(cluster, for_us);
 }
 
+void sli_hdfs_cluster_mute(sli_hdfs_cluster *cluster, const char *server, int64_t for_us)
+{
+    cluster->muted = server;
+    cluster->mute_until_us = until(cluster, for_us);
+}
+
 void sli_hdfs_cluster_safe_mode(sli_hdfs_cluster *cluster, int64_t for_us)
 {
     cluster->safe_until_us = until(cluster, for_us);

@@ -21,6 +21,9 @@ void sli_hdfs_cluster_free(SL_TAKES sli_hdfs_cluster *cluster); ///< accepts NUL
 void sli_hdfs_cluster_away(sli_hdfs_cluster *cluster, int64_t for_us);
 /// Refuses changes with SafeModeException for so long.
 void sli_hdfs_cluster_safe_mode(sli_hdfs_cluster *cluster, int64_t for_us);
+/// A server ("nn1", "nn2", "dn1", "dn2") takes connections and questions, and answers nothing for
+/// so long: as one whose process is stopped. Then it answers all of them. One server at a time.
+void sli_hdfs_cluster_mute(sli_hdfs_cluster *cluster, const char *server, int64_t for_us);
 /// nn2 becomes the active one, nn1 answers with StandbyException; or back.
 void sli_hdfs_cluster_failover(sli_hdfs_cluster *cluster);
 /// DataNode dn1 refuses connections; the NameNode goes on naming it unless it is told not to.

@@ -5,12 +5,15 @@
 struct sli_http {
     sli_hdfs_cluster *cluster;
     sl_env *env;
+    int64_t stall_us;
+    const _Atomic int64_t *end_us;
 };
 
 struct sli_http_call {
     sli_http *self;
     hsim_request request;
     bool anonymous;
+    char host[16];
     size_t at, breaks_at; ///< of the answer; SIZE_MAX: it comes whole
 };
 
@@ -24,6 +27,8 @@ static sl_code sim_open(sli_http **out, const sli_http_conf *conf, sl_error *err
     }
     self->cluster = (sli_hdfs_cluster *)(uintptr_t)module;
     self->env = conf->env;
+    self->stall_us = conf->stall_us;
+    self->end_us = conf->end_us;
     *out = self;
     return SL_OK;
 }
@@ -32,6 +37,61 @@ static void sim_close(sli_http *self)
 {
     sl_free(self);
 }
+
+// ---------------------------------------------------------------- a server that says nothing
+
+/// The end of a wait, which may come nearer: whoever waits looks again.
+static int64_t end_of(const sli_http *self, int64_t deadline_us)
+{
+    int64_t end = self->end_us == NULL
+                      ? SLI_FOREVER
+                      : atomic_load_explicit(self->end_us, memory_order_relaxed); // the time alone
+    return end < deadline_us ? end : deadline_us;
+}
+
+static sl_code wait_for(const sli_http_call *call, sli_signal *never, int64_t deadline_us,
+                        sl_error *err)
+{
+    enum { LOOK_US = 1000000 };
+    const sli_hdfs_cluster *cluster = call->self->cluster;
+    for (;;) {
+        int64_t now = sli_world_mono_us(cluster->world), end = end_of(call->self, deadline_us);
+        if (cluster->muted == NULL || strcmp(call->host, cluster->muted) != 0 ||
+            now >= cluster->mute_until_us) {
+            return SL_OK;
+        }
+        if (now >= end) {
+            return sl_error_set(err, SL_E_TIMEOUT, "http: no answer in time");
+        }
+        int64_t next = cluster->mute_until_us < end ? cluster->mute_until_us : end;
+        sl_code rc = sli_signal_wait(never, next < now + LOOK_US ? next : now + LOOK_US, err);
+        if (rc != SL_E_TIMEOUT) {
+            return rc;
+        }
+    }
+}
+
+/// Until the server says something.
+static sl_code await_answer(const sli_http_call *call, int64_t deadline_us, sl_error *err)
+{
+    sli_signal *never = sli_signal_new(call->self->env);
+    if (never == NULL) {
+        return sl_error_nomem(err, 0, "what a simulated request waits for");
+    }
+    sl_code rc = wait_for(call, never, deadline_us, err);
+    sli_signal_free(never);
+    return rc;
+}
+
+static void note_host(sli_http_call *call, const char *url)
+{
+    const char *host = url + strlen("http://");
+    size_t n = strcspn(host, ":/");
+    n = n < sizeof call->host ? n : sizeof call->host - 1;
+    memcpy(call->host, host, n); // the rest is zero
+}
+
+// ---------------------------------------------------------------- servers
 
 static sl_code no_connection(const char *url, sl_error *err)
 {
@@ -140,6 +200,10 @@ static sl_code sim_begin(sli_http *self, const sli_http_request *request, sli_ht
     sl_code rc = sli_world_is_dead(self->env)
                      ? sl_error_set(err, SL_E_CRASHED, "the simulated process is dead")
                      : find_server(self->cluster, call, request->url, err);
+    if (rc == SL_OK) {
+        note_host(call, request->url);
+        rc = await_answer(call, request->deadline_us, err);
+    }
     rc = rc == SL_OK ? serve(call, request->url, err) : rc;
     if (rc != SL_OK) {
         sim_end(&call);
@@ -153,6 +217,8 @@ static sl_code sim_begin(sli_http *self, const sli_http_request *request, sli_ht
 
 static sl_code sim_read(sli_http_call *call, void *out, size_t size, size_t *n, sl_error *err)
 {
+    SL_TRY(await_answer(call, sli_world_mono_us(call->self->cluster->world) + call->self->stall_us,
+                        err));
     size_t whole = call->request.answer.size;
     size_t end = call->breaks_at < whole ? call->breaks_at : whole;
     size_t left = end - call->at, some = size < left ? size : left;

@@ -45,10 +45,11 @@ struct sli_hdfs_cluster {
     sli_world *world;
     sli_rng rng;
     hsim_tree tree;
-    int64_t away_until_us, safe_until_us, lease_until_us;
+    int64_t away_until_us, mute_until_us, safe_until_us, lease_until_us;
     int64_t n_requests, lose_at, n_shown;
     int64_t quota_bytes;
     const char *forbidden, *leased; ///< paths, or NULL
+    const char *muted;              ///< a server, or NULL
     double lose_chance;
     int32_t active; ///< 0: nn1
     bool lose_done, datanode_away, old_rename, is_secure;
