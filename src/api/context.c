@@ -241,6 +241,7 @@ static sl_code open_engine(sl_context *context, bool io_on_driver, sl_error *err
         .stop_io = io_on_driver ? NULL : stop_io,
         .stop_io_ctx = context,
         .told = context->told,
+        .end_us = &host->end_us,
         .progress = context->progress,
         .progress_ctx = context->progress_ctx,
         .bus = context->bus,
@@ -269,6 +270,9 @@ static sl_code start_engine(sl_context *context, bool io_on_driver, sl_error *er
     }
     sli_mutex_lock(&context->mutex);
     int32_t wanted = context->stop_wanted;
+    if (wanted == 1) { // it has come up in time: what follows is a graceful stop's as of any job
+        atomic_store(&context->host.end_us, SLI_FOREVER);
+    }
     sli_mutex_unlock(&context->mutex);
     if (wanted != 0) {
         sli_engine_stop(context->engine, wanted == 1);
@@ -378,6 +382,7 @@ sl_code sl_context_await(sl_context *context, int64_t timeout_us, sl_error *err)
     return failed ? context->error.code : SL_OK;
 }
 
+/// A start that is told to stop waits for nothing outside, whether gracefully or not.
 static void stop(sl_context *context, bool gracefully)
 {
     sli_mutex_lock(&context->mutex);
@@ -388,6 +393,9 @@ static void stop(sl_context *context, bool gracefully)
     }
     int32_t wanted = gracefully ? 1 : 2;
     context->stop_wanted = wanted > context->stop_wanted ? wanted : context->stop_wanted;
+    if (state == SL_ACTIVE && !running) {
+        sli_calls_end(&context->host.end_us, sli_env_mono_us(context->host.env) + SLI_GRACE_US);
+    }
     sli_mutex_unlock(&context->mutex);
     sli_signal_set(context->told);
     if (state == SL_ACTIVE && running) {

@@ -29,6 +29,7 @@ static const char *variable(const sli_host *host, const char *name)
 sl_code sli_host_init(sli_host *host, sl_env *env, sl_error *err)
 {
     *host = (sli_host){.env = env, .owns_env = env == NULL};
+    atomic_init(&host->end_us, SLI_FOREVER);
     if (env == NULL) {
         SL_TRY(sli_env_posix(&host->env, err));
     }
@@ -169,6 +170,7 @@ static void fill_runtime(sli_host *host)
         .interval_us = sl_conf_int64(host->conf, "interval"),
         .compat_spark = host->runtime.compat_spark,
         .modules = sl_conf_text(host->conf, "modules"),
+        .end_us = &host->end_us,
     };
     host->runtime.source_env = &host->source_env;
 }

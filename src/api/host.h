@@ -2,6 +2,8 @@
 /// place.
 #pragma once
 
+#include <stdatomic.h>
+
 #include "base/lock.h"
 #include "sluice/context.h"
 #include "stream/stream.h"
@@ -23,6 +25,8 @@ typedef struct sli_host {
     sli_loop *loop;
     sli_runtime runtime;
     sli_source_env source_env;
+    _Atomic int64_t end_us; ///< when nothing outside is waited for any more; SLI_FOREVER at first.
+                            ///< The time alone is told: it pairs with nothing
     char *spill_dir;
 } sli_host;
 

@@ -37,6 +37,7 @@ typedef struct sli_ckpt_job {
     uint64_t graph_hash;
     const char *snapshots; ///< URL of a directory for snapshots; NULL or "": DIR/snap
     const char *modules;   ///< directory of loadable modules; NULL: as sli_module_load finds them
+    const _Atomic int64_t *end_us; ///< sli_fs_where, for `snapshots`; NULL: none
 } sli_ckpt_job;
 
 // ---------------------------------------------------------------- frames of the epoch log

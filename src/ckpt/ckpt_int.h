@@ -376,7 +376,8 @@ const char *sli_snapshot_home(const sli_ckpt *ckpt, int64_t group, sli_ckpt_path
 typedef struct sli_place_conf {
     sl_env *env;
     const char *url, *modules;
-    const char *patience; ///< retry_timeout in place of the URL's; NULL: as that says
+    const char *patience;          ///< retry_timeout in place of the URL's; NULL: as that says
+    const _Atomic int64_t *end_us; ///< sli_fs_where
 } sli_place_conf;
 /// No contact yet. Fails: SL_E_CONFIG, and as sli_module_load.
 sl_code sli_place_open(sli_place **out, const sli_place_conf *conf, sl_error *err);

@@ -464,7 +464,8 @@ static sl_code open_place(sli_ckpt *ckpt, const sli_ckpt_job *job, sl_error *err
     if (job->snapshots == NULL || job->snapshots[0] == '\0') {
         return SL_OK;
     }
-    sli_place_conf conf = {.env = ckpt->env, .url = job->snapshots, .modules = job->modules};
+    sli_place_conf conf = {
+        .env = ckpt->env, .url = job->snapshots, .modules = job->modules, .end_us = job->end_us};
     return sli_place_open(&ckpt->place, &conf, err);
 }
 

@@ -92,8 +92,11 @@ static sl_code open_fs(sli_place *place, const sli_place_conf *conf, sl_error *e
         rc = name_place(place, &url, conf->url, ops->options, err);
     }
     if (rc == SL_OK) {
-        sli_fs_where where = {
-            .url = &url, .conf = options, .env = conf->env, .modules = conf->modules};
+        sli_fs_where where = {.url = &url,
+                              .conf = options,
+                              .env = conf->env,
+                              .modules = conf->modules,
+                              .end_us = conf->end_us};
         rc = ops->open(&place->fs, &where, err);
     }
     sl_conf_free(options);

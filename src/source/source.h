@@ -45,6 +45,9 @@ typedef struct sli_source_env {
     const char *modules; ///< directory of loadable modules; NULL: as sli_module_load finds them
     const char *job_id; ///< 32 hex digits, the same in every life; NULL: without a checkpoint there
                         ///< is one life
+    /// A mono time at which no call may wait any more, however far what it asks is away: it comes
+    /// near when a job is told to stop. NULL: none.
+    const _Atomic int64_t *end_us;
 } sli_source_env;
 
 /// How much an epoch may take.

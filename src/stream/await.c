@@ -76,8 +76,8 @@ sl_code sli_start_await(sli_engine *engine, const sli_output *output, sli_start_
 {
     waiting w = {engine, output, sli_env_mono_us(engine->world), 0};
     int64_t none = SLI_FOREVER, end = engine->start_us > 0 ? w.since_us + engine->start_us : none;
-    (void)atomic_compare_exchange_strong(&engine->sinks_end_us, &none, end);
+    (void)atomic_compare_exchange_strong(engine->env.end_us, &none, end);
     sl_code rc = ask_again(w, ask, ctx, err);
-    (void)atomic_compare_exchange_strong(&engine->sinks_end_us, &end, SLI_FOREVER);
+    (void)atomic_compare_exchange_strong(engine->env.end_us, &end, SLI_FOREVER);
     return rc;
 }

@@ -63,17 +63,35 @@ static bool group_is_due(const sli_engine *engine)
             engine->now_us >= engine->last_close_us + engine->commit_interval_us);
 }
 
-/// Runs the next epoch. When the job is told to end at once the running one is given up: with a
-/// checkpoint the next life runs it again.
+/// Nothing outside is waited for any more, since a stop was asked for and its time is over.
+static bool calls_have_ended(const sli_engine *engine)
+{
+    return atomic_load_explicit(engine->env.end_us, memory_order_relaxed) <=
+           sli_env_mono_us(engine->world);
+}
+
+/// The job is told to end, and the epoch failed by that.
+static bool is_given_up(const sli_engine *engine, sl_code rc)
+{
+    bool now = atomic_load_explicit(&engine->stopping, memory_order_acquire) == 2;
+    return (rc == SL_E_CANCELLED && now) ||
+           ((rc == SL_E_TIMEOUT || rc == SL_E_IO) && calls_have_ended(engine));
+}
+
+/// Runs the next epoch. When the job is told to end at once the running one is given up, and so is
+/// one that waits for something outside when the time of a stop is over: with a checkpoint the next
+/// life runs it again.
 static sl_code run_epoch(sli_engine *engine, sl_error *err)
 {
     sl_error error;
     sli_error_clear(&error);
     sl_code rc = sli_epoch_run(engine, NULL, &error);
-    bool now = atomic_load_explicit(&engine->stopping, memory_order_acquire) == 2;
-    if (rc == SL_E_CANCELLED && now) {
-        SLI_LOG(engine->log, SLI_INFO, "stream", "epoch %lld is given up: the job ends now",
-                (long long)(engine->epoch + 1));
+    if (is_given_up(engine, rc)) {
+        bool waited = rc != SL_E_CANCELLED;
+        SLI_LOG(engine->log, waited ? SLI_WARN : SLI_INFO, "stream",
+                "epoch %lld is given up: the job ends now%s%s", (long long)(engine->epoch + 1),
+                waited ? ": " : "", waited ? error.text : "");
+        engine->gave_up = true;
         return SL_OK;
     }
     if (rc != SL_OK) {
@@ -142,7 +160,7 @@ static sl_code run_out(sli_engine *engine, bool *done, sl_error *err)
         return SL_OK;
     }
     SL_TRY(run_epoch(engine, err));
-    *done = true;
+    *done = !engine->gave_up; // else the stop is cut short, which is told
     for (int32_t i = 0; i < engine->n_inputs; i++) {
         *done = *done && !engine->inputs[i].more;
     }
@@ -339,13 +357,16 @@ void sli_engine_wake(sli_engine *engine)
     }
 }
 
+void sli_calls_end(_Atomic int64_t *end_us, int64_t at_us)
+{
+    int64_t now = atomic_load(end_us);
+    while (at_us < now && !atomic_compare_exchange_weak(end_us, &now, at_us)) {
+    }
+}
+
 void sli_engine_give_up(sli_engine *engine)
 {
-    enum { GRACE_US = 5000000 }; // for what is under way and goes well
-    int64_t end = sli_env_mono_us(engine->world) + GRACE_US;
-    int64_t now = atomic_load(&engine->sinks_end_us);
-    while (end < now && !atomic_compare_exchange_weak(&engine->sinks_end_us, &now, end)) {
-    }
+    sli_calls_end(engine->env.end_us, sli_env_mono_us(engine->world) + SLI_GRACE_US);
     sli_signal_set(engine->give_up);
 }
 
@@ -354,7 +375,9 @@ void sli_engine_stop(sli_engine *engine, bool gracefully)
     int32_t wanted = gracefully ? 1 : 2, now = atomic_load(&engine->stopping);
     if (gracefully) {
         int64_t none = 0, by_us = sli_env_mono_us(engine->world) + engine->stop_timeout_us;
-        atomic_compare_exchange_strong(&engine->stop_by_us, &none, by_us); // the first one counts
+        if (atomic_compare_exchange_strong(&engine->stop_by_us, &none, by_us)) { // the first counts
+            sli_calls_end(engine->env.end_us, by_us + SLI_GRACE_US);
+        }
     }
     while (now < wanted && !atomic_compare_exchange_weak(&engine->stopping, &now, wanted)) {
     }

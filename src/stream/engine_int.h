@@ -186,16 +186,15 @@ struct sli_engine {
     int64_t last_close_us;
     int64_t outbox_bytes; ///< of sealed groups that are not committed
     int64_t commit_interval_us, max_epochs, max_pending, retry_us, outbox_max;
-    int64_t start_us;             ///< how long a start waits for an output's cluster
-    bool retry_is_set;            ///< by the user
-    sli_signal *give_up;          ///< ends the committer's wait for a sink that is down
-    _Atomic int64_t sinks_end_us; ///< when no call of a sink waits any more; SLI_FOREVER at first
-    bool inline_commit; ///< no checkpoint and nothing slow to commit: the driver does it itself
-    bool plan_first;    ///< an output acts before SEALED: PLAN is synced alone
-    bool shows_idle;    ///< an output has something to show in epochs in which nothing happened
-    bool has_keep;      ///< an output has to renew something now and then
-    int64_t keep_us;    ///< when that is due next
-    sli_poison *poison; ///< NULL: an epoch that fails stays failed
+    int64_t start_us;    ///< how long a start waits for an output's cluster
+    bool retry_is_set;   ///< by the user
+    sli_signal *give_up; ///< ends the committer's wait for a sink that is down
+    bool inline_commit;  ///< no checkpoint and nothing slow to commit: the driver does it itself
+    bool plan_first;     ///< an output acts before SEALED: PLAN is synced alone
+    bool shows_idle;     ///< an output has something to show in epochs in which nothing happened
+    bool has_keep;       ///< an output has to renew something now and then
+    int64_t keep_us;     ///< when that is due next
+    sli_poison *poison;  ///< NULL: an epoch that fails stays failed
 
     sli_strand *writer, *committer, *compactor;
     _Atomic int32_t n_ahead; ///< outputs whose sink is being given rows (ahead.c)
@@ -214,6 +213,7 @@ struct sli_engine {
     _Atomic int64_t stop_by_us; ///< when a graceful stop is cut short; 0: none was asked for
     int64_t stop_timeout_us;
     bool was_cut_short;
+    bool gave_up; ///< an epoch was, since the job ends: positions of inputs are past what it had
     bool received_all;   ///< graceful stop: receivers have been stopped
     sl_error failure;    ///< first failure; the job ends with it
     sl_error kept_error; ///< without a checkpoint: first failed epoch, told at the end

@@ -134,7 +134,7 @@ static sl_code open_sinks(sli_engine *engine, sl_error *err)
             .generation = engine->generation,
             .schema = output->input->schema,
             .modules = sl_conf_text(engine->env.conf, "modules"),
-            .end_us = &engine->sinks_end_us,
+            .end_us = engine->env.end_us,
         };
         env.unsure = sli_engine_unsure(engine, output->uid, &env.unsure_from);
         sl_code rc = sli_sink_open(&output->sink, output->url, engine->graph->sinks, &env, err);
@@ -199,6 +199,7 @@ static sl_code open_input(sli_engine *engine, sl_stream *node, sl_error *err)
     env.n_receivers = engine->graph->n_receivers;
     env.budget = engine->env.runtime->budget;
     env.job_id = engine->ckpt == NULL ? NULL : engine->job_id;
+    env.end_us = engine->env.end_us;
     if (url != NULL) {
         sli_source *source = NULL;
         sl_code rc = sli_source_open(&source, url, engine->graph->sources, &env, err);
@@ -269,6 +270,7 @@ static sl_code open_checkpoint(sli_engine *engine, sl_error *err)
         .graph_hash = sl_graph_hash(engine->graph),
         .snapshots = snapshots,
         .modules = sl_conf_text(engine->env.conf, "modules"),
+        .end_us = engine->env.end_us,
     };
     SL_TRY(sli_ckpt_open(&engine->ckpt, engine->world, dir, &job, engine->env.runtime->metrics,
                          engine->log, err));
@@ -353,7 +355,6 @@ static void close_variables(sli_engine *engine)
 static sl_code open_all(sli_engine *engine, sl_error *err)
 {
     read_options(engine);
-    atomic_init(&engine->sinks_end_us, SLI_FOREVER);
     engine->signal = sli_signal_new(engine->world);
     engine->give_up = sli_signal_new(engine->world);
     engine->epoch_arena = sl_arena_new(SLI_TAG_STREAM);

@@ -84,12 +84,12 @@ static bool is_paused(const sli_engine *engine)
            sli_env_mono_us(engine->world) < engine->snapshot_wait.until_us;
 }
 
-/// Not when an epoch has failed: then positions are past its input, and where its plan is not on
-/// record a snapshot would skip that for good.
+/// Not when an epoch has failed or was given up: then positions are past its input, and where its
+/// plan is not on record a snapshot would skip that for good.
 static bool is_due(const sli_engine *engine)
 {
-    bool has_failed =
-        engine->failure.code != SL_OK && !sli_env_bug(engine->world, "snapshot-after-failure");
+    bool has_failed = (engine->failure.code != SL_OK || engine->gave_up) &&
+                      !sli_env_bug(engine->world, "snapshot-after-failure");
     if (engine->n_deltas == 0 || is_under_way(engine) || has_failed || is_paused(engine)) {
         return false;
     }

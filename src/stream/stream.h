@@ -70,6 +70,10 @@ typedef struct sli_engine_env {
     void *stop_io_ctx;
     /// Set when the job is to stop before it is open; it then waits for no cluster. May be NULL.
     sli_signal *told;
+    /// When no call waits any more for anything outside: sources, sinks and the place of snapshots
+    /// are given it. A stop makes it nearer (sli_calls_end), and a start for as long as it waits
+    /// for an output. SLI_FOREVER at first.
+    _Atomic int64_t *end_us;
     /// One JSON line an epoch, when not NULL. Thread: driver.
     void (*progress)(void *ctx, const sli_progress *progress);
     void *progress_ctx;
@@ -93,6 +97,10 @@ sl_code sli_engine_wait(sli_engine *engine, int64_t until_us, sl_error *err);
 sl_code sli_engine_io(sli_engine *engine, int64_t until_us, sl_error *err);
 /// Makes a waiting engine look again. Thread: any.
 void sli_engine_wake(sli_engine *engine);
+/// What a call that is under way when the job is told to end may still take, if it goes well.
+enum { SLI_GRACE_US = 5000000 };
+/// From `at_us` on (mono) no call waits any more. Never later than it was told before. Thread: any.
+void sli_calls_end(_Atomic int64_t *end_us, int64_t at_us);
 /// Asks for the end: graceful = take everything received, run it, commit; else the running epoch is
 /// given up between batches, and what ran before is committed. Thread: any.
 void sli_engine_stop(sli_engine *engine, bool gracefully);

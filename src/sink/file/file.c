@@ -492,7 +492,11 @@ static sl_code open_parts(file_sink *self, const sli_url *url, const sli_sink_en
     SL_TRY(sli_file_names_make(&self->names, url->path, env->job_id, env->uid, self->arena, err));
     SL_TRY(read_roll(self, err));
     SL_TRY(make_opening(self, err));
-    sli_fs_where where = {.url = url, .conf = self->conf, .env = env->env, .modules = env->modules};
+    sli_fs_where where = {.url = url,
+                          .conf = self->conf,
+                          .env = env->env,
+                          .modules = env->modules,
+                          .end_us = env->end_us};
     SL_TRY(sli_fs_find(url->scheme)->open(&self->fs, &where, err));
     self->rolls.env = env->env;
     self->rolls.log = env->log;

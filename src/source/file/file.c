@@ -127,7 +127,8 @@ static sl_code open_as(const sli_source_ops *ops, sli_source **out, const sli_ur
                                 .conf = conf,
                                 .env = env->env,
                                 .modules = env->modules,
-                                .retry_us = self->waits ? LOOK_US : 0};
+                                .retry_us = self->waits ? LOOK_US : 0,
+                                .end_us = env->end_us};
     sl_code rc = files->fs->ops->open(&self->looks, &where, err);
     if (rc != SL_OK) {
         file_close(&files->common.base);

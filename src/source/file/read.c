@@ -330,7 +330,8 @@ sl_code sli_files_alloc(sli_files **out, size_t size, const sli_source_ops *ops,
                         const sl_conf *conf, const sli_source_env *env, sl_error *err)
 {
     const sli_fs_ops *fs = sli_fs_find(sli_text_of(ops->scheme));
-    const sli_fs_where where = {.url = url, .conf = conf, .env = env->env, .modules = env->modules};
+    const sli_fs_where where = {
+        .url = url, .conf = conf, .env = env->env, .modules = env->modules, .end_us = env->end_us};
     sli_source_common *common = NULL;
     SL_TRY(check_url(url, fs == &sli_fs_local, err));
     SL_TRY(sli_source_alloc(&common, size, ops, conf, env, NULL, err));
