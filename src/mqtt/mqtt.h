@@ -11,10 +11,12 @@
 /// a callback.
 #pragma once
 
+#include <stdatomic.h>
+
 #include "conf/conf.h"
 #include "env/env.h"
 
-enum { SLI_MQTT_ABI = 1 };
+enum { SLI_MQTT_ABI = 2 };
 
 typedef struct sli_mqtt sli_mqtt; ///< a connection; one thread at a time, but for `wake`
 typedef struct sli_mqtt_ops sli_mqtt_ops;
@@ -47,6 +49,10 @@ typedef struct sli_mqtt_conf {
     bool tls;
     const char *ca, *cert, *key; ///< paths of PEM files; NULL: the system's CAs, no certificate
     sli_mqtt_will will;
+    /// A mono time that ends every wait of the client as its deadline does, and that may come
+    /// nearer meanwhile: it is looked at four times a second. NULL: none. It lives as long as the
+    /// client.
+    const _Atomic int64_t *end_us;
 } sli_mqtt_conf;
 
 /// A user property (version 5).

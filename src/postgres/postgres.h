@@ -16,10 +16,12 @@
 /// `columns`.
 #pragma once
 
+#include <stdatomic.h>
+
 #include "conf/conf.h"
 #include "env/env.h"
 
-enum { SLI_PG_ABI = 1 };
+enum { SLI_PG_ABI = 2 };
 
 typedef struct sli_pg sli_pg; ///< a connection
 
@@ -42,6 +44,10 @@ typedef struct sli_pg_conf {
     const sli_pg_ops *inner;         ///< of sli_pg_gate alone: what is behind it
     const char *session; ///< names it to the server (application_name), at most 63 bytes: all
                          ///< connections of one output have the same
+    /// A mono time that ends every wait of the connection as its deadline does, and that may come
+    /// nearer meanwhile: it is looked at four times a second. NULL: none. It lives as long as the
+    /// connection.
+    const _Atomic int64_t *end_us;
 } sli_pg_conf;
 
 /// A table, by name; or a query.

@@ -304,6 +304,13 @@ const sli_format_ops *sli_source_common_format(const sli_source *self, const sl_
     return common->format;
 }
 
+bool sli_source_is_over(const sli_source_common *common)
+{
+    const _Atomic int64_t *end_us = common->env.end_us; // relaxed: the time alone is told
+    return end_us != NULL &&
+           atomic_load_explicit(end_us, memory_order_relaxed) <= sli_env_mono_us(common->env.env);
+}
+
 void sli_source_event(sli_source_common *common, sli_event_kind kind, const sl_error *error)
 {
     sli_event event = {.kind = kind,

@@ -43,6 +43,8 @@ void sli_source_count_stats(sli_source_common *common, const sli_decode_stats *r
                             sli_decode_stats *stats);
 const sl_schema *sli_source_common_schema(const sli_source *self);
 const sli_format_ops *sli_source_common_format(const sli_source *self, const sl_conf **conf);
+/// Nothing outside is waited for any more (sli_source_env.end_us). Thread: any.
+bool sli_source_is_over(const sli_source_common *common);
 /// A receiver's event: started, error (with what is in `error`), stopped.
 void sli_source_event(sli_source_common *common, sli_event_kind kind, const sl_error *error);
 

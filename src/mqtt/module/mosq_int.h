@@ -34,6 +34,7 @@ struct sli_mqtt {
     struct mosquitto *mosq;
     sl_env *env;
     int64_t (*mono_us)(sl_env *env);
+    const _Atomic int64_t *end_us; ///< sli_mqtt_conf
     int wake_fd;
     int64_t ping_us; ///< how often a connection whose acknowledgements are held is kept alive
     int64_t pinged_us;
@@ -50,8 +51,10 @@ struct sli_mqtt {
     char why[MOSQ_WHY];       ///< the last thing that libmosquitto has logged while connecting
 };
 
-/// Milliseconds until the deadline, rounded up: 0 when it is over, a day at the most.
+/// Milliseconds until the deadline, or `end_us`, rounded up: 0 when it is over, a day at the most.
 int mosq_left_ms(const sli_mqtt *self, int64_t deadline_us);
+/// The same, but no longer than a quarter of a second, since `end_us` may come nearer: for polls.
+int mosq_slice_ms(const sli_mqtt *self, int64_t deadline_us);
 /// Fills *err: "mqtt: WHAT: WHY". Returns the code.
 sl_code mosq_fail(sl_error *err, sl_code code, const char *what, const char *why);
 /// The same for one of libmosquitto's codes, and errno where it says so.
@@ -60,7 +63,7 @@ sl_code mosq_fail_of(sl_error *err, int rc, const char *what);
 sl_code mosq_lost(const sli_mqtt *self, sl_error *err);
 
 /// Waits until the socket is readable (or, `to_write`, writable too), `wake` was called, or the
-/// deadline. *ready: POLLIN, POLLOUT of the socket; *woken: it was.
+/// deadline, or a slice of that is over. *ready: POLLIN, POLLOUT of the socket; *woken: it was.
 sl_code mosq_wait(sli_mqtt *self, bool to_read, bool to_write, int64_t deadline_us, short *ready,
                   bool *woken, sl_error *err);
 /// Reads packets until none is there, or as many messages as are wanted are in the queue.

@@ -62,10 +62,27 @@ sl_code mosq_lost(const sli_mqtt *self, sl_error *err)
 
 // ---------------------------------------------------------------- waiting
 
+/// The deadline, or the end of all waits, which may come nearer.
+static int64_t nearer_us(const sli_mqtt *self, int64_t deadline_us)
+{
+    // Relaxed: the time alone is told.
+    int64_t end_us = self->end_us == NULL
+                         ? SLI_FOREVER
+                         : atomic_load_explicit(self->end_us, memory_order_relaxed);
+    return end_us < deadline_us ? end_us : deadline_us;
+}
+
 int mosq_left_ms(const sli_mqtt *self, int64_t deadline_us)
 {
-    int64_t left = deadline_us - self->mono_us(self->env);
+    int64_t left = nearer_us(self, deadline_us) - self->mono_us(self->env);
     return left <= 0 ? 0 : left > DAY_MS * 1000LL ? DAY_MS : (int)((left + 999) / 1000);
+}
+
+int mosq_slice_ms(const sli_mqtt *self, int64_t deadline_us)
+{
+    enum { LOOK_MS = 250 };
+    int left_ms = mosq_left_ms(self, deadline_us);
+    return left_ms < LOOK_MS ? left_ms : LOOK_MS;
 }
 
 void mosq_wake(sli_mqtt *self)
@@ -80,7 +97,7 @@ sl_code mosq_wait(sli_mqtt *self, bool to_read, bool to_write, int64_t deadline_
     short events = (short)((to_read ? POLLIN : 0) | (to_write ? POLLOUT : 0));
     struct pollfd fds[2] = {{.fd = self->wake_fd, .events = POLLIN},
                             {.fd = mosquitto_socket(self->mosq), .events = events}};
-    int n = poll(fds, events == 0 ? 1 : 2, mosq_left_ms(self, deadline_us));
+    int n = poll(fds, events == 0 ? 1 : 2, mosq_slice_ms(self, deadline_us));
     if (n < 0 && errno != EINTR) {
         return mosq_fail(err, SL_E_IO, "poll", strerror(errno));
     }

@@ -40,7 +40,7 @@ static sl_code write_all(sli_mqtt *self, const unsigned char *bytes, size_t size
             return mosq_fail(err, SL_E_IO, "write", "the connection is lost");
         }
         at += (size_t)n;
-        int left_ms = mosq_left_ms(self, deadline_us);
+        int left_ms = mosq_slice_ms(self, deadline_us);
         if (at < size && left_ms == 0) {
             return mosq_fail(err, SL_E_TIMEOUT, "write", "the broker takes nothing");
         }
@@ -103,8 +103,8 @@ static sl_code await_connect(sli_mqtt *self, int socket, const struct addrinfo *
     }
     int n = 0;
     do {
-        n = poll(&fd, 1, mosq_left_ms(self, deadline_us));
-    } while (n < 0 && errno == EINTR);
+        n = poll(&fd, 1, mosq_slice_ms(self, deadline_us));
+    } while ((n < 0 && errno == EINTR) || (n == 0 && mosq_left_ms(self, deadline_us) > 0));
     socklen_t size = sizeof *error;
     *error = ETIMEDOUT;
     if (n <= 0) {

@@ -238,6 +238,7 @@ sl_code mosq_open(sli_mqtt **out, const sli_mqtt_conf *conf, int64_t deadline_us
     }
     self->env = conf->env;
     self->mono_us = conf->mono_us;
+    self->end_us = conf->end_us;
     self->is_5 = conf->version == 5;
     self->ping_us = conf->keepalive_us / 2;
     self->wake_fd = -1;

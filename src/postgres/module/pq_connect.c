@@ -72,26 +72,14 @@ static sl_code refused(const sli_pg *self, sl_error *err)
 
 // ---------------------------------------------------------------- opening
 
-static sl_code poll_socket(sli_pg *self, PostgresPollingStatusType wanted, int64_t deadline_us,
-                           sl_error *err)
-{
-    struct pollfd fd = {.fd = PQsocket(self->conn),
-                        .events = wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT};
-    int64_t left = (deadline_us - self->mono_us(self->env) + 999) / 1000;
-    int ready = poll(&fd, 1, left < 0 ? 0 : (int)(left < 86400000 ? left : 86400000));
-    if (ready > 0 || (ready < 0 && errno == EINTR)) {
-        return SL_OK;
-    }
-    return pq_fail(err, SL_E_TIMEOUT, ready == 0 ? "the server does not answer" : strerror(errno));
-}
-
 static sl_code connect_to(sli_pg *self, int64_t deadline_us, sl_error *err)
 {
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
     (void)PQsetErrorVerbosity(self->conn, PQERRORS_VERBOSE);
     while (PQstatus(self->conn) != CONNECTION_BAD && state != PGRES_POLLING_OK &&
            state != PGRES_POLLING_FAILED) {
-        SL_TRY(poll_socket(self, state, deadline_us, err));
+        short wanted = state == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+        SL_TRY(pq_poll(self, wanted, deadline_us, err));
         state = PQconnectPoll(self->conn);
     }
     if (state != PGRES_POLLING_OK) {
@@ -139,6 +127,7 @@ sl_code pq_open(sli_pg **out, const sli_pg_conf *conf, int64_t deadline_us, sl_e
     }
     self->env = conf->env;
     self->mono_us = conf->mono_us;
+    self->end_us = conf->end_us;
     (void)snprintf(self->session, sizeof self->session, "%s", conf->session);
     self->conn = start(conf);
     sl_code rc = self->conn == NULL ? pq_nomem(err) : connect_to(self, deadline_us, err);

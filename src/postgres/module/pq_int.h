@@ -14,6 +14,7 @@ struct sli_pg {
     PGconn *conn;
     sl_env *env;
     int64_t (*mono_us)(sl_env *env);
+    const _Atomic int64_t *end_us; ///< sli_pg_conf
     char session[64];
     bool has_failed; ///< nothing but close is allowed
     bool upserts;    ///< the COPY that is under way
@@ -52,7 +53,10 @@ void pq_sql_conflict(pq_sql *sql, const sli_pg_target *target);
 
 // ---------------------------------------------------------------- statements (pq_run.c)
 
-/// Waits until the connection can be read, or with `write` also written. Fails: SL_E_TIMEOUT.
+/// Waits for one of the events of poll(2). Fails: SL_E_TIMEOUT.
+sl_code pq_poll(const sli_pg *self, short events, int64_t deadline_us, sl_error *err);
+/// Waits until the connection can be read, or with `write` also written. Fails: SL_E_TIMEOUT; then
+/// the connection has failed.
 sl_code pq_wait(sli_pg *self, bool write, int64_t deadline_us, sl_error *err);
 /// Sends what waits in the client.
 sl_code pq_flush(sli_pg *self, int64_t deadline_us, sl_error *err);

@@ -17,25 +17,37 @@ sl_code pq_ready(const sli_pg *self, sl_error *err)
                : SL_OK;
 }
 
-static int left_ms(const sli_pg *self, int64_t deadline_us)
+/// Until the deadline, or the end of all waits, which may come nearer.
+static int64_t left_ms(const sli_pg *self, int64_t deadline_us)
 {
-    int64_t left = (deadline_us - self->mono_us(self->env) + 999) / 1000;
-    return left < 0 ? 0 : left > 86400000 ? 86400000 : (int)left;
+    // Relaxed: the time alone is told.
+    int64_t end_us = self->end_us == NULL
+                         ? SLI_FOREVER
+                         : atomic_load_explicit(self->end_us, memory_order_relaxed);
+    int64_t left_us = (end_us < deadline_us ? end_us : deadline_us) - self->mono_us(self->env);
+    return left_us <= 0 ? 0 : left_us / 1000 + (left_us % 1000 != 0);
+}
+
+sl_code pq_poll(const sli_pg *self, short events, int64_t deadline_us, sl_error *err)
+{
+    enum { LOOK_MS = 250 };
+    struct pollfd fd = {.fd = PQsocket(self->conn), .events = events};
+    int64_t left;
+    int ready;
+    do {
+        left = left_ms(self, deadline_us);
+        ready = poll(&fd, 1, left < LOOK_MS ? (int)left : LOOK_MS);
+    } while ((ready < 0 && errno == EINTR) || (ready == 0 && left > LOOK_MS));
+    return ready > 0 ? SL_OK
+                     : pq_fail(err, SL_E_TIMEOUT,
+                               ready == 0 ? "the server does not answer" : strerror(errno));
 }
 
 sl_code pq_wait(sli_pg *self, bool write, int64_t deadline_us, sl_error *err)
 {
-    struct pollfd fd = {.fd = PQsocket(self->conn), .events = POLLIN};
-    fd.events = (short)(fd.events | (write ? POLLOUT : 0));
-    int ready = -1;
-    do {
-        ready = poll(&fd, 1, left_ms(self, deadline_us));
-    } while (ready < 0 && errno == EINTR);
-    if (ready > 0) {
-        return SL_OK;
-    }
-    self->has_failed = true;
-    return pq_fail(err, SL_E_TIMEOUT, ready == 0 ? "the server does not answer" : strerror(errno));
+    sl_code rc = pq_poll(self, (short)(POLLIN | (write ? POLLOUT : 0)), deadline_us, err);
+    self->has_failed = self->has_failed || rc != SL_OK;
+    return rc;
 }
 
 sl_code pq_flush(sli_pg *self, int64_t deadline_us, sl_error *err)

@@ -47,6 +47,7 @@ static const sl_option options[] = {
 typedef struct mqtt_sink {
     sli_sink base;
     sl_env *env;
+    const _Atomic int64_t *end_us; ///< sli_sink_env
     sl_arena *arena;
     const char *topic; ///< the URL's; "" for none
     sl_conf *conf;
@@ -145,6 +146,7 @@ static sl_code connect(mqtt_sink *self, sl_error *err)
 {
     sli_mqtt_conf conf = sli_mqtt_conf_of(self->settings);
     conf.inner = self->inner;
+    conf.end_us = self->end_us;
     int64_t deadline = sli_env_mono_us(self->env) + sli_mqtt_connect_us(self->settings);
     return sli_mqtt_gate.open(&self->client, &conf, deadline, err);
 }
@@ -288,6 +290,7 @@ static sl_code mqtt_open(sli_sink **out, const sli_url *url, const sl_conf *conf
     }
     self->base.ops = &sli_sink_mqtt;
     self->env = env->env;
+    self->end_us = env->end_us;
     self->schema = sl_schema_ref(env->schema);
     self->qos = sl_conf_choice(conf, "qos") == 0 ? 1 : 0;
     self->retain = sl_conf_bool(conf, "retain");

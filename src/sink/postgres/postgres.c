@@ -51,6 +51,7 @@ sl_code sli_psink_connect(psink *self, sl_error *err)
     sli_pg_conf conf = sli_pg_conf_of(self->settings);
     conf.inner = self->client;
     conf.session = self->session;
+    conf.end_us = self->end_us;
     return sli_pg_gate.open(&self->pg, &conf, sli_psink_deadline(self), err);
 }
 
@@ -212,6 +213,7 @@ static sl_code postgres_open(sli_sink **out, const sli_url *url, const sl_conf *
     self->env = env->env;
     self->generation = env->generation;
     self->timeout_us = sl_conf_int64(conf, "timeout");
+    self->end_us = env->end_us;
     self->target.upsert = sl_conf_choice(conf, "mode") == UPSERT;
     self->target.create = sl_conf_bool(conf, "create");
     sl_code rc = open_parts(self, url, conf, env, err);

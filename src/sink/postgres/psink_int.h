@@ -50,6 +50,7 @@ typedef struct psink {
     const char *name; ///< "SCHEMA.TABLE", for messages
     const char *session;
     int64_t generation, timeout_us;
+    const _Atomic int64_t *end_us; ///< sli_sink_env
     sli_pg_owner owner;
     sli_pg_target target;
     psink_columns columns;

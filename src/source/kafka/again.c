@@ -151,6 +151,11 @@ static sl_code poll_once(again *a, int64_t until_us, sl_error *err)
     if (got > 0) {
         return take_all(a, got, err);
     }
+    if (sli_source_is_over(&self->common)) {
+        return sl_error_set(err, SL_E_TIMEOUT,
+                            "kafka: %s partition %d: offset %lld is not waited for any longer",
+                            a->piece->topic, (int)a->piece->partition, (long long)a->position);
+    }
     if (look_us < until_us) {
         return a->reader(a->reader_ctx, NULL, 0, 0, err);
     }

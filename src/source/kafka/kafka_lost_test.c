@@ -371,6 +371,37 @@ FEED_TEST(kafka_a_task_waits_for_a_cluster_that_is_away)
     SL_CHECK_TEXT(rows, "a;b;");
 }
 
+/// A stop's time is over while a task waits.
+typedef struct over {
+    sli_world *world;
+    _Atomic int64_t end_us;
+} over;
+
+static void come_nearer(void *ctx)
+{
+    over *o = ctx;
+    atomic_store(&o->end_us, sli_world_mono_us(o->world) + 5000000);
+}
+
+FEED_TEST(kafka_a_task_does_not_wait_longer_than_the_job)
+{
+    const char *rows = NULL;
+    over o = {.world = f->p.world};
+    slt_feed_make(f, "t", 1);
+    slt_feed_put(f, "t", 0, "a b");
+    sl_bytes range = planned(f, "t?start=earliest", "a;b;");
+    sli_kafka_cluster_away(f->cluster, SLI_FOREVER);
+    atomic_init(&o.end_us, SLI_FOREVER);
+    f->p.source_env.end_us = &o.end_us;
+    int64_t at = sli_env_mono_us(f->p.env) + 60000000;
+    assert_int_equal(sli_world_at(o.world, at, come_nearer, &o, NULL), SL_OK);
+    assert_int_equal(read_planned(f, "t?poll_timeout=1d", range, &rows), SL_E_TIMEOUT);
+    check_says(f, "kafka: t partition 0: offset ");
+    check_says(f, "is not waited for any longer");
+    assert_in_range(sli_env_mono_us(f->p.env), at + 5000000, at + 6000000);
+    f->p.source_env.end_us = NULL;
+}
+
 FEED_TEST(kafka_a_wrong_password_stops_the_job)
 {
     slt_feed_make(f, "t", 1);

@@ -147,6 +147,7 @@ static sl_code connect(mqtt_source *self, sli_mqtt **out, sl_error *err)
     int64_t deadline = sli_env_mono_us(self->common.env.env) + sli_mqtt_connect_us(self->settings);
     sli_mqtt *client = NULL;
     conf.inner = self->inner;
+    conf.end_us = self->common.env.end_us;
     conf.keeps = self->common.env.job_id != NULL;
     conf.expiry_us = self->expiry_us;
     conf.window = self->window;
@@ -195,7 +196,7 @@ static sl_code serve(mqtt_source *self, sl_error *err)
     sli_source_event(&self->common, SLI_EV_RECEIVER_STARTED, NULL);
     self->is_held = false; // what an earlier connection gave comes again, or was settled
     sl_code rc = SL_OK;
-    while (rc == SL_OK && !is_ending(self)) {
+    while (rc == SL_OK && !is_ending(self) && !sli_source_is_over(&self->common)) {
         rc = step(self, client, err);
     }
     if (rc == SL_OK && self->is_held && is_durable(self, false)) {

@@ -12,6 +12,7 @@ typedef struct pg_table {
     const sli_pg_ops *client; // behind the gate
     sl_conf *csv;
     int64_t timeout_us;
+    const _Atomic int64_t *end_us; // sli_source_env
 } pg_table;
 
 static const sl_option options[] = {
@@ -33,6 +34,7 @@ static sl_code connect_to(const pg_table *self, sl_env *env, sli_pg **out, sl_er
 {
     sli_pg_conf conf = sli_pg_conf_of(self->settings);
     conf.inner = self->client;
+    conf.end_us = self->end_us;
     return sli_pg_gate.open(out, &conf, sli_env_mono_us(env) + self->timeout_us, err);
 }
 
@@ -73,6 +75,7 @@ static sl_code open_parts(pg_table *self, const sli_url *url, const sl_conf *con
         return sl_error_nomem(err, sizeof *self, "a table");
     }
     self->timeout_us = sl_conf_int64(conf, "timeout");
+    self->end_us = env->end_us;
     SL_TRY(read_what(self, url, conf, err));
     SL_TRY(sl_conf_new(&self->csv, "rows of PostgreSQL", tables, err));
     SL_TRY(sli_pg_settings_new(&self->settings, url, conf, env->env, err));
