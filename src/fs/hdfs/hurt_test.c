@@ -8,6 +8,7 @@
 
 #include "fs/hdfs/real_test.h"
 #include "namenode.h"
+#include "silent.h"
 
 enum { SECOND = 1000000 };
 
@@ -131,4 +132,62 @@ SL_TEST(hdfs_a_namenode_that_is_away_has_a_second_one_hdfs, "")
     slt_real_reopen(&r, sl_arena_printf(r.arena, "namenodes='%s'", web));
     slt_real_check(&r, "f");
     slt_real_end(&r);
+}
+
+// ---------------------------------------------------------------- servers that hang
+
+/// In looking, reading and writing: nothing is waited for any longer, and what was is not lost.
+static void check_ends(const char *server)
+{
+    char got[16];
+    size_t n = 0;
+    sli_fs_entry entry;
+    slt_real r;
+    start(&r, "answer_timeout=1d retry_timeout=1d");
+    slt_real_put(&r, "before");
+    assert_int_equal(slt_hdfs_tool("pause", server), 0);
+    int64_t began = sli_env_mono_us(r.env);
+    atomic_store(&r.end_us, began + 2 * SECOND);
+    const char *path = slt_real_path(&r, "before");
+    sl_code read = r.fs->ops->read(r.fs, path, 0, got, sizeof got, &n, &r.err);
+    sl_code looked = r.fs->ops->stat(r.fs, path, &entry, NULL);
+    sl_code wrote = slt_real_write(&r, "meanwhile", NULL);
+    int64_t took = sli_env_mono_us(r.env) - began;
+    assert_int_equal(slt_hdfs_tool("resume", server), 0);
+    assert_int_equal(read, SL_E_TIMEOUT);
+    assert_int_equal(looked, SL_E_TIMEOUT);
+    assert_int_equal(wrote, SL_E_TIMEOUT);
+    assert_non_null(strstr(r.err.text, "not waited for any longer"));
+    assert_true(took < 20 * SECOND);
+    atomic_store(&r.end_us, SLI_FOREVER);
+    assert_int_equal(slt_hdfs_tool("wait", ""), 0);
+    slt_real_check(&r, "before");
+    slt_real_put(&r, "afterwards");
+    slt_real_check(&r, "afterwards");
+    slt_real_end(&r);
+}
+
+SL_TEST(hdfs_a_namenode_that_hangs_does_not_hold_a_stop_hdfs, "")
+{
+    check_ends("namenode");
+}
+
+SL_TEST(hdfs_a_namenode_that_hangs_has_a_second_one_hdfs, "")
+{
+    slt_real r;
+    char web[64];
+    start(&r, "");
+    slt_real_put(&r, "f");
+    slt_hdfs_web(web, sizeof web);
+    slt_silent hangs = slt_silent_start();
+    r.base = sl_arena_printf(r.arena, "hdfs://127.0.0.1:%d", hangs.port);
+    slt_real_reopen(&r, sl_arena_printf(r.arena, "retry_timeout=30s namenodes='%s'", web));
+    int64_t began = sli_env_mono_us(r.env);
+    slt_real_check(&r, "f"); // by the second one, after the first's share
+    assert_true(sli_env_mono_us(r.env) - began >= 14 * SECOND);
+    began = sli_env_mono_us(r.env);
+    slt_real_put(&r, "g"); // the second one is asked first now
+    assert_true(sli_env_mono_us(r.env) - began < 14 * SECOND);
+    slt_real_end(&r);
+    slt_silent_end(&hangs);
 }

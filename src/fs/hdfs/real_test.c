@@ -18,8 +18,11 @@ sl_code slt_real_try(slt_real *r, const char *options)
     assert_int_equal(sl_conf_new(&r->conf, "hdfs", tables, NULL), SL_OK);
     assert_int_equal(sl_conf_parse(r->conf, options, &r->err), SL_OK);
     assert_int_equal(sli_url_parse(r->base, &url, NULL), SL_OK);
-    sli_fs_where where = {
-        .url = &url, .conf = r->conf, .env = r->env, .modules = SLT_BUILD_DIR "/lib/sluice"};
+    sli_fs_where where = {.url = &url,
+                          .conf = r->conf,
+                          .env = r->env,
+                          .modules = SLT_BUILD_DIR "/lib/sluice",
+                          .end_us = &r->end_us};
     sl_code rc = sli_fs_hdfs.open(&r->fs, &where, &r->err);
     if (rc != SL_OK) {
         sl_conf_free(r->conf);
@@ -44,6 +47,7 @@ void slt_real_start(slt_real *r, const char *web, const char *options)
 {
     char id[33];
     *r = (slt_real){.arena = sl_arena_new(SLI_TAG_TEST)};
+    atomic_init(&r->end_us, SLI_FOREVER);
     assert_int_equal(sli_env_posix(&r->env, NULL), SL_OK);
     assert_int_equal(sli_env_random_id(r->env, id, NULL), SL_OK);
     (void)snprintf(r->dir, sizeof r->dir, "/tests/real-%s", id);

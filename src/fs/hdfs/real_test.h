@@ -8,7 +8,8 @@ typedef struct slt_real {
     sl_conf *conf;
     sli_fs *fs;
     sl_arena *arena;
-    const char *base; ///< "hdfs://HOST:PORT"
+    const char *base;       ///< "hdfs://HOST:PORT"
+    _Atomic int64_t end_us; ///< sli_fs_where
     char dir[96];
     sl_error err;
 } slt_real;
