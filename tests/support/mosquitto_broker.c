@@ -53,7 +53,7 @@ static void write_configuration(const slt_mosquitto *b)
     (void)fprintf(file,
                   "listener %d 127.0.0.1\nuser root\nallow_anonymous %s\nacl_file %s/acl\n"
                   "persistence true\npersistence_location %s/\nmax_queued_messages 0\n"
-                  "log_dest file %s/log\n",
+                  "log_dest file %s/log\nlog_type all\n",
                   (int)b->port, b->asks_password ? "false" : "true", b->dir, b->dir, b->dir);
     if (b->asks_password) {
         (void)fprintf(file, "password_file %s/passwords\n", b->dir);
@@ -134,6 +134,23 @@ void slt_mosquitto_run(slt_mosquitto *b, bool run)
     } else if (!run && b->pid != 0) {
         stop(b);
     }
+}
+
+int64_t slt_mosquitto_sent(const slt_mosquitto *b, const char *client, const char *topic)
+{
+    char path[PATH + 32], to[PATH], of[PATH], line[1024];
+    int64_t n = 0;
+    assert_int_equal(b->pid, 0);
+    (void)snprintf(path, sizeof path, "%s/log", b->dir);
+    (void)snprintf(to, sizeof to, "Sending PUBLISH to %s (", client);
+    (void)snprintf(of, sizeof of, ", '%s', ", topic);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        n += strstr(line, to) != NULL && strstr(line, of) != NULL;
+    }
+    (void)fclose(file);
+    return n;
 }
 
 static void restart(slt_mosquitto *b)

@@ -13,6 +13,8 @@ void slt_mosquitto_end(slt_mosquitto *broker);
 int32_t slt_mosquitto_port(const slt_mosquitto *broker);
 /// Ends it in order, or starts it again with what it kept.
 void slt_mosquitto_run(slt_mosquitto *broker, bool run);
+/// How often it has sent a message of a topic to a client, by its own log. It must not run.
+int64_t slt_mosquitto_sent(const slt_mosquitto *broker, const char *client, const char *topic);
 /// From now on only who has the name "user" and this password.
 const char *slt_mosquitto_password(slt_mosquitto *broker);
 /// Nobody may publish to or subscribe this topic.
