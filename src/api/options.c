@@ -87,19 +87,13 @@ const sl_option *const sli_all_options[] = {
 };
 
 const sli_source_ops *const sli_all_sources[] = {
-    &sli_source_file,
-    &sli_source_socket,
-    &sli_source_stdin,
-    &sli_source_custom,
-    &sli_source_rate,
-    &sli_source_queue,
-    &sli_source_kafka,
-    &sli_source_http,
-    &sli_source_flume,
-    &sli_source_flume_poll,
-    &sli_source_mqtt,
-    &sli_source_hdfs,
-    NULL,
+    &sli_source_file,  &sli_source_socket,
+    &sli_source_stdin, &sli_source_custom,
+    &sli_source_rate,  &sli_source_queue,
+    &sli_source_kafka, &sli_source_http,
+    &sli_source_flume, &sli_source_flume_poll,
+    &sli_source_mqtt,  &sli_source_hdfs,
+    &sli_source_tail,  NULL,
 };
 
 const sli_sink_ops *const sli_all_sinks[] = {

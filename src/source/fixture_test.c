@@ -102,10 +102,19 @@ int64_t slt_metric(slt_place *p, sli_source_series series)
 
 sl_code slt_open_url(slt_place *p, const char *url, sli_source **out)
 {
-    static const sli_source_ops *const sources[] = {
-        &sli_source_file,       &sli_source_socket, &sli_source_stdin, &sli_source_rate,
-        &sli_source_queue,      &sli_source_kafka,  &sli_source_http,  &sli_source_flume,
-        &sli_source_flume_poll, &sli_source_mqtt,   &sli_source_hdfs,  NULL};
+    static const sli_source_ops *const sources[] = {&sli_source_file,
+                                                    &sli_source_socket,
+                                                    &sli_source_stdin,
+                                                    &sli_source_rate,
+                                                    &sli_source_queue,
+                                                    &sli_source_kafka,
+                                                    &sli_source_http,
+                                                    &sli_source_flume,
+                                                    &sli_source_flume_poll,
+                                                    &sli_source_mqtt,
+                                                    &sli_source_hdfs,
+                                                    &sli_source_tail,
+                                                    NULL};
     p->err = SL_ERROR_INIT;
     return sli_source_open(out, url, sources, &p->source_env, &p->err);
 }

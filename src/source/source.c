@@ -34,7 +34,12 @@ const sli_metric_info sli_source_metrics[] = {
     [SLI_SOURCE_CHANGED] = {"sluice_source_files_changed_total", SLI_COUNTER, "source", "files",
                             "Files changed after an epoch took them; the change is not read."},
     [SLI_SOURCE_UNREADABLE] = {"sluice_source_listings_failed_total", SLI_COUNTER, "source",
-                               "times", "Listings of the directory that failed."},
+                               "times", "Listings of the directory, or openings, that failed."},
+    [SLI_SOURCE_ROTATED] = {"sluice_source_rotated_total", SLI_COUNTER, "source", "files",
+                            "Files followed by name that were rotated away."},
+    [SLI_SOURCE_LOST] = {"sluice_source_lost_bytes_total", SLI_COUNTER, "source", "bytes",
+                         "Bytes of files followed by name that were seen and can't be read any "
+                         "more."},
     {0},
 };
 

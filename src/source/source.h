@@ -186,6 +186,7 @@ extern const sli_source_ops sli_source_kafka;       ///< topics: kafka/README.md
 extern const sli_source_ops sli_source_flume;       ///< agents send: flume/README.md
 extern const sli_source_ops sli_source_flume_poll;  ///< agents are asked: flume/README.md
 extern const sli_source_ops sli_source_mqtt;        ///< messages of a broker: mqtt/README.md
+extern const sli_source_ops sli_source_tail;        ///< files that grow: tail/README.md
 extern const sli_source_ops sli_source_table;       ///< what sli_table_open opens; not for streams
 extern const sli_source_ops sli_source_hdfs_table;  ///< the same on HDFS
 extern const sli_source_ops sli_source_kafka_table; ///< the same, of kafka: URLs

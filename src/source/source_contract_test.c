@@ -87,6 +87,55 @@ static void feed_files(slt_place *p, sli_rng *rng, int32_t *n_rows)
     }
 }
 
+static void copy_and_truncate(slt_place *p, const char *from, const char *to)
+{
+    char *bytes = NULL;
+    size_t size = 0;
+    sli_file *file = NULL;
+    assert_int_equal(sli_env_read_file(p->env, slt_at(p, from), 1 << 20, &bytes, &size, NULL),
+                     SL_OK);
+    slt_append(p, to, bytes);
+    sl_free(bytes);
+    assert_int_equal(sli_file_open(p->env, slt_at(p, from), SLI_UPDATE, &file, NULL), SL_OK);
+    assert_int_equal(sli_file_truncate(file, 0, NULL), SL_OK);
+    sli_file_close(&file);
+}
+
+/// As logrotate does with dates, and all old files kept: lives read every range again.
+static void rotate(slt_place *p, int32_t number, bool copies)
+{
+    sli_stat there = {0};
+    const char *to = sl_arena_printf(p->arena, "log-%06d", (int)number);
+    if (sli_env_stat(p->env, slt_at(p, "log"), &there, NULL) != SL_OK || there.size_bytes == 0) {
+        return;
+    }
+    if (copies) {
+        copy_and_truncate(p, "log", to);
+    } else {
+        assert_int_equal(sli_env_rename(p->env, slt_at(p, "log"), slt_at(p, to), false, NULL),
+                         SL_OK);
+    }
+}
+
+static void feed_tail(slt_place *p, sli_rng *rng, int32_t *n_rows)
+{
+    int32_t arrivals = (int32_t)sli_rng_below(rng, 5);
+    for (int32_t i = 0; i < arrivals; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "row%d\n", ++*n_rows);
+        size_t half = sli_rng_below(rng, strlen(text));
+        char first[32];
+        memcpy(first, text, half);
+        first[half] = '\0';
+        slt_append(p, "log", first); // a writer's bytes need not come at once
+        slt_append(p, "log", text + half);
+        if (sli_rng_below(rng, 6) == 0 && p->epoch > 0) { // else it is left alone
+            slt_pass(p, 1000);                            // so that files tell their order
+            rotate(p, *n_rows, sli_rng_below(rng, 2) == 0);
+        }
+    }
+}
+
 static void feed_topic(slt_place *p, sli_rng *rng, int32_t *n_rows)
 {
     slt_feed *f = (slt_feed *)p; // its first member
@@ -190,6 +239,24 @@ SL_TEST(kafka_counts_once_over_lives, "")
     }
 }
 
+PLACE_TEST(tail_counts_once_over_lives)
+{
+    const char *url = sl_arena_printf(p->arena, "tail:%s/log?rotate_wait=0s", p->dir);
+    check_lives(p, url, feed_tail, 7);
+}
+
+SL_TEST(tail_counts_once_over_lives_many_seeds, "")
+{
+    static const char *const urls[] = {"tail:/data/in/log?rotate_wait=0s",
+                                       "tail:/data/in/l*g?rotate_wait=1s&max_bytes=64KiB"};
+    for (uint64_t seed = 1; seed < (slt_is_soak() ? 2000U : 61U); seed++) {
+        slt_place p;
+        slt_place_open(&p, true);
+        check_lives(&p, urls[seed % 2], feed_tail, seed);
+        slt_place_close(&p);
+    }
+}
+
 static sl_code no_rows(void *ctx, sl_batch *batch, sl_error *err)
 {
     (void)err;
@@ -249,6 +316,12 @@ PLACE_TEST(damaged_file_records_are_found)
     slt_put(p, "a", "one\ntwo\nthree\n");
     slt_put(p, "b", "four\n");
     check_damage(p, "split=16");
+}
+
+PLACE_TEST(damaged_tail_records_are_found)
+{
+    slt_append(p, "log", "one\ntwo\nthree\n");
+    check_damage(p, sl_arena_printf(p->arena, "tail:%s/log", p->dir));
 }
 
 SL_TEST(damaged_rate_records_are_found, "")

@@ -15,6 +15,8 @@ typedef enum sli_source_series {
     SLI_SOURCE_FILES,       ///< files taken by epochs
     SLI_SOURCE_CHANGED, ///< files that changed after an epoch took them; what was added is not read
     SLI_SOURCE_UNREADABLE, ///< listings that failed
+    SLI_SOURCE_ROTATED,    ///< files followed by name that were rotated away
+    SLI_SOURCE_LOST,       ///< bytes of such files that were seen and can't be read any more
     SLI_SOURCE_N_SERIES,
 } sli_source_series;
 extern const sli_metric_info sli_source_metrics[];

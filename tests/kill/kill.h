@@ -79,6 +79,21 @@ void slt_run_start(slt_life *life, const char *setting);
 
 /// Fails the test unless the lines are the numbers 1 to n, each once.
 void slt_check_each_once(const char *dir, int64_t n);
+int64_t slt_lines_shown(const char *dir);
+
+// ---- rotate.c: a process that writes a log and rotates it
+
+typedef struct slt_writer {
+    pid_t pid;
+    int end; ///< closing it ends the process
+} slt_writer;
+
+/// Forks it: it appends the numbers from 1 on to dir/logs/log, a line each and often in two parts,
+/// and rotates the log now and then, by rename and by copytruncate; between the copy and the
+/// truncation it writes nothing. Call before any thread is started.
+slt_writer slt_writer_start(const char *dir, uint64_t seed);
+/// It ends a line and itself; returns the last number.
+int64_t slt_writer_end(slt_writer *writer, const char *dir, int64_t *rotations);
 
 // ---- truth.c: what was accepted, what was shown
 

@@ -29,3 +29,16 @@ void slt_check_each_once(const char *dir, int64_t n)
     }
     free(s.times);
 }
+
+static void count_line(void *ctx, const char *line)
+{
+    (void)line;
+    ++*(int64_t *)ctx;
+}
+
+int64_t slt_lines_shown(const char *dir)
+{
+    int64_t n = 0;
+    slt_each_line(slt_in_dir(dir, "out"), count_line, &n);
+    return n;
+}

@@ -103,6 +103,8 @@ void slt_postgres_fill(sli_pg_server *server); ///< with what it joins
 extern const slt_sim_job slt_job_mqtt;
 /// Events of Flume, which an agent sends, or is asked for (sim_flume.c).
 extern const slt_sim_job slt_job_pushed, slt_job_pulled;
+/// A file that grows and is rotated, into files and a table (sim_tail.c).
+extern const slt_sim_job slt_job_tail;
 /// The socket's job with its snapshots on HDFS.
 extern const slt_sim_job slt_job_elsewhere;
 /// The socket's job with short epochs and a log that is synced less often: a call that hangs is
@@ -256,6 +258,7 @@ struct slt_groups {
     /// last one.
     size_t ends[SLT_MOST_GROUPS + 1];
     int32_t n;
+    bool may_lack; ///< set before they are read: a group without rows has no file
 };
 
 /// The tag of a published name, which tells job and output, and the groups it holds; NULL: another

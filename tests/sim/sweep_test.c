@@ -140,6 +140,11 @@ SL_TEST(sim_hdfs_survives_a_crash_at_every_call, "EXACTLY-ONCE-1")
     sweep(&slt_job_hdfs);
 }
 
+SL_TEST(sim_tail_survives_a_crash_at_every_call, "EXACTLY-ONCE-1")
+{
+    sweep_by(&slt_job_tail, slt_thin(3));
+}
+
 SL_TEST(sim_files_to_postgres_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
 {
     sweep(&slt_job_postgres);
