@@ -312,12 +312,14 @@ static sl_code compact(sli_compaction *c, sl_error *err)
 static void compact_on_strand(void *ctx)
 {
     sli_compaction *c = ctx;
-    c->begun_us = sli_env_mono_us(c->engine->world);
+    sli_engine *engine = c->engine;
+    c->begun_us = sli_env_mono_us(engine->world);
     c->rc = compact(c, &c->error);
-    c->done_us = sli_env_mono_us(c->engine->world);
-    // Release: pairs with the acquire load in sli_compaction_step; the driver owns `c` again.
-    atomic_store_explicit(&c->engine->compaction_done, 1, memory_order_release);
-    sli_engine_wake(c->engine);
+    c->done_us = sli_env_mono_us(engine->world);
+    // Release: pairs with the acquire load in sli_compaction_step; the driver owns `c` again, and
+    // may free it at once.
+    atomic_store_explicit(&engine->compaction_done, 1, memory_order_release);
+    sli_engine_wake(engine);
 }
 
 static void compaction_free(sli_compaction *c)
