@@ -128,7 +128,8 @@ static sl_code add_kept(const tail_source *self, tail_names *out, const char *at
         return sl_error_set(err, SL_E_INVALID, "%s: more than %d files to follow", self->dir,
                             TAIL_MOST_FILES);
     }
-    out->items[out->n++] = (tail_name){at, name, is_rotated, stat};
+    out->items[out->n++] =
+        (tail_name){.at = at, .name = name, .is_rotated = is_rotated, .stat = stat};
     return SL_OK;
 }
 
@@ -141,8 +142,7 @@ static sl_code keep_ours(const tail_source *self, const all_names *all, const ch
     }
     for (int32_t i = 0; i < all->n; i++) {
         const char *at = all->items[i], *of = rotated_of(self, all, only, at);
-        bool is_own = only == NULL ? is_followed(self, at) : strcmp(only, at) == 0;
-        if (of != NULL || is_own) {
+        if (of != NULL || is_followed(self, at) || (only != NULL && strcmp(only, at) == 0)) {
             SL_TRY(add_kept(self, out, at, of != NULL ? of : at, of != NULL, err));
         }
     }
@@ -182,4 +182,29 @@ sl_code tail_names_read(const tail_source *self, sl_arena *arena, const char *on
         qsort(out->items, (size_t)out->n, sizeof *out->items, by_age);
     }
     return rc;
+}
+
+static const tail_name *find_at(const tail_names *names, const char *at)
+{
+    for (int32_t i = 0; i < names->n; i++) {
+        if (strcmp(names->items[i].at, at) == 0) {
+            return &names->items[i];
+        }
+    }
+    return NULL;
+}
+
+bool tail_names_same(const tail_names *a, const tail_names *b)
+{
+    if (a->n != b->n) {
+        return false;
+    }
+    for (int32_t i = 0; i < a->n; i++) {
+        const tail_name *x = &a->items[i], *y = find_at(b, x->at);
+        if (y == NULL || y->stat.identity != x->stat.identity ||
+            (x->is_rotated && y->stat.size_bytes != x->stat.size_bytes)) {
+            return false;
+        }
+    }
+    return true;
 }

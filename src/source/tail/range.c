@@ -6,6 +6,7 @@ enum {
     RANGE = 0x31525453,    // "STR1"
     IN_LONG = 1,
     LEFT = 2,
+    DONE = 4,
 };
 
 static sl_code corrupt(const char *what, sl_error *err)
@@ -45,11 +46,17 @@ static sl_text get_name(sli_reader *in)
 
 // ---------------------------------------------------------------- positions
 
+/// Of others nothing is known that a later life could use.
+static bool is_on_record(const tail_file *file)
+{
+    return file->offset > 0 && !file->is_pending;
+}
+
 void tail_position_put(const tail_source *self, uint64_t number, sli_str *out)
 {
     int32_t n = 0;
     for (int32_t i = 0; i < self->files.n; i++) {
-        n += !self->files.items[i].is_waiting;
+        n += is_on_record(&self->files.items[i]);
     }
     sli_put_u32(out, POSITION);
     sli_put_u64(out, number);
@@ -57,11 +64,12 @@ void tail_position_put(const tail_source *self, uint64_t number, sli_str *out)
     sli_put_varint(out, (uint64_t)n);
     for (int32_t i = 0; i < self->files.n; i++) {
         const tail_file *file = &self->files.items[i];
-        if (!file->is_waiting) {
+        if (is_on_record(file)) {
             sli_put_text(out, file->name);
             sli_put_u64(out, file->identity);
             sli_put_varint(out, (uint64_t)file->offset);
-            sli_put_u8(out, (uint8_t)((file->in_long ? IN_LONG : 0) | (file->is_left ? LEFT : 0)));
+            sli_put_u8(out, (uint8_t)((file->in_long ? IN_LONG : 0) | (file->is_left ? LEFT : 0) |
+                                      (file->is_done ? DONE : 0)));
             put_mark(out, file->mark);
         }
     }
@@ -75,13 +83,15 @@ static sl_code get_file(tail_files *files, sli_reader *in, sl_error *err)
     got.offset = get_place(in);
     uint8_t flags = sli_get_u8(in);
     got.mark = get_mark(in);
-    if (in->bad || flags > (IN_LONG | LEFT)) {
+    if (in->bad || got.offset == 0 || flags > (IN_LONG | LEFT | DONE)) {
         return corrupt("position", err);
     }
     SL_TRY(tail_files_add(files, name.data, name.size, &file, err));
     got.name = file->name;
     got.in_long = (flags & IN_LONG) != 0;
     got.is_left = (flags & LEFT) != 0;
+    got.is_done = (flags & DONE) != 0;
+    got.tried_size = -1;
     *file = got;
     return SL_OK;
 }
@@ -124,20 +134,24 @@ void tail_range_put(uint64_t number, sl_bytes position, const tail_item *items, 
     sli_put_varint(out, (uint64_t)n);
     for (int32_t i = 0; i < n; i++) {
         sli_put_bytes(out, items[i].name.data, items[i].name.size);
+        sli_put_bytes(out, items[i].at.data, items[i].at.size);
         sli_put_u64(out, items[i].identity);
         sli_put_varint(out, (uint64_t)items[i].from);
         sli_put_varint(out, (uint64_t)items[i].to);
         put_mark(out, items[i].mark);
+        sli_put_u64(out, items[i].hash);
     }
 }
 
 static tail_item get_item(sli_reader *in)
 {
     tail_item item = {.name = get_name(in)};
+    item.at = get_name(in);
     item.identity = sli_get_u64(in);
     item.from = get_place(in);
     item.to = get_place(in);
     item.mark = get_mark(in);
+    item.hash = sli_get_u64(in);
     if (item.from > item.to) {
         sli_reader_spoil(in);
     }

@@ -2,7 +2,10 @@
 // later one finds them in the files, by identity or by what they are.
 #include "source/tail/tail_int.h"
 
-enum { MESSAGES = 1 << 20 }; // bytes of rows with columns made at a time
+enum {
+    MESSAGES = 1 << 20, // bytes of rows with columns made at a time
+    MOST_LISTINGS = 16, // then the task tries again
+};
 
 /// Bytes of an item.
 typedef struct loaded {
@@ -75,10 +78,7 @@ static sl_code read_bytes(sli_file *file, const tail_item *item, sli_buffer **ou
         return sl_error_nomem(err, n, "a piece of a file");
     }
     sl_code rc = sli_file_read_at(file, item->from, sli_buffer_data(data), n, &got, err);
-    if (rc == SL_OK && got < n) {
-        rc = sl_error_set(err, SL_E_IO, "it became shorter while it was read");
-    }
-    if (rc != SL_OK) {
+    if (rc != SL_OK || got < n) { // it became shorter while it was read
         sli_buffer_unref(data);
         return rc;
     }
@@ -101,23 +101,70 @@ static sl_code tell_gone(tail_source *self, const char *name, const tail_item *i
     return rc;
 }
 
-/// In a later life than the offer's.
+/// The bytes of an item out of a file. No data: it has others.
+static sl_code load_open(sli_file *file, const tail_item *item, loaded *out, sl_error *err)
+{
+    sli_buffer *data = NULL;
+    SL_TRY(read_bytes(file, item, &data, err));
+    if (data != NULL && tail_hash(sli_buffer_bytes(data), item->to - item->from) == item->hash) {
+        out->data = data;
+        return SL_OK;
+    }
+    sli_buffer_unref(data);
+    return SL_OK;
+}
+
+/// Out of the file that has the name that the item's had: mostly it is still that one.
+static void load_named(const tail_source *self, sl_arena *arena, const tail_item *item, loaded *out)
+{
+    sl_error why = SL_ERROR_INIT;
+    sli_file *file = NULL;
+    const char *at = sl_arena_printf(arena, "%.*s", (int)item->at.size, item->at.data);
+    if (at != NULL && tail_open(self, at, &file, &why) == SL_OK) {
+        (void)load_open(file, item, out, &why); // else the listing tells
+    }
+    sli_file_close(&file);
+}
+
+/// Out of what the listing has. No data: nothing has them. *again: or something moved.
+static sl_code load_listed(const tail_source *self, const tail_names *names, const tail_item *item,
+                           loaded *out, bool *again, sl_error *err)
+{
+    sli_file *file = NULL;
+    SL_TRY(find_file(self, names, item, &file, err));
+    if (file == NULL) {
+        return SL_OK;
+    }
+    sl_code rc = load_open(file, item, out, err);
+    sli_file_close(&file);
+    *again = true; // when there is no data, it was truncated meanwhile
+    return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "%s/%s", self->dir, out->name);
+}
+
+/// In a later life than the offer's. Bytes are gone only when two listings are the same: while one
+/// is made, files may be renamed.
 static sl_code load_file(tail_source *self, sl_arena *arena, const tail_item *item, loaded *out,
                          sl_error *err)
 {
-    tail_names names = {0};
-    sl_code rc = tail_names_read(self, arena, out->name, &names, err);
-    if (rc != SL_OK && rc != SL_E_NOT_FOUND) {
-        return rc;
+    tail_names names = {0}, before = {0};
+    load_named(self, arena, item, out);
+    for (int32_t i = 0; out->data == NULL && i < MOST_LISTINGS; i++) {
+        bool again = i == 0;
+        sl_code rc = tail_names_read(self, arena, out->name, &names, err);
+        if (rc != SL_OK && rc != SL_E_NOT_FOUND) {
+            return rc;
+        }
+        SL_TRY(load_listed(self, &names, item, out, &again, err));
+        if (out->data == NULL && !again && tail_names_same(&before, &names)) {
+            return tell_gone(self, out->name, item, err);
+        }
+        before = names;
     }
-    sli_file *file = NULL;
-    SL_TRY(find_file(self, &names, item, &file, err));
-    if (file == NULL) {
-        return tell_gone(self, out->name, item, err);
-    }
-    rc = read_bytes(file, item, &out->data, err);
-    sli_file_close(&file);
-    return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "%s/%s", self->dir, out->name);
+    return out->data != NULL
+               ? SL_OK
+               : sl_error_set(err, SL_E_IO,
+                              "%s: its files are renamed all the time; %s was not found", self->dir,
+                              out->name);
 }
 
 static sl_code load(tail_source *self, sl_arena *arena, sl_bytes bytes, int32_t split, loaded *out,

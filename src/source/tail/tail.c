@@ -233,38 +233,22 @@ static sl_code make_range(tail_source *self, const tail_item *items, int32_t n, 
     return rc;
 }
 
-/// After a failure: what was taken was not. Files are found again by what is on record.
-static void take_back(tail_source *self)
-{
-    sl_bytes known = {self->known.data, self->known.size};
-    tail_pieces_drop(self, self->number + 1, UINT64_MAX);
-    self->is_spoilt = tail_position_get(self, known, NULL) != SL_OK;
-}
-
-static sl_code offer(tail_source *self, const sli_ask *ask, sl_arena *arena, sli_offer *out,
-                     sl_error *err)
-{
-    tail_item *items = NULL;
-    int32_t n = 0;
-    if (self->is_spoilt) {
-        SL_TRY(tail_position_get(self, (sl_bytes){self->known.data, self->known.size}, err));
-        self->is_spoilt = false;
-    }
-    SL_TRY(look(self, err));
-    if (self->held_bytes < TAIL_HELD_EPOCHS * tail_epoch_bytes(self)) {
-        SL_TRY(tail_take(self, ask, arena, &items, &n, out, err));
-    }
-    return make_range(self, items, n, arena, &out->range, err);
-}
-
 static sl_code tail_offer(sli_source *source, const sli_ask *ask, sl_arena *arena, sli_offer *out,
                           sl_error *err)
 {
     tail_source *self = self_of(source);
     sli_offer offered = {0};
-    sl_code rc = offer(self, ask, arena, &offered, err);
+    tail_item *items = NULL;
+    int32_t n = 0;
+    sl_code rc = SL_OK;
+    SL_TRY(look(self, err));
+    tail_remember(self);
+    if (self->held_bytes < TAIL_HELD_EPOCHS * tail_epoch_bytes(self)) {
+        rc = tail_take(self, ask, arena, &items, &n, &offered, err);
+    }
+    rc = rc == SL_OK ? make_range(self, items, n, arena, &offered.range, err) : rc;
     if (rc != SL_OK) {
-        take_back(self);
+        tail_take_back(self);
         return rc;
     }
     *out = offered;

@@ -503,6 +503,68 @@ PLACE_TEST(tail_is_not_deceived_by_an_inode_used_again)
     sli_source_close(s);
 }
 
+/// The same bytes in another file, as after a restore, or on a disk that has another number now.
+static void become_another_file(slt_place *p, const char *name)
+{
+    copy(p, name, "restored");
+    move(p, "restored", name);
+}
+
+PLACE_TEST(tail_knows_files_by_their_bytes)
+{
+    slt_append(p, "log.1", "old\n");
+    slt_append(p, "log", "1\n");
+    sli_source *s = follow(p, "log", "", fresh);
+    assert_string_equal(slt_take(p, s), "1;");
+    slt_append(p, "log", "2\n");
+    move(p, "log", "log.2");
+    slt_append(p, "log", "3\n");
+    assert_string_equal(slt_take(p, s), "2;3;");
+    sl_bytes position = slt_position(p, s);
+    sli_source_close(s);
+    slt_append(p, "log", "4\n");
+    become_another_file(p, "log");
+    become_another_file(p, "log.1");
+    become_another_file(p, "log.2");
+    s = follow(p, "log", "", position);
+    assert_string_equal(slt_take(p, s), "4;");
+    assert_string_equal(slt_take(p, s), "");
+    assert_int_equal(slt_metric(p, SLI_SOURCE_LOST), 0);
+    sli_source_close(s);
+}
+
+PLACE_TEST(tail_leaves_a_backup_alone_that_outlives_its_file)
+{
+    slt_append(p, "log", "1\n2\n");
+    sli_source *s = follow(p, "log", "rotate_wait=0s", fresh);
+    assert_string_equal(slt_take(p, s), "1;2;");
+    copy(p, "log", "log.0-backup");
+    slt_append(p, "log", "3\n");
+    assert_string_equal(slt_take(p, s), "3;");
+    move(p, "log", "log.1");
+    slt_append(p, "log", "4\n");
+    assert_string_equal(slt_take(p, s), "4;");
+    slt_remove(p, "log.1");
+    assert_string_equal(slt_take(p, s), "");
+    sl_bytes position = slt_position(p, s);
+    sli_source_close(s);
+    s = follow(p, "log", "rotate_wait=0s", position);
+    assert_string_equal(slt_take(p, s), "");
+    sli_source_close(s);
+}
+
+PLACE_TEST(tail_of_a_pattern_knows_a_file_that_gets_another_name_of_it)
+{
+    slt_append(p, "a.log", "1\n");
+    sli_source *s = follow(p, "*.log", "columns=file", fresh);
+    assert_string_equal(slt_take(p, s), "a.log,1;");
+    move(p, "a.log", "b.log");
+    slt_append(p, "b.log", "2\n");
+    slt_append(p, "a.log", "3\n");
+    assert_string_equal(slt_take(p, s), "a.log,3;b.log,2;");
+    sli_source_close(s);
+}
+
 // ---------------------------------------------------------------- what is lost, what is refused
 
 PLACE_TEST(tail_names_recorded_bytes_that_are_gone)
@@ -523,6 +585,59 @@ PLACE_TEST(tail_names_recorded_bytes_that_are_gone)
     assert_string_equal(rows, "");
     assert_int_equal(slt_metric(p, SLI_SOURCE_LOST), 4);
     sli_source_close(s);
+}
+
+PLACE_TEST(tail_says_which_file_is_gone)
+{
+    slt_append(p, "log", "1\n2\n");
+    sli_source *s = follow(p, "log", "", fresh);
+    assert_string_equal(slt_take(p, s), "1;2;");
+    sl_bytes position = slt_position(p, s);
+    sli_source_close(s);
+    slt_remove(p, "log");
+    slt_append(p, "log", "3\n");
+    s = follow(p, "log", "", position);
+    assert_string_equal(slt_take(p, s), "3;");
+    assert_true(was_told(p, "log: gone; taken up to byte 4") ||
+                was_told(p, "log: truncated or replaced in its place; taken up to byte 4"));
+    sli_source_close(s);
+}
+
+PLACE_TEST(tail_has_nothing_to_say_of_a_rotated_file_that_was_read_and_is_gone)
+{
+    slt_append(p, "log", "1\n2\n");
+    sli_source *s = follow(p, "log", "", fresh);
+    assert_string_equal(slt_take(p, s), "1;2;");
+    move(p, "log", "log.1");
+    slt_append(p, "log", "3\n");
+    assert_string_equal(slt_take(p, s), "3;");
+    sl_bytes position = slt_position(p, s);
+    sli_source_close(s);
+    slt_remove(p, "log.1");
+    s = follow(p, "log", "", position);
+    assert_string_equal(slt_take(p, s), "");
+    assert_false(was_told(p, "taken up to byte"));
+    sli_source_close(s);
+}
+
+SL_TEST(tail_refuses_more_files_than_it_follows, "")
+{
+    slt_place p;
+    char name[32];
+    sli_ask ask = {.epoch = 1, .max_rows = INT64_MAX};
+    slt_place_open(&p, true);
+    for (int32_t i = 0; i <= 1000; i++) {
+        (void)snprintf(name, sizeof name, "%d.log", (int)i);
+        slt_append(&p, name, "1\n");
+    }
+    sli_source *s = follow(&p, "*.log", "", fresh);
+    assert_int_equal(s->ops->offer(s, &ask, p.arena, &p.offer, &p.err), SL_E_INVALID);
+    assert_non_null(strstr(p.err.text, "more than 1000 files"));
+    slt_remove(&p, "0.log");
+    slt_offer(&p, s);
+    assert_int_equal(p.offer.rows, 1000);
+    sli_source_close(s);
+    slt_place_close(&p);
 }
 
 SL_TEST(tail_waits_for_permission, "")

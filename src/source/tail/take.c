@@ -20,7 +20,6 @@ typedef struct window {
     sli_buffer *data;
     int64_t lead; ///< so many are before that place
     int64_t n;    ///< and so many from it on
-    bool is_all;  ///< up to the file's end
 } window;
 
 /// What of a window is taken.
@@ -37,6 +36,17 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/// Whether the file begins with the bytes of a window still: if it was truncated while the window
+/// was read, it does not.
+static sl_code is_still(const tail_file *file, const window *w, bool *out, sl_error *err)
+{
+    char again[TAIL_MARK];
+    size_t got = 0, n = (size_t)least(w->lead + w->n, TAIL_MARK);
+    SL_TRY(sli_file_read_at(file->open, file->offset - w->lead, again, n, &got, err));
+    *out = got == n && memcmp(again, sli_buffer_bytes(w->data), n) == 0;
+    return SL_OK;
+}
+
 /// Reads `n` bytes from the place on, and those that its mark covers. No data: the file is not
 /// what it was, which the next look finds out.
 static sl_code read_window(const tail_file *file, int64_t n, window *out, sl_error *err)
@@ -49,13 +59,15 @@ static sl_code read_window(const tail_file *file, int64_t n, window *out, sl_err
     }
     sl_code rc = sli_file_read_at(file->open, file->offset - lead, sli_buffer_data(data),
                                   (size_t)(lead + n), &got, err);
-    bool fits = rc == SL_OK && (int64_t)got >= lead &&
-                tail_hash(sli_buffer_bytes(data), lead) == file->mark.last;
-    if (!fits) {
+    window w = {.data = data, .lead = lead, .n = (int64_t)got - lead};
+    bool fits =
+        rc == SL_OK && w.n >= 0 && tail_hash(sli_buffer_bytes(data), lead) == file->mark.last;
+    rc = fits ? is_still(file, &w, &fits, err) : rc;
+    if (rc != SL_OK || !fits) {
         sli_buffer_unref(data);
         return rc;
     }
-    *out = (window){.data = data, .lead = lead, .n = (int64_t)got - lead};
+    *out = w;
     return SL_OK;
 }
 
@@ -146,6 +158,19 @@ static sl_code add_piece(taking *t, const window *w, const cut *c, sl_error *err
     return SL_OK;
 }
 
+/// Copies of a file's first bytes are left alone from the moment on when these are taken: they are
+/// in the window, so nothing can have changed meanwhile.
+static void confirm_copies(tail_source *self, const tail_file *file, const window *w, int64_t to)
+{
+    for (int32_t i = 0; i < self->files.n; i++) {
+        tail_file *copy = &self->files.items[i];
+        if (copy->is_pending && copy->copy_of == file->identity && copy->offset <= to) {
+            tail_mark mark = mark_at(file, w, copy->offset);
+            copy->is_pending = mark.head != copy->mark.head || mark.last != copy->mark.last;
+        }
+    }
+}
+
 /// From here on the bytes are the epoch's.
 static sl_code take_cut(taking *t, tail_file *file, const window *w, const cut *c, sl_error *err)
 {
@@ -153,10 +178,15 @@ static sl_code take_cut(taking *t, tail_file *file, const window *w, const cut *
     if (c->to > c->from) {
         SL_TRY(add_piece(t, w, c, err));
         t->items[t->n++] = (tail_item){.name = sli_text_of(file->name),
+                                       .at = sli_text_of(file->at != NULL ? file->at : file->name),
                                        .identity = file->identity,
                                        .from = file->offset + c->from,
                                        .to = file->offset + c->to,
-                                       .mark = mark};
+                                       .mark = mark,
+                                       .hash = tail_hash(bytes_of(w) + c->from, c->to - c->from)};
+    }
+    if (file->offset == 0) {
+        confirm_copies(t->self, file, w, c->to);
     }
     file->offset += c->to;
     file->mark = mark;
@@ -208,26 +238,35 @@ static bool is_over(const tail_source *self, tail_file *file, int64_t size)
     return now_us - file->still_us >= self->rotate_wait_us;
 }
 
+/// What was there before the latest listing.
+static sl_code take_known(taking *t, tail_file *file, bool is_at_end, sl_error *err)
+{
+    int64_t available = file->limit - file->offset;
+    window w = {0};
+    cut c = {0};
+    SL_TRY(find_cut(t, file, available, is_at_end, &w, &c, err));
+    sl_code rc = w.data == NULL ? SL_OK : take_cut(t, file, &w, &c, err);
+    sli_buffer_unref(w.data);
+    SL_TRY(rc);
+    file->tried_size = c.to == 0 && w.data != NULL ? file->limit : -1;
+    t->more = t->more || (c.to > 0 && t->rows_left > 0 && w.n < available);
+    return SL_OK;
+}
+
 static sl_code take_file(taking *t, tail_file *file, sl_error *err)
 {
     sli_stat stat = {0};
     SL_TRY(sli_file_stat(file->open, &stat, err));
-    int64_t available = stat.size_bytes - file->offset;
-    bool over = is_over(t->self, file, stat.size_bytes);
-    if (available > file->size - file->offset) {
+    bool over = is_over(t->self, file, stat.size_bytes) && stat.size_bytes == file->limit;
+    if (stat.size_bytes > file->size) {
         file->size = stat.size_bytes;
     }
-    if (available > 0 && (over || stat.size_bytes != file->tried_size)) {
-        window w = {0};
-        cut c = {0};
-        SL_TRY(find_cut(t, file, available, over, &w, &c, err));
-        sl_code rc = w.data == NULL ? SL_OK : take_cut(t, file, &w, &c, err);
-        sli_buffer_unref(w.data);
-        SL_TRY(rc);
-        file->tried_size = c.to == 0 && w.data != NULL ? stat.size_bytes : -1;
-        t->more = t->more || (c.to > 0 && t->rows_left > 0 && w.n < available);
+    if (file->limit > file->offset && (over || file->limit != file->tried_size)) {
+        SL_TRY(take_known(t, file, over, err));
     }
-    if (over && file->offset >= stat.size_bytes) {
+    file->is_done = !file->is_current && file->offset >= stat.size_bytes;
+    file->is_over = over && file->is_done;
+    if (file->is_over && file->is_listed) {
         sli_file_close(&file->open); // a later look opens it when it grows all the same
     }
     return SL_OK;
@@ -235,7 +274,28 @@ static sl_code take_file(taking *t, tail_file *file, sl_error *err)
 
 static bool is_read(const tail_file *file)
 {
-    return file->open != NULL && !file->is_left && !file->is_waiting && !file->is_cut;
+    return file->open != NULL && !file->is_left;
+}
+
+void tail_remember(tail_source *self)
+{
+    for (int32_t i = 0; i < self->files.n; i++) {
+        tail_file *file = &self->files.items[i];
+        file->undo = (tail_undo){file->offset, file->mark, file->in_long, file->is_pending};
+    }
+}
+
+void tail_take_back(tail_source *self)
+{
+    tail_pieces_drop(self, self->number + 1, UINT64_MAX);
+    for (int32_t i = 0; i < self->files.n; i++) {
+        tail_file *file = &self->files.items[i];
+        file->offset = file->undo.offset;
+        file->mark = file->undo.mark;
+        file->in_long = file->undo.in_long;
+        file->is_pending = file->undo.is_pending;
+        file->tried_size = -1;
+    }
 }
 
 sl_code tail_take(tail_source *self, const sli_ask *ask, sl_arena *arena, tail_item **items,
