@@ -90,7 +90,8 @@ typedef struct slt_writer {
 
 /// Forks it: it appends the numbers from 1 on to dir/logs/log, a line each and often in two parts,
 /// and rotates the log now and then, by rename and by copytruncate; between the copy and the
-/// truncation it writes nothing. Call before any thread is started.
+/// truncation it writes nothing. It deletes rotated files whose lines are all in files of dir/out,
+/// and no others. Call before any thread is started.
 slt_writer slt_writer_start(const char *dir, uint64_t seed);
 /// It ends a line and itself; returns the last number.
 int64_t slt_writer_end(slt_writer *writer, const char *dir, int64_t *rotations);

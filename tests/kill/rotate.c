@@ -1,9 +1,15 @@
 // A process that writes a log and rotates it, as logrotate does: by rename, and by copytruncate
 // without the loss that this has when its writer is another process.
+//
+// It takes nothing from the job that the job may still need: a rotated file goes only when each of
+// its lines was published, which it sees in the job's output itself. Until then it keeps more of
+// them, up to MOST_KEPT; then it rotates no further.
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,12 +17,22 @@
 #include "base/hash.h"
 #include "kill/kill.h"
 
-enum { KEPT = 300, MOST_LINES = 20, COPY = 1 << 16 };
+enum { KEPT = 5, MOST_KEPT = 300, MOST_LINES = 20, COPY = 1 << 16 };
+
+/// What the job has published.
+typedef struct log_seen {
+    char latest[256]; ///< published file that was read; names of later ones are greater
+    bool *lines;      ///< by number
+    int64_t capacity;
+    int64_t whole; ///< lines 1 to this one were all published
+} log_seen;
 
 typedef struct log_writer {
     const char *dir;
     int fd; ///< of the log; -1: not open
-    int64_t number, rotations;
+    int64_t number, rotations, deleted;
+    int64_t last_lines[MOST_KEPT + 1]; ///< of rotated files, by rotation
+    log_seen seen;
     sli_rng rng;
 } log_writer;
 
@@ -68,10 +84,80 @@ static void copy_log(log_writer *w, const char *to)
     must(close(out) == 0 && ftruncate(w->fd, 0) == 0);
 }
 
+// ---------------------------------------------------------------- what may go
+
+static void see_line(log_seen *seen, int64_t number)
+{
+    while (number >= seen->capacity) {
+        int64_t capacity = seen->capacity == 0 ? 1 << 16 : 2 * seen->capacity;
+        seen->lines = realloc(seen->lines, (size_t)capacity * sizeof *seen->lines);
+        must(seen->lines != NULL);
+        memset(seen->lines + seen->capacity, 0, (size_t)(capacity - seen->capacity));
+        seen->capacity = capacity;
+    }
+    seen->lines[number] = true;
+    while (seen->whole + 1 < seen->capacity && seen->lines[seen->whole + 1]) {
+        seen->whole++;
+    }
+}
+
+static void see_file(log_writer *w, const char *name)
+{
+    char path[900], line[64];
+    (void)snprintf(path, sizeof path, "%s/out/%s", w->dir, name);
+    FILE *file = fopen(path, "r");
+    must(file != NULL);
+    while (fgets(line, sizeof line, file) != NULL) {
+        see_line(&w->seen, strtoll(line, NULL, 10));
+    }
+    must(fclose(file) == 0);
+}
+
+static int is_shown(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.' && entry->d_name[0] != '_';
+}
+
+/// Reads what was published since.
+static void see_published(log_writer *w)
+{
+    char path[600];
+    struct dirent **names = NULL;
+    (void)snprintf(path, sizeof path, "%s/out", w->dir);
+    int n = scandir(path, &names, is_shown, alphasort);
+    for (int i = 0; i < n; i++) {
+        if (strcmp(names[i]->d_name, w->seen.latest) > 0) {
+            (void)snprintf(w->seen.latest, sizeof w->seen.latest, "%s", names[i]->d_name);
+            see_file(w, names[i]->d_name);
+        }
+        free(names[i]);
+    }
+    free(names);
+}
+
+static bool oldest_may_go(const log_writer *w)
+{
+    return w->last_lines[(w->deleted + 1) % (MOST_KEPT + 1)] <= w->seen.whole;
+}
+
+/// Deletes rotated files whose lines were all published. False: too many are kept.
+static bool make_room(log_writer *w)
+{
+    char old[600];
+    if (w->rotations - w->deleted >= KEPT && !oldest_may_go(w)) {
+        see_published(w);
+    }
+    while (w->rotations - w->deleted >= KEPT && oldest_may_go(w)) {
+        must(unlink(path_of(w, ++w->deleted, old, sizeof old)) == 0);
+    }
+    return w->rotations - w->deleted < MOST_KEPT;
+}
+
 static void rotate(log_writer *w)
 {
-    char log[600], to[600], old[600];
+    char log[600], to[600];
     w->rotations++;
+    w->last_lines[w->rotations % (MOST_KEPT + 1)] = w->number;
     (void)path_of(w, 0, log, sizeof log);
     (void)path_of(w, w->rotations, to, sizeof to);
     if (sli_rng_below(&w->rng, 2) == 0) {
@@ -79,9 +165,6 @@ static void rotate(log_writer *w)
     } else {
         must(rename(log, to) == 0 && close(w->fd) == 0);
         w->fd = -1;
-    }
-    if (w->rotations > KEPT) {
-        (void)unlink(path_of(w, w->rotations - KEPT, old, sizeof old));
     }
 }
 
@@ -95,14 +178,15 @@ static void write_all(log_writer *w, int end)
         for (int64_t i = 0; i < n; i++) {
             write_line(w);
         }
-        if (sli_rng_below(&w->rng, 25) == 0) {
+        if (sli_rng_below(&w->rng, 10) == 0 && make_room(w)) {
             rotate(w);
         }
     }
     (void)snprintf(path, sizeof path, "%s/written", w->dir);
     FILE *said = fopen(path, "w");
     must(said != NULL);
-    must(fprintf(said, "%lld %lld\n", (long long)w->number, (long long)w->rotations) > 0);
+    must(fprintf(said, "%lld %lld %lld\n", (long long)w->number, (long long)w->rotations,
+                 (long long)w->deleted) > 0);
     must(fclose(said) == 0);
     _exit(0);
 }
