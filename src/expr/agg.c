@@ -43,17 +43,34 @@ static bool is_built_in(const char *name)
     return false;
 }
 
-static sl_code refuse_name(const planner *p, const sli_node *node)
+// The built-in or user's name nearest to a word, or NULL.
+static sl_code nearest_name(const planner *p, const char *word, const char **out)
 {
-    const char *names[64];
-    size_t n = 0;
+    size_t n = 0, size;
+    while (sli_agg_kinds[n].name != NULL) {
+        n++;
+    }
+    for (int i = 0; p->user != NULL && p->user[i] != NULL; i++) {
+        n++;
+    }
+    size = (n + 1) * sizeof(char *);
+    const char **names = sl_arena_alloc_zero(p->c.arena, size);
+    if (names == NULL) {
+        return sl_error_nomem(p->c.err, size, "names of aggregations");
+    }
+    n = 0;
     for (const sli_agg_kind *kind = sli_agg_kinds; kind->name != NULL; kind++) {
         names[n++] = kind->name;
     }
-    for (int i = 0; p->user != NULL && p->user[i] != NULL && n < 63; i++) {
+    for (int i = 0; p->user != NULL && p->user[i] != NULL; i++) {
         names[n++] = p->user[i]->name;
     }
-    names[n] = NULL;
+    *out = sli_nearest(word, names);
+    return SL_OK;
+}
+
+static sl_code refuse_name(const planner *p, const sli_node *node)
+{
     if (node->kind != SLI_NODE_CALL || !sli_is_name(node->name)) {
         return sli_compile_fail(
             &p->c, node->at,
@@ -61,42 +78,63 @@ static sl_code refuse_name(const planner *p, const sli_node *node)
             "list(x) set(x) variance(x) stdev(x) approx_count_distinct(x); compute with results in "
             "a projection behind it");
     }
-    const char *nearest = sli_nearest(node->name, names);
+    const char *nearest = NULL;
+    SL_TRY(nearest_name(p, node->name, &nearest));
     return sli_compile_fail(
         &p->c, node->at, "there is no aggregation \"%.60s\"%s%s%s", node->name,
         nearest == NULL ? "; there are count sum min max avg first last list set variance stdev "
-                          "var_samp stddev_samp approx_count_distinct"
+                          "approx_count_distinct and more: see docs/ref/expressions.md"
                         : "; did you mean \"",
         nearest == NULL ? "" : nearest, nearest == NULL ? "" : "\"?");
 }
 
-static bool takes(char letter, sl_type type)
+static bool takes_one(char letter, sl_type type)
 {
+    sli_kind kind = sli_kind_of(type);
     switch (letter) {
     case 'A':
         return true;
+    case 'b':
+        return type == SL_BOOL;
     case 'i':
-        return type == SL_INT64 || type == SL_INT32;
+        return type == SL_INT64;
     case 'f':
         return type == SL_FLOAT64;
+    case 'r':
+        return type == SL_INT64 || type == SL_FLOAT64;
+    case 's':
+        return type == SL_STRING;
     case 'x':
-        return sli_kind_of(type) == SLI_KIND_TEXT;
+        return kind == SLI_KIND_TEXT;
     case 'n':
-        return sli_kind_of(type) != SLI_KIND_NONE && sli_kind_of(type) != SLI_KIND_TEXT;
+        return kind != SLI_KIND_NONE && kind != SLI_KIND_TEXT;
+    case 'v':
+        return kind != SLI_KIND_NONE;
     default:
         return false;
     }
 }
 
-// The argument of a built-in one, typed; count takes a column of any type.
-static sl_code type_argument(planner *p, const sli_node *call, sli_agg *agg)
+static bool takes(const sli_agg_kind *kind, const sli_agg *agg)
 {
-    sli_node *arg = call->args[0];
+    const sl_type types[SLI_AGG_ARGS] = {agg->type, agg->by};
+    bool fits = strlen(kind->args) == (size_t)agg->n_args;
+    for (int32_t k = 0; k < agg->n_args && fits; k++) {
+        fits = takes_one(kind->args[k], types[k]);
+    }
+    return fits;
+}
+
+// A value of a built-in one, typed; count takes a column of any type.
+static sl_code type_value(planner *p, const sli_node *call, sli_agg *agg)
+{
+    sli_node *arg = call->args[agg->n_args];
+    sl_type *type = agg->n_args == 0 ? &agg->type : &agg->by;
     bool counts = strcmp(call->name, "count") == 0;
     if (counts && arg->kind == SLI_NODE_STAR) {
         return SL_OK;
     }
-    agg->arg = arg;
+    agg->args[agg->n_args++] = arg;
     if (counts && arg->kind == SLI_NODE_COLUMN) {
         SL_TRY(sli_type_column(&p->c, arg->at, arg->name, &arg->column));
         return SL_OK; // type 0: only its nulls are loaded
@@ -105,44 +143,67 @@ static sl_code type_argument(planner *p, const sli_node *call, sli_agg *agg)
     if (arg->type == 0) {
         return sli_compile_fail(&p->c, arg->at, "null without a type; write cast(null as int64)");
     }
-    agg->type = arg->type == SL_INT32 ? SL_INT64 : arg->type;
+    *type = arg->type == SL_INT32 ? SL_INT64 : arg->type;
     return SL_OK;
 }
 
-static bool may_have_second(const char *name)
+static const sli_agg_kind *last_of_name(const char *name)
 {
-    const sli_agg_kind *kind = sli_agg_kinds;
-    while (strcmp(kind->name, name) != 0) { // it is one of them
-        kind++;
+    const sli_agg_kind *found = NULL;
+    for (const sli_agg_kind *kind = sli_agg_kinds; kind->name != NULL; kind++) {
+        found = strcmp(kind->name, name) == 0 ? kind : found;
     }
-    return kind->configure != NULL;
+    return found; // of those with one name all take as many values and settings, but count()
+}
+
+static sl_code check_number(const planner *p, const sli_node *call, const sli_agg_kind *kind)
+{
+    static const char *const words[] = {"no", "one", "two", "three", "four"};
+    int32_t least = (int32_t)strlen(kind->args) + kind->n_settings;
+    bool counts = strcmp(call->name, "count") == 0;
+    if ((call->n_args >= least && call->n_args <= least + kind->n_optional) ||
+        (counts && call->n_args == 0)) {
+        return SL_OK;
+    }
+    if (kind->n_optional > 1) {
+        return sli_compile_fail(&p->c, call->at, "%s takes %s arguments or more, at most %d",
+                                call->name, words[least], (int)(least + kind->n_optional));
+    }
+    return sli_compile_fail(&p->c, call->at, "%s takes %s argument%s%s%s", call->name, words[least],
+                            least > 1 ? "s" : "", kind->n_optional > 0 ? ", or " : "",
+                            kind->n_optional > 0 ? words[least + 1] : "");
+}
+
+static sl_code refuse_types(const planner *p, const sli_node *call, const sli_agg *agg)
+{
+    return sli_compile_fail(&p->c, call->at, "%s can't be taken of %s%s%s", call->name,
+                            sli_expr_type_name(agg->type), agg->n_args > 1 ? " and " : "",
+                            agg->n_args > 1 ? sli_expr_type_name(agg->by) : "");
 }
 
 static sl_code choose_kind(planner *p, const sli_node *call, sli_agg *agg)
 {
-    bool second = may_have_second(call->name);
-    if (call->n_args > 1 + second || (call->n_args == 0 && strcmp(call->name, "count") != 0)) {
-        return sli_compile_fail(&p->c, call->at, "%s takes one argument%s", call->name,
-                                second ? ", or two" : "");
-    }
-    if (call->n_args > 0) {
-        SL_TRY(type_argument(p, call, agg));
+    const sli_agg_kind *named = last_of_name(call->name);
+    SL_TRY(check_number(p, call, named));
+    int32_t n_values = call->n_args > 0 ? (int32_t)strlen(named->args) : 0;
+    for (int32_t k = 0; k < n_values; k++) {
+        SL_TRY(type_value(p, call, agg));
     }
     for (const sli_agg_kind *kind = sli_agg_kinds; kind->name != NULL; kind++) {
-        bool fits = agg->arg == NULL ? kind->arg == 0 : takes(kind->arg, agg->type);
-        if (strcmp(kind->name, call->name) == 0 && fits) {
+        if (strcmp(kind->name, call->name) == 0 && takes(kind, agg)) {
             agg->kind = kind;
             agg->state_bytes = kind->state_bytes;
-            return kind->configure == NULL ? SL_OK : kind->configure(&p->c, call, agg);
+            return kind->configure == NULL ? SL_OK
+                                           : kind->configure(&p->c, call->args + n_values,
+                                                             call->n_args - n_values, agg);
         }
     }
-    return sli_compile_fail(&p->c, call->at, "%s can't be taken of %s", call->name,
-                            sli_expr_type_name(agg->type));
+    return refuse_types(p, call, agg);
 }
 
 // ---------------------------------------------------------------- names and schemas
 
-// "sum_v", or NULL where a name must be given.
+// "sum_v", "corr_x_y": of the columns that it takes; settings are not in it.
 static sl_code default_name(planner *p, const sli_item *item, const char **out)
 {
     const sli_node *call = item->node;
@@ -154,12 +215,19 @@ static sl_code default_name(planner *p, const sli_item *item, const char **out)
         *out = call->name;
         return SL_OK;
     }
-    bool one = call->n_args == 1 || is_built_in(call->name); // what is second there is a setting
-    if (!one || call->args[0]->kind != SLI_NODE_COLUMN) {
+    const sli_agg_kind *kind = last_of_name(call->name);
+    int32_t n = kind == NULL ? call->n_args : (int32_t)strlen(kind->args);
+    n = n < call->n_args ? n : call->n_args; // a wrong number is told later
+    bool columns = n <= (kind == NULL ? 1 : SLI_AGG_ARGS);
+    for (int32_t k = 0; k < n && columns; k++) {
+        columns = call->args[k]->kind == SLI_NODE_COLUMN;
+    }
+    if (!columns) {
         return sli_compile_fail(&p->c, item->at,
                                 "this aggregation needs a name: write `... as name`");
     }
-    *out = sl_arena_printf(p->c.arena, "%s_%s", call->name, call->args[0]->name);
+    *out = sl_arena_printf(p->c.arena, "%s_%s%s%s", call->name, call->args[0]->name,
+                           n > 1 ? "_" : "", n > 1 ? call->args[1]->name : "");
     return *out == NULL ? sl_error_nomem(p->c.err, 0, "name of an aggregation") : SL_OK;
 }
 
@@ -171,9 +239,11 @@ static int32_t put_columns(sli_str *out, const sli_agg *agg, const char *letters
     for (; *letters != '\0'; letters++, n++) {
         bool nullable = *letters == 'N';
         letters += nullable;
-        const char *type = *letters == 'i'   ? "int64"
+        const char *type = *letters == 'b'   ? "bool"
+                           : *letters == 'i' ? "int64"
                            : *letters == 'f' ? "float64"
                            : *letters == 'y' ? "binary"
+                           : *letters == 'U' ? sli_expr_type_name(agg->by)
                                              : sli_expr_type_name(agg->type);
         sli_str_text(out, out->size == 0 ? "" : ", ");
         sli_str_text(out, agg->name);
@@ -210,7 +280,7 @@ static void describe(planner *p, sli_agg *agg, const sli_node *call)
     }
     p->plan->n_partial += agg->n_partial;
     sli_str_char(text, '(');
-    for (int32_t i = 0; i < call->n_args && (agg->user != NULL || agg->arg != NULL); i++) {
+    for (int32_t i = 0; i < call->n_args && (agg->user != NULL || agg->n_args > 0); i++) {
         sli_str_text(text, i > 0 ? ", " : "");
         sli_node_print(call->args[i], text);
     }

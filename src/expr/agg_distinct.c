@@ -29,11 +29,12 @@ static int32_t precision_for(double sd)
     return p;
 }
 
-sl_code sli_agg_distinct_configure(const sli_compiler *c, const sli_node *call, sli_agg *agg)
+sl_code sli_agg_distinct_configure(const sli_compiler *c, sli_node *const *settings, int32_t n,
+                                   sli_agg *agg)
 {
     double sd = usual_sd;
-    if (call->n_args == 2) {
-        const sli_node *given = call->args[1];
+    if (n > 0) {
+        const sli_node *given = settings[0];
         bool number = given->kind == SLI_NODE_LITERAL && given->type == SL_FLOAT64;
         sd = number ? given->literal.f : 0;
         if (!(sd >= SLI_MIN_RELATIVE_SD && sd <= SLI_MAX_RELATIVE_SD)) {

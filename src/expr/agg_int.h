@@ -12,25 +12,27 @@ enum {
     SLI_LIST_MAX = 1 << 28, ///< elements of all lists and sets of one aggregation in one state set
 };
 #define SLI_LIST_MAX_BYTES (INT64_C(1) << 40) ///< of their texts
+enum { SLI_AGG_ARGS = 2 }; ///< values that an aggregation takes of a row, at most
 
 typedef struct sli_agg_state sli_agg_state;
 
 struct sli_agg;
 
-/// One kind of aggregation over one kind of values. `arg` is a letter as in the table of functions:
-/// 0 none, A anything (only nulls are looked at), b i f, x texts, n any of b i f d t by its int64
-/// bits. `partial`: a letter a column, T the argument's type, L a list of it, y binary; an
-/// upper-case N before makes it nullable.
+/// One kind of aggregation over one kind of values. `args`: a letter a value, as in the table of
+/// functions: A anything (only nulls are looked at), b i f s, r integers and float64, x texts, n
+/// any of b i f d t by its int64 bits, v one of n or x. `partial`: a letter a column, T the first
+/// value's type, U the second's, L a list of T, y binary; an upper-case N before makes it nullable.
+/// Behind the values a call may have settings, which are read when it is planned.
 typedef struct sli_agg_kind {
     const char *name;
-    char arg;
-    const char *partial; ///< "NTi": two columns, of the argument's type and nullable, and int64
+    const char *args;
+    const char *partial; ///< "NTi": two columns, of the first value's type and nullable, and int64
     const char *suffix;  ///< names of the second and later columns: ".rows"
     const char *result;
     bool invertible;
     size_t state_bytes; ///< 0: `configure` says
     void (*init)(sli_agg_state *self, int64_t from, int64_t n);
-    /// Folds rows of `values` (NULL for kinds without an argument).
+    /// Folds rows of `values`: a vector a value, NULL for kinds that take none.
     sl_code (*update)(sli_agg_state *self, const int32_t *group, const sli_vec *values, int64_t n,
                       sl_error *err);
     /// The same of rows that are all of group 0, to the same bits; NULL: update with group numbers
@@ -44,9 +46,10 @@ typedef struct sli_agg_kind {
     sl_code (*finish)(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
                       int32_t column, sl_error *err);
     void (*clear)(sli_agg_state *self, bool free_all); ///< NULL: nothing beside the array
-    /// Reads what stands behind the first argument and sets agg->state_bytes; NULL: there is
-    /// nothing.
-    sl_code (*configure)(const sli_compiler *c, const sli_node *call, struct sli_agg *agg);
+    /// Reads the settings, `n` of them, and may set agg->state_bytes; NULL: there are none.
+    sl_code (*configure)(const sli_compiler *c, sli_node *const *settings, int32_t n,
+                         struct sli_agg *agg);
+    int8_t n_settings, n_optional; ///< those that must be there, those that may be behind them
 } sli_agg_kind;
 
 extern const sli_agg_kind sli_agg_kinds[]; ///< ends with a zero row
@@ -55,10 +58,12 @@ extern const sli_agg_kind sli_agg_kinds[]; ///< ends with a zero row
 typedef struct sli_agg {
     const sli_agg_kind *kind;
     const char *name;
-    const sli_node *arg; ///< NULL: none
-    sl_type type;        ///< of the argument, 0: none or one that is only counted
+    const sli_node *args[SLI_AGG_ARGS];
+    int32_t n_args;
+    sl_type type, by; ///< of the first and the second, 0: none or one that is only counted
     size_t state_bytes;
     int32_t precision; ///< approx_count_distinct: 2^precision registers
+    sl_text separator; ///< string_agg
     int32_t partial_column, n_partial, result_column;
     const sl_agg_fn *user;     ///< NULL: built in
     sli_projection *user_args; ///< its arguments as columns
@@ -211,7 +216,8 @@ sl_code sli_agg_stdev_sample(const sli_agg_state *self, int64_t from, int64_t n,
 // agg_distinct.c
 #define SLI_MIN_RELATIVE_SD 0.002
 #define SLI_MAX_RELATIVE_SD 0.4
-sl_code sli_agg_distinct_configure(const sli_compiler *c, const sli_node *call, sli_agg *agg);
+sl_code sli_agg_distinct_configure(const sli_compiler *c, sli_node *const *settings, int32_t n,
+                                   sli_agg *agg);
 void sli_agg_distinct_init(sli_agg_state *self, int64_t from, int64_t n);
 sl_code sli_agg_distinct_update(sli_agg_state *self, const int32_t *group, const sli_vec *values,
                                 int64_t n, sl_error *err);

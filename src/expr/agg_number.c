@@ -463,47 +463,45 @@ static sl_code finish_single(const sli_agg_state *self, int64_t from, int64_t n,
 
 #define SINGLE(name, update, one)                                                                  \
     {                                                                                              \
-        name, 'n', "NT", "", "NT", false, sizeof(sli_single), init_zero, update, one, NULL, NULL,  \
-            out_single, finish_single, NULL, NULL                                                  \
+        name, "n", "NT", "", "NT", false, sizeof(sli_single), init_zero, update, one, NULL, NULL,  \
+            out_single, finish_single, NULL, NULL, 0, 0                                            \
     }
 #define TEXT(name, update)                                                                         \
     {                                                                                              \
-        name, 'x', "NT", "", "NT", false, sizeof(sli_agg_text), sli_agg_text_init, update, NULL,   \
-            NULL, NULL, sli_agg_text_out, finish_single, sli_agg_text_clear, NULL                  \
+        name, "x", "NT", "", "NT", false, sizeof(sli_agg_text), sli_agg_text_init, update, NULL,   \
+            NULL, NULL, sli_agg_text_out, finish_single, sli_agg_text_clear, NULL, 0, 0            \
     }
-#define LIST(name, arg, update)                                                                    \
+#define LIST(name, update)                                                                         \
     {                                                                                              \
-        name, arg, "L", "", "L", false, sizeof(sli_list), sli_agg_list_init, update, NULL,         \
-            sli_agg_list_merge, NULL, sli_agg_list_out, finish_single, sli_agg_list_clear, NULL    \
+        name, "v", "L", "", "L", false, sizeof(sli_list), sli_agg_list_init, update, NULL,         \
+            sli_agg_list_merge, NULL, sli_agg_list_out, finish_single, sli_agg_list_clear, NULL,   \
+            0, 0                                                                                   \
     }
 
-#define MOMENTS_OF(name, arg, finish)                                                              \
+#define MOMENTS(name, finish)                                                                      \
     {                                                                                              \
-        name, arg, "ffi", ".squares .rows", "Nf", false, SLI_AGG_MOMENTS_BYTES,                    \
+        name, "r", "ffi", ".squares .rows", "Nf", false, SLI_AGG_MOMENTS_BYTES,                    \
             sli_agg_moments_init, sli_agg_moments_update, NULL, sli_agg_moments_merge, NULL,       \
-            sli_agg_moments_out, finish, NULL, NULL                                                \
+            sli_agg_moments_out, finish, NULL, NULL, 0, 0                                          \
     }
-#define DISTINCT(arg)                                                                              \
-    {                                                                                              \
-        "approx_count_distinct", arg, "y", "", "i", false, 0, sli_agg_distinct_init,               \
-            sli_agg_distinct_update, NULL, sli_agg_distinct_merge, NULL, sli_agg_distinct_out,     \
-            sli_agg_distinct_finish, NULL, sli_agg_distinct_configure                              \
-    }
-#define MOMENTS(name, finish) MOMENTS_OF(name, 'i', finish), MOMENTS_OF(name, 'f', finish)
 
 const sli_agg_kind sli_agg_kinds[] = {
-    {"count", 0, "i", "", "i", true, sizeof(int64_t), init_zero, update_count, sli_agg_one_count,
-     merge_count, inverse_count, out_count, finish_count, NULL, NULL},
-    {"count", 'A', "i", "", "i", true, sizeof(int64_t), init_zero, update_count, sli_agg_one_count,
-     merge_count, inverse_count, out_count, finish_count, NULL, NULL},
-    {"sum", 'i', "Nii", ".rows", "Ni", true, sizeof(sli_sum_int), init_zero, update_sum_int,
-     sli_agg_one_sum_int, merge_sum_int, inverse_sum_int, out_sum_int, finish_sum_int, NULL, NULL},
-    {"sum", 'f', "Nfi", ".rows", "Nf", false, sizeof(sli_sum_float), init_zero, update_sum_float,
-     sli_agg_one_sum_float, merge_sum_float, NULL, out_sum_float, finish_sum_float, NULL, NULL},
-    {"avg", 'i', "iii", ".high .rows", "Nf", true, sizeof(sli_sum_wide), init_zero, update_avg_int,
-     sli_agg_one_avg_int, merge_avg_int, inverse_avg_int, out_avg_int, finish_avg_int, NULL, NULL},
-    {"avg", 'f', "Nfi", ".rows", "Nf", false, sizeof(sli_sum_float), init_zero, update_sum_float,
-     sli_agg_one_sum_float, merge_sum_float, NULL, out_sum_float, finish_avg_float, NULL, NULL},
+    {"count", "", "i", "", "i", true, sizeof(int64_t), init_zero, update_count, sli_agg_one_count,
+     merge_count, inverse_count, out_count, finish_count, NULL, NULL, 0, 0},
+    {"count", "A", "i", "", "i", true, sizeof(int64_t), init_zero, update_count, sli_agg_one_count,
+     merge_count, inverse_count, out_count, finish_count, NULL, NULL, 0, 0},
+    {"sum", "i", "Nii", ".rows", "Ni", true, sizeof(sli_sum_int), init_zero, update_sum_int,
+     sli_agg_one_sum_int, merge_sum_int, inverse_sum_int, out_sum_int, finish_sum_int, NULL, NULL,
+     0, 0},
+    {"sum", "f", "Nfi", ".rows", "Nf", false, sizeof(sli_sum_float), init_zero, update_sum_float,
+     sli_agg_one_sum_float, merge_sum_float, NULL, out_sum_float, finish_sum_float, NULL, NULL, 0,
+     0},
+    {"avg", "i", "iii", ".high .rows", "Nf", true, sizeof(sli_sum_wide), init_zero, update_avg_int,
+     sli_agg_one_avg_int, merge_avg_int, inverse_avg_int, out_avg_int, finish_avg_int, NULL, NULL,
+     0, 0},
+    {"avg", "f", "Nfi", ".rows", "Nf", false, sizeof(sli_sum_float), init_zero, update_sum_float,
+     sli_agg_one_sum_float, merge_sum_float, NULL, out_sum_float, finish_avg_float, NULL, NULL, 0,
+     0},
     MOMENTS("variance", sli_agg_variance),
     MOMENTS("var_pop", sli_agg_variance),
     MOMENTS("var_samp", sli_agg_variance_sample),
@@ -518,11 +516,10 @@ const sli_agg_kind sli_agg_kinds[] = {
     TEXT("max", sli_agg_text_max),
     TEXT("first", sli_agg_text_first),
     TEXT("last", sli_agg_text_last),
-    DISTINCT('n'),
-    DISTINCT('x'),
-    LIST("list", 'n', sli_agg_list_add),
-    LIST("list", 'x', sli_agg_list_add),
-    LIST("set", 'n', sli_agg_set_add),
-    LIST("set", 'x', sli_agg_set_add),
+    LIST("list", sli_agg_list_add),
+    LIST("set", sli_agg_set_add),
+    {"approx_count_distinct", "v", "y", "", "i", false, 0, sli_agg_distinct_init,
+     sli_agg_distinct_update, NULL, sli_agg_distinct_merge, NULL, sli_agg_distinct_out,
+     sli_agg_distinct_finish, NULL, sli_agg_distinct_configure, 0, 1},
     {0},
 };

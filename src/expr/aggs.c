@@ -138,13 +138,15 @@ static sl_code update_some(sli_agg_state *state, const int32_t *group, const sli
 static sl_code update_values(sli_agg_state *state, const int32_t *group, sli_eval *ev)
 {
     int64_t rows = sl_batch_rows(ev->in);
-    const sli_node *arg = state->agg->arg;
+    const sli_agg *agg = state->agg;
     for (ev->base = 0; ev->base < rows; ev->base += ev->n) {
-        sli_vec values;
+        sli_vec values[SLI_AGG_ARGS];
         ev->n = rows - ev->base < SLI_EXPR_ROWS ? rows - ev->base : SLI_EXPR_ROWS;
-        SL_TRY(sli_eval_node(ev, arg, &values));
+        for (int32_t k = 0; k < agg->n_args; k++) {
+            SL_TRY(sli_eval_node(ev, agg->args[k], &values[k]));
+        }
         state->base = ev->base;
-        SL_TRY(update_some(state, group, &values, ev->n, ev->err));
+        SL_TRY(update_some(state, group, values, ev->n, ev->err));
         sl_arena_reset(ev->arena);
     }
     return SL_OK;
@@ -181,7 +183,7 @@ sl_code sli_aggs_update(sli_aggs *aggs, const int32_t *group, const sl_batch *in
         sl_code rc;
         if (state->agg->user != NULL) {
             rc = update_user(aggs, state, group, in, err);
-        } else if (state->agg->arg == NULL) {
+        } else if (state->agg->n_args == 0) {
             state->base = 0;
             rc = update_some(state, group, NULL, sl_batch_rows(in), err);
         } else {
