@@ -103,7 +103,7 @@ struct sli_agg_state {
     int64_t n, capacity;
     int64_t base;       ///< row of the batch that is row 0 of the vector, for errors
     sli_cells cells;    ///< list, set
-    int64_t text_bytes; ///< min, max, first, last of texts: bytes of the groups' buffers
+    int64_t text_bytes; ///< of buffers that the groups have of their own
 };
 
 /// SL_E_DATA for row i of a vector handed to update.
@@ -191,6 +191,13 @@ sl_code sli_agg_text_first(sli_agg_state *self, const int32_t *group, const sli_
                            int64_t n, sl_error *err);
 sl_code sli_agg_text_last(sli_agg_state *self, const int32_t *group, const sli_vec *values,
                           int64_t n, sl_error *err);
+/// string_agg(x, separator): a setting, and rows.
+sl_code sli_agg_join_configure(const sli_compiler *c, sli_node *const *settings, int32_t n,
+                               sli_agg *agg);
+sl_code sli_agg_join_update(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                            int64_t n, sl_error *err);
+/// Makes a copy of `text` the group's. Fails: SL_E_NOMEM.
+sl_code sli_agg_text_keep(sli_agg_state *self, sli_agg_text *s, sl_text text, sl_error *err);
 void sli_agg_text_out(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
                       int32_t column);
 void sli_agg_text_clear(sli_agg_state *self, bool free_all);
@@ -212,6 +219,75 @@ sl_code sli_agg_variance_sample(const sli_agg_state *self, int64_t from, int64_t
                                 int32_t column, sl_error *err);
 sl_code sli_agg_stdev_sample(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
                              int32_t column, sl_error *err);
+
+// agg_fold.c
+enum { SLI_AGG_FOLD_BYTES = 16 };
+/// Bools counted: count_if, bool_and, bool_or.
+sl_code sli_agg_truths_update(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                              int64_t n, sl_error *err);
+sl_code sli_agg_truths_merge(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                             sli_eval *ev);
+sl_code sli_agg_truths_inverse(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                               sli_eval *ev);
+void sli_agg_truths_out(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                        int32_t column);
+sl_code sli_agg_count_if(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                         int32_t column, sl_error *err);
+sl_code sli_agg_bool_and(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                         int32_t column, sl_error *err);
+sl_code sli_agg_bool_or(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                        int32_t column, sl_error *err);
+/// Bits of integers, sli_sum_int each.
+sl_code sli_agg_bit_and_update(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                               int64_t n, sl_error *err);
+sl_code sli_agg_bit_and_merge(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                              sli_eval *ev);
+sl_code sli_agg_bit_or_update(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                              int64_t n, sl_error *err);
+sl_code sli_agg_bit_or_merge(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                             sli_eval *ev);
+sl_code sli_agg_bit_xor_update(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                               int64_t n, sl_error *err);
+sl_code sli_agg_bit_xor_merge(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                              sli_eval *ev);
+sl_code sli_agg_bit_xor_inverse(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                                sli_eval *ev);
+/// sli_sum_float, whose sum is the product.
+sl_code sli_agg_product_update(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                               int64_t n, sl_error *err);
+sl_code sli_agg_product_merge(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                              sli_eval *ev);
+
+// agg_pairs.c
+enum { SLI_AGG_PAIRS_BYTES = 48 };
+sl_code sli_agg_pairs_update(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                             int64_t n, sl_error *err);
+sl_code sli_agg_pairs_merge(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                            sli_eval *ev);
+void sli_agg_pairs_out(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                       int32_t column);
+sl_code sli_agg_covar_pop(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                          int32_t column, sl_error *err);
+sl_code sli_agg_covar_samp(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                           int32_t column, sl_error *err);
+sl_code sli_agg_corr(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                     int32_t column, sl_error *err);
+
+// agg_arg.c
+enum { SLI_AGG_ARG_BYTES = 80 };
+sl_code sli_agg_arg_min_update(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                               int64_t n, sl_error *err);
+sl_code sli_agg_arg_min_merge(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                              sli_eval *ev);
+sl_code sli_agg_arg_max_update(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                               int64_t n, sl_error *err);
+sl_code sli_agg_arg_max_merge(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                              sli_eval *ev);
+void sli_agg_arg_out(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                     int32_t column);
+sl_code sli_agg_arg_finish(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                           int32_t column, sl_error *err);
+void sli_agg_arg_clear(sli_agg_state *self, bool free_all);
 
 // agg_distinct.c
 #define SLI_MIN_RELATIVE_SD 0.002
@@ -242,6 +318,8 @@ sl_code sli_agg_list_merge(sli_agg_state *self, const int32_t *group, const sl_b
 void sli_agg_list_out(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
                       int32_t column);
 void sli_agg_list_clear(sli_agg_state *self, bool free_all);
+sl_code sli_agg_count_distinct(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                               int32_t column, sl_error *err);
 int64_t sli_agg_list_bytes(const sli_agg_state *self);
 
 // agg_user.c

@@ -485,6 +485,29 @@ static sl_code finish_single(const sli_agg_state *self, int64_t from, int64_t n,
             sli_agg_moments_out, finish, NULL, NULL, 0, 0                                          \
     }
 
+#define TRUTHS(name, finish_as, result)                                                            \
+    {                                                                                              \
+        name, "b", "ii", ".rows", result, true, SLI_AGG_FOLD_BYTES, init_zero,                     \
+            sli_agg_truths_update, NULL, sli_agg_truths_merge, sli_agg_truths_inverse,             \
+            sli_agg_truths_out, finish_as, NULL, NULL, 0, 0                                        \
+    }
+#define BITS(name, update, merge, is, inverse)                                                     \
+    {                                                                                              \
+        name, "i", "Nii", ".rows", "Ni", is, SLI_AGG_FOLD_BYTES, init_zero, update, NULL, merge,   \
+            inverse, out_sum_int, finish_sum_int, NULL, NULL, 0, 0                                 \
+    }
+#define PAIRS(name, finish)                                                                        \
+    {                                                                                              \
+        name, "rr", "fffffi", ".y .xx .yy .xy .rows", "Nf", false, SLI_AGG_PAIRS_BYTES, init_zero, \
+            sli_agg_pairs_update, NULL, sli_agg_pairs_merge, NULL, sli_agg_pairs_out, finish,      \
+            NULL, NULL, 0, 0                                                                       \
+    }
+#define CHOICE(name, update, merge)                                                                \
+    {                                                                                              \
+        name, "vv", "NTNU", ".by", "NT", false, SLI_AGG_ARG_BYTES, init_zero, update, NULL, merge, \
+            NULL, sli_agg_arg_out, sli_agg_arg_finish, sli_agg_arg_clear, NULL, 0, 0               \
+    }
+
 const sli_agg_kind sli_agg_kinds[] = {
     {"count", "", "i", "", "i", true, sizeof(int64_t), init_zero, update_count, sli_agg_one_count,
      merge_count, inverse_count, out_count, finish_count, NULL, NULL, 0, 0},
@@ -518,6 +541,30 @@ const sli_agg_kind sli_agg_kinds[] = {
     TEXT("last", sli_agg_text_last),
     LIST("list", sli_agg_list_add),
     LIST("set", sli_agg_set_add),
+    TRUTHS("count_if", sli_agg_count_if, "i"),
+    TRUTHS("bool_and", sli_agg_bool_and, "Nb"),
+    TRUTHS("every", sli_agg_bool_and, "Nb"),
+    TRUTHS("bool_or", sli_agg_bool_or, "Nb"),
+    TRUTHS("any", sli_agg_bool_or, "Nb"),
+    BITS("bit_and", sli_agg_bit_and_update, sli_agg_bit_and_merge, false, NULL),
+    BITS("bit_or", sli_agg_bit_or_update, sli_agg_bit_or_merge, false, NULL),
+    BITS("bit_xor", sli_agg_bit_xor_update, sli_agg_bit_xor_merge, true, sli_agg_bit_xor_inverse),
+    {"product", "r", "Nfi", ".rows", "Nf", false, SLI_AGG_FOLD_BYTES, init_zero,
+     sli_agg_product_update, NULL, sli_agg_product_merge, NULL, out_sum_float, finish_sum_float,
+     NULL, NULL, 0, 0},
+    PAIRS("covar_pop", sli_agg_covar_pop),
+    PAIRS("covar_samp", sli_agg_covar_samp),
+    PAIRS("corr", sli_agg_corr),
+    CHOICE("arg_min", sli_agg_arg_min_update, sli_agg_arg_min_merge),
+    CHOICE("min_by", sli_agg_arg_min_update, sli_agg_arg_min_merge),
+    CHOICE("arg_max", sli_agg_arg_max_update, sli_agg_arg_max_merge),
+    CHOICE("max_by", sli_agg_arg_max_update, sli_agg_arg_max_merge),
+    {"string_agg", "s", "NT", "", "NT", false, sizeof(sli_agg_text), sli_agg_text_init,
+     sli_agg_join_update, NULL, NULL, NULL, sli_agg_text_out, finish_single, sli_agg_text_clear,
+     sli_agg_join_configure, 1, 0},
+    {"count_distinct", "v", "L", "", "i", false, sizeof(sli_list), sli_agg_list_init,
+     sli_agg_set_add, NULL, sli_agg_list_merge, NULL, sli_agg_list_out, sli_agg_count_distinct,
+     sli_agg_list_clear, NULL, 0, 0},
     {"approx_count_distinct", "v", "y", "", "i", false, 0, sli_agg_distinct_init,
      sli_agg_distinct_update, NULL, sli_agg_distinct_merge, NULL, sli_agg_distinct_out,
      sli_agg_distinct_finish, NULL, sli_agg_distinct_configure, 0, 1},

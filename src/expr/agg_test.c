@@ -15,7 +15,11 @@ static const char all_kinds[] =
     "xd, first(i) as fi, "
     "last(i) as li, first(s) as fs, last(s) as ls, first(b) as fb, last(t) as lt, list(i) as lsti, "
     "list(s) as lsts, "
-    "list(b) as lstb, set(i) as seti, set(s) as sets, set(f) as setf, sum(i * 2 + 1) as e";
+    "list(b) as lstb, set(i) as seti, set(s) as sets, set(f) as setf, sum(i * 2 + 1) as e, "
+    "count_if(b) as cb, bool_and(b) as bb, bool_or(f > 2) as ob, bit_and(i) as ia, bit_or(i) as "
+    "io, bit_xor(i) as ix, product(i) as pi, arg_min(s, i) as asi, arg_max(i, s) as ais, "
+    "max_by(f, f) as aff, min_by(s, t) as ast, string_agg(s, ', ') as j, count_distinct(s) as cs, "
+    "count_distinct(f) as cf";
 
 // ---------------------------------------------------------------- values
 
@@ -315,7 +319,9 @@ SL_TEST(inverse_takes_out_what_was_put_in, "")
     int32_t every[GROUPS] = {0, 1, 2, 3, 4};
     sl_batch *in = slt_random_rows(&rng, GROUPS, group, ROWS), *early, *late;
     sli_agg_plan *plan =
-        slt_plan_of("count() as n, count(i) as c, sum(i) as s, avg(i) as a", in, 0, NULL);
+        slt_plan_of("count() as n, count(i) as c, sum(i) as s, avg(i) as a, "
+                    "count_if(b) as t, every(b) as e, any(b) as o, bit_xor(i) as x",
+                    in, 0, NULL);
     assert_int_equal(sli_batch_slice(in, 0, 1000, &early, NULL), SL_OK);
     assert_int_equal(sli_batch_slice(in, 1000, 2000, &late, NULL), SL_OK);
     sli_aggs *window = slt_aggs_of(plan, GROUPS), *old = slt_aggs_of(plan, GROUPS),
@@ -334,7 +340,9 @@ SL_TEST(inverse_takes_out_what_was_put_in, "")
     sl_batch *rest = slt_take_out(fresh, plan, true, 0, GROUPS);
     assert_int_equal(sli_aggs_inverse(window, every, rest, NULL), SL_OK);
     slt_check_result(window, plan, GROUPS,
-                     "0,0,null,null;0,0,null,null;0,0,null,null;0,0,null,null;0,0,null,null");
+                     "0,0,null,null,0,null,null,null;0,0,null,null,0,null,null,null;"
+                     "0,0,null,null,0,null,null,null;0,0,null,null,0,null,null,null;"
+                     "0,0,null,null,0,null,null,null");
     // More out than was in is a broken state, not a negative count.
     sl_error err = SL_ERROR_INIT;
     assert_int_equal(sli_aggs_inverse(window, every, rest, &err), SL_E_CORRUPT);
@@ -414,6 +422,17 @@ SL_TEST(mistakes_in_aggregations_are_told, "")
         {"sum(m), sum(m)", "\"sum_m\""},
         {"sum(f) as x, count() as \"x.rows\"", "\"x.rows\""},
         {"min(null) as x", "null without a type"},
+        {"corr(m) as x", "corr takes two arguments"},
+        {"corr(m, w)", "corr can't be taken of int64 and string"},
+        {"corr(m, f + 1)", "this aggregation needs a name"},
+        {"bool_and(m)", "bool_and can't be taken of int64"},
+        {"bit_or(f)", "bit_or can't be taken of float64"},
+        {"arg_max(w) as x", "arg_max takes two arguments"},
+        {"string_agg(w) as x", "string_agg takes two arguments"},
+        {"string_agg(w, 3) as x", "the separator is a text"},
+        {"string_agg(w, w) as x", "the separator is a text"},
+        {"string_agg(y, ',') as x", "string_agg can't be taken of binary"},
+        {"arg_mox(m, f)", "did you mean \"arg_max\"?"},
         {"sum(sum(m)) as x", "there is no function \"sum\""},
     };
     sl_batch *in = slt_expr_batch();

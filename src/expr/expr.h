@@ -47,8 +47,9 @@ sl_code sli_columns_parse(const char *text, const sl_schema *in, int32_t *column
 
 // ---------------------------------------------------------------- aggregations
 //
-// Rows of one table: count([x]) sum min max avg first last list(x) set(x) variance stdev var_samp
-// stddev_samp approx_count_distinct(x[, sd]) and the user's (sl_agg_fn). An accumulator set
+// Rows of one table, all in the README: count([x]) sum min max avg first last list(x) set(x)
+// variance corr(x, y) arg_max(x, by) approx_count_distinct(x[, sd]) and so on, and the user's
+// (sl_agg_fn). An accumulator set
 // (sli_aggs) keeps states of any number of groups, column-wise. Partial states are rows of ordinary
 // columns, so that map-side combining, shuffle, spill and state store share one form.
 
