@@ -239,12 +239,12 @@ static int32_t put_columns(sli_str *out, const sli_agg *agg, const char *letters
     for (; *letters != '\0'; letters++, n++) {
         bool nullable = *letters == 'N';
         letters += nullable;
-        const char *type = *letters == 'b'   ? "bool"
-                           : *letters == 'i' ? "int64"
-                           : *letters == 'f' ? "float64"
-                           : *letters == 'y' ? "binary"
-                           : *letters == 'U' ? sli_expr_type_name(agg->by)
-                                             : sli_expr_type_name(agg->type);
+        const char *type = *letters == 'b'                      ? "bool"
+                           : *letters == 'i'                    ? "int64"
+                           : *letters == 'f' || *letters == 'F' ? "float64"
+                           : *letters == 'y'                    ? "binary"
+                           : *letters == 'U'                    ? sli_expr_type_name(agg->by)
+                                                                : sli_expr_type_name(agg->type);
         sli_str_text(out, out->size == 0 ? "" : ", ");
         sli_str_text(out, agg->name);
         if (n > 0) { // the n-th of the suffixes, which blanks part
@@ -252,7 +252,8 @@ static int32_t put_columns(sli_str *out, const sli_agg *agg, const char *letters
             sli_str_add(out, suffixes, size);
             suffixes += size + (suffixes[size] == ' ');
         }
-        sli_str_printf(out, *letters == 'L' ? " list<%s>" : " %s", type);
+        bool list = *letters == 'L' || *letters == 'F';
+        sli_str_printf(out, list ? " list<%s>" : " %s", type);
         sli_str_text(out, nullable ? "?" : "");
     }
     return n;

@@ -12,7 +12,10 @@ enum {
     SLI_LIST_MAX = 1 << 28, ///< elements of all lists and sets of one aggregation in one state set
 };
 #define SLI_LIST_MAX_BYTES (INT64_C(1) << 40) ///< of their texts
-enum { SLI_AGG_ARGS = 2 }; ///< values that an aggregation takes of a row, at most
+enum {
+    SLI_AGG_ARGS = 2,       ///< values that an aggregation takes of a row, at most
+    SLI_AGG_QUANTILES = 16, ///< of approx_quantiles
+};
 
 typedef struct sli_agg_state sli_agg_state;
 
@@ -21,8 +24,9 @@ struct sli_agg;
 /// One kind of aggregation over one kind of values. `args`: a letter a value, as in the table of
 /// functions: A anything (only nulls are looked at), b i f s, r integers and float64, x texts, n
 /// any of b i f d t by its int64 bits, v one of n or x. `partial`: a letter a column, T the first
-/// value's type, U the second's, L a list of T, y binary; an upper-case N before makes it nullable.
-/// Behind the values a call may have settings, which are read when it is planned.
+/// value's type, U the second's, L a list of T, F a list of float64, y binary; an upper-case N
+/// before makes it nullable. Behind the values a call may have settings, which are read when it is
+/// planned.
 typedef struct sli_agg_kind {
     const char *name;
     const char *args;
@@ -62,8 +66,10 @@ typedef struct sli_agg {
     int32_t n_args;
     sl_type type, by; ///< of the first and the second, 0: none or one that is only counted
     size_t state_bytes;
-    int32_t precision; ///< approx_count_distinct: 2^precision registers
+    int32_t precision; ///< approx_count_distinct: 2^precision registers; sketches: their k
     sl_text separator; ///< string_agg
+    const double *quantiles;
+    int32_t n_quantiles;
     int32_t partial_column, n_partial, result_column;
     const sl_agg_fn *user;     ///< NULL: built in
     sli_projection *user_args; ///< its arguments as columns
@@ -303,6 +309,26 @@ void sli_agg_distinct_out(const sli_agg_state *self, int64_t from, int64_t n, sl
                           int32_t column);
 sl_code sli_agg_distinct_finish(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
                                 int32_t column, sl_error *err);
+
+// agg_quantile.c
+enum { SLI_AGG_QUANTILE_BYTES = 48 };
+sl_code sli_agg_quantile_configure(const sli_compiler *c, sli_node *const *settings, int32_t n,
+                                   sli_agg *agg);
+sl_code sli_agg_quantiles_configure(const sli_compiler *c, sli_node *const *settings, int32_t n,
+                                    sli_agg *agg);
+sl_code sli_agg_median_configure(const sli_compiler *c, sli_node *const *settings, int32_t n,
+                                 sli_agg *agg);
+sl_code sli_agg_quantile_update(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                                int64_t n, sl_error *err);
+sl_code sli_agg_quantile_merge(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                               sli_eval *ev);
+void sli_agg_quantile_out(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                          int32_t column);
+sl_code sli_agg_quantile_finish(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                                int32_t column, sl_error *err);
+sl_code sli_agg_quantiles_finish(const sli_agg_state *self, int64_t from, int64_t n,
+                                 sl_builder *out, int32_t column, sl_error *err);
+void sli_agg_quantile_clear(sli_agg_state *self, bool free_all);
 
 // agg_list.c
 typedef struct sli_list {

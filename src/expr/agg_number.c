@@ -508,6 +508,13 @@ static sl_code finish_single(const sli_agg_state *self, int64_t from, int64_t n,
             NULL, sli_agg_arg_out, sli_agg_arg_finish, sli_agg_arg_clear, NULL, 0, 0               \
     }
 
+#define QUANTILES(name, result, finish, configure, n, optional)                                    \
+    {                                                                                              \
+        name, "r", "y", "", result, false, SLI_AGG_QUANTILE_BYTES, init_zero,                      \
+            sli_agg_quantile_update, NULL, sli_agg_quantile_merge, NULL, sli_agg_quantile_out,     \
+            finish, sli_agg_quantile_clear, configure, n, optional                                 \
+    }
+
 const sli_agg_kind sli_agg_kinds[] = {
     {"count", "", "i", "", "i", true, sizeof(int64_t), init_zero, update_count, sli_agg_one_count,
      merge_count, inverse_count, out_count, finish_count, NULL, NULL, 0, 0},
@@ -568,5 +575,9 @@ const sli_agg_kind sli_agg_kinds[] = {
     {"approx_count_distinct", "v", "y", "", "i", false, 0, sli_agg_distinct_init,
      sli_agg_distinct_update, NULL, sli_agg_distinct_merge, NULL, sli_agg_distinct_out,
      sli_agg_distinct_finish, NULL, sli_agg_distinct_configure, 0, 1},
+    QUANTILES("approx_quantile", "Nf", sli_agg_quantile_finish, sli_agg_quantile_configure, 1, 1),
+    QUANTILES("approx_quantiles", "F", sli_agg_quantiles_finish, sli_agg_quantiles_configure, 1,
+              SLI_AGG_QUANTILES - 1),
+    QUANTILES("approx_median", "Nf", sli_agg_quantile_finish, sli_agg_median_configure, 0, 0),
     {0},
 };
