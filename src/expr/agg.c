@@ -252,8 +252,10 @@ static int32_t put_columns(sli_str *out, const sli_agg *agg, const char *letters
             sli_str_add(out, suffixes, size);
             suffixes += size + (suffixes[size] == ' ');
         }
-        bool list = *letters == 'L' || *letters == 'F';
-        sli_str_printf(out, list ? " list<%s>" : " %s", type);
+        bool list = *letters == 'L' || *letters == 'F', counted = *letters == 'P';
+        sli_str_text(out, list ? " list<" : counted ? " list<struct<value " : " ");
+        sli_str_text(out, type);
+        sli_str_text(out, list ? ">" : counted ? ", count int64, error int64>>" : "");
         sli_str_text(out, nullable ? "?" : "");
     }
     return n;

@@ -24,9 +24,9 @@ struct sli_agg;
 /// One kind of aggregation over one kind of values. `args`: a letter a value, as in the table of
 /// functions: A anything (only nulls are looked at), b i f s, r integers and float64, x texts, n
 /// any of b i f d t by its int64 bits, v one of n or x. `partial`: a letter a column, T the first
-/// value's type, U the second's, L a list of T, F a list of float64, y binary; an upper-case N
-/// before makes it nullable. Behind the values a call may have settings, which are read when it is
-/// planned.
+/// value's type, U the second's, L a list of T, F a list of float64, P one of values with counts, y
+/// binary; an upper-case N before makes it nullable. Behind the values a call may have settings,
+/// which are read when it is planned.
 typedef struct sli_agg_kind {
     const char *name;
     const char *args;
@@ -66,7 +66,9 @@ typedef struct sli_agg {
     int32_t n_args;
     sl_type type, by; ///< of the first and the second, 0: none or one that is only counted
     size_t state_bytes;
-    int32_t precision; ///< approx_count_distinct: 2^precision registers; sketches: their k
+    int32_t precision; ///< approx_count_distinct: 2^precision registers; quantiles: k of their
+                       ///< sketch; approx_top_k: capacity
+    int32_t most;      ///< approx_top_k: values of a result
     sl_text separator; ///< string_agg
     const double *quantiles;
     int32_t n_quantiles;
@@ -329,6 +331,20 @@ sl_code sli_agg_quantile_finish(const sli_agg_state *self, int64_t from, int64_t
 sl_code sli_agg_quantiles_finish(const sli_agg_state *self, int64_t from, int64_t n,
                                  sl_builder *out, int32_t column, sl_error *err);
 void sli_agg_quantile_clear(sli_agg_state *self, bool free_all);
+
+// agg_top.c
+enum { SLI_AGG_TOP_BYTES = 56 };
+sl_code sli_agg_top_configure(const sli_compiler *c, sli_node *const *settings, int32_t n,
+                              sli_agg *agg);
+sl_code sli_agg_top_update(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                           int64_t n, sl_error *err);
+sl_code sli_agg_top_merge(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                          sli_eval *ev);
+void sli_agg_top_out(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                     int32_t column);
+sl_code sli_agg_top_finish(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                           int32_t column, sl_error *err);
+void sli_agg_top_clear(sli_agg_state *self, bool free_all);
 
 // agg_list.c
 typedef struct sli_list {

@@ -579,5 +579,8 @@ const sli_agg_kind sli_agg_kinds[] = {
     QUANTILES("approx_quantiles", "F", sli_agg_quantiles_finish, sli_agg_quantiles_configure, 1,
               SLI_AGG_QUANTILES - 1),
     QUANTILES("approx_median", "Nf", sli_agg_quantile_finish, sli_agg_median_configure, 0, 0),
+    {"approx_top_k", "v", "y", "", "P", false, SLI_AGG_TOP_BYTES, init_zero, sli_agg_top_update,
+     NULL, sli_agg_top_merge, NULL, sli_agg_top_out, sli_agg_top_finish, sli_agg_top_clear,
+     sli_agg_top_configure, 1, 1},
     {0},
 };

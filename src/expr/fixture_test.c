@@ -136,6 +136,12 @@ static void put_text_of(const sl_column *column, int64_t row, sli_str *out)
         }
         sli_str_char(out, ']');
         break;
+    case SL_STRUCT:
+        for (int32_t k = 0; k < column->n_children; k++) {
+            sli_str_text(out, k > 0 ? ":" : "");
+            put_text_of(&column->children[k], row, out);
+        }
+        break;
     case SL_INT32:
         sli_str_printf(out, "%d", ((const int32_t *)column->values)[row]);
         break;

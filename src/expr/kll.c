@@ -13,6 +13,7 @@ enum {
     LEAST_FIRST = 64, // of level 0: what is sorted at once; fewer cost more a value
     ON_STACK = 512,   // items sorted without asking for memory
 };
+#define MOST_ROWS (INT64_C(1) << 62) // more are broken; so a row more always fits
 
 int32_t sli_kll_k(double error)
 {
@@ -307,9 +308,10 @@ static bool read_header(sl_bytes bytes, int32_t k, written *out)
         int64_t size = sli_get_u32(&r), rows;
         n += size;
         if (n > full || __builtin_mul_overflow(size, (int64_t)1 << level, &rows) ||
-            __builtin_add_overflow(out->rows, rows, &out->rows)) {
+            rows > MOST_ROWS - out->rows) {
             return false;
         }
+        out->rows += rows;
         out->sizes[level] = (int32_t)size;
     }
     out->n = (int32_t)n;
@@ -373,9 +375,7 @@ static sl_code add_each(sli_kll *self, int32_t k, const written *w, sl_error *er
 sl_code sli_kll_merge(sli_kll *self, int32_t k, sl_bytes bytes, bool *good, sl_error *err)
 {
     written w = {0};
-    int64_t sum;
-    *good = bytes.size == 0 ||
-            (read_header(bytes, k, &w) && !__builtin_add_overflow(self->rows, w.rows, &sum));
+    *good = bytes.size == 0 || (read_header(bytes, k, &w) && w.rows <= MOST_ROWS - self->rows);
     if (!*good || bytes.size == 0) {
         return SL_OK;
     }

@@ -350,23 +350,23 @@ SL_TEST(broken_sketches_are_found, "")
     check_bytes("\1\2\x50\0\0\0\0\0\2\0\0\0\7\0\0\0\0\0\0\0\7\0\0\0\0\0\0\0", 28, true);
     check_bytes("\1\2\x50\0\0\0\0\0\2\0\0\0\7\0\0\0\0\0\0\0\6\0\0\0\0\0\0\0", 28,
                 false); // unsorted
-    char large[4 + 4 * 60 + 8 * 17] = "\1\x3c\x50";
-    large[4 + 4 * 59] = 15; // 15 of 2^59 values still fit, not 16
-    check_bytes(large, 4 + 4 * 60 + 8 * 15, true);
-    large[4 + 4 * 59] = 16;
-    check_bytes(large, 4 + 4 * 60 + 8 * 16, false);
+    char large[4 + 4 * 60 + 8 * 9] = "\1\x3c\x50";
+    large[4 + 4 * 59] = 8; // 8 of 2^59 values make 2^62, which is the most
+    check_bytes(large, 4 + 4 * 60 + 8 * 8, true);
+    large[4 + 4 * 59] = 9;
+    check_bytes(large, 4 + 4 * 60 + 8 * 9, false);
 }
 
 SL_TEST(rows_of_merged_sketches_never_overflow, "")
 {
     sli_kll s = {0};
-    char large[4 + 4 * 60 + 8 * 15] = "\1\x3c\x50";
+    char large[4 + 4 * 60 + 8 * 5] = "\1\x3c\x50";
     bool good;
-    large[4 + 4 * 59] = 15;
+    large[4 + 4 * 59] = 5;
     assert_int_equal(sli_kll_merge(&s, 80, (sl_bytes){large, sizeof large}, &good, NULL), SL_OK);
     assert_true(good);
     assert_int_equal(sli_kll_merge(&s, 80, (sl_bytes){large, sizeof large}, &good, NULL), SL_OK);
     assert_false(good);
-    assert_int_equal(s.rows, (int64_t)15 << 59);
+    assert_int_equal(s.rows, (int64_t)5 << 59);
     sli_kll_reset(&s);
 }
