@@ -236,7 +236,11 @@ static sl_code run_all(const sl_batch *in, const int32_t *group, sl_error *err)
     sl_builder *builder = NULL;
     sl_batch *partial = NULL;
     sl_code rc = sli_agg_plan_new(
-        &plan, "spread(i) as u, sum(i * 2) as e, min(s) as m, list(s) as l, set(f) as t",
+        &plan,
+        "spread(i) as u, sum(i * 2) as e, min(s) as m, list(s) as l, set(f) as t, arg_max(s, s) "
+        "as a, string_agg(s, ', ') as j, approx_median(i) as k, approx_quantile(f, 0.1, 0.25) as "
+        "q, "
+        "approx_top_k(s, 3, 3) as p, approx_top_k(i, 2, 2) as o",
         sl_batch_schema(in), NULL, 0, user, err);
     rc = rc != SL_OK ? rc : sli_aggs_new(&aggs, plan, NULL, err);
     rc = rc != SL_OK ? rc : sli_aggs_grow(aggs, GROUPS, err);
@@ -245,6 +249,10 @@ static sl_code run_all(const sl_batch *in, const int32_t *group, sl_error *err)
     rc = rc != SL_OK ? rc : sli_aggs_partial(aggs, 0, GROUPS, builder, err);
     rc = rc != SL_OK ? rc : sl_builder_finish(builder, &partial, err);
     rc = rc != SL_OK ? rc : sli_aggs_merge(aggs, group, partial, err);
+    sl_builder_free(builder);
+    builder = NULL;
+    rc = rc != SL_OK ? rc : sl_builder_new(&builder, sli_agg_plan_result(plan), err);
+    rc = rc != SL_OK ? rc : sli_aggs_finish(aggs, 0, GROUPS, builder, err);
     sl_batch_unref(partial);
     sl_builder_free(builder);
     sli_aggs_free(aggs);

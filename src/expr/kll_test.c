@@ -150,6 +150,9 @@ static void merge_into(sli_kll *to, const sli_kll *from, int32_t k)
 
 // ---------------------------------------------------------------- errors
 
+// The worst errors at 0.01 are 0.0015 (sorted) to 0.0040 (uniform) with 1,242 items;
+// kll_doubles_sketch of datasketches 5.2.0 (PyPI) with k = 400 has 0.0017 to 0.0047 with 1,191
+// (README.md).
 SL_TEST(quantiles_of_a_million_stay_within_the_error, "")
 {
     static const double errors[] = {0.05, 0.01, 0.001};
