@@ -42,6 +42,7 @@ sl_code sli_agg_top_update(sli_agg_state *self, const int32_t *group, const sli_
 {
     const sli_heavy_kind kind = kind_of(self);
     bool texts = sli_kind_of(values->type) == SLI_KIND_TEXT;
+    bool ints = sli_kind_of(values->type) == SLI_KIND_INT;
     sli_heavy *states = self->states;
     for (int64_t i = 0; i < n; i++) {
         sli_heavy *s = &states[group[i]];
@@ -52,7 +53,10 @@ sl_code sli_agg_top_update(sli_agg_state *self, const int32_t *group, const sli_
         if (texts) {
             value.text = values->v.s[i];
         } else {
-            value.bits = (int64_t)sli_vec_hash(values, i);
+            value.bits = ints ? values->v.i[i] : (int64_t)sli_vec_hash(values, i);
+        }
+        if (sli_heavy_hit(s, &kind, &value)) {
+            continue;
         }
         int64_t before = sli_heavy_bytes(s);
         SL_TRY(sli_heavy_add(s, &kind, value, err));

@@ -29,7 +29,7 @@ int64_t sli_heavy_bytes(const sli_heavy *self)
 
 static bool is_text(const sli_heavy_kind *kind)
 {
-    return sli_kind_of(kind->type) == SLI_KIND_TEXT;
+    return kind->type == SL_STRING || kind->type == SL_BINARY; // asked for each row: no call
 }
 
 static sl_text text_of(const sli_heavy *self, const sli_heavy_counter *c)
@@ -239,6 +239,15 @@ static sl_code prune(sli_heavy *self, const sli_heavy_kind *kind, sl_error *err)
     self->floor = floor;
     fill_slots(self);
     return SL_OK;
+}
+
+bool sli_heavy_hit(sli_heavy *self, const sli_heavy_kind *kind, const sli_heavy_value *value)
+{
+    int32_t i = find(self, kind, value, hash_of(kind, value));
+    if (i >= 0) {
+        self->counters[i].count++;
+    }
+    return i >= 0;
 }
 
 sl_code sli_heavy_add(sli_heavy *self, const sli_heavy_kind *kind, sli_heavy_value value,

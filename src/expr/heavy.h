@@ -49,6 +49,8 @@ typedef struct sli_heavy_value {
 
 void sli_heavy_reset(sli_heavy *self); ///< frees and empties it
 int64_t sli_heavy_bytes(const sli_heavy *self);
+/// Counts a value that has a counter; false: it has none, and nothing was done.
+bool sli_heavy_hit(sli_heavy *self, const sli_heavy_kind *kind, const sli_heavy_value *value);
 /// Fails: SL_E_NOMEM; SL_E_DATA when texts are too long together.
 sl_code sli_heavy_add(sli_heavy *self, const sli_heavy_kind *kind, sli_heavy_value value,
                       sl_error *err);
