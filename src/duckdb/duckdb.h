@@ -1,0 +1,162 @@
+/// duckdb.h — what Sluice wants of an SQL engine: the contract of the module sql_duckdb (DuckDB).
+///
+///     open { parse | print | functions | table | load | function | prepare { run } free_query } close
+///
+/// An *instance* lives in memory, has one thread (the caller's) and knows two kinds of tables by
+/// name: those that were loaded into it once, and *streams' tables*, which have a schema from
+/// `table` on and rows only while `run` lasts: the caller's own batches, read where they lie.
+/// Equal instances give equal rows in equal order for equal input.
+///
+/// Rows cross as arrays of the Arrow C Data Interface, a struct of columns each, types as
+/// sl_batch_export makes them (strings and binaries as views). Names and texts are UTF-8, ended by
+/// a zero. The module calls nothing of libsluice; failures go into the sl_error it is given.
+#pragma once
+
+#include "col/arrow_abi.h"
+#include "col/col.h"
+#include "conf/conf.h"
+#include "env/env.h"
+
+enum { SLI_DB_ABI = 1 };
+
+typedef struct sli_db sli_db;             ///< an instance. Thread: one at a time
+typedef struct sli_db_query sli_db_query; ///< a prepared SELECT of one instance
+
+/// What an instance is opened with. Lives for the call.
+typedef struct sli_db_conf {
+    size_t struct_size;
+    int64_t memory_bytes; ///< what it may hold; a query that needs more goes to `spill_dir`, or fails
+    const char *spill_dir; ///< made when it is first needed; NULL: nowhere
+    const char *extensions; ///< unused, NULL. Nothing is ever fetched
+} sli_db_conf;
+
+/// Where a text is wrong. Bytes from 0 into it; -1: unknown.
+typedef struct sli_db_where {
+    int64_t at;
+} sli_db_where;
+
+typedef sl_code (*sli_db_text_fn)(void *ctx, const char *text, size_t size, sl_error *err);
+
+/// A function that SQL may call.
+typedef struct sli_db_function {
+    const char *name;
+    /// Filled by the caller for these argument types (a struct of columns "a0", "a1", ...): the
+    /// type of the result, one column. Fails: SL_E_INVALID, it can't be called with them.
+    sl_code (*bind)(void *ctx, struct ArrowSchema *arguments, struct ArrowSchema *out,
+                    sl_error *err);
+    /// As many rows as `arguments` has. Both are the callee's to release.
+    sl_code (*call)(void *ctx, struct ArrowArray *arguments, struct ArrowArray *out,
+                    sl_error *err);
+    void *ctx; ///< outlives the instance
+} sli_db_function;
+
+/// What is known of a function that is built in, or was added.
+typedef struct sli_db_function_info {
+    const char *name;
+    bool is_aggregate;
+    bool is_volatile; ///< equal arguments may give other results: random(), now(), nextval()
+} sli_db_function_info;
+typedef void (*sli_db_function_fn)(void *ctx, const sli_db_function_info *info);
+
+/// Rows of a stream's table for one run. Borrowed until it returns.
+typedef struct sli_db_rows {
+    const char *table;
+    const struct ArrowArray *const *arrays;
+    int32_t n;
+} sli_db_rows;
+
+typedef struct sli_db_run {
+    size_t struct_size;
+    const sli_db_rows *rows; ///< of streams' tables; one that is not here is empty
+    int32_t n_rows;
+    int64_t time_us; ///< what sluice_time() is: the epoch's batch time
+    const _Atomic bool *const *stop; ///< `n_stop` flags, looked at between steps: SL_E_CANCELLED
+    int32_t n_stop;
+    /// Takes the next rows, which are the callee's to release; some thousand at a time.
+    sl_code (*each)(void *ctx, SL_TAKES struct ArrowArray *rows, sl_error *err);
+    void *ctx;
+} sli_db_run;
+
+typedef struct sli_db_ops {
+    size_t struct_size;
+    const char *version; ///< "DuckDB 1.5.6": part of a job's numeric fingerprint
+    /// Blocks: some 50 ms. Fails: SL_E_NOMEM, SL_E_CONFIG.
+    sl_code (*open)(sli_db **out, const sli_db_conf *conf, sl_error *err);
+    void (*close)(SL_TAKES sli_db *self); ///< accepts NULL; after its queries
+
+    /// The parse tree of one SELECT as JSON (DuckDB's json_serialize_sql: {"error": false,
+    /// "statements": [...]}), given to `each` at once. Looks no name up. Fails: SL_E_INVALID with
+    /// *where.
+    sl_code (*parse)(sli_db *self, const char *sql, sli_db_text_fn each, void *ctx,
+                     sli_db_where *where, sl_error *err);
+    /// The SELECT of such a tree.
+    sl_code (*print)(sli_db *self, const char *json, sli_db_text_fn each, void *ctx, sl_error *err);
+    /// Every function's name, once; aggregate or volatile when one of its forms is.
+    sl_code (*functions)(sli_db *self, sli_db_function_fn each, void *ctx, sl_error *err);
+
+    /// A stream's table. `schema` is read, not taken. Fails: SL_E_INVALID, there is a table of that
+    /// name (names are compared without case); SL_E_UNSUPPORTED, a type SQL can't have (opaque).
+    sl_code (*table)(sli_db *self, const char *name, const struct ArrowSchema *schema,
+                     sl_error *err);
+    /// Makes a table of its own from a SELECT that may read files (read_csv('...'), 'x.parquet'),
+    /// run once, here. Blocks: disk. Fails: SL_E_NOT_FOUND (a file), SL_E_INVALID with *where,
+    /// SL_E_DATA (a file's content), SL_E_NO_SPACE, SL_E_NOMEM.
+    sl_code (*load)(sli_db *self, const char *name, const char *select, sli_db_where *where,
+                    sl_error *err);
+    /// The columns of such a table, or of a stream's. *out is the caller's to release.
+    sl_code (*describe)(sli_db *self, const char *name, struct ArrowSchema *out, sl_error *err);
+    /// The columns that a list of definitions means ("ts TIMESTAMP NOT NULL, n INTEGER"), as the
+    /// body of CREATE TABLE has it. Fails: SL_E_INVALID with *where (into `columns`);
+    /// SL_E_UNSUPPORTED, a type that Sluice has not, with the nearest that it has.
+    sl_code (*columns)(sli_db *self, const char *columns, struct ArrowSchema *out,
+                       sli_db_where *where, sl_error *err);
+    sl_code (*function)(sli_db *self, const sli_db_function *function, sl_error *err);
+
+    /// Prepares a SELECT; *schema is the caller's to release. From the first `prepare` on, no
+    /// statement reaches a file, a network or a setting. Fails: SL_E_INVALID with *where, what is
+    /// wrong and the nearest right name; SL_E_UNSUPPORTED, a column of the result has a type that
+    /// Sluice has not (its name, and what to cast to).
+    sl_code (*prepare)(sli_db *self, const char *sql, sli_db_query **out,
+                       struct ArrowSchema *schema, sli_db_where *where, sl_error *err);
+    void (*free_query)(SL_TAKES sli_db_query *query); ///< accepts NULL
+    /// Runs it once over these rows. Fails: SL_E_DATA, a row can't be computed (overflow, a cast);
+    /// SL_E_NOMEM (more than memory_bytes, and no place to spill); SL_E_NO_SPACE; SL_E_CANCELLED;
+    /// what `each` returns.
+    sl_code (*run)(sli_db_query *query, const sli_db_run *run, sl_error *err);
+} sli_db_ops;
+
+// ---------------------------------------------------------------- Sluice's side
+
+/// Instances of one job: as many as run at once, made when they are needed, all alike. What is
+/// added (tables, functions) is added to each one. Thread: any; a lease has one.
+typedef struct sli_dbs sli_dbs;
+
+/// Loads the module sql_duckdb of `modules` (a directory, or NULL: as sli_module_load finds it), or
+/// takes what the simulated world has, and opens the first instance. Fails: as sli_module_load.
+sl_code sli_dbs_new(sli_dbs **out, sl_env *env, const char *modules, const sli_db_conf *conf,
+                    sl_error *err);
+void sli_dbs_free(SL_TAKES sli_dbs *dbs); ///< accepts NULL; after all leases
+const sli_db_ops *sli_dbs_ops(const sli_dbs *dbs);
+/// How an instance is made ready, in the order of these calls; each is tried on the first instance
+/// at once, and its failure is the caller's. Names and texts are copied, schemas referred to.
+/// Thread: the one that defines; no lease is out.
+sl_code sli_dbs_table(sli_dbs *dbs, const char *name, const sl_schema *schema, sl_error *err);
+sl_code sli_dbs_load(sli_dbs *dbs, const char *name, const char *select, sli_db_where *where,
+                     sl_error *err);
+sl_code sli_dbs_function(sli_dbs *dbs, const sli_db_function *function, sl_error *err);
+/// Prepares `sql` on the first instance; *number names it to sli_dbs_run, *schema is the caller's.
+sl_code sli_dbs_prepare(sli_dbs *dbs, const char *sql, int32_t *number, sl_schema **schema,
+                        sli_db_where *where, sl_error *err);
+/// A stream's table and its rows of one run.
+typedef struct sli_dbs_rows {
+    const char *table;
+    sl_batch *const *batches;
+    int32_t n;
+} sli_dbs_rows;
+/// Runs a prepared SELECT on an instance that is free, which is made (or the query prepared in it)
+/// when there is none. `push` gets batches of the query's schema. Thread: any, many at once.
+/// Fails: as sli_db_ops.run.
+sl_code sli_dbs_run(sli_dbs *dbs, int32_t number, const sli_dbs_rows *rows, int32_t n_rows,
+                    int64_t time_us, const _Atomic bool *const *stop, int32_t n_stop,
+                    sl_code (*push)(void *ctx, sl_batch *rows, sl_error *err), void *ctx,
+                    sl_error *err);
