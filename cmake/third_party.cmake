@@ -7,6 +7,7 @@ pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
+pkg_check_modules(JSON_C REQUIRED IMPORTED_TARGET json-c) # parse trees of SQL, which are taken apart and put together
 # Requests of sources that listen for HTTP. 26 KiB of code without state of its own that Debian's later releases no longer
 # have as a shared library: it is linked into libsluice.
 find_library(SL_HTTP_PARSER libhttp_parser.a REQUIRED)
@@ -41,6 +42,6 @@ include(nanoarrow)
 
 add_library(sl_third_party INTERFACE)
 target_link_libraries(sl_third_party INTERFACE PkgConfig::SIMDJSON PkgConfig::SQLITE3 PkgConfig::XXHASH
-    PkgConfig::LZ4 PkgConfig::ZSTD PkgConfig::ZLIB BZip2::BZip2 ${SL_HTTP_PARSER} Threads::Threads m ${CMAKE_DL_LIBS})
+    PkgConfig::LZ4 PkgConfig::ZSTD PkgConfig::ZLIB PkgConfig::JSON_C BZip2::BZip2 ${SL_HTTP_PARSER} Threads::Threads m ${CMAKE_DL_LIBS})
 target_include_directories(sl_third_party SYSTEM INTERFACE ${SL_NANOARROW_INCLUDES})
 target_compile_definitions(sl_third_party INTERFACE ${SL_NANOARROW_DEFINITIONS})

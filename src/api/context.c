@@ -47,15 +47,16 @@ static sl_code put_graph_setting(void *ctx, sl_text key, sl_text value, sl_error
     return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "setting made by the build function");
 }
 
-static bool wants_spark(const char *const *settings)
+/// What the caller's settings say of one, before the build function's are known; NULL: nothing.
+static const char *setting_of(const char *const *settings, const char *name)
 {
     for (int32_t i = 0; settings != NULL && settings[i] != NULL && settings[i + 1] != NULL;
          i += 2) {
-        if (strcmp(settings[i], "compat") == 0) {
-            return strcmp(settings[i + 1], "spark") == 0;
+        if (strcmp(settings[i], name) == 0) {
+            return settings[i + 1];
         }
     }
-    return false;
+    return NULL;
 }
 
 static sl_code build_graph(sl_context *context, sl_build_fn build,
@@ -63,8 +64,10 @@ static sl_code build_graph(sl_context *context, sl_build_fn build,
                            const char *const *settings, sl_error *err)
 {
     SL_TRY(sli_graph_new(&context->graph, err));
+    const char *compat = setting_of(settings, "compat");
     sli_graph_environment(context->graph, sli_all_sources, sli_all_sinks, context->host.env,
-                          wants_spark(settings));
+                          compat != NULL && strcmp(compat, "spark") == 0);
+    sli_graph_modules(context->graph, setting_of(settings, "modules"));
     if (prepare != NULL) {
         prepare(context->graph, ctx);
     }

@@ -1,10 +1,10 @@
 /// duckdb.h — what Sluice wants of an SQL engine: the contract of the module sql_duckdb (DuckDB).
 ///
-///     open { parse | print | functions | table | load | function | prepare { run } free_query } close
+///     open { parse | print | functions | columns | table | function | prepare { run } free_query } close
 ///
-/// An *instance* lives in memory, has one thread (the caller's) and knows two kinds of tables by
-/// name: those that were loaded into it once, and *streams' tables*, which have a schema from
-/// `table` on and rows only while `run` lasts: the caller's own batches, read where they lie.
+/// An *instance* lives in memory and has one thread, the caller's. Its tables have a name and a
+/// schema from `table` on, and rows only while `run` lasts: the caller's own batches, read where
+/// they lie. It reaches no file, no network and no setting, unless it was opened to read files.
 /// Equal instances give equal rows in equal order for equal input.
 ///
 /// Rows cross as arrays of the Arrow C Data Interface, a struct of columns each, types as
@@ -27,7 +27,8 @@ typedef struct sli_db_conf {
     size_t struct_size;
     int64_t memory_bytes; ///< what it may hold; a query that needs more goes to `spill_dir`, or fails
     const char *spill_dir; ///< made when it is first needed; NULL: nowhere
-    const char *extensions; ///< unused, NULL. Nothing is ever fetched
+    bool reads_files;       ///< it may read local files; else it reaches nothing outside
+    const char *attach; ///< a DuckDB file, attached as "db" to be read; NULL: none
 } sli_db_conf;
 
 /// Where a text is wrong. Bytes from 0 into it; -1: unknown.
@@ -58,7 +59,7 @@ typedef struct sli_db_function_info {
 } sli_db_function_info;
 typedef void (*sli_db_function_fn)(void *ctx, const sli_db_function_info *info);
 
-/// Rows of a stream's table for one run. Borrowed until it returns.
+/// Rows of a table for one run. Borrowed until it returns.
 typedef struct sli_db_rows {
     const char *table;
     const struct ArrowArray *const *arrays;
@@ -67,7 +68,7 @@ typedef struct sli_db_rows {
 
 typedef struct sli_db_run {
     size_t struct_size;
-    const sli_db_rows *rows; ///< of streams' tables; one that is not here is empty
+    const sli_db_rows *rows; ///< a table that is not here is empty
     int32_t n_rows;
     int64_t time_us; ///< what sluice_time() is: the epoch's batch time
     const _Atomic bool *const *stop; ///< `n_stop` flags, looked at between steps: SL_E_CANCELLED
@@ -94,17 +95,11 @@ typedef struct sli_db_ops {
     /// Every function's name, once; aggregate or volatile when one of its forms is.
     sl_code (*functions)(sli_db *self, sli_db_function_fn each, void *ctx, sl_error *err);
 
-    /// A stream's table. `schema` is read, not taken. Fails: SL_E_INVALID, there is a table of that
+    /// A stream's table. `schema` is read, not taken. `rows`: about how many it has, for the choice
+    /// of a plan; -1: unknown. Fails: SL_E_INVALID, there is a table of that
     /// name (names are compared without case); SL_E_UNSUPPORTED, a type SQL can't have (opaque).
     sl_code (*table)(sli_db *self, const char *name, const struct ArrowSchema *schema,
-                     sl_error *err);
-    /// Makes a table of its own from a SELECT that may read files (read_csv('...'), 'x.parquet'),
-    /// run once, here. Blocks: disk. Fails: SL_E_NOT_FOUND (a file), SL_E_INVALID with *where,
-    /// SL_E_DATA (a file's content), SL_E_NO_SPACE, SL_E_NOMEM.
-    sl_code (*load)(sli_db *self, const char *name, const char *select, sli_db_where *where,
-                    sl_error *err);
-    /// The columns of such a table, or of a stream's. *out is the caller's to release.
-    sl_code (*describe)(sli_db *self, const char *name, struct ArrowSchema *out, sl_error *err);
+                     int64_t rows, sl_error *err);
     /// The columns that a list of definitions means ("ts TIMESTAMP NOT NULL, n INTEGER"), as the
     /// body of CREATE TABLE has it. Fails: SL_E_INVALID with *where (into `columns`);
     /// SL_E_UNSUPPORTED, a type that Sluice has not, with the nearest that it has.
@@ -112,8 +107,7 @@ typedef struct sli_db_ops {
                        sli_db_where *where, sl_error *err);
     sl_code (*function)(sli_db *self, const sli_db_function *function, sl_error *err);
 
-    /// Prepares a SELECT; *schema is the caller's to release. From the first `prepare` on, no
-    /// statement reaches a file, a network or a setting. Fails: SL_E_INVALID with *where, what is
+    /// Prepares a SELECT; *schema is the caller's to release. Fails: SL_E_INVALID with *where, what is
     /// wrong and the nearest right name; SL_E_UNSUPPORTED, a column of the result has a type that
     /// Sluice has not (its name, and what to cast to).
     sl_code (*prepare)(sli_db *self, const char *sql, sli_db_query **out,
@@ -137,17 +131,33 @@ sl_code sli_dbs_new(sli_dbs **out, sl_env *env, const char *modules, const sli_d
                     sl_error *err);
 void sli_dbs_free(SL_TAKES sli_dbs *dbs); ///< accepts NULL; after all leases
 const sli_db_ops *sli_dbs_ops(const sli_dbs *dbs);
+/// What the first instance says; as the calls of sli_db_ops.
+sl_code sli_dbs_parse(sli_dbs *dbs, const char *sql, sli_db_text_fn each, void *ctx,
+                      sli_db_where *where, sl_error *err);
+sl_code sli_dbs_print(sli_dbs *dbs, const char *json, sli_db_text_fn each, void *ctx,
+                      sl_error *err);
+sl_code sli_dbs_functions(sli_dbs *dbs, sli_db_function_fn each, void *ctx, sl_error *err);
+sl_code sli_dbs_columns(sli_dbs *dbs, const char *columns, sl_schema **out, sli_db_where *where,
+                        sl_error *err);
+/// Runs one SELECT in an instance of its own that may read local files, which is gone afterwards.
+/// `push` gets every batch, one without rows when there are none. Blocks: disk. Fails:
+/// SL_E_NOT_FOUND (a file), SL_E_INVALID with *where, SL_E_DATA (its content), SL_E_NO_SPACE,
+/// SL_E_NOMEM.
+sl_code sli_dbs_read(const sli_dbs *dbs, const char *select, const char *attach,
+                     sli_db_where *where,
+                     sl_code (*push)(void *ctx, sl_batch *rows, sl_error *err), void *ctx,
+                     sl_error *err);
 /// How an instance is made ready, in the order of these calls; each is tried on the first instance
 /// at once, and its failure is the caller's. Names and texts are copied, schemas referred to.
 /// Thread: the one that defines; no lease is out.
-sl_code sli_dbs_table(sli_dbs *dbs, const char *name, const sl_schema *schema, sl_error *err);
-sl_code sli_dbs_load(sli_dbs *dbs, const char *name, const char *select, sli_db_where *where,
-                     sl_error *err);
+/// A table of that name with an equal schema is no failure and changes nothing.
+sl_code sli_dbs_table(sli_dbs *dbs, const char *name, const sl_schema *schema, int64_t rows,
+                      sl_error *err);
 sl_code sli_dbs_function(sli_dbs *dbs, const sli_db_function *function, sl_error *err);
 /// Prepares `sql` on the first instance; *number names it to sli_dbs_run, *schema is the caller's.
 sl_code sli_dbs_prepare(sli_dbs *dbs, const char *sql, int32_t *number, sl_schema **schema,
                         sli_db_where *where, sl_error *err);
-/// A stream's table and its rows of one run.
+/// A table and its rows of one run.
 typedef struct sli_dbs_rows {
     const char *table;
     sl_batch *const *batches;

@@ -42,6 +42,7 @@ void sli_graph_free(sl_graph *graph)
     for (int32_t i = graph->n_nodes; i-- > 0;) {
         node_reset(graph->nodes[i]);
     }
+    sli_graph_drop_owned(graph);
     sl_free(graph->nodes);
     sl_free(graph->outputs);
     sl_free(graph->aggregations);
@@ -58,6 +59,11 @@ void sli_graph_environment(sl_graph *graph, const sli_source_ops *const *sources
     graph->sinks = sinks;
     graph->env = env;
     graph->compat_spark = compat_spark;
+}
+
+void sli_graph_modules(sl_graph *graph, const char *dir)
+{
+    graph->modules = dir;
 }
 
 // ---------------------------------------------------------------- mistakes

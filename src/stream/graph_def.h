@@ -15,11 +15,6 @@ extern const sli_node_ops sli_node_source_ops, sli_node_queue_ops, sli_node_upda
 
 // ---------------------------------------------------------------- graph.c
 
-/// Whether the graph can still be defined: no mistake yet and not sealed (a call after the seal is
-/// a mistake itself). `graph` may be NULL: false.
-bool sli_graph_is_open(sl_graph *graph);
-/// Sticks *err to the graph, unless one sticks already.
-void sli_graph_stick(sl_graph *graph, sl_code rc, const sl_error *err);
 /// Sticks SL_E_NOMEM.
 void sli_graph_stick_nomem(sl_graph *graph, size_t size, const char *what);
 /// `items` with room for one more; NULL when memory is refused (`items` stays good).
@@ -86,8 +81,6 @@ sl_code sli_fn_schema(const char *out_text, const sl_schema *otherwise, sl_schem
 
 // ---------------------------------------------------------------- text.c
 
-/// Appends ` key="value"`, as JSON text; nothing for a NULL value.
-void sli_put_pair(sli_str *out, const char *key, const char *value);
 /// As sli_put_pair for the columns named: "user, page".
 void sli_put_columns(sli_str *out, const char *key, const sl_schema *schema, const int32_t *columns,
                      int32_t n_columns);
@@ -96,8 +89,6 @@ sl_code sli_node_set_args(sl_stream *node, sli_str *text, sl_error *err);
 /// Appends the URL with the values of options that are secret, by the tables of the graph's sources
 /// and sinks, replaced by "***".
 void sli_put_url(sli_str *out, const sl_graph *graph, const char *url);
-/// ` key="url"` of that.
-void sli_put_url_pair(sli_str *out, const char *key, const sl_graph *graph, const char *url);
 /// The URL without its query, for messages; in the arena. NULL without memory.
 const char *sli_url_label(sl_graph *graph, const char *url);
 
@@ -113,12 +104,6 @@ void sli_put_broadcasts(sli_str *out, const sl_graph *graph);
 /// The source that a URL names, open to be asked what definition needs to know; it counts nothing.
 sl_code sli_url_open(const sl_graph *graph, const char *url, const char *uid, bool is_table,
                      sli_source **out, sl_error *err);
-/// The schema of what a URL names, without touching it. *out one reference.
-sl_code sli_url_schema(const sl_graph *graph, const char *url, const char *uid, bool is_table,
-                       sl_schema **out, sl_error *err);
-/// All rows of a static table, now, in order.
-sl_code sli_table_each(sli_runtime *runtime, const char *url, sli_emit_fn each, void *ctx,
-                       sl_error *err);
 
 // ---------------------------------------------------------------- queue.c, queue_default.c
 

@@ -150,7 +150,9 @@ struct sl_graph {
     const sli_source_ops *const *sources;
     const sli_sink_ops *const *sinks;
     sl_env *env;
+    const char *modules; ///< directory; NULL: not told
     bool compat_spark;
+    struct sli_owned *owned;   ///< things of folders above (above.c); the last one first
     int64_t remember_us;       ///< of every stream that is used; 0: not told
     struct sli_engine *engine; ///< that runs it; NULL: none
     char *text;                ///< in the arena; NULL when a call has changed the graph since
@@ -159,6 +161,8 @@ struct sl_graph {
     struct sli_timed *timed;            ///< operators that go by it
 };
 
+/// Frees what folders above have given to the graph. After the nodes.
+void sli_graph_drop_owned(sl_graph *graph);
 /// The graph's accumulators, at zero.
 sl_code sli_graph_accumulators(const sl_graph *graph, sli_accs **out, sl_error *err);
 /// The graph's broadcast variables, without values; and gives those values that are due. The latter

@@ -45,6 +45,52 @@ sl_code sli_graph_push_bytes(sl_graph *graph, const char *queue, SL_TAKES sl_loa
 /// the graph.
 void sli_graph_environment(sl_graph *graph, const sli_source_ops *const *sources,
                            const sli_sink_ops *const *sinks, sl_env *env, bool compat_spark);
+/// Where loadable modules are looked for while the graph is defined; NULL, as it is at first: where
+/// sli_module_load finds them. Lives as long as the graph.
+void sli_graph_modules(sl_graph *graph, const char *dir);
+
+// ---------------------------------------------------------------- for folders above that add
+// operators
+
+/// An operator that is nothing but a lineage over the RDDs of its inputs.
+typedef struct sli_lineage_ops {
+    const char *kind; ///< "sql"
+    /// The RDD of an epoch from those of its inputs (borrowed): one reference, NULL only without
+    /// memory; mistakes stick to it. At definition it is asked over RDDs without rows, and the
+    /// schema of what it gives is the stream's. Thread: driver.
+    sl_rdd *(*rdd)(void *body, sl_rdd *const *inputs, int32_t n);
+    void (*free)(void *body);
+} sli_lineage_ops;
+/// Such an operator of 1 to 1,024 streams. `args` is its canonical text behind the inputs
+/// (` query="..."`, as sli_put_pair writes it). What went wrong while the body was made is given as
+/// `rc` and `err`, `body` NULL, and becomes the graph's mistake with the operator's place.
+sl_stream *sli_stream_lineage(const sli_lineage_ops *ops, const char *label,
+                              sl_stream *const *inputs, int32_t n, SL_TAKES void *body,
+                              const char *args, sl_code rc, sl_error *err);
+/// Makes *err the graph's mistake, unless one sticks already.
+void sli_graph_stick(sl_graph *graph, sl_code rc, const sl_error *err);
+/// Whether the graph can still be defined: no mistake yet and not sealed (a call after the seal is
+/// a mistake itself). `graph` may be NULL: false.
+bool sli_graph_is_open(sl_graph *graph);
+/// Gives the graph a thing that lives as long as it and is freed after its operators, under a name;
+/// and finds it, NULL when there is none. Fails: SL_E_NOMEM, the thing is freed.
+sl_code sli_graph_own(sl_graph *graph, const char *name, SL_TAKES void *thing,
+                      void (*free)(void *thing), sl_error *err);
+void *sli_graph_owned(const sl_graph *graph, const char *name);
+sl_graph *sli_stream_graph(const sl_stream *stream);
+const char *sli_stream_uid(const sl_stream *stream);
+sl_env *sli_graph_env(const sl_graph *graph);
+const char *sli_graph_modules_dir(const sl_graph *graph); ///< NULL: not told
+/// Appends ` key="value"`, as JSON text; nothing for a NULL value.
+void sli_put_pair(sli_str *out, const char *key, const char *value);
+/// The same of a URL, the values of secret options replaced by "***".
+void sli_put_url_pair(sli_str *out, const char *key, const sl_graph *graph, const char *url);
+/// The schema of what a URL names, without touching it. *out one reference.
+sl_code sli_url_schema(const sl_graph *graph, const char *url, const char *uid, bool is_table,
+                       sl_schema **out, sl_error *err);
+/// All rows of a static table, now, in order. Thread: driver. Blocks: yes.
+sl_code sli_table_each(sli_runtime *runtime, const char *url, sli_emit_fn each, void *ctx,
+                       sl_error *err);
 
 // ---------------------------------------------------------------- the engine: one life of a job's
 // driver

@@ -1,0 +1,64 @@
+/// sql.h — SQL over streams, RDDs and static tables, by DuckDB behind its C interface.
+///
+/// A query is run by DuckDB inside the process, over the rows where they lie. It is prepared once,
+/// when the graph is defined: names, types and the schema of what it gives are checked then. DuckDB
+/// is a module, loaded when the first query is defined; where it is missing the mistake says what
+/// to install. docs/SQL.md has the language, docs/ref the functions.
+///
+/// The same input gives the same rows in the same order: random(), uuid(), nextval() and their kind
+/// are refused; now(), current_timestamp, today() and current_date are the epoch's batch time. A
+/// query reads what it is given by name and nothing else: no file, no network, no setting.
+///
+/// A row that can't be computed (an overflow, a cast that fails) is SL_E_DATA and can be a dead
+/// letter (docs/DEAD_LETTERS.md) where the query goes row by row.
+#pragma once
+
+#include "sluice/graph.h"
+
+SL_BEGIN_DECLS
+
+/// A name that FROM may have: a stream, or a static table by its URL.
+///
+/// A static table is read once a run, when its first query is defined, and kept in memory:
+/// "planes.csv", "planes.parquet", "flights.json", with options "planes.csv?schema=..." or
+/// "?format=csv"; "ref.duckdb?table=planes", "ref.sqlite?table=planes"; and what
+/// sl_stream_join_table takes, with a schema.
+typedef struct sl_sql_table {
+    const char *name; ///< compared without case, as SQL does
+    sl_stream *stream;
+    const char *url; ///< of a static table; `stream` is NULL then
+} sl_sql_table;
+
+/// The rows of a SELECT over the rows of one epoch: of a stream those of the epoch's RDD (of a
+/// window, all that it holds), of a static table all. A query that goes row by row (a projection, a
+/// filter, a join of one stream with static tables) is run on each partition, where it lies; any
+/// other (GROUP BY, DISTINCT, ORDER BY, LIMIT, window functions, joins of streams) on all rows of
+/// the epoch together, in one partition, rows in order of partitions. What is kept across epochs is
+/// sl_sql_script's. The tables are copied; n from 1. All streams are of one graph and one slide.
+SL_API sl_stream *sl_sql(sl_graph *graph, const char *select, const sl_sql_table *tables,
+                         int32_t n);
+
+/// A name that the FROM of a query over RDDs may have.
+typedef struct sl_sql_rdd {
+    const char *name;
+    sl_rdd *rdd;
+} sl_sql_rdd;
+/// The rows of a SELECT over RDDs of one session or epoch, as an RDD: nothing is computed until an
+/// action. As sl_sql in all else; mistakes stick to the RDD. In a function of transform or
+/// foreachRDD it is prepared once and kept with the job as long as query and schemas are the same.
+/// The caller owns a reference.
+SL_API sl_rdd *sl_rdd_sql(const char *select, const sl_sql_rdd *tables, int32_t n);
+
+/// Makes a function callable from all queries of the graph that are defined after it, by its name.
+/// It gets a batch of the arguments, columns a0, a1, ..., and appends one row for each of them to a
+/// result of one column, as its `out` says. An impure one is a mistake.
+SL_API void sl_sql_function(sl_graph *graph, const sl_fn *fn);
+
+/// Defines a whole job: the statements of a script, CREATE TABLE, CREATE VIEW, INSERT INTO and SET,
+/// as `sluice run job.sql` does. `name` is for places in messages ("job.sql:12:8: ..."). ${NAME}
+/// and ${NAME:-default} are replaced before anything is read, by `variables` (name, value, ...,
+/// NULL), then by the environment's.
+SL_API void sl_sql_script(sl_graph *graph, const char *name, const char *script,
+                          const char *const *variables);
+
+SL_END_DECLS
