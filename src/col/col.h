@@ -271,6 +271,9 @@ sl_code sli_ipc_read(SL_SHARES sli_buffer *bytes, sli_batch_fn each, void *ctx, 
 sl_code sli_ipc_write_file(sli_str *out, const sl_schema *schema, const sl_batch *const *batches,
                            int32_t n, const char *const *metadata, sl_error *err);
 sl_code sli_ipc_read_file(SL_SHARES sli_buffer *bytes, sli_batch_fn each, void *ctx, sl_error *err);
+/// A value of such a file's metadata; lives as long as the bytes. False: there is no such pair, or
+/// the bytes are damaged, of which sli_ipc_read_file tells.
+bool sli_ipc_file_value(const sli_buffer *bytes, const char *key, sl_text *out);
 
 // The messages of a stream or file one by one: for files that grow by batches, and bytes that come
 // in pieces. Every message is a multiple of 8 bytes long.

@@ -195,6 +195,39 @@ sl_code sli_ipc_read_file(sli_buffer *bytes, sli_batch_fn each, void *ctx, sl_er
     return rc;
 }
 
+/// Looks for a pair in the schema's metadata.
+static bool find_value(const sli_flat *schema, const char *key, sl_text *out)
+{
+    enum { PAIRS = 2, KEY = 0, VALUE = 1 }; // fields
+    const uint8_t *pairs = NULL;
+    int64_t n = 0;
+    size_t size = strlen(key);
+    if (!sli_flat_list(schema, PAIRS, 4, &pairs, &n)) {
+        return false;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        sli_flat pair;
+        sl_text name;
+        if (!sli_flat_item(schema, pairs, i, &pair) || !sli_flat_text(&pair, KEY, &name)) {
+            return false;
+        }
+        if (name.size == size && memcmp(name.data, key, size) == 0) {
+            return sli_flat_text(&pair, VALUE, out);
+        }
+    }
+    return false;
+}
+
+bool sli_ipc_file_value(const sli_buffer *bytes, const char *key, sl_text *out)
+{
+    sli_ipc_message m;
+    sli_ipc_reader self = {.data = (const uint8_t *)sli_buffer_bytes(bytes),
+                           .size = sli_buffer_size(bytes),
+                           .at = SLI_IPC_START_BYTES};
+    return sli_ipc_is_file(self.data, self.size) == 1 && next_message(&self, &m) == SL_OK &&
+           m.type == SLI_IPC_SCHEMA && find_value(&m.header, key, out);
+}
+
 // ---------------------------------------------------------------- message by message
 
 struct sli_ipc_stream {

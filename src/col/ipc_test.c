@@ -181,6 +181,47 @@ static void check_any(const char *data, size_t size, bool file, bool must_fail)
     drop(&all);
 }
 
+/// Whatever the bytes are: no value, or one that lies in them.
+static void check_value(const char *data, size_t size)
+{
+    sl_text value = {NULL, 0};
+    sli_buffer *buffer = sli_buffer_wrap(data, (int64_t)size, false, NULL, NULL);
+    if (sli_ipc_file_value(buffer, "sluice.kind", &value) && value.size > 0) {
+        assert_true(value.data >= data && value.size <= size &&
+                    value.data - data <= (ptrdiff_t)(size - value.size));
+    }
+    sli_buffer_unref(buffer);
+}
+
+SL_TEST(ipc_values_of_a_file_are_found_in_any_bytes, "")
+{
+    static const char *const pairs[] = {"sluice.uid", "counts", "sluice.kind", "a kind", NULL};
+    sl_schema *schema = slt_col_schema("n int64");
+    sli_str bytes = SLI_STR_INIT;
+    sl_text value = {NULL, 0};
+    assert_int_equal(sli_ipc_write_file(&bytes, schema, NULL, 0, pairs, NULL), SL_OK);
+    sli_buffer *buffer = sli_buffer_wrap(bytes.data, (int64_t)bytes.size, false, NULL, NULL);
+    assert_true(sli_ipc_file_value(buffer, "sluice.kind", &value));
+    assert_int_equal(value.size, 6);
+    assert_memory_equal(value.data, "a kind", 6);
+    assert_false(sli_ipc_file_value(buffer, "sluice.kin", &value));
+    assert_false(sli_ipc_file_value(buffer, "", &value));
+    sli_buffer_unref(buffer);
+    for (size_t i = 0; i < bytes.size; i++) {
+        for (int bit = 0; bit < 8; bit++) {
+            bytes.data[i] = (char)(bytes.data[i] ^ 1 << bit);
+            check_value(bytes.data, bytes.size);
+            bytes.data[i] = (char)(bytes.data[i] ^ 1 << bit);
+        }
+        char *cut = sl_alloc(SLI_TAG_TEST, i + 1); // so that reads behind its end are noticed
+        memcpy(cut, bytes.data, i);
+        check_value(cut, i);
+        sl_free(cut);
+    }
+    sli_str_reset(&bytes);
+    sl_schema_unref(schema);
+}
+
 static void damage(const char *schema_text, bool file)
 {
     sli_rng rng = {63};

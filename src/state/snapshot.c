@@ -202,9 +202,25 @@ static sl_code read_batch(void *ctx, const sl_batch *batch, sl_error *err)
     return rc == SL_OK ? give_rows(r, err) : rc;
 }
 
+/// Columns alone don't tell which operator's state it is.
+static sl_code check_kind(const sli_table_info *info, const sli_buffer *bytes, sl_error *err)
+{
+    sl_text kind;
+    if (!sli_ipc_file_value(bytes, "sluice.kind", &kind) ||
+        (kind.size == strlen(info->kind) && memcmp(kind.data, info->kind, kind.size) == 0)) {
+        return SL_OK;
+    }
+    return sl_error_set(
+        err, SL_E_INCOMPATIBLE,
+        "state of %s can't be taken over: define it as before, or give it another uid, with which "
+        "it begins without state. The snapshot has state of %.*s, the job now of %s",
+        info->uid, (int)(kind.size < 300 ? kind.size : 300), kind.data, info->kind);
+}
+
 sl_code sli_state_restore_part(sli_store *store, sli_table *table, const sli_table_info *info,
                                sli_buffer *bytes, sl_error *err)
 {
+    SL_TRY(check_kind(info, bytes, err));
     sl_schema *schema = NULL;
     part_reader r = {.store = store, .table = table, .info = info, .bytes = {.tag = SLI_TAG_STATE}};
     SL_TRY(part_schema(info, &schema, err));
