@@ -54,8 +54,9 @@ SL_API sl_stream *sl_stream_max_ahead(sl_stream *stream, const char *time);
 // of one epoch meet the same watermark.
 
 typedef enum sl_output_mode {
-    SL_APPEND = 1, ///< each result once, when no row can change it any more
-    SL_UPDATE = 2, ///< in every epoch the results that changed in it
+    SL_APPEND = 1,   ///< each result once, when no row can change it any more
+    SL_UPDATE = 2,   ///< in every epoch the results that changed in it
+    SL_COMPLETE = 3, ///< in every epoch all results there are: sl_stream_running_by_key only
 } sl_output_mode;
 
 /// Aggregations over windows of event time: [k * slide, k * slide + size) since 1970. `slide` NULL:
@@ -104,7 +105,8 @@ SL_API sl_stream *sl_stream_late_right(sl_stream *stream);
 
 // ---- settings of such operators; each returns its argument
 
-/// Windows only; default SL_APPEND.
+/// Windows: SL_APPEND, their default, or SL_UPDATE. sl_stream_running_by_key: SL_UPDATE, its
+/// default, or SL_COMPLETE.
 SL_API sl_stream *sl_stream_output_mode(sl_stream *stream, sl_output_mode mode);
 /// How long after the watermark rows are still taken; default "0s". SL_APPEND results wait for it.
 SL_API sl_stream *sl_stream_lateness(sl_stream *stream, const char *time);

@@ -17,6 +17,7 @@
 #include "sluice/rdd_checkpoint.h"
 #include "sluice/rdd_range.h"
 #include "sluice/receiver.h"
+#include "sluice/running.h"
 #include "sluice/slice.h"
 #include "sluice/state.h"
 #include "sluice/test.h"

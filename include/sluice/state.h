@@ -148,7 +148,8 @@ SL_API sl_stream *sl_stream_map_with_state(sl_stream *stream, const char *keys,
 /// updateStateByKey and mapWithState: rows "keys, state", each key once, that are there before the
 /// first epoch. The table must have these columns. Such keys count as touched in the first epoch.
 SL_API sl_stream *sl_stream_initial_state(sl_stream *stream, const char *table_url);
-/// mapWithState: a key without a record for longer than `idle` ("30s", of batch time) gets one last
+/// mapWithState (sl_stream_running_by_key: running.h): a key without a record for longer than
+/// `idle` ("30s", of batch time) gets one last
 /// call, without a value (timing_out), in the first epoch after that, and is then gone. With
 /// compat=spark only in epochs whose batch time is a multiple of ten intervals, as there only
 /// checkpointed batches look for idle keys. A record keeps its key alive even if its state is only
@@ -159,8 +160,8 @@ SL_API sl_stream *sl_stream_timeout(sl_stream *stream, const char *idle);
 /// checkpoint interval of such a stream), which is a multiple of the stream's slide: else the start
 /// fails with SL_E_INVALID. After sl_stream_timeout.
 SL_API sl_stream *sl_stream_timeout_every(sl_stream *stream, const char *every);
-/// Every key of a mapWithState with its state, in every epoch: what it is after that epoch. Costs
-/// as much as there are keys.
+/// Every key of a mapWithState with its state (of sl_stream_running_by_key with its results), in
+/// every epoch: what it is after that epoch. Costs as much as there are keys.
 SL_API sl_stream *sl_stream_state_snapshots(sl_stream *stream);
 
 // ---------------------------------------------------------------- the state of a record

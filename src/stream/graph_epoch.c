@@ -122,9 +122,9 @@ sl_code sli_rdd_run(sl_rdd *rdd, const int32_t *partitions, int32_t n, sl_error 
 
 static sl_code settle(sl_rdd *rdd, sl_error *err)
 {
-    sl_code rc = sli_is_update_rdd(rdd)      ? sli_update_settle(rdd, err)
-                 : sli_is_map_state_rdd(rdd) ? sli_map_state_settle(rdd, err)
-                                             : SL_OK;
+    sl_code rc = sli_is_update_rdd(rdd)    ? sli_update_settle(rdd, err)
+                 : sli_is_touched_rdd(rdd) ? sli_touched_settle(rdd, err)
+                                           : SL_OK;
     return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "operator %s", rdd->uid);
 }
 
@@ -161,8 +161,8 @@ static void end(sl_rdd *rdd, bool settled)
 {
     if (sli_is_update_rdd(rdd)) {
         sli_update_end(rdd);
-    } else if (sli_is_map_state_rdd(rdd)) {
-        sli_map_state_end(rdd, settled);
+    } else if (sli_is_touched_rdd(rdd)) {
+        sli_touched_end(rdd, settled);
     } else if (sli_is_snapshots_rdd(rdd)) {
         sli_snapshots_end(rdd);
     }

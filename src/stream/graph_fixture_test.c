@@ -389,6 +389,7 @@ void slt_epoch_begin(slt_host *host)
         .no_input = true,
         .made = sl_arena_alloc_zero(host->arena, n * sizeof(sl_rdd *)),
     };
+    sli_sched_epoch(host->sched, 1, host->epoch.number, host->epoch.time_us);
     host->offers = sl_arena_alloc_zero(host->arena, n * sizeof *host->offers);
     for (int32_t i = 0; i < graph->n_nodes; i++) {
         sli_source *source = graph->nodes[i]->source;
@@ -427,6 +428,9 @@ static void put_cell(sli_str *out, const sl_column *column, int64_t row)
     case SL_TIMESTAMP:
     case SL_INT64:
         sli_str_printf(out, "%lld", (long long)sl_column_int64(column, row));
+        return;
+    case SL_FLOAT64:
+        sli_str_printf(out, "%g", sl_column_float64(column, row));
         return;
     case SL_LIST: {
         const int32_t *offsets = column->values;

@@ -1,7 +1,5 @@
-// mapWithState and stateSnapshots: definition and settings.
+// mapWithState: definition.
 #include "stream/node_map_state.h"
-
-#include <stdio.h>
 
 static void map_state_free(sl_stream *node)
 {
@@ -19,11 +17,6 @@ const sli_node_ops sli_node_map_state_ops = {
     .most_partitions = SLI_MAX_HASH_PARTITIONS,
     .state = sli_state_table,
 };
-
-static sli_map_state_body *body_of(const sl_stream *stream)
-{
-    return stream->ops == &sli_node_map_state_ops ? stream->body : NULL;
-}
 
 // ---------------------------------------------------------------- the operator
 
@@ -54,7 +47,7 @@ static sl_code kind_of(const sl_field *field, uint8_t *out, sl_error *err)
 
 static sl_code resolve_state(sl_stream *node, sli_map_state_body *body, sl_error *err)
 {
-    const sl_schema *state = body->def.state_schema;
+    const sl_schema *state = body->touched.def.state_schema;
     int32_t n = sl_schema_columns(state);
     if (n > SL_STATE_MAX_COLUMNS) {
         return sl_error_set(err, SL_E_INVALID, "a state of %d columns; there may be %d", n,
@@ -101,12 +94,14 @@ static sl_code resolve(sl_stream *node, const char *keys, const sl_map_state_fn 
     node->code = (sli_code_fn)fn->run;
     node->code_version = fn->version;
     SL_TRY(check_texts(fn, err));
-    SL_TRY(sli_state_define(node, &body->def, keys, fn->state, args, err));
+    SL_TRY(sli_state_define(node, &body->touched.def, keys, fn->state, args, err));
     SL_TRY(resolve_state(node, body, err));
     SL_TRY(sl_schema_parse(&body->made_schema, fn->out, err));
-    SL_TRY(sli_state_beside(body->def.key_schema, body->made_schema,
+    SL_TRY(sli_state_beside(body->touched.def.key_schema, body->made_schema,
                             "a column of the function's rows", &node->schema, err));
-    return sli_state_put_args(node, &body->def, fn->name, fn->version, fn->impure, err);
+    body->touched.snapshot_schema = body->touched.def.row_schema;
+    body->touched.give_all = sli_map_state_give_all;
+    return sli_state_put_args(node, &body->touched.def, fn->name, fn->version, fn->impure, err);
 }
 
 sl_stream *sl_stream_map_with_state(sl_stream *stream, const char *keys, const sl_map_state_fn *fn,
@@ -118,96 +113,5 @@ sl_stream *sl_stream_map_with_state(sl_stream *stream, const char *keys, const s
     }
     sl_error err = SL_ERROR_INIT;
     sl_code rc = resolve(node, keys, fn, args, &err);
-    return sli_node_end(node, rc, &err);
-}
-
-// ---------------------------------------------------------------- timeouts
-
-/// ` timeout="..."`, and the like, behind the node's arguments.
-static sl_code add_setting(sl_stream *stream, const char *key, int64_t us, sl_error *err)
-{
-    char value[32];
-    sli_str args = {.tag = SLI_TAG_STREAM};
-    (void)snprintf(value, sizeof value, "%lldus", (long long)us);
-    sli_str_text(&args, stream->args);
-    sli_put_pair(&args, key, value);
-    return sli_node_set_args(stream, &args, err);
-}
-
-static sl_code set_timeout(sl_stream *stream, const char *idle, sl_error *err)
-{
-    sli_map_state_body *body = body_of(stream);
-    if (body == NULL) {
-        return sl_error_set(err, SL_E_INVALID, "only mapWithState has a timeout");
-    }
-    if (body->def.ttl_us > 0) {
-        return sl_error_set(err, SL_E_INVALID, "it has a timeout already");
-    }
-    SL_TRY(sli_ttl_set(&body->def, "timeout", idle, err));
-    return add_setting(stream, "timeout", body->def.ttl_us, err);
-}
-
-static sl_code set_every(sl_stream *stream, const char *every, sl_error *err)
-{
-    sli_map_state_body *body = body_of(stream);
-    if (body == NULL || body->def.ttl_us == 0) {
-        return sl_error_set(err, SL_E_INVALID, "it has no timeout: call sl_stream_timeout first");
-    }
-    if (body->every_us > 0) {
-        return sl_error_set(err, SL_E_INVALID, "when it looks for idle keys is set already");
-    }
-    SL_TRY(sli_duration_parse("timeout_every", every, &body->every_us, err));
-    return add_setting(stream, "timeout_every", body->every_us, err);
-}
-
-/// Runs a setting on a stream that may be NULL, by the rules of definition calls.
-static sl_stream *setting(sl_stream *stream, const char *text,
-                          sl_code (*set)(sl_stream *, const char *, sl_error *))
-{
-    if (stream == NULL || !sli_graph_is_open(stream->graph)) {
-        return NULL;
-    }
-    sl_error err = SL_ERROR_INIT;
-    sl_code rc = set(stream, text, &err);
-    if (rc != SL_OK) {
-        sli_node_mistake(stream, rc, &err);
-        return NULL;
-    }
-    return stream;
-}
-
-sl_stream *sl_stream_timeout(sl_stream *stream, const char *idle)
-{
-    return setting(stream, idle, set_timeout);
-}
-
-sl_stream *sl_stream_timeout_every(sl_stream *stream, const char *every)
-{
-    return setting(stream, every, set_every);
-}
-
-int64_t sli_map_state_every(const sl_stream *node)
-{
-    return node->ops == &sli_node_map_state_ops ? ((const sli_map_state_body *)node->body)->every_us
-                                                : 0;
-}
-
-// ---------------------------------------------------------------- snapshots
-
-sl_stream *sl_stream_state_snapshots(sl_stream *stream)
-{
-    sl_stream *node = sli_node_begin(&sli_node_snapshots_ops, NULL, stream);
-    if (node == NULL) {
-        return NULL;
-    }
-    sl_error err = SL_ERROR_INIT;
-    sl_code rc = SL_OK;
-    sli_map_state_body *body = body_of(stream);
-    if (body == NULL) {
-        rc = sl_error_set(&err, SL_E_INVALID, "only mapWithState has snapshots of its state");
-    } else {
-        node->schema = sl_schema_ref(body->def.row_schema);
-        body->has_snapshots = true;
-    }
     return sli_node_end(node, rc, &err);
 }

@@ -2,10 +2,10 @@
 /// needs. For node_map_state*.c.
 #pragma once
 
-#include "stream/node_state.h"
+#include "stream/node_touched.h"
 
 typedef struct sli_map_state_body {
-    sli_state_def def;
+    sli_touched touched;
     const sl_map_state_fn *fn;
     sl_schema *made_schema; ///< of the rows that the function makes
     uint8_t *kinds;         ///< by column of the state: sl_state_kind
@@ -13,36 +13,16 @@ typedef struct sli_map_state_body {
     size_t row_bytes;       ///< of a sl_state_row
     int32_t n_columns;      ///< of the state
     bool is_wide;           ///< all are int64, timestamp or float64
-    bool has_snapshots;
-    int64_t every_us; ///< 0: every epoch looks for idle keys
-    /// By slot of the table: no key of it was touched before this. 0: nobody has looked. Thread:
-    /// driver, between epochs.
-    int64_t oldest[SLI_SLOTS];
-    int64_t soonest; ///< the least of them
 } sli_map_state_body;
-
-/// The RDD of one epoch.
-typedef struct sli_map_state_run {
-    const sl_stream *node;
-    sli_map_state_body *body;
-    int64_t epoch, time_us;
-    int64_t before;  ///< keys that were last touched before it are idle; INT64_MIN: none is
-    int64_t *oldest; ///< by slot: as the body's, after this epoch. NULL when nobody looks
-    /// By partition: the first view that was computed; others of the epoch are equal to it. Never
-    /// changed once it is here, read by tasks that make snapshots.
-    _Atomic(sli_state_view *) views[];
-} sli_map_state_run;
-
-/// When a node looks for idle keys (sl_stream_timeout_every); 0: in every epoch, or it is another
-/// operator.
-int64_t sli_map_state_every(const sl_stream *node);
 
 // ---------------------------------------------------------------- node_map_state_rdd.c
 
-extern const sli_node_ops sli_node_snapshots_ops;
-
+extern const sli_rdd_ops sli_map_state_rdd_ops;
 sl_code sli_map_state_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inputs, sl_rdd **out,
                           sl_error *err);
+/// As sli_touched.give_all: keys and states.
+sl_code sli_map_state_give_all(const sli_touched_run *run, sli_state_view *view, sli_task *task,
+                               sli_push_fn push, void *ctx, sl_error *err);
 
 // ---------------------------------------------------------------- node_map_state_task.c
 
@@ -61,5 +41,5 @@ sl_code sli_map_state_put(const sli_map_state_body *body, const sl_state_row *ro
                           sli_str *out, sl_error *err);
 /// SL_OK, or what was misused, as an error.
 sl_code sli_map_state_misuse(const sl_state_log *log, sl_error *err);
-/// A key for messages: "k 'abc', n 7".
-void sli_map_state_put_key(sli_str *out, const sl_batch *keys, int64_t row);
+/// A key for messages, the first columns of `keys`: "k 'abc', n 7".
+void sli_state_put_key(sli_str *out, const sl_batch *keys, int32_t n_keys, int64_t row);

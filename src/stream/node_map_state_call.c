@@ -14,7 +14,7 @@ static sl_code blame_record(const sli_map_work *w, const sl_map_state_call *call
 {
     sli_str key = {.tag = SLI_TAG_STREAM};
     if (record >= 0 && record < call->n) {
-        sli_map_state_put_key(&key, call->keys, record);
+        sli_state_put_key(&key, call->keys, w->body->touched.def.n_keys, record);
         const char *text = key.failed ? "?" : key.data;
         rc = call->timing_out ? sl_error_wrap(err, rc, "timing out of %s", text)
                               : sl_error_wrap(err, rc, "record %lld of the epoch, %s",
@@ -65,7 +65,7 @@ static sl_code run_function(sli_map_work *w, const sl_map_state_call *call, sl_e
 static sl_code push_beside(sli_map_work *w, const sl_batch *keys, const sl_batch *made,
                            sl_error *err)
 {
-    int32_t n_keys = w->body->def.n_keys;
+    int32_t n_keys = w->body->touched.def.n_keys;
     for (int32_t i = 0; i < sl_schema_columns(w->rdd->schema); i++) {
         w->from[i] = i < n_keys ? keys : made;
         w->column[i] = i < n_keys ? i : i - n_keys;

@@ -6,11 +6,11 @@ static sl_code blame_key(sli_map_work *w, sl_bytes key, sl_code rc, sl_error *er
 {
     sl_builder *builder = NULL;
     sl_batch *keys = NULL;
-    if (sl_builder_new(&builder, w->body->def.key_schema, NULL) == SL_OK &&
-        sli_row_get(key, builder, 0, w->body->def.n_keys, NULL) == SL_OK &&
+    if (sl_builder_new(&builder, w->body->touched.def.key_schema, NULL) == SL_OK &&
+        sli_row_get(key, builder, 0, w->body->touched.def.n_keys, NULL) == SL_OK &&
         sl_builder_finish(builder, &keys, NULL) == SL_OK) {
         sli_str text = {.tag = SLI_TAG_STREAM};
-        sli_map_state_put_key(&text, keys, 0);
+        sli_state_put_key(&text, keys, w->body->touched.def.n_keys, 0);
         rc = sl_error_wrap(err, rc, "%s", text.failed ? "?" : text.data);
         sli_str_reset(&text);
     }
@@ -23,7 +23,7 @@ static sl_code blame_key(sli_map_work *w, sl_bytes key, sl_code rc, sl_error *er
 static bool is_moved(const sli_map_work *w, const sl_state_row *row)
 {
     return (row->flags & SL_STATE_KNOWN) != 0 &&
-           (w->body->def.ttl_us > 0 || (row->flags & SL_STATE_REMOVED) != 0);
+           (w->body->touched.def.ttl_us > 0 || (row->flags & SL_STATE_REMOVED) != 0);
 }
 
 /// Whether the epoch has changed what the table has.
@@ -31,7 +31,7 @@ static bool is_changed(const sli_map_work *w, const sl_state_row *row)
 {
     uint32_t flags = row->flags;
     return (flags & SL_STATE_EXISTS) != 0
-               ? w->body->def.ttl_us > 0 || (flags & SL_STATE_UPDATED) != 0
+               ? w->body->touched.def.ttl_us > 0 || (flags & SL_STATE_UPDATED) != 0
                : (flags & SL_STATE_KNOWN) != 0;
 }
 

@@ -24,7 +24,7 @@ sl_code sli_map_work_room(void *items, int64_t *capacity, int64_t n, size_t size
 /// Snapshots look at the view from other tasks, which must not bring its changes in order.
 static bool works_together(const sli_map_work *w)
 {
-    return sli_map_work_store(w)->change_all != NULL && !w->body->has_snapshots;
+    return sli_map_work_store(w)->change_all != NULL && !w->body->touched.has_snapshots;
 }
 
 /// The keys of groups [from, to) as bytes, in w->value.
@@ -109,7 +109,7 @@ static sl_code make_rows(sli_map_work *w, int64_t from, int64_t to, sl_error *er
 /// The keys of a batch's records as bytes.
 static sl_code put_record_keys(sli_map_work *w, const sl_batch *batch, int32_t n, sl_error *err)
 {
-    const sli_state_def *def = &w->body->def;
+    const sli_state_def *def = &w->body->touched.def;
     sli_str_clear(&w->key_bytes);
     sli_batch_hash(batch, def->keys, def->n_keys, w->hashes);
     sli_rows_put(&w->key_bytes, batch, def->keys, def->n_keys, 0, n, w->key_rows);

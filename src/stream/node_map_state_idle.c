@@ -12,7 +12,7 @@ static sl_code read_idle(sli_map_work *w, sli_reader *r, int32_t n, sl_batch **k
 {
     memset(w->rows, 0, (size_t)n * w->body->row_bytes);
     for (int32_t i = 0; i < n; i++) {
-        SL_TRY(sli_row_get(sli_get_bytes(r), w->idle_keys, 0, w->body->def.n_keys, err));
+        SL_TRY(sli_row_get(sli_get_bytes(r), w->idle_keys, 0, w->body->touched.def.n_keys, err));
         SL_TRY(sli_map_state_get(w->body, sli_get_bytes(r), sli_map_work_row(w, i), w->task->arena,
                                  err));
         w->row_of[i] = i;
@@ -23,7 +23,7 @@ static sl_code read_idle(sli_map_work *w, sli_reader *r, int32_t n, sl_batch **k
 static sl_code remove_idle(sli_map_work *w, sli_reader r, const sl_batch *keys, sl_error *err)
 {
     uint64_t hashes[END_KEYS];
-    const sli_state_def *def = &w->body->def;
+    const sli_state_def *def = &w->body->touched.def;
     sli_batch_hash(keys, def->places, def->n_keys, hashes);
     for (int64_t i = 0; i < sl_batch_rows(keys); i++) {
         SL_TRY(sli_map_work_store(w)->remove(w->view, hashes[i], sli_get_bytes(&r), err));
@@ -65,7 +65,7 @@ static sl_code take_idle(void *ctx, int32_t slot, sl_bytes key, sl_bytes value, 
     sli_map_work *w = ctx;
     int64_t touched_us = 0;
     sl_bytes state = {NULL, 0};
-    SL_TRY(sli_ttl_split(&w->body->def, value, &touched_us, &state, err));
+    SL_TRY(sli_ttl_split(&w->body->touched.def, value, &touched_us, &state, err));
     if (touched_us >= w->run->before) {
         w->oldest[slot] = touched_us;
         return SL_E_END;
@@ -79,7 +79,7 @@ static sl_code take_idle(void *ctx, int32_t slot, sl_bytes key, sl_bytes value, 
 /// All idle keys of one slot, and what is known of it afterwards.
 static sl_code end_slot(sli_map_work *w, int32_t slot, sl_error *err)
 {
-    if (w->body->oldest[slot] < w->run->before) {
+    if (w->body->touched.oldest[slot] < w->run->before) {
         w->oldest[slot] = w->run->time_us; // nothing that comes later is touched earlier
         SL_TRY(sli_map_work_store(w)->oldest(w->view, slot, take_idle, w, err));
     }
@@ -88,12 +88,9 @@ static sl_code end_slot(sli_map_work *w, int32_t slot, sl_error *err)
 
 sl_code sli_map_work_end_idle(sli_map_work *w, sl_error *err)
 {
-    if (w->run->before == INT64_MIN) {
-        return SL_OK;
-    }
-    w->oldest = sl_arena_copy(w->task->arena, w->body->oldest, sizeof w->body->oldest);
+    SL_TRY(sli_touched_known(w->run, w->task, &w->oldest, err));
     if (w->oldest == NULL) {
-        return sl_error_nomem(err, sizeof w->body->oldest, "what is known of slots");
+        return SL_OK;
     }
     SL_TRY(sli_map_work_room(&w->rows, &w->row_capacity, END_KEYS, w->body->row_bytes, err));
     SL_TRY(sli_map_work_room(&w->row_of, &w->record_capacity, END_KEYS, sizeof *w->row_of, err));

@@ -8,7 +8,7 @@
 
 static sl_type type_of(const sli_map_state_body *body, int32_t column)
 {
-    return sl_schema_field(body->def.state_schema, column)->type;
+    return sl_schema_field(body->touched.def.state_schema, column)->type;
 }
 
 // A state of wide columns without a null is the usual one: 9 bytes a column, behind 9 of a time.
@@ -17,7 +17,7 @@ enum { WIDE_CELL = 9 };
 
 static size_t wide_bytes(const sli_map_state_body *body)
 {
-    return WIDE_CELL * ((size_t)body->n_columns + (body->def.ttl_us > 0));
+    return WIDE_CELL * ((size_t)body->n_columns + (body->touched.def.ttl_us > 0));
 }
 
 /// False, and nothing was read: it is no such state.
@@ -32,7 +32,7 @@ static bool get_wide(const sli_map_state_body *body, sl_bytes value, sl_state_ro
             return false; // damaged
         }
     }
-    at += body->def.ttl_us > 0 ? WIDE_CELL : 0;
+    at += body->touched.def.ttl_us > 0 ? WIDE_CELL : 0;
     for (int32_t c = 0; c < body->n_columns; c++, at += WIDE_CELL) {
         memcpy(&row->cells[c], at + 1, WIDE_CELL - 1);
     }
@@ -59,7 +59,7 @@ sl_code sli_map_state_get(const sli_map_state_body *body, sl_bytes value, sl_sta
     if (get_wide(body, value, row)) {
         return SL_OK;
     }
-    SL_TRY(sli_ttl_split(&body->def, value, &touched_us, &state, err));
+    SL_TRY(sli_ttl_split(&body->touched.def, value, &touched_us, &state, err));
     sli_reader r = sli_reader_of(state);
     row->flags = SL_STATE_EXISTS | SL_STATE_KNOWN;
     for (int32_t c = 0; c < body->n_columns; c++) {
@@ -90,14 +90,15 @@ static sl_code put_cell(const sli_map_state_body *body, const sl_state_row *row,
         sli_row_put_float64(out, type_of(body, c), cell->float64);
     } else if (body->kinds[c] == SL_STATE_INT64) {
         if (!sli_row_put_int64(out, type_of(body, c), cell->int64)) {
-            sl_text type = sli_column_type_text(body->def.state_schema, c);
+            sl_text type = sli_column_type_text(body->touched.def.state_schema, c);
             return sl_error_set(err, SL_E_DATA, "state column \"%s\": %lld is outside %.*s",
-                                sl_schema_field(body->def.state_schema, c)->name,
+                                sl_schema_field(body->touched.def.state_schema, c)->name,
                                 (long long)cell->int64, (int)type.size, type.data);
         }
     } else if (cell->text.size > INT32_MAX) {
         return sl_error_set(err, SL_E_DATA, "state column \"%s\": a text of %zu bytes",
-                            sl_schema_field(body->def.state_schema, c)->name, cell->text.size);
+                            sl_schema_field(body->touched.def.state_schema, c)->name,
+                            cell->text.size);
     } else {
         sli_row_put_text(out, cell->text);
     }
@@ -118,7 +119,7 @@ static bool put_wide(const sli_map_state_body *body, const sl_state_row *row, in
         return false;
     }
     char *at = sli_str_extend(out, wide_bytes(body));
-    if (at != NULL && body->def.ttl_us > 0) {
+    if (at != NULL && body->touched.def.ttl_us > 0) {
         put_wide_cell(at, (uint64_t)time_us);
         at += WIDE_CELL;
     }
@@ -136,7 +137,7 @@ sl_code sli_map_state_put(const sli_map_state_body *body, const sl_state_row *ro
     if (put_wide(body, row, time_us, out)) {
         return SL_OK;
     }
-    sli_ttl_put(&body->def, out, time_us);
+    sli_ttl_put(&body->touched.def, out, time_us);
     for (int32_t c = 0; c < body->n_columns; c++) {
         SL_TRY(put_cell(body, row, c, out, err));
     }
@@ -248,10 +249,10 @@ static void put_value(sli_str *out, const sl_column *column, int64_t row)
     }
 }
 
-void sli_map_state_put_key(sli_str *out, const sl_batch *keys, int64_t row)
+void sli_state_put_key(sli_str *out, const sl_batch *keys, int32_t n_keys, int64_t row)
 {
     const sl_schema *schema = sl_batch_schema(keys);
-    for (int32_t c = 0; c < sl_schema_columns(schema); c++) {
+    for (int32_t c = 0; c < n_keys; c++) {
         sli_str_printf(out, "%s%s ", c == 0 ? "" : ", ", sl_schema_field(schema, c)->name);
         put_value(out, sl_batch_column(keys, c), row);
     }

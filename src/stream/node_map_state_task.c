@@ -27,7 +27,7 @@ static sl_code project(sli_map_work *w, const sl_batch *batch, const sl_schema *
 static sl_code take_records(void *ctx, sl_batch *batch, sl_error *err)
 {
     sli_map_work *w = ctx;
-    const sli_state_def *def = &w->body->def;
+    const sli_state_def *def = &w->body->touched.def;
     sl_batch *keys = NULL, *values = NULL;
     if (sl_batch_rows(batch) == 0) {
         return SL_OK;
@@ -56,8 +56,8 @@ static sl_code make_args(sli_map_work *w, sl_error *err)
     const char *uid = w->run->node->uid;
     int32_t partition = w->task->partition;
     w->task->partition = w->partition;
-    sl_code rc =
-        sli_task_args(w->task, w->body->def.args, sli_hash64(uid, strlen(uid)), 0, &w->args, err);
+    sl_code rc = sli_task_args(w->task, w->body->touched.def.args, sli_hash64(uid, strlen(uid)), 0,
+                               &w->args, err);
     w->task->partition = partition;
     return rc;
 }
@@ -65,7 +65,7 @@ static sl_code make_args(sli_map_work *w, sl_error *err)
 static sl_code open_work(sli_map_work *w, sl_error *err)
 {
     const sl_stream *node = w->run->node;
-    const sli_state_def *def = &w->body->def;
+    const sli_state_def *def = &w->body->touched.def;
     int32_t n = sl_schema_columns(w->rdd->schema) + sl_schema_columns(node->inputs[0]->schema);
     w->log.memory = w->task->arena;
     w->from = sl_arena_alloc(w->task->arena, (size_t)n * sizeof *w->from);
@@ -103,30 +103,13 @@ static void close_work(sli_map_work *w)
     sli_map_work_store(w)->drop(w->view);
 }
 
-/// The view stands for the partition until the epoch ends, unless one does already: two tasks of a
-/// job may compute a partition at the same time.
-static void keep_view(sli_map_work *w)
-{
-    sli_state_view *none = NULL;
-    // Release: pairs with the acquire loads of tasks that make snapshots.
-    if (atomic_compare_exchange_strong_explicit(&w->run->views[w->partition], &none, w->view,
-                                                memory_order_acq_rel, memory_order_acquire)) {
-        w->view = NULL;
-        for (int32_t slot = 0; slot < SLI_SLOTS && w->oldest != NULL; slot++) {
-            if (sli_map_work_owns(w, slot)) {
-                w->run->oldest[slot] = w->oldest[slot];
-            }
-        }
-    }
-}
-
 sl_code sli_map_state_compute(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
                               void *ctx, sl_error *err)
 {
-    sli_map_state_run *run = rdd->body;
+    sli_touched_run *run = rdd->body;
     SL_TRY(sli_state_check_open(run->node, run, run->epoch, err));
     sli_map_work w = {.run = run,
-                      .body = run->body,
+                      .body = run->node->body,
                       .rdd = rdd,
                       .partition = partition,
                       .task = task,
@@ -144,7 +127,7 @@ sl_code sli_map_state_compute(sl_rdd *rdd, int32_t partition, sli_task *task, sl
         rc = sli_map_work_end_idle(&w, err);
     }
     if (rc == SL_OK) {
-        keep_view(&w);
+        sli_touched_keep(rdd, partition, &w.view, w.oldest);
     }
     close_work(&w);
     return rc;

@@ -647,14 +647,15 @@ SL_TEST(map_state_mistakes_are_told_with_their_place, "")
         define_fn define;
         const char *text;
     } cases[] = {
-        {timeout_of_a_map, "operator 1 (queue 'in'): only mapWithState has a timeout"},
+        {timeout_of_a_map,
+         "operator 1 (queue 'in'): only mapWithState and runningByKey have a timeout"},
         {timeout_no_duration, "timeout 'soon': not a duration: write digits and a unit"},
         {timeout_negative, "timeout '-1s': not a duration: write digits and a unit"},
         {timeout_null, "the timeout is NULL"},
         {timeout_twice, "it has a timeout already"},
         {every_without_timeout, "it has no timeout: call sl_stream_timeout first"},
         {every_never, "timeout_every '0s': it is longer than nothing"},
-        {snapshots_of_a_queue, "only mapWithState has snapshots of its state"},
+        {snapshots_of_a_queue, "only mapWithState and runningByKey have snapshots of their state"},
         {key_made_too, "'n' is a key and a column of the function's rows"},
         {state_of_lists, "state column \"m\": a state of mapWithState has numbers"},
         {no_state, "function 'f' has no `state`: the state's columns"},

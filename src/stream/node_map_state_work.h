@@ -16,7 +16,7 @@ typedef struct sli_map_mark {
 enum { SLI_MAP_TOGETHER = 512 }; ///< keys that the store is asked for, or told, at once
 
 typedef struct sli_map_work {
-    sli_map_state_run *run;
+    sli_touched_run *run;
     const sli_map_state_body *body;
     sl_rdd *rdd;
     int32_t partition; ///< of the RDD; a task of a union of several has another

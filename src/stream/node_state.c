@@ -1,6 +1,6 @@
-// State per key: what both kinds of operator are defined by, updateStateByKey's definition, and the
+// State per key: what all kinds of operator are defined by, updateStateByKey's definition, and the
 // state that is there before the first epoch.
-#include "stream/node_state.h"
+#include "stream/node_running.h"
 
 // ---------------------------------------------------------------- schemas
 
@@ -235,8 +235,8 @@ sli_update_body *sli_node_update(const sl_stream *node)
 
 sli_state_def *sli_state_def_of(const sl_stream *node)
 {
-    bool stateful = node->ops == &sli_node_update_ops || node->ops == &sli_node_map_state_ops;
-    return stateful ? node->body : NULL;
+    sli_touched *touched = sli_touched_of(node);
+    return touched != NULL ? &touched->def : node->ops == &sli_node_update_ops ? node->body : NULL;
 }
 
 const sli_table_info *sli_state_table(const sl_stream *node)
@@ -263,6 +263,11 @@ static sl_code check_initial(sl_stream *stream, const char *url, sl_error *err)
 {
     sli_state_def *def = sli_state_def_of(stream);
     sl_schema *schema = NULL;
+    if (sli_is_running(stream)) {
+        return sl_error_set(err, SL_E_UNSUPPORTED,
+                            "runningByKey begins without state: what its aggregations keep is "
+                            "theirs alone; updateStateByKey and mapWithState have an initial one");
+    }
     if (def == NULL) {
         return sl_error_set(err, SL_E_INVALID,
                             "it keeps no state: only updateStateByKey and mapWithState "

@@ -1,5 +1,6 @@
-/// node_state.h — operators that keep state per key: what both kinds are defined by, and the doors
-/// of each. For node_state.c (definition, initial state), node_update*.c and node_map_state*.c.
+/// node_state.h — operators that keep state per key: what all kinds are defined by, and the doors
+/// of each. For node_state.c (definition, initial state), node_update*.c, node_touched.c,
+/// node_map_state*.c and node_running*.c.
 #pragma once
 
 #include "stream/graph_def.h"
@@ -85,15 +86,18 @@ bool sli_is_update_rdd(const sl_rdd *rdd);
 void sli_update_end(sl_rdd *rdd);
 /// Runs the partitions of such an RDD that no task has done yet.
 sl_code sli_update_settle(sl_rdd *rdd, sl_error *err);
-/// ops->state of both kinds.
+/// ops->state of all kinds.
 const sli_table_info *sli_state_table(const sl_stream *node);
 
-// ---------------------------------------------------------------- mapWithState
+// ---------------------------------------------------------------- mapWithState, runningByKey
 
-bool sli_is_map_state_rdd(const sl_rdd *rdd);
+bool sli_is_touched_rdd(const sl_rdd *rdd);
 /// As sli_update_settle; then its views stand for their partitions.
-sl_code sli_map_state_settle(sl_rdd *rdd, sl_error *err);
+sl_code sli_touched_settle(sl_rdd *rdd, sl_error *err);
 /// As sli_update_end. `settled`: the epoch is good, what was learnt of idle keys counts.
-void sli_map_state_end(sl_rdd *rdd, bool settled);
+void sli_touched_end(sl_rdd *rdd, bool settled);
+/// When a node looks for idle keys (sl_stream_timeout_every); 0: in every epoch, or it is another
+/// operator.
+int64_t sli_touched_every(const sl_stream *node);
 bool sli_is_snapshots_rdd(const sl_rdd *rdd);
 void sli_snapshots_end(sl_rdd *rdd); ///< its epoch ends: from now on it can't be computed

@@ -69,7 +69,7 @@ static sl_code resolve(sl_stream *node, int64_t interval_us, sl_error *err)
                             "windows",
                             slide.text);
     }
-    return check_multiple("timeout_every", sli_map_state_every(node), node->slide_us, err);
+    return check_multiple("timeout_every", sli_touched_every(node), node->slide_us, err);
 }
 
 /// What outputs rest on.

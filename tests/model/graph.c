@@ -2,6 +2,7 @@
 #include "model/plan.h"
 
 #include "model/functions.h"
+#include "sluice/running.h"
 #include "sluice/ttl.h"
 #include "sluice/window.h"
 
@@ -164,6 +165,25 @@ static sl_stream *number(sl_stream *a, const slt_model_node *node)
     return node->which == 2 ? sl_stream_state_snapshots(state) : state;
 }
 
+static sl_stream *running(sl_stream *a, const slt_model_node *node)
+{
+    sl_stream *sums = sl_stream_running_by_key(a, "k", "count() as n, sum(v) as s");
+    sums = wide(sums, node);
+    if (node->which == 1 || node->which == 4) {
+        sums = sl_stream_output_mode(sums, SL_COMPLETE);
+    }
+    if (node->which >= 3) {
+        sums = sl_stream_timeout(sums, seconds_of(node->idle).text);
+    }
+    if (node->which == 4) {
+        sums = sl_stream_timeout_every(sums, seconds_of(node->every).text);
+    }
+    if (node->which == 2) {
+        sums = sl_stream_state_snapshots(sums);
+    }
+    return sl_stream_select(sums, "k, 7 * n + coalesce(s, 0) as v");
+}
+
 static sl_inverse inverse_of(const slt_model_node *node)
 {
     return node->which == 1 ? SL_INVERSE_NEVER : SL_INVERSE_AUTO;
@@ -275,6 +295,8 @@ static sl_stream *make(const slt_plan *plan, const slt_model_node *node, sl_grap
         return update(a, node);
     case SLT_MAP_STATE:
         return number(a, node);
+    case SLT_RUNNING:
+        return running(a, node);
     default:
         return window(a, node, input->slide);
     }

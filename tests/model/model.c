@@ -17,6 +17,7 @@ int32_t slt_model_variants(slt_model_kind kind)
     case SLT_SELECT:
     case SLT_WHERE:
     case SLT_MAP_STATE:
+    case SLT_RUNNING:
         return SLT_MODEL_VARIANTS;
     case SLT_SAME:
     case SLT_JOIN:
@@ -345,6 +346,30 @@ static void map_state(slt_model *m, const slt_model_node *node, const slt_model_
     }
 }
 
+/// A key whose time is over is gone, whoever looks for it.
+static void running(slt_model *m, const slt_model_node *node, slt_model_rows *in)
+{
+    slt_model_rows *state = &m->state[node - m->nodes], *out = &m->out[node - m->nodes];
+    bool gives_all = node->which == 1 || node->which == 2 || node->which == 4;
+    if (node->which >= 3) {
+        drop_idle(m, node, false);
+    }
+    for (int64_t i = 0; i < in->n; i++) {
+        slt_model_row *known = find(state, &in->rows[i]);
+        if (known == NULL) {
+            slt_model_add(m, state, &in->rows[i], 7 + in->rows[i].v);
+        } else {
+            known->v += 7 + in->rows[i].v;
+        }
+    }
+    touch(m, state, in);
+    for (int64_t i = 0; i < state->n; i++) {
+        if (gives_all || find(in, &state->rows[i]) != NULL) {
+            slt_model_add(m, out, &state->rows[i], state->rows[i].v);
+        }
+    }
+}
+
 // ---------------------------------------------------------------- two streams
 
 static int64_t values_of(const slt_model_rows *in, const slt_model_row *key)
@@ -491,6 +516,9 @@ static void run_node(slt_model *m, const slt_model_node *node, const slt_model_r
         break;
     case SLT_MAP_STATE:
         map_state(m, node, &m->out[node->a]);
+        break;
+    case SLT_RUNNING:
+        running(m, node, &m->out[node->a]);
         break;
     default:
         narrow(m, node, &m->out[node->a]);

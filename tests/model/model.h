@@ -44,6 +44,9 @@ typedef enum slt_model_kind {
                    ///< keys at every fourth record; 2: snapshots of the state instead; 3: keys
                    ///< time out after `idle`, with the negated number; 4: and are looked for at
                    ///< multiples of `every` only
+    SLT_RUNNING,   ///< value: 7 * rows + sum of all values so far, of keys with rows; variant 1: of
+                   ///< all keys; 2: snapshots; 3: keys without rows for `idle` begin anew; 4: the
+                   ///< same, of all keys, looked for at multiples of `every`
     // windows, from here on: of the input's rows in the last `c` seconds, every `slide`
     SLT_WINDOW,        ///< the rows
     SLT_REDUCE_WINDOW, ///< as SLT_REDUCE_BY_KEY; variant 1: without the inverse; 2: keys of two
@@ -92,9 +95,8 @@ typedef struct slt_model_pane {
 typedef struct slt_model {
     int32_t n_nodes;
     slt_model_node nodes[SLT_MODEL_NODES];
-    slt_model_rows out[SLT_MODEL_NODES]; ///< of the epoch just run
-    slt_model_rows
-        state[SLT_MODEL_NODES]; ///< of updateStateByKey and mapWithState; windows: what they hold
+    slt_model_rows out[SLT_MODEL_NODES];   ///< of the epoch just run
+    slt_model_rows state[SLT_MODEL_NODES]; ///< of operators with state; windows: what they hold
     slt_model_pane panes[SLT_MODEL_NODES][SLT_MODEL_PAST];
     int32_t n_panes[SLT_MODEL_NODES];
     bool began[SLT_MODEL_NODES];  ///< a state: its table was read

@@ -345,6 +345,48 @@ SL_TEST(model_is_right_about_windows, "")
     free(m);
 }
 
+SL_TEST(model_is_right_about_running_sums, "")
+{
+    slt_model *m = calloc(1, sizeof *m);
+    slt_model_rows *in = calloc(1, sizeof *in);
+    assert_true(m != NULL && in != NULL);
+    m->n_nodes = 5;
+    m->nodes[0] = (slt_model_node){.kind = SLT_QUEUE, .is_text = true, .slide = 1};
+    for (int32_t i = 1; i < 5; i++) {
+        m->nodes[i] = (slt_model_node){.kind = SLT_RUNNING,
+                                       .is_text = true,
+                                       .which = i == 1 ? 0 : i,
+                                       .idle = 1,
+                                       .every = 4,
+                                       .slide = 1,
+                                       .has_output = true};
+    }
+    put(m, in, "a", 1);
+    put(m, in, "b", 2);
+    put(m, in, "a", 3);
+    step(m, in); // 1 s
+    check_out(m, 1, "{\"k\":\"a\",\"v\":18}\n{\"k\":\"b\",\"v\":9}\n");
+    check_out(m, 2, "{\"k\":\"a\",\"v\":18}\n{\"k\":\"b\",\"v\":9}\n");
+    in->n = 0;
+    put(m, in, "b", -7);
+    step(m, in);
+    check_out(m, 1, "{\"k\":\"b\",\"v\":9}\n");
+    check_out(m, 2, "{\"k\":\"a\",\"v\":18}\n{\"k\":\"b\",\"v\":9}\n");
+    check_out(m, 4, "{\"k\":\"a\",\"v\":18}\n{\"k\":\"b\",\"v\":9}\n");
+    in->n = 0;
+    put(m, in, "a", 1);
+    step(m, in); // 3 s: a is over, and comes again
+    check_out(m, 1, "{\"k\":\"a\",\"v\":26}\n");
+    check_out(m, 3, "{\"k\":\"a\",\"v\":8}\n");
+    check_out(m, 4, "{\"k\":\"a\",\"v\":8}\n{\"k\":\"b\",\"v\":9}\n");
+    in->n = 0;
+    step(m, in); // 4 s: b is over
+    check_out(m, 1, "");
+    check_out(m, 4, "{\"k\":\"a\",\"v\":8}\n");
+    free(in);
+    free(m);
+}
+
 /// Seven epochs with a row each, but for the last; the one at second 6 stands for 5 too.
 SL_TEST(model_is_right_about_slides_and_outages, "")
 {

@@ -101,6 +101,8 @@ extern const slt_sim_job slt_job_postgres;
 void slt_postgres_fill(sli_pg_server *server); ///< with what it joins
 /// Messages of MQTT into files and into another topic (sim_mqtt.c).
 extern const slt_sim_job slt_job_mqtt;
+/// Running counts by key, all of them and those that changed (sim_running.c).
+extern const slt_sim_job slt_job_running;
 /// Events of Flume, which an agent sends, or is asked for (sim_flume.c).
 extern const slt_sim_job slt_job_pushed, slt_job_pulled;
 /// A file that grows and is rotated, into files and a table (sim_tail.c).

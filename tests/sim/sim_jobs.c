@@ -715,13 +715,14 @@ const slt_sim_job slt_job_sessions = {
 };
 
 const slt_sim_job *const slt_all_jobs[] = {
-    &slt_job_files,   &slt_job_socket,      &slt_job_elsewhere,
-    &slt_job_joined,  &slt_job_grouped,     &slt_job_rate,
-    &slt_job_stdin,   &slt_job_sender,      &slt_job_posted,
-    &slt_job_rolled,  &slt_job_sessions,    &slt_job_poison,
-    &slt_job_windows, &slt_job_panes,       &slt_job_held,
-    &slt_job_event,   &slt_job_silent,      &slt_job_kafka_out,
-    &slt_job_kafka,   &slt_job_kafka_large, &slt_job_postgres,
-    &slt_job_hdfs,    &slt_job_mqtt,        &slt_job_pushed,
-    &slt_job_pulled,  &slt_job_tail,        NULL,
+    &slt_job_files,     &slt_job_socket,   &slt_job_elsewhere,
+    &slt_job_joined,    &slt_job_grouped,  &slt_job_rate,
+    &slt_job_stdin,     &slt_job_sender,   &slt_job_posted,
+    &slt_job_rolled,    &slt_job_sessions, &slt_job_poison,
+    &slt_job_running,   &slt_job_windows,  &slt_job_panes,
+    &slt_job_held,      &slt_job_event,    &slt_job_silent,
+    &slt_job_kafka_out, &slt_job_kafka,    &slt_job_kafka_large,
+    &slt_job_postgres,  &slt_job_hdfs,     &slt_job_mqtt,
+    &slt_job_pushed,    &slt_job_pulled,   &slt_job_tail,
+    NULL,
 };

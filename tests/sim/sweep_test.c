@@ -161,6 +161,11 @@ SL_TEST(sim_rolled_files_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
     sweep(&slt_job_rolled);
 }
 
+SL_TEST(sim_running_counts_survive_a_crash_at_every_call, "EXACTLY-ONCE-1")
+{
+    sweep(&slt_job_running);
+}
+
 SL_TEST(sim_dead_letters_survive_crashes_all_over_their_calls, "POISON-1")
 {
     sweep_by(&slt_job_poison, slt_thin(3));

@@ -1,6 +1,8 @@
 // The definition of operators by event time: where their time comes from, their table, settings.
 #include "stream/event/timed.h"
 
+#include "stream/node_running.h"
+
 sli_timed *sli_timed_of(const sl_stream *node)
 {
     return node->ops->rdd == sli_timed_rdd ? node->body : NULL;
@@ -275,13 +277,21 @@ sl_stream *sl_stream_lateness(sl_stream *stream, const char *time)
 
 sl_stream *sl_stream_output_mode(sl_stream *stream, sl_output_mode mode)
 {
+    if (stream != NULL && sli_is_running(stream)) {
+        return sli_running_set_mode(stream, mode);
+    }
     sli_timed *self = to_be_set(stream);
     if (self == NULL) {
         return NULL;
     }
     sl_error err = SL_ERROR_INIT;
     sl_code rc = SL_OK;
-    if (mode != SL_APPEND && mode != SL_UPDATE) {
+    if (mode == SL_COMPLETE) {
+        rc = sl_error_set(&err, SL_E_INVALID,
+                          "SL_COMPLETE is not for windows, of which there are ever more: they give "
+                          "each result once (SL_APPEND) or when it changed (SL_UPDATE); "
+                          "sl_stream_running_by_key gives all");
+    } else if (mode != SL_APPEND && mode != SL_UPDATE) {
         rc = sl_error_set(&err, SL_E_INVALID, "%d is no output mode", (int)mode);
     } else if (!self->ops->has_modes) {
         rc = sl_error_set(&err, SL_E_INVALID, "only windows have an output mode");

@@ -12,7 +12,7 @@
 /// Files: watermark.c lanes · silent.c streams that say nothing · due.c the index ·
 /// node_event_time.c the watching node, node_late.c the rest · track.c watermarks kept in the state
 /// · timed.c definition, run.c an epoch's work · times.c, sift.c · node_event_window.c,
-/// node_session.c, node_distinct.c, node_interval_join.c the operators · gather.c, bulk.c,
+/// node_session.c, node_distinct.c, node_interval_join.c the operators · gather.c,
 /// results.c what some of them share · epoch.c what the engine calls.
 #pragma once
 
@@ -23,6 +23,7 @@
 #include "stream/event/event_time.h"
 #include "stream/event/watermark.h"
 #include "stream/graph_def.h"
+#include "stream/together.h"
 
 /// Times and durations that sums of a few of them can't overflow: about 36,000 years, 100 years.
 #define SLI_MAX_TIME_US (INT64_C(1) << 60)
@@ -211,11 +212,6 @@ sl_code sli_timed_find(sli_timed_task *t, uint64_t hash, sl_bytes key, sl_bytes 
 sl_code sli_timed_put(sli_timed_task *t, uint64_t hash, sl_bytes key, sl_bytes value,
                       sl_error *err);
 sl_code sli_timed_remove(sli_timed_task *t, uint64_t hash, sl_bytes key, sl_error *err);
-/// A hash of the slot, which is all that the store reads of it.
-static inline uint64_t sli_hash_of_slot(int32_t slot)
-{
-    return (uint64_t)slot << 54;
-}
 /// Whether a key is due at the epoch's watermark.
 bool sli_timed_is_due(const sli_timed *self);
 /// (Re)makes the index from the table.

@@ -5,7 +5,6 @@
 //   3. what came of it is put back, and given (update)
 //
 // No row of the epoch is in a window that closes: sift and spread have left those out.
-#include "stream/event/bulk.h"
 #include "stream/event/gather.h"
 #include "stream/event/window.h"
 
@@ -45,7 +44,7 @@ typedef struct taking {
 /// Groups that the table has: rows of the partial schema in `rows`, and which groups those are.
 typedef struct known_groups {
     sl_builder *keys, *rows;
-    int32_t group[SLI_TIMED_TOGETHER], n;
+    int32_t group[SLI_TOGETHER], n;
 } known_groups;
 
 /// The keys of groups [from, from + n), in g->keys.
@@ -54,7 +53,7 @@ static sl_code list_keys(taking *g, int64_t from, int32_t n, sl_builder *builder
 {
     const sli_timed *self = g->task->self;
     const uint64_t *hashes = sli_groups_hashes(g->rows.groups) + from;
-    sl_bytes bytes[SLI_TIMED_TOGETHER];
+    sl_bytes bytes[SLI_TOGETHER];
     sl_batch *rows = NULL;
     SL_TRY(sli_groups_keys(g->rows.groups, from, n, builder, 0, err));
     SL_TRY(sl_builder_finish(builder, &rows, err));
@@ -71,11 +70,11 @@ static sl_code list_keys(taking *g, int64_t from, int32_t n, sl_builder *builder
 static sl_code find_known(taking *g, int64_t from, int32_t n, known_groups *out, sl_error *err)
 {
     const sli_timed *self = g->task->self;
-    sli_state_key keys[SLI_TIMED_TOGETHER];
-    sli_state_found found[SLI_TIMED_TOGETHER];
-    sl_bytes key[SLI_TIMED_TOGETHER], value[SLI_TIMED_TOGETHER];
+    sli_state_key keys[SLI_TOGETHER];
+    sli_state_found found[SLI_TOGETHER];
+    sl_bytes key[SLI_TOGETHER], value[SLI_TOGETHER];
     SL_TRY(list_keys(g, from, n, out->keys, keys, err));
-    SL_TRY(sli_timed_find_all(g->task, keys, n, found, &g->values, err));
+    SL_TRY(sli_together_find(g->task->view, keys, n, found, &g->values, err));
     out->n = 0;
     for (int32_t i = 0; i < n; i++) {
         g->origins[from + i] = (origin){found[i].key_hash, found[i].mark};
@@ -107,8 +106,8 @@ static sl_code merge_all_known(taking *g, int64_t n, sl_error *err)
     known_groups known = {0};
     sl_code rc = sl_builder_new(&known.keys, self->key_schema, err);
     rc = rc != SL_OK ? rc : sl_builder_new(&known.rows, self->row_schema, err);
-    for (int64_t from = 0; from < n && rc == SL_OK; from += SLI_TIMED_TOGETHER) {
-        int64_t some = n - from < SLI_TIMED_TOGETHER ? n - from : SLI_TIMED_TOGETHER;
+    for (int64_t from = 0; from < n && rc == SL_OK; from += SLI_TOGETHER) {
+        int64_t some = n - from < SLI_TOGETHER ? n - from : SLI_TOGETHER;
         rc = sli_task_check(g->task->task, err);
         rc = rc != SL_OK ? rc : merge_known(g, from, (int32_t)some, &known, err);
     }
@@ -137,8 +136,8 @@ static sl_code put_rows(taking *g, const sl_batch *rows, int64_t from, int32_t n
     const sli_timed *self = g->task->self;
     const uint64_t *hashes = sli_groups_hashes(g->rows.groups) + group;
     const origin *origins = g->origins + group;
-    sl_bytes key[SLI_TIMED_TOGETHER], value[SLI_TIMED_TOGETHER];
-    sli_state_change changes[SLI_TIMED_TOGETHER];
+    sl_bytes key[SLI_TOGETHER], value[SLI_TOGETHER];
+    sli_state_change changes[SLI_TOGETHER];
     sli_str_clear(&g->keys);
     sli_str_clear(&g->values);
     sli_rows_put(&g->keys, rows, self->places, self->n_keys, from, n, key);
@@ -158,7 +157,7 @@ static sl_code put_rows(taking *g, const sl_batch *rows, int64_t from, int32_t n
             SL_TRY(sli_timed_note(g->task, due_us, hashes[i], key[i], err));
         }
     }
-    return sli_timed_change_all(g->task, changes, n, err);
+    return sli_together_change(g->task->view, changes, n, err);
 }
 
 static sl_code put_groups(taking *g, int64_t from, int64_t n, sl_builder *builder, sl_error *err)
@@ -168,8 +167,8 @@ static sl_code put_groups(taking *g, int64_t from, int64_t n, sl_builder *builde
     SL_TRY(sli_aggs_partial(g->aggs, from, n, builder, err));
     SL_TRY(sl_builder_finish(builder, &rows, err));
     sl_code rc = SL_OK;
-    for (int64_t at = 0; at < n && rc == SL_OK; at += SLI_TIMED_TOGETHER) {
-        int64_t some = n - at < SLI_TIMED_TOGETHER ? n - at : SLI_TIMED_TOGETHER;
+    for (int64_t at = 0; at < n && rc == SL_OK; at += SLI_TOGETHER) {
+        int64_t some = n - at < SLI_TOGETHER ? n - at : SLI_TOGETHER;
         rc = put_rows(g, rows, at, (int32_t)some, from + at, err);
     }
     if (rc == SL_OK && g->task->self->mode == SL_UPDATE) {
@@ -239,11 +238,11 @@ static sl_code close_windows(sli_timed_task *t, const sli_state_key *keys, int32
                              sl_builder *rows, sli_str *copies, sl_error *err)
 {
     const sli_timed *self = t->self;
-    sli_state_found found[SLI_TIMED_TOGETHER];
-    sli_state_change changes[SLI_TIMED_TOGETHER];
-    sl_bytes key[SLI_TIMED_TOGETHER], value[SLI_TIMED_TOGETHER];
+    sli_state_found found[SLI_TOGETHER];
+    sli_state_change changes[SLI_TOGETHER];
+    sl_bytes key[SLI_TOGETHER], value[SLI_TOGETHER];
     int32_t n_found = 0;
-    SL_TRY(sli_timed_find_all(t, keys, n, found, copies, err));
+    SL_TRY(sli_together_find(t->view, keys, n, found, copies, err));
     for (int32_t i = 0; i < n; i++) {
         if (found[i].mark != 0) {
             changes[n_found] = (sli_state_change){.act = SLI_STATE_REMOVE,
@@ -258,7 +257,7 @@ static sl_code close_windows(sli_timed_task *t, const sli_state_key *keys, int32
     SL_TRY(sli_rows_get(key, n_found, rows, 0, self->n_keys, err));
     SL_TRY(sli_rows_get(value, n_found, rows, self->n_keys, sl_schema_columns(self->value_schema),
                         err));
-    return sli_timed_change_all(t, changes, n_found, err);
+    return sli_together_change(t->view, changes, n_found, err);
 }
 
 static sl_code give_closed(sli_timed_task *t, sl_builder *builder, sl_error *err)
@@ -274,7 +273,7 @@ static sl_code give_closed(sli_timed_task *t, sl_builder *builder, sl_error *err
 static sl_code close_some(sli_timed_task *t, const sli_due_key *const *due, int32_t from, int32_t n,
                           sl_builder *builder, sli_str *copies, sl_error *err)
 {
-    sli_state_key keys[SLI_TIMED_TOGETHER];
+    sli_state_key keys[SLI_TOGETHER];
     int32_t n_keys = 0;
     for (int32_t i = from; i < from + n; i++) {
         if (i == 0 || !is_named_again(due[i], due[i - 1])) {
@@ -299,8 +298,8 @@ static sl_code close_due(sli_timed_task *t, sl_error *err)
     SL_TRY(sli_timed_due(t, &due, &n, err));
     SL_TRY(sl_builder_new(&builder, sli_agg_plan_partial(t->self->plan), err));
     sl_code rc = SL_OK;
-    for (int32_t from = 0; from < n && rc == SL_OK; from += SLI_TIMED_TOGETHER) {
-        int32_t some = n - from < SLI_TIMED_TOGETHER ? n - from : SLI_TIMED_TOGETHER;
+    for (int32_t from = 0; from < n && rc == SL_OK; from += SLI_TOGETHER) {
+        int32_t some = n - from < SLI_TOGETHER ? n - from : SLI_TOGETHER;
         rc = close_some(t, due, from, some, builder, &copies, err);
     }
     rc = rc != SL_OK ? rc : give_closed(t, builder, err);
