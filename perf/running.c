@@ -1,33 +1,40 @@
-// running.c — a running count by mapWithState beside the count of the same records without state.
+// running.c — a running count by mapWithState beside the count of the same records without state;
+// and by runningByKey, beside a loop that does nothing else.
 //
-// The records are 1,000,000 keys (int64) drawn with Zipf's law, exponent 1.0, in epochs that lie in
-// memory and are pushed into a queue, one an epoch. Three jobs take turns at the same epochs:
+// The records are 1,000,000 keys (int64) drawn with Zipf's law, exponent 1.0, or (-u) each as
+// likely as the others, in epochs that lie in memory and are pushed into a queue, one an epoch.
+// Four jobs and a loop take turns at the same epochs:
 //
 //     count    reduceByKey: how often each key is in this epoch
 //     reduced  the same, then mapWithState on these counts: what a good user writes
 //     direct   mapWithState on the records: a row for each of them
+//     by_key   runningByKey on the records
+//     loop     a table with open addressing, and a row for each key of the epoch: what the machine
+//              could do
 //
 // Timed is user + system time of the whole process from the first push to the last result, of each
 // turn; a turn is all epochs. The first turn fills the state and is thrown away. What is printed is
 // the median over all rounds of the records a second, and of the share of `count` that the others
-// reach in the same round. Every running count is checked after its turn.
+// (by_key: of `loop`) reach in the same round. Every running count is checked after its turn.
 //
-//     running [-r ROUNDS] [-e EPOCHS] [-n RECORDS_AN_EPOCH] [-j JOB]
+//     running [-u] [-r ROUNDS] [-e EPOCHS] [-n RECORDS_AN_EPOCH] [-j JOB]
 #include "taken.h"
 
 #include <unistd.h>
 
-enum { N_KEYS = 1000000, MAX_ROUNDS = 1000, MAX_EPOCHS = 64, N_JOBS = 3 };
+enum { N_KEYS = 1000000, MAX_ROUNDS = 1000, MAX_EPOCHS = 64, N_JOBS = 5, N_SLOTS = 1 << 21 };
 
 typedef struct plan {
     int64_t n_rounds, n_epochs, n_records;
+    bool is_uniform;
     const char *only; ///< one job, for a profile
 } plan;
 
 typedef struct job {
     const char *name;
-    sl_build_fn build;
-    bool keeps; ///< its counts run on
+    sl_build_fn build; ///< NULL: the loop
+    bool keeps;        ///< its counts run on
+    int beside;        ///< the job that it is compared with
     const plan *plan;
     sl_context *context;
     bench_taken taken; ///< in the turn
@@ -98,6 +105,79 @@ static void direct(sl_graph *graph)
                           NULL);
 }
 
+static void by_key(sl_graph *graph)
+{
+    sl_stream *keys = sl_stream_queue(graph, "keys", "key int64", true);
+    sl_stream_foreach_rdd(sl_stream_running_by_key(keys, "key", "count() as total"), &bench_take_fn,
+                          NULL);
+}
+
+// ---- the loop
+
+typedef struct slot {
+    int64_t key, count; ///< count 0: empty
+    int64_t epoch;      ///< that touched it last
+} slot;
+
+static slot table[N_SLOTS];
+
+/// The schema of what is made of an epoch: its keys with their counts.
+static sl_schema *counts_schema(void)
+{
+    static sl_schema *schema;
+    sl_error err = SL_ERROR_INIT;
+    if (schema == NULL) {
+        bench_check(sl_schema_parse(&schema, "key int64, total int64", &err), &err, "schema");
+    }
+    return schema;
+}
+
+/// The epoch's keys in the order in which they were first seen, as slots.
+static int64_t count_epoch(const int64_t *keys, int64_t n, int64_t epoch, uint32_t *touched)
+{
+    int64_t n_touched = 0;
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t at = ((uint64_t)keys[i] * 0x9E3779B97F4A7C15u) >> 43;
+        while (table[at].count > 0 && table[at].key != keys[i]) {
+            at = (at + 1) % N_SLOTS;
+        }
+        table[at].key = keys[i];
+        table[at].count++;
+        if (table[at].epoch != epoch) {
+            table[at].epoch = epoch;
+            touched[n_touched++] = (uint32_t)at;
+        }
+    }
+    return n_touched;
+}
+
+static sl_batch *counts_of(const uint32_t *touched, int64_t n)
+{
+    sl_error err = SL_ERROR_INIT;
+    sl_builder *builder = NULL;
+    sl_batch *batch = NULL;
+    bench_check(sl_builder_new(&builder, counts_schema(), &err), &err, "builder");
+    int64_t *keys = sl_builder_reserve(builder, 0, n), *counts = sl_builder_reserve(builder, 1, n);
+    for (int64_t i = 0; i < n && keys != NULL && counts != NULL; i++) {
+        keys[i] = table[touched[i]].key;
+        counts[i] = table[touched[i]].count;
+    }
+    bench_check(sl_builder_finish(builder, &batch, &err), &err, "counts");
+    sl_builder_free(builder);
+    return batch;
+}
+
+static void run_loop(job *j, sl_batch *const *epochs)
+{
+    static uint32_t touched[N_KEYS];
+    static int64_t epoch;
+    for (int64_t e = 0; e < j->plan->n_epochs; e++) {
+        const int64_t *keys = sl_batch_column(epochs[e], 0)->values;
+        int64_t n = count_epoch(keys, j->plan->n_records, ++epoch, touched);
+        j->taken.batches[j->taken.n++] = counts_of(touched, n);
+    }
+}
+
 // ---- the records
 
 /// chances[k] = how likely a rank of at most k is.
@@ -128,8 +208,9 @@ static int64_t draw_rank(const double *chances, uint64_t *random)
     return low;
 }
 
-static sl_batch *draw_epoch(const double *chances, uint64_t *random, int64_t n)
+static sl_batch *draw_epoch(const plan *p, const double *chances, uint64_t *random)
 {
+    int64_t n = p->n_records;
     sl_error err = SL_ERROR_INIT;
     sl_schema *schema = NULL;
     sl_builder *builder = NULL;
@@ -138,7 +219,7 @@ static sl_batch *draw_epoch(const double *chances, uint64_t *random, int64_t n)
     bench_check(sl_builder_new(&builder, schema, &err), &err, "builder");
     int64_t *keys = sl_builder_reserve(builder, 0, n);
     for (int64_t i = 0; i < n && keys != NULL; i++) {
-        keys[i] = draw_rank(chances, random);
+        keys[i] = p->is_uniform ? (int64_t)limit_below(random, N_KEYS) : draw_rank(chances, random);
     }
     bench_check(sl_builder_finish(builder, &batch, &err), &err, "records");
     sl_builder_free(builder);
@@ -176,10 +257,14 @@ static int64_t turn(job *j, sl_batch *const *epochs)
 {
     sl_error err = SL_ERROR_INIT;
     int64_t began_ns = limit_process_cpu_ns();
-    for (int64_t e = 0; e < j->plan->n_epochs; e++) {
+    for (int64_t e = 0; e < j->plan->n_epochs && j->build != NULL; e++) {
         bench_check(sl_queue_push(j->context, "keys", epochs[e], 1, &err), &err, "push");
     }
-    bench_take_epochs(&j->taken, j->context, (size_t)j->plan->n_epochs);
+    if (j->build == NULL) {
+        run_loop(j, epochs);
+    } else {
+        bench_take_epochs(&j->taken, j->context, (size_t)j->plan->n_epochs);
+    }
     int64_t took_ns = limit_process_cpu_ns() - began_ns;
     check(j);
     return took_ns;
@@ -194,7 +279,7 @@ static void start(job *j, const plan *p)
     if (j->counts == NULL) {
         limit_die("no memory");
     }
-    j->context = bench_start(j->name, j->build, settings, &j->taken);
+    j->context = j->build == NULL ? NULL : bench_start(j->name, j->build, settings, &j->taken);
 }
 
 // ---- the program
@@ -203,8 +288,11 @@ static plan read_plan(int argc, char **argv)
 {
     plan p = {.n_rounds = 7, .n_epochs = 8, .n_records = 1 << 20};
     int option;
-    while ((option = getopt(argc, argv, "r:e:n:j:")) != -1) {
+    while ((option = getopt(argc, argv, "ur:e:n:j:")) != -1) {
         switch (option) {
+        case 'u':
+            p.is_uniform = true;
+            break;
         case 'r':
             p.n_rounds = limit_number("-r", optarg, 1, MAX_ROUNDS);
             break;
@@ -218,7 +306,7 @@ static plan read_plan(int argc, char **argv)
             p.only = optarg;
             break;
         default:
-            limit_die("usage: running [-r ROUNDS] [-e EPOCHS] [-n RECORDS_AN_EPOCH] [-j JOB]");
+            limit_die("usage: running [-u] [-r ROUNDS] [-e EPOCHS] [-n RECORDS_AN_EPOCH] [-j JOB]");
         }
     }
     return p;
@@ -251,8 +339,10 @@ static void measure(job *jobs, sl_batch *const *epochs, const plan *p)
             int64_t ns = is_wanted(&jobs[k], p) ? turn(&jobs[k], epochs) : 1;
             if (r >= 0) {
                 took_ns[k][r] = ns;
-                share[k][r] = took_ns[0][r] * 1000 / ns;
             }
+        }
+        for (int k = 0; k < N_JOBS && r >= 0; k++) {
+            share[k][r] = took_ns[jobs[k].beside][r] * 1000 / took_ns[k][r];
         }
     }
     for (int k = 0; k < N_JOBS; k++) {
@@ -266,14 +356,16 @@ int main(int argc, char **argv)
 {
     static job jobs[N_JOBS] = {{.name = "count", .build = count},
                                {.name = "reduced", .build = reduced, .keeps = true},
-                               {.name = "direct", .build = direct, .keeps = true}};
+                               {.name = "direct", .build = direct, .keeps = true},
+                               {.name = "by_key", .build = by_key, .keeps = true, .beside = 4},
+                               {.name = "loop", .keeps = true, .beside = 4}};
     static double chances[N_KEYS];
     sl_batch *epochs[MAX_EPOCHS];
     plan p = read_plan(argc, argv);
     uint64_t random = 7;
     fill_chances(chances);
     for (int64_t e = 0; e < p.n_epochs; e++) {
-        epochs[e] = draw_epoch(chances, &random, p.n_records);
+        epochs[e] = draw_epoch(&p, chances, &random);
     }
     for (int k = 0; k < N_JOBS; k++) {
         start(&jobs[k], &p);
