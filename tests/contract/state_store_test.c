@@ -38,8 +38,15 @@ static const char summing_job[] =
     "add};\n"
     "static void job(sl_graph *g)\n{\n"
     "    sl_stream *rows = sl_stream_open(g, \"file:in?format=csv&schema=k string, n int64\");\n"
+    "#ifdef RUNNING\n"
+    "    sl_stream *sums = sl_stream_running_by_key(sl_stream_uid(rows, \"rows\"), \"k\", "
+    "RUNNING);\n"
+    "    sl_stream_output_mode(sums, MODE);\n    sl_stream_timeout(sums, \"1h\");\n    "
+    "(void)add_fn;\n"
+    "#else\n"
     "    sl_stream *sums = sl_stream_update_state_by_key(sl_stream_uid(rows, \"rows\"), \"k\", "
     "&add_fn, NULL);\n"
+    "#endif\n"
     "#ifdef TTL\n    sl_stream_ttl(sums, TTL);\n#endif\n"
     "    sl_stream_save(sl_stream_uid(sums, \"sums\"), \"file:out?format=csv\");\n"
     "}\nSL_JOB(\"job\", job);\n";
@@ -271,7 +278,6 @@ static void is_refused(place *p, const char *store, const char *first, const cha
     assert_int_equal(run(p, store, "2"), INCOMPATIBLE);
     SL_CHECK_HAS(slt_err(&p->program), "state of sums ");
     SL_CHECK_HAS(slt_err(&p->program), "define it as before, or give it another uid");
-    SL_CHECK_HAS(slt_err(&p->program), "ttl.updated timestamp?");
 }
 
 SL_TEST(a_ttl_cannot_be_given_to_a_checkpoint_without_times_nor_taken_away, "ERRORS-2")
@@ -279,8 +285,76 @@ SL_TEST(a_ttl_cannot_be_given_to_a_checkpoint_without_times_nor_taken_away, "ERR
     place p;
     place_init(&p);
     is_refused(&p, DISK, "NO_TTL", "TTL \"1h\"");
+    SL_CHECK_HAS(slt_err(&p.program), "ttl.updated timestamp?");
     is_refused(&p, MEMORY, "NO_TTL", "TTL \"1h\"");
+    SL_CHECK_HAS(slt_err(&p.program), "ttl.updated timestamp?");
     is_refused(&p, MEMORY, "TTL \"1h\"", "NO_TTL");
+    SL_CHECK_HAS(slt_err(&p.program), "ttl.updated timestamp?");
+}
+
+// ---------------------------------------------------------------- runningByKey
+
+#define SUMS "RUNNING \"sum(n) as sum, count() as rows, max(n) as most\"\n#define MODE "
+
+// Rows of an epoch stand in the order in which it showed the keys, or in the state's.
+SL_TEST(running_aggregations_are_the_same_in_both_stores, "DETERMINISM-1")
+{
+    static const char *const modes[] = {SUMS "SL_UPDATE", SUMS "SL_COMPLETE"};
+    static const char *const orders[][LIVES] = {{DISK, DISK, DISK, DISK, DISK, DISK},
+                                                {MEMORY, DISK, DISK, MEMORY, MEMORY, DISK}};
+    place p;
+    place_init(&p);
+    for (size_t m = 0; m < 2; m++) {
+        compile_with(&p, modes[m]);
+        const char *expected = run_lives(&p, in_memory);
+        assert_non_null(strstr(expected, "key-7,"));
+        for (size_t i = 0; i < 2; i++) {
+            assert_string_equal(run_lives(&p, orders[i]), expected);
+        }
+    }
+}
+
+// Columns of equal types and names, and states that mean something else.
+SL_TEST(other_running_aggregations_under_the_same_uid_are_refused, "ERRORS-2")
+{
+    static const char least[] = "RUNNING \"min(n) as most\"\n#define MODE SL_UPDATE",
+                      most[] = "RUNNING \"max(n) as most\"\n#define MODE SL_UPDATE";
+    place p;
+    place_init(&p);
+    is_refused(&p, DISK, least, most);
+    is_refused(&p, MEMORY, least, most);
+    SL_CHECK_HAS(slt_err(&p.program), "runningByKey min(n) as most");
+    SL_CHECK_HAS(slt_err(&p.program), "runningByKey max(n) as most");
+}
+
+// The sum before it stays, and so does what other keys have in that epoch.
+SL_TEST(a_row_that_overflows_a_running_sum_is_left_out, "POISON-1")
+{
+    static const char *const stores[] = {MEMORY, DISK};
+    for (size_t s = 0; s < 2; s++) {
+        place p;
+        place_init(&p);
+        compile_with(&p, SUMS "SL_UPDATE");
+        clear(&p);
+        p.modules = "poison=dead-letter";
+        p.memory = "poison.sink=file:dead?format=csv";
+        slt_put(slt_path(p.dir, "in"), "0.csv", "a,9223372036854775807\nb,1\n");
+        must_run(&p, stores[s], "2");
+        slt_put(slt_path(p.dir, "in"), "1.csv", "b,2\na,1\n");
+        must_run(&p, stores[s], "3");
+        slt_put(slt_path(p.dir, "in"), "2.csv", "a,-7\n");
+        must_run(&p, stores[s], "1");
+        shell(&p, "cat out/*.csv | sort > shown; cat dead/*.csv > letters");
+        assert_string_equal(slt_content(slt_path(p.dir, "shown")),
+                            "a,9223372036854775800,2,9223372036854775807\n"
+                            "a,9223372036854775807,1,9223372036854775807\n"
+                            "b,1,1,1\nb,3,2,2\n");
+        const char *letters = slt_content(slt_path(p.dir, "letters"));
+        SL_CHECK_HAS(letters, "a,1");
+        SL_CHECK_HAS(letters,
+                     "k 'a': row 0: aggregation sum: 9223372036854775807 and 1 make a sum");
+        assert_null(strstr(letters, "b,2"));
+    }
 }
 
 // ---------------------------------------------------------------- killed
