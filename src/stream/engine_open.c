@@ -125,6 +125,9 @@ static sl_code open_sinks(sli_engine *engine, sl_error *err)
             engine->plan_first = engine->ckpt != NULL;
             continue;
         }
+        if (output->kind == SLI_OUT_STATE) {
+            continue;
+        }
         sli_sink_env env = {
             .env = engine->world,
             .metrics = engine->env.runtime->metrics,

@@ -257,7 +257,7 @@ static sl_code run_once(sli_engine *engine, sli_group *group, sli_epoch *epoch, 
     SL_TRY(sli_outputs_run(engine, epoch, group, rows, rows_out, err));
     SL_TRY(engine->remembers ? sli_past_compute(epoch, engine, err) : SL_OK);
     sli_poison_watch(engine, true);
-    sl_code rc = sli_epoch_settle(epoch, err);
+    sl_code rc = sli_epoch_settle(epoch, engine->graph, err);
     rc = rc == SL_OK ? sli_windows_settle(engine, err) : rc;
     sli_poison_watch(engine, false);
     return rc == SL_OK ? sli_event_settle(engine->graph, epoch, err) : rc;
@@ -287,7 +287,7 @@ static void take_back(sli_engine *engine, sli_group *group, int64_t epoch)
 static sl_code forget_event(sli_engine *engine, sl_code rc, sl_error *err)
 {
     sl_error error = SL_ERROR_INIT;
-    sl_code again = sli_event_end(engine->graph, false, &error);
+    sl_code again = sli_nodes_end(engine->graph, false, &error);
     if (again != SL_OK) {
         *err = error;
         (void)sl_error_act(err, SL_ACT_STOP_JOB);
@@ -485,7 +485,7 @@ static sl_code complete(sli_engine *engine, int64_t number, sl_error *err)
         SL_TRY(engine->store->ops->complete(engine->store, number, err));
         SL_TRY(sli_state_fits(engine, err));
     }
-    return sli_event_end(engine->graph, true, err);
+    return sli_nodes_end(engine->graph, true, err);
 }
 
 static sl_code pass(sli_engine *engine, passage *p, sl_error *err)

@@ -4,6 +4,7 @@
 // is known to be empty: it is made in the first of them and kept with its node, and a quiet epoch
 // of a job makes nothing. Only what a user's function gives is asked for again, and windows, which
 // may hold what came before; and all that rests on them.
+#include "stream/event/event_time.h"
 #include "stream/node_state.h"
 
 static sl_code check_made(const sl_stream *node, const sl_rdd *rdd, sl_error *err)
@@ -120,23 +121,46 @@ sl_code sli_rdd_run(sl_rdd *rdd, const int32_t *partitions, int32_t n, sl_error 
                   : rdd->runtime->run(rdd->runtime, rdd, partitions, n, drop_rows, NULL, err);
 }
 
-static sl_code settle(sl_rdd *rdd, sl_error *err)
+static sl_code settle(sli_epoch *epoch, sl_stream *node, sl_error *err)
 {
-    sl_code rc = sli_is_update_rdd(rdd)    ? sli_update_settle(rdd, err)
+    sl_rdd *rdd = epoch->made[node->index];
+    sl_code rc = node->ops->settle != NULL ? node->ops->settle(node, epoch, err)
+                 : sli_is_update_rdd(rdd)  ? sli_update_settle(rdd, err)
                  : sli_is_touched_rdd(rdd) ? sli_touched_settle(rdd, err)
                                            : SL_OK;
-    return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "operator %s", rdd->uid);
+    return rc == SL_OK ? SL_OK : sl_error_wrap(err, rc, "operator %s", node->uid);
 }
 
-sl_code sli_epoch_settle(sli_epoch *epoch, sl_error *err)
+sl_code sli_epoch_settle(sli_epoch *epoch, sl_graph *graph, sl_error *err)
 {
     for (int32_t i = 0; i < epoch->n_made; i++) {
         if (epoch->made[i] != NULL) {
-            SL_TRY(settle(epoch->made[i], err));
+            SL_TRY(settle(epoch, graph->nodes[i], err));
         }
     }
     epoch->settled = true;
     return SL_OK;
+}
+
+sl_code sli_nodes_restore(sl_graph *graph, sl_error *err)
+{
+    for (int32_t i = 0; i < graph->n_nodes; i++) {
+        sl_stream *node = graph->nodes[i];
+        if (node->ops->restore != NULL && node->table != NULL) {
+            SL_TRY(sl_error_wrap(err, node->ops->restore(node, err), "state of %s", node->uid));
+        }
+    }
+    return SL_OK;
+}
+
+sl_code sli_nodes_end(sl_graph *graph, bool completed, sl_error *err)
+{
+    for (int32_t i = 0; i < graph->n_nodes; i++) {
+        if (graph->nodes[i]->ops->end != NULL) {
+            graph->nodes[i]->ops->end(graph->nodes[i], completed);
+        }
+    }
+    return sli_event_end(graph, completed, err);
 }
 
 sl_args sli_driver_args(const sli_epoch *epoch, const char *text, const char *uid, sli_rng *rng)

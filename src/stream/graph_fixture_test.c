@@ -483,7 +483,7 @@ void slt_epoch_end(slt_host *host, bool fails)
     sl_error err = SL_ERROR_INIT;
     sl_graph *graph = host->graph.graph;
     if (!fails) {
-        assert_int_equal(sli_epoch_settle(&host->epoch, &err), SL_OK);
+        assert_int_equal(sli_epoch_settle(&host->epoch, graph, &err), SL_OK);
         assert_int_equal(sli_event_settle(graph, &host->epoch, &err), SL_OK);
     }
     sli_epoch_release(&host->epoch);
@@ -492,7 +492,7 @@ void slt_epoch_end(slt_host *host, bool fails)
     } else if (host->store != NULL) {
         assert_int_equal(host->store->ops->complete(host->store, host->epoch.number, &err), SL_OK);
     }
-    assert_int_equal(sli_event_end(graph, !fails, &err), SL_OK);
+    assert_int_equal(sli_nodes_end(graph, !fails, &err), SL_OK);
     for (int32_t i = 0; i < graph->n_nodes && !fails; i++) {
         sli_source *source = graph->nodes[i]->source;
         if (source != NULL && host->offers[i].range.size > 0) {

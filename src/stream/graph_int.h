@@ -66,6 +66,18 @@ typedef struct sli_node_ops {
     const sli_table_info *(*state)(const sl_stream *node); ///< NULL: it keeps no state
     bool asks_user;   ///< `rdd` calls a user's function: in every epoch, whatever its inputs are
     bool every_epoch; ///< refused behind a window that gives rows in some epochs only
+    bool any_slide;   ///< has an RDD at every batch time, and goes with streams of any slide
+    // ---- operators whose state the driver keeps, from one epoch to the next; each may be NULL.
+    // Thread: driver
+    /// The node's table is as the last completed epoch left it: at a start, and after an epoch that
+    /// failed. Fails: SL_E_INCOMPATIBLE, SL_E_CORRUPT when it holds what the operator can't have
+    /// put there.
+    sl_code (*restore)(sl_stream *node, sl_error *err);
+    /// The outputs have run: what none of them asked for is computed, changes go into the table.
+    /// Called for nodes whose RDD was made in the epoch.
+    sl_code (*settle)(sl_stream *node, sli_epoch *epoch, sl_error *err);
+    /// The epoch is over. `completed`: the state has it.
+    void (*end)(sl_stream *node, bool completed);
     bool
         is_window; ///< its RDD holds those of earlier epochs; the body begins with a sli_window_def
 } sli_node_ops;
@@ -99,10 +111,14 @@ struct sl_stream {
     sli_past *past;            ///< past.c's; NULL before the first epoch
 };
 
-typedef enum sli_output_kind { SLI_OUT_SINK = 1, SLI_OUT_FOREACH } sli_output_kind;
+typedef enum sli_output_kind {
+    SLI_OUT_SINK = 1,
+    SLI_OUT_FOREACH,
+    SLI_OUT_STATE ///< its stream is computed for the state that changes with it: it has no rows
+} sli_output_kind;
 typedef struct sli_output {
     sli_output_kind kind;
-    const char *verb; ///< "print", "save", "foreachRDD"
+    const char *verb; ///< "print", "save", "foreachRDD", "learn"
     sl_stream *input;
     char *uid;         ///< set by sli_graph_seal (and sl_graph_text)
     uint64_t uid_hash; ///< set by sli_graph_seal: seeds what its function draws
@@ -189,11 +205,16 @@ bool sli_epoch_is_due(const sli_epoch *epoch, const sl_graph *graph);
 /// The node's RDD for the epoch, made with its ancestors' when asked for the first time. Borrowed
 /// from epoch->made. Fails: what is wrong with the RDD, with the operator's uid.
 sl_code sli_epoch_rdd(sli_epoch *epoch, sl_stream *node, sl_rdd **out, sl_error *err);
+/// What an output is called in texts for people: the URL, the function's name, or the verb.
+const char *sli_output_label(const sli_output *output);
+/// The ends of epochs for operators whose state the driver keeps, beside those of event time.
+sl_code sli_nodes_restore(sl_graph *graph, sl_error *err);
+sl_code sli_nodes_end(sl_graph *graph, bool completed, sl_error *err);
 /// Computes the partitions of stateful operators that no output of this epoch asked for (a
 /// foreachRDD that takes one row, a transform that drops its input): without it their new values
 /// would be lost. To be called after the outputs ran and before the store completes the epoch.
 /// Costs nothing when nothing is missing. Thread: driver.
-sl_code sli_epoch_settle(sli_epoch *epoch, sl_error *err);
+sl_code sli_epoch_settle(sli_epoch *epoch, sl_graph *graph, sl_error *err);
 void sli_epoch_release(sli_epoch *epoch); ///< drops epoch->made
 
 // ---------------------------------------------------------------- slides (slide.c)

@@ -31,6 +31,13 @@ sl_code sli_graph_add_output(sl_graph *graph, const sli_output *output, sl_error
     return SL_OK;
 }
 
+const char *sli_output_label(const sli_output *output)
+{
+    return output->kind == SLI_OUT_SINK      ? output->url
+           : output->kind == SLI_OUT_FOREACH ? output->foreach->name
+                                             : output->verb;
+}
+
 static void end_output(sl_graph *graph, const sli_output *output, sl_code rc, sl_error *err)
 {
     if (rc == SL_OK) {

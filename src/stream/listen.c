@@ -149,7 +149,7 @@ static void fill_outputs(sli_engine *engine, int64_t time_us)
             .epoch = engine->epoch + 1,
             .batch_time_us = time_us,
             .name = output->uid,
-            .description = output->kind == SLI_OUT_SINK ? output->url : output->foreach->name,
+            .description = sli_output_label(output),
             .started_us = -1,
             .ended_us = -1,
             .duration_us = -1,

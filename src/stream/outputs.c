@@ -123,6 +123,9 @@ static sl_code begin_output(outputs *o, int32_t i, bool *runs_on, sl_error *err)
     sli_output *output = &o->engine->graph->outputs[i];
     sl_rdd *rdd = NULL;
     SL_TRY(sli_epoch_rdd(o->epoch, output->input, &rdd, err));
+    if (output->kind == SLI_OUT_STATE) {
+        return SL_OK; // sli_epoch_settle computes it, if nobody has asked until then
+    }
     if (output->kind == SLI_OUT_FOREACH) {
         return run_foreach(output, o->epoch, rdd, err);
     }

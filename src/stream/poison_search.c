@@ -234,7 +234,7 @@ static sl_code run_outputs(const trial *t, sli_epoch *epoch, sl_error *err)
         SL_TRY(sli_epoch_rdd(epoch, output->input, &rdd, err));
         SL_TRY(output->kind == SLI_OUT_SINK ? run_output(t, output, rdd, err) : SL_OK);
     }
-    SL_TRY(sli_epoch_settle(epoch, err));
+    SL_TRY(sli_epoch_settle(epoch, engine->graph, err));
     return sli_windows_settle(engine, err);
 }
 
@@ -257,7 +257,7 @@ static sl_code run_epoch(trial *t, sl_error *err)
         engine->store->ops->fail(engine->store, epoch.number);
     }
     sl_error error = SL_ERROR_INIT;
-    if (sli_event_end(engine->graph, false, &error) != SL_OK) {
+    if (sli_nodes_end(engine->graph, false, &error) != SL_OK) {
         *err = error;
         return error.code;
     }

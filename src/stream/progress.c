@@ -201,7 +201,7 @@ static void tell_listener(sli_engine *engine, sli_progress *progress)
     }
     for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
         const sli_output *output = &engine->graph->outputs[i];
-        sinks[n_sinks++] = output->kind == SLI_OUT_SINK ? output->url : output->foreach->name;
+        sinks[n_sinks++] = sli_output_label(output);
     }
     sli_str counted = {.tag = SLI_TAG_STREAM};
     if (engine->accs != NULL) {

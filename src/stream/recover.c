@@ -287,6 +287,7 @@ static sl_code restore(sli_engine *engine, const record *log, sl_error *err)
     engine->last_time_us = log->last_time_us > time_us ? log->last_time_us : time_us;
     int64_t group = last_sealed(log) > snapshot ? last_sealed(log) : snapshot;
     engine->next_group = group + 1;
+    SL_TRY(sli_nodes_restore(engine->graph, err));
     return sli_event_restore(engine->graph, engine->env.runtime, err);
 }
 

@@ -53,7 +53,7 @@ static sl_code resolve(sl_stream *node, int64_t interval_us, sl_error *err)
     }
     node->slide_us = node->n_inputs == 0 ? interval_us : node->inputs[0]->slide_us;
     for (int32_t i = 1; i < node->n_inputs; i++) {
-        if (node->inputs[i]->slide_us != node->slide_us) {
+        if (node->inputs[i]->slide_us != node->slide_us && !node->inputs[i]->ops->any_slide) {
             sli_duration first = sli_duration_of(node->slide_us);
             sli_duration other = sli_duration_of(node->inputs[i]->slide_us);
             return sl_error_set(err, SL_E_INVALID,

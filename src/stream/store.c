@@ -100,8 +100,8 @@ static void close_store(sli_engine *engine)
 /// Without a checkpoint state is gone with the process; Spark has none then.
 static sl_code check_place(const sli_engine *engine, const sl_stream *node, sl_error *err)
 {
-    if (engine->ckpt != NULL || !engine->env.runtime->compat_spark) {
-        return SL_OK;
+    if (engine->ckpt != NULL || !engine->env.runtime->compat_spark || node->ops->restore != NULL) {
+        return SL_OK; // Spark's models live on the driver
     }
     return sl_error_set(err, SL_E_CONFIG,
                         "the checkpoint directory has not been set: with compat=spark the state of "

@@ -141,7 +141,7 @@ static void put_output(sli_str *out, const sl_graph *graph, const sli_output *ou
         sli_put_pair(out, "fn", output->foreach->name);
         sli_str_printf(out, " version=%u", (unsigned)output->foreach->version);
         sli_put_pair(out, "args", output->args);
-    } else {
+    } else if (output->kind == SLI_OUT_SINK) {
         sli_put_url_pair(out, "url", graph, output->url);
     }
     sli_str_char(out, '\n');
