@@ -17,7 +17,7 @@ static const struct command {
     {"validate", cli_validate, "JOB.so                  build the job's graph, check it, show it"},
     {"status", cli_status, "DIR [--json]             what a checkpoint directory says of its job"},
     {"dead", cli_dead, "DIR [--json]               the dead letters in a checkpoint directory"},
-    {"help", cli_help, "[options|sources|sinks|formats]   what can be set, and to what"},
+    {"help", cli_help, "[options|sources|sinks|formats|models]   what can be set, and to what"},
     {"version", cli_version, "                        which version this is"},
 };
 

@@ -68,7 +68,7 @@ _sluice_arguments() {
         fi
         ;;
     help)
-        [[ $COMP_CWORD -ne 2 ]] || _sluice_words 'options sources sinks formats'
+        [[ $COMP_CWORD -ne 2 ]] || _sluice_words 'options sources sinks formats models'
         ;;
     esac
 }

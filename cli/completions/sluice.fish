@@ -75,4 +75,4 @@ complete -c sluice -n '__fish_seen_subcommand_from status' -a '(__fish_complete_
 complete -c sluice -n '__fish_seen_subcommand_from status' -l json
 complete -c sluice -n '__fish_seen_subcommand_from dead' -a '(__fish_complete_directories)'
 complete -c sluice -n '__fish_seen_subcommand_from dead' -l json
-complete -c sluice -n '__fish_seen_subcommand_from help' -a 'options sources sinks formats'
+complete -c sluice -n '__fish_seen_subcommand_from help' -a 'options sources sinks formats models'

@@ -11,6 +11,7 @@
 #include "sluice/fn.h"
 #include "sluice/graph.h"
 #include "sluice/listener.h"
+#include "sluice/ml.h"
 #include "sluice/pipe.h"
 #include "sluice/pool.h"
 #include "sluice/rdd.h"

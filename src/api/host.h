@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "base/lock.h"
+#include "ml/ml.h"
 #include "sluice/context.h"
 #include "stream/stream.h"
 
@@ -35,6 +36,7 @@ extern const sl_option sli_host_options[];
 /// Every option table of a job, NULL-ended: what `sluice help options` lists.
 extern const sl_option *const sli_all_options[];
 /// Every source and sink, NULL-ended: a new one gets its line here.
+extern const sli_ml_help *const sli_all_models[];
 extern const sli_source_ops *const sli_all_sources[];
 extern const sli_sink_ops *const sli_all_sinks[];
 

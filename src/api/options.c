@@ -86,6 +86,16 @@ const sl_option *const sli_all_options[] = {
     sli_poison_options, sli_sched_options, NULL,
 };
 
+const sli_ml_help *const sli_all_models[] = {
+    &sli_ml_kmeans_help,
+    &sli_ml_linear_help,
+    &sli_ml_logistic_help,
+    &sli_ml_standardize_help,
+    &sli_ml_ftrl_help,
+    &sli_ml_test_help,
+    NULL,
+};
+
 const sli_source_ops *const sli_all_sources[] = {
     &sli_source_file,  &sli_source_socket,
     &sli_source_stdin, &sli_source_custom,

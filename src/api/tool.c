@@ -68,6 +68,17 @@ static void help_formats(int32_t columns, sli_str *out)
     }
 }
 
+static void help_models(int32_t columns, sli_str *out)
+{
+    const sl_option *common[] = {sli_ml_options, NULL};
+    for (int32_t i = 0; sli_all_models[i] != NULL; i++) {
+        const sli_ml_help *help = sli_all_models[i];
+        help_one(help->name, help->text, help->options, columns, out);
+    }
+    sli_str_text(out, "Every model also takes:\n");
+    sl_conf_help(common, columns, out);
+}
+
 sl_code sl_help_text(const char *topic, int32_t columns, char **out, sl_error *err)
 {
     static const struct {
@@ -76,7 +87,8 @@ sl_code sl_help_text(const char *topic, int32_t columns, char **out, sl_error *e
     } topics[] = {{"options", help_options},
                   {"sources", help_sources},
                   {"sinks", help_sinks},
-                  {"formats", help_formats}};
+                  {"formats", help_formats},
+                  {"models", help_models}};
     for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
         if (strcmp(topics[i].name, topic) == 0) {
             sli_str text = {.tag = SLI_TAG_API};
@@ -85,7 +97,8 @@ sl_code sl_help_text(const char *topic, int32_t columns, char **out, sl_error *e
         }
     }
     return sl_error_set(err, SL_E_NOT_FOUND,
-                        "no help on '%s': topics are options, sources, sinks, formats", topic);
+                        "no help on '%s': topics are options, sources, sinks, formats, models",
+                        topic);
 }
 
 // ---------------------------------------------------------------- validation

@@ -11,6 +11,7 @@ typedef struct definition {
     slt_job *job;
     sl_graph *graph;
     sl_stream *stream; ///< the last one made
+    sl_model *model;
     struct {
         const char *name;
         size_t size;
@@ -465,7 +466,8 @@ static void define(definition *d, const char *line)
         d->stream = sl_stream_open(d->graph, arg);
     } else if (!output(d, verb, arg) && !setting(d, verb, arg) && !expression(d, verb, arg) &&
                !paired(d, verb, arg) && !wide(d, verb, arg) && !windowed(d, verb, arg) &&
-               !by_event_time(d, verb, arg)) {
+               !by_event_time(d, verb, arg) &&
+               !slt_model_step(d->graph, &d->model, &d->stream, verb, arg)) {
         worded(d, verb, arg);
     }
     if (name_size > 0 && d->n_named < MAX_NAMED) {

@@ -52,6 +52,11 @@ const sl_transform_all_fn *slt_transform_with(const char *word, const sl_schema 
 bool slt_event_step(sl_stream **stream, sl_stream *other, const char *verb, const char *arg);
 bool slt_is_event_join(const char *verb); ///< its argument begins with the name of a stream
 
+// models.c: steps of models; a job has one.
+/// Makes *stream anew, or *model. False: it is none of them.
+bool slt_model_step(sl_graph *graph, sl_model **model, sl_stream **stream, const char *verb,
+                    const char *arg);
+
 /// Adds the aggregations that reductions name to the graph.
 void slt_add_aggregations(sl_graph *graph);
 
