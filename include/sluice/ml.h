@@ -52,7 +52,8 @@ typedef struct sl_model sl_model;
 ///   al. 2013), features hashed (Weinberger et al. 2009): a column of numbers is one feature, each
 ///   value of a string or bool column is one, and each element of a list of strings. Options bits
 ///   (18), alpha (0.1), beta (1.0), l1 (0.0), l2 (0.0), signed (false), intercept (true). Rows:
-///   slot int64, z float64, n float64, those that were ever met. Predicts the probability, float64.
+///   bucket int64, z float64, n float64, those that were ever met. Predicts the probability,
+///   float64.
 ///
 /// A model of another shape (k, dims, bits) under the same uid is refused at a restart:
 /// SL_E_INCOMPATIBLE.

@@ -209,22 +209,26 @@ static sl_code new_share(const sl_model *model, const ml_value *value, sli_budge
     return SL_OK;
 }
 
-/// Rows that are held count as memory of the job.
+static sl_code check_fits(const ml_kind *kind, int64_t bytes, int64_t limit, sl_error *err)
+{
+    return bytes <= limit
+               ? SL_OK
+               : sl_error_set(err, SL_E_NO_SPACE,
+                              "the rows of an epoch that a %s learns from take more than "
+                              "memory=%lld: give the job more, or take fewer rows an epoch",
+                              kind->node.kind, (long long)limit);
+}
+
+/// Rows that are held count as memory of the job, for which blocks make room.
 static sl_code count(share *s, sl_error *err)
 {
     int64_t bytes = s->kind->part_bytes == NULL ? 0 : s->kind->part_bytes(s->part);
     if (bytes <= s->bytes) {
         return SL_OK;
     }
-    if (!sli_budget_reserve(s->budget, bytes - s->bytes, false)) {
-        return sl_error_set(
-            err, SL_E_NOMEM,
-            "the rows of an epoch that a %s learns from don't fit into memory=%lld: "
-            "give the job more, or take fewer rows an epoch",
-            s->kind->node.kind, (long long)sli_budget_limit(s->budget));
-    }
+    (void)sli_budget_reserve(s->budget, bytes - s->bytes, true);
     s->bytes = bytes;
-    return SL_OK;
+    return check_fits(s->kind, bytes, sli_budget_limit(s->budget), err);
 }
 
 typedef struct folding {
@@ -339,6 +343,8 @@ static sl_code drop_rows(void *ctx, int32_t partition, const sl_batch *batch, sl
 static sl_code fold_all(lesson *body, sl_rdd *rdd, void ***out, sl_error *err)
 {
     sli_runtime *runtime = rdd->runtime;
+    const ml_kind *kind = body->wait.model->kind;
+    int64_t bytes = 0;
     void **parts = sl_alloc_array(SLI_TAG_STREAM, (size_t)body->n, sizeof *parts);
     if (parts == NULL) {
         return sl_error_nomem(err, (size_t)body->n * sizeof *parts, "what a model learns from");
@@ -346,8 +352,11 @@ static sl_code fold_all(lesson *body, sl_rdd *rdd, void ***out, sl_error *err)
     drop_parts(body);
     sl_code rc = runtime->run(runtime, rdd, NULL, 0, drop_rows, NULL, err);
     for (int32_t i = 0; i < body->n && rc == SL_OK; i++) {
-        parts[i] = atomic_load_explicit(&body->parts[i], memory_order_acquire)->part;
+        const share *s = atomic_load_explicit(&body->parts[i], memory_order_acquire);
+        parts[i] = s->part;
+        bytes += s->bytes;
     }
+    rc = rc != SL_OK ? rc : check_fits(kind, bytes, sli_budget_limit(runtime->budget), err);
     if (rc != SL_OK) {
         sl_free(parts);
         return rc;

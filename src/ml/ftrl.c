@@ -247,7 +247,7 @@ static sl_code row_room(ftrl_part *p, sl_error *err)
     if (p->n < p->capacity) {
         return SL_OK;
     }
-    int64_t capacity = p->capacity == 0 ? 256 : 2 * p->capacity;
+    int64_t capacity = p->capacity == 0 ? 32 : 2 * p->capacity;
     int64_t *ends = sl_realloc(SLI_TAG_STREAM, p->ends, (size_t)capacity * sizeof *ends);
     p->ends = ends == NULL ? p->ends : ends;
     double *labels = sl_realloc(SLI_TAG_STREAM, p->labels, (size_t)capacity * sizeof *labels);
@@ -263,7 +263,7 @@ static sl_code row_room(ftrl_part *p, sl_error *err)
 static sl_code add_cell(ftrl_part *p, int64_t begin, uint32_t slot, double x, sl_error *err)
 {
     if (p->n_cells == p->cell_capacity) {
-        int64_t capacity = p->cell_capacity == 0 ? 1024 : 2 * p->cell_capacity;
+        int64_t capacity = p->cell_capacity == 0 ? 128 : 2 * p->cell_capacity;
         ftrl_cell *cells = sl_realloc(SLI_TAG_STREAM, p->cells, (size_t)capacity * sizeof *cells);
         if (cells == NULL) {
             return sl_error_nomem(err, (size_t)capacity * sizeof *cells, "hashed rows");
@@ -461,7 +461,7 @@ static sl_code predict(const sl_model *model, const ml_value *value, const ml_ro
 const ml_kind ml_ftrl = {
     .node = ML_NODE("ftrl"),
     .options = sli_ml_ftrl_options,
-    .keys = "slot int64",
+    .keys = "bucket int64",
     .values = "z float64, n float64",
     .out = "float64",
     .has_labels = true,

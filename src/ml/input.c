@@ -38,7 +38,11 @@ static sl_code parse_features(ml_input *in, const char *features, const ml_kind 
     if (features == NULL) {
         return sl_error_set(err, SL_E_INVALID, "the features are NULL: name their columns");
     }
-    SL_TRY(sl_error_wrap(err, sli_keys_parse(features, in->schema, columns, &n, err), "features"));
+    SL_TRY(
+        sl_error_wrap(err, sli_columns_parse(features, in->schema, columns, &n, err), "features"));
+    if (n == 0) {
+        return sl_error_set(err, SL_E_INVALID, "features: none is named");
+    }
     for (int32_t i = 0; i < n; i++) {
         const sl_field *field = sl_schema_field(in->schema, columns[i]);
         bool fits = kind->is_sparse ? is_hashed(field)
@@ -65,9 +69,8 @@ static sl_code parse_label(ml_input *in, const char *label, sl_error *err)
     if (label == NULL) {
         return SL_OK;
     }
-    SL_TRY(sl_error_wrap(err, sli_keys_parse(label, in->schema, column, &n, err), "label"));
-    const sl_field *field = sl_schema_field(in->schema, column[0]);
-    if (n != 1 || !is_number(field->type)) {
+    SL_TRY(sl_error_wrap(err, sli_columns_parse(label, in->schema, column, &n, err), "label"));
+    if (n != 1 || !is_number(sl_schema_field(in->schema, column[0])->type)) {
         return sl_error_set(err, SL_E_INVALID, "the label '%.60s' is not one column of numbers",
                             label);
     }

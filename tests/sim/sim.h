@@ -105,6 +105,8 @@ extern const slt_sim_job slt_job_mqtt;
 extern const slt_sim_job slt_job_running;
 /// Events of Flume, which an agent sends, or is asked for (sim_flume.c).
 extern const slt_sim_job slt_job_pushed, slt_job_pulled;
+/// Files into a model (sim_model.c).
+extern const slt_sim_job slt_job_model;
 /// A file that grows and is rotated, into files and a table (sim_tail.c).
 extern const slt_sim_job slt_job_tail;
 /// The socket's job with its snapshots on HDFS.

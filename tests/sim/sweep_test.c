@@ -196,6 +196,11 @@ SL_TEST(sim_streams_that_fall_silent_survive_crashes_all_over_their_calls, "EVEN
     sweep_by(&slt_job_silent, slt_thin(8));
 }
 
+SL_TEST(sim_models_survive_crashes_all_over_their_calls, "EXACTLY-ONCE-1")
+{
+    sweep_by(&slt_job_model, slt_thin(2));
+}
+
 SL_TEST(sim_standard_input_survives_a_crash_at_every_call, "EXACTLY-ONCE-1")
 {
     sweep(&slt_job_stdin);
