@@ -267,6 +267,36 @@ SL_TEST(sessions_end_when_their_users_are_idle, "")
     SL_CHECK_TEXT(slt_out(&p), "ann,3,1\nbob,1,0\n");
 }
 
+// ---------------------------------------------------------------- clusters
+
+// Points are labelled by the centres as they were before; the centres, without a weight of their
+// own yet, move to where the points are.
+SL_TEST(streaming_kmeans_labels_points_and_follows_them, "")
+{
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    assert_int_equal(mkdir(slt_path(dir, "in"), 0700), 0);
+    slt_put(slt_path(dir, "in"), "p1.csv", "1.0,2.0\n9.5,8.0\n");
+    const char *const argv[] = {slt_built("examples/streaming_kmeans"),
+                                "--interval",
+                                "100ms",
+                                "--max-epochs",
+                                "3",
+                                "--checkpoint",
+                                "state",
+                                NULL};
+    int code = slt_run(&p, dir, argv);
+    assert_string_equal(slt_err(&p), "");
+    assert_int_equal(code, 0);
+    const char *const points[] = {"sh", "-c", "sort points/*", NULL};
+    assert_int_equal(slt_run(&p, dir, points), 0);
+    SL_CHECK_TEXT(slt_out(&p), "1.0,2.0,0\n9.5,8.0,1\n");
+    const char *const centers[] = {"sh", "-c", "cat centers/*", NULL};
+    assert_int_equal(slt_run(&p, dir, centers), 0);
+    assert_non_null(strstr(slt_out(&p), "\"center\":[1.0,2.0]}"));
+    assert_non_null(strstr(slt_out(&p), "\"center\":[9.5,8.0]}"));
+}
+
 // ---------------------------------------------------------------- lines joined with a table
 
 static void put_log(const char *dir)

@@ -61,7 +61,7 @@ static char *run(const char *const *settings, bool crash, bool power)
 {
     sl_test *test = slt_ml_job(build, settings, true);
     for (int32_t i = 0; i < 3; i++) {
-        char name[8];
+        char name[16];
         (void)snprintf(name, sizeof name, "%d", (int)i);
         slt_ml_file(test, name, days[i]);
         if (crash && i < 2) {
