@@ -12,7 +12,7 @@
 
 #include <math.h>
 
-enum { LANES = 8 };
+enum { LANES = 4, GROUPS = 4 }; ///< centres of a vector, and vectors at once
 
 typedef struct kmeans_params {
     int32_t k;
@@ -274,39 +274,74 @@ static sl_code save(const sl_model *model, const ml_value *was, const ml_value *
 
 // ---------------------------------------------------------------- distances
 
-/// LANES centres from `lanes` on: the squares of their distances to x.
-static void distances_of(const double *restrict x, int32_t dims, const double *restrict lanes,
-                         int32_t width, double *restrict out)
+typedef double lane_group __attribute__((vector_size(LANES * sizeof(double))));
+
+/// `n` groups of centres from `lanes` on: the squares of their distances to x. `n` is a constant.
+static inline __attribute__((always_inline)) void distances_of(const double *x, int32_t dims,
+                                                               const double *lanes, int32_t width,
+                                                               int32_t n, double *out)
 {
-    double sums[LANES] = {0};
+    lane_group sums[GROUPS] = {{0}};
     for (int32_t j = 0; j < dims; j++) {
-        const double *restrict centers = lanes + (int64_t)j * width;
-        for (int32_t c = 0; c < LANES; c++) {
-            double far = x[j] - centers[c];
-            sums[c] += far * far;
+        const double *centers = lanes + (int64_t)j * width;
+        for (int32_t g = 0; g < n; g++) {
+            lane_group far;
+            memcpy(&far, centers + g * LANES, sizeof far);
+            far = x[j] - far;
+            sums[g] += far * far;
         }
     }
-    for (int32_t c = 0; c < LANES; c++) {
-        out[c] = sums[c];
-    }
+    memcpy(out, sums, (size_t)n * sizeof *sums);
 }
 
 /// The first of the nearest centres.
-static int32_t nearest(const kmeans_value *v, const double *x, int32_t dims)
+static inline __attribute__((always_inline)) int32_t nearest_of(const kmeans_value *v,
+                                                                const double *x, int32_t dims)
 {
     int32_t best = 0;
     double least = (double)INFINITY;
-    for (int32_t c = 0; c < v->width; c += LANES) {
-        double distances[LANES];
-        distances_of(x, dims, v->lanes + c, v->width, distances);
-        for (int32_t i = 0; i < LANES; i++) {
-            if (distances[i] < least) {
-                least = distances[i];
-                best = c + i;
-            }
+    for (int32_t c = 0, n = 0; c < v->width; c += n) {
+        double distances[GROUPS * LANES];
+        const double *lanes = v->lanes + c;
+        n = v->width - c < GROUPS * LANES ? v->width - c : GROUPS * LANES;
+        switch (n / LANES) { // so that sums stay in registers
+        case 1:
+            distances_of(x, dims, lanes, v->width, 1, distances);
+            break;
+        case 2:
+            distances_of(x, dims, lanes, v->width, 2, distances);
+            break;
+        case 3:
+            distances_of(x, dims, lanes, v->width, 3, distances);
+            break;
+        default:
+            distances_of(x, dims, lanes, v->width, GROUPS, distances);
+        }
+        for (int32_t i = 0; i < n; i++) {
+            best = distances[i] < least ? c + i : best;
+            least = distances[i] < least ? distances[i] : least;
         }
     }
     return best;
+}
+
+#ifdef __x86_64__ // an instruction set, not a platform: elsewhere the plain loop serves
+/// The same with vectors of four: each lane's sum is the same, bit for bit.
+__attribute__((target("avx2"))) static int32_t nearest_avx2(const kmeans_value *v, const double *x,
+                                                            int32_t dims)
+{
+    return nearest_of(v, x, dims);
+}
+#endif
+
+static int32_t nearest(const kmeans_value *v, const double *x, int32_t dims)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2")) {
+        return nearest_avx2(v, x, dims);
+    }
+#endif
+    return nearest_of(v, x, dims);
 }
 
 // ---------------------------------------------------------------- learning
