@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-enum { PARALLEL_CELLS = 1 << 20 }; ///< below it a step costs less than a job of tasks
+enum { PARALLEL_CELLS = 1 << 18 }; ///< below it a step costs less than a job of tasks
 
 typedef struct sgd_params {
     double *weights; ///< to begin with; NULL: zeros

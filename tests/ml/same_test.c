@@ -93,3 +93,36 @@ SL_TEST(ml_fractions_draw_some_rows, "")
     free(some);
     free(all);
 }
+
+// So many rows that the partitions of a step are computed as tasks.
+static void build_large(sl_graph *graph)
+{
+    sl_stream *in = sl_stream_open(graph, "rate:?rows=300000&rows_per_second=300000&partitions=4");
+    sl_stream *rows = sl_stream_select(
+        in, "cast(value % 7 as float64) / 7 as a, cast(value % 11 as float64) / 11 as b, "
+            "cast(value % 13 as float64) / 13 as c, cast(value % 2 as float64) as y, 1.0 as one");
+    sl_model *model = sl_model_open(graph, "logistic", "step=1 iterations=3 fraction=0.9");
+    sl_model_train(model, rows, "a, b, c, one", "y");
+    sl_stream_save(sl_model_stream(model), "collect:model");
+}
+
+static char *run_large(const char *master)
+{
+    const char *const settings[] = {"master", master, NULL};
+    sl_test *test = slt_ml_job(build_large, settings, false);
+    sl_test_advance(test, 2);
+    slt_ml_fine(test);
+    char *out = strdup(sl_test_rows(test, "model"));
+    sl_test_free(test);
+    return out;
+}
+
+SL_TEST(ml_steps_over_many_rows_come_to_the_same_bits, "DETERMINISM-1")
+{
+    char *one = run_large("local[1]"), *four = run_large("local[4]");
+    assert_non_null(strstr(one, "{\"feature\":3,\"weight\":"));
+    assert_null(strstr(one, "\"weight\":0.0}"));
+    SL_CHECK_TEXT(four, one);
+    free(one);
+    free(four);
+}
