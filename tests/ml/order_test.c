@@ -55,6 +55,20 @@ SL_TEST(ml_order_of_outputs_does_not_matter, "")
     sl_test_free(test);
 }
 
+// Outputs beside each other: whoever comes first has the model learn.
+SL_TEST(ml_outputs_beside_each_other_see_the_same_models, "")
+{
+    static const char *const settings[] = {"jobs.concurrent", "4", "master", "local[4]", NULL};
+    sl_test *test = slt_ml_job(build_swapped, settings, false);
+    for (int32_t i = 0; i < 3; i++) {
+        slt_ml_epoch(test, i % 2 == 0 ? "{\"x\":1,\"y\":5}" : "{\"x\":1,\"y\":7}", 1);
+    }
+    SL_CHECK_TEXT(sl_test_rows(test, "before"), "{\"x\":1.0,\"y\":5.0,\"p\":7.0}\n");
+    SL_CHECK_TEXT(sl_test_rows(test, "behind"), "{\"x\":1.0,\"y\":5.0,\"p\":5.0}\n");
+    slt_ml_fine(test);
+    sl_test_free(test);
+}
+
 // Nobody asks for the model while it learns.
 static void build_train_only(sl_graph *graph)
 {
