@@ -1,4 +1,5 @@
-# Libraries of others: from Debian through pkg-config, nanoarrow by tools/fetch-nanoarrow (pinned, checked by hash).
+# Libraries of others: from Debian through pkg-config, nanoarrow by tools/fetch-nanoarrow and DuckDB by
+# tools/fetch-duckdb (pinned, checked by hash).
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(SIMDJSON REQUIRED IMPORTED_TARGET simdjson)
@@ -7,6 +8,7 @@ pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
+pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1) # test files of scripts; of the program alone
 pkg_check_modules(JSON_C REQUIRED IMPORTED_TARGET json-c) # parse trees of SQL, which are taken apart and put together
 # Requests of sources that listen for HTTP. 26 KiB of code without state of its own that Debian's later releases no longer
 # have as a shared library: it is linked into libsluice.
@@ -31,6 +33,7 @@ sl_optional(POSTGRES "the module postgres_pq: PostgreSQL, as a sink and as table
 sl_optional(TLS "the module net_tls: TLS of sources that listen" OpenSSL openssl)
 sl_optional(MQTT "the module mqtt_mosq: MQTT, in and out" "libmosquitto and OpenSSL" libmosquitto openssl)
 sl_optional(CURL "the module http_curl: HDFS, in and out" libcurl libcurl)
+include(duckdb)
 
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
 option(SL_TESTS "Build the tests (needs cmocka)" ${CMOCKA_FOUND})

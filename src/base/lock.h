@@ -18,6 +18,7 @@ typedef enum sli_rank {
     SLI_RANK_EXEC = 30,        ///< the pool's task and completion queues
     SLI_RANK_BLOCK = 40,       ///< the block table
     SLI_RANK_STATE = 50,       ///< a state store's list of versions
+    SLI_RANK_SQL = 55,         ///< which instances of an SQL engine are free
     SLI_RANK_SINK = 60,        ///< a sink's attempts
     SLI_RANK_CKPT = 65,        ///< a write-ahead log's list of segments
     SLI_RANK_ACCUMULATOR = 67, ///< what readers see of accumulators

@@ -68,7 +68,7 @@ static const char *const tag_names[] = {
     [SLI_TAG_RDD] = "rdd",       [SLI_TAG_SCHED] = "sched",     [SLI_TAG_EXEC] = "exec",
     [SLI_TAG_BLOCK] = "block",   [SLI_TAG_STATE] = "state",     [SLI_TAG_CKPT] = "ckpt",
     [SLI_TAG_STREAM] = "stream", [SLI_TAG_API] = "api",         [SLI_TAG_ARENA] = "arena",
-    [SLI_TAG_TEST] = "test",
+    [SLI_TAG_SQL] = "sql",       [SLI_TAG_TEST] = "test",
 };
 _Static_assert(sizeof(tag_names) / sizeof(tag_names[0]) == SLI_N_TAGS, "every tag has a name");
 

@@ -30,6 +30,7 @@ typedef enum sli_tag {
     SLI_TAG_CKPT,
     SLI_TAG_STREAM,
     SLI_TAG_API,
+    SLI_TAG_SQL,
     SLI_TAG_ARENA,
     SLI_TAG_TEST,
     SLI_N_TAGS,

@@ -1,6 +1,7 @@
 /// duckdb.h — what Sluice wants of an SQL engine: the contract of the module sql_duckdb (DuckDB).
 ///
-///     open { parse | print | functions | columns | table | function | prepare { run } free_query } close
+///     open { parse | print | functions | columns | table | function | prepare { run } free_query }
+///     close
 ///
 /// An *instance* lives in memory and has one thread, the caller's. Its tables have a name and a
 /// schema from `table` on, and rows only while `run` lasts: the caller's own batches, read where
@@ -25,10 +26,11 @@ typedef struct sli_db_query sli_db_query; ///< a prepared SELECT of one instance
 /// What an instance is opened with. Lives for the call.
 typedef struct sli_db_conf {
     size_t struct_size;
-    int64_t memory_bytes; ///< what it may hold; a query that needs more goes to `spill_dir`, or fails
+    int64_t
+        memory_bytes; ///< what it may hold; a query that needs more goes to `spill_dir`, or fails
     const char *spill_dir; ///< made when it is first needed; NULL: nowhere
-    bool reads_files;       ///< it may read local files; else it reaches nothing outside
-    const char *attach; ///< a DuckDB file, attached as "db" to be read; NULL: none
+    bool reads_files;      ///< it may read local files; else it reaches nothing outside
+    const char *attach;    ///< a DuckDB file, attached as "db" to be read; NULL: none
 } sli_db_conf;
 
 /// Where a text is wrong. Bytes from 0 into it; -1: unknown.
@@ -42,12 +44,14 @@ typedef sl_code (*sli_db_text_fn)(void *ctx, const char *text, size_t size, sl_e
 typedef struct sli_db_function {
     const char *name;
     /// Filled by the caller for these argument types (a struct of columns "a0", "a1", ...): the
-    /// type of the result, one column. Fails: SL_E_INVALID, it can't be called with them.
+    /// type of the result, a struct of one column. `arguments` is read. Fails: SL_E_INVALID, it
+    /// can't be called with them.
     sl_code (*bind)(void *ctx, struct ArrowSchema *arguments, struct ArrowSchema *out,
                     sl_error *err);
-    /// As many rows as `arguments` has. Both are the callee's to release.
-    sl_code (*call)(void *ctx, struct ArrowArray *arguments, struct ArrowArray *out,
-                    sl_error *err);
+    /// As many rows as `arguments` has, whose types are `types`, a struct of one column. Both are
+    /// the callee's to release, also when it fails; *out is released by the caller.
+    sl_code (*call)(void *ctx, SL_TAKES struct ArrowSchema *types,
+                    SL_TAKES struct ArrowArray *arguments, struct ArrowArray *out, sl_error *err);
     void *ctx; ///< outlives the instance
 } sli_db_function;
 
@@ -70,7 +74,7 @@ typedef struct sli_db_run {
     size_t struct_size;
     const sli_db_rows *rows; ///< a table that is not here is empty
     int32_t n_rows;
-    int64_t time_us; ///< what sluice_time() is: the epoch's batch time
+    int64_t time_us;                 ///< what sluice_time() is: the epoch's batch time
     const _Atomic bool *const *stop; ///< `n_stop` flags, looked at between steps: SL_E_CANCELLED
     int32_t n_stop;
     /// Takes the next rows, which are the callee's to release; some thousand at a time.
@@ -98,8 +102,8 @@ typedef struct sli_db_ops {
     /// A stream's table. `schema` is read, not taken. `rows`: about how many it has, for the choice
     /// of a plan; -1: unknown. Fails: SL_E_INVALID, there is a table of that
     /// name (names are compared without case); SL_E_UNSUPPORTED, a type SQL can't have (opaque).
-    sl_code (*table)(sli_db *self, const char *name, const struct ArrowSchema *schema,
-                     int64_t rows, sl_error *err);
+    sl_code (*table)(sli_db *self, const char *name, const struct ArrowSchema *schema, int64_t rows,
+                     sl_error *err);
     /// The columns that a list of definitions means ("ts TIMESTAMP NOT NULL, n INTEGER"), as the
     /// body of CREATE TABLE has it. Fails: SL_E_INVALID with *where (into `columns`);
     /// SL_E_UNSUPPORTED, a type that Sluice has not, with the nearest that it has.
@@ -107,9 +111,9 @@ typedef struct sli_db_ops {
                        sli_db_where *where, sl_error *err);
     sl_code (*function)(sli_db *self, const sli_db_function *function, sl_error *err);
 
-    /// Prepares a SELECT; *schema is the caller's to release. Fails: SL_E_INVALID with *where, what is
-    /// wrong and the nearest right name; SL_E_UNSUPPORTED, a column of the result has a type that
-    /// Sluice has not (its name, and what to cast to).
+    /// Prepares a SELECT; *schema is the caller's to release. Fails: SL_E_INVALID with *where, what
+    /// is wrong and the nearest right name; SL_E_UNSUPPORTED, a column of the result has a type
+    /// that Sluice has not (its name, and what to cast to).
     sl_code (*prepare)(sli_db *self, const char *sql, sli_db_query **out,
                        struct ArrowSchema *schema, sli_db_where *where, sl_error *err);
     void (*free_query)(SL_TAKES sli_db_query *query); ///< accepts NULL
@@ -142,11 +146,10 @@ sl_code sli_dbs_columns(sli_dbs *dbs, const char *columns, sl_schema **out, sli_
 /// Runs one SELECT in an instance of its own that may read local files, which is gone afterwards.
 /// `push` gets every batch, one without rows when there are none. Blocks: disk. Fails:
 /// SL_E_NOT_FOUND (a file), SL_E_INVALID with *where, SL_E_DATA (its content), SL_E_NO_SPACE,
-/// SL_E_NOMEM.
+/// SL_E_NOMEM. Thread: one at a time, since it spills into one place.
 sl_code sli_dbs_read(const sli_dbs *dbs, const char *select, const char *attach,
-                     sli_db_where *where,
-                     sl_code (*push)(void *ctx, sl_batch *rows, sl_error *err), void *ctx,
-                     sl_error *err);
+                     sli_db_where *where, sl_code (*push)(void *ctx, sl_batch *rows, sl_error *err),
+                     void *ctx, sl_error *err);
 /// How an instance is made ready, in the order of these calls; each is tried on the first instance
 /// at once, and its failure is the caller's. Names and texts are copied, schemas referred to.
 /// Thread: the one that defines; no lease is out.

@@ -1,0 +1,349 @@
+/// failure.c — what DuckDB says of its failures, in Sluice's codes and words.
+///
+/// With the setting errors_as_json a failure is an object of texts: the kind of exception, the
+/// message, for unknown names what is near, and a position. No message is parsed for more than
+/// what stands in these members, but for the few whose kind says too little (a full disk).
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "duckdb/module/duck_int.h"
+
+enum { MESSAGE_BYTES = SL_ERROR_TEXT_BYTES, NAME_BYTES = 128 };
+
+// ---------------------------------------------------------------- filling an error
+
+sl_code duck_fail(sl_error *err, sl_code code, const char *fmt, ...)
+{
+    if (err != NULL) {
+        va_list args;
+        *err = (sl_error){.code = code};
+        va_start(args, fmt);
+        (void)vsnprintf(err->text, sizeof err->text, fmt, args);
+        va_end(args);
+    }
+    return code;
+}
+
+sl_code duck_nomem(sl_error *err)
+{
+    return duck_fail(err, SL_E_NOMEM, "no memory for a statement of SQL");
+}
+
+void duck_keep_failure(sli_db *self, const sl_error *err)
+{
+    if (self->failure.code == SL_OK) {
+        self->failure = *err;
+    }
+}
+
+char *duck_text(const char *fmt, ...)
+{
+    va_list args;
+    char *text = NULL;
+    va_start(args, fmt);
+    int n = vasprintf(&text, fmt, args);
+    va_end(args);
+    return n < 0 ? NULL : text;
+}
+
+char *duck_quote(const char *name, char quote)
+{
+    char *out = malloc(strlen(name) * 2 + 3), *at = out;
+    if (out == NULL) {
+        return NULL;
+    }
+    *at++ = quote;
+    for (; *name != '\0'; name++) {
+        if (*name == quote) {
+            *at++ = quote;
+        }
+        *at++ = *name;
+    }
+    *at++ = quote;
+    *at = '\0';
+    return out;
+}
+
+// ---------------------------------------------------------------- the object
+
+/// Four hexadecimal digits; -1: they are not.
+static int32_t hex4(const char *at)
+{
+    int32_t value = 0;
+    for (int i = 0; i < 4; i++) {
+        const char *digits = "0123456789abcdef";
+        const char *found = at[i] == '\0' ? NULL : strchr(digits, at[i] | 0x20);
+        if (found == NULL) {
+            return -1;
+        }
+        value = value * 16 + (int32_t)(found - digits);
+    }
+    return value;
+}
+
+static size_t put_utf8(char *out, uint32_t c)
+{
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    if (c < 0x800) {
+        out[0] = (char)(0xc0 | c >> 6);
+        out[1] = (char)(0x80 | (c & 0x3f));
+        return 2;
+    }
+    out[0] = (char)(0xe0 | c >> 12);
+    out[1] = (char)(0x80 | (c >> 6 & 0x3f));
+    out[2] = (char)(0x80 | (c & 0x3f));
+    return 3;
+}
+
+/// One character of a JSON text, decoded; moves *at on. At most 3 bytes.
+static size_t take_char(const char **at, char *out)
+{
+    const char *from = *at;
+    if (*from != '\\' || from[1] == '\0') {
+        *out = *from;
+        *at = from + 1;
+        return 1;
+    }
+    int32_t code = from[1] == 'u' ? hex4(from + 2) : -1;
+    if (code >= 0) {
+        *at = from + 6;
+        return put_utf8(out, (uint32_t)code);
+    }
+    const char *codes = "n\nt\tr\rb\bf\f", *found = strchr("ntrbf", from[1]);
+    *out = found == NULL ? from[1] : *(strchr(codes, from[1]) + 1);
+    *at = from + 2;
+    return 1;
+}
+
+/// The end of a JSON text that begins behind its quote.
+static const char *text_end(const char *at)
+{
+    while (*at != '\0' && *at != '"') {
+        at += *at == '\\' && at[1] != '\0' ? 2 : 1;
+    }
+    return at;
+}
+
+bool duck_json_text(const char *json, const char *name, char *out, size_t size)
+{
+    const char *at = strchr(json, '{');
+    size_t n = strlen(name);
+    while (at != NULL && (at = strchr(at, '"')) != NULL) {
+        const char *key = at + 1, *end = text_end(key);
+        if (end[0] == '\0' || end[1] != ':' || end[2] != '"') { // a value that is no text
+            at = end[0] == '\0' ? NULL : end + 1;
+            continue;
+        }
+        const char *value = end + 3, *stop = text_end(value);
+        if ((size_t)(end - key) == n && memcmp(key, name, n) == 0) {
+            size_t used = 0;
+            while (value < stop && used + 4 < size) {
+                used += take_char(&value, out + used);
+            }
+            out[used] = '\0';
+            return true;
+        }
+        at = *stop == '\0' ? NULL : stop + 1;
+    }
+    return false;
+}
+
+// ---------------------------------------------------------------- kinds
+
+/// Kinds of exceptions as DuckDB names them. What is not here is a statement that can't be right.
+static const struct kind {
+    const char *name;
+    sl_code code;
+} kinds[] = {
+    {"Out of Range", SL_E_DATA},
+    {"Conversion", SL_E_DATA},
+    {"Decimal", SL_E_DATA},
+    {"Divide by Zero", SL_E_DATA},
+    {"Object Size", SL_E_DATA},
+    {"Constraint", SL_E_DATA},
+    {"Sequence", SL_E_DATA},
+    {"IO", SL_E_IO},
+    {"HTTP", SL_E_UNSUPPORTED},
+    {"Network", SL_E_UNSUPPORTED},
+    {"Out of Memory", SL_E_NOMEM},
+    {"INTERRUPT", SL_E_CANCELLED},
+    {"Missing Extension", SL_E_UNSUPPORTED},
+    {"Extension Autoloading", SL_E_UNSUPPORTED},
+    {"Not implemented", SL_E_UNSUPPORTED},
+    {"INTERNAL", SL_E_UNSUPPORTED},
+    {"FATAL", SL_E_UNSUPPORTED},
+    {"Permission", SL_E_INVALID},
+};
+
+/// Kinds that say too little: by a part of the message.
+static const struct words {
+    const char *part;
+    sl_code code;
+} words[] = {
+    {"No space left on device", SL_E_NO_SPACE},    {"Disk quota exceeded", SL_E_NO_SPACE},
+    {"max_temp_directory_size", SL_E_NO_SPACE},    {"No files found that match", SL_E_NOT_FOUND},
+    {"No such file or directory", SL_E_NOT_FOUND}, {"database does not exist", SL_E_NOT_FOUND},
+    {"not a valid DuckDB database", SL_E_DATA},
+};
+
+static sl_code code_of(const sli_db *self, const char *kind, const char *message)
+{
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strstr(message, words[i].part) != NULL) {
+            return words[i].code;
+        }
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcasecmp(kind, kinds[i].name) == 0) {
+            return kinds[i].code;
+        }
+    }
+    // of rows, or of a file that is looked into when a statement is bound
+    bool is_input = strcasecmp(kind, "Invalid Input") == 0;
+    return is_input && (self->run != NULL || self->reads_files) ? SL_E_DATA : SL_E_INVALID;
+}
+
+// ---------------------------------------------------------------- names
+
+static int32_t least(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
+/// Letters that must be changed to make one name of the other, without case.
+static int32_t distance(const char *a, const char *b)
+{
+    int32_t row[NAME_BYTES + 1];
+    size_t n = strlen(b);
+    if (n > NAME_BYTES || strlen(a) > NAME_BYTES) {
+        return NAME_BYTES;
+    }
+    for (size_t j = 0; j <= n; j++) {
+        row[j] = (int32_t)j;
+    }
+    for (size_t i = 1; a[i - 1] != '\0'; i++) {
+        int32_t corner = row[0];
+        row[0] = (int32_t)i;
+        for (size_t j = 1; j <= n; j++) {
+            int32_t above = row[j];
+            bool same = strncasecmp(&a[i - 1], &b[j - 1], 1) == 0;
+            row[j] = least(least(above, row[j - 1]) + 1, corner + !same);
+            corner = above;
+        }
+    }
+    return row[n];
+}
+
+static void tell_table(const sli_db *self, const char *name, char *out, size_t size)
+{
+    const duck_table *best = NULL;
+    int32_t best_distance = 0;
+    for (const duck_table *t = self->tables; t != NULL; t = t->next) {
+        int32_t d = distance(name, t->name);
+        if (best == NULL || d < best_distance) {
+            best = t;
+            best_distance = d;
+        }
+    }
+    if (best == NULL) {
+        (void)snprintf(out, size, "there is no table \"%s\", nor any other", name);
+    } else {
+        (void)snprintf(out, size, "there is no table \"%s\"; the nearest is \"%s\"", name,
+                       best->name);
+    }
+}
+
+/// The first line, without a mark of exclamation. What is wrong with a line of a CSV file is told
+/// in several, up to an empty one.
+static void plain(char *message)
+{
+    char *end = strchr(message, '\n');
+    bool is_csv = strncmp(message, "CSV Error", 9) == 0;
+    while (is_csv && end != NULL && end[1] != '\n' && end[1] != '\0') {
+        *end = ';';
+        end = strchr(end, '\n');
+    }
+    end = end == NULL ? message + strlen(message) : end;
+    while (end > message && (end[-1] == '!' || end[-1] == '.' || end[-1] == ' ')) {
+        end--;
+    }
+    *end = '\0';
+}
+
+/// What is wrong, in `out`.
+static void tell(const sli_db *self, const char *text, char *message, char *out, size_t size)
+{
+    char subtype[NAME_BYTES] = "", name[NAME_BYTES] = "", type[NAME_BYTES] = "";
+    char near[NAME_BYTES] = "";
+    (void)duck_json_text(text, "error_subtype", subtype, sizeof subtype);
+    bool named = duck_json_text(text, "name", name, sizeof name);
+    (void)duck_json_text(text, "type", type, sizeof type);
+    (void)duck_json_text(text, "candidates", near, sizeof near);
+    bool is_column = strcmp(subtype, "COLUMN_NOT_FOUND") == 0;
+    bool is_missing = strcmp(subtype, "MISSING_ENTRY") == 0;
+    if (named && is_missing && strcmp(type, "Table") == 0) {
+        tell_table(self, name, out, size);
+        return;
+    }
+    const char *between = *near == '\0' ? "" : "; the nearest is ",
+               *mark = *near == '\0' ? "" : "\"";
+    if (named && (is_column || (is_missing && strstr(type, "Function") != NULL))) {
+        (void)snprintf(out, size, "there is no %s \"%s\"%s%s%s%s",
+                       is_column ? "column" : "function", name, between, mark, near, mark);
+        return;
+    }
+    plain(message);
+    char *denied = strstr(message, " - file system operations are disabled");
+    if (denied != NULL) {
+        *denied = '\0';
+        (void)snprintf(out, size, "a SELECT over tables reaches no file: %s", message);
+        return;
+    }
+    (void)snprintf(out, size, "%s%s%s%s%s", message, between, mark, near, mark);
+}
+
+// ---------------------------------------------------------------- a failure
+
+sl_code duck_fail_of(sli_db *self, const char *text, size_t skip, sli_db_where *where,
+                     sl_error *err)
+{
+    char kind[NAME_BYTES] = "", message[MESSAGE_BYTES] = "", number[32], told[MESSAGE_BYTES];
+    if (self->failure.code != SL_OK) {
+        if (err != NULL) {
+            *err = self->failure;
+        }
+        sl_code own = self->failure.code;
+        self->failure = (sl_error){.code = SL_OK};
+        return own;
+    }
+    text = text == NULL ? "" : text;
+    (void)duck_json_text(text, "exception_type", kind, sizeof kind);
+    if (!duck_json_text(text, "exception_message", message, sizeof message)) {
+        (void)snprintf(message, sizeof message, "%s",
+                       *text == '\0' ? "DuckDB gave no reason" : text);
+    }
+    if (where != NULL && duck_json_text(text, "position", number, sizeof number)) {
+        int64_t at = (int64_t)strtoll(number, NULL, 10) - (int64_t)skip;
+        where->at = at < 0 ? -1 : at;
+    }
+    sl_code code = code_of(self, kind, message);
+    tell(self, text, message, told, sizeof told);
+    return duck_fail(err, code, "SQL: %.480s", told);
+}
+
+sl_code duck_do(sli_db *self, const char *sql, sl_error *err)
+{
+    duckdb_result result;
+    sl_code rc = SL_OK;
+    if (duckdb_query(self->connection, sql, &result) == DuckDBError) {
+        rc = duck_fail_of(self, duckdb_result_error(&result), 0, NULL, err);
+    }
+    duckdb_destroy_result(&result);
+    return rc;
+}
