@@ -478,6 +478,11 @@ sl_code sli_env_print(sl_env *env, int fd, const void *data, size_t size, sl_err
     return env->ops->print(env, fd, data, size, err);
 }
 
+bool sli_env_is_simulated(const sl_env *env)
+{
+    return env->ops->simulated;
+}
+
 bool sli_env_is_terminal(sl_env *env, int fd)
 {
     return env->ops->is_terminal(env, fd);

@@ -271,6 +271,9 @@ int32_t sli_env_cpus(sl_env *env);
 /// allows. In simulation as the world says.
 int64_t sli_env_memory_bytes(sl_env *env);
 int64_t sli_env_pid(sl_env *env);
+/// Whether the process runs in a simulated world: libraries that reach files by themselves must
+/// not do so.
+bool sli_env_is_simulated(const sl_env *env);
 /// Names the thread of control that calls: equal numbers are the same one. Never 0; of a thread
 /// that has ended the number may come again. Must not reach a result.
 uint64_t sli_env_thread(sl_env *env);

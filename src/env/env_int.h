@@ -123,6 +123,7 @@ struct sli_env_ops {
     sl_code (*code_dir)(sl_env *env, sli_str *out, sl_error *err);
     /// What the world has in place of a module's file; NULL: look for the file.
     const struct sli_module *(*module)(sl_env *env, const char *name);
+    bool simulated; ///< there is nothing outside but what env offers
     int64_t (*resident_bytes)(sl_env *env);
     sl_code (*notify)(sl_env *env, const char *lines, sl_error *err);
     bool (*bug)(sl_env *env, const char *bug);

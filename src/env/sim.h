@@ -111,6 +111,10 @@ bool sli_world_command(sli_world *world, const char *name, sli_command_fn run, v
 /// What sli_module_load gives to processes of this world under `name`; a later call replaces it,
 /// NULL takes it away. Both live as long as the world. False when there are 16 already.
 bool sli_world_module(sli_world *world, const char *name, const sli_module *module);
+/// Asks `find` for modules of other names, when they are wanted: for what has no outside of its own
+/// and need not be simulated. NULL: there are none.
+void sli_world_find_modules(sli_world *world,
+                            const sli_module *(*find)(void *ctx, const char *name), void *ctx);
 /// The same for whoever holds a process: how the functions of a simulated module find what they
 /// simulate, which has the struct in it. NULL without one. `env` is one of a world.
 const sli_module *sli_world_module_of(const sl_env *env, const char *name);

@@ -67,21 +67,32 @@ struct sli_runtime {
     /// Waits until no job that goes on beside the caller computes `rdd` (NULL: anything); what they
     /// come to is kept for who began them. Set by sched/; NULL: there are no such jobs.
     void (*alone)(sli_runtime *runtime, const sl_rdd *rdd);
-    void *sched;             ///< the scheduler behind `run` and `alone`
-    struct sli_accs *accs;   ///< accumulator.h; NULL: none
-    struct sli_bvars *bvars; ///< bvar.h; NULL: none
+    void *sched;              ///< the scheduler behind `run` and `alone`
+    struct sli_accs *accs;    ///< accumulator.h; NULL: none
+    struct sli_bvars *bvars;  ///< bvar.h; NULL: none
+    const char *spill_dir;    ///< of blocks; NULL: nowhere. For things that spill by themselves
+    int64_t sql_memory_bytes; ///< what an instance of the SQL engine may hold; 0: its own default
     // ---- rdd's own; zero at first, given back by sli_runtime_reset
     sli_op_cache *ops;
-    _Atomic int32_t next_chunk; ///< names the chunks of cached partitions
-    _Atomic int64_t next_owner; ///< names the blocks of tasks
-    sl_rdd *to_cut;             ///< checkpoints that still have their lineage; no references
-    sli_fs *checkpoint_fs;      ///< of reliable ones; NULL: none has been asked for
-    char *checkpoint_dir;       ///< where the next one is written; NULL: nowhere
-    bool is_saving;             ///< a job runs that writes one
+    struct sli_runtime_thing *things; ///< of folders above
+    _Atomic int32_t next_chunk;       ///< names the chunks of cached partitions
+    _Atomic int64_t next_owner;       ///< names the blocks of tasks
+    sl_rdd *to_cut;                   ///< checkpoints that still have their lineage; no references
+    sli_fs *checkpoint_fs;            ///< of reliable ones; NULL: none has been asked for
+    char *checkpoint_dir;             ///< where the next one is written; NULL: nowhere
+    bool is_saving;                   ///< a job runs that writes one
 };
 /// Frees what rdd/ keeps in a runtime; RDDs that are still there keep what they need.
 /// sli_sched_free calls it.
 void sli_runtime_reset(sli_runtime *runtime);
+/// Keeps a thing of a folder above until the runtime's reset, when `free` is called (NULL: somebody
+/// else frees it); and finds it by its name, NULL when there is none. `name` is a constant. Fails:
+/// SL_E_NOMEM, the thing is freed. Thread: driver.
+sl_code sli_runtime_own(sli_runtime *runtime, const char *name, SL_TAKES void *thing,
+                        void (*free)(void *thing), sl_error *err);
+void *sli_runtime_owned(const sli_runtime *runtime, const char *name);
+/// Frees the thing of that name now; nothing when there is none.
+void sli_runtime_give_back(sli_runtime *runtime, const char *name);
 /// The runtime of a session. The default (a weak symbol) takes the session's first member for it;
 /// api/ may define its own.
 sli_runtime *sli_session_runtime(sl_session *session);

@@ -171,5 +171,6 @@ void sli_runtime_reset(sli_runtime *runtime)
     }
     sl_free(runtime->ops);
     runtime->ops = NULL;
+    sli_runtime_drop_things(runtime);
     sli_runtime_forget_dir(runtime);
 }

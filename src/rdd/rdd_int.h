@@ -59,6 +59,8 @@ sl_code sli_op_keys(sli_op *op, const char *text, const sl_schema *schema, int32
                     sl_error *err);
 /// All columns are keys.
 sl_code sli_op_all_keys(sli_op *op, const sl_schema *schema, int32_t **keys, sl_error *err);
+/// Frees what folders above keep in the runtime (things.c).
+void sli_runtime_drop_things(sli_runtime *runtime);
 /// As ops->free for RDDs whose body is a sli_op and nothing else.
 void sli_op_free_body(sl_rdd *rdd);
 

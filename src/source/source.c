@@ -182,16 +182,16 @@ sl_code sli_source_open(sli_source **out, const char *url, const sli_source_ops 
 sl_code sli_table_open(sli_source **out, const char *url, const sli_source_env *env, sl_error *err)
 {
     sli_url parts;
-    static const sli_source_ops *const tables[] = {&sli_source_table, &sli_source_hdfs_table,
-                                                   &sli_source_kafka_table,
-                                                   &sli_source_postgres_table, NULL};
+    static const sli_source_ops *const tables[] = {
+        &sli_source_table,          &sli_source_hdfs_table,   &sli_source_kafka_table,
+        &sli_source_postgres_table, &sli_source_sqlite_table, NULL};
     SL_TRY(sli_url_parse(url, &parts, err));
     const sli_source_ops *ops = find_source(parts.scheme, tables);
     if (ops == NULL) {
         return sl_error_set(
             err, SL_E_CONFIG,
             "a table is a file, a directory (here or on HDFS), topics of Kafka, or a table of "
-            "PostgreSQL, not \"%.*s\"",
+            "PostgreSQL or SQLite, not \"%.*s\"",
             (int)(parts.scheme.size < 64 ? parts.scheme.size : 64), parts.scheme.data);
     }
     return open_as(out, ops, &parts, env, err);

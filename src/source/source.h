@@ -191,6 +191,7 @@ extern const sli_source_ops sli_source_table;       ///< what sli_table_open ope
 extern const sli_source_ops sli_source_hdfs_table;  ///< the same on HDFS
 extern const sli_source_ops sli_source_kafka_table; ///< the same, of kafka: URLs
 extern const sli_source_ops sli_source_postgres_table; ///< the same, of postgres: URLs
+extern const sli_source_ops sli_source_sqlite_table;   ///< the same, of sqlite: URLs
 
 /// Reads the URL, finds the source among `sources` (NULL-ended), builds its conf from source,
 /// common and format tables, checks it, opens it. Fails: SL_E_CONFIG, naming the nearest scheme or
@@ -203,9 +204,9 @@ bool sli_source_wants_letters(const sl_conf *conf);
 
 /// All rows of a file or directory now, as a static table: one split a file, in byte order of
 /// names; of offset ranges of Kafka: one split a range, by topic and partition; or of a table of
-/// PostgreSQL: one split. What sl_rdd_open and table joins read: `offer` lists what is there now,
-/// `read` reads it, with or without `restore` before. Fails: SL_E_CONFIG; what isn't there is told
-/// by `offer` (SL_E_NOT_FOUND).
+/// PostgreSQL or SQLite: one split. What sl_rdd_open and table joins read: `offer` lists what is
+/// there now, `read` reads it, with or without `restore` before. Fails: SL_E_CONFIG; what isn't
+/// there is told by `offer` (SL_E_NOT_FOUND).
 sl_code sli_table_open(sli_source **out, const char *url, const sli_source_env *env, sl_error *err);
 
 // ---------------------------------------------------------------- queues

@@ -11,7 +11,7 @@ typedef struct sli_owned {
     struct sli_owned *next;
 } sli_owned;
 
-sl_code sli_graph_own(sl_graph *graph, const char *name, void *thing, void (*free)(void *thing),
+sl_code sli_graph_own(sl_graph *graph, const char *name, void *thing, void (*drop)(void *thing),
                       sl_error *err)
 {
     sli_owned *owned = sl_arena_alloc(graph->arena, sizeof *owned);
@@ -62,6 +62,48 @@ sl_env *sli_graph_env(const sl_graph *graph)
 const char *sli_graph_modules_dir(const sl_graph *graph)
 {
     return graph->modules;
+}
+
+void sli_graph_given(sl_graph *graph, const char *const *settings)
+{
+    graph->given = settings;
+}
+
+const char *sli_graph_setting(const sl_graph *graph, const char *name)
+{
+    for (int32_t i = 0;
+         graph->given != NULL && graph->given[i] != NULL && graph->given[i + 1] != NULL; i += 2) {
+        if (strcmp(graph->given[i], name) == 0) {
+            return graph->given[i + 1];
+        }
+    }
+    for (int32_t i = graph->n_settings; i-- > 0;) {
+        if (strcmp(graph->settings[i].name, name) == 0) {
+            return graph->settings[i].value;
+        }
+    }
+    return NULL;
+}
+
+// ---------------------------------------------------------------- who builds it
+
+void sli_graph_hosted(sl_graph *graph, const sli_graph_host *host)
+{
+    graph->host = *host;
+}
+
+sl_code sli_graph_try_setting(const sl_graph *graph, const char *name, const char *value,
+                              sl_error *err)
+{
+    const sli_graph_host *host = &graph->host;
+    return host->setting == NULL ? SL_OK : host->setting(host->ctx, name, sli_text_of(value), err);
+}
+
+void sli_graph_warn(const sl_graph *graph, const char *text)
+{
+    if (graph->host.warn != NULL) {
+        graph->host.warn(graph->host.ctx, text);
+    }
 }
 
 // ---------------------------------------------------------------- operators

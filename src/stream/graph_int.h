@@ -166,8 +166,10 @@ struct sl_graph {
     const sli_source_ops *const *sources;
     const sli_sink_ops *const *sinks;
     sl_env *env;
-    const char *modules; ///< directory; NULL: not told
+    const char *modules;      ///< directory; NULL: not told
+    const char *const *given; ///< settings that win over the graph's own, as pairs; NULL: none
     bool compat_spark;
+    sli_graph_host host;
     struct sli_owned *owned;   ///< things of folders above (above.c); the last one first
     int64_t remember_us;       ///< of every stream that is used; 0: not told
     struct sli_engine *engine; ///< that runs it; NULL: none

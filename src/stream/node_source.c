@@ -24,6 +24,7 @@ sl_code sli_url_open(const sl_graph *graph, const char *url, const char *uid, bo
         .compat_spark = graph->compat_spark,
         .receivers = graph->receivers,
         .n_receivers = graph->n_receivers,
+        .modules = graph->modules,
     };
     return is_table ? sli_table_open(out, url, &env, err)
                     : sli_source_open(out, url, graph->sources, &env, err);
@@ -67,19 +68,28 @@ static sl_code read_table(sli_source *source, sl_arena *arena, sli_emit_fn each,
     return SL_OK;
 }
 
-sl_code sli_table_each(sli_runtime *runtime, const char *url, sli_emit_fn each, void *ctx,
-                       sl_error *err)
+sl_code sli_table_read(const sli_source_env *env, const char *url, sl_schema **schema,
+                       sli_emit_fn each, void *ctx, sl_error *err)
 {
     sli_source *source = NULL;
     sl_arena *arena = sl_arena_new(SLI_TAG_STREAM);
     sl_code rc = arena == NULL ? sl_error_nomem(err, 4096, "a table")
-                               : sli_table_open(&source, url, runtime->source_env, err);
+                               : sli_table_open(&source, url, env, err);
     if (rc == SL_OK) {
         rc = read_table(source, arena, each, ctx, err);
+        if (rc == SL_OK && schema != NULL) {
+            *schema = sl_schema_ref(source->ops->schema(source));
+        }
         sli_source_close(source);
     }
     sl_arena_free(arena);
     return rc;
+}
+
+sl_code sli_table_each(sli_runtime *runtime, const char *url, sli_emit_fn each, void *ctx,
+                       sl_error *err)
+{
+    return sli_table_read(runtime->source_env, url, NULL, each, ctx, err);
 }
 
 // ---------------------------------------------------------------- receivers of the program

@@ -49,6 +49,10 @@ void sli_graph_environment(sl_graph *graph, const sli_source_ops *const *sources
 /// sli_module_load finds them. Lives as long as the graph.
 void sli_graph_modules(sl_graph *graph, const char *dir);
 
+/// Settings that win over those of sl_graph_set, as pairs, NULL-ended; NULL: none are known. They
+/// must last while the graph is defined.
+void sli_graph_given(sl_graph *graph, const char *const *settings);
+
 // ---------------------------------------------------------------- for folders above that add
 // operators
 
@@ -78,9 +82,25 @@ sl_code sli_graph_own(sl_graph *graph, const char *name, SL_TAKES void *thing,
                       void (*free)(void *thing), sl_error *err);
 void *sli_graph_owned(const sl_graph *graph, const char *name);
 sl_graph *sli_stream_graph(const sl_stream *stream);
+/// What definition may ask of whoever builds the graph; set right after sli_graph_new, else nothing
+/// is checked and nobody is warned.
+typedef struct sli_graph_host {
+    /// Whether the job has this setting and takes this value. Fails: SL_E_CONFIG.
+    sl_code (*setting)(void *ctx, const char *name, sl_text value, sl_error *err);
+    /// Something that is no mistake, and may not be meant.
+    void (*warn)(void *ctx, const char *text);
+    void *ctx;
+} sli_graph_host;
+void sli_graph_hosted(sl_graph *graph, const sli_graph_host *host);
+sl_code sli_graph_try_setting(const sl_graph *graph, const char *name, const char *value,
+                              sl_error *err);
+void sli_graph_warn(const sl_graph *graph, const char *text);
 const char *sli_stream_uid(const sl_stream *stream);
 sl_env *sli_graph_env(const sl_graph *graph);
 const char *sli_graph_modules_dir(const sl_graph *graph); ///< NULL: not told
+/// What a setting of the job is as far as definition knows: as given, else as the last sl_graph_set
+/// said; NULL: not set. Not checked.
+const char *sli_graph_setting(const sl_graph *graph, const char *name);
 /// Appends ` key="value"`, as JSON text; nothing for a NULL value.
 void sli_put_pair(sli_str *out, const char *key, const char *value);
 /// The same of a URL, the values of secret options replaced by "***".
@@ -91,6 +111,9 @@ sl_code sli_url_schema(const sl_graph *graph, const char *url, const char *uid, 
 /// All rows of a static table, now, in order. Thread: driver. Blocks: yes.
 sl_code sli_table_each(sli_runtime *runtime, const char *url, sli_emit_fn each, void *ctx,
                        sl_error *err);
+/// The same where there is no runtime yet. *schema: one reference, also when there are no rows.
+sl_code sli_table_read(const sli_source_env *env, const char *url, sl_schema **schema,
+                       sli_emit_fn each, void *ctx, sl_error *err);
 
 // ---------------------------------------------------------------- the engine: one life of a job's
 // driver

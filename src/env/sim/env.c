@@ -256,6 +256,7 @@ static const sli_env_ops sim_ops = {
     .load = sim_load,
     .code_dir = sim_code_dir,
     .module = sim_own_module,
+    .simulated = true,
     .resident_bytes = sim_zero,
     .notify = sim_notify,
     .bug = sim_bug,

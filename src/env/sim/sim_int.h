@@ -288,6 +288,8 @@ struct sli_world {
     int32_t n_commands;
     sim_module modules[SIM_N_MODULES];
     int32_t n_modules;
+    const sli_module *(*find_module)(void *ctx, const char *name); ///< NULL: there are no others
+    void *find_ctx;
 };
 
 /// The next event's time; SLI_FOREVER when there is none.

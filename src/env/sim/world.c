@@ -152,7 +152,14 @@ const sli_module *sli_world_module_of(const sl_env *env, const char *name)
             return world->modules[i].module;
         }
     }
-    return NULL;
+    return world->find_module == NULL ? NULL : world->find_module(world->find_ctx, name);
+}
+
+void sli_world_find_modules(sli_world *world,
+                            const sli_module *(*find)(void *ctx, const char *name), void *ctx)
+{
+    world->find_module = find;
+    world->find_ctx = ctx;
 }
 
 sli_rng sli_world_rng(const sli_world *world, const char *what)
