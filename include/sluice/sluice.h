@@ -20,6 +20,7 @@
 #include "sluice/receiver.h"
 #include "sluice/running.h"
 #include "sluice/slice.h"
+#include "sluice/sql.h"
 #include "sluice/state.h"
 #include "sluice/test.h"
 #include "sluice/tool.h"

@@ -60,5 +60,9 @@ SL_API void sl_sql_function(sl_graph *graph, const sl_fn *fn);
 /// NULL), then by the environment's.
 SL_API void sl_sql_script(sl_graph *graph, const char *name, const char *script,
                           const char *const *variables);
+/// Makes the scripts that are defined afterwards a test's (test.h): a table that is read is a queue
+/// of its name with the columns that it declares (sl_test_push), one that is written to is
+/// "collect:NAME" (sl_test_rows). WITH is checked all the same. Static tables stay files.
+SL_API void sl_sql_for_test(sl_graph *graph);
 
 SL_END_DECLS

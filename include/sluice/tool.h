@@ -8,11 +8,12 @@
 
 SL_BEGIN_DECLS
 
-/// Help on a topic, wrapped to `columns`: "options", "sources", "sinks", "formats". Fails:
+/// Help on a topic, wrapped to `columns`: "options", "sources", "sinks", "formats", "sql". Fails:
 /// SL_E_NOT_FOUND with the topics.
 SL_API SL_MUST_USE sl_code sl_help_text(const char *topic, int32_t columns, char **out,
                                         sl_error *err);
-/// Builds and checks a graph without running it; *out is the graph as text, a line an operator.
+/// Builds and checks a graph without running it; *out is the graph as text, a line an operator, and
+/// before it a line "warning: ..." for what is no mistake and may not be meant.
 /// Fails: the first mistake.
 SL_API SL_MUST_USE sl_code sl_validate(const char *name, sl_build_fn build,
                                        const char *const *settings, char **out, sl_error *err);

@@ -24,6 +24,7 @@ struct sl_context {
     sli_strand *driver, *io;
     _Atomic int32_t io_over; ///< set by the driver before the io strand is joined
     _Atomic int64_t steps;   ///< odd while the driver is in a step, even while it waits
+    sli_str warnings;        ///< of the build function, a line each
     int64_t due_us;          ///< stepped: when the engine wants to be called
     void (*progress)(void *ctx, const sli_progress *progress);
     void *progress_ctx;
@@ -59,6 +60,34 @@ static const char *setting_of(const char *const *settings, const char *name)
     return NULL;
 }
 
+static sl_code try_setting(void *ctx, const char *name, sl_text value, sl_error *err)
+{
+    const sl_context *context = ctx;
+    return sli_setting_put(context->host.conf, name, value, err);
+}
+
+/// There is no log yet: it may be set by the build function itself.
+static void warn(void *ctx, const char *text)
+{
+    sl_context *context = ctx;
+    sli_str_printf(&context->warnings, "%s\n", text);
+}
+
+static void log_warnings(const sl_context *context)
+{
+    const char *at = context->warnings.failed ? NULL : context->warnings.data;
+    while (at != NULL && *at != '\0') {
+        size_t size = strcspn(at, "\n");
+        SLI_LOG(context->host.log, SLI_WARN, "api", "%.*s", (int)size, at);
+        at += size + 1;
+    }
+}
+
+const char *sli_context_warnings(const sl_context *context)
+{
+    return context->warnings.size == 0 ? "" : context->warnings.data;
+}
+
 static sl_code build_graph(sl_context *context, sl_build_fn build,
                            void (*prepare)(sl_graph *, void *), void *ctx,
                            const char *const *settings, sl_error *err)
@@ -68,10 +97,13 @@ static sl_code build_graph(sl_context *context, sl_build_fn build,
     sli_graph_environment(context->graph, sli_all_sources, sli_all_sinks, context->host.env,
                           compat != NULL && strcmp(compat, "spark") == 0);
     sli_graph_modules(context->graph, setting_of(settings, "modules"));
+    sli_graph_hosted(context->graph, &(sli_graph_host){try_setting, warn, context});
     if (prepare != NULL) {
         prepare(context->graph, ctx);
     }
+    sli_graph_given(context->graph, settings);
     build(context->graph);
+    sli_graph_given(context->graph, NULL); // they are the caller's
     SL_TRY(sl_graph_check(context->graph, err));
     setting_ctx to = {context->host.conf};
     SL_TRY(sli_graph_settings(context->graph, put_graph_setting, &to, err));
@@ -84,6 +116,7 @@ static sl_code context_init(sl_context *context, sl_env *env, const char *name, 
                             const char *const *settings, sl_error *err)
 {
     sli_mutex_init(&context->mutex, SLI_RANK_CONTEXT);
+    context->warnings.tag = SLI_TAG_API;
     SL_TRY(sli_host_init(&context->host, env, err));
     SL_TRY(sli_bus_new(&context->bus, context->host.env, err));
     context->name = sl_strdup(SLI_TAG_API, name);
@@ -227,11 +260,13 @@ static sl_code open_engine(sl_context *context, bool io_on_driver, sl_error *err
     SL_TRY(sli_graph_slides(context->graph, sl_conf_int64(host->conf, "interval"), err));
     SL_TRY(sli_graph_seal(context->graph, err));
     SL_TRY(sli_host_open(host, err));
+    log_warnings(context);
     sli_bus_open(context->bus, host->log, host->metrics,
                  sl_conf_int64(host->conf, "listener.queue"));
     host->runtime.attached = sli_graph_attached;
     host->runtime.attached_ctx = context->graph;
     host->runtime.aggregations = sli_graph_aggregations(context->graph);
+    SL_TRY(sli_sql_lend(context->graph, &host->runtime, err));
     const char *name = sl_conf_text(host->conf, "name");
     sli_engine_env env = {
         .runtime = &host->runtime,
@@ -543,6 +578,7 @@ void sl_context_free(sl_context *context)
         sli_env_unclaim(context->host.env, context);
     }
     if (context->graph != NULL) {
+        sli_sql_take_back(&context->host.runtime);
         sli_graph_free(context->graph);
     }
     if (context->ended != NULL) {
@@ -553,6 +589,7 @@ void sl_context_free(sl_context *context)
     }
     sli_host_reset(&context->host);
     sli_mutex_reset(&context->mutex);
+    sli_str_reset(&context->warnings);
     sl_free(context->name);
     sl_free(context);
 }

@@ -161,6 +161,8 @@ static void fill_runtime(sli_host *host)
     host->runtime.metrics = host->metrics;
     host->runtime.budget = host->budget;
     host->runtime.blocks = host->blocks;
+    host->runtime.spill_dir = host->spill_dir;
+    host->runtime.sql_memory_bytes = sl_conf_int64(host->conf, "sql.memory");
     host->runtime.compat_spark = sl_conf_choice(host->conf, "compat") == 1;
     host->source_env = (sli_source_env){
         .env = host->env,

@@ -7,6 +7,7 @@
 #include "base/lock.h"
 #include "ml/ml.h"
 #include "sluice/context.h"
+#include "sql/sql.h"
 #include "stream/stream.h"
 
 typedef struct sli_host {
@@ -63,6 +64,8 @@ void sli_context_on_progress(sl_context *context,
 /// Grows with every step of a started context's driver: odd while it is in a step, even while it
 /// waits. Thread: any.
 int64_t sli_context_steps(const sl_context *context);
+/// What the build function was warned of, a line each; "": nothing. Lives as long as the context.
+const char *sli_context_warnings(const sl_context *context);
 sli_engine *sli_context_engine(sl_context *context);
 sli_host *sli_context_host(sl_context *context);
 sli_bus *sli_context_bus(sl_context *context);

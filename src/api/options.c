@@ -33,6 +33,12 @@ const sl_option sli_host_options[] = {
      .type = SL_OPT_TEXT,
      .text = "Directory for spilled blocks; default: spill/ in the checkpoint, else a directory of "
              "its own in TMPDIR."},
+    {.name = "sql.memory",
+     .type = SL_OPT_SIZE,
+     .fallback = "256MiB",
+     .low = "16MiB",
+     .text = "What the SQL engine of each worker may hold beside `memory`; a query that needs more "
+             "goes to spill_dir."},
     {.name = "compat",
      .type = SL_OPT_CHOICE,
      .fallback = "sluice",

@@ -7,6 +7,8 @@
 #include <stdio.h>
 
 #include "api/test_int.h"
+#include "duckdb/duckdb.h"
+#include "env/module.h"
 
 enum { MOST_SETTINGS = 256 };
 
@@ -46,6 +48,29 @@ static sl_code keep_error(sl_test *test, sl_code rc, const sl_error *error)
         test->error.code = rc;
     }
     return rc;
+}
+
+// ---------------------------------------------------------------- modules of the real world
+
+/// The SQL engine lives in memory and has one thread, the caller's: it is the same in every world.
+static const sli_module *find_module(void *ctx, const char *name)
+{
+    static const sli_module_want want = {
+        .name = "sql_duckdb", .abi = SLI_DB_ABI, .why = "SQL", .package = "libsluice-sql"};
+    const sl_test *test = ctx;
+    const sli_module *module = NULL;
+    const char *dir = NULL;
+    sl_env *real = NULL;
+    for (int32_t i = 0; test->conf.settings != NULL && test->conf.settings[i] != NULL; i += 2) {
+        dir = strcmp(test->conf.settings[i], "modules") == 0 ? test->conf.settings[i + 1] : dir;
+    }
+    if (strcmp(name, want.name) == 0 && sli_env_posix(&real, NULL) == SL_OK) {
+        if (sli_module_load(real, dir, &want, &module, NULL) != SL_OK) {
+            module = NULL; // who asks is told that it is missing
+        }
+        sli_env_free(real);
+    }
+    return module;
 }
 
 // ---------------------------------------------------------------- peers
@@ -196,6 +221,7 @@ static sl_test *test_new(sl_build_fn build, sl_test_conf conf, const sli_test_wo
     }
     test->build = build;
     test->conf = conf;
+    sli_world_find_modules(test->world, find_module, test);
     test->power_loss_next = power_loss;
     test->read.tag = SLI_TAG_TEST;
     for (int32_t i = 0; bugs != NULL && bugs[i] != NULL; i++) {

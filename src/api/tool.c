@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "api/host.h"
+#include "sql/sql.h"
 #include "sluice/tool.h"
 
 const char *sl_version(void)
@@ -84,11 +85,8 @@ sl_code sl_help_text(const char *topic, int32_t columns, char **out, sl_error *e
     static const struct {
         const char *name;
         void (*help)(int32_t columns, sli_str *out);
-    } topics[] = {{"options", help_options},
-                  {"sources", help_sources},
-                  {"sinks", help_sinks},
-                  {"formats", help_formats},
-                  {"models", help_models}};
+    } topics[] = {{"options", help_options}, {"sources", help_sources}, {"sinks", help_sinks},
+                  {"formats", help_formats}, {"sql", sli_sql_help},     {"models", help_models}};
     for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++) {
         if (strcmp(topics[i].name, topic) == 0) {
             sli_str text = {.tag = SLI_TAG_API};
@@ -97,11 +95,21 @@ sl_code sl_help_text(const char *topic, int32_t columns, char **out, sl_error *e
         }
     }
     return sl_error_set(err, SL_E_NOT_FOUND,
-                        "no help on '%s': topics are options, sources, sinks, formats, models",
+                        "no help on '%s': topics are options, sources, sinks, formats, sql, "
+                        "models",
                         topic);
 }
 
 // ---------------------------------------------------------------- validation
+
+static void put_warnings(sli_str *out, const char *lines)
+{
+    while (*lines != '\0') {
+        size_t size = strcspn(lines, "\n");
+        sli_str_printf(out, "warning: %.*s\n", (int)size, lines);
+        lines += size + 1;
+    }
+}
 
 sl_code sl_validate(const char *name, sl_build_fn build, const char *const *settings, char **out,
                     sl_error *err)
@@ -111,6 +119,7 @@ sl_code sl_validate(const char *name, sl_build_fn build, const char *const *sett
     sl_code rc = sli_graph_seal(sl_context_graph(context), err);
     if (rc == SL_OK) {
         sli_str text = {.tag = SLI_TAG_API};
+        put_warnings(&text, sli_context_warnings(context));
         sli_str_text(&text, sl_graph_text(sl_context_graph(context)));
         rc = hand_out(&text, out, err);
     }

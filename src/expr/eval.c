@@ -588,3 +588,19 @@ sl_code sli_k_coalesce(sli_eval *ev, const sli_node *node, const sli_vec *args, 
     patchwork_end(&result, ev->n, out);
     return SL_OK;
 }
+
+/// The values as they are; a null fails its row.
+sl_code sli_k_not_null(sli_eval *ev, const sli_node *node, const sli_vec *args, sli_vec *out)
+{
+    const uint8_t *nulls = args[0].nulls;
+    for (int64_t i = 0; nulls != NULL && i < ev->n; i++) {
+        if (nulls[i] != 0 && (ev->active == NULL || ev->active[i] != 0)) {
+            const sli_node *arg = node->args[0];
+            return sli_eval_fail(ev, i, "%.100s is null, and must not be",
+                                 arg->kind == SLI_NODE_COLUMN ? arg->name : "a value");
+        }
+    }
+    out->v = args[0].v;
+    out->whole = args[0].whole;
+    return SL_OK;
+}

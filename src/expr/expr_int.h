@@ -242,6 +242,7 @@ sl_code sli_k_hash(sli_eval *ev, const sli_node *node, const sli_vec *args, sli_
 
 sl_code sli_k_not(sli_eval *ev, const sli_node *node, const sli_vec *args, sli_vec *out);
 sl_code sli_k_is_null(sli_eval *ev, const sli_node *node, const sli_vec *args, sli_vec *out);
+sl_code sli_k_not_null(sli_eval *ev, const sli_node *node, const sli_vec *args, sli_vec *out);
 sl_code sli_k_and(sli_eval *ev, const sli_node *node, const sli_vec *args, sli_vec *out);
 sl_code sli_k_or(sli_eval *ev, const sli_node *node, const sli_vec *args, sli_vec *out);
 sl_code sli_k_case(sli_eval *ev, const sli_node *node, const sli_vec *args, sli_vec *out);

@@ -56,6 +56,7 @@ const sli_function sli_functions[] = {
     {"or", "bb*", 'b', true, SOME, sli_k_or},
     {"is null", "A", 'b', false, NEVER, sli_k_is_null},
     {"coalesce", "T*", 'T', true, ALL, sli_k_coalesce},
+    {"not_null", "T", 'T', false, NEVER, sli_k_not_null},
     {"least", "TT*", 'T', false, ALL, sli_k_least},
     {"greatest", "TT*", 'T', false, ALL, sli_k_greatest},
     {"hash", "A*", 'i', false, NEVER, sli_k_hash},

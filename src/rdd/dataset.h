@@ -85,11 +85,11 @@ struct sli_runtime {
 /// Frees what rdd/ keeps in a runtime; RDDs that are still there keep what they need.
 /// sli_sched_free calls it.
 void sli_runtime_reset(sli_runtime *runtime);
-/// Keeps a thing of a folder above until the runtime's reset, when `free` is called (NULL: somebody
+/// Keeps a thing of a folder above until the runtime's reset, when `drop` is called (NULL: somebody
 /// else frees it); and finds it by its name, NULL when there is none. `name` is a constant. Fails:
 /// SL_E_NOMEM, the thing is freed. Thread: driver.
 sl_code sli_runtime_own(sli_runtime *runtime, const char *name, SL_TAKES void *thing,
-                        void (*free)(void *thing), sl_error *err);
+                        void (*drop)(void *thing), sl_error *err);
 void *sli_runtime_owned(const sli_runtime *runtime, const char *name);
 /// Frees the thing of that name now; nothing when there is none.
 void sli_runtime_give_back(sli_runtime *runtime, const char *name);

@@ -10,16 +10,16 @@ struct sli_runtime_thing {
 };
 
 sl_code sli_runtime_own(sli_runtime *runtime, const char *name, void *thing,
-                        void (*free)(void *thing), sl_error *err)
+                        void (*drop)(void *thing), sl_error *err)
 {
     struct sli_runtime_thing *owned = sl_alloc(SLI_TAG_RDD, sizeof *owned);
     if (owned == NULL) {
-        if (free != NULL) {
-            free(thing);
+        if (drop != NULL) {
+            drop(thing);
         }
         return sl_error_nomem(err, sizeof *owned, "a part of a session");
     }
-    *owned = (struct sli_runtime_thing){name, thing, free, runtime->things};
+    *owned = (struct sli_runtime_thing){name, thing, drop, runtime->things};
     runtime->things = owned;
     return SL_OK;
 }

@@ -1,5 +1,15 @@
-/// sql.h — the door of sql/ for api/: nothing beside the public calls of sluice/sql.h.
+/// sql.h — the door of sql/ for api/: beside the public calls of sluice/sql.h, what ties a graph's
+/// SQL to the runtime of its job.
 #pragma once
 
 #include "sluice/sql.h"
 #include "stream/stream.h"
+
+/// The queries of RDDs of this runtime find what the graph has of SQL, its functions too. Before
+/// the job's first epoch; the graph lives longer than the runtime's RDDs. Fails: SL_E_NOMEM.
+sl_code sli_sql_lend(const sl_graph *graph, sli_runtime *runtime, sl_error *err);
+/// The job has ended: before the graph is freed.
+void sli_sql_take_back(sli_runtime *runtime);
+
+/// `sluice help sql`: statements and connectors. Appended.
+void sli_sql_help(int32_t columns, sli_str *out);

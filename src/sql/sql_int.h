@@ -17,6 +17,9 @@ enum {
 typedef struct sli_place {
     const char *name, *text;
     size_t from; ///< of the statement, in the script's text
+    /// Where `text` came from, when variables were replaced in it: places are told in that. NULL:
+    /// it is as it was written.
+    const struct sli_origins *origins;
 } sli_place;
 /// "job.sql:12:8: " before what *err says; `at` -1: the statement's beginning. Returns rc.
 sl_code sli_place_wrap(const sli_place *place, int64_t at, sl_code rc, sl_error *err);
@@ -45,6 +48,9 @@ typedef struct sli_relation {
     /// NULL: each row is final. Else rows change: one replaces the earlier one of equal values in
     /// these columns ("user, page"; "": there is one row).
     const char *changes_by;
+    /// A column of which equal values come in one epoch, all of them: the end of a window whose
+    /// results come when it is over. NULL: none.
+    const char *window_end;
 } sli_relation;
 const sl_schema *sli_relation_schema(const sli_relation *relation);
 
@@ -57,7 +63,7 @@ const sl_schema *sli_relation_schema(const sli_relation *relation);
 sl_stream *sli_sql_epoch(sli_sql *sql, sl_graph *graph, const char *select,
                          const sli_relation *from, int32_t n, bool by_row, const sli_place *place);
 
-// ---------------------------------------------------------------- kept across epochs (plan.c)
+// ---------------------------------------------------------------- kept across epochs (query.c)
 
 /// Finds a relation by name, without case; NULL: none.
 typedef const sli_relation *(*sli_find_fn)(void *ctx, const char *name);

@@ -27,6 +27,26 @@ sl_code sli_tree_print(const sli_tree *tree, sli_dbs *dbs, sli_str *out, sl_erro
 
 // ---- reading
 
+/// The entries of an object, in their order; `key` and `value` are of the one it stands at. Setting
+/// the value of a key that is there leaves it good. json-c's own macro for this is no ISO C.
+typedef struct sli_entries {
+    struct json_object_iterator at, end;
+    const char *key;
+    sli_node *value;
+} sli_entries;
+sli_entries sli_entries_of(const sli_node *object);
+bool sli_entries_next(sli_entries *entries); ///< false: there is no further one
+
+/// json-c asks for objects that are not const where it only reads.
+static inline sli_node *sli_node_own(const sli_node *node)
+{
+    union {
+        const sli_node *read;
+        sli_node *own;
+    } is = {.read = node};
+    return is.own;
+}
+
 const char *sli_node_text(const sli_node *node, const char *key); ///< "" when it is not there
 sli_node *sli_node_at(const sli_node *node, const char *key);     ///< NULL: not there, or null
 int32_t sli_node_count(const sli_node *node, const char *key);    ///< of an array; 0: none
@@ -48,9 +68,23 @@ typedef struct sli_from {
     int64_t at;
 } sli_from;
 
+/// A function that the query calls, by the name that DuckDB's parser gives it.
+typedef struct sli_used {
+    const char *name;
+    bool is_aggregate, is_volatile;
+    int64_t at;
+} sli_used;
+
+enum {
+    SLI_MAX_FROM = 64,  ///< tables named in one SELECT
+    SLI_MAX_USED = 256, ///< functions called in one SELECT
+};
+
 typedef struct sli_shape {
-    sli_from from[64];
+    sli_from from[SLI_MAX_FROM];
     int32_t n_from;
+    sli_used used[SLI_MAX_USED]; ///< each once
+    int32_t n_used;
     /// Every row of output comes from one row of its tables, joins left aside: no aggregate,
     /// DISTINCT, ORDER BY, LIMIT, SAMPLE, window function, QUALIFY, subquery, set operation.
     bool by_row;
@@ -59,8 +93,19 @@ typedef struct sli_shape {
     int64_t why_at;
     bool has_aggregates; ///< in the SELECT itself, or GROUP BY
 } sli_shape;
-/// Fails: SL_E_INVALID with *where: more than 64 names in FROM; a volatile function; FROM of a file
-/// or of a table function that reads one (with what to write instead). now() and its kind are
-/// replaced by sluice_time() in the tree.
+/// Texts of *out live as long as the tree. Fails: SL_E_INVALID with *where: more names than fit; a
+/// volatile function; FROM of a table function that reads what is outside (with what to write
+/// instead). now() and its kind are replaced by sluice_time() in the tree.
 sl_code sli_tree_shape(sli_tree *tree, sli_dbs *dbs, sli_shape *out, sli_db_where *where,
                        sl_error *err);
+/// Puts sluice_time() into every place that asks for the present; sli_tree_shape does it
+/// (present.c).
+void sli_tree_present(sli_tree *tree);
+/// Whether the function called `name` is an aggregate.
+bool sli_shape_is_aggregate(const sli_shape *shape, const char *name);
+
+/// Whether a name of FROM is a stream.
+typedef bool (*sli_is_stream_fn)(void *ctx, const char *name);
+/// Of a SELECT that goes by row: whether its FROM has one stream only, once, on a side whose rows
+/// alone make rows in every join, so that it can be run on each partition of the stream.
+bool sli_tree_is_by_partition(const sli_tree *tree, sli_is_stream_fn is_stream, void *ctx);

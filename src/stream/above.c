@@ -19,10 +19,10 @@ sl_code sli_graph_own(sl_graph *graph, const char *name, void *thing, void (*dro
     sl_code rc = owned == NULL ? sl_error_nomem(err, sizeof *owned, "a part of a graph")
                                : sli_graph_copy(graph, name, &copy, err);
     if (rc != SL_OK) {
-        free(thing);
+        drop(thing);
         return rc;
     }
-    *owned = (sli_owned){copy, thing, free, graph->owned};
+    *owned = (sli_owned){copy, thing, drop, graph->owned};
     graph->owned = owned;
     return SL_OK;
 }

@@ -79,7 +79,7 @@ bool sli_graph_is_open(sl_graph *graph);
 /// Gives the graph a thing that lives as long as it and is freed after its operators, under a name;
 /// and finds it, NULL when there is none. Fails: SL_E_NOMEM, the thing is freed.
 sl_code sli_graph_own(sl_graph *graph, const char *name, SL_TAKES void *thing,
-                      void (*free)(void *thing), sl_error *err);
+                      void (*drop)(void *thing), sl_error *err);
 void *sli_graph_owned(const sl_graph *graph, const char *name);
 sl_graph *sli_stream_graph(const sl_stream *stream);
 /// What definition may ask of whoever builds the graph; set right after sli_graph_new, else nothing

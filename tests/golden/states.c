@@ -130,8 +130,8 @@ static uint64_t exclusive_or(uint64_t a, uint64_t b)
 COMBINING(wrapping_sum, add)
 INVERSE(wrapping_sum, subtract)
 AGGREGATION(wrapping_sum, inverse_wrapping_sum);
-COMBINING(product, multiply)
-AGGREGATION(product, NULL); // a 0 can't be divided out
+COMBINING(int_product, multiply)
+AGGREGATION(int_product, NULL); // a 0 can't be divided out
 /// The same of float64, whose bits an accumulator has as well.
 static uint64_t multiply_floats(uint64_t a, uint64_t b)
 {
@@ -218,7 +218,7 @@ static const sl_agg_fn sum_but_13 = {.struct_size = sizeof(sl_agg_fn),
 void slt_add_aggregations(sl_graph *graph)
 {
     sl_graph_aggregation(graph, &wrapping_sum);
-    sl_graph_aggregation(graph, &product);
+    sl_graph_aggregation(graph, &int_product);
     sl_graph_aggregation(graph, &float_product);
     sl_graph_aggregation(graph, &xor);
     sl_graph_aggregation(graph, &largest);
@@ -295,7 +295,7 @@ static const slt_reduce_word reductions[] = {
     {"a+b", SLT_FLOAT64, "sum(%s) as %s", NULL, {NULL}},
     {"a+b", SLT_STRING, "list(%s) as %s", JOIN_TEXTS},
     {"a+str(b)", SLT_STRING, "list(%s) as %s", JOIN_TEXTS},
-    {"a*b", SLT_INT64, "product(%s) as %s", NULL, {NULL}},
+    {"a*b", SLT_INT64, "int_product(%s) as %s", NULL, {NULL}},
     {"a*b", SLT_FLOAT64, "float_product(%s) as %s", NULL, {NULL}},
     {"a^b", SLT_INT64, "xor(%s) as %s", NULL, {NULL}},
     {"a+b a-b", SLT_INT64, "wrapping_sum(%s) as %s", NULL, {NULL}},

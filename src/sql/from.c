@@ -1,0 +1,411 @@
+// FROM: which relations a SELECT reads. Subqueries and names of WITH over streams are planned by
+// themselves and stand in the tree as tables; window words become tables with three more columns.
+#include "sql/query_int.h"
+
+#include <strings.h>
+
+static sl_code resolve(sli_query *query, sli_node *parent, const char *key, sl_error *err);
+
+// ---------------------------------------------------------------- tables of the plan
+
+sli_query_table *sli_query_find(sli_query *query, const char *name)
+{
+    for (int32_t i = 0; i < query->n_tables; i++) {
+        if (strcasecmp(query->tables[i].relation.name, name) == 0) {
+            return &query->tables[i];
+        }
+    }
+    return NULL;
+}
+
+int32_t sli_query_streams(sli_query *query, sli_query_table **last)
+{
+    int32_t n = 0;
+    for (int32_t i = 0; i < query->n_tables; i++) {
+        if (query->tables[i].relation.stream != NULL) {
+            *last = &query->tables[i];
+            n++;
+        }
+    }
+    return n;
+}
+
+/// A table of this name in the tree, with the relation's rows.
+static sl_code add_table(sli_query *query, const char *name, const sli_relation *relation,
+                         sli_query_table **out, sl_error *err)
+{
+    if (query->n_tables == SLI_MAX_FROM) {
+        return sli_query_refuse(query, NULL, err,
+                                "more than %d tables in one SELECT; split it by views",
+                                (int)SLI_MAX_FROM);
+    }
+    if (name == NULL) {
+        return sl_error_nomem(err, 64, "a name");
+    }
+    sli_query_table *table = &query->tables[query->n_tables++];
+    *table = (sli_query_table){.relation = *relation};
+    table->relation.name = name;
+    table->seen = sl_schema_ref(sli_relation_schema(relation));
+    *out = table;
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- plain names
+
+typedef struct near_names {
+    sl_arena *arena;
+    const char *of[SLI_MAX_FROM * 4 + 1];
+    int32_t n;
+} near_names;
+
+static void add_near(void *to, const char *name)
+{
+    near_names *names = to;
+    if (names->n < SLI_MAX_FROM * 4) {
+        names->of[names->n++] = name;
+    }
+}
+
+static sl_code unknown(sli_query *query, const sli_node *node, const char *name, sl_error *err)
+{
+    near_names names = {.arena = query->arena};
+    query->env->names(query->env->ctx, add_near, &names);
+    const char *near = sli_nearest(name, names.of);
+    if (near != NULL) {
+        return sli_query_refuse(query, node, err,
+                                "there is no table or view '%.80s'; did you mean '%.80s'?", name,
+                                near);
+    }
+    return sli_query_refuse(
+        query, node, err,
+        "there is no table or view '%.80s'; CREATE TABLE or CREATE VIEW comes before "
+        "its use",
+        name);
+}
+
+/// The nearest name of WITH around a place, from inside to outside.
+static sli_query_with *find_with(sli_query *query, const char *name)
+{
+    for (sli_query *p = query; p != NULL; p = p->outer) {
+        for (int32_t i = 0; i < p->n_with; i++) {
+            if (strcasecmp(p->with[i].name, name) == 0) {
+                return &p->with[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+/// Plans what a name of WITH means, once.
+static sl_code use_with(sli_query *query, sli_query_with *with, sl_error *err)
+{
+    if (with->made != NULL) {
+        return SL_OK;
+    }
+    if (with->select == NULL) {
+        return sli_query_refuse(query, NULL, err,
+                                "WITH %.80s uses itself: a stream has no recursion", with->name);
+    }
+    sli_node *select = with->select;
+    with->select = NULL; // until it is planned
+    sl_code rc = sli_query_inner(query, select, &with->relation, err);
+    with->made = rc == SL_OK ? sli_query_name(query, "with") : NULL;
+    json_object_put(select);
+    return rc;
+}
+
+static sl_code resolve_name(sli_query *query, sli_node *node, sl_error *err)
+{
+    const char *name = sli_node_text(node, "table_name");
+    sli_query_with *with = find_with(query, name);
+    if (with != NULL) {
+        SL_TRY(use_with(query, with, err));
+        if (sli_node_text(node, "alias")[0] == '\0') {
+            sli_node_set_text(node, "alias", name);
+        }
+        sli_node_set_text(node, "table_name", with->made);
+        name = with->made;
+    }
+    if (sli_query_find(query, name) != NULL) {
+        return SL_OK;
+    }
+    const sli_relation *found =
+        with != NULL ? &with->relation : query->env->find(query->env->ctx, name);
+    if (found == NULL) {
+        return unknown(query, node, name, err);
+    }
+    sli_query_table *table = NULL;
+    return add_table(query, sli_query_text(query, "%s", name), found, &table, err);
+}
+
+// ---------------------------------------------------------------- subqueries
+
+typedef struct search {
+    sli_query *query;
+    bool found;
+} search;
+
+static bool look_for_stream(void *ctx, sli_node *node)
+{
+    search *s = ctx;
+    if (sli_node_is(node, "BASE_TABLE")) {
+        const char *name = sli_node_text(node, "table_name");
+        const sli_relation *relation = s->query->env->find(s->query->env->ctx, name);
+        s->found |=
+            find_with(s->query, name) != NULL || (relation != NULL && relation->stream != NULL);
+    }
+    s->found |= sli_node_is(node, "TABLE_FUNCTION");
+    return !s->found;
+}
+
+static bool has_stream(sli_query *query, sli_node *node)
+{
+    search s = {.query = query};
+    sli_node_walk(node, look_for_stream, &s);
+    return s.found;
+}
+
+/// The table that stands for what was planned, in the tree.
+static void stand_in(sli_node *parent, const char *key, const char *name, const char *alias)
+{
+    sli_node *columns = sli_node_copy(sli_node_at(sli_node_at(parent, key), "column_name_alias"));
+    sli_node *table = sli_node_table(name, alias);
+    if (columns != NULL) {
+        sli_node_set(table, "column_name_alias", columns);
+    }
+    sli_node_set(parent, key, table);
+}
+
+static sl_code resolve_subquery(sli_query *query, sli_node *parent, const char *key, sl_error *err)
+{
+    sli_node *node = sli_node_at(parent, key);
+    sli_node *select = sli_node_at(sli_node_at(node, "subquery"), "node");
+    if (!has_stream(query, select)) {
+        return sli_query_refuse(
+            query, node, err,
+            "a subquery over static tables alone; make it a static table of its own");
+    }
+    sli_relation made = {0};
+    SL_TRY(sli_query_inner(query, select, &made, err));
+    const char *alias = sli_query_text(query, "%s", sli_node_text(node, "alias"));
+    sli_query_table *table = NULL;
+    SL_TRY(add_table(query, sli_query_name(query, "sub"), &made, &table, err));
+    stand_in(parent, key, table->relation.name, alias);
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- window words
+
+static const char *const window_names[] = {"", "tumble", "hop", "session"};
+
+/// The stream that is the first argument.
+static sl_code window_stream(sli_query *query, const sli_node *call, const sli_relation **out,
+                             sl_error *err)
+{
+    const sli_node *first = sli_node_item(call, "children", 0);
+    const char *name = sli_node_column_name(first);
+    if (name[0] == '\0') {
+        return sli_query_refuse(query, call, err, "%s: its first argument is TABLE name",
+                                sli_node_text(call, "function_name"));
+    }
+    sli_query_with *with = find_with(query, name);
+    if (with != NULL) {
+        SL_TRY(use_with(query, with, err));
+    }
+    *out = with != NULL ? &with->relation : query->env->find(query->env->ctx, name);
+    if (*out == NULL) {
+        return unknown(query, first, name, err);
+    }
+    return (*out)->stream != NULL
+               ? SL_OK
+               : sli_query_refuse(query, first, err,
+                                  "'%.80s' is a static table: only a stream has windows", name);
+}
+
+typedef struct window_args {
+    const char *time;
+    int64_t us[3];
+    int32_t n;
+    const sli_node *keys, *time_node;
+} window_args;
+
+/// DESCRIPTOR(ts), PARTITION BY keys, and intervals, behind the first argument.
+static sl_code read_args(sli_query *query, const sli_node *call, window_args *out, sl_error *err)
+{
+    for (int32_t i = 1; i < sli_node_count(call, "children"); i++) {
+        const sli_node *arg = sli_node_item(call, "children", i);
+        const char *name = sli_node_text(arg, "function_name");
+        if (strcasecmp(name, "descriptor") == 0) {
+            out->time_node = sli_node_item(arg, "children", 0);
+            out->time = sli_node_column_name(out->time_node);
+        } else if (strcasecmp(name, "partition_by") == 0 || strcasecmp(name, "keys") == 0) {
+            out->keys = sli_node_at(arg, "children");
+        } else if (out->n < 3) {
+            sl_code rc = sli_interval_us(arg, &out->us[out->n++], err);
+            SL_TRY(sli_query_at(query, sli_node_place(arg), rc, err));
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code check_args(sli_query *query, const sli_node *call, const sli_relation *stream,
+                          const window_args *args, int32_t n, const char *form, sl_error *err)
+{
+    if (args->n != n || args->time == NULL || args->time[0] == '\0') {
+        return sli_query_refuse(query, call, err, "its form is %s", form);
+    }
+    for (int32_t i = 0; i < n; i++) {
+        if (args->us[i] <= 0) {
+            return sli_query_refuse(query, call, err, "a window has a length above 0");
+        }
+    }
+    if (stream->time == NULL || strcasecmp(stream->time, args->time) != 0) {
+        return sli_query_refuse(
+            query, args->time_node, err,
+            "'%.80s' is not the event time of this stream%s%.80s; say WATERMARK FOR "
+            "%.80s AS %.80s - INTERVAL '5' SECOND in its CREATE TABLE",
+            args->time, stream->time == NULL ? "" : ", which is ",
+            stream->time == NULL ? "" : stream->time, args->time, args->time);
+    }
+    return SL_OK;
+}
+
+static sl_code set_window(sli_query *query, const sli_node *call, const sli_relation *stream,
+                          sli_window_kind kind, sl_error *err)
+{
+    static const char *const forms[] = {
+        "", "TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' MINUTE)",
+        "HOP(TABLE t, DESCRIPTOR(ts), INTERVAL '1' MINUTE, INTERVAL '5' MINUTE): slide, then size",
+        "SESSION(TABLE t PARTITION BY key, DESCRIPTOR(ts), INTERVAL '5' MINUTE)"};
+    window_args args = {0};
+    SL_TRY(read_args(query, call, &args, err));
+    SL_TRY(
+        check_args(query, call, stream, &args, kind == SLI_WINDOW_HOP ? 2 : 1, forms[kind], err));
+    if (query->window.kind != SLI_WINDOW_NONE) {
+        return sli_query_refuse(query, call, err,
+                                "a second window in one SELECT; make a view of each and join them");
+    }
+    query->window = (sli_window_words){.kind = kind,
+                                       .size_us = args.us[kind == SLI_WINDOW_HOP ? 1 : 0],
+                                       .slide_us = args.us[0],
+                                       .source = query->n_tables,
+                                       .keys = json_object_get(sli_node_own(args.keys)),
+                                       .at = sli_node_place(call)};
+    return SL_OK;
+}
+
+/// The stream's columns and those of its windows.
+static sl_code with_window_columns(sl_schema **schema, sl_error *err)
+{
+    sli_str text = {.tag = SLI_TAG_STREAM};
+    sli_str_text(&text, sl_schema_text(*schema));
+    sli_str_text(&text, ", window_start timestamp, window_end timestamp, window_time timestamp");
+    sl_schema *made = NULL;
+    sl_code rc = sli_str_check(&text, "a schema", err);
+    rc = rc != SL_OK ? rc : sl_schema_parse(&made, text.data, err);
+    sli_str_reset(&text);
+    if (rc == SL_OK) {
+        sl_schema_unref(*schema);
+        *schema = made;
+    }
+    return rc;
+}
+
+static sl_code resolve_window(sli_query *query, sli_node *parent, const char *key,
+                              sli_window_kind kind, sl_error *err)
+{
+    sli_node *node = sli_node_at(parent, key);
+    const sli_node *call = sli_node_at(node, "function");
+    const sli_relation *stream = NULL;
+    SL_TRY(window_stream(query, call, &stream, err));
+    SL_TRY(set_window(query, call, stream, kind, err));
+    const char *given = sli_node_text(node, "alias");
+    const char *name = sli_node_column_name(sli_node_item(call, "children", 0));
+    const char *alias = sli_query_text(query, "%s", given[0] != '\0' ? given : name);
+    sli_query_table *table = NULL;
+    SL_TRY(add_table(query, sli_query_name(query, window_names[kind]), stream, &table, err));
+    SL_TRY(with_window_columns(&table->seen, err));
+    stand_in(parent, key, table->relation.name, alias);
+    return SL_OK;
+}
+
+static sl_code resolve_epoch(sli_query *query, sli_node *parent, const char *key, sl_error *err)
+{
+    sli_node *node = sli_node_at(parent, key);
+    const sli_node *call = sli_node_at(node, "function");
+    const sli_relation *stream = NULL;
+    SL_TRY(window_stream(query, call, &stream, err));
+    const char *given = sli_node_text(node, "alias");
+    const char *name = sli_node_column_name(sli_node_item(call, "children", 0));
+    const char *alias = sli_query_text(query, "%s", given[0] != '\0' ? given : name);
+    sli_query_table *table = NULL;
+    SL_TRY(add_table(query, sli_query_name(query, "epoch"), stream, &table, err));
+    table->by_epoch = true;
+    stand_in(parent, key, table->relation.name, alias);
+    return SL_OK;
+}
+
+static sl_code resolve_function(sli_query *query, sli_node *parent, const char *key, sl_error *err)
+{
+    const sli_node *call = sli_node_at(sli_node_at(parent, key), "function");
+    const char *name = sli_node_text(call, "function_name");
+    for (int32_t kind = SLI_WINDOW_TUMBLE; kind <= SLI_WINDOW_SESSION; kind++) {
+        if (strcasecmp(name, window_names[kind]) == 0) {
+            return resolve_window(query, parent, key, (sli_window_kind)kind, err);
+        }
+    }
+    if (strcasecmp(name, "epoch") == 0) {
+        return resolve_epoch(query, parent, key, err);
+    }
+    if (strcasecmp(name, "cumulate") == 0) {
+        return sli_query_refuse(
+            query, call, err,
+            "CUMULATE is not there; TUMBLE of the step, and a view that adds up its "
+            "results, says the same");
+    }
+    return SL_OK; // unnest and its kind, of a row of the table before it
+}
+
+// ---------------------------------------------------------------- all of FROM
+
+static sl_code resolve(sli_query *query, sli_node *parent, const char *key, sl_error *err)
+{
+    sli_node *node = sli_node_at(parent, key);
+    if (sli_node_is(node, "BASE_TABLE")) {
+        return resolve_name(query, node, err);
+    }
+    if (sli_node_is(node, "JOIN")) {
+        SL_TRY(resolve(query, node, "left", err));
+        return resolve(query, node, "right", err);
+    }
+    if (sli_node_is(node, "SUBQUERY")) {
+        return resolve_subquery(query, parent, key, err);
+    }
+    return sli_node_is(node, "TABLE_FUNCTION") ? resolve_function(query, parent, key, err) : SL_OK;
+}
+
+static sl_code take_with(sli_query *query, sl_error *err)
+{
+    sli_node *map = sli_node_at(query->tree.select, "cte_map");
+    for (int32_t i = 0; i < sli_node_count(map, "map"); i++) {
+        const sli_node *entry = sli_node_item(map, "map", i);
+        if (query->n_with == SLI_MAX_FROM) {
+            return sli_query_refuse(query, entry, err, "more than %d names of WITH",
+                                    (int)SLI_MAX_FROM);
+        }
+        sli_node *select = sli_node_at(sli_node_at(sli_node_at(entry, "value"), "query"), "node");
+        query->with[query->n_with++] =
+            (sli_query_with){.name = sli_query_text(query, "%s", sli_node_text(entry, "key")),
+                             .select = json_object_get(select)};
+    }
+    if (map != NULL) {
+        sli_node_set(map, "map", sli_node_array());
+    }
+    return SL_OK;
+}
+
+sl_code sli_query_from(sli_query *query, sl_error *err)
+{
+    SL_TRY(take_with(query, err));
+    return resolve(query, query->tree.select, "from_table", err);
+}

@@ -1,0 +1,649 @@
+// A SELECT that joins two streams, cut in three:
+//
+//     SELECT v.page, c.price FROM views v JOIN clicks c
+//     ON v.id = c.id AND c.ts BETWEEN v.ts AND v.ts + INTERVAL '5' MINUTE
+//
+//     left   id as _k0, page as _l1, ts       right   id as _k0, price as _r2, ts
+//     state  an interval join by _k0, 0 <= clicks' time - views' time <= 5 minutes
+//     out    SELECT _l1 AS page, _r2 AS price                                  by row
+//
+// A row is kept until no match can come any more, which the bounds say; so they must be there on
+// both sides. Null keys match nothing, as SQL has it, though the operator's do.
+#include "sql/query_int.h"
+
+#include "sluice/event.h"
+
+#include <strings.h>
+
+enum { MAX_KEYS = 32, MAX_COLUMNS = 1024, MAX_CONDITIONS = 64 };
+
+/// One side.
+typedef struct side {
+    sli_query_table *table;
+    const char *alias, *time;
+    sl_stream *stream; ///< with event time
+    bool used[MAX_COLUMNS];
+} side;
+
+/// A time of one side and how much is added to it.
+typedef struct moment {
+    int32_t of; ///< 0 left, 1 right
+    int64_t us;
+} moment;
+
+typedef struct join {
+    sli_query *query;
+    sl_error *err;
+    const sli_node *node; ///< the JOIN
+    side sides[2];
+    int32_t keys[MAX_KEYS][2]; ///< columns of either side
+    int32_t n_keys;
+    int64_t lower, upper; ///< of right time - left time
+    bool has_lower, has_upper;
+    bool keeps[2];                        ///< rows without a match
+    const sli_node *rest[MAX_CONDITIONS]; ///< conditions that are asked afterwards
+    int32_t n_rest;
+} join;
+
+// ---------------------------------------------------------------- columns
+
+static int32_t find_column(const side *s, const char *name)
+{
+    const sl_schema *schema = s->table->seen;
+    for (int32_t c = 0; c < sl_schema_columns(schema); c++) {
+        if (strcasecmp(sl_schema_field(schema, c)->name, name) == 0) {
+            return c;
+        }
+    }
+    return -1;
+}
+
+/// A column that a node names, and how many of its names that takes.
+typedef struct place {
+    int32_t side, column, n_names;
+} place;
+
+static const char *name_at(const sli_node *node, int32_t i)
+{
+    return json_object_get_string(sli_node_item(node, "column_names", i));
+}
+
+static bool find_place(const join *j, const sli_node *node, place *out)
+{
+    int32_t n = sli_node_is(node, "COLUMN_REF") ? sli_node_count(node, "column_names") : 0;
+    for (int32_t s = 0; n > 1 && s < 2; s++) {
+        int32_t c = find_column(&j->sides[s], name_at(node, 1));
+        if (strcasecmp(name_at(node, 0), j->sides[s].alias) == 0 && c >= 0) {
+            *out = (place){s, c, 2};
+            return true;
+        }
+    }
+    for (int32_t s = 0; n > 0 && s < 2; s++) {
+        int32_t c = find_column(&j->sides[s], name_at(node, 0));
+        if (c >= 0) {
+            *out = (place){s, c, 1};
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *column_name(join *j, int32_t s, int32_t c)
+{
+    return sli_query_text(j->query, "_%c%d", s == 0 ? 'l' : 'r', c);
+}
+
+// ---------------------------------------------------------------- conditions
+
+static bool is_time(const join *j, const sli_node *node, int32_t *of)
+{
+    place at;
+    if (!find_place(j, node, &at) || at.n_names != sli_node_count(node, "column_names")) {
+        return false;
+    }
+    const side *s = &j->sides[at.side];
+    *of = at.side;
+    return strcasecmp(sl_schema_field(s->table->seen, at.column)->name, s->time) == 0;
+}
+
+/// "ts", "ts + INTERVAL ...", "ts - INTERVAL ...".
+static bool read_moment(const join *j, const sli_node *node, moment *out)
+{
+    if (is_time(j, node, &out->of)) {
+        out->us = 0;
+        return true;
+    }
+    const char *name = sli_node_text(node, "function_name");
+    bool is_plus = strcmp(name, "+") == 0, is_minus = strcmp(name, "-") == 0;
+    if ((!is_plus && !is_minus) || sli_node_count(node, "children") != 2 ||
+        !is_time(j, sli_node_item(node, "children", 0), &out->of) ||
+        sli_interval_us(sli_node_item(node, "children", 1), &out->us, NULL) != SL_OK) {
+        return false;
+    }
+    out->us = is_minus ? -out->us : out->us;
+    return true;
+}
+
+/// left op right, as a bound of right time - left time: the tightest of all counts.
+static void bound(join *j, bool is_lower, int64_t us)
+{
+    if (is_lower && (!j->has_lower || us > j->lower)) {
+        j->lower = us;
+        j->has_lower = true;
+    } else if (!is_lower && (!j->has_upper || us < j->upper)) {
+        j->upper = us;
+        j->has_upper = true;
+    }
+}
+
+/// a >= b (with `strict` one microsecond more).
+static bool at_least(join *j, const sli_node *a, const sli_node *b, bool strict)
+{
+    moment x, y;
+    if (!read_moment(j, a, &x) || !read_moment(j, b, &y) || x.of == y.of) {
+        return false;
+    }
+    int64_t us = y.us - x.us + strict; // time of x.of - time of y.of >= us
+    bound(j, x.of == 1, x.of == 1 ? us : -us);
+    return true;
+}
+
+static bool time_condition(join *j, const sli_node *node)
+{
+    const sli_node *left = sli_node_at(node, "left"), *right = sli_node_at(node, "right");
+    if (sli_node_is(node, "COMPARE_BETWEEN")) {
+        const sli_node *input = sli_node_at(node, "input");
+        moment m[3];
+        bool all = read_moment(j, input, &m[0]) &&
+                   read_moment(j, sli_node_at(node, "lower"), &m[1]) &&
+                   read_moment(j, sli_node_at(node, "upper"), &m[2]) && m[0].of != m[1].of &&
+                   m[0].of != m[2].of;
+        return all && at_least(j, input, sli_node_at(node, "lower"), false) &&
+               at_least(j, sli_node_at(node, "upper"), input, false);
+    }
+    if (sli_node_is(node, "COMPARE_GREATERTHANOREQUALTO") ||
+        sli_node_is(node, "COMPARE_GREATERTHAN")) {
+        return at_least(j, left, right, sli_node_is(node, "COMPARE_GREATERTHAN"));
+    }
+    if (sli_node_is(node, "COMPARE_LESSTHANOREQUALTO") || sli_node_is(node, "COMPARE_LESSTHAN")) {
+        return at_least(j, right, left, sli_node_is(node, "COMPARE_LESSTHAN"));
+    }
+    return sli_node_is(node, "COMPARE_EQUAL") && at_least(j, left, right, false) &&
+           at_least(j, right, left, false);
+}
+
+static bool key_condition(join *j, const sli_node *node)
+{
+    place a, b;
+    if (!sli_node_is(node, "COMPARE_EQUAL") || j->n_keys == MAX_KEYS ||
+        !find_place(j, sli_node_at(node, "left"), &a) ||
+        !find_place(j, sli_node_at(node, "right"), &b) || a.side == b.side ||
+        a.n_names != sli_node_count(sli_node_at(node, "left"), "column_names") ||
+        b.n_names != sli_node_count(sli_node_at(node, "right"), "column_names")) {
+        return false;
+    }
+    j->keys[j->n_keys][a.side] = a.column;
+    j->keys[j->n_keys++][b.side] = b.column;
+    return true;
+}
+
+static sl_code add_rest(join *j, const sli_node *node)
+{
+    if (j->n_rest == MAX_CONDITIONS) {
+        return sli_query_refuse(j->query, node, j->err, "more than %d conditions in one join",
+                                (int)MAX_CONDITIONS);
+    }
+    j->rest[j->n_rest++] = node;
+    return SL_OK;
+}
+
+/// Sorts the parts of an AND. `is_on`: those of ON, which for an outer join must all be the
+/// operator's.
+static sl_code sort_conditions(join *j, const sli_node *node, bool is_on)
+{
+    bool is_outer = j->keeps[0] || j->keeps[1];
+    if (node == NULL) {
+        return SL_OK;
+    }
+    if (sli_node_is(node, "CONJUNCTION_AND")) {
+        for (int32_t i = 0; i < sli_node_count(node, "children"); i++) {
+            SL_TRY(sort_conditions(j, sli_node_item(node, "children", i), is_on));
+        }
+        return SL_OK;
+    }
+    if ((is_on || !is_outer) && (time_condition(j, node) || key_condition(j, node))) {
+        return SL_OK;
+    }
+    if (is_on && is_outer) {
+        return sli_query_refuse(
+            j->query, node, j->err,
+            "an outer join of streams goes by equal columns and bounds of time alone; "
+            "filter its inputs by views before it, or its result by WHERE");
+    }
+    return add_rest(j, node);
+}
+
+static sl_code using_columns(join *j)
+{
+    for (int32_t i = 0; i < sli_node_count(j->node, "using_columns"); i++) {
+        const char *name = json_object_get_string(sli_node_item(j->node, "using_columns", i));
+        int32_t left = find_column(&j->sides[0], name), right = find_column(&j->sides[1], name);
+        if (left < 0 || right < 0 || j->n_keys == MAX_KEYS) {
+            return sli_query_refuse(j->query, j->node, j->err,
+                                    "USING (%.80s): both have to have it, and "
+                                    "there are at most %d",
+                                    name, (int)MAX_KEYS);
+        }
+        j->keys[j->n_keys][0] = left;
+        j->keys[j->n_keys++][1] = right;
+    }
+    return SL_OK;
+}
+
+static sl_code check_conditions(join *j)
+{
+    const sli_node *at = sli_node_at(j->node, "condition");
+    if (j->n_keys == 0) {
+        return sli_query_refuse(
+            j->query, at, j->err,
+            "a join of two streams needs columns that are equal: ON a.id = b.id AND ...");
+    }
+    if (!j->has_lower || !j->has_upper) {
+        return sli_query_refuse(
+            j->query, at, j->err,
+            "without bounds of time on both sides every row would have to be kept for "
+            "ever; add AND b.%.60s BETWEEN a.%.60s - INTERVAL '5' MINUTE AND a.%.60s + "
+            "INTERVAL '5' MINUTE",
+            j->sides[1].time, j->sides[0].time, j->sides[0].time);
+    }
+    if (j->lower > j->upper) {
+        return sli_query_refuse(j->query, at, j->err, "no two times meet these bounds");
+    }
+    for (int32_t k = 0; k < j->n_keys; k++) {
+        const sl_field *a = sl_schema_field(j->sides[0].table->seen, j->keys[k][0]);
+        const sl_field *b = sl_schema_field(j->sides[1].table->seen, j->keys[k][1]);
+        if (a->type != b->type || a->scale != b->scale) {
+            return sli_query_refuse(
+                j->query, at, j->err,
+                "'%.60s' and '%.60s' are of two types; CAST one of them in a view before "
+                "the join",
+                a->name, b->name);
+        }
+    }
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- sides
+
+static sl_code find_side(join *j, int32_t s, const sli_node *table)
+{
+    side *at = &j->sides[s];
+    if (!sli_node_is(table, "BASE_TABLE")) {
+        return sli_query_refuse(j->query, table, j->err,
+                                "two streams are joined at a time; make a view of the first two");
+    }
+    at->table = sli_query_find(j->query, sli_node_text(table, "table_name"));
+    const sli_relation *relation = &at->table->relation;
+    const char *alias = sli_node_text(table, "alias");
+    at->alias = alias[0] != '\0' ? alias : relation->name;
+    if (relation->stream == NULL) {
+        return sli_query_refuse(
+            j->query, table, j->err,
+            "the static table '%.80s' would be on a side that this join keeps whole; its "
+            "rows would come again with every partition of the stream",
+            at->alias);
+    }
+    if (relation->changes_by != NULL) {
+        return sli_query_refuse(
+            j->query, table, j->err,
+            "rows of '%.80s' change: a join would keep the earlier ones; join its input "
+            "instead",
+            at->alias);
+    }
+    at->stream = relation->stream;
+    at->time = relation->time;
+    if (at->time == NULL && relation->window_end != NULL) { // results of windows: when they end
+        at->time = relation->window_end;
+        at->stream = sl_stream_event_time(relation->stream, at->time, "0s");
+    }
+    if (at->time == NULL) {
+        return sli_query_refuse(
+            j->query, table, j->err,
+            "'%.80s' has no event time; say WATERMARK FOR ts AS ts - INTERVAL '5' SECOND "
+            "in its CREATE TABLE, and keep the column's name in views",
+            at->alias);
+    }
+    return sl_schema_columns(at->table->seen) <= MAX_COLUMNS
+               ? SL_OK
+               : sli_query_refuse(j->query, table, j->err, "more than %d columns",
+                                  (int)MAX_COLUMNS);
+}
+
+static sl_code find_sides(join *j)
+{
+    j->node = sli_node_at(j->query->tree.select, "from_table");
+    if (!sli_node_is(j->node, "JOIN")) {
+        return sli_query_refuse_shape(j->query, j->err);
+    }
+    const char *type = sli_node_text(j->node, "join_type"),
+               *form = sli_node_text(j->node, "ref_type");
+    bool is_full = strcmp(type, "OUTER") == 0 || strcmp(type, "FULL") == 0;
+    j->keeps[0] = is_full || strcmp(type, "LEFT") == 0;
+    j->keeps[1] = is_full || strcmp(type, "RIGHT") == 0;
+    if ((!j->keeps[0] && !j->keeps[1] && strcmp(type, "INNER") != 0) ||
+        (strcmp(form, "REGULAR") != 0 && strcmp(form, "CROSS") != 0)) {
+        return sli_query_refuse(
+            j->query, j->node, j->err,
+            "streams are joined by JOIN, LEFT JOIN, RIGHT JOIN or FULL JOIN, not %.40s "
+            "%.40s",
+            form, type);
+    }
+    SL_TRY(find_side(j, 0, sli_node_at(j->node, "left")));
+    return find_side(j, 1, sli_node_at(j->node, "right"));
+}
+
+// ---------------------------------------------------------------- which columns are used
+
+static bool look_for_use(void *ctx, sli_node *node)
+{
+    join *j = ctx;
+    place at;
+    if (find_place(j, node, &at)) {
+        j->sides[at.side].used[at.column] = true;
+    }
+    if (sli_node_is(node, "STAR")) {
+        const char *of = sli_node_text(node, "relation_name");
+        for (int32_t s = 0; s < 2; s++) {
+            for (int32_t c = 0; c < sl_schema_columns(j->sides[s].table->seen); c++) {
+                j->sides[s].used[c] |= of[0] == '\0' || strcasecmp(of, j->sides[s].alias) == 0;
+            }
+        }
+    }
+    return true;
+}
+
+static void find_used(join *j)
+{
+    sli_node_walk(sli_node_at(j->query->tree.select, "select_list"), look_for_use, j);
+    for (int32_t i = 0; i < j->n_rest; i++) {
+        sli_node_walk(sli_node_own(j->rest[i]), look_for_use, j);
+    }
+}
+
+// ---------------------------------------------------------------- the operator
+
+static bool has_null_keys(const join *j)
+{
+    for (int32_t k = 0; k < j->n_keys; k++) {
+        for (int32_t s = 0; s < 2; s++) {
+            if (sl_schema_field(j->sides[s].table->seen, j->keys[k][s])->nullable) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/// "id is null or ..." or "id is not null and ...".
+static void put_null_test(const join *j, int32_t s, bool are_null, sli_str *out)
+{
+    for (int32_t k = 0; k < j->n_keys; k++) {
+        const char *name = sl_schema_field(j->sides[s].table->seen, j->keys[k][s])->name;
+        sli_str_printf(out, "%s\"%s\" is %snull",
+                       k == 0     ? ""
+                       : are_null ? " or "
+                                  : " and ",
+                       name, are_null ? "" : "not ");
+    }
+}
+
+/// The side's columns under the names they have in the join.
+static void put_columns(join *j, int32_t s, bool marks_nulls, sli_str *out)
+{
+    const side *at = &j->sides[s];
+    for (int32_t k = 0; k < j->n_keys; k++) {
+        sli_str_printf(out, "%s\"%s\" as _k%d", k == 0 ? "" : ", ",
+                       sl_schema_field(at->table->seen, j->keys[k][s])->name, k);
+    }
+    if (marks_nulls) {
+        sli_str_text(out, ", case when ");
+        put_null_test(j, s, true, out);
+        sli_str_printf(out, " then %d else 0 end as _n", s + 1);
+    }
+    for (int32_t c = 0; c < sl_schema_columns(at->table->seen); c++) {
+        if (at->used[c]) {
+            sli_str_printf(out, ", \"%s\" as %s", sl_schema_field(at->table->seen, c)->name,
+                           column_name(j, s, c));
+        }
+    }
+    sli_str_printf(out, ", \"%s\"", at->time);
+}
+
+/// A side ready to be joined. Rows with a null key match nothing: where they are not kept they go
+/// at once; in a full join a mark that differs keeps them apart.
+static sl_code make_side(join *j, int32_t s, bool marks_nulls, sl_stream **out)
+{
+    sli_str text = {.tag = SLI_TAG_STREAM}, test = {.tag = SLI_TAG_STREAM};
+    sl_stream *stream = j->sides[s].stream;
+    const char *uid = sli_query_uid(j->query, s == 0 ? "left" : "right");
+    put_columns(j, s, marks_nulls, &text);
+    put_null_test(j, s, false, &test);
+    sl_code rc = sli_str_check(&text, "names of columns", j->err);
+    rc = rc != SL_OK ? rc : sli_str_check(&test, "a condition", j->err);
+    if (rc == SL_OK) {
+        if (has_null_keys(j) && !marks_nulls && !j->keeps[s]) {
+            stream = sl_stream_where(stream, test.data);
+        }
+        stream = sl_stream_select(stream, text.data);
+        *out = uid == NULL ? stream : sl_stream_uid(stream, uid);
+        rc = *out != NULL ? SL_OK : sl_graph_check(j->query->env->graph, j->err);
+    }
+    sli_str_reset(&text);
+    sli_str_reset(&test);
+    return rc;
+}
+
+static sl_stream *join_streams(const join *j, sl_stream *a, sl_stream *b, const char *keys,
+                               const char *lower, const char *upper)
+{
+    if (j->keeps[0] && j->keeps[1]) {
+        return sl_stream_interval_full_outer_join(a, b, keys, lower, upper);
+    }
+    if (j->keeps[0]) {
+        return sl_stream_interval_left_outer_join(a, b, keys, lower, upper);
+    }
+    return j->keeps[1] ? sl_stream_interval_right_outer_join(a, b, keys, lower, upper)
+                       : sl_stream_interval_join(a, b, keys, lower, upper);
+}
+
+static sl_code make_join(join *j, sl_stream **out)
+{
+    bool marks_nulls = j->keeps[0] && j->keeps[1] && has_null_keys(j);
+    sl_stream *sides[2] = {NULL, NULL};
+    SL_TRY(make_side(j, 0, marks_nulls, &sides[0]));
+    SL_TRY(make_side(j, 1, marks_nulls, &sides[1]));
+    sli_str keys = {.tag = SLI_TAG_STREAM};
+    for (int32_t k = 0; k < j->n_keys; k++) {
+        sli_str_printf(&keys, "%s_k%d", k == 0 ? "" : ", ", k);
+    }
+    sli_str_text(&keys, marks_nulls ? ", _n" : "");
+    sl_code rc = sli_str_check(&keys, "keys", j->err);
+    if (rc == SL_OK) {
+        const char *lower = sli_query_text(j->query, "%lldus", (long long)j->lower);
+        const char *upper = sli_query_text(j->query, "%lldus", (long long)j->upper);
+        const char *uid = sli_query_uid(j->query, "state");
+        sl_stream *made = join_streams(j, sides[0], sides[1], keys.data, lower, upper);
+        *out = uid == NULL ? made : sl_stream_uid(made, uid);
+        rc = *out != NULL ? SL_OK : sl_graph_check(j->query->env->graph, j->err);
+    }
+    sli_str_reset(&keys);
+    return rc;
+}
+
+// ---------------------------------------------------------------- the last part: by row
+
+static bool is_using(const join *j, const sli_node *node)
+{
+    for (int32_t i = 0; i < sli_node_count(j->node, "using_columns"); i++) {
+        const char *name = json_object_get_string(sli_node_item(j->node, "using_columns", i));
+        if (strcasecmp(name, name_at(node, 0)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// The joined row's column for one of a side's; of USING, the key that both share.
+static sli_node *over_joined(void *ctx, const sli_node *node)
+{
+    join *j = ctx;
+    place at;
+    if (!find_place(j, node, &at)) {
+        return NULL;
+    }
+    const char *name = column_name(j, at.side, at.column);
+    for (int32_t k = 0; at.n_names == 1 && is_using(j, node) && k < j->n_keys; k++) {
+        if (j->keys[k][at.side] == at.column) {
+            name = sli_query_text(j->query, "_k%d", k);
+        }
+    }
+    sli_node *made = sli_node_column(name, sli_node_text(node, "alias"));
+    for (int32_t i = at.n_names; i < sli_node_count(node, "column_names"); i++) {
+        sli_node_push(sli_node_at(made, "column_names"), json_object_new_string(name_at(node, i)));
+    }
+    return made;
+}
+
+static bool is_using_column(const join *j, int32_t s, int32_t c)
+{
+    for (int32_t k = 0; k < sli_node_count(j->node, "using_columns"); k++) {
+        if (j->keys[k][s] == c) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_star(join *j, const sli_node *star, sli_node *list)
+{
+    const char *of = sli_node_text(star, "relation_name");
+    for (int32_t s = 0; s < 2; s++) {
+        bool all = of[0] == '\0';
+        for (int32_t c = 0; c < sl_schema_columns(j->sides[s].table->seen); c++) {
+            bool merged = is_using_column(j, s, c);
+            if ((all && (s == 0 || !merged)) || (!all && strcasecmp(of, j->sides[s].alias) == 0)) {
+                sli_node_push(list, sli_node_column(column_name(j, s, c), NULL));
+            }
+        }
+    }
+}
+
+static bool is_plain_star(const sli_node *star)
+{
+    return sli_node_count(star, "exclude_list") == 0 && sli_node_count(star, "replace_list") == 0 &&
+           sli_node_count(star, "rename_list") == 0 && sli_node_at(star, "expr") == NULL &&
+           sli_node_count(star, "qualified_exclude_list") == 0;
+}
+
+static sl_code put_list(join *j, sli_node *list)
+{
+    const sli_node *select = j->query->tree.select;
+    for (int32_t i = 0; i < sli_node_count(select, "select_list"); i++) {
+        const sli_node *item = sli_node_item(select, "select_list", i);
+        if (!sli_node_is(item, "STAR")) {
+            sli_node_push(list, sli_node_copy(item));
+        } else if (is_plain_star(item)) {
+            put_star(j, item, list);
+        } else {
+            return sli_query_refuse(j->query, item, j->err, "name the columns of a join instead");
+        }
+    }
+    return SL_OK;
+}
+
+static void name_list(join *j, sli_node *list)
+{
+    for (int32_t i = 0; i < (int32_t)json_object_array_length(list); i++) {
+        if (i < sl_schema_columns(j->query->result)) {
+            sli_node_named(json_object_array_get_idx(list, (size_t)i),
+                           sl_schema_field(j->query->result, i)->name);
+        }
+    }
+}
+
+/// What is left of the conditions, put together again.
+static sli_node *rest_of(join *j)
+{
+    if (j->n_rest == 0) {
+        return NULL;
+    }
+    sli_node *all = sli_node_parse("{'class':'CONJUNCTION','type':'CONJUNCTION_AND','alias':"
+                                   "'','query_location':0,'children':[]}");
+    for (int32_t i = 0; all != NULL && i < j->n_rest; i++) {
+        sli_node_push(sli_node_at(all, "children"), sli_node_copy(j->rest[i]));
+    }
+    return all;
+}
+
+static sl_code make_out(join *j, sl_stream *joined, sl_stream **out)
+{
+    const char *name = sli_query_name(j->query, "joined");
+    sli_tree tree = {0};
+    SL_TRY(sli_tree_copy(&tree, &j->query->tree, j->err));
+    sli_node *list = sli_node_array();
+    sl_code rc = put_list(j, list);
+    sli_tree_be(&tree, list, sli_node_table(name, NULL), rest_of(j));
+    if (rc == SL_OK) {
+        sli_node_replace(tree.select, over_joined, j);
+        name_list(j, list);
+        sli_relation from = {.name = name, .stream = joined};
+        *out = sli_query_run(j->query, &tree, &from, 1, true, j->query->uid, j->err);
+        rc = *out != NULL ? SL_OK : SL_E_INVALID;
+    }
+    sli_tree_reset(&tree);
+    return rc;
+}
+
+// ---------------------------------------------------------------- all of it
+
+static sl_code check_form(join *j)
+{
+    const sli_shape *shape = j->query->shape;
+    if (shape->has_aggregates || j->query->window.kind != SLI_WINDOW_NONE) {
+        return sli_query_refuse(
+            j->query, j->query->tree.select, j->err,
+            "a join of streams and %s in one SELECT; make a view of the join, and "
+            "aggregate that",
+            shape->has_aggregates ? "aggregates" : "a window");
+    }
+    return shape->by_row ? SL_OK : sli_query_refuse_shape(j->query, j->err);
+}
+
+static sl_code plan_join(join *j, sli_relation *out)
+{
+    sl_stream *joined = NULL;
+    SL_TRY(check_form(j));
+    SL_TRY(find_sides(j));
+    SL_TRY(using_columns(j));
+    SL_TRY(sort_conditions(j, sli_node_at(j->node, "condition"), true));
+    SL_TRY(sort_conditions(j, sli_node_at(j->query->tree.select, "where_clause"), false));
+    SL_TRY(check_conditions(j));
+    find_used(j);
+    SL_TRY(make_join(j, &joined));
+    sli_relation made = {0};
+    SL_TRY(make_out(j, joined, &made.stream));
+    *out = made;
+    return SL_OK;
+}
+
+sl_code sli_query_join(sli_query *query, sli_relation *out, sl_error *err)
+{
+    join *j = sl_alloc_zero(SLI_TAG_STREAM, sizeof *j);
+    if (j == NULL) {
+        return sl_error_nomem(err, sizeof *j, "the plan of a query");
+    }
+    *j = (join){.query = query, .err = err};
+    sl_code rc = plan_join(j, out);
+    sl_free(j);
+    return rc;
+}

@@ -1,0 +1,285 @@
+// The three parts of a SELECT with aggregates, as streams: by row, state, by row.
+#include "sql/aggregate_int.h"
+
+#include "sluice/event.h"
+#include "sluice/running.h"
+
+#include <strings.h>
+
+// ---------------------------------------------------------------- the first part: by row
+
+static sli_node *in_list(sli_aggregate *a)
+{
+    sli_node *list = sli_node_array();
+    for (int32_t i = 0; i < a->n_groups; i++) {
+        sli_node_push(
+            list, sli_node_named(sli_node_copy(a->groups[i]), sli_query_text(a->query, "_k%d", i)));
+    }
+    for (int32_t i = 0; i < a->n_calls; i++) {
+        for (int32_t v = 0; v < sli_aggregate_n_values(a->calls[i]); v++) {
+            sli_node *value = sli_aggregate_value(a->calls[i], v);
+            sli_node_push(list, sli_node_named(value, sli_aggregate_value_name(a, i, v)));
+        }
+    }
+    if (a->query->window.kind != SLI_WINDOW_NONE) {
+        const char *time = a->table->relation.time;
+        sli_node_push(list, sli_node_column(time, time));
+    }
+    if (json_object_array_length(list) == 0) { // count(*) of all rows: a column to count them by
+        sli_node_push(
+            list,
+            sli_node_parse(
+                "{'class':'CONSTANT','type':'VALUE_CONSTANT','alias':'_row','query_location':0,"
+                "'value':{'type':{'id':'INTEGER','type_info':null},'is_null':false,'value':1}}"));
+    }
+    return list;
+}
+
+/// Whether a list is nothing but columns, each with its new name: then it is selected natively.
+static bool put_columns(const sli_node *list, sli_str *out)
+{
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        const sli_node *item = json_object_array_get_idx(list, i);
+        const char *name = sli_node_column_name(item);
+        if (name[0] == '\0' || sli_node_count(item, "column_names") > 2) {
+            return false;
+        }
+        sli_str_printf(out, "%s\"%s\" as \"%s\"", i == 0 ? "" : ", ", name,
+                       sli_node_text(item, "alias"));
+    }
+    return true;
+}
+
+/// SQL's names know no case, the engine's do: each column as its stream has it.
+static void spell(sli_node *list, const sl_schema *schema)
+{
+    for (size_t i = 0; i < json_object_array_length(list); i++) {
+        sli_node *item = json_object_array_get_idx(list, i);
+        const char *name = sli_node_column_name(item);
+        for (int32_t c = 0; name[0] != '\0' && c < sl_schema_columns(schema); c++) {
+            const char *own = sl_schema_field(schema, c)->name;
+            if (strcasecmp(own, name) == 0 && strcmp(own, name) != 0) {
+                int32_t last = sli_node_count(item, "column_names") - 1;
+                json_object_array_put_idx(sli_node_at(item, "column_names"), (size_t)last,
+                                          json_object_new_string(own));
+                break;
+            }
+        }
+    }
+}
+
+/// The columns of the list from a stream, without DuckDB; NULL when the list is more than columns,
+/// with *rc SL_OK.
+static sl_stream *select_columns(sli_aggregate *a, sl_stream *stream, sli_node *list,
+                                 const char *uid, sl_code *rc)
+{
+    sli_str text = {.tag = SLI_TAG_STREAM};
+    spell(list, sl_stream_schema(stream));
+    sl_stream *made = NULL;
+    *rc = SL_OK;
+    if (put_columns(list, &text)) {
+        *rc = sli_str_check(&text, "names of columns", a->err);
+        made = *rc == SL_OK ? sl_stream_select(stream, text.data) : NULL;
+        made = uid == NULL ? made : sl_stream_uid(made, uid);
+        if (*rc == SL_OK && made == NULL) {
+            *rc = sl_graph_check(a->query->env->graph, a->err);
+        }
+    }
+    sli_str_reset(&text);
+    return made;
+}
+
+/// The stream's own columns only: the first part of a window has no columns of its windows.
+static sl_code in_relations(sli_aggregate *a, sli_relation *from, sli_node *from_table)
+{
+    for (int32_t i = 0; i < a->query->n_tables; i++) {
+        from[i] = a->query->tables[i].relation;
+    }
+    if (a->query->window.kind == SLI_WINDOW_NONE) {
+        return SL_OK;
+    }
+    sli_relation *stream = &from[a->query->window.source];
+    const char *name = sli_query_name(a->query, "rows");
+    if (name == NULL) {
+        return sl_error_nomem(a->err, 64, "a name");
+    }
+    sli_node *node = from_table; // of JOIN: only tables on whose left side the stream may be
+    while (sli_node_is(node, "JOIN")) {
+        sli_node *left = sli_node_at(node, "left"), *right = sli_node_at(node, "right");
+        node = strcmp(sli_node_text(right, "table_name"), stream->name) == 0 ? right : left;
+    }
+    sli_node_set_text(node, "table_name", name);
+    stream->name = name;
+    return SL_OK;
+}
+
+/// A tree of the first part; its FROM and WHERE are those of the SELECT.
+static sl_code in_tree(sli_aggregate *a, sli_tree *out, sli_relation *from)
+{
+    SL_TRY(sli_tree_copy(out, &a->query->tree, a->err));
+    sli_node *table = sli_node_copy(sli_node_at(a->query->tree.select, "from_table"));
+    sli_node *where = sli_node_copy(sli_node_at(a->query->tree.select, "where_clause"));
+    SL_TRY(in_relations(a, from, table));
+    sli_tree_be(out, in_list(a), table, where);
+    return SL_OK;
+}
+
+sl_code sli_aggregate_in(sli_aggregate *a, sl_stream **out)
+{
+    sli_relation from[SLI_MAX_FROM];
+    sli_tree tree = {0};
+    sl_code rc = in_tree(a, &tree, from);
+    const char *uid = sli_query_uid(a->query, "in");
+    sl_stream *made = NULL;
+    bool plain =
+        rc == SL_OK && a->query->n_tables == 1 && sli_node_at(tree.select, "where_clause") == NULL;
+    if (plain) {
+        made = select_columns(a, a->table->relation.stream, sli_node_at(tree.select, "select_list"),
+                              uid, &rc);
+    }
+    if (rc == SL_OK && made == NULL) {
+        made = sli_query_run(a->query, &tree, from, a->query->n_tables, true, uid, a->err);
+        rc = made != NULL ? SL_OK : SL_E_INVALID;
+    }
+    sli_tree_reset(&tree);
+    *out = made;
+    return rc;
+}
+
+// ---------------------------------------------------------------- the second: state
+
+static void put_keys(sli_aggregate *a, sli_str *out)
+{
+    for (int32_t i = 0; i < a->n_groups; i++) {
+        sli_str_printf(out, "%s_k%d", i == 0 ? "" : ", ", i);
+    }
+}
+
+static sl_stream *window_of(sli_aggregate *a, sl_stream *in, const char *keys,
+                            const char *aggregations)
+{
+    const sli_window_words *w = &a->query->window;
+    const char *size = sli_query_text(a->query, "%lldus", (long long)w->size_us);
+    const char *slide = sli_query_text(a->query, "%lldus", (long long)w->slide_us);
+    return w->kind == SLI_WINDOW_SESSION
+               ? sl_stream_session_window(in, keys, aggregations, size)
+               : sl_stream_event_window(in, keys, aggregations, size,
+                                        w->kind == SLI_WINDOW_HOP ? slide : NULL);
+}
+
+sl_code sli_aggregate_state(sli_aggregate *a, sl_stream *in)
+{
+    const sl_schema *schema = sl_stream_schema(in);
+    SL_TRY(sli_aggregate_types(a, schema));
+    sli_str keys = {.tag = SLI_TAG_STREAM}, aggregations = {.tag = SLI_TAG_STREAM};
+    put_keys(a, &keys);
+    sl_code rc = sli_aggregate_put(a, &aggregations);
+    rc = rc != SL_OK ? rc : sli_str_check(&keys, "keys", a->err);
+    if (rc == SL_OK) {
+        const char *by = a->n_groups == 0 ? NULL : keys.data;
+        sl_stream *made = a->query->window.kind != SLI_WINDOW_NONE
+                              ? window_of(a, in, by, aggregations.data)
+                              : sl_stream_running_by_key(in, by, aggregations.data);
+        const char *uid = sli_query_uid(a->query, "state");
+        a->results = uid == NULL ? made : sl_stream_uid(made, uid);
+        rc = a->results != NULL ? SL_OK : sl_graph_check(a->query->env->graph, a->err);
+    }
+    sli_str_reset(&keys);
+    sli_str_reset(&aggregations);
+    return rc;
+}
+
+// ---------------------------------------------------------------- the third: by row
+
+/// window_time is the last time that lies in the window, as Flink has it: a millisecond before its
+/// end.
+static sli_node *window_time(void)
+{
+    sli_node *minus = sli_node_call("-", true);
+    sli_node *one = sli_node_parse(
+        "{'class':'CAST','type':'OPERATOR_CAST','alias':'','query_location':0,'child':"
+        "{'class':'CONSTANT','type':'VALUE_CONSTANT','alias':'','query_location':0,"
+        "'value':{'type':{'id':'VARCHAR','type_info':null},'is_null':false,'value':"
+        "'1 millisecond'}},'cast_type':{'id':'INTERVAL','type_info':null},'try_cast':false}");
+    sli_node *children = sli_node_at(minus, "children");
+    if (children == NULL || one == NULL) {
+        json_object_put(minus);
+        json_object_put(one);
+        return NULL;
+    }
+    sli_node_push(children, sli_node_column("window_end", NULL));
+    sli_node_push(children, one);
+    return minus;
+}
+
+/// What stands for a part of the SELECT's list over the results; NULL: it stays, and its parts are
+/// looked at.
+static sli_node *over_results(void *ctx, const sli_node *node)
+{
+    sli_aggregate *a = ctx;
+    const char *alias = sli_node_text(node, "alias");
+    const char *name = sli_node_column_name(node);
+    if (a->query->window.kind != SLI_WINDOW_NONE && sli_is_window_column(name)) {
+        return strcasecmp(name, "window_time") == 0
+                   ? sli_node_named(window_time(), alias)
+                   : sli_node_column(strcasecmp(name, "window_end") == 0 ? "window_end"
+                                                                         : "window_start",
+                                     alias);
+    }
+    for (int32_t i = 0; i < a->n_groups; i++) {
+        if (sli_node_at(node, "type") != NULL && sli_node_equal(a->groups[i], node)) {
+            return sli_node_column(sli_query_text(a->query, "_k%d", i), alias);
+        }
+    }
+    int32_t call = sli_node_is(node, "FUNCTION") ? sli_aggregate_find(a, node) : -1;
+    return call < 0 ? NULL : sli_node_column(sli_query_text(a->query, "_r%d", call), alias);
+}
+
+/// A name given by AS, in HAVING, stands for what it names.
+static sli_node *named_in_having(void *ctx, const sli_node *node)
+{
+    const sli_aggregate *a = ctx;
+    const sli_node *is = sli_node_is(node, "COLUMN_REF") ? sli_aggregate_meant(a, node) : node;
+    return is == node ? NULL : sli_node_copy(is);
+}
+
+static sl_code out_tree(sli_aggregate *a, sli_tree *out, const char *name)
+{
+    SL_TRY(sli_tree_copy(out, &a->query->tree, a->err));
+    sli_node *list = sli_node_copy(sli_node_at(a->query->tree.select, "select_list"));
+    sli_node *holder = json_object_new_object();
+    sli_node_set(holder, "having", sli_node_copy(sli_node_at(a->query->tree.select, "having")));
+    sli_node_set(holder, "list", list);
+    sli_node_replace(sli_node_at(holder, "having") == NULL ? NULL : holder, named_in_having, a);
+    sli_node_replace(holder, over_results, a);
+    for (int32_t i = 0; i < (int32_t)json_object_array_length(list); i++) {
+        if (i < sl_schema_columns(a->query->result)) {
+            sli_node_named(json_object_array_get_idx(list, (size_t)i),
+                           sl_schema_field(a->query->result, i)->name);
+        }
+    }
+    sli_tree_be(out, json_object_get(list), sli_node_table(name, NULL),
+                json_object_get(sli_node_at(holder, "having")));
+    json_object_put(holder);
+    return SL_OK;
+}
+
+sl_code sli_aggregate_out(sli_aggregate *a, sl_stream **out)
+{
+    const char *name = sli_query_name(a->query, "results");
+    sli_tree tree = {0};
+    sl_code rc = out_tree(a, &tree, name);
+    sl_stream *made = NULL;
+    if (rc == SL_OK && sli_node_at(tree.select, "where_clause") == NULL) {
+        made = select_columns(a, a->results, sli_node_at(tree.select, "select_list"), a->query->uid,
+                              &rc);
+    }
+    if (rc == SL_OK && made == NULL) {
+        sli_relation results = {.name = name, .stream = a->results};
+        made = sli_query_run(a->query, &tree, &results, 1, true, a->query->uid, a->err);
+        rc = made != NULL ? SL_OK : SL_E_INVALID;
+    }
+    sli_tree_reset(&tree);
+    *out = made;
+    return rc;
+}

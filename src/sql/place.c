@@ -1,0 +1,50 @@
+// Where a text is wrong, in words: "job.sql:12:8: " of a script, "column 8: " of a text of its own,
+// "line 2, column 8: " where that has several lines. Columns count characters from 1, a tab is one.
+#include "sql/select.h"
+#include "sql/vars.h"
+
+typedef struct spot {
+    int64_t line, column;
+} spot;
+
+static spot spot_of(const char *text, size_t at)
+{
+    spot s = {1, 1};
+    for (size_t i = 0; i < at && text[i] != '\0'; i++) {
+        bool begins = ((unsigned char)text[i] & 0xc0) != 0x80; // not inside a UTF-8 character
+        s.column += begins;
+        if (text[i] == '\n') {
+            s = (spot){s.line + 1, 1};
+        }
+    }
+    return s;
+}
+
+sl_code sli_place_wrap(const sli_place *place, int64_t at, sl_code rc, sl_error *err)
+{
+    if (rc == SL_OK || place == NULL || place->text == NULL || (place->name == NULL && at < 0)) {
+        return rc;
+    }
+    size_t byte = place->from + (at < 0 ? 0 : (size_t)at);
+    spot s = place->origins == NULL
+                 ? spot_of(place->text, byte)
+                 : spot_of(place->origins->text, sli_origin_of(place->origins, byte));
+    if (place->name != NULL) {
+        return sl_error_wrap(err, rc, "%.200s:%lld:%lld", place->name, (long long)s.line,
+                             (long long)s.column);
+    }
+    return strchr(place->text, '\n') == NULL
+               ? sl_error_wrap(err, rc, "column %lld", (long long)s.column)
+               : sl_error_wrap(err, rc, "line %lld, column %lld", (long long)s.line,
+                               (long long)s.column);
+}
+
+sl_code sli_plain_failure(sl_code rc, sl_error *err)
+{
+    static const char mark[] = "SQL: ";
+    size_t n = sizeof mark - 1;
+    if (rc != SL_OK && err != NULL && strncmp(err->text, mark, n) == 0) {
+        memmove(err->text, err->text + n, strlen(err->text + n) + 1);
+    }
+    return rc;
+}

@@ -1,0 +1,332 @@
+// SELECTs of scripts to operators: what each becomes, and what is refused with which words.
+#include "sql/sql_int.h"
+
+#include "sluice/event.h"
+#include "sl_test.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const sli_source_ops *const sources[] = {&sli_source_queue, NULL};
+static const sli_sink_ops *const sinks[] = {NULL};
+
+/// A graph with two streams by event time, one without, and views that a test adds.
+typedef struct fixture {
+    sl_env *env;
+    sl_graph *graph;
+    sli_sql *sql;
+    sli_relation relations[16];
+    int32_t n;
+} fixture;
+
+static void add(fixture *f, const char *name, const char *schema, const char *time)
+{
+    sl_stream *stream = sl_stream_queue(f->graph, name, schema, false);
+    if (time != NULL) {
+        stream = sl_stream_event_time(stream, time, "5s");
+    }
+    f->relations[f->n++] = (sli_relation){.name = name, .stream = stream, .time = time};
+}
+
+static fixture begin(void)
+{
+    fixture f = {0};
+    sl_error err = SL_ERROR_INIT;
+    assert_int_equal(sli_env_posix(&f.env, &err), SL_OK);
+    assert_int_equal(sli_graph_new(&f.graph, &err), SL_OK);
+    sli_graph_environment(f.graph, sources, sinks, f.env, false);
+    sli_graph_modules(f.graph, SLT_BUILD_DIR "/lib/sluice");
+    if (sli_sql_of(f.graph, &f.sql, &err) != SL_OK) {
+        fail_msg("%s", err.text);
+    }
+    add(&f, "words", "word string, n int64?, price decimal(10,2)?", NULL);
+    add(&f, "bids", "auction int64, bidder int64, price int64?, ts timestamp", "ts");
+    add(&f, "sales", "auction int64, place string?, sold timestamp", "sold");
+    return f;
+}
+
+static void end(fixture *f)
+{
+    sli_graph_free(f->graph);
+    sli_env_free(f->env);
+}
+
+static const sli_relation *find(void *ctx, const char *name)
+{
+    fixture *f = ctx;
+    for (int32_t i = 0; i < f->n; i++) {
+        if (strcasecmp(f->relations[i].name, name) == 0) {
+            return &f->relations[i];
+        }
+    }
+    return NULL;
+}
+
+static void names(void *ctx, void (*each)(void *to, const char *name), void *to)
+{
+    fixture *f = ctx;
+    for (int32_t i = 0; i < f->n; i++) {
+        each(to, f->relations[i].name);
+    }
+}
+
+static sl_code plan(fixture *f, const char *name, const char *select, sli_relation *out,
+                    sl_error *err)
+{
+    sli_place place = {.name = "job.sql", .text = select};
+    sli_plan_env env = {f->sql, f->graph, find, names, f, &place, name};
+    return sli_sql_plan(&env, select, out, err);
+}
+
+/// The SELECT is planned as `name`, a view that later ones may use.
+static sli_relation planned(fixture *f, const char *name, const char *select)
+{
+    sli_relation out = {0};
+    sl_error err = SL_ERROR_INIT;
+    if (plan(f, name, select, &out, &err) != SL_OK) {
+        fail_msg("%s", err.text);
+    }
+    out.name = name;
+    f->relations[f->n++] = out;
+    return out;
+}
+
+/// The graph's text has these pieces, in this order.
+static void text_has(fixture *f, const char *const *pieces)
+{
+    const char *text = sl_graph_text(f->graph), *at = text;
+    for (int32_t i = 0; pieces[i] != NULL; i++) {
+        const char *found = strstr(at, pieces[i]);
+        if (found == NULL) {
+            fail_msg("'%s' is not, or not there, in:\n%s", pieces[i], text);
+        }
+        at = found + strlen(pieces[i]);
+    }
+}
+
+static void refused(const char *select, const char *what)
+{
+    fixture f = begin();
+    sli_relation out = {0};
+    sl_error err = SL_ERROR_INIT;
+    assert_int_not_equal(plan(&f, "q", select, &out, &err), SL_OK);
+    if (strstr(err.text, what) == NULL) {
+        fail_msg("'%s' is not in: %s", what, err.text);
+    }
+    end(&f);
+}
+
+SL_TEST(sql_plan_rows_of_one_stream_go_by_row, "")
+{
+    fixture f = begin();
+    sli_relation q = planned(&f, "q", "SELECT upper(word) AS w, n FROM words WHERE n > 1");
+    text_has(&f, (const char *const[]){"q sql(queue-1)", "upper(", "w string?, n int64?", NULL});
+    assert_null(q.changes_by);
+    end(&f);
+}
+
+SL_TEST(sql_plan_event_time_goes_on_where_its_column_does, "")
+{
+    fixture f = begin();
+    assert_string_equal(planned(&f, "a", "SELECT ts, price FROM bids").time, "ts");
+    assert_null(planned(&f, "b", "SELECT ts AS t FROM a").time);
+    assert_string_equal(planned(&f, "c", "SELECT * FROM a").time, "ts");
+    end(&f);
+}
+
+SL_TEST(sql_plan_group_by_becomes_a_running_aggregation, "")
+{
+    fixture f = begin();
+    sli_relation q = planned(&f, "q",
+                             "SELECT upper(word) AS w, count(*) AS n, sum(n) + 1 AS s FROM words "
+                             "WHERE n > 0 GROUP BY upper(word) HAVING sum(n) > 5");
+    text_has(&f, (const char *const[]){"q.in sql(", "_k0", "_a1", "q.state running",
+                                       "count() as _r0", "sum(_a1) as _r1", "q sql(", "_r1 + 1",
+                                       "w string?, n int64", NULL});
+    assert_string_equal(q.changes_by, "w");
+    end(&f);
+}
+
+SL_TEST(sql_plan_plain_columns_go_without_a_query, "")
+{
+    fixture f = begin();
+    (void)planned(&f, "q", "SELECT word, count(*) AS n FROM words GROUP BY word");
+    text_has(&f, (const char *const[]){"q.in select(", "q.state running", "q select(", NULL});
+    end(&f);
+}
+
+SL_TEST(sql_plan_what_is_grouped_by_may_be_a_number_an_alias_or_all, "")
+{
+    static const char *const selects[] = {
+        "SELECT upper(word) AS w, count(*) AS c FROM words GROUP BY 1",
+        "SELECT upper(word) AS w, count(*) AS c FROM words GROUP BY w",
+        "SELECT upper(word) AS w, count(*) AS c FROM words GROUP BY ALL",
+        "SELECT upper(x.word) AS w, count(*) AS c FROM words x GROUP BY upper(word)",
+    };
+    for (size_t i = 0; i < sizeof selects / sizeof selects[0]; i++) {
+        fixture f = begin();
+        assert_string_equal(planned(&f, "q", selects[i]).changes_by, "w");
+        text_has(&f, (const char *const[]){"upper(", "_k0", "running", "_k0 as w", NULL});
+        end(&f);
+    }
+}
+
+SL_TEST(sql_plan_no_group_by_is_one_row_that_changes, "")
+{
+    fixture f = begin();
+    assert_string_equal(planned(&f, "q", "SELECT count(*) AS n FROM words").changes_by, "");
+    end(&f);
+}
+
+SL_TEST(sql_plan_filter_of_an_aggregate_makes_its_argument_null, "")
+{
+    fixture f = begin();
+    (void)planned(&f, "q",
+                  "SELECT word, count(*) FILTER (WHERE n > 2) AS c FROM words GROUP BY word");
+    text_has(&f, (const char *const[]){"q.in sql(", "CASE", "count(_a0) as _r0", NULL});
+    end(&f);
+}
+
+SL_TEST(sql_plan_aggregates_have_values_and_settings, "")
+{
+    fixture f = begin();
+    (void)planned(
+        &f, "q",
+        "SELECT corr(n, length(word)) AS c, approx_quantile(n, 0.95) AS q, arg_max(word, n) "
+        "AS w FROM words");
+    text_has(&f, (const char *const[]){"_b0", "corr(_a0, _b0) as _r0", "approx_quantile(_a1, 0.95",
+                                       "arg_max(_a2, _b2) as _r2", NULL});
+    (void)planned(
+        &f, "w",
+        "SELECT window_end, count(DISTINCT auction) AS d FROM TUMBLE(bids, DESCRIPTOR(ts), "
+        "INTERVAL '1' DAY) GROUP BY window_end");
+    text_has(&f, (const char *const[]){"count_distinct(_a0) as _r0", NULL});
+    end(&f);
+}
+
+SL_TEST(sql_plan_windows_become_windows_of_event_time, "")
+{
+    fixture f = begin();
+    sli_relation q = planned(&f, "q",
+                             "SELECT window_start, window_end, auction, max(price) AS top FROM "
+                             "TUMBLE(bids, DESCRIPTOR(ts), INTERVAL '10' MINUTE) GROUP BY "
+                             "window_start, window_end, auction");
+    text_has(&f, (const char *const[]){"q.state eventWindow", "max(_a0) as _r0", "size=10m",
+                                       "window_start timestamp", NULL});
+    assert_null(q.changes_by);
+    assert_string_equal(q.window_end, "window_end");
+    (void)planned(
+        &f, "h",
+        "SELECT window_end AS e, count(*) AS n FROM HOP(bids, DESCRIPTOR(ts), INTERVAL '1' "
+        "MINUTE, INTERVAL '5' MINUTE) GROUP BY window_end");
+    end(&f);
+}
+
+SL_TEST(sql_plan_results_of_windows_may_be_taken_together, "")
+{
+    fixture f = begin();
+    (void)planned(
+        &f, "counts",
+        "SELECT window_start, window_end, auction, count(*) AS n FROM TUMBLE(bids, "
+        "DESCRIPTOR(ts), INTERVAL '10' MINUTE) GROUP BY window_start, window_end, auction");
+    (void)planned(&f, "tops",
+                  "SELECT window_end, max(n) AS top FROM counts GROUP BY window_start, window_end");
+    (void)planned(&f, "best",
+                  "SELECT * FROM (SELECT window_end, auction, n, row_number() OVER (PARTITION BY "
+                  "window_end ORDER BY n DESC) AS place FROM counts) WHERE place <= 3");
+    end(&f);
+}
+
+SL_TEST(sql_plan_two_streams_are_joined_within_bounds, "")
+{
+    fixture f = begin();
+    (void)planned(&f, "q",
+                  "SELECT b.bidder, s.place FROM bids b JOIN sales s ON b.auction = s.auction AND "
+                  "s.sold BETWEEN b.ts AND b.ts + INTERVAL '5' MINUTE WHERE b.price > 10");
+    text_has(&f, (const char *const[]){"q.left select(", "q.right select(", "q.state intervalJoin",
+                                       "0us", "300000000us", "q sql(",
+                                       "bidder int64?, place string?", NULL});
+    end(&f);
+}
+
+SL_TEST(sql_plan_subqueries_and_with_are_relations, "")
+{
+    fixture f = begin();
+    (void)planned(&f, "q",
+                  "WITH big AS (SELECT * FROM words WHERE n > 10) SELECT word, count(*) AS c FROM "
+                  "(SELECT upper(word) AS word FROM big) GROUP BY word");
+    text_has(&f, (const char *const[]){"n > 10", "upper(", "running", NULL});
+    end(&f);
+}
+
+SL_TEST(sql_plan_epoch_is_all_of_sql_over_an_epochs_rows, "")
+{
+    fixture f = begin();
+    sli_relation q = planned(&f, "q",
+                             "SELECT word, count(DISTINCT n) AS c FROM EPOCH(words) GROUP BY "
+                             "word ORDER BY c DESC LIMIT 3");
+    assert_null(q.changes_by);
+    end(&f);
+}
+
+SL_TEST(sql_plan_says_what_a_stream_cant_keep_up, "")
+{
+    static const char *const cases[][2] = {
+        {"SELECT DISTINCT word FROM words", "job.sql:1:"},
+        {"SELECT DISTINCT word FROM words", "Write GROUP BY"},
+        {"SELECT word FROM words ORDER BY n", "job.sql:1:33: ORDER BY"},
+        {"SELECT word FROM words LIMIT 3", "LIMIT can't be kept up"},
+        {"SELECT word FROM words UNION ALL SELECT place FROM sales", "one INSERT INTO for each"},
+        {"SELECT sum(n) OVER () FROM words", "FROM EPOCH(TABLE t)"},
+        {"SELECT word, random() FROM words", "random(...) gives another result each time"},
+        {"SELECT word, nn FROM words", "job.sql:1:14: "},
+        {"SELECT word, uper(word) FROM words", "job.sql:1:14: "},
+        {"SELECT word FROM wods", "did you mean 'words'"},
+        {"SELECT word FRM words", "job.sql:1:"},
+        {"SELECT word, median(n) AS m FROM words GROUP BY word", "those that can are count"},
+        {"SELECT count(DISTINCT word) FROM words", "or write approx_count_distinct"},
+        {"SELECT sum(DISTINCT n) FROM words", "aggregate twice"},
+        {"SELECT list(word) FROM words", "would keep every value"},
+        {"SELECT approx_quantile(n, length(word)) FROM words", "can only take constant"},
+        {"SELECT word, sum(price) AS s FROM words GROUP BY word", "CAST its argument"},
+        {"SELECT count(*) AS n FROM words GROUP BY word", "has to be among the columns"},
+        {"SELECT word, count(*) AS n FROM words GROUP BY ROLLUP (word)", "ROLLUP and CUBE"},
+        {"SELECT window_end, count(*) AS n FROM TUMBLE(words, DESCRIPTOR(n), INTERVAL '1' MINUTE) "
+         "GROUP BY window_end",
+         "WATERMARK FOR n AS n - INTERVAL"},
+        {"SELECT count(*) AS n FROM TUMBLE(bids, DESCRIPTOR(ts), INTERVAL '1' MONTH) GROUP BY "
+         "window_end",
+         "months and years have none"},
+        {"SELECT auction, count(*) AS n FROM TUMBLE(bids, DESCRIPTOR(ts), INTERVAL '1' HOUR) GROUP "
+         "BY "
+         "auction",
+         "GROUP BY window_start, window_end"},
+        {"SELECT b.price FROM bids b JOIN sales s ON b.auction = s.auction",
+         "without bounds of time"},
+        {"SELECT b.price FROM bids b JOIN sales s ON s.sold BETWEEN b.ts AND b.ts + INTERVAL '5' "
+         "MINUTE",
+         "needs columns that are equal"},
+        {"SELECT b.price FROM bids b JOIN words w ON b.auction = w.n", "has no event time"},
+        {"SELECT * FROM read_csv('/etc/passwd')", "reads only what it is given by name"},
+        {"SELECT 1", "reads no stream"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        refused(cases[i][0], cases[i][1]);
+    }
+}
+
+SL_TEST(sql_plan_changing_rows_are_not_aggregated_again, "")
+{
+    fixture f = begin();
+    (void)planned(&f, "counts", "SELECT word, count(*) AS n FROM words GROUP BY word");
+    sli_relation out = {0};
+    sl_error err = SL_ERROR_INIT;
+    assert_int_equal(plan(&f, NULL, "SELECT n, count(*) AS c FROM counts GROUP BY n", &out, &err),
+                     SL_E_INVALID);
+    assert_non_null(strstr(err.text, "count once for each change"));
+    assert_int_equal(plan(&f, NULL, "SELECT n FROM counts", &out, &err), SL_E_INVALID);
+    assert_non_null(strstr(err.text, "has to be among the columns"));
+    sli_relation big = planned(&f, "big", "SELECT word AS w, n FROM counts WHERE n > 10");
+    assert_string_equal(big.changes_by, "w");
+    end(&f);
+}

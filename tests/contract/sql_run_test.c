@@ -1,0 +1,108 @@
+// Whole scripts in the simulated world: what comes out of each epoch, and that a crash between any
+// two epochs changes nothing.
+#include <stdio.h>
+#include <string.h>
+
+#include "sl_test.h"
+#include "sluice/sql.h"
+#include "sluice/test.h"
+
+static const char bids[] = "CREATE TABLE bids (ts TIMESTAMP(3), item STRING, price BIGINT,\n"
+                           "  WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)\n"
+                           "WITH ('connector' = 'file', 'path' = 'in', 'format' = 'csv');\n"
+                           "CREATE TABLE windows (start TIMESTAMP, n BIGINT)\n"
+                           "WITH ('connector' = 'file', 'path' = 'out', 'format' = 'csv');\n"
+                           "INSERT INTO windows SELECT window_start, count(*)\n"
+                           "FROM TABLE(TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '10' SECONDS))\n"
+                           "GROUP BY window_start, window_end;\n";
+
+static void build(sl_graph *graph)
+{
+    sl_sql_script(graph, "bids.sql", bids, NULL);
+}
+
+static const char *const files[][2] = {
+    {"in/1.csv", "2020-01-01 00:00:01,a,1\n2020-01-01 00:00:02,b,2\n"},
+    {"in/2.csv", "2020-01-01 00:00:03,a,3\n2020-01-01 00:00:12,a,4\n"},
+    {"in/3.csv", "2020-01-01 00:00:25,b,5\n"},
+};
+
+enum { N_FILES = sizeof files / sizeof files[0] };
+
+/// Runs a file an epoch and some more; the process dies before epoch `crash` (0: never).
+static void check_run(int crash, bool power_loss)
+{
+    sl_error err = SL_ERROR_INIT;
+    sl_test_conf conf = {.struct_size = sizeof conf, .checkpoint = true, .seed = 5};
+    if (!SLT_DUCKDB) {
+        slt_not_here("this build is without DuckDB");
+    }
+    sl_test *test = sl_test_new(build, conf);
+    assert_non_null(test);
+    for (int epoch = 1; epoch <= N_FILES + 3; epoch++) {
+        if (epoch == crash) {
+            sl_test_crash(test, power_loss);
+        }
+        if (epoch <= N_FILES) {
+            sl_test_put(test, files[epoch - 1][0], files[epoch - 1][1]);
+        }
+        sl_test_advance(test, 1);
+    }
+    sl_test_stop(test);
+    if (sl_test_check(test, &err) != SL_OK) {
+        fail_msg("%s", err.text);
+    }
+    SL_CHECK_TEXT(sl_test_read(test, "out"), "2020-01-01T00:00:00Z,3\n2020-01-01T00:00:10Z,1\n");
+    sl_test_free(test);
+}
+
+SL_TEST(a_script_counts_windows_of_its_event_time, "")
+{
+    check_run(0, false);
+}
+
+SL_TEST(a_script_goes_on_after_a_crash_before_any_epoch, "")
+{
+    for (int crash = 1; crash <= N_FILES + 3; crash++) {
+        check_run(crash, crash % 2 == 0);
+    }
+}
+
+// ---------------------------------------------------------------- SELECTs that change
+
+static void build_changes(sl_graph *graph)
+{
+    sl_sql_for_test(graph);
+    sl_sql_script(
+        graph, "changes.sql",
+        "CREATE TABLE a (k STRING, v BIGINT) WITH ('connector' = 'stdin', 'format' = "
+        "'json');"
+        "CREATE TABLE o (k STRING, n BIGINT, s BIGINT, PRIMARY KEY (k) NOT ENFORCED) WITH "
+        "('connector' = 'sqlite', 'path' = 'x.db', 'table' = 'o');"
+        "INSERT INTO o SELECT k, count(*), sum(v)::BIGINT FROM a GROUP BY k HAVING "
+        "count(*) > 1",
+        NULL);
+}
+
+SL_TEST(a_running_group_by_gives_the_keys_that_changed, "")
+{
+    sl_error err = SL_ERROR_INIT;
+    sl_test_conf conf = {.struct_size = sizeof conf};
+    if (!SLT_DUCKDB) {
+        slt_not_here("this build is without DuckDB");
+    }
+    sl_test *test = sl_test_new(build_changes, conf);
+    sl_test_push(test, "a", "{\"k\":\"x\",\"v\":1}\n{\"k\":\"y\",\"v\":2}\n{\"k\":\"x\",\"v\":3}\n",
+                 2);
+    sl_test_advance(test, 1);
+    if (sl_test_check(test, &err) != SL_OK) {
+        fail_msg("%s", err.text);
+    }
+    SL_CHECK_TEXT(sl_test_rows(test, "o"), "{\"k\":\"x\",\"n\":2,\"s\":4}\n");
+    sl_test_push(test, "a", "{\"k\":\"y\",\"v\":5}\n", 1);
+    sl_test_advance(test, 1);
+    SL_CHECK_TEXT(sl_test_rows(test, "o"), "{\"k\":\"y\",\"n\":2,\"s\":7}\n");
+    sl_test_advance(test, 1);
+    SL_CHECK_TEXT(sl_test_rows(test, "o"), "");
+    sl_test_free(test);
+}

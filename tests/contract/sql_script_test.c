@@ -1,0 +1,233 @@
+// Scripts as a user meets them: `sluice run`, `validate` and `test`, their exit codes, and the
+// examples of examples/sql with their test files.
+#include <stdio.h>
+#include <string.h>
+
+#include "contract/program.h"
+
+enum { OK = 0, JOB = 1, USAGE = 2, CONFIG = 3 };
+
+static int sluice(slt_program *program, const char *dir, const char *const words[9])
+{
+    const char *argv[11] = {slt_built("bin/sluice")};
+    if (!SLT_DUCKDB) {
+        slt_not_here("this build is without DuckDB");
+    }
+    for (int i = 0; i < 9 && words[i] != NULL; i++) {
+        argv[i + 1] = words[i];
+    }
+    return slt_run(program, dir, argv);
+}
+
+#define SLUICE(program, dir, ...) sluice(program, dir, (const char *const[9]){__VA_ARGS__})
+
+#define EXAMPLES SLT_SOURCE_DIR "/examples/sql"
+
+static const char high[] =
+    "CREATE TABLE lines (k STRING, v BIGINT) WITH ('connector' = 'stdin', 'format' = 'json');\n"
+    "CREATE TABLE high (k STRING, v BIGINT)\n"
+    "WITH ('connector' = 'file', 'path' = '${OUT}', 'format' = 'csv');\n"
+    "INSERT INTO high SELECT k, v FROM lines WHERE v >= ${LIMIT:-10};\n";
+
+SL_TEST(the_examples_of_scripts_pass_their_tests, "")
+{
+    slt_program p;
+    assert_int_equal(SLUICE(&p, slt_temp_dir(), "test", EXAMPLES "/bids_test.yaml",
+                            EXAMPLES "/totals_test.yaml"),
+                     OK);
+    SL_CHECK_HAS(slt_out(&p), "ok 1 - bids over the limit pass\n");
+    SL_CHECK_HAS(slt_out(&p), "\n4 passed, 0 failed\n");
+    assert_string_equal(slt_err(&p), "");
+}
+
+SL_TEST(the_examples_of_scripts_are_valid, "")
+{
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    assert_int_equal(SLUICE(&p, dir, "validate", EXAMPLES "/bids.sql"), OK);
+    SL_CHECK_HAS(slt_out(&p), "\nbids.time eventTime(bids) column=\"ts\" delay=1s");
+    slt_put(dir, "stores.csv", "id,country\n1,DE\n");
+    assert_int_equal(SLUICE(&p, dir, "validate", EXAMPLES "/totals.sql", "--set", "DB=other.db"),
+                     OK);
+    SL_CHECK_HAS(slt_out(&p), "sqlite:other.db?table=totals&mode=upsert&key=country");
+}
+
+SL_TEST(a_script_runs_until_its_input_ends, "")
+{
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    slt_put(dir, "high.sql", high);
+    slt_put(dir, "run.sh",
+            "printf '{\"k\":\"a\",\"v\":9}\\n{\"k\":\"b\",\"v\":10}\\n' | \"$0\" run "
+            "high.sql --set OUT=out --interval 50ms && cat out/*.csv\n");
+    const char *argv[] = {"sh", "-c", ". ./run.sh", slt_built("bin/sluice"), NULL};
+    if (!SLT_DUCKDB) {
+        slt_not_here("this build is without DuckDB");
+    }
+    assert_int_equal(slt_run(&p, dir, argv), OK);
+    assert_string_equal(slt_out(&p), "b,10\n");
+}
+
+static const char counts[] =
+    "CREATE TABLE lines (k STRING, v BIGINT) WITH ('connector' = 'stdin', 'format' = 'json');\n"
+    "CREATE TABLE counts (word STRING, n BIGINT, total BIGINT, PRIMARY KEY (word) NOT ENFORCED)\n"
+    "WITH ('connector' = 'sqlite', 'path' = 'counts.db', 'table' = 'counts');\n"
+    "INSERT INTO counts SELECT k, count(*), sum(v) FROM lines GROUP BY k;\n";
+
+/// Feeds lines on standard input; *p has what was said. The exit code.
+static int run_on(slt_program *p, const char *dir, const char *lines)
+{
+    char text[512];
+    (void)snprintf(text, sizeof text,
+                   "printf '%s' | \"$0\" run counts.sql --interval 50ms --parallelism 1\n", lines);
+    slt_put(dir, "run.sh", text);
+    const char *argv[] = {"sh", "-c", ". ./run.sh", slt_built("bin/sluice"), NULL};
+    if (!SLT_DUCKDB) {
+        slt_not_here("this build is without DuckDB");
+    }
+    return slt_run(p, dir, argv);
+}
+
+SL_TEST(rows_that_change_are_replaced_in_a_database, "")
+{
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    slt_put(dir, "counts.sql", counts);
+    assert_int_equal(
+        run_on(&p, dir, "{\"k\":\"a\",\"v\":1}\\n{\"k\":\"b\",\"v\":2}\\n{\"k\":\"a\",\"v\":3}\\n"),
+        OK);
+    assert_string_equal(slt_err(&p), "");
+    assert_int_equal(slt_ask(slt_path(dir, "counts.db"), "select count(*) from counts"), 2);
+    assert_int_equal(
+        slt_ask(slt_path(dir, "counts.db"), "select n * 100 + total from counts where word = 'a'"),
+        204);
+}
+
+SL_TEST(a_key_that_is_null_is_told_as_the_fault_of_its_row, "")
+{
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    slt_put(dir, "counts.sql", counts);
+    assert_int_equal(run_on(&p, dir, "{\"k\":null,\"v\":1}\\n"), JOB);
+    SL_CHECK_HAS(slt_err(&p), "k is null, and must not be");
+}
+
+SL_TEST(mistakes_of_a_script_have_line_and_column_and_exit_code_3, "")
+{
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    slt_put(dir, "high.sql", high);
+    assert_int_equal(SLUICE(&p, dir, "validate", "high.sql"), CONFIG);
+    SL_CHECK_HAS(slt_err(&p), "sluice validate: high.sql:3:39: variable OUT has no value: give "
+                              "--set OUT=VALUE");
+    assert_int_equal(SLUICE(&p, dir, "run", "high.sql"), CONFIG);
+    SL_CHECK_HAS(slt_err(&p), "high.sql:3:39: variable OUT");
+    assert_int_equal(SLUICE(&p, dir, "validate", "high.sql", "--set", "OUT"), CONFIG);
+    SL_CHECK_HAS(slt_err(&p), "--set needs NAME=VALUE");
+    assert_int_equal(SLUICE(&p, dir, "validate", "no.sql"), JOB);
+    SL_CHECK_HAS(slt_err(&p), "no.sql: No such file or directory");
+    assert_int_equal(SLUICE(&p, dir, "validate", "high.sql", "more"), USAGE);
+    slt_put(dir, "zero.sql", "");
+    assert_int_equal(SLUICE(&p, dir, "validate", "zero.sql"), CONFIG);
+    SL_CHECK_HAS(slt_err(&p), "zero.sql:1:1: the script has no INSERT INTO");
+}
+
+SL_TEST(a_table_that_nobody_uses_is_warned_of, "")
+{
+    slt_program p;
+    char script[1024];
+    const char *dir = slt_temp_dir();
+    (void)snprintf(script, sizeof script,
+                   "CREATE TABLE idle (a INT) WITH ('connector' = 'print');"
+                   "\n%s",
+                   high);
+    slt_put(dir, "high.sql", script);
+    assert_int_equal(SLUICE(&p, dir, "validate", "high.sql", "--set=OUT=out"), OK);
+    SL_CHECK_HAS(slt_out(&p), "warning: high.sql:1:14: nothing reads or writes table 'idle'");
+}
+
+// ---------------------------------------------------------------- sluice test
+
+static void check_test(const char *dir, const char *yaml, int status, const char *out,
+                       const char *err)
+{
+    slt_program p;
+    slt_put(dir, "high_test.yaml", yaml);
+    assert_int_equal(SLUICE(&p, dir, "test", "high_test.yaml"), status);
+    SL_CHECK_HAS(slt_out(&p), out);
+    SL_CHECK_HAS(slt_err(&p), err);
+}
+
+SL_TEST(a_test_that_fails_shows_what_differs, "")
+{
+    const char *dir = slt_temp_dir();
+    slt_put(dir, "high.sql", high);
+    check_test(
+        dir,
+        "job: high.sql\nvariables: {OUT: out}\ncases:\n"
+        "- name: one\n  input: {lines: [{k: a, v: 10}, {k: b, v: 11}]}\n"
+        "  expect: {high: [{v: 10.0, k: a}, {k: c, v: 11}]}\n"
+        "- name: two\n  input: {lines: [{k: a, v: 10}]}\n  expect: {high: [{k: a, v: 10}]}\n",
+        JOB,
+        "not ok 1 - one\n"
+        "# high: - is missing, + was not expected\n"
+        "#   + {k: \"b\", v: 11}\n"
+        "#   - {k: \"c\", v: 11}\n"
+        "ok 2 - two\n"
+        "1 passed, 1 failed\n",
+        "");
+    check_test(dir,
+               "job: high.sql\nvariables: {OUT: out}\ncases:\n- name: epochs\n"
+               "  input: {lines: {epochs: [[{k: a, v: 10}], [{k: b, v: 10}]]}}\n"
+               "  expect: {high: {epochs: [[], [{k: a, v: 10}, {k: b, v: 10}]]}}\n",
+               JOB,
+               "# high, epoch 1: - is missing, + was not expected\n#   + {k: \"a\", v: 10}\n"
+               "# high, epoch 2: - is missing, + was not expected\n#   - {k: \"a\", v: 10}\n",
+               "");
+}
+
+SL_TEST(a_test_may_expect_an_error, "")
+{
+    const char *dir = slt_temp_dir();
+    slt_put(dir, "high.sql", high);
+    check_test(dir, "job: high.sql\ncases:\n- {name: no variable, error: variable OUT has no}\n",
+               OK, "ok 1 - no variable\n1 passed, 0 failed\n", "");
+    check_test(dir, "job: high.sql\ncases:\n- {name: no variable, expect: {high: []}}\n", JOB,
+               "not ok 1 - no variable\n# the job failed: high.sql:3:39: variable OUT", "");
+    check_test(dir, "job: high.sql\nvariables: {OUT: out}\ncases:\n- {name: none, error: oops}\n",
+               JOB, "not ok 1 - none\n# expected is an error with: oops\n# the job's: none\n", "");
+}
+
+SL_TEST(a_test_file_that_is_wrong_is_told_with_its_line, "")
+{
+    static const char *const cases[][2] = {
+        {"", "high_test.yaml: it is empty"},
+        {"job: [", "high_test.yaml: line 2, column 1: "},
+        {"jobs: x", "line 1: 'jobs' is not known here; there are job, variables, cases"},
+        {"job: high.sql", "line 1: `cases` is a list of at least one"},
+        {"job: high.sql\ncases:\n- {expect: {}}", "line 3: the case needs a `name`"},
+        {"job: high.sql\ncases:\n- {name: x}", "line 3: the case has neither `expect` nor `error`"},
+        {"job: high.sql\ncases:\n- {name: x, expct: {}}", "line 3: 'expct' is not known here"},
+        {"job: high.so\ncases:\n- {name: x, expect: {}}", "`job` names the script"},
+        {"job: no.sql\ncases:\n- {name: x, expect: {}}", "no.sql: No such file"},
+        {"job: high.sql\nvariables: {OUT: o}\ncases:\n- {name: x, input: {lines: [1]}, expect: {}}",
+         "line 4: a row is a map"},
+        {"job: high.sql\nvariables: {OUT: o}\ncases:\n- name: x\n  expect: {}\n  input:\n    "
+         "lines: "
+         "|\n      k,v\n      a,1\n      b\n",
+         "line 10: this row has another number of columns"},
+        {"job: high.sql\ncases:\n- {name: x, expect: {}, start: soon}", "`start` is a time"},
+        {"job: &a high.sql\ncases: *a", "anchors are not known here"},
+        {"job: high.sql\njob: high.sql", "line 2: this key is there already"},
+    };
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    slt_put(dir, "high.sql", high);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        slt_put(dir, "high_test.yaml", cases[i][0]);
+        assert_int_not_equal(SLUICE(&p, dir, "test", "high_test.yaml"), OK);
+        SL_CHECK_HAS(slt_err(&p), cases[i][1]);
+    }
+    assert_int_equal(SLUICE(&p, dir, "test"), USAGE);
+    assert_int_equal(SLUICE(&p, dir, "test", "no_test.yaml"), JOB);
+}
