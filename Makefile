@@ -5,7 +5,7 @@ DIR := build/$(BUILD)
 
 .DEFAULT_GOAL := help
 SYSTEMS := kafka flume hdfs mqtt postgres
-.PHONY: help setup build demo test $(SYSTEMS:%=test-%) fuzz soak perf install deb format check clean
+.PHONY: help setup build demo demo-sql test $(SYSTEMS:%=test-%) fuzz soak perf install deb format check clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-zA-Z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12 | sed 's/^/  make /'
@@ -19,6 +19,10 @@ build: setup ## build everything (BUILD=release, debug, asan, tsan, coverage)
 demo: setup ## word count on real text, with a restart in the middle
 	@tools/build release
 	@tools/demo
+
+demo-sql: setup ## a pipeline as an SQL script: tested, run, and compared with awk
+	@tools/build release
+	@tools/demo-sql
 
 test: build ## unit, golden, contract, simulation and example tests
 	@tools/run-tests $(DIR)

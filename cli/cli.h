@@ -8,6 +8,7 @@ enum { EXIT_JOB = 1, EXIT_USAGE = 2, EXIT_CONFIG = 3, EXIT_CHECKPOINT = 4 };
 /// `argv[0]` is the subcommand's name. Returns the exit code.
 int cli_run(int argc, char **argv);
 int cli_validate(int argc, char **argv);
+int cli_test(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_dead(int argc, char **argv);
 int cli_new(int argc, char **argv);
@@ -20,3 +21,19 @@ int cli_fail(const char *name, const sl_error *err);
 int cli_usage(const char *name, const char *what);
 /// Opens a job built as a shared object. *entry lives as long as the process. Prints nothing.
 sl_code cli_load(const char *path, const sl_job_entry **entry, sl_error *err);
+
+// ---- scripts (sql.c)
+
+bool cli_is_sql(const char *path); ///< JOB.sql
+/// The build function of the script that was loaded.
+void cli_sql_build(sl_graph *graph);
+/// Reads the script; *name is the file's without directory and ".sql".
+sl_code cli_sql_load(const char *path, const char **name, sl_error *err);
+/// A variable of the script, "NAME=VALUE". Copied.
+sl_code cli_sql_set(const char *pair, sl_error *err);
+/// Takes `--set NAME=VALUE` out of the arguments, in place.
+sl_code cli_sql_arguments(int *argc, char **argv, sl_error *err);
+/// Forgets script and variables.
+void cli_sql_end(void);
+/// The whole file, which is a text; the caller's, for free().
+sl_code cli_read_file(const char *path, char **out, sl_error *err);

@@ -10,14 +10,18 @@ static const struct command {
     const char *text;
 } commands[] = {
     {"run", cli_run,
-     "JOB.so [--master local[N]] [--interval 1s] [--checkpoint DIR] ...   run a job until it ends "
-     "or is told to"},
+     "JOB.so|JOB.sql [--master local[N]] [--interval 1s] [--checkpoint DIR] [--set NAME=VALUE] ... "
+     "  "
+     "run a job until it ends or is told to"},
     {"new", cli_new,
      "NAME                    a new job in directory NAME: source, test, build file"},
-    {"validate", cli_validate, "JOB.so                  build the job's graph, check it, show it"},
+    {"validate", cli_validate,
+     "JOB.so|JOB.sql [--set NAME=VALUE]   build the job's graph, check it, show it"},
+    {"test", cli_test,
+     "JOB_test.yaml ...         try a script on input that is given, and compare"},
     {"status", cli_status, "DIR [--json]             what a checkpoint directory says of its job"},
     {"dead", cli_dead, "DIR [--json]               the dead letters in a checkpoint directory"},
-    {"help", cli_help, "[options|sources|sinks|formats|models]   what can be set, and to what"},
+    {"help", cli_help, "[options|sources|sinks|formats|sql|models]   what can be set, and to what"},
     {"version", cli_version, "                        which version this is"},
 };
 
@@ -27,7 +31,7 @@ static int usage(FILE *to)
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].text);
     }
-    fputs("\n'sluice run JOB.so --help' lists every setting of a job. Exit codes: 0 ok, 1 the job "
+    fputs("\n'sluice run JOB --help' lists every setting of a job. Exit codes: 0 ok, 1 the job "
           "failed, 2 usage,\n"
           "3 configuration, 4 checkpoint incompatible or damaged.\n",
           to);

@@ -1,7 +1,7 @@
 # Made by tools/make-completions from the tables of the sources: change those, not this.
-_sluice_commands='run new validate status dead help version'
-_sluice_settings='--help --version --quiet --conf --interval --commit-interval --checkpoint --checkpoint.snapshots --max-epochs --stop.timeout --catch-up --commit.max-pending --commit.retry-timeout --start.timeout --outbox.max --snapshot.bytes --snapshot.groups --state.store --state.memory --modules --master --name --parallelism --memory --spill-dir --compat --backend --seed --progress --metrics --trace --stop.gracefully --listener.queue --log --block.interval --receiver.max-pending --receiver.ids --receiver.max-rate --receiver.splits --backpressure --backpressure.initial-rate --backpressure.proportional --backpressure.integral --backpressure.derived --backpressure.min-rate --poison --poison.max --poison.max-share --poison.sink --task.max-failures --stage.max-attempts --inline-rows --jobs.concurrent --jobs.mode --jobs.pools --jobs.pools-file --jobs.pool --speculation --speculation.interval --speculation.multiplier --speculation.quantile --speculation.min-runtime'
-_sluice_names='interval= commit_interval= checkpoint= checkpoint.snapshots= max_epochs= stop.timeout= catch_up= commit.max_pending= commit.retry_timeout= start.timeout= outbox.max= snapshot.bytes= snapshot.groups= state.store= state.memory= modules= master= name= parallelism= memory= spill_dir= compat= backend= seed= progress= metrics= trace= stop.gracefully= listener.queue= log= block.interval= receiver.max_pending= receiver.ids= receiver.max_rate= receiver.splits= backpressure= backpressure.initial_rate= backpressure.proportional= backpressure.integral= backpressure.derived= backpressure.min_rate= poison= poison.max= poison.max_share= poison.sink= task.max_failures= stage.max_attempts= inline_rows= jobs.concurrent= jobs.mode= jobs.pools= jobs.pools_file= jobs.pool= speculation= speculation.interval= speculation.multiplier= speculation.quantile= speculation.min_runtime='
+_sluice_commands='run new validate test status dead help version'
+_sluice_settings='--help --version --quiet --conf --interval --commit-interval --checkpoint --checkpoint.snapshots --max-epochs --stop.timeout --catch-up --commit.max-pending --commit.retry-timeout --start.timeout --outbox.max --snapshot.bytes --snapshot.groups --state.store --state.memory --modules --master --name --parallelism --memory --spill-dir --sql.memory --compat --backend --seed --progress --metrics --trace --stop.gracefully --listener.queue --log --block.interval --receiver.max-pending --receiver.ids --receiver.max-rate --receiver.splits --backpressure --backpressure.initial-rate --backpressure.proportional --backpressure.integral --backpressure.derived --backpressure.min-rate --poison --poison.max --poison.max-share --poison.sink --task.max-failures --stage.max-attempts --inline-rows --jobs.concurrent --jobs.mode --jobs.pools --jobs.pools-file --jobs.pool --speculation --speculation.interval --speculation.multiplier --speculation.quantile --speculation.min-runtime'
+_sluice_names='interval= commit_interval= checkpoint= checkpoint.snapshots= max_epochs= stop.timeout= catch_up= commit.max_pending= commit.retry_timeout= start.timeout= outbox.max= snapshot.bytes= snapshot.groups= state.store= state.memory= modules= master= name= parallelism= memory= spill_dir= sql.memory= compat= backend= seed= progress= metrics= trace= stop.gracefully= listener.queue= log= block.interval= receiver.max_pending= receiver.ids= receiver.max_rate= receiver.splits= backpressure= backpressure.initial_rate= backpressure.proportional= backpressure.integral= backpressure.derived= backpressure.min_rate= poison= poison.max= poison.max_share= poison.sink= task.max_failures= stage.max_attempts= inline_rows= jobs.concurrent= jobs.mode= jobs.pools= jobs.pools_file= jobs.pool= speculation= speculation.interval= speculation.multiplier= speculation.quantile= speculation.min_runtime='
 
 # Puts into COMPREPLY what of the words $1 begins with the word at hand.
 _sluice_words() {
@@ -13,7 +13,7 @@ _sluice_files() {
     compopt -o filenames 2>/dev/null
     case $1 in
     dirs) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
-    jobs) mapfile -t COMPREPLY < <(compgen -d -- "$cur"; compgen -f -X '!*.so' -- "$cur") ;;
+    jobs) mapfile -t COMPREPLY < <(compgen -d -- "$cur"; compgen -f -X '!*.@(so|sql|yaml)' -- "$cur") ;;
     *) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     esac
 }
@@ -33,7 +33,7 @@ _sluice_value() {
     --speculation) _sluice_words 'true false' ;;
     --checkpoint | --modules | --spill-dir) _sluice_files dirs ;;
     --checkpoint.snapshots | --master | --name | --metrics | --trace | --log | --poison.sink | --jobs.pools | --jobs.pools-file | --jobs.pool) _sluice_files any ;;
-    --interval | --commit-interval | --max-epochs | --stop.timeout | --commit.max-pending | --commit.retry-timeout | --start.timeout | --outbox.max | --snapshot.bytes | --snapshot.groups | --state.memory | --parallelism | --memory | --seed | --listener.queue | --block.interval | --receiver.max-pending | --receiver.ids | --receiver.max-rate | --receiver.splits | --backpressure.initial-rate | --backpressure.proportional | --backpressure.integral | --backpressure.derived | --backpressure.min-rate | --poison.max | --poison.max-share | --task.max-failures | --stage.max-attempts | --inline-rows | --jobs.concurrent | --speculation.interval | --speculation.multiplier | --speculation.quantile | --speculation.min-runtime) ;; # a number, a time or a size
+    --interval | --commit-interval | --max-epochs | --stop.timeout | --commit.max-pending | --commit.retry-timeout | --start.timeout | --outbox.max | --snapshot.bytes | --snapshot.groups | --state.memory | --parallelism | --memory | --sql.memory | --seed | --listener.queue | --block.interval | --receiver.max-pending | --receiver.ids | --receiver.max-rate | --receiver.splits | --backpressure.initial-rate | --backpressure.proportional | --backpressure.integral | --backpressure.derived | --backpressure.min-rate | --poison.max | --poison.max-share | --task.max-failures | --stage.max-attempts | --inline-rows | --jobs.concurrent | --speculation.interval | --speculation.multiplier | --speculation.quantile | --speculation.min-runtime) ;; # a number, a time or a size
     --conf) _sluice_words "$_sluice_names"; compopt -o nospace 2>/dev/null || true ;;
     *) return 1 ;;
     esac
@@ -53,6 +53,14 @@ _sluice_arguments() {
     validate)
         [[ $COMP_CWORD -ne 2 ]] || _sluice_files jobs
         ;;
+    test)
+        _sluice_value "$prev" && return
+        if [[ $COMP_CWORD -eq 2 && $cur != -* ]]; then
+            _sluice_files jobs
+        else
+            _sluice_words "$_sluice_settings"
+        fi
+        ;;
     status)
         if [[ $cur = -* ]]; then
             _sluice_words '--json'
@@ -68,7 +76,7 @@ _sluice_arguments() {
         fi
         ;;
     help)
-        [[ $COMP_CWORD -ne 2 ]] || _sluice_words 'options sources sinks formats models'
+        [[ $COMP_CWORD -ne 2 ]] || _sluice_words 'options sources sinks formats sql models'
         ;;
     esac
 }
