@@ -4,9 +4,10 @@
 // The events lie in memory, as they do for the loop, and are lent to a queue stream, an epoch a
 // push. Timed is user + system time of the whole process from the first push to the last result.
 //
-//     json_ads [-t WORKERS] [-r REPETITIONS] [-n EPOCHS] [-e EVENTS_PER_EPOCH] [-d DIR]
+//     json_ads [-q] [-t WORKERS] [-r REPETITIONS] [-n EPOCHS] [-e EVENTS_PER_EPOCH] [-d DIR]
 //
-// DIR holds the table of ads for the time of the run.
+// DIR holds the table of ads for the time of the run. -q: filter, join and count are one query in
+// SQL.
 #include "bench.h"
 #include "perf/limit/ad_events.h"
 
@@ -16,6 +17,7 @@ enum { MAX_REPETITIONS = 1000, PATH_BYTES = 512 };
 
 typedef struct bench {
     int64_t n_workers, n_repetitions;
+    bool by_query;
     size_t n_epochs, events_per_epoch;
     char dir[PATH_BYTES], path[PATH_BYTES + 64], table[PATH_BYTES * 2];
     ad_events events;
@@ -48,14 +50,27 @@ static sl_code take(const sl_args *args, sl_rdd *rdd, sl_error *err)
 static const sl_foreach_fn take_fn = {
     .struct_size = sizeof(sl_foreach_fn), .name = "take", .version = 1, .run = take};
 
+static sl_stream *calls(sl_stream *events, const bench *b)
+{
+    sl_stream *views = sl_stream_where(events, "event_type = 'view'");
+    sl_stream *placed = sl_stream_join_table(views, b->table, "ad_id");
+    return sl_stream_reduce_by_key(placed, "campaign", "count() as n");
+}
+
+static sl_stream *query(sl_graph *graph, sl_stream *events, const bench *b)
+{
+    const sl_sql_table tables[] = {{"events", events, NULL}, {"ads", NULL, b->table}};
+    return sl_sql(graph,
+                  "SELECT campaign, count(*) AS n FROM events JOIN ads USING (ad_id) "
+                  "WHERE event_type = 'view' GROUP BY campaign",
+                  tables, 2);
+}
+
 static void define(sl_graph *graph, const bench *b)
 {
     sl_stream *events = sl_stream_open(graph, "queue:events?format=json&one_at_a_time=true&"
                                               "schema=ad_id string, event_type string");
-    sl_stream *views = sl_stream_where(events, "event_type = 'view'");
-    sl_stream *placed = sl_stream_join_table(views, b->table, "ad_id");
-    sl_stream *counts = sl_stream_reduce_by_key(placed, "campaign", "count() as n");
-    sl_stream_foreach_rdd(counts, &take_fn, NULL);
+    sl_stream_foreach_rdd(b->by_query ? query(graph, events, b) : calls(events, b), &take_fn, NULL);
 }
 
 static bench the_bench; // a build function has no argument for it
@@ -147,8 +162,11 @@ static const char *read_options(bench *b, int argc, char **argv)
 {
     const char *dir = "/dev/shm";
     int option;
-    while ((option = getopt(argc, argv, "t:r:n:e:d:")) != -1) {
+    while ((option = getopt(argc, argv, "qt:r:n:e:d:")) != -1) {
         switch (option) {
+        case 'q':
+            b->by_query = true;
+            break;
         case 't':
             b->n_workers = limit_number("-t", optarg, 1, 64);
             break;
@@ -165,7 +183,7 @@ static const char *read_options(bench *b, int argc, char **argv)
             dir = optarg;
             break;
         default:
-            limit_die("usage: json_ads [-t WORKERS] [-r REPETITIONS] [-n EPOCHS] "
+            limit_die("usage: json_ads [-q] [-t WORKERS] [-r REPETITIONS] [-n EPOCHS] "
                       "[-e EVENTS_PER_EPOCH] [-d DIR]");
         }
     }

@@ -1,4 +1,5 @@
-/// graph_int.h — nodes of the graph; for files of stream/ only.
+/// graph_int.h — nodes of the graph; for files of stream/, and, by way of graph_def.h, for folders
+/// above whose operators keep state (ml/). Those without use sli_stream_lineage (stream.h).
 ///
 /// A node is an operator: a static table, text arguments, inputs. The line an operator of all
 /// nodes, in order, is the graph's canonical form; its hash is the graph hash. Resolution (schemas,
