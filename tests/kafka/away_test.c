@@ -77,11 +77,15 @@ SL_TEST(kafka_a_broker_that_cannot_be_reached_is_waited_for_brokers, "EXACTLY-ON
         slt_rig_await(&rig, FED / 8 * i);
         rig.k.fixture->away(&rig.k, true);
         slt_life_last(&rig.life, slt_is_soak() ? 70000 : 1500);
+        if (i == 1) { // it is long enough for a question to find nobody
+            slt_life_await_words(&rig.life, " to answer: ");
+        }
         rig.k.fixture->away(&rig.k, false);
+        if (i == 1) {
+            slt_life_await_words(&rig.life, " answers again after ");
+        }
     }
     slt_rig_check(&rig);
-    slt_life_must_say(&rig.life, " to answer: ");
-    slt_life_must_say(&rig.life, " answers again after ");
     slt_rig_close(&rig);
 }
 
