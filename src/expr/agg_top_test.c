@@ -67,6 +67,26 @@ SL_TEST(the_most_frequent_through_parts_equal_one_pass_while_they_are_few, "")
     sl_batch_unref(in);
 }
 
+// Found by fuzzing: a text without bytes, alone, has none to lie in.
+SL_TEST(the_most_frequent_may_be_an_empty_text, "")
+{
+    sl_batch *in = slt_batch_of("s string, n int64", ",1;,2");
+    int32_t group[2] = {0, 0};
+    sli_agg_plan *plan = slt_plan_of("approx_top_k(s, 1, 1)", in, 0, NULL);
+    sli_aggs *aggs = slt_aggs_of(plan, 1), *merged = slt_aggs_of(plan, 1);
+    assert_int_equal(sli_aggs_update(aggs, group, in, NULL), SL_OK);
+    sl_batch *partial = slt_take_out(aggs, plan, true, 0, 1);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(sli_aggs_merge(merged, group, partial, NULL), SL_OK);
+    }
+    slt_check_result(merged, plan, 1, "[:4:0]");
+    sl_batch_unref(partial);
+    sli_aggs_free(aggs);
+    sli_aggs_free(merged);
+    sli_agg_plan_free(plan);
+    sl_batch_unref(in);
+}
+
 SL_TEST(mistakes_in_the_most_frequent_are_told, "")
 {
     static const struct {

@@ -34,7 +34,8 @@ static bool is_text(const sli_heavy_kind *kind)
 
 static sl_text text_of(const sli_heavy *self, const sli_heavy_counter *c)
 {
-    return (sl_text){self->bytes + c->bits, (size_t)c->size};
+    return c->size == 0 ? (sl_text){"", 0} // there may be no bytes at all
+                        : (sl_text){self->bytes + c->bits, (size_t)c->size};
 }
 
 // ---------------------------------------------------------------- finding
@@ -205,7 +206,9 @@ static void move_up(sli_heavy *self, const sli_heavy_kind *kind, int32_t from)
 {
     sli_heavy_counter c = self->counters[from];
     if (is_text(kind)) {
-        memmove(self->bytes + self->n_bytes, self->bytes + c.bits, (size_t)c.size);
+        if (c.size > 0) {
+            memmove(self->bytes + self->n_bytes, self->bytes + c.bits, (size_t)c.size);
+        }
         c.bits = self->n_bytes;
         self->n_bytes += c.size;
     }
