@@ -27,7 +27,7 @@ sl_code cli_load(const char *path, const sl_job_entry **entry, sl_error *err);
 bool cli_is_sql(const char *path); ///< JOB.sql
 /// The build function of the script that was loaded.
 void cli_sql_build(sl_graph *graph);
-/// Reads the script; *name is the file's without directory and ".sql".
+/// Reads the script; `path` is copied; *name is the file's without directory and ".sql".
 sl_code cli_sql_load(const char *path, const char **name, sl_error *err);
 /// A variable of the script, "NAME=VALUE". Copied.
 sl_code cli_sql_set(const char *pair, sl_error *err);

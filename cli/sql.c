@@ -12,7 +12,7 @@
 enum { MOST_VARIABLES = 256, MOST_BYTES = 1 << 20 };
 
 static struct script {
-    const char *path;
+    char *path;
     char name[256];
     char *text;
     const char *variables[2 * MOST_VARIABLES + 1]; ///< name, value, ..., NULL
@@ -70,7 +70,10 @@ sl_code cli_sql_load(const char *path, const char **name, sl_error *err)
 {
     const char *slash = strrchr(path, '/');
     const char *base = slash == NULL ? path : slash + 1;
-    script.path = path;
+    script.path = strdup(path);
+    if (script.path == NULL) {
+        return sl_error_set(err, SL_E_NOMEM, "%s: no memory", path);
+    }
     (void)snprintf(script.name, sizeof script.name, "%.*s", (int)(strlen(base) - 4), base);
     *name = script.name;
     return cli_read_file(path, &script.text, err);
@@ -102,6 +105,7 @@ void cli_sql_end(void)
     for (int i = 0; i < script.n_variables; i++) {
         free(script.names[i]);
     }
+    free(script.path);
     free(script.text);
     memset(&script, 0, sizeof script);
 }

@@ -37,7 +37,9 @@ SL_TEST(the_examples_of_scripts_pass_their_tests, "")
                      OK);
     SL_CHECK_HAS(slt_out(&p), "ok 1 - bids over the limit pass\n");
     SL_CHECK_HAS(slt_out(&p), "\n4 passed, 0 failed\n");
-    assert_string_equal(slt_err(&p), "");
+    if (!SLT_SLOW_BUILD) { // the address sanitizer says there that it knows fibers badly
+        assert_string_equal(slt_err(&p), "");
+    }
 }
 
 SL_TEST(the_examples_of_scripts_are_valid, "")
