@@ -151,7 +151,9 @@ SL_API void sl_stream_foreach_rdd(sl_stream *stream, const sl_foreach_fn *fn, co
 
 // ---- the graph
 
-/// Adds user aggregations that later texts may name. `fn` outlives the graph.
+/// Adds user aggregations that later texts may name. `fn` outlives the graph. The name of a
+/// built-in one is a mistake; since later versions bring more of these, a name with a prefix of
+/// one's own lasts.
 SL_API void sl_graph_aggregation(sl_graph *graph, const sl_agg_fn *fn);
 /// What user functions get from sl_args_attached in this process. Not part of the graph or its
 /// hash.
