@@ -8,12 +8,12 @@ _sluice_words() {
     mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
 }
 
-# Names of files: of directories with "dirs", of jobs with "jobs".
+# Names of files: of directories with "dirs", of those that end so with ".so .sql".
 _sluice_files() {
     compopt -o filenames 2>/dev/null
     case $1 in
     dirs) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
-    jobs) mapfile -t COMPREPLY < <(compgen -d -- "$cur"; compgen -f -X '!*.@(so|sql|yaml)' -- "$cur") ;;
+    *.*) mapfile -t COMPREPLY < <(compgen -d -- "$cur"; for ending in "$@"; do compgen -f -X "!*$ending" -- "$cur"; done) ;;
     *) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     esac
 }
@@ -45,21 +45,16 @@ _sluice_arguments() {
     run)
         _sluice_value "$prev" && return
         if [[ $COMP_CWORD -eq 2 && $cur != -* ]]; then
-            _sluice_files jobs
+            _sluice_files .so .sql
         else
             _sluice_words "$_sluice_settings"
         fi
         ;;
     validate)
-        [[ $COMP_CWORD -ne 2 ]] || _sluice_files jobs
+        [[ $COMP_CWORD -ne 2 ]] || _sluice_files .so .sql
         ;;
     test)
-        _sluice_value "$prev" && return
-        if [[ $COMP_CWORD -eq 2 && $cur != -* ]]; then
-            _sluice_files jobs
-        else
-            _sluice_words "$_sluice_settings"
-        fi
+        _sluice_files .yaml
         ;;
     status)
         if [[ $cur = -* ]]; then
