@@ -102,7 +102,7 @@ static const char *output_of(sli_aggregate *a, const sli_node *group)
     return NULL;
 }
 
-/// Running results change: by which columns. "?" stands for a key that the output does not have.
+/// Running results change: by which columns. All of these have to be among the output.
 static sl_code tell_changes(sli_aggregate *a, sli_relation *out)
 {
     sli_str text = {.tag = SLI_TAG_STREAM};

@@ -58,7 +58,7 @@ typedef struct sli_query {
     int32_t depth;     ///< of SELECTs within SELECTs
 } sli_query;
 
-// ---------------------------------------------------------------- plan.c
+// ---------------------------------------------------------------- query.c
 
 /// A name that no table of the graph has: "sub1".
 const char *sli_query_name(sli_query *query, const char *what);
