@@ -12,6 +12,7 @@ enum {
     KILLS = 25,
     SOAK_KILLS = 500,
     FED_A_LIFE = 400,
+    FED_TO_GO_ON = 50, ///< to a life that has taken all it had
     LIVES_A_BROKER = 5,
     WINDOW = 100, ///< messages that the broker gives before the first is acknowledged
     AT_ONCE = 100,
@@ -68,6 +69,11 @@ static void feed(rig *r, int64_t n)
     r->m.ops->close(client);
 }
 
+static void feed_on(void *ctx)
+{
+    feed(ctx, FED_TO_GO_ON);
+}
+
 // ---------------------------------------------------------------- lives
 
 static void tell_url(const rig *r, const char *name, const char *topic, const char *more)
@@ -94,6 +100,8 @@ static void open_rig(rig *r)
     *r = (rig){.n_fed = 0};
     slt_needs_mosquitto(&r->m, 5);
     slt_life_open(&r->life, slt_temp_dir(), "mqtt_job.so");
+    r->life.give_more = feed_on;
+    r->life.ctx = r;
     for (int i = 0; i < 2; i++) {
         (void)snprintf(more, sizeof more,
                        "client_id=job-%s&columns=topic&window=%d&reconnect_delay=50ms%s", topics[i],

@@ -19,6 +19,8 @@
 
 #include "sl_test.h"
 
+enum { SECOND_US = 1000000 };
+
 /// As env/README.md has it.
 struct slt_phase_page {
     char magic[8];
@@ -144,6 +146,7 @@ static void check_alive(slt_life *life)
 void slt_life_await(slt_life *life, int wanted, uint64_t times)
 {
     int64_t until = slt_now_us() + (int64_t)SLT_DEADLINE_MS * 1000;
+    int64_t more_at = slt_now_us() + SECOND_US;
     // Looks all the time: the phases are short, and the kill must fall into the wanted one.
     for (int64_t turn = 0; atomic_load(&life->page->entered[wanted]) < life->before[wanted] + times;
          turn++) {
@@ -153,6 +156,10 @@ void slt_life_await(slt_life *life, int wanted, uint64_t times)
                 show_output(life);
                 fail_msg("life %d has not entered phase %d within %d ms", life->number, wanted,
                          SLT_DEADLINE_MS);
+            }
+            if (life->give_more != NULL && slt_now_us() > more_at) {
+                life->give_more(life->ctx);
+                more_at = slt_now_us() + SECOND_US;
             }
         }
         if (turn % 16 == 0) {

@@ -30,6 +30,10 @@ typedef struct slt_life {
     struct slt_phase_page *page;
     uint64_t before[16]; ///< how often each phase had been entered when the life began, or at
                          ///< slt_life_mark
+    /// Called after each second in which a phase that is awaited was not entered: gives the life
+    /// more to do, since it may have done all it had before anybody waited. NULL: nothing is given.
+    void (*give_more)(void *ctx);
+    void *ctx;
 } slt_life;
 
 /// Its checkpoint is dir/ckpt, what it writes goes to dir/life.out.
