@@ -33,7 +33,8 @@ typedef struct instance {
 struct sli_dbs {
     const sli_db_ops *ops;
     int64_t memory_bytes;
-    char *spill_dir; ///< NULL: nowhere
+    char *spill_dir;  ///< NULL: nowhere
+    bool reads_files; ///< each instance may
     step *steps;
     int32_t n_steps;
     query *queries;
@@ -86,7 +87,7 @@ static sl_code open_instance(const sli_dbs *dbs, int32_t number, instance **out,
     if (i == NULL) {
         return sl_error_nomem(err, sizeof *i, "an instance of SQL");
     }
-    sl_code rc = open_db(dbs, number, false, NULL, &i->db, err);
+    sl_code rc = open_db(dbs, number, dbs->reads_files, NULL, &i->db, err);
     if (rc != SL_OK) {
         sl_free(i);
         return rc;
@@ -163,6 +164,7 @@ sl_code sli_dbs_new(sli_dbs **out, sl_env *env, const char *modules, const sli_d
     instance *first = NULL;
     sli_mutex_init(&dbs->lock, SLI_RANK_SQL);
     dbs->memory_bytes = conf->memory_bytes;
+    dbs->reads_files = conf->reads_files;
     sl_code rc = load_module(dbs, env, modules, err);
     if (rc == SL_OK && conf->spill_dir != NULL) {
         dbs->spill_dir = sl_strdup(SLI_TAG_SQL, conf->spill_dir);
@@ -501,5 +503,25 @@ sl_code sli_dbs_read(const sli_dbs *dbs, const char *select, const char *attach,
     }
     dbs->ops->free_query(q);
     dbs->ops->close(db);
+    return rc;
+}
+
+sl_code sli_dbs_scan(sli_dbs *dbs, const char *select,
+                     sl_code (*push)(void *ctx, sl_batch *rows, sl_error *err), void *ctx,
+                     sl_error *err)
+{
+    SL_ASSERT(dbs->reads_files, "instances that read files");
+    instance *i = NULL;
+    sli_db_query *q = NULL;
+    struct ArrowSchema schema = {0};
+    sli_db_where where = {-1};
+    pushing to = {.push = push, .ctx = ctx, .has_pushed = true}; // none is made up
+    SL_TRY(lease(dbs, &i, err));
+    sl_code rc = dbs->ops->prepare(i->db, select, &q, &schema, &where, err);
+    if (rc == SL_OK) {
+        rc = read_query(dbs, q, &schema, &to, err);
+    }
+    dbs->ops->free_query(q);
+    give_back_after(dbs, i, rc);
     return rc;
 }

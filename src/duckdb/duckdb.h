@@ -18,10 +18,11 @@
 #include "conf/conf.h"
 #include "env/env.h"
 
-enum { SLI_DB_ABI = 1 };
+enum { SLI_DB_ABI = 2 };
 
 typedef struct sli_db sli_db;             ///< an instance. Thread: one at a time
 typedef struct sli_db_query sli_db_query; ///< a prepared SELECT of one instance
+typedef struct sli_db_file sli_db_file;   ///< a file that is held open for SELECTs
 
 /// What an instance is opened with. Lives for the call.
 typedef struct sli_db_conf {
@@ -121,6 +122,21 @@ typedef struct sli_db_ops {
     /// SL_E_NOMEM (more than memory_bytes, and no place to spill); SL_E_NO_SPACE; SL_E_CANCELLED;
     /// what `each` returns.
     sl_code (*run)(sli_db_query *query, const sli_db_run *run, sl_error *err);
+
+    // ---- files by a handle. What a SELECT names is the handle, so the name that the file has
+    // elsewhere is read as no pattern, URL or partition (`day=1/`), and it is the same file when
+    // that name goes to another one. Thread: one at a time; a SELECT may run in another.
+
+    /// A file that is there. Fails: SL_E_NOT_FOUND, SL_E_IO.
+    sl_code (*file_open)(sli_db_file **out, const char *path, sl_error *err);
+    /// A new one without a name, in a directory that is there, or (NULL) in memory. It is gone with
+    /// its handle, or with the process however that ends. Fails: SL_E_IO, SL_E_NO_SPACE.
+    sl_code (*file_new)(sli_db_file **out, const char *dir, sl_error *err);
+    /// Appends. Fails: SL_E_NO_SPACE, SL_E_IO.
+    sl_code (*file_add)(sli_db_file *file, const void *data, size_t size, sl_error *err);
+    /// What SELECTs of an instance that reads files call it; lives as long as the handle.
+    const char *(*file_path)(const sli_db_file *file);
+    void (*file_close)(SL_TAKES sli_db_file *file); ///< accepts NULL
 } sli_db_ops;
 
 // ---------------------------------------------------------------- Sluice's side
@@ -130,7 +146,8 @@ typedef struct sli_db_ops {
 typedef struct sli_dbs sli_dbs;
 
 /// Loads the module sql_duckdb of `modules` (a directory, or NULL: as sli_module_load finds it), or
-/// takes what the simulated world has, and opens the first instance. Fails: as sli_module_load.
+/// takes what the simulated world has, and opens the first instance. `conf->attach` has no meaning.
+/// Fails: as sli_module_load.
 sl_code sli_dbs_new(sli_dbs **out, sl_env *env, const char *modules, const sli_db_conf *conf,
                     sl_error *err);
 void sli_dbs_free(SL_TAKES sli_dbs *dbs); ///< accepts NULL; after all leases
@@ -150,6 +167,11 @@ sl_code sli_dbs_columns(sli_dbs *dbs, const char *columns, sl_schema **out, sli_
 sl_code sli_dbs_read(const sli_dbs *dbs, const char *select, const char *attach,
                      sli_db_where *where, sl_code (*push)(void *ctx, sl_batch *rows, sl_error *err),
                      void *ctx, sl_error *err);
+/// The same of many threads at once, in instances that are kept for the next call: of those that
+/// sli_dbs_new was told read files. A result without rows has no batch. Fails: as sli_dbs_read.
+sl_code sli_dbs_scan(sli_dbs *dbs, const char *select,
+                     sl_code (*push)(void *ctx, sl_batch *rows, sl_error *err), void *ctx,
+                     sl_error *err);
 /// How an instance is made ready, in the order of these calls; each is tried on the first instance
 /// at once, and its failure is the caller's. Names and texts are copied, schemas referred to.
 /// Thread: the one that defines; no lease is out.

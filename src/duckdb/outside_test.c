@@ -179,6 +179,70 @@ SL_TEST(duck_parquet_is_read_whole_or_not_at_all, "")
     slt_duck_end(&d);
 }
 
+// ---------------------------------------------------------------- files by a handle
+
+/// An instance that reads files, and its table.
+static const sli_db_ops *start_reading(slt_duck *d)
+{
+    if (!SLT_DUCKDB) {
+        slt_not_here("this build is without DuckDB");
+    }
+    *d = (slt_duck){.err = SL_ERROR_INIT, .text = {.tag = SLI_TAG_TEST}};
+    assert_int_equal(sli_env_posix(&d->env, NULL), SL_OK);
+    const sli_db_conf conf = {
+        .struct_size = sizeof conf, .memory_bytes = 64 << 20, .reads_files = true};
+    slt_duck_ok(d, sli_dbs_new(&d->dbs, d->env, SLT_BUILD_DIR "/lib/sluice", &conf, &d->err));
+    return sli_dbs_ops(d->dbs);
+}
+
+static void check_scan(slt_duck *d, const sli_db_file *file, const char *rows)
+{
+    char sql[256];
+    reading r = {0};
+    sli_str_text(&r.rows, "");
+    (void)snprintf(sql, sizeof sql, "SELECT * FROM read_parquet('%s')",
+                   sli_dbs_ops(d->dbs)->file_path(file));
+    slt_duck_ok(d, sli_dbs_scan(d->dbs, sql, keep, &r, &d->err));
+    SL_CHECK_TEXT(r.rows.data, rows);
+    reset(&r);
+}
+
+static bool has_entries(const char *dir)
+{
+    return rmdir(dir) != 0;
+}
+
+/// What a handle holds is there as long as it, whatever becomes of names; nothing stays behind.
+SL_TEST(duck_files_are_read_by_a_handle, "")
+{
+    slt_duck d;
+    const sli_db_ops *ops = start_reading(&d);
+    const char *path = in_dir("day=1[*].parquet"), *copies = in_dir("copies");
+    sli_db_file *files[3] = {NULL};
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(parquet, 1, sizeof parquet, file), sizeof parquet);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(mkdir(copies, 0700), 0);
+    slt_duck_ok(&d, ops->file_open(&files[0], path, &d.err));
+    assert_int_equal(remove(path), 0);
+    slt_duck_ok(&d, ops->file_new(&files[1], copies, &d.err));
+    slt_duck_ok(&d, ops->file_new(&files[2], NULL, &d.err));
+    for (int i = 1; i < 3; i++) {
+        slt_duck_ok(&d, ops->file_add(files[i], parquet, 100, &d.err));
+        slt_duck_ok(&d, ops->file_add(files[i], parquet + 100, sizeof parquet - 100, &d.err));
+    }
+    assert_false(has_entries(copies)); // which removes it
+    for (int i = 0; i < 3; i++) {
+        check_scan(&d, files[i], "0,row 0;1,row 1;2,row 2;");
+        ops->file_close(files[i]);
+    }
+    assert_int_equal(ops->file_open(&files[0], in_dir("none"), &d.err), SL_E_NOT_FOUND);
+    assert_int_equal(ops->file_new(&files[0], in_dir("none"), &d.err), SL_E_NOT_FOUND);
+    ops->file_close(NULL);
+    slt_duck_end(&d);
+}
+
 // ---------------------------------------------------------------- nothing else is reached
 
 SL_TEST(duck_a_select_reaches_nothing_outside, "")

@@ -139,6 +139,12 @@ sl_code duck_prepare(sli_db *self, const char *sql, sli_db_query **out, struct A
 void duck_free_query(sli_db_query *query);
 sl_code duck_run(sli_db_query *query, const sli_db_run *run, sl_error *err);
 
+sl_code duck_file_open(sli_db_file **out, const char *path, sl_error *err);
+sl_code duck_file_new(sli_db_file **out, const char *dir, sl_error *err);
+sl_code duck_file_add(sli_db_file *file, const void *data, size_t size, sl_error *err);
+const char *duck_file_path(const sli_db_file *file);
+void duck_file_close(sli_db_file *file);
+
 /// The table function over the rows of streams, and sluice_time().
 sl_code duck_add_scan(sli_db *self, sl_error *err);
 sl_code duck_add_time(sli_db *self, sl_error *err);

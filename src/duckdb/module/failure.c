@@ -189,15 +189,27 @@ static const struct words {
     {"No space left on device", SL_E_NO_SPACE},    {"Disk quota exceeded", SL_E_NO_SPACE},
     {"max_temp_directory_size", SL_E_NO_SPACE},    {"No files found that match", SL_E_NOT_FOUND},
     {"No such file or directory", SL_E_NOT_FOUND}, {"database does not exist", SL_E_NOT_FOUND},
-    {"not a valid DuckDB database", SL_E_DATA},
+    {"not a valid DuckDB database", SL_E_DATA},    {"Could not read enough bytes", SL_E_DATA},
 };
 
-static sl_code code_of(const sli_db *self, const char *kind, const char *message)
+/// An "IO" that no call of the system has failed with: what was read makes no sense.
+static bool is_content(const sli_db *self, const char *kind, const char *text)
+{
+    char number[32];
+    return self->reads_files && strcasecmp(kind, "IO") == 0 &&
+           !duck_json_text(text, "errno", number, sizeof number);
+}
+
+/// `text` is the whole object.
+static sl_code code_of(const sli_db *self, const char *kind, const char *message, const char *text)
 {
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strstr(message, words[i].part) != NULL) {
             return words[i].code;
         }
+    }
+    if (is_content(self, kind, text)) {
+        return SL_E_DATA;
     }
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (strcasecmp(kind, kinds[i].name) == 0) {
@@ -332,7 +344,7 @@ sl_code duck_fail_of(sli_db *self, const char *text, size_t skip, sli_db_where *
         int64_t at = (int64_t)strtoll(number, NULL, 10) - (int64_t)skip;
         where->at = at < 0 ? -1 : at;
     }
-    sl_code code = code_of(self, kind, message);
+    sl_code code = code_of(self, kind, message, text);
     tell(self, text, message, told, sizeof told);
     return duck_fail(err, code, "SQL: %.480s", told);
 }

@@ -21,6 +21,7 @@ static const char *const settings[][2] = {
     {"allow_persistent_secrets", "false"},
     {"allocator_background_threads", "false"},
     {"enable_progress_bar", "false"},
+    {"enable_external_file_cache", "false"}, // by path, and a handle's path is used again
 };
 
 static sl_code set(sli_db *self, const char *name, const char *value, sl_error *err)
@@ -154,6 +155,11 @@ static sli_db_ops table = {
     .prepare = duck_prepare,
     .free_query = duck_free_query,
     .run = duck_run,
+    .file_open = duck_file_open,
+    .file_new = duck_file_new,
+    .file_add = duck_file_add,
+    .file_path = duck_file_path,
+    .file_close = duck_file_close,
 };
 
 /// What runs, not what it was built with: a system's own DuckDB may have been renewed.
