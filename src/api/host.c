@@ -173,6 +173,7 @@ static void fill_runtime(sli_host *host)
         .compat_spark = host->runtime.compat_spark,
         .modules = sl_conf_text(host->conf, "modules"),
         .end_us = &host->end_us,
+        .spill_dir = host->spill_dir,
     };
     host->runtime.source_env = &host->source_env;
 }

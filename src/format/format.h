@@ -1,5 +1,5 @@
 /// format.h — bytes to rows and back: text, CSV, JSON lines, Arrow IPC, records of fixed length,
-/// bytes as they are, Avro.
+/// bytes as they are, Avro; and the name of Parquet, which is read elsewhere.
 ///
 /// A decoder is told bytes in shared buffers and hands out batches whose text cells point into
 /// those buffers: nothing is copied. It only consumes whole records, at most `max_record` bytes
@@ -48,7 +48,7 @@ typedef struct sl_env sl_env;
 
 typedef struct sli_format_ops {
     size_t struct_size;
-    const char *name;         ///< "text", "csv", "json", "arrow", "fixed", "bytes", "avro"
+    const char *name; ///< "text", "csv", "json", "arrow", "fixed", "bytes", "avro", "parquet"
     const sl_option *options; ///< includes schema where the format needs one
     /// Reads what the options name outside of them (a file with a schema) into the conf: once,
     /// before any other call, by who opens a source or sink (sli_format_prepare). NULL: there is
@@ -117,6 +117,11 @@ typedef struct sli_format_ops {
                              sl_error *err);
     /// Whether encoding may refuse a row for what is in it (SL_E_DATA). NULL: never.
     bool (*may_refuse)(const sli_encoder *self);
+
+    /// A file can be read only by who reaches any place of it: sources of files do so themselves
+    /// (source/file/parquet.c), and everybody else refuses it (sli_format_whole_refused). Decoders
+    /// and encoders of such a format fail.
+    bool whole_file;
 } sli_format_ops;
 
 extern const sli_format_ops sli_format_text; ///< a record a line: \n, \r\n and lone \r end one
@@ -129,11 +134,16 @@ extern const sli_format_ops
 extern const sli_format_ops sli_format_fixed; ///< records of one length, bytes as they are
 extern const sli_format_ops sli_format_bytes; ///< a value or a whole file, bytes as they are
 extern const sli_format_ops sli_format_avro;  ///< Avro records: values, and object container files
+extern const sli_format_ops sli_format_parquet; ///< Parquet files, whole
 
 /// NULL when unknown.
 const sli_format_ops *sli_format_find(sl_text name);
 /// By the ending of a file's name; NULL when unknown.
 const sli_format_ops *sli_format_of_extension(sl_text extension);
+/// What is said where a whole_file format can't be read: "source kafka". SL_E_CONFIG.
+sl_code sli_format_whole_refused(const sli_format_ops *format, const char *who, sl_error *err);
+/// And where it can't be written. SL_E_CONFIG.
+sl_code sli_format_whole_unwritten(const sli_format_ops *format, sl_error *err);
 /// NULL-ended names, for messages.
 const char *const *sli_format_names(void);
 /// The format's `prepare`, when it has one.

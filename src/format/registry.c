@@ -3,8 +3,9 @@
 
 static const sli_format_ops *const formats[] = {
     &sli_format_text,  &sli_format_csv,   &sli_format_json, &sli_format_arrow,
-    &sli_format_fixed, &sli_format_bytes, &sli_format_avro};
-static const char *const names[] = {"text", "csv", "json", "arrow", "fixed", "bytes", "avro", NULL};
+    &sli_format_fixed, &sli_format_bytes, &sli_format_avro, &sli_format_parquet};
+static const char *const names[] = {"text",  "csv",  "json",    "arrow", "fixed",
+                                    "bytes", "avro", "parquet", NULL};
 
 const sli_format_ops *sli_format_find(sl_text name)
 {

@@ -81,6 +81,9 @@ sl_code sli_sink_conf(const sli_sink_ops *ops, const sli_url *url, sl_conf **out
     if (option != NULL) {
         name = format_in(url->query, option->fallback == NULL ? "" : option->fallback);
         found = sli_format_find(name);
+        if (found != NULL && found->whole_file) {
+            return sli_format_whole_unwritten(found, err);
+        }
         tables[1] = found == NULL ? NULL : found->options;
     }
     char what[MAX_NAME + 8] = "sink ";

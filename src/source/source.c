@@ -12,7 +12,7 @@ const sl_option sli_source_options[] = {
     {.name = "format",
      .type = SL_OPT_CHOICE,
      .fallback = "text",
-     .choices = "text|csv|json|arrow|fixed|bytes|avro",
+     .choices = "text|csv|json|arrow|fixed|bytes|avro|parquet",
      .flags = SL_OPT_RESULT,
      .text = "How the bytes are read as rows; the format's own options go into the same URL."},
     {0},
@@ -151,6 +151,18 @@ static sl_code conf_of(sl_conf **out, const sli_source_ops *ops, sl_text query, 
     return SL_OK;
 }
 
+/// Whether the format that was named can be read here, and what it needs from outside.
+static sl_code prepare(const sli_source_ops *ops, sl_conf *conf, sl_env *env, sl_error *err)
+{
+    if (!ops->formatted) {
+        return SL_OK;
+    }
+    const sli_format_ops *format = format_of(conf);
+    return format->whole_file && !ops->whole_files
+               ? sli_format_whole_refused(format, "this source", err)
+               : sli_format_prepare(format, conf, env, err);
+}
+
 static sl_code open_as(sli_source **out, const sli_source_ops *ops, const sli_url *url,
                        const sli_source_env *env, sl_error *err)
 {
@@ -158,7 +170,7 @@ static sl_code open_as(sli_source **out, const sli_source_ops *ops, const sli_ur
     SL_TRY(sli_url_user_check(url, ops->options, err));
     SL_TRY(conf_of(&conf, ops, url->query, err));
     sli_source *source = NULL;
-    sl_code rc = ops->formatted ? sli_format_prepare(format_of(conf), conf, env->env, err) : SL_OK;
+    sl_code rc = prepare(ops, conf, env->env, err);
     rc = rc == SL_OK ? ops->open(&source, url, conf, env, err) : rc;
     if (rc != SL_OK) {
         sl_conf_free(conf);

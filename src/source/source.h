@@ -48,6 +48,7 @@ typedef struct sli_source_env {
     /// A mono time at which no call may wait any more, however far what it asks is away: it comes
     /// near when a job is told to stop. NULL: none.
     const _Atomic int64_t *end_us;
+    const char *spill_dir; ///< for what is copied to be read; NULL: the system's place for such
 } sli_source_env;
 
 /// How much an epoch may take.
@@ -163,6 +164,8 @@ typedef struct sli_source_ops {
     /// A receiver's: what has ended it for good, and the job with it: no trying again will help.
     /// SL_OK: nothing has. NULL: it tries for ever. Thread: io. Asked after each round of the loop.
     sl_code (*failed)(sli_source *self, sl_error *err);
+    /// It reads files, and so formats that need them as a whole (sli_format_ops.whole_file).
+    bool whole_files;
 } sli_source_ops;
 
 struct sli_source {

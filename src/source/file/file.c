@@ -557,10 +557,11 @@ static sl_code file_offer(sli_source *source, const sli_ask *ask, sl_arena *aren
 
 /// What a directory is read by, wherever it is.
 #define DIRECTORY_ENTRIES                                                                          \
-    .kind = SLI_SOURCE_REPLAYABLE, .formatted = true, .schema = sli_source_common_schema,          \
-    .restore = file_restore, .accept = file_accept, .offer = file_offer,                           \
-    .position = file_position, .splits = sli_files_splits, .read = sli_files_read,                 \
-    .records = sli_files_records, .describe = sli_files_describe, .close = file_close
+    .kind = SLI_SOURCE_REPLAYABLE, .formatted = true, .whole_files = true,                         \
+    .schema = sli_source_common_schema, .restore = file_restore, .accept = file_accept,            \
+    .offer = file_offer, .position = file_position, .splits = sli_files_splits,                    \
+    .read = sli_files_read, .records = sli_files_records, .describe = sli_files_describe,          \
+    .close = file_close
 
 const sli_source_ops sli_source_file = {
     .struct_size = sizeof(sli_source_ops),

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "codec/codec.h"
+#include "duckdb/duckdb.h"
 #include "source/source_int.h"
 
 /// A file as it was listed. `name` is relative to the directory; "" is the path of the URL itself
@@ -100,6 +101,41 @@ typedef struct sli_packed_file {
 /// give do.
 sl_code sli_file_unpack(sli_packed_file *file, sl_error *err);
 
+// ---------------------------------------------------------------- files that are read whole
+
+/// Reads whole files of one source (parquet.c). Thread: any, many at once.
+typedef struct sli_parquet sli_parquet;
+/// Loads DuckDB. Fails: as sli_module_load; SL_E_CONFIG for a compression.
+sl_code sli_parquet_new(sli_parquet **out, const sl_conf *conf, const sl_schema *schema,
+                        const sli_source_env *env, bool is_here, sl_error *err);
+void sli_parquet_free(SL_TAKES sli_parquet *parquet); ///< accepts NULL
+
+/// A file to be read.
+typedef struct sli_parquet_file {
+    const char *path;
+    int64_t size_bytes;
+    bool is_packed; ///< its name says that it is compressed as a whole
+    /// Reads bytes [at, at + n) of it into a new buffer.
+    sl_code (*read)(void *ctx, int64_t at, int64_t n, sli_buffer **out, sl_error *err);
+    /// Takes its rows in order.
+    sl_code (*give)(void *ctx, sl_batch *rows, sl_error *err);
+    void *ctx;
+    bool checks_first; ///< nothing is given of a file that is damaged anywhere
+    bool is_damaged;   ///< after a failure: it is the file's own, told as SL_E_DATA
+} sli_parquet_file;
+/// Fails: SL_E_DATA; SL_E_NOMEM when option `memory` is too little; SL_E_NO_SPACE for a copy; what
+/// read and give do. `err` is there.
+sl_code sli_parquet_read(sli_parquet *parquet, sli_parquet_file *file, sl_error *err);
+
+/// A column of a Parquet file: its name, and its type as DuckDB has it.
+typedef struct sli_parquet_column {
+    const char *name, *type;
+} sli_parquet_column;
+/// Appends the SELECT that reads columns of `schema` from the file that is called `path` there.
+/// Fails: SL_E_DATA for a column that is not there, or whose type can't become the schema's.
+sl_code sli_parquet_select(const sl_schema *schema, const sli_parquet_column *columns, int32_t n,
+                           const char *path, sli_str *out, sl_error *err);
+
 // ---------------------------------------------------------------- reading
 
 /// The first member of sources that read files.
@@ -108,6 +144,7 @@ typedef struct sli_files {
     sli_fs *fs;
     char *dir; ///< the URL's path, in `fs`
     sli_file_filter filter;
+    sli_parquet *parquet; ///< NULL: files are read front to back
 } sli_files;
 
 /// A zeroed source of `size` bytes; takes the file system from the scheme of `ops`, the directory

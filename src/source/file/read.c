@@ -17,8 +17,9 @@ typedef struct reading {
     sli_emit_fn emit;
     sli_raw_fn look; ///< in place of emit, or NULL
     void *ctx;
-    int64_t n_damaged; ///< 1: the rest of a compressed file, which was passed over
+    int64_t n_damaged; ///< 1: the rest of a compressed file, or a whole one, was passed over
     bool is_letter;    ///< and it is told of
+    int64_t n_rows;    ///< of a file that is read whole
 } reading;
 
 // ---------------------------------------------------------------- is it the one?
@@ -37,6 +38,7 @@ static sl_code changed(const char *path, const sli_file_item *item, const sli_fs
 
 /// The file still starts with the bytes on record. A device's number may be another after a reboot,
 /// so size and time together outweigh the identity; growth is told where the directory is listed.
+/// What is read whole can't have grown: its end is where all begins.
 static sl_code check_file(sli_files *files, const char *path, const sli_file_item *item,
                           sl_error *err)
 {
@@ -52,8 +54,8 @@ static sl_code check_file(sli_files *files, const char *path, const sli_file_ite
     }
     SL_TRY(rc);
     bool same = now.size_bytes == item->size_bytes && now.modified_us == item->modified_us;
-    bool grown = now.size_bytes > item->size_bytes && now.identity == item->identity &&
-                 now.modified_us >= item->modified_us;
+    bool grown = files->parquet == NULL && now.size_bytes > item->size_bytes &&
+                 now.identity == item->identity && now.modified_us >= item->modified_us;
     return !now.is_dir && (same || grown) ? SL_OK : changed(path, item, &now, err);
 }
 
@@ -173,15 +175,21 @@ static sl_code take_unpacked(void *ctx, sli_buffer *data, int64_t n, sl_error *e
     return SL_OK;
 }
 
+/// Whether what is damaged ends the task.
+static bool fails(const reading *r)
+{
+    const char *policy = sl_conf_text(r->files->common.conf, "malformed");
+    return policy == NULL || strcmp(policy, "fail") == 0;
+}
+
 /// What is damaged goes by the option `malformed`, as one record: the rest of the file.
 static sl_code judge_damage(reading *r, sl_error *err)
 {
-    const char *policy = sl_conf_text(r->files->common.conf, "malformed");
-    if (policy == NULL || strcmp(policy, "fail") == 0) {
+    if (fails(r)) {
         return SL_E_DATA;
     }
     r->n_damaged = 1;
-    r->is_letter = strcmp(policy, "dead-letter") == 0;
+    r->is_letter = sli_source_wants_letters(r->files->common.conf);
     sli_raw_record rest = {.name = r->name,
                            .offset = r->at,
                            .bytes = {"", 0},
@@ -202,9 +210,8 @@ static sl_code feed_unpacked(reading *r, const sli_codec *codec, sl_error *err)
     return rc == SL_OK ? feed(r, NULL, 0, true, err) : file.is_damaged ? judge_damage(r, why) : rc;
 }
 
-static void count(reading *r, sli_decode_stats *stats)
+static void count(reading *r, sli_decode_stats read, sli_decode_stats *stats)
 {
-    sli_decode_stats read = *sli_records_stats(r->records);
     read.skipped += r->n_damaged;
     read.dead += r->is_letter ? r->n_damaged : 0;
     sli_source_count_stats(&r->files->common, &read, stats);
@@ -226,9 +233,54 @@ static sl_code read_part(reading *r, const sli_file_range *range, int64_t part,
         rc = codec != NULL ? feed_unpacked(r, codec, err) : feed_all(r, err);
     }
     if (stats != NULL) {
-        count(r, stats);
+        count(r, *sli_records_stats(r->records), stats);
     }
     sli_records_free(r->records);
+    return rc;
+}
+
+// ---------------------------------------------------------------- a file that is read whole
+
+static sl_code take_whole_rows(void *ctx, sl_batch *rows, sl_error *err)
+{
+    reading *r = ctx;
+    r->n_rows += sl_batch_rows(rows);
+    return r->look == NULL ? r->emit(r->ctx, rows, err) : SL_OK;
+}
+
+/// The file is a record of all its rows, so that a row which an operator refuses is told by itself.
+static sl_code look_at_whole(reading *r, sl_error *err)
+{
+    sli_raw_record all = {.name = r->name, .bytes = {"", 0}, .rows = r->n_rows};
+    return r->look(r->ctx, &all, err);
+}
+
+/// A failure of a file that has changed meanwhile is no damage.
+static sl_code read_whole(reading *r, const sli_file_item *item, sli_decode_stats *stats,
+                          sl_error *err)
+{
+    sli_parquet_file file = {.path = r->path,
+                             .size_bytes = r->size,
+                             .is_packed =
+                                 sli_file_codec(r->files->filter.compression, r->path) != NULL,
+                             .read = read_packed,
+                             .give = take_whole_rows,
+                             .ctx = r,
+                             .checks_first = !fails(r)};
+    sl_error own = SL_ERROR_INIT, *why = err == NULL ? &own : err;
+    sl_code rc = sli_parquet_read(r->files->parquet, &file, why);
+    if (rc != SL_OK && file.is_damaged) {
+        sl_error damage = *why;
+        SL_TRY(check_file(r->files, r->path, item, why));
+        *why = damage;
+        rc = judge_damage(r, why);
+    } else if (rc == SL_OK && r->look != NULL) {
+        rc = look_at_whole(r, why);
+    }
+    if (stats != NULL) {
+        int64_t rows = rc == SL_OK ? r->n_rows : 0;
+        count(r, (sli_decode_stats){.records = rows, .bytes = rc == SL_OK ? r->size : 0}, stats);
+    }
     return rc;
 }
 
@@ -259,7 +311,10 @@ static sl_code read_split(sli_files *files, sl_bytes range, int32_t split, readi
         as.name = name;
         as.size = item.size_bytes;
         rc = check_file(files, path, &item, err);
-        rc = rc == SL_OK ? read_part(&as, &r, part, stats, err) : rc;
+        if (rc == SL_OK) {
+            rc = files->parquet == NULL ? read_part(&as, &r, part, stats, err)
+                                        : read_whole(&as, &item, stats, err);
+        }
         files->fs->ops->reader_close(&as.reader);
         rc =
             rc == SL_OK ? check_file(files, path, &item, err) : rc; // it may have changed meanwhile
@@ -346,6 +401,13 @@ sl_code sli_files_alloc(sli_files **out, size_t size, const sli_source_ops *ops,
     files->filter.glob = sl_conf_text(conf, "glob");
     files->filter.compression = sl_conf_text(conf, "compression");
     files->filter.recursive = sl_conf_bool(conf, "recursive");
+    if (common->format->whole_file) {
+        rc = sli_parquet_new(&files->parquet, conf, common->schema, env, fs == &sli_fs_local, err);
+    }
+    if (rc != SL_OK) {
+        sli_files_free(files);
+        return rc;
+    }
     *out = files;
     return SL_OK;
 }
@@ -357,6 +419,7 @@ void sli_files_free(sli_files *files)
             files->fs->ops->close(files->fs);
         }
         sl_free(files->dir);
+        sli_parquet_free(files->parquet);
         sli_source_common_free(&files->common);
     }
 }
