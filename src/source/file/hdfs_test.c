@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "env/module.h"
 #include "fs/hdfs/sim/cluster.h"
 #include "namenode.h"
 #include "source/fixture_test.h"
@@ -59,17 +60,22 @@ static void end(ground *g)
     sli_hdfs_cluster_free(g->sim);
 }
 
-static void put(ground *g, const char *name, const char *text)
+static void put_bytes(ground *g, const char *name, const char *data, size_t size)
 {
     sl_error err = SL_ERROR_INIT;
     sli_fs_file *file = NULL;
     const char *path = sli_path_join(g->p->arena, g->dir, name);
     sl_code rc = g->fs->ops->create(g->fs, path, &file, &err);
-    rc = rc == SL_OK ? g->fs->ops->write(file, text, strlen(text), &err) : rc;
+    rc = rc == SL_OK ? g->fs->ops->write(file, data, size, &err) : rc;
     rc = rc == SL_OK ? g->fs->ops->seal(&file, &err) : rc;
     if (rc != SL_OK) {
         fail_msg("%s: %s", path, err.text);
     }
+}
+
+static void put(ground *g, const char *name, const char *text)
+{
+    put_bytes(g, name, text, strlen(text));
 }
 
 static sli_source *open_at(ground *g, const char *query)
@@ -138,6 +144,59 @@ HDFS_TEST(hdfs_source_reads_formats)
     source = open_at(g, "format=json&schema=word%20string,%20n%20int64");
     SL_CHECK_TEXT(slt_take(g->p, source), "x,1;y,2;");
     sli_source_close(source);
+}
+
+/// Simulated worlds run the real DuckDB.
+static void let_duckdb(ground *g)
+{
+    static const sli_module_want want = {.name = "sql_duckdb", .abi = SLI_DB_ABI, .why = "a test"};
+    const sli_module *module = NULL;
+    sl_env *real = NULL;
+    if (g->p->world != NULL) {
+        assert_int_equal(sli_env_posix(&real, NULL), SL_OK);
+        assert_int_equal(sli_module_load(real, SLT_BUILD_DIR "/lib/sluice", &want, &module, NULL),
+                         SL_OK);
+        assert_true(sli_world_module(g->p->world, "sql_duckdb", module));
+        sli_env_free(real);
+    }
+}
+
+static void put_parquet(ground *g, const char *name, const char *from, size_t less)
+{
+    char path[512], bytes[4096];
+    (void)snprintf(path, sizeof path, SLT_SOURCE_DIR "/src/source/file/parquet_test/%s", from);
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    size_t n = fread(bytes, 1, sizeof bytes, file);
+    (void)fclose(file);
+    put_bytes(g, name, bytes, n - less);
+}
+
+/// Copied to where DuckDB reaches it, which leaves nothing behind.
+HDFS_TEST(hdfs_source_reads_parquet)
+{
+    static const char words[] = "format=parquet&schema=word%20string?,%20n%20int64";
+    const char *spill = sl_arena_printf(g->p->arena, "%s/../copies", g->p->dir);
+    if (!SLT_DUCKDB) {
+        slt_not_here("this build is without DuckDB");
+    }
+    let_duckdb(g);
+    g->p->source_env.spill_dir = spill;
+    put_parquet(g, "a.parquet", "snappy.parquet", 0);
+    sli_source *source = open_at(g, words);
+    SL_CHECK_TEXT(slt_take(g->p, source), "to,1;be,2;null,3;");
+    put_parquet(g, "b.parquet", "zstd.parquet", 1);
+    slt_offer(g->p, source);
+    const char *rows = NULL;
+    assert_int_equal(slt_read(g->p, source, g->p->offer.range, &rows), SL_E_DATA);
+    assert_non_null(strstr(g->p->err.text, "/b.parquet: No magic bytes found"));
+    sli_source_close(source);
+    source = open_at(g, sl_arena_printf(g->p->arena, "malformed=skip&%s", words));
+    SL_CHECK_TEXT(slt_take(g->p, source), "to,1;be,2;null,3;");
+    sli_source_close(source);
+    if (g->p->world == NULL) { // where copies were made
+        assert_int_equal(sli_env_remove_dir(g->p->env, spill, NULL), SL_OK);
+    }
 }
 
 HDFS_TEST(hdfs_source_reads_splits_and_directories_below)
