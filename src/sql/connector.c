@@ -549,12 +549,13 @@ static bool ends_with(const char *text, const char *end)
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-/// Files that DuckDB reads know their columns themselves.
+/// Files that DuckDB reads know their columns themselves. With a format the declared ones are read.
 static bool reads_itself(const building *b)
 {
     const char *path = sli_with_value(b->entry, "path", NULL);
+    bool named = sli_with_value(b->entry, "format", "value.format") != NULL;
     return b->of->table == NULL || b->of->table->open == NULL ||
-           (path != NULL && ends_with(path, ".parquet"));
+           (!named && path != NULL && ends_with(path, ".parquet"));
 }
 
 static sl_code not_read(const building *b, sl_error *err)

@@ -94,8 +94,8 @@ static way way_of(const sli_url *url)
         found = sli_text_is(format, formats[i].text) ? formats[i].way : found;
     }
     // Its own readers know the schema, take directories and run in every world.
-    bool is_told =
-        (found == BY_CSV || found == BY_JSON) && option_of(url->query, "schema").size > 0;
+    bool is_told = (found == BY_CSV || found == BY_JSON || found == BY_PARQUET) &&
+                   option_of(url->query, "schema").size > 0;
     return !sli_text_is(url->scheme, "file") || is_told ? BY_SOURCE : found;
 }
 
@@ -258,9 +258,10 @@ static void put_url(sli_str *out, const char *text, const sli_url *url)
         way by = way_by_ending(url);
         bool is_tsv = ends_with(url->path, ".tsv") || ends_with(url->path, ".tsv.gz");
         sli_str_printf(out, "%s%s%s", text,
-                       by == BY_CSV    ? "&format=csv"
-                       : by == BY_JSON ? "&format=json"
-                                       : "",
+                       by == BY_CSV       ? "&format=csv"
+                       : by == BY_JSON    ? "&format=json"
+                       : by == BY_PARQUET ? "&format=parquet"
+                                          : "",
                        is_tsv ? "&delimiter=%09" : "");
     }
 }

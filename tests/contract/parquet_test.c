@@ -120,6 +120,40 @@ SL_TEST(a_row_of_a_parquet_file_may_be_a_dead_letter, "POISON-1")
     SL_CHECK_HAS(slt_out(&p), "{\"n\":1,\"s\":\"row 1\"}");
 }
 
+/// With a format a static table is a directory too, and has the declared columns alone.
+SL_TEST(a_script_joins_a_static_table_of_parquet, "")
+{
+    static const char *const paths[] = {"in", "in/a.parquet"};
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    put_parquet(dir, "in/a.parquet", "zstd.parquet");
+    for (int i = 0; i < 2; i++) {
+        char text[1024];
+        (void)snprintf(text, sizeof text,
+                       "CREATE TABLE lines (k BIGINT) WITH ('connector' = 'stdin', 'format' = "
+                       "'csv');\n"
+                       "CREATE TABLE names (word STRING, n INT) WITH ('connector' = 'filesystem', "
+                       "'path' = '%s', 'format' = 'parquet', 'static' = 'true');\n"
+                       "CREATE TABLE out (k BIGINT, word STRING) WITH ('connector' = 'filesystem', "
+                       "'path' = 'out%d', 'format' = 'csv');\n"
+                       "INSERT INTO out SELECT k, word FROM lines JOIN names ON k = n;\n",
+                       paths[i], i);
+        slt_put(dir, "join.sql", text);
+        (void)snprintf(
+            text, sizeof text,
+            "printf '2\\n1\\n4\\n' | \"$0\" run join.sql --interval 50ms && sort out%d/*", i);
+        slt_put(dir, "run.sh", text);
+        const char *argv[] = {"sh", "-c", ". ./run.sh", slt_built("bin/sluice"), NULL};
+        if (!SLT_DUCKDB) {
+            slt_not_here("this build is without DuckDB");
+        }
+        if (slt_run(&p, dir, argv) != OK) {
+            fail_msg("%s", slt_err(&p));
+        }
+        assert_string_equal(slt_out(&p), "1,to\n2,be\n");
+    }
+}
+
 SL_TEST(parquet_is_refused_where_a_script_is_defined, "")
 {
     slt_program p;
