@@ -269,7 +269,7 @@ function(sl_benchmarks)
         list(FILTER limits EXCLUDE REGEX "/limit/pg_")
     endif()
     if(NOT SL_DUCKDB)
-        list(FILTER limits EXCLUDE REGEX "/limit/sql\\.c$")
+        list(FILTER limits EXCLUDE REGEX "/limit/(sql|parquet)\\.c$")
     endif()
     foreach(file IN LISTS engine)
         get_filename_component(name ${file} NAME_WE)
@@ -308,7 +308,7 @@ function(sl_benchmarks)
         endif()
         target_link_libraries(limit_${name} PRIVATE PkgConfig::SIMDJSON ${rocksdb} ${rdkafka} ${libpq} ${SL_HTTP_PARSER}
             Threads::Threads m)
-        if(name STREQUAL sql) # DuckDB itself, as the module links it
+        if(name MATCHES "^(sql|parquet)$") # DuckDB itself, as the module links it
             target_link_libraries(limit_${name} PRIVATE PkgConfig::DUCKDB)
             set_target_properties(limit_${name} PROPERTIES LINKER_LANGUAGE CXX)
         endif()
