@@ -168,6 +168,8 @@ SL_TEST(file_sink_refuses_what_it_can_not_write, "")
     } cases[] = {
         {"/data?format=csv", "l list<int64>", "a", SL_E_INVALID, "csv"},
         {"/data", "a int64, b int64", "a", SL_E_INVALID, "text"},
+        {"/data?format=parquet&schema=x", "a int64", "a", SL_E_CONFIG,
+         "parquet is read, not written"},
         {"/data?format=cvs&header=true", "a int64", "a", SL_E_CONFIG, "csv"},
         {"/data?format=json&header=true", "a int64", "a", SL_E_CONFIG, "header"},
         {"/data?roll_size=1KiB&layout=directory", "a int64", "a", SL_E_CONFIG, "directory a group"},
