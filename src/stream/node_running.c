@@ -181,6 +181,10 @@ static sl_code set_mode(sl_stream *node, sl_output_mode mode, sl_error *err)
     if (body->mode_is_set) {
         return sl_error_set(err, SL_E_INVALID, "its output mode is set already");
     }
+    if (mode == SL_COMPLETE && body->touched.has_changes) {
+        return sl_error_set(err, SL_E_INVALID,
+                            "another aggregation rests on its changes, which are SL_UPDATE's");
+    }
     body->mode_is_set = true;
     if (mode == SL_UPDATE) {
         return SL_OK;

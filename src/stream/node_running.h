@@ -32,11 +32,22 @@ sl_stream *sli_running_set_mode(sl_stream *stream, sl_output_mode mode);
 
 extern const sli_rdd_ops sli_running_rdd_ops;
 
+/// The body of a stream of its changes (node_running_changes.c).
+typedef struct sli_running_changes {
+    const sl_stream *node;
+    sl_schema *mark_schema; ///< of the last column: -1 or 1
+} sli_running_changes;
+
 // ---------------------------------------------------------------- node_running_task.c
 
 /// The work of one task, as sli_rdd_ops.compute.
 sl_code sli_running_compute(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
                             void *ctx, sl_error *err);
+/// The same work on `rdd`, a runningByKey's, giving what changes: results as they were, with -1,
+/// then as they are, with 1. A key whose result is what it was is not given.
+sl_code sli_running_compute_changes(sl_rdd *rdd, const sli_running_changes *changes,
+                                    int32_t partition, sli_task *task, sli_push_fn push, void *ctx,
+                                    sl_error *err);
 
 // ---------------------------------------------------------------- node_running_all.c
 

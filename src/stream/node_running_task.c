@@ -6,6 +6,9 @@
 //   3. keys that were idle for too long leave the table
 //   4. SL_COMPLETE: all keys are given
 //
+// For the stream of its changes (node_running_changes.c) the same is done, and of each key whose
+// result is another one the old and the new are given.
+//
 // The view starts from the state after the last completed epoch, so a task that runs again gives
 // the same rows and the same changes. Rows of a batch are the groups of the aggregations, so every
 // step is a loop over columns; nothing here goes through keys that have no rows, but for 4.
@@ -27,6 +30,7 @@ typedef struct work {
     sli_touched_run *run;
     const sli_running_body *body;
     const sli_state_def *def;
+    const sli_running_changes *changes; ///< NULL: results are given, not what changes
     sl_rdd *rdd;
     int32_t partition; ///< of the RDD; a task of a union of several has another
     sli_task *task;
@@ -35,11 +39,11 @@ typedef struct work {
     sl_args args;
     sli_state_view *view;
     sli_aggs *aggs;
-    sl_builder *states, *results, *times;
+    sl_builder *states, *results, *times, *marks;
     sl_batch *one_key;     ///< without keys: the row that stands for them
     const sl_batch **from; ///< where columns that are put together come from
     int32_t *column;
-    sli_str key_bytes, values;
+    sli_str key_bytes, values, was, is;
     // idle keys
     int64_t *oldest; ///< by slot, as the run's; of the slots that were looked into
     sli_str idle;    ///< u32 slot and key bytes, length-prefixed
@@ -50,6 +54,9 @@ typedef struct work {
     uint64_t hashes[SLI_BATCH_ROWS];
     sl_bytes keys[SLI_BATCH_ROWS];
     origin origins[SLI_BATCH_ROWS];
+    // what changes, by number of the row that goes or comes
+    sl_bytes was_bytes[SLI_BATCH_ROWS], is_bytes[SLI_BATCH_ROWS];
+    int32_t gone[SLI_BATCH_ROWS], gone_key[SLI_BATCH_ROWS], come[SLI_BATCH_ROWS];
 } work;
 
 // ---------------------------------------------------------------- looking up
@@ -280,22 +287,130 @@ static sl_code give_results(work *w, const sl_batch *keys, sl_error *err)
     return rc;
 }
 
+// ---------------------------------------------------------------- what changes
+
+/// Results of the states that the table had; NULL when it had none.
+static sl_code results_before(work *w, const sl_batch *known, sl_batch **out, sl_error *err)
+{
+    if (w->changes == NULL || known == NULL) {
+        return SL_OK;
+    }
+    sli_aggs_clear(w->aggs);
+    SL_TRY(sli_aggs_grow(w->aggs, w->n_known, err));
+    SL_TRY(sli_aggs_merge(w->aggs, w->body->numbers, known, err));
+    SL_TRY(sli_aggs_finish(w->aggs, 0, w->n_known, w->results, err));
+    return sl_builder_finish(w->results, out, err);
+}
+
+/// Rows of results with their keys and a mark.
+static sl_code push_marked(work *w, const sl_batch *keys, const sl_batch *results, int64_t mark,
+                           sl_error *err)
+{
+    const sl_stream *node = w->changes->node;
+    int32_t n = sl_schema_columns(node->schema);
+    int64_t rows = sl_batch_rows(results);
+    sl_batch *marks = NULL, *out = NULL;
+    int64_t *at = sl_builder_reserve(w->marks, 0, rows);
+    for (int64_t i = 0; at != NULL && i < rows; i++) {
+        at[i] = mark;
+    }
+    SL_TRY(sl_builder_finish(w->marks, &marks, err));
+    for (int32_t i = 0; i < n; i++) {
+        bool is_key = i < w->body->n_keys, is_mark = i == n - 1;
+        w->from[i] = is_key ? keys : is_mark ? marks : results;
+        w->column[i] = is_key ? i : is_mark ? 0 : i - w->body->n_keys;
+    }
+    sl_code rc = sli_batch_project(node->schema, w->from, w->column, &out, err);
+    rc = rc != SL_OK ? rc : w->push(w->ctx, out, err);
+    sl_batch_unref(marks);
+    sl_batch_unref(out);
+    return rc;
+}
+
+static sl_code push_chosen(work *w, const sl_batch *keys, const int32_t *key, const sl_batch *rows,
+                           const int32_t *row, int32_t n, int64_t mark, sl_error *err)
+{
+    sl_batch *some_keys = NULL, *some = NULL;
+    if (n == 0) {
+        return SL_OK;
+    }
+    sl_code rc = sli_batch_take(keys, key, n, &some_keys, err);
+    rc = rc != SL_OK ? rc : sli_batch_take(rows, row, n, &some, err);
+    rc = rc != SL_OK ? rc : push_marked(w, some_keys, some, mark, err);
+    sl_batch_unref(some_keys);
+    sl_batch_unref(some);
+    return rc;
+}
+
+/// The cells of rows as bytes, which are equal where the cells are.
+static sl_code put_cells(const work *w, const sl_batch *rows, sli_str *out, sl_bytes *bytes,
+                         sl_error *err)
+{
+    sli_str_clear(out);
+    if (rows != NULL) {
+        sli_rows_put(out, rows, w->body->numbers, sl_schema_columns(sl_batch_schema(rows)), 0,
+                     (int32_t)sl_batch_rows(rows), bytes);
+    }
+    return sli_str_check(out, "results of a batch", err);
+}
+
+/// `before`: results of the keys whose rows are w->group; `after`: of all keys.
+static sl_code push_changes(work *w, const sl_batch *keys, const sl_batch *before,
+                            const sl_batch *after, sl_error *err)
+{
+    int32_t next = 0, n_gone = 0, n_come = 0;
+    SL_TRY(put_cells(w, before, &w->was, w->was_bytes, err));
+    SL_TRY(put_cells(w, after, &w->is, w->is_bytes, err));
+    for (int32_t row = 0; row < sl_batch_rows(after); row++) {
+        bool has = next < w->n_known && w->group[next] == row;
+        const sl_bytes *was = &w->was_bytes[next], *is = &w->is_bytes[row];
+        bool same = has && was->size == is->size && memcmp(was->data, is->data, is->size) == 0;
+        if (has && !same) {
+            w->gone_key[n_gone] = row;
+            w->gone[n_gone++] = next;
+        }
+        if (!same) {
+            w->come[n_come++] = row;
+        }
+        next += has;
+    }
+    SL_TRY(push_chosen(w, keys, w->gone_key, before, w->gone, n_gone, -1, err));
+    return push_chosen(w, keys, w->come, after, w->come, n_come, 1, err);
+}
+
+static sl_code give_changes(work *w, const sl_batch *keys, const sl_batch *before, sl_error *err)
+{
+    sl_batch *after = NULL;
+    SL_TRY(sli_aggs_finish(w->aggs, 0, sl_batch_rows(keys), w->results, err));
+    SL_TRY(sl_builder_finish(w->results, &after, err));
+    sl_code rc = push_changes(w, keys, before, after, err);
+    sl_batch_unref(after);
+    return rc;
+}
+
+static sl_code give(work *w, const sl_batch *keys, const sl_batch *before, sl_error *err)
+{
+    return w->changes != NULL            ? give_changes(w, keys, before, err)
+           : w->body->mode == SL_UPDATE ? give_results(w, keys, err)
+                                         : SL_OK;
+}
+
 /// At most SLI_BATCH_ROWS rows.
 static sl_code take_some(work *w, const sl_batch *batch, sl_error *err)
 {
     int32_t n = (int32_t)sl_batch_rows(batch);
-    sl_batch *known = NULL, *states = NULL;
+    sl_batch *known = NULL, *states = NULL, *before = NULL;
     SL_TRY(sli_task_check(w->task, err));
     SL_TRY(list_keys(w, batch, n, err));
     SL_TRY(find_known(w, n, &known, err));
-    sl_code rc = without_keys(w, batch, &states, err);
+    sl_code rc = results_before(w, known, &before, err);
+    rc = rc != SL_OK ? rc : without_keys(w, batch, &states, err);
     rc = rc != SL_OK ? rc : merge(w, batch, known, states, err);
     rc = rc != SL_OK ? rc : put_states(w, n, err);
-    if (rc == SL_OK && w->body->mode == SL_UPDATE) {
-        rc = give_results(w, batch, err);
-    }
+    rc = rc != SL_OK ? rc : give(w, batch, before, err);
     sl_batch_unref(known);
     sl_batch_unref(states);
+    sl_batch_unref(before);
     return rc;
 }
 
@@ -381,6 +496,9 @@ static sl_code make_one_key(work *w, sl_error *err)
 static sl_code make_columns(work *w, sl_error *err)
 {
     size_t n = (size_t)sl_schema_columns(w->def->stored_schema);
+    if (w->changes != NULL) {
+        n += (size_t)sl_schema_columns(w->changes->node->schema);
+    }
     w->from = sl_arena_alloc(w->task->arena, n * sizeof *w->from);
     w->column = sl_arena_alloc(w->task->arena, n * sizeof *w->column);
     return w->from != NULL && w->column != NULL
@@ -403,6 +521,9 @@ static sl_code open_work(work *w, sl_error *err)
     SL_TRY(sl_builder_new(&w->states, sli_agg_plan_partial(body->states), err));
     SL_TRY(sl_builder_new(&w->results, sli_agg_plan_result(body->states), err));
     SL_TRY(sl_builder_new(&w->times, body->time_schema, err));
+    if (w->changes != NULL) {
+        SL_TRY(sl_builder_new(&w->marks, w->changes->mark_schema, err));
+    }
     SL_TRY(body->n_keys > 0 ? SL_OK : make_one_key(w, err));
     return node->store->ops->begin(node->store, node->table, w->run->epoch, w->partition,
                                    w->rdd->n_partitions, &w->view, err);
@@ -414,9 +535,12 @@ static void close_work(work *w)
     sl_builder_free(w->states);
     sl_builder_free(w->results);
     sl_builder_free(w->times);
+    sl_builder_free(w->marks);
     sl_batch_unref(w->one_key);
     sli_str_reset(&w->key_bytes);
     sli_str_reset(&w->values);
+    sli_str_reset(&w->was);
+    sli_str_reset(&w->is);
     sli_str_reset(&w->idle);
     w->run->node->store->ops->drop(w->view);
     sl_free(w);
@@ -434,8 +558,9 @@ static sl_code run_task(work *w, sl_error *err)
     return SL_OK;
 }
 
-sl_code sli_running_compute(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
-                            void *ctx, sl_error *err)
+sl_code sli_running_compute_changes(sl_rdd *rdd, const sli_running_changes *changes,
+                                    int32_t partition, sli_task *task, sli_push_fn push, void *ctx,
+                                    sl_error *err)
 {
     sli_touched_run *run = rdd->body;
     SL_TRY(sli_state_check_open(run->node, run, run->epoch, err));
@@ -445,6 +570,7 @@ sl_code sli_running_compute(sl_rdd *rdd, int32_t partition, sli_task *task, sli_
     }
     memset(w, 0, offsetof(work, n_known));
     w->run = run;
+    w->changes = changes;
     w->body = run->node->body;
     w->def = &run->touched->def;
     w->rdd = rdd;
@@ -453,7 +579,14 @@ sl_code sli_running_compute(sl_rdd *rdd, int32_t partition, sli_task *task, sli_
     w->push = push;
     w->ctx = ctx;
     w->key_bytes.tag = w->values.tag = w->idle.tag = SLI_TAG_STREAM;
+    w->was.tag = w->is.tag = SLI_TAG_STREAM;
     sl_code rc = run_task(w, err);
     close_work(w);
     return rc;
+}
+
+sl_code sli_running_compute(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_fn push,
+                            void *ctx, sl_error *err)
+{
+    return sli_running_compute_changes(rdd, NULL, partition, task, push, ctx, err);
 }

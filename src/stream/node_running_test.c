@@ -142,6 +142,68 @@ SL_TEST(running_without_keys_is_one_row, "")
     job_free(&j);
 }
 
+SL_TEST(running_changes_take_the_old_result_back, "")
+{
+    job j = job_define("word", "max(n) as most, count() as c", NULL, 0);
+    j.all = sli_stream_running_changes(j.run, "mark");
+    job_open(&j, 1);
+    epoch_and_all_are(&j, "to 1|be 2|to 4", "to 4 2\nbe 2 1\n", "to 4 2 1\nbe 2 1 1\n");
+    epoch_and_all_are(&j, NULL, "", "");
+    epoch_and_all_are(&j, "or 7|be 9", "or 7 1\nbe 9 2\n", "be 2 1 -1\nor 7 1 1\nbe 9 2 1\n");
+    job_free(&j);
+}
+
+SL_TEST(running_changes_leave_out_what_stays_the_same, "")
+{
+    job j = job_define("word", "max(n) as most", NULL, 0);
+    j.all = sli_stream_running_changes(j.run, "mark");
+    job_open(&j, 1);
+    epoch_and_all_are(&j, "to 4|be 2", "to 4\nbe 2\n", "to 4 1\nbe 2 1\n");
+    epoch_and_all_are(&j, "to 1|be 3", "to 4\nbe 3\n", "be 2 -1\nbe 3 1\n");
+    job_free(&j);
+}
+
+SL_TEST(running_changes_do_the_work_alone, "")
+{
+    job j = job_define(NULL, "count() as c", NULL, 0);
+    j.all = sli_stream_running_changes(j.run, "mark");
+    job_open(&j, 3);
+    static const char *const epochs[][2] = {
+        {"a 1|b 1", "2 1\n"}, {NULL, ""}, {"a 1", "2 -1\n3 1\n"}};
+    for (size_t i = 0; i < sizeof epochs / sizeof epochs[0]; i++) {
+        push(&j, epochs[i][0]);
+        slt_epoch_begin(j.host);
+        SL_CHECK_TEXT(slt_epoch_rows(j.host, j.all), epochs[i][1]); // nobody asks for j.run's rows
+        slt_epoch_end(j.host, false);
+    }
+    assert_int_equal(keys_of(&j), 1);
+    job_free(&j);
+}
+
+static void changes_refused(bool first, const char *timeout, int mode, const char *why)
+{
+    job j = first ? job_define("word", "count() as c", NULL, 0)
+                  : job_define("word", "count() as c", timeout, mode);
+    sl_error err = SL_ERROR_INIT;
+    (void)sli_stream_running_changes(j.run, "mark");
+    if (first && timeout != NULL) {
+        (void)sl_stream_timeout(j.run, timeout);
+    } else if (first) {
+        (void)sl_stream_output_mode(j.run, (sl_output_mode)mode);
+    }
+    assert_int_equal(sl_graph_check(j.g.graph, &err), SL_E_INVALID);
+    has(err.text, why);
+    slt_graph_free(&j.g);
+}
+
+SL_TEST(running_changes_know_no_timeout_and_no_complete_mode, "")
+{
+    changes_refused(false, "1m", 0, "nobody would be told of the results");
+    changes_refused(false, NULL, SL_COMPLETE, "gives all results in every epoch");
+    changes_refused(true, "1m", 0, "another aggregation rests on its changes");
+    changes_refused(true, NULL, SL_COMPLETE, "another aggregation rests on its changes");
+}
+
 SL_TEST(running_keys_of_any_columns, "")
 {
     job j = job_new("n, word", "count() as c", NULL, 0, 1);

@@ -214,6 +214,11 @@ static sl_code set_timeout(sl_stream *stream, const char *idle, sl_error *err)
     if (touched->def.ttl_us > 0) {
         return sl_error_set(err, SL_E_INVALID, "it has a timeout already");
     }
+    if (touched->has_changes) {
+        return sl_error_set(err, SL_E_INVALID,
+                            "another aggregation rests on its changes, and would not be told of "
+                            "keys that time out");
+    }
     SL_TRY(sli_ttl_set(&touched->def, "timeout", idle, err));
     return add_setting(stream, "timeout", touched->def.ttl_us, err);
 }

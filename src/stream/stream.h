@@ -71,6 +71,11 @@ typedef struct sli_lineage_ops {
 sl_stream *sli_stream_lineage(const sli_lineage_ops *ops, const char *label,
                               sl_stream *const *inputs, int32_t n, SL_TAKES void *body,
                               const char *args, sl_code rc, sl_error *err);
+/// What sl_stream_running_by_key's results were and are: its columns and `mark`, an int64. For a
+/// key whose result the epoch has changed the old row, if there was one, with -1 and the new one
+/// with 1. Fails (as a mistake of the graph): it is another stream, or one with a timeout or
+/// SL_COMPLETE, which can't be set afterwards either.
+sl_stream *sli_stream_running_changes(sl_stream *stream, const char *mark);
 /// Makes *err the graph's mistake, unless one sticks already.
 void sli_graph_stick(sl_graph *graph, sl_code rc, const sl_error *err);
 /// Whether the graph can still be defined: no mistake yet and not sealed (a call after the seal is
