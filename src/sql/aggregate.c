@@ -102,26 +102,36 @@ static const char *output_of(sli_aggregate *a, const sli_node *group)
     return NULL;
 }
 
-/// Running results change: by which columns. All of these have to be among the output.
+static const char *of_names(sli_aggregate *a, sli_str *text)
+{
+    bool fits = sli_str_check(text, "names of columns", a->err) == SL_OK;
+    const char *names = !fits ? NULL : sli_query_text(a->query, "%s", text->size == 0 ? "" : text->data);
+    sli_str_reset(text);
+    return names;
+}
+
+/// Running results change: by which columns. A sink needs all of these among the output; another
+/// aggregation does not.
 static sl_code tell_changes(sli_aggregate *a, sli_relation *out)
 {
     sli_str text = {.tag = SLI_TAG_STREAM};
-    sl_code rc = SL_OK;
-    for (int32_t i = 0; rc == SL_OK && i < a->n_groups; i++) {
+    sli_changing *changing = sl_arena_alloc_zero(a->query->arena, sizeof *changing);
+    if (changing == NULL) {
+        return sl_error_nomem(a->err, sizeof *changing, "the plan of a query");
+    }
+    for (int32_t i = 0; i < a->n_groups; i++) {
         const char *name = output_of(a, a->groups[i]);
         if (name == NULL) {
-            rc = sli_query_refuse(
-                a->query, a->groups[i], a->err,
-                "what is grouped by has to be among the columns: a result that changes "
-                "replaces the earlier one of the same key");
+            changing->lost = "what is grouped by has to be among the columns: a result that "
+                             "changes replaces the earlier one of the same key";
+            changing->lost_at = sli_node_place(a->groups[i]);
+        } else {
+            sli_str_printf(&text, "%s%s", text.size == 0 ? "" : ", ", name);
         }
-        sli_str_printf(&text, "%s%s", i == 0 ? "" : ", ", name == NULL ? "" : name);
     }
-    rc = rc != SL_OK ? rc : sli_str_check(&text, "names of columns", a->err);
-    out->changes_by =
-        rc != SL_OK ? NULL : sli_query_text(a->query, "%s", text.size == 0 ? "" : text.data);
-    sli_str_reset(&text);
-    return rc;
+    out->changing = a->changing = changing;
+    out->changes_by = of_names(a, &text);
+    return out->changes_by == NULL ? a->err->code : SL_OK;
 }
 
 static void tell_window(sli_aggregate *a, sli_relation *out)
@@ -186,13 +196,6 @@ static sl_code check_form(sli_aggregate *a)
             "ORDER BY, LIMIT and DISTINCT have no meaning over results that go on; "
             "leave them out, or take them of each epoch: FROM EPOCH(TABLE view)");
     }
-    if (a->table->relation.changes_by != NULL) {
-        return sli_query_refuse(
-            query, sli_node_at(select, "from_table"), a->err,
-            "rows of '%.80s' change: aggregated again, a key would count once for "
-            "each change; aggregate its input instead",
-            a->table->relation.name);
-    }
     sli_node_walk(sli_node_at(select, "select_list"), look_for_star, &star);
     if (star != NULL) {
         return sli_query_refuse(query, star, a->err, "name the columns instead of *");
@@ -229,6 +232,9 @@ sl_code sli_query_aggregate(sli_query *query, sli_relation *out, sl_error *err)
     sl_stream *in = NULL;
     sl_code rc = check_form(a);
     rc = rc != SL_OK ? rc : find_groups(a);
+    if (rc == SL_OK && a->table->relation.changes_by != NULL) {
+        rc = sli_query_weigh(query, a->table, a->groups, a->n_groups, err);
+    }
     rc = rc != SL_OK ? rc : sli_aggregate_calls(a);
     rc = rc != SL_OK ? rc : check_window(a);
     if (rc == SL_OK && query->window.kind == SLI_WINDOW_NONE) {

@@ -18,12 +18,15 @@ typedef struct sli_aggregate {
     const sli_node *calls[SLI_MAX_CALLS];
     int32_t n_calls;
     sl_error *err;
+    sli_changing *changing; ///< what is told of running results; NULL: of windows
     sl_stream *results; ///< of the second part
 } sli_aggregate;
 
 // ---------------------------------------------------------------- calls.c
 
-/// Finds the aggregates, each once, and checks that Sluice has them.
+/// Finds the aggregates, each once.
+sl_code sli_aggregate_list(sli_aggregate *a);
+/// The same, and checks that Sluice has them.
 sl_code sli_aggregate_calls(sli_aggregate *a);
 /// Whether there is one in an expression.
 bool sli_aggregate_has_call(const sli_aggregate *a, const sli_node *node);

@@ -1,6 +1,8 @@
 // Nodes of a parse tree that are made here, and trees put together of them.
 #include "sql/query_int.h"
 
+#include <strings.h>
+
 sli_node *sli_node_parse(const char *text)
 {
     char json[1024];
@@ -111,6 +113,28 @@ void sli_tree_be(sli_tree *tree, sli_node *list, sli_node *table, sli_node *wher
     sli_node_set(select, "having", NULL);
     sli_node_set(select, "sample", NULL);
     sli_node_set(select, "qualify", NULL);
+}
+
+typedef struct renaming {
+    const char *table, *name;
+} renaming;
+
+static bool rename_one(void *ctx, sli_node *node)
+{
+    const renaming *r = ctx;
+    const char *was = sli_node_text(node, "table_name");
+    if (sli_node_is(node, "BASE_TABLE") && strcasecmp(was, r->table) == 0) {
+        if (sli_node_text(node, "alias")[0] == '\0') {
+            sli_node_set_text(node, "alias", was);
+        }
+        sli_node_set_text(node, "table_name", r->name);
+    }
+    return true;
+}
+
+void sli_node_rename(sli_node *node, const char *table, const char *name)
+{
+    sli_node_walk(node, rename_one, &(renaming){table, name});
 }
 
 void sli_node_replace(sli_node *node, sli_node *(*made)(void *ctx, const sli_node *old), void *ctx)

@@ -168,7 +168,7 @@ bool sli_aggregate_has_call(const sli_aggregate *a, const sli_node *node)
     return probe.n_calls > 0;
 }
 
-sl_code sli_aggregate_calls(sli_aggregate *a)
+sl_code sli_aggregate_list(sli_aggregate *a)
 {
     const sli_node *select = a->query->tree.select;
     sli_node_walk(sli_node_at(select, "select_list"), look_for_call, a);
@@ -177,6 +177,12 @@ sl_code sli_aggregate_calls(sli_aggregate *a)
         return sli_query_refuse(a->query, NULL, a->err, "more than %d aggregates",
                                 (int)SLI_MAX_CALLS - 1);
     }
+    return SL_OK;
+}
+
+sl_code sli_aggregate_calls(sli_aggregate *a)
+{
+    SL_TRY(sli_aggregate_list(a));
     for (int32_t i = 0; i < a->n_calls; i++) {
         SL_TRY(check_call(a, a->calls[i]));
     }

@@ -470,7 +470,7 @@ static sl_code create_view(sli_script *s, sl_error *err)
     SL_TRY(sli_catalog_add(s, name, at, &entry, err));
     entry->is_view = true;
     SL_TRY(sli_script_select(s, &select, &from, err));
-    SL_TRY(sli_script_plan(s, select, from, name, &made, err));
+    SL_TRY(sli_script_plan(s, select, from, name, true, &made, err));
     made.name = name;
     entry->relation = made;
     entry->made = true;

@@ -60,7 +60,7 @@ static void each_name(void *ctx, void (*each)(void *to, const char *name), void 
 }
 
 sl_code sli_script_plan(sli_script *s, const char *select, size_t from, const char *uid,
-                        sli_relation *out, sl_error *err)
+                        bool is_view, sli_relation *out, sl_error *err)
 {
     SL_TRY(sli_script_engine(s, err));
     sli_place place = sli_script_place(s, from);
@@ -70,7 +70,8 @@ sl_code sli_script_plan(sli_script *s, const char *select, size_t from, const ch
                         .names = each_name,
                         .ctx = s,
                         .place = &place,
-                        .uid = uid};
+                        .uid = uid,
+                        .is_view = is_view};
     s->trouble = (sl_error){.code = SL_OK};
     sl_code rc = sli_sql_plan(&env, select, out, err);
     if (rc != SL_OK && s->trouble.code != SL_OK) {
@@ -600,7 +601,7 @@ sl_code sli_script_insert(sli_script *s, sl_error *err)
     SL_TRY(refuse_select(s, err));
     SL_TRY(sli_script_select(s, &select, &t.at, err));
     SL_TRY(uid_of(s, sink, &uid, err));
-    SL_TRY(sli_script_plan(s, select, t.at, uid, &rows, err));
+    SL_TRY(sli_script_plan(s, select, t.at, uid, false, &rows, err));
     SL_TRY(write_to(s, &t, &rows, uid, err));
     s->n_inserts++;
     return SL_OK;

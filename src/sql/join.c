@@ -153,13 +153,9 @@ static bool time_condition(join *j, const sli_node *node)
     const sli_node *left = sli_node_at(node, "left"), *right = sli_node_at(node, "right");
     if (sli_node_is(node, "COMPARE_BETWEEN")) {
         const sli_node *input = sli_node_at(node, "input");
-        moment m[3];
-        bool all = read_moment(j, input, &m[0]) &&
-                   read_moment(j, sli_node_at(node, "lower"), &m[1]) &&
-                   read_moment(j, sli_node_at(node, "upper"), &m[2]) && m[0].of != m[1].of &&
-                   m[0].of != m[2].of;
-        return all && at_least(j, input, sli_node_at(node, "lower"), false) &&
-               at_least(j, sli_node_at(node, "upper"), input, false);
+        bool from = at_least(j, input, sli_node_at(node, "lower"), false);
+        bool to = at_least(j, sli_node_at(node, "upper"), input, false);
+        return from && to; // else the whole is asked afterwards as well
     }
     if (sli_node_is(node, "COMPARE_GREATERTHANOREQUALTO") ||
         sli_node_is(node, "COMPARE_GREATERTHAN")) {

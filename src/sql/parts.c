@@ -35,8 +35,7 @@ static sli_node *in_list(sli_aggregate *a)
     return list;
 }
 
-/// Whether a list is nothing but columns, each with its new name: then it is selected natively.
-static bool put_columns(const sli_node *list, sli_str *out)
+bool sli_node_put_columns(const sli_node *list, sli_str *out)
 {
     for (size_t i = 0; i < json_object_array_length(list); i++) {
         const sli_node *item = json_object_array_get_idx(list, i);
@@ -77,7 +76,7 @@ static sl_stream *select_columns(sli_aggregate *a, sl_stream *stream, sli_node *
     spell(list, sl_stream_schema(stream));
     sl_stream *made = NULL;
     *rc = SL_OK;
-    if (put_columns(list, &text)) {
+    if (sli_node_put_columns(list, &text)) {
         *rc = sli_str_check(&text, "names of columns", a->err);
         made = *rc == SL_OK ? sl_stream_select(stream, text.data) : NULL;
         made = uid == NULL ? made : sl_stream_uid(made, uid);
@@ -264,11 +263,68 @@ static sl_code out_tree(sli_aggregate *a, sli_tree *out, const char *name)
     return SL_OK;
 }
 
+// ---------------------------------------------------------------- what running results change by
+
+static bool look_for_result(void *ctx, sli_node *node)
+{
+    bool *found = ctx;
+    *found |= sli_node_column_name(node)[0] == '_' && sli_node_column_name(node)[1] == 'r';
+    return !*found;
+}
+
+static bool has_result(const sli_node *node)
+{
+    bool found = false;
+    sli_node_walk(sli_node_own(node), look_for_result, &found);
+    return found;
+}
+
+/// The aggregate that a column of the third part is; "" when it is none alone.
+static const char *call_of(const sli_aggregate *a, const sli_node *item)
+{
+    const char *name = sli_node_column_name(item);
+    for (int32_t i = 0; strncmp(name, "_r", 2) == 0 && i < a->n_calls; i++) {
+        if (strcmp(name + 2, sli_query_text(a->query, "%d", i)) == 0) {
+            return sli_node_text(a->calls[i], "function_name");
+        }
+    }
+    return "";
+}
+
+static bool only_grows(const char *call)
+{
+    return strcasecmp(call, "max") == 0 || strncasecmp(call, "count", 5) == 0;
+}
+
+/// What an aggregation over these results has to know of their columns.
+static sl_code tell_results(sli_aggregate *a, const sli_tree *tree, const char *name)
+{
+    sli_changing *told = a->changing;
+    const sli_node *select = tree->select;
+    told->state = a->results;
+    told->name = name;
+    told->uid = sli_query_uid(a->query, "changes");
+    told->filters = has_result(sli_node_at(select, "where_clause"));
+    for (int32_t i = 0; i < sli_node_count(select, "select_list"); i++) {
+        const sli_node *item = sli_node_item(select, "select_list", i);
+        const char *alias = sli_node_text(item, "alias"), *call = call_of(a, item);
+        if (!has_result(item)) {
+            told->fixed = sli_changing_add(a->query, told->fixed, alias);
+        } else if (!told->filters && only_grows(call)) {
+            told->grows = sli_changing_add(a->query, told->grows, alias);
+        } else if (!told->filters && strcasecmp(call, "min") == 0) {
+            told->falls = sli_changing_add(a->query, told->falls, alias);
+        }
+    }
+    return sli_changing_select(a->query, tree, told, a->err);
+}
+
 sl_code sli_aggregate_out(sli_aggregate *a, sl_stream **out)
 {
     const char *name = sli_query_name(a->query, "results");
     sli_tree tree = {0};
     sl_code rc = out_tree(a, &tree, name);
+    rc = rc != SL_OK || a->changing == NULL ? rc : tell_results(a, &tree, name);
     sl_stream *made = NULL;
     if (rc == SL_OK && sli_node_at(tree.select, "where_clause") == NULL) {
         made = select_columns(a, a->results, sli_node_at(tree.select, "select_list"), a->query->uid,

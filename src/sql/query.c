@@ -186,6 +186,29 @@ static bool look_for_alias(void *ctx, sli_node *node)
     return true;
 }
 
+static const char *alias_of(sli_query *query, const sli_query_table *table)
+{
+    alias_search s = {table->relation.name, NULL};
+    sli_node_walk(sli_node_at(query->tree.select, "from_table"), look_for_alias, &s);
+    return s.alias;
+}
+
+const char *sli_query_reads(sli_query *query, const sli_query_table *table, const sli_node *node)
+{
+    int32_t n = sli_node_is(node, "COLUMN_REF") ? sli_node_count(node, "column_names") : 0;
+    const char *alias = alias_of(query, table);
+    const char *name = n == 0 ? "" : json_object_get_string(sli_node_item(node, "column_names", 0));
+    if (n > 1 && alias != NULL && strcasecmp(name, alias) == 0) {
+        name = json_object_get_string(sli_node_item(node, "column_names", 1));
+    }
+    for (int32_t c = 0; n > 0 && c < sl_schema_columns(table->seen); c++) {
+        if (strcasecmp(sl_schema_field(table->seen, c)->name, name) == 0) {
+            return sl_schema_field(table->seen, c)->name;
+        }
+    }
+    return NULL;
+}
+
 /// Whether a node is this column of the table.
 static bool is_column_of(sli_query *query, const sli_query_table *table, const sli_node *node,
                          const char *column)
@@ -193,12 +216,11 @@ static bool is_column_of(sli_query *query, const sli_query_table *table, const s
     if (strcasecmp(sli_node_column_name(node), column) != 0) {
         return false;
     }
-    alias_search s = {table->relation.name, NULL};
-    sli_node_walk(sli_node_at(query->tree.select, "from_table"), look_for_alias, &s);
+    const char *alias = alias_of(query, table);
     int32_t n = sli_node_count(node, "column_names");
     const char *of =
         n < 2 ? NULL : json_object_get_string(sli_node_item(node, "column_names", n - 2));
-    return of == NULL || (s.alias != NULL && strcasecmp(of, s.alias) == 0);
+    return of == NULL || (alias != NULL && strcasecmp(of, alias) == 0);
 }
 
 const char *sli_query_passes(sli_query *query, const sli_query_table *table, const char *column)
@@ -217,32 +239,41 @@ const char *sli_query_passes(sli_query *query, const sli_query_table *table, con
     return at < 0 ? NULL : sli_query_text(query, "%s", sl_schema_field(query->result, at)->name);
 }
 
-/// "user, page" as the output names them.
+/// "user, page" as the output names them; *lost says which one it lacks, if it does.
 static sl_code changes_by(sli_query *query, const sli_query_table *table, const char **out,
-                          sl_error *err)
+                          const char **lost, sl_error *err)
 {
     sli_str text = {.tag = SLI_TAG_STREAM};
     const char *at = table->relation.changes_by;
-    sl_code rc = SL_OK;
-    while (rc == SL_OK && *at != '\0') {
+    while (*at != '\0') {
         size_t n = strcspn(at, ",");
         const char *column = sli_query_text(query, "%.*s", (int)n, at);
         const char *passed = sli_query_passes(query, table, column);
         if (passed == NULL) {
-            rc = sli_query_refuse(
-                query, sli_node_at(query->tree.select, "select_list"), err,
-                "rows of '%.80s' change: a row replaces the earlier one of the same "
-                "'%.80s', which has to be among the columns",
-                table->relation.name, column);
+            *lost = sli_query_text(query,
+                                   "rows of '%.80s' change: a row replaces the earlier one of the "
+                                   "same '%.80s', which has to be among the columns",
+                                   table->relation.name, column);
+        } else {
+            sli_str_printf(&text, "%s%s", text.size == 0 ? "" : ", ", passed);
         }
-        sli_str_printf(&text, "%s%s", text.size == 0 ? "" : ", ", passed == NULL ? "" : passed);
         at += n + (at[n] == ',');
         at += strspn(at, " ");
     }
-    rc = rc != SL_OK ? rc : sli_str_check(&text, "names of columns", err);
+    sl_code rc = sli_str_check(&text, "names of columns", err);
     *out = rc != SL_OK ? NULL : sli_query_text(query, "%s", text.size == 0 ? "" : text.data);
     sli_str_reset(&text);
     return rc;
+}
+
+/// Rows that change, or come from such.
+static sl_code keep_changes(sli_query *query, const sli_query_table *table, sli_relation *out,
+                            sl_error *err)
+{
+    const sli_changing *in = table->relation.changing;
+    const char *lost = in == NULL ? NULL : in->lost;
+    SL_TRY(changes_by(query, table, &out->changes_by, &lost, err));
+    return sli_changing_by_row(query, table, lost, &out->changing, err);
 }
 
 sl_code sli_query_keeps(sli_query *query, const sli_query_table *table, sli_relation *out,
@@ -254,7 +285,7 @@ sl_code sli_query_keeps(sli_query *query, const sli_query_table *table, sli_rela
     out->time = time != NULL && strcmp(time, in->time) == 0 ? time : NULL;
     out->window_end =
         in->window_end == NULL ? NULL : sli_query_passes(query, table, in->window_end);
-    return in->changes_by == NULL ? SL_OK : changes_by(query, table, &out->changes_by, err);
+    return in->changes_by == NULL ? SL_OK : keep_changes(query, table, out, err);
 }
 
 static sl_code copy_relations(sli_query *query, sli_relation *out)
@@ -380,7 +411,9 @@ static sl_code plan_resolved(sli_query *query, sli_relation *out, sl_error *err)
     if (sli_tree_is_by_partition(&query->tree, is_stream, query)) {
         return plan_one(query, table, out, err);
     }
-    return sli_query_join(query, out, err);
+    return query->shape->has_aggregates && query->window.kind == SLI_WINDOW_NONE
+               ? sli_query_split(query, out, err)
+               : sli_query_join(query, out, err);
 }
 
 /// Parsed, with what the tree is made of.
@@ -459,6 +492,41 @@ sl_code sli_query_inner(sli_query *query, sli_node *select, sli_relation *out, s
     return rc;
 }
 
+sl_code sli_query_over(sli_query *query, sli_tree *tree, const sli_relation *from, const char *uid,
+                       sl_schema *result, sli_relation *out, sl_error *err)
+{
+    sli_query *over = NULL;
+    sl_code rc = plan_new(&over, query->env, query->outer, err);
+    if (rc != SL_OK) {
+        sli_tree_reset(tree);
+        return rc;
+    }
+    over->tree = *tree;
+    *tree = (sli_tree){0};
+    over->uid = uid;
+    over->tables[over->n_tables++] = (sli_query_table){
+        .relation = *from, .seen = sl_schema_ref(sli_relation_schema(from))};
+    sli_db_where where = {-1};
+    rc = sli_tree_shape(&over->tree, over->dbs, over->shape, &where, err);
+    rc = rc == SL_OK ? rc : sli_query_at(query, where.at, rc, err);
+    over->result = sl_schema_ref(result);
+    rc = rc != SL_OK ? rc : plan_resolved(over, out, err);
+    plan_reset(over);
+    return rc;
+}
+
+/// Rows that change and have lost what they change by are of use to an aggregation alone.
+static sl_code check_key(const sli_query *query, const sli_relation *made, sl_error *err)
+{
+    const sli_changing *changing = made->changing;
+    if (made->changes_by == NULL || changing == NULL || changing->lost == NULL ||
+        query->env->is_view) {
+        return SL_OK;
+    }
+    sl_code rc = sl_error_set(err, SL_E_INVALID, "%s", changing->lost);
+    return sli_query_at(query, changing->lost_at, rc, err);
+}
+
 sl_code sli_sql_plan(const sli_plan_env *env, const char *select, sli_relation *out, sl_error *err)
 {
     sli_query *query = NULL;
@@ -466,6 +534,7 @@ sl_code sli_sql_plan(const sli_plan_env *env, const char *select, sli_relation *
     sli_db_where where = {-1};
     sl_code rc = sli_tree_parse(&query->tree, query->dbs, select, &where, err);
     rc = rc != SL_OK ? sli_query_at(query, where.at, rc, err) : plan_tree(query, out, err);
+    rc = rc != SL_OK ? rc : check_key(query, out, err);
     plan_reset(query);
     return rc;
 }

@@ -82,9 +82,74 @@ const char *sli_query_text(sli_query *query, const char *fmt, ...) SL_PRINTF(2, 
 /// The output's column that is nothing but this one of a table; NULL: none.
 const char *sli_query_passes(sli_query *query, const sli_query_table *table, const char *column);
 /// What a relation made by row of a table keeps of what that one is: event time, window end, and,
-/// if its rows change, by which columns. Fails: they change, and the list leaves such a column out.
+/// if its rows change, by which columns. Rows that change and lack what they change by are for aggregations alone (sli_changing.lost).
 sl_code sli_query_keeps(sli_query *query, const sli_query_table *table, sli_relation *out,
                         sl_error *err);
+
+/// A SELECT around which `query` is, with a tree of its own (taken, also when it fails) over one
+/// relation; planned under `uid`.
+sl_code sli_query_over(sli_query *query, SL_TAKES sli_tree *tree, const sli_relation *from,
+                       const char *uid, sl_schema *result, sli_relation *out, sl_error *err);
+/// The table's column that a node reads, or a part of which it reads; NULL: it is no column, or of
+/// another table.
+const char *sli_query_reads(sli_query *query, const sli_query_table *table, const sli_node *node);
+
+// ---------------------------------------------------------------- changes.c
+
+/// The column that says whether a row comes (1) or goes (-1).
+#define SLI_CHANGE "_change"
+
+/// What a relation whose rows change is made of. An aggregation over it goes by its *changes*: the
+/// streams of these are defined when the first one asks. In the arena of plans.
+typedef struct sli_changing {
+    sl_stream *state;        ///< a running aggregation; NULL: made of `of`
+    struct sli_changing *of; ///< another such relation
+    const char *columns;     ///< made of either by these columns alone; NULL:
+    const char *select;      ///< by this query by row
+    const char *name;        ///< that the changes of either have in it
+    sli_relation *tables;    ///< static ones beside them
+    int32_t n_tables;
+    const char *uid;   ///< of the changes; NULL: derived
+    const char *fixed; ///< columns that the rows of one key have the same values in: "|a|b|"
+    const char *grows; ///< columns that never get less, and falls: never more
+    const char *falls;
+    bool filters;     ///< rows may go without another one of the key
+    const char *lost; ///< why nothing but an aggregation can take the rows; NULL: they have a key
+    int64_t lost_at;  ///< in the SELECT
+    sl_stream *made;
+} sli_changing;
+
+/// Appends a column to such a list.
+const char *sli_changing_add(sli_query *query, const char *list, const char *column);
+bool sli_changing_has(const char *list, const char *column);
+/// What a SELECT that goes by row over a relation whose rows change gives, of what is asked of
+/// *out beside its stream. `lost`: why rows lack their key; NULL: they have it.
+sl_code sli_changing_by_row(sli_query *query, const sli_query_table *table, const char *lost,
+                            sli_changing **out, sl_error *err);
+/// The query of a tree over rows that change with SLI_CHANGE among its columns: `columns` or
+/// `select` of *out.
+sl_code sli_changing_select(sli_query *query, const sli_tree *tree, sli_changing *out,
+                            sl_error *err);
+/// The stream of its changes.
+sl_code sli_changing_stream(sli_query *query, sli_changing *changing, sl_stream **out,
+                            sl_error *err);
+/// Whether every column that a node names is one of `fixed`, or of another table.
+bool sli_changing_is_fixed(sli_query *query, const sli_query_table *table, const char *fixed,
+                           const sli_node *node);
+/// Whether WHERE and the conditions of joins ask for nothing that changes.
+bool sli_changing_keeps_rows(sli_query *query, const sli_query_table *table);
+
+// ---------------------------------------------------------------- weigh.c
+
+/// Makes a SELECT with aggregates over rows that change one over their changes: its aggregates
+/// become such that count a row that goes with -1. Fails: what can't be taken back, and why.
+sl_code sli_query_weigh(sli_query *query, sli_query_table *table, const sli_node *const *groups,
+                        int32_t n_groups, sl_error *err);
+
+// ---------------------------------------------------------------- split.c
+
+/// A SELECT that joins two streams and aggregates: the join, and a SELECT over it.
+sl_code sli_query_split(sli_query *query, sli_relation *out, sl_error *err);
 
 // ---------------------------------------------------------------- from.c
 
@@ -133,10 +198,15 @@ void sli_node_set_text(sli_node *node, const char *key, const char *text);
 sli_node *sli_node_named(SL_TAKES sli_node *node, const char *alias);
 /// The last of a column's names; "" for what is no column.
 const char *sli_node_column_name(const sli_node *node);
+/// Writes a list as sl_stream_select takes it, if it is nothing but columns, each with its new name
+/// (parts.c).
+bool sli_node_put_columns(const sli_node *list, sli_str *out);
 sl_code sli_tree_copy(sli_tree *out, const sli_tree *tree, sl_error *err);
 /// Makes it "SELECT list FROM table", without any of its clauses. Takes both.
 void sli_tree_be(sli_tree *tree, SL_TAKES sli_node *list, SL_TAKES sli_node *table,
                  SL_TAKES sli_node *where);
+/// Gives the table of that name below `node` another one; what was its name is its alias.
+void sli_node_rename(sli_node *node, const char *table, const char *name);
 /// Puts what `made` gives in the place of every node below `node` for which it gives something; of
 /// what was put nothing is looked at again.
 void sli_node_replace(sli_node *node, sli_node *(*made)(void *ctx, const sli_node *old), void *ctx);

@@ -95,9 +95,9 @@ sl_code sli_script_insert(sli_script *s, sl_error *err); ///< insert.c; behind I
 /// From the next token to the statement's end, as DuckDB takes it (words.h); in the arena. *from is
 /// its place.
 sl_code sli_script_select(sli_script *s, const char **out, size_t *from, sl_error *err);
-/// Plans a SELECT with the names so far.
+/// Plans a SELECT with the names so far; `is_view`: for others to read.
 sl_code sli_script_plan(sli_script *s, const char *select, size_t from, const char *uid,
-                        sli_relation *out, sl_error *err);
+                        bool is_view, sli_relation *out, sl_error *err);
 
 // ---------------------------------------------------------------- names (catalog.c)
 

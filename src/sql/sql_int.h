@@ -48,6 +48,9 @@ typedef struct sli_relation {
     /// NULL: each row is final. Else rows change: one replaces the earlier one of equal values in
     /// these columns ("user, page"; "": there is one row).
     const char *changes_by;
+    /// Of rows that change: what an aggregation over them needs to take rows back (changes.c);
+    /// NULL: they can't be.
+    struct sli_changing *changing;
     /// A column of which equal values come in one epoch, all of them: the end of a window whose
     /// results come when it is over. NULL: none.
     const char *window_end;
@@ -77,6 +80,8 @@ typedef struct sli_plan_env {
     void *ctx;
     const sli_place *place;
     const char *uid; ///< of the SELECT's last operator; NULL: derived
+    /// Others read it: rows that change may lack what they change by, if those aggregate them.
+    bool is_view;
 } sli_plan_env;
 /// The relation that `select` (window words already put into DuckDB's words, byte for byte in the
 /// same places) gives. Texts of *out live as long as the graph. Fails: what is wrong or can't be
