@@ -134,14 +134,38 @@ static sl_code tell_changes(sli_aggregate *a, sli_relation *out)
     return out->changes_by == NULL ? a->err->code : SL_OK;
 }
 
-static void tell_window(sli_aggregate *a, sli_relation *out)
+/// A column of a window, and how far before its end it is.
+typedef struct bound {
+    const char *name;
+    int64_t before_us;
+} bound;
+
+static sl_code tell_bound(sli_aggregate *a, const bound *b, sli_relation *out)
 {
     for (int32_t i = 0; i < sl_schema_columns(a->query->result); i++) {
-        if (strcasecmp(sli_node_column_name(select_item(a, i)), "window_end") == 0) {
-            out->window_end =
-                sli_query_text(a->query, "%s", sl_schema_field(a->query->result, i)->name);
+        if (strcasecmp(sli_node_column_name(select_item(a, i)), b->name) != 0) {
+            continue;
         }
+        const char *name = sl_schema_field(a->query->result, i)->name;
+        sli_moment moment = {sli_query_text(a->query, "%s", name), b->before_us, true};
+        SL_TRY(sli_moments_add(a->query, out, &moment, a->err));
+        out->window_end = strcmp(b->name, "window_end") == 0 ? moment.column : out->window_end;
     }
+    return SL_OK;
+}
+
+/// The rows of a window come when it has closed: what the output has of its bounds can be their
+/// event time. How long ago a session began nobody knows.
+static sl_code tell_window(sli_aggregate *a, sli_relation *out)
+{
+    const sli_window_words *w = &a->query->window;
+    const bound bounds[] = {
+        {"window_end", 0}, {"window_time", 1000}, {"window_start", w->size_us}};
+    size_t n = w->kind == SLI_WINDOW_NONE ? 0 : w->kind == SLI_WINDOW_SESSION ? 2 : 3;
+    for (size_t i = 0; i < n; i++) {
+        SL_TRY(tell_bound(a, &bounds[i], out));
+    }
+    return SL_OK;
 }
 
 // ---------------------------------------------------------------- all of it
@@ -243,8 +267,8 @@ sl_code sli_query_aggregate(sli_query *query, sli_relation *out, sl_error *err)
     rc = rc != SL_OK ? rc : sli_aggregate_in(a, &in);
     rc = rc != SL_OK ? rc : sli_aggregate_state(a, in);
     rc = rc != SL_OK ? rc : sli_aggregate_out(a, &made.stream);
+    rc = rc != SL_OK ? rc : tell_window(a, &made);
     if (rc == SL_OK) {
-        tell_window(a, &made);
         *out = made;
     }
     sl_free(a);

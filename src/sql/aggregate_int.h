@@ -47,7 +47,6 @@ sl_code sli_aggregate_put(sli_aggregate *a, sli_str *out);
 
 /// What GROUP BY 1, or a name given by AS, stands for.
 const sli_node *sli_aggregate_meant(const sli_aggregate *a, const sli_node *node);
-bool sli_is_window_column(const char *name); ///< window_start, window_end, window_time
 
 // ---------------------------------------------------------------- parts.c
 

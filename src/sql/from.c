@@ -259,18 +259,32 @@ static sl_code check_args(sli_query *query, const sli_node *call, const sli_rela
             return sli_query_refuse(query, call, err, "a window has a length above 0");
         }
     }
-    if (stream->time == NULL || strcasecmp(stream->time, args->time) != 0) {
+    const char *other = sli_moments_column(stream, 0);
+    if (!sli_moments_has(stream, args->time)) {
         return sli_query_refuse(
             query, args->time_node, err,
             "'%.80s' is not the event time of this stream%s%.80s; say WATERMARK FOR "
             "%.80s AS %.80s - INTERVAL '5' SECOND in its CREATE TABLE",
-            args->time, stream->time == NULL ? "" : ", which is ",
-            stream->time == NULL ? "" : stream->time, args->time, args->time);
+            args->time, other == NULL ? "" : ", which is ", other == NULL ? "" : other, args->time,
+            args->time);
     }
     return SL_OK;
 }
 
-static sl_code set_window(sli_query *query, const sli_node *call, const sli_relation *stream,
+/// What the window goes by becomes the event time of its rows.
+static sl_code set_time(sli_query *query, const char *column, sli_relation *stream, sl_error *err)
+{
+    SL_TRY(sli_moments_stream(query, stream, column, "time", &stream->stream, err));
+    for (int32_t i = 0; sli_moments_column(stream, i) != NULL; i++) {
+        if (strcasecmp(sli_moments_column(stream, i), column) == 0) {
+            stream->time = sli_moments_column(stream, i); // as the stream spells it
+            return SL_OK;
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code set_window(sli_query *query, const sli_node *call, sli_relation *stream,
                           sli_window_kind kind, sl_error *err)
 {
     static const char *const forms[] = {
@@ -291,6 +305,22 @@ static sl_code set_window(sli_query *query, const sli_node *call, const sli_rela
                                        .source = query->n_tables,
                                        .keys = json_object_get(sli_node_own(args.keys)),
                                        .at = sli_node_place(call)};
+    return set_time(query, args.time, stream, err);
+}
+
+/// Results of windows that are put into windows again bring their bounds along.
+static sl_code check_columns(sli_query *query, const sli_node *call, const sl_schema *schema,
+                             sl_error *err)
+{
+    for (int32_t c = 0; c < sl_schema_columns(schema); c++) {
+        const char *name = sl_schema_field(schema, c)->name;
+        if (sli_is_window_column(name)) {
+            return sli_query_refuse(query, call, err,
+                                    "it has a column '%.80s' already, as its windows have: give "
+                                    "that another name in a view, %.80s AS %.80s_before",
+                                    name, name, name);
+        }
+    }
     return SL_OK;
 }
 
@@ -316,14 +346,16 @@ static sl_code resolve_window(sli_query *query, sli_node *parent, const char *ke
 {
     sli_node *node = sli_node_at(parent, key);
     const sli_node *call = sli_node_at(node, "function");
-    const sli_relation *stream = NULL;
-    SL_TRY(window_stream(query, call, &stream, err));
-    SL_TRY(set_window(query, call, stream, kind, err));
+    const sli_relation *found = NULL;
+    SL_TRY(window_stream(query, call, &found, err));
+    sli_relation stream = *found;
+    SL_TRY(check_columns(query, call, sli_relation_schema(&stream), err));
+    SL_TRY(set_window(query, call, &stream, kind, err));
     const char *given = sli_node_text(node, "alias");
     const char *name = sli_node_column_name(sli_node_item(call, "children", 0));
     const char *alias = sli_query_text(query, "%s", given[0] != '\0' ? given : name);
     sli_query_table *table = NULL;
-    SL_TRY(add_table(query, sli_query_name(query, window_names[kind]), stream, &table, err));
+    SL_TRY(add_table(query, sli_query_name(query, window_names[kind]), &stream, &table, err));
     SL_TRY(with_window_columns(&table->seen, err));
     stand_in(parent, key, table->relation.name, alias);
     return SL_OK;

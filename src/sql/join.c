@@ -21,7 +21,6 @@ enum { MAX_KEYS = 32, MAX_COLUMNS = 1024, MAX_CONDITIONS = 64 };
 typedef struct side {
     sli_query_table *table;
     const char *alias, *time;
-    sl_stream *stream; ///< with event time
     bool used[MAX_COLUMNS];
 } side;
 
@@ -296,17 +295,12 @@ static sl_code find_side(join *j, int32_t s, const sli_node *table)
             "instead",
             at->alias);
     }
-    at->stream = relation->stream;
-    at->time = relation->time;
-    if (at->time == NULL && relation->window_end != NULL) { // results of windows: when they end
-        at->time = relation->window_end;
-        at->stream = sl_stream_event_time(relation->stream, at->time, "0s");
-    }
+    at->time = sli_moments_column(relation, 0);
     if (at->time == NULL) {
         return sli_query_refuse(
             j->query, table, j->err,
             "'%.80s' has no event time; say WATERMARK FOR ts AS ts - INTERVAL '5' SECOND "
-            "in its CREATE TABLE, and keep the column's name in views",
+            "in its CREATE TABLE, and keep the column in views",
             at->alias);
     }
     return sl_schema_columns(at->table->seen) <= MAX_COLUMNS
@@ -336,6 +330,69 @@ static sl_code find_sides(join *j)
     }
     SL_TRY(find_side(j, 0, sli_node_at(j->node, "left")));
     return find_side(j, 1, sli_node_at(j->node, "right"));
+}
+
+// ---------------------------------------------------------------- which times, of several
+
+static sl_code find_conditions(join *j)
+{
+    j->n_keys = j->n_rest = 0;
+    j->has_lower = j->has_upper = false;
+    SL_TRY(using_columns(j));
+    SL_TRY(sort_conditions(j, sli_node_at(j->node, "condition"), true));
+    return sort_conditions(j, sli_node_at(j->query->tree.select, "where_clause"), false);
+}
+
+/// A side may have several columns that can be its time: those count that the conditions bound on
+/// both sides; the first ones when there are none.
+static sl_code choose_times(join *j)
+{
+    const sli_relation *left = &j->sides[0].table->relation, *right = &j->sides[1].table->relation;
+    for (int32_t a = 0; sli_moments_column(left, a) != NULL; a++) {
+        for (int32_t b = 0; sli_moments_column(right, b) != NULL; b++) {
+            j->sides[0].time = sli_moments_column(left, a);
+            j->sides[1].time = sli_moments_column(right, b);
+            sl_error none = SL_ERROR_INIT, *err = j->err;
+            j->err = &none;
+            sl_code rc = find_conditions(j);
+            j->err = err;
+            if (rc == SL_OK && j->has_lower && j->has_upper && j->n_keys > 0) {
+                return SL_OK;
+            }
+        }
+    }
+    j->sides[0].time = sli_moments_column(left, 0);
+    j->sides[1].time = sli_moments_column(right, 0);
+    return find_conditions(j);
+}
+
+/// The output's column that is a side's time; NULL: none, or nobody can tell whose it is.
+static const char *time_in_output(const join *j, int32_t s)
+{
+    const sli_node *select = j->query->tree.select;
+    const char *time = j->sides[s].time;
+    bool has_star = false;
+    for (int32_t i = 0; i < sli_node_count(select, "select_list"); i++) {
+        has_star |= sli_node_is(sli_node_item(select, "select_list", i), "STAR");
+    }
+    return has_star && find_column(&j->sides[!s], time) >= 0
+               ? NULL
+               : sli_query_passes(j->query, j->sides[s].table, time);
+}
+
+/// Of a pair one row is in time, the other may be as much older as the bounds say. Rows without a
+/// match come once the watermark has passed all that could match them, so in the epoch behind.
+static sl_code tell_times(join *j, sli_relation *out)
+{
+    bool outer = j->keeps[0] || j->keeps[1];
+    for (int32_t s = 0; s < 2; s++) {
+        int64_t us = s == 0 ? j->upper : -j->lower;
+        if (!j->keeps[!s]) { // else it may be null
+            sli_moment time = {time_in_output(j, s), us > 0 ? us : 0, outer};
+            SL_TRY(sli_moments_add(j->query, out, &time, j->err));
+        }
+    }
+    return SL_OK;
 }
 
 // ---------------------------------------------------------------- which columns are used
@@ -420,8 +477,10 @@ static void put_columns(join *j, int32_t s, bool marks_nulls, sli_str *out)
 static sl_code make_side(join *j, int32_t s, bool marks_nulls, sl_stream **out)
 {
     sli_str text = {.tag = SLI_TAG_STREAM}, test = {.tag = SLI_TAG_STREAM};
-    sl_stream *stream = j->sides[s].stream;
+    sl_stream *stream = NULL;
     const char *uid = sli_query_uid(j->query, s == 0 ? "left" : "right");
+    SL_TRY(sli_moments_stream(j->query, &j->sides[s].table->relation, j->sides[s].time,
+                              s == 0 ? "left.time" : "right.time", &stream, j->err));
     put_columns(j, s, marks_nulls, &text);
     put_null_test(j, s, false, &test);
     sl_code rc = sli_str_check(&text, "names of columns", j->err);
@@ -620,14 +679,13 @@ static sl_code plan_join(join *j, sli_relation *out)
     sl_stream *joined = NULL;
     SL_TRY(check_form(j));
     SL_TRY(find_sides(j));
-    SL_TRY(using_columns(j));
-    SL_TRY(sort_conditions(j, sli_node_at(j->node, "condition"), true));
-    SL_TRY(sort_conditions(j, sli_node_at(j->query->tree.select, "where_clause"), false));
+    SL_TRY(choose_times(j));
     SL_TRY(check_conditions(j));
     find_used(j);
     SL_TRY(make_join(j, &joined));
     sli_relation made = {0};
     SL_TRY(make_out(j, joined, &made.stream));
+    SL_TRY(tell_times(j, &made));
     *out = made;
     return SL_OK;
 }

@@ -135,7 +135,10 @@ SL_TEST(sql_plan_event_time_goes_on_where_its_column_does, "")
 {
     fixture f = begin();
     assert_string_equal(planned(&f, "a", "SELECT ts, price FROM bids").time, "ts");
-    assert_null(planned(&f, "b", "SELECT ts AS t FROM a").time);
+    sli_relation b = planned(&f, "b", "SELECT ts AS t FROM a");
+    assert_null(b.time);
+    assert_int_equal(b.n_moments, 1);
+    assert_string_equal(b.moments[0].column, "t");
     assert_string_equal(planned(&f, "c", "SELECT * FROM a").time, "ts");
     end(&f);
 }
@@ -240,6 +243,60 @@ SL_TEST(sql_plan_results_of_windows_may_be_taken_together, "")
     (void)planned(&f, "best",
                   "SELECT * FROM (SELECT window_end, auction, n, row_number() OVER (PARTITION BY "
                   "window_end ORDER BY n DESC) AS place FROM counts) WHERE place <= 3");
+    end(&f);
+}
+
+SL_TEST(sql_plan_event_time_goes_on_under_another_name, "")
+{
+    fixture f = begin();
+    (void)planned(&f, "b", "SELECT ts AS t, price FROM bids");
+    (void)planned(&f, "q",
+                  "SELECT window_end AS e, max(price) AS top FROM TUMBLE(b, DESCRIPTOR(t), INTERVAL "
+                  "'1' MINUTE) GROUP BY window_start, window_end");
+    text_has(&f, (const char *const[]){"q.time followTime(b) column=\"t\" behind=0s :",
+                                       "q.state eventWindow(q.in)", NULL});
+    end(&f);
+}
+
+SL_TEST(sql_plan_results_of_windows_go_into_windows_again, "")
+{
+    fixture f = begin();
+    sli_relation small = planned(&f, "small",
+                                 "SELECT window_start AS s, window_end AS e, window_time AS t, "
+                                 "count(*) AS n FROM TUMBLE(bids, DESCRIPTOR(ts), INTERVAL '10' "
+                                 "SECOND) GROUP BY window_start, window_end, window_time");
+    assert_int_equal(small.n_moments, 3);
+    (void)planned(&f, "large",
+                  "SELECT window_start, sum(n) AS n FROM TUMBLE(small, DESCRIPTOR(t), INTERVAL '1' "
+                  "MINUTE) GROUP BY window_start, window_end");
+    text_has(&f, (const char *const[]){"large.time followTime(small) column=\"t\" behind=1ms after",
+                                       "large.state eventWindow", "size=1m", NULL});
+    end(&f);
+}
+
+SL_TEST(sql_plan_a_join_of_streams_has_the_times_of_both, "")
+{
+    fixture f = begin();
+    sli_relation q = planned(&f, "q",
+                             "SELECT b.ts AS bid, s.sold, s.place FROM bids b JOIN sales s ON "
+                             "b.auction = s.auction AND s.sold BETWEEN b.ts - INTERVAL '1' MINUTE "
+                             "AND b.ts + INTERVAL '5' MINUTE");
+    assert_int_equal(q.n_moments, 2);
+    assert_string_equal(q.moments[0].column, "bid");
+    assert_int_equal(q.moments[0].behind_us, 300000000);
+    assert_string_equal(q.moments[1].column, "sold");
+    assert_int_equal(q.moments[1].behind_us, 60000000);
+    assert_false(q.moments[1].after);
+    sli_relation left = planned(&f, "l",
+                                "SELECT b.ts AS bid, s.sold FROM bids b LEFT JOIN sales s ON "
+                                "b.auction = s.auction AND s.sold BETWEEN b.ts AND b.ts + INTERVAL "
+                                "'5' MINUTE");
+    assert_int_equal(left.n_moments, 1); // the other may be null
+    assert_true(left.moments[0].after);
+    (void)planned(&f, "w",
+                  "SELECT window_end, count(*) AS n FROM TUMBLE(q, DESCRIPTOR(sold), INTERVAL '1' "
+                  "HOUR) GROUP BY window_start, window_end");
+    text_has(&f, (const char *const[]){"w.time followTime(q) column=\"sold\" behind=1m", NULL});
     end(&f);
 }
 

@@ -280,9 +280,7 @@ sl_code sli_query_keeps(sli_query *query, const sli_query_table *table, sli_rela
                         sl_error *err)
 {
     const sli_relation *in = &table->relation;
-    const char *time = in->time == NULL ? NULL : sli_query_passes(query, table, in->time);
-    // Event time is the column's name: renamed it is a timestamp like any other.
-    out->time = time != NULL && strcmp(time, in->time) == 0 ? time : NULL;
+    SL_TRY(sli_moments_keep(query, table, out, err));
     out->window_end =
         in->window_end == NULL ? NULL : sli_query_passes(query, table, in->window_end);
     return in->changes_by == NULL ? SL_OK : keep_changes(query, table, out, err);
@@ -308,6 +306,7 @@ static sl_code plan_whole(sli_query *query, bool by_row, sli_relation *out, sl_e
         SL_TRY(sli_query_keeps(query, table, &made, err));
     } else if (table->relation.window_end != NULL) {
         made.window_end = sli_query_passes(query, table, table->relation.window_end);
+        SL_TRY(sli_moments_keep(query, table, &made, err)); // rows of one epoch stay together
     }
     made.stream =
         sli_query_run(query, &query->tree, from, query->n_tables, by_row, query->uid, err);

@@ -94,6 +94,21 @@ sl_code sli_query_over(sli_query *query, SL_TAKES sli_tree *tree, const sli_rela
 /// another table.
 const char *sli_query_reads(sli_query *query, const sli_query_table *table, const sli_node *node);
 
+// ---------------------------------------------------------------- moments.c
+
+/// Nothing happens with a column that is NULL, or when there are SLI_MAX_MOMENTS.
+sl_code sli_moments_add(sli_query *query, sli_relation *relation, const sli_moment *moment,
+                        sl_error *err);
+/// Those of a table that the query's rows still have: *out its time and moments.
+sl_code sli_moments_keep(sli_query *query, const sli_query_table *table, sli_relation *out,
+                         sl_error *err);
+/// The i-th column that can be event time, the stream's own first; NULL: there are no more.
+const char *sli_moments_column(const sli_relation *relation, int32_t i);
+bool sli_moments_has(const sli_relation *relation, const char *column);
+/// The stream with a column of those as its event time; `what` becomes part of a node's uid.
+sl_code sli_moments_stream(sli_query *query, const sli_relation *relation, const char *column,
+                           const char *what, sl_stream **out, sl_error *err);
+
 // ---------------------------------------------------------------- changes.c
 
 /// The column that says whether a row comes (1) or goes (-1).
@@ -158,6 +173,7 @@ sl_code sli_query_from(sli_query *query, sl_error *err);
 
 // ---------------------------------------------------------------- aggregate.c
 
+bool sli_is_window_column(const char *name); ///< window_start, window_end, window_time
 /// A SELECT with aggregates over one stream: kept across epochs, or in windows.
 sl_code sli_query_aggregate(sli_query *query, sli_relation *out, sl_error *err);
 

@@ -39,12 +39,23 @@ int64_t sli_static_rows(const sli_static *table);
 
 // ---------------------------------------------------------------- relations
 
+enum { SLI_MAX_MOMENTS = 8 }; ///< columns of a relation that can be its event time
+
+/// A column that can be a relation's event time, beside the stream's own (sli_stream_follow_time).
+typedef struct sli_moment {
+    const char *column;
+    int64_t behind_us; ///< its watermark is so much behind those above
+    bool after;        ///< as they were in the epoch before
+} sli_moment;
+
 /// A name that FROM may have.
 typedef struct sli_relation {
     const char *name;
     sl_stream *stream;       ///< NULL: a static table
     const sli_static *table; ///< NULL: a stream
-    const char *time;        ///< the column that is its event time; NULL: none
+    const char *time;        ///< the column that is the stream's event time; NULL: none
+    const sli_moment *moments; ///< others that can be (moments.c)
+    int32_t n_moments;
     /// NULL: each row is final. Else rows change: one replaces the earlier one of equal values in
     /// these columns ("user, page"; "": there is one row).
     const char *changes_by;

@@ -40,13 +40,27 @@ static int64_t watermark_of(sli_event_time *time, int64_t batch_time_us, const s
 {
     const sli_plan_watermark *fixed =
         recorded == NULL ? NULL : sli_plan_watermark_find(recorded, time->node->uid);
-    if (fixed != NULL) {
-        return fixed->watermark_us;
+    if (fixed != NULL || time->above != NULL) {
+        return fixed != NULL ? fixed->watermark_us : SLI_NO_TIME; // or follow_all's
     }
     if (time->lanes.since_us == SLI_NO_TIME) {
         time->lanes.since_us = batch_time_us;
     }
     return sli_lanes_watermark(&time->lanes, batch_time_us, time->idle_us, time->delay_us);
+}
+
+/// Those that follow others, first those that were defined first: what they follow stands above.
+static void follow_all(const sl_graph *graph, const sli_plan *recorded)
+{
+    for (int32_t i = 0; graph->event_times != NULL && i < graph->n_nodes; i++) {
+        sli_event_time *time = sli_follow_of(graph->nodes[i]);
+        const sli_plan_watermark *fixed =
+            recorded == NULL || time == NULL ? NULL
+                                             : sli_plan_watermark_find(recorded, time->node->uid);
+        if (time != NULL) {
+            time->watermark_us = fixed != NULL ? fixed->watermark_us : sli_follow_watermark(time);
+        }
+    }
 }
 
 /// An operator's watermark is the least of those above it, its limit too.
@@ -72,6 +86,7 @@ sl_code sli_event_plan(sl_graph *graph, sli_runtime *runtime, int64_t batch_time
     if (recorded == NULL) {
         sli_lift_silent(graph, batch_time_us);
     }
+    follow_all(graph, recorded);
     for (sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
         bool known = time->watermark_us != SLI_NO_TIME;
         time->lag_us = known ? sli_time_add(batch_time_us, -time->watermark_us) : 0;
@@ -118,7 +133,7 @@ bool sli_event_is_due(const sl_graph *graph)
 static sl_code settle_time(sli_event_time *time, sli_epoch *epoch, sl_error *err)
 {
     sl_rdd *rdd = epoch->made[time->node->index];
-    if (rdd != NULL) {
+    if (rdd != NULL && time->above == NULL) {
         SL_TRY(sli_event_time_observe(time, rdd, epoch->time_us, err));
     }
     return sli_track_put(time, epoch->number, epoch->time_us, err);

@@ -157,7 +157,7 @@ sl_code sli_event_time_observe(sli_event_time *self, sl_rdd *rdd, int64_t batch_
 
 // ---------------------------------------------------------------- definition
 
-static void event_time_free(sl_stream *node)
+void sli_event_time_free(sl_stream *node)
 {
     sli_event_time *self = node->body;
     if (self != NULL) {
@@ -168,7 +168,7 @@ static void event_time_free(sl_stream *node)
     }
 }
 
-static const sli_table_info *event_time_state(const sl_stream *node)
+const sli_table_info *sli_event_time_state(const sl_stream *node)
 {
     sli_event_time *self = node->body;
     self->info.uid = node->uid; // may have been given after the operator was defined
@@ -178,14 +178,14 @@ static const sli_table_info *event_time_state(const sl_stream *node)
 static const sli_node_ops event_time_ops = {
     .kind = "eventTime",
     .rdd = event_time_rdd,
-    .free = event_time_free,
-    .state = event_time_state,
+    .free = sli_event_time_free,
+    .state = sli_event_time_state,
     .every_epoch = true,
 };
 
 sli_event_time *sli_event_time_of(const sl_stream *node)
 {
-    return node->ops == &event_time_ops ? node->body : NULL;
+    return node->ops == &event_time_ops ? node->body : sli_follow_of(node);
 }
 
 static sl_code set_args(const sli_event_time *self, sl_error *err)
@@ -224,24 +224,44 @@ static sl_code find_column(sli_event_time *self, const char *column, sl_error *e
     return SL_OK;
 }
 
-static sl_code resolve(sl_stream *node, const char *column, const char *delay, sl_error *err)
+sl_code sli_event_time_begin(sl_stream *node, const char *column, sli_event_time **out,
+                             sl_error *err)
 {
     sli_event_time *self = NULL;
     SL_TRY(sli_node_body(node, sizeof *self, (void **)&self, err));
     self->node = node;
-    self->idle_us = DEFAULT_IDLE_US;
-    self->ahead_us = DEFAULT_AHEAD_US;
     self->watermark_us = SLI_NO_TIME;
     sli_lanes_init(&self->lanes);
     node->schema = sl_schema_ref(node->inputs[0]->schema);
     SL_TRY(find_column(self, column, err));
-    SL_TRY(sli_timed_duration("delay", delay, true, &self->delay_us, err));
     SL_TRY(sl_schema_parse(&self->key_schema, "lane string", err));
     SL_TRY(sl_schema_parse(&self->value_schema, "latest timestamp, seen timestamp", err));
     self->info = (sli_table_info){.uid = node->uid,
                                   .kind = node->ops->kind,
                                   .keys = self->key_schema,
                                   .values = self->value_schema};
+    *out = self;
+    return SL_OK;
+}
+
+sl_stream *sli_event_time_end(sl_stream *node, sl_code rc, sl_error *err)
+{
+    sl_stream *made = sli_node_end(node, rc, err);
+    if (made != NULL) {
+        sli_event_time *self = made->body;
+        self->next = made->graph->event_times;
+        made->graph->event_times = self;
+    }
+    return made;
+}
+
+static sl_code resolve(sl_stream *node, const char *column, const char *delay, sl_error *err)
+{
+    sli_event_time *self = NULL;
+    SL_TRY(sli_event_time_begin(node, column, &self, err));
+    self->idle_us = DEFAULT_IDLE_US;
+    self->ahead_us = DEFAULT_AHEAD_US;
+    SL_TRY(sli_timed_duration("delay", delay, true, &self->delay_us, err));
     return set_args(self, err);
 }
 
@@ -253,13 +273,7 @@ sl_stream *sl_stream_event_time(sl_stream *stream, const char *column, const cha
     }
     sl_error err = SL_ERROR_INIT;
     sl_code rc = resolve(node, column, delay, &err);
-    sl_stream *made = sli_node_end(node, rc, &err);
-    if (made != NULL) {
-        sli_event_time *self = made->body;
-        self->next = made->graph->event_times;
-        made->graph->event_times = self;
-    }
-    return made;
+    return sli_event_time_end(node, rc, &err);
 }
 
 // ---------------------------------------------------------------- settings
@@ -271,7 +285,8 @@ static sli_event_time *to_be_set(sl_stream *stream)
         return NULL;
     }
     sli_event_time *self = sli_event_time_of(stream);
-    if (self == NULL) {
+    if (self == NULL || self->above != NULL) {
+        self = NULL;
         sl_error err = SL_ERROR_INIT;
         sl_code rc = sl_error_set(&err, SL_E_INVALID,
                                   "it is no event time: set this on the stream that "

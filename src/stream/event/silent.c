@@ -16,11 +16,11 @@ typedef struct met {
 static void meet_at(const sli_timed *op, const sli_event_time *self, met *out)
 {
     bool there = false;
-    for (int32_t i = 0; i < op->n_times; i++) {
-        there = there || op->times[i] == self;
+    for (int32_t i = 0; i < op->n_roots; i++) {
+        there = there || op->roots[i] == self;
     }
-    for (int32_t i = 0; there && i < op->n_times; i++) {
-        const sli_event_time *other = op->times[i];
+    for (int32_t i = 0; there && i < op->n_roots; i++) {
+        const sli_event_time *other = op->roots[i];
         int64_t at_us = other->watermark_us;
         out->fastest_us = at_us > out->fastest_us ? at_us : out->fastest_us;
         if (!other->silent) {

@@ -58,7 +58,8 @@ sl_code sli_parse_fields(sli_str *text, sl_schema **out, sl_error *err)
 
 /// A walk up the graph to the nearest event times.
 typedef struct climb {
-    sli_timed *self;
+    sli_event_time **out;
+    int32_t *n;
     bool *seen; ///< by node
 } climb;
 
@@ -70,7 +71,7 @@ static sl_code climb_to(climb *c, sl_stream *node, sl_error *err)
     }
     c->seen[node->index] = true;
     if (time != NULL) {
-        c->self->times[c->self->n_times++] = time;
+        c->out[(*c->n)++] = time;
         return SL_OK;
     }
     if (node->n_inputs == 0) {
@@ -85,14 +86,29 @@ static sl_code climb_to(climb *c, sl_stream *node, sl_error *err)
     return SL_OK;
 }
 
-static sl_code find_times(sli_timed *self, sl_stream *input, sl_error *err)
+sl_code sli_times_above(sl_stream *stream, sli_event_time **out, int32_t *n, sl_error *err)
 {
-    size_t n = (size_t)self->node->graph->n_nodes;
-    climb c = {.self = self, .seen = sl_alloc_array(SLI_TAG_STREAM, n + 1, sizeof(bool))};
-    sl_code rc = c.seen == NULL ? sl_error_nomem(err, n, "a walk up the graph") : SL_OK;
-    rc = rc != SL_OK ? rc : climb_to(&c, input, err);
+    size_t size = (size_t)stream->graph->n_nodes;
+    climb c = {out, n, sl_alloc_array(SLI_TAG_STREAM, size + 1, sizeof(bool))};
+    sl_code rc = c.seen == NULL ? sl_error_nomem(err, size, "a walk up the graph") : SL_OK;
+    rc = rc != SL_OK ? rc : climb_to(&c, stream, err);
     sl_free(c.seen);
     return rc;
+}
+
+/// Those that watch rows, each once.
+static void add_roots(sli_timed *self, sli_event_time *time)
+{
+    for (int32_t i = 0; i < time->n_above; i++) {
+        add_roots(self, time->above[i]);
+    }
+    bool known = time->above != NULL;
+    for (int32_t i = 0; i < self->n_roots && !known; i++) {
+        known = self->roots[i] == time;
+    }
+    if (!known) {
+        self->roots[self->n_roots++] = time;
+    }
 }
 
 static const char *column_of(const sli_event_time *time)
@@ -133,14 +149,18 @@ sl_code sli_timed_begin(sl_stream *node, sli_timed *self, const sli_timed_ops *o
     node->level = SL_MEMORY_AND_DISK; // every output of the epoch reads it
     size_t most = (size_t)(node->graph->n_nodes * node->n_inputs) + 1;
     self->times = sl_arena_alloc_zero(node->graph->arena, most * sizeof(sli_event_time *));
-    if (self->times == NULL) {
+    self->roots = sl_arena_alloc_zero(node->graph->arena, most * sizeof(sli_event_time *));
+    if (self->times == NULL || self->roots == NULL) {
         return sl_error_nomem(err, most * sizeof(sli_event_time *), "event times");
     }
     for (int32_t side = 0; side < node->n_inputs; side++) {
         int32_t first = self->n_times;
-        SL_TRY(find_times(self, node->inputs[side], err));
+        SL_TRY(sli_times_above(node->inputs[side], self->times, &self->n_times, err));
         SL_TRY(find_column(self, side, first, err));
         self->sides[side].shuffled = node->inputs[side]->schema;
+    }
+    for (int32_t i = 0; i < self->n_times; i++) {
+        add_roots(self, self->times[i]);
     }
     return SL_OK;
 }

@@ -10,7 +10,8 @@
 ///         └──► sift: the rest ─► sl_stream_late
 ///
 /// Files: watermark.c lanes · silent.c streams that say nothing · due.c the index ·
-/// node_event_time.c the watching node, node_late.c the rest · track.c watermarks kept in the state
+/// node_event_time.c the watching node, node_event_follow.c one that follows others, node_late.c
+/// the rest · track.c watermarks kept in the state
 /// · timed.c definition, run.c an epoch's work · times.c, sift.c · node_event_window.c,
 /// node_session.c, node_distinct.c, node_interval_join.c the operators · gather.c,
 /// results.c what some of them share · epoch.c what the engine calls.
@@ -39,6 +40,11 @@ typedef struct sli_event_time {
     int32_t column; ///< of the rows; a timestamp
     int64_t delay_us, idle_us, ahead_us;
     int64_t silent_us; ///< the stream as a whole is set aside after so long; 0: never
+    // one that follows others (node_event_follow.c): its watermark is theirs
+    struct sli_event_time **above; ///< the nearest ones; NULL: it watches the rows
+    int32_t n_above;
+    int64_t behind_us;                    ///< how far it is behind the least of them
+    bool after;                           ///< behind what they were in the epoch before
     sl_schema *key_schema, *value_schema; ///< of its table: "lane", "latest, seen"
     sli_table_info info;
     // run time. Thread: driver
@@ -50,8 +56,21 @@ typedef struct sli_event_time {
     sli_metric *level, *lag; ///< the watermark as metrics; NULL: nobody counts
 } sli_event_time;
 
-/// The body of an event time node; NULL for others.
+/// The body of an event time node, of either kind; NULL for others.
 sli_event_time *sli_event_time_of(const sl_stream *node);
+/// What both kinds of such nodes are defined by: body, column, the table of the watermark.
+sl_code sli_event_time_begin(sl_stream *node, const char *column, sli_event_time **out,
+                             sl_error *err);
+sl_stream *sli_event_time_end(sl_stream *node, sl_code rc, sl_error *err);
+void sli_event_time_free(sl_stream *node);
+const sli_table_info *sli_event_time_state(const sl_stream *node);
+/// The nearest event times above a stream, itself included, into `out`, which has room for as many
+/// as the graph has nodes. Fails: SL_E_INVALID, there is a way up without one.
+sl_code sli_times_above(sl_stream *stream, sli_event_time **out, int32_t *n, sl_error *err);
+/// The body of a node that follows others; NULL for others. Its watermark in the epoch that is
+/// planned, from theirs.
+sli_event_time *sli_follow_of(const sl_stream *node);
+int64_t sli_follow_watermark(const sli_event_time *self);
 /// Runs the partitions of its RDD that nobody asked for, and takes what all of them have shown into
 /// the lanes.
 sl_code sli_event_time_observe(sli_event_time *self, sl_rdd *rdd, int64_t batch_time_us,
@@ -121,6 +140,8 @@ struct sli_timed {
     sl_stream *node;
     sli_event_time **times; ///< the nearest above it
     int32_t n_times;
+    sli_event_time **roots; ///< those that watch rows and on which these rest
+    int32_t n_roots;
     sli_timed_side sides[2]; ///< as many as inputs
     int32_t n_keys;
     int64_t lateness_us, ahead_us;
