@@ -241,7 +241,9 @@ static sl_code check_window(sli_aggregate *a)
             a->query, a->query->tree.select, a->err,
             "a window's rows are put together by GROUP BY window_start, window_end");
     }
-    return a->query->window.kind == SLI_WINDOW_SESSION ? check_session_keys(a) : SL_OK;
+    return a->query->window.kind == SLI_WINDOW_SESSION && !a->query->window.of_groups
+               ? check_session_keys(a)
+               : SL_OK;
 }
 
 sl_code sli_query_aggregate(sli_query *query, sli_relation *out, sl_error *err)

@@ -259,33 +259,24 @@ static sl_code check_args(sli_query *query, const sli_node *call, const sli_rela
             return sli_query_refuse(query, call, err, "a window has a length above 0");
         }
     }
-    const char *other = sli_moments_column(stream, 0);
-    if (!sli_moments_has(stream, args->time)) {
-        return sli_query_refuse(
-            query, args->time_node, err,
-            "'%.80s' is not the event time of this stream%s%.80s; say WATERMARK FOR "
-            "%.80s AS %.80s - INTERVAL '5' SECOND in its CREATE TABLE",
-            args->time, other == NULL ? "" : ", which is ", other == NULL ? "" : other, args->time,
-            args->time);
-    }
-    return SL_OK;
+    return sli_moments_has(stream, args->time)
+               ? SL_OK
+               : sli_query_no_time(query, args->time_node, stream, args->time, err);
 }
 
-/// What the window goes by becomes the event time of its rows.
-static sl_code set_time(sli_query *query, const char *column, sli_relation *stream, sl_error *err)
+sl_code sli_query_no_time(sli_query *query, const sli_node *at, const sli_relation *stream,
+                          const char *column, sl_error *err)
 {
-    SL_TRY(sli_moments_stream(query, stream, column, "time", &stream->stream, err));
-    for (int32_t i = 0; sli_moments_column(stream, i) != NULL; i++) {
-        if (strcasecmp(sli_moments_column(stream, i), column) == 0) {
-            stream->time = sli_moments_column(stream, i); // as the stream spells it
-            return SL_OK;
-        }
-    }
-    return SL_OK;
+    const char *other = sli_moments_column(stream, 0);
+    return sli_query_refuse(query, at, err,
+                            "'%.80s' is not the event time of this stream%s%.80s; say WATERMARK "
+                            "FOR %.80s AS %.80s - INTERVAL '5' SECOND in its CREATE TABLE",
+                            column, other == NULL ? "" : ", which is ", other == NULL ? "" : other,
+                            column, column);
 }
 
-static sl_code set_window(sli_query *query, const sli_node *call, sli_relation *stream,
-                          sli_window_kind kind, sl_error *err)
+static sl_code set_window(sli_query *query, const sli_node *call, const sli_relation *stream,
+                          sli_window_kind kind, const char **column, sl_error *err)
 {
     static const char *const forms[] = {
         "", "TUMBLE(TABLE t, DESCRIPTOR(ts), INTERVAL '1' MINUTE)",
@@ -305,7 +296,21 @@ static sl_code set_window(sli_query *query, const sli_node *call, sli_relation *
                                        .source = query->n_tables,
                                        .keys = json_object_get(sli_node_own(args.keys)),
                                        .at = sli_node_place(call)};
-    return set_time(query, args.time, stream, err);
+    *column = args.time;
+    return SL_OK;
+}
+
+/// What the window goes by becomes the event time of its rows.
+static sl_code set_time(sli_query *query, const char *column, sli_relation *stream, sl_error *err)
+{
+    SL_TRY(sli_moments_stream(query, stream, column, "time", &stream->stream, err));
+    for (int32_t i = 0; sli_moments_column(stream, i) != NULL; i++) {
+        if (strcasecmp(sli_moments_column(stream, i), column) == 0) {
+            stream->time = sli_moments_column(stream, i); // as the stream spells it
+            return SL_OK;
+        }
+    }
+    return SL_OK;
 }
 
 /// Results of windows that are put into windows again bring their bounds along.
@@ -341,22 +346,29 @@ static sl_code with_window_columns(sl_schema **schema, sl_error *err)
     return rc;
 }
 
+sl_code sli_window_over(sli_query *query, const sli_node *call, const char *column,
+                        sli_relation *stream, sl_schema **seen, sl_error *err)
+{
+    SL_TRY(check_columns(query, call, *seen, err));
+    SL_TRY(set_time(query, column, stream, err));
+    return with_window_columns(seen, err);
+}
+
 static sl_code resolve_window(sli_query *query, sli_node *parent, const char *key,
                               sli_window_kind kind, sl_error *err)
 {
     sli_node *node = sli_node_at(parent, key);
     const sli_node *call = sli_node_at(node, "function");
-    const sli_relation *found = NULL;
-    SL_TRY(window_stream(query, call, &found, err));
-    sli_relation stream = *found;
-    SL_TRY(check_columns(query, call, sli_relation_schema(&stream), err));
-    SL_TRY(set_window(query, call, &stream, kind, err));
+    const sli_relation *stream = NULL;
+    const char *column = NULL;
+    SL_TRY(window_stream(query, call, &stream, err));
+    SL_TRY(set_window(query, call, stream, kind, &column, err));
     const char *given = sli_node_text(node, "alias");
     const char *name = sli_node_column_name(sli_node_item(call, "children", 0));
     const char *alias = sli_query_text(query, "%s", given[0] != '\0' ? given : name);
     sli_query_table *table = NULL;
-    SL_TRY(add_table(query, sli_query_name(query, window_names[kind]), &stream, &table, err));
-    SL_TRY(with_window_columns(&table->seen, err));
+    SL_TRY(add_table(query, sli_query_name(query, window_names[kind]), stream, &table, err));
+    SL_TRY(sli_window_over(query, call, column, &table->relation, &table->seen, err));
     stand_in(parent, key, table->relation.name, alias);
     return SL_OK;
 }

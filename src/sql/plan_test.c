@@ -231,6 +231,36 @@ SL_TEST(sql_plan_windows_become_windows_of_event_time, "")
     end(&f);
 }
 
+SL_TEST(sql_plan_windows_may_be_what_is_grouped_by, "")
+{
+    static const char *const cases[][2] = {
+        {"SELECT TUMBLE_START(ts, INTERVAL '10' MINUTE) AS s, auction, max(price) AS top FROM bids "
+         "GROUP BY TUMBLE(ts, INTERVAL '10' MINUTE), auction",
+         "eventWindow(q.in) keys=\"_k0\" aggregations=\"max(_a0) as _r0\" size=10m slide=10m"},
+        {"SELECT b.auction, HOP_END(b.ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE) AS e, "
+         "HOP_ROWTIME(b.ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE) AS t, count(*) AS n FROM bids "
+         "b WHERE price > 3 GROUP BY auction, HOP(ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE) "
+         "HAVING count(*) > 1",
+         "size=5m slide=1m"},
+        {"SELECT auction, SESSION_START(ts, INTERVAL '5' MINUTE) AS s, count(*) AS n FROM bids GROUP "
+         "BY SESSION(ts, INTERVAL '5' MINUTE), auction",
+         "sessionWindow(q.in) keys=\"_k0\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fixture f = begin();
+        (void)planned(&f, "q", cases[i][0]);
+        text_has(&f, (const char *const[]){"q.in ", "q.state ", cases[i][1], NULL});
+        end(&f);
+    }
+    refused("SELECT TUMBLE_END(ts, INTERVAL '5' MINUTE) AS e, count(*) AS n FROM bids GROUP BY "
+            "TUMBLE(ts, INTERVAL '1' MINUTE)",
+            "job.sql:1:8: it has to be of the window that GROUP BY names");
+    refused("SELECT count(*) AS n FROM bids GROUP BY TUMBLE(ts)", "its form is TUMBLE(ts, INTERVAL");
+    refused("SELECT count(*) AS n FROM words GROUP BY TUMBLE(n, INTERVAL '1' MINUTE)",
+            "'n' is not the event time of this stream");
+    refused("SELECT count(*) AS n FROM bids GROUP BY TUMBLE(ts, INTERVAL '1' MONTH)", "have none");
+}
+
 SL_TEST(sql_plan_results_of_windows_may_be_taken_together, "")
 {
     fixture f = begin();

@@ -425,6 +425,7 @@ static sl_code plan_tree(sli_query *query, sli_relation *out, sl_error *err)
         return sli_query_refuse_shape(query, err);
     }
     SL_TRY(sli_query_from(query, err));
+    SL_TRY(sli_query_group_window(query, err));
     rc = sli_tree_shape(&query->tree, query->dbs, query->shape, &where, err);
     SL_TRY(rc == SL_OK ? rc : sli_query_at(query, where.at, rc, err));
     SL_TRY(sli_query_check(query, &query->tree, &query->result, err));

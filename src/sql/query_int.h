@@ -23,6 +23,7 @@ typedef struct sli_window_words {
     int32_t source;            ///< index into the plan's tables
     sli_node
         *keys; ///< of a session: what it is partitioned by, an array, one reference; NULL: nothing
+    bool of_groups; ///< GROUP BY SESSION(...), k: what else is grouped by are its keys
     int64_t at;
 } sli_window_words;
 
@@ -168,8 +169,20 @@ sl_code sli_query_split(sli_query *query, sli_relation *out, sl_error *err);
 
 // ---------------------------------------------------------------- from.c
 
+/// Gives a stream what its windows need: `column` as its event time, and three more columns to what
+/// is seen of it. Fails: it has such columns already.
+sl_code sli_window_over(sli_query *query, const sli_node *call, const char *column,
+                        sli_relation *stream, sl_schema **seen, sl_error *err);
+/// Says that `column` is no event time, and how it becomes one.
+sl_code sli_query_no_time(sli_query *query, const sli_node *at, const sli_relation *stream,
+                          const char *column, sl_error *err);
 /// Finds the tables of FROM; puts names in the place of subqueries and window words.
 sl_code sli_query_from(sli_query *query, sl_error *err);
+
+// ---------------------------------------------------------------- group_window.c
+
+/// Puts GROUP BY TUMBLE(ts, ...) and its words into those of FROM TUMBLE(...).
+sl_code sli_query_group_window(sli_query *query, sl_error *err);
 
 // ---------------------------------------------------------------- aggregate.c
 
