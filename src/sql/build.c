@@ -96,7 +96,8 @@ sl_code sli_tree_copy(sli_tree *out, const sli_tree *tree, sl_error *err)
     if (root == NULL) {
         return sl_error_nomem(err, 4096, "the parse tree of a query");
     }
-    *out = (sli_tree){root, sli_node_at(sli_node_item(root, "statements", 0), "node")};
+    *out = (sli_tree){.root = root,
+                      .select = sli_node_at(sli_node_item(root, "statements", 0), "node")};
     return SL_OK;
 }
 
@@ -139,7 +140,14 @@ void sli_node_rename(sli_node *node, const char *table, const char *name)
 
 void sli_node_replace(sli_node *node, sli_node *(*made)(void *ctx, const sli_node *old), void *ctx)
 {
-    if (json_object_is_type(node, json_type_array)) {
+    if (sli_node_is(node, "SUBQUERY")) { // its names are its own, but for what IN looks for
+        sli_node *child = sli_node_at(node, "child"), *other = child == NULL ? NULL : made(ctx, child);
+        if (other != NULL) {
+            sli_node_set(node, "child", other);
+        } else {
+            sli_node_replace(child, made, ctx);
+        }
+    } else if (json_object_is_type(node, json_type_array)) {
         for (size_t i = 0; i < json_object_array_length(node); i++) {
             sli_node *child = json_object_array_get_idx(node, i), *other = made(ctx, child);
             if (other != NULL) {

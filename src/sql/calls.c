@@ -151,6 +151,9 @@ int32_t sli_aggregate_find(const sli_aggregate *a, const sli_node *node)
 static bool look_for_call(void *ctx, sli_node *node)
 {
     sli_aggregate *a = ctx;
+    if (sli_node_is(node, "SUBQUERY")) {
+        return false; // over static tables: its aggregates are its own
+    }
     if (!sli_node_is(node, "FUNCTION") ||
         !sli_shape_is_aggregate(a->query->shape, sli_node_text(node, "function_name"))) {
         return true;

@@ -186,11 +186,7 @@ static sl_code keep_tables(sli_query *query, sli_changing *out, sl_error *err)
     if (out->tables == NULL) {
         return sl_error_nomem(err, size, "the plan of a query");
     }
-    for (int32_t i = 0; i < query->n_tables; i++) {
-        if (query->tables[i].relation.stream == NULL) {
-            out->tables[out->n_tables++] = query->tables[i].relation;
-        }
-    }
+    out->n_tables = sli_query_statics(query, out->tables);
     return SL_OK;
 }
 

@@ -114,10 +114,18 @@ static sl_code use_with(sli_query *query, sli_query_with *with, sl_error *err)
     return rc;
 }
 
-static sl_code resolve_name(sli_query *query, sli_node *node, sl_error *err)
+static sl_code put_fixed(sli_query *query, sli_node *parent, const char *key,
+                         const sli_query_with *with, sl_error *err);
+static bool has_stream(sli_query *query, sli_node *node);
+
+static sl_code resolve_name(sli_query *query, sli_node *parent, const char *key, sl_error *err)
 {
+    sli_node *node = sli_node_at(parent, key);
     const char *name = sli_node_text(node, "table_name");
     sli_query_with *with = find_with(query, name);
+    if (with != NULL && with->select != NULL && !has_stream(query, with->select)) {
+        return put_fixed(query, parent, key, with, err);
+    }
     if (with != NULL) {
         SL_TRY(use_with(query, with, err));
         if (sli_node_text(node, "alias")[0] == '\0') {
@@ -176,14 +184,94 @@ static void stand_in(sli_node *parent, const char *key, const char *name, const 
     sli_node_set(parent, key, table);
 }
 
+bool sli_query_is_fixed(void *ctx, sli_node *subquery)
+{
+    return !has_stream(ctx, sli_node_at(subquery, "subquery"));
+}
+
+typedef struct adding {
+    sli_query *query;
+    sl_code rc;
+    sl_error *err;
+} adding;
+
+/// A name that is not there is one of the subquery's own WITH, or DuckDB tells.
+static bool add_one_fixed(void *ctx, sli_node *node)
+{
+    adding *a = ctx;
+    const char *name = sli_node_text(node, "table_name");
+    if (a->rc != SL_OK || !sli_node_is(node, "BASE_TABLE") ||
+        sli_query_find(a->query, name) != NULL) {
+        return a->rc == SL_OK;
+    }
+    const sli_relation *found = a->query->env->find(a->query->env->ctx, name);
+    sli_query_table *table = NULL;
+    if (found != NULL) {
+        a->rc = add_table(a->query, sli_query_text(a->query, "%s", name), found, &table, a->err);
+    }
+    return a->rc == SL_OK;
+}
+
+/// Adds the static tables that a subquery reads to those of the plan.
+static sl_code add_fixed(sli_query *query, sli_node *node, sl_error *err)
+{
+    adding a = {query, SL_OK, err};
+    sli_node_walk(node, add_one_fixed, &a);
+    return a.rc;
+}
+
+/// Subqueries in expressions, over static tables alone.
+static bool add_in_expression(void *ctx, sli_node *node)
+{
+    adding *a = ctx;
+    if (a->rc == SL_OK && sli_node_is(node, "SUBQUERY") &&
+        sli_query_is_fixed(a->query, node)) {
+        a->rc = add_fixed(a->query, sli_node_at(node, "subquery"), a->err);
+    }
+    return a->rc == SL_OK;
+}
+
+static sl_code resolve_expressions(sli_query *query, sl_error *err)
+{
+    static const char *const keys[] = {"select_list", "where_clause", "group_expressions", "having",
+                                       "qualify"};
+    adding a = {query, SL_OK, err};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        sli_node_walk(sli_node_at(query->tree.select, keys[i]), add_in_expression, &a);
+    }
+    return a.rc;
+}
+
+/// WITH over static tables alone: a subquery wherever its name stands.
+static sl_code put_fixed(sli_query *query, sli_node *parent, const char *key,
+                         const sli_query_with *with, sl_error *err)
+{
+    sli_node *node = sli_node_at(parent, key);
+    const char *alias = sli_node_text(node, "alias");
+    sli_node *made =
+        sli_node_parse("{'type':'SUBQUERY','alias':'','sample':null,'query_location':0,"
+                       "'subquery':{'node':null,'named_param_map':[]},'column_name_alias':[]}");
+    sli_node *columns = sli_node_copy(sli_node_at(node, "column_name_alias"));
+    sli_node *select = sli_node_copy(with->select);
+    if (made == NULL || select == NULL) {
+        json_object_put(made);
+        return sl_error_nomem(err, 4096, "the plan of a query");
+    }
+    sli_node_set_text(made, "alias", alias[0] != '\0' ? alias : with->name);
+    sli_node_set(sli_node_at(made, "subquery"), "node", select);
+    if (columns != NULL) {
+        sli_node_set(made, "column_name_alias", columns);
+    }
+    sli_node_set(parent, key, made);
+    return add_fixed(query, select, err);
+}
+
 static sl_code resolve_subquery(sli_query *query, sli_node *parent, const char *key, sl_error *err)
 {
     sli_node *node = sli_node_at(parent, key);
     sli_node *select = sli_node_at(sli_node_at(node, "subquery"), "node");
     if (!has_stream(query, select)) {
-        return sli_query_refuse(
-            query, node, err,
-            "a subquery over static tables alone; make it a static table of its own");
+        return add_fixed(query, select, err);
     }
     sli_relation made = {0};
     SL_TRY(sli_query_inner(query, select, &made, err));
@@ -416,7 +504,7 @@ static sl_code resolve(sli_query *query, sli_node *parent, const char *key, sl_e
 {
     sli_node *node = sli_node_at(parent, key);
     if (sli_node_is(node, "BASE_TABLE")) {
-        return resolve_name(query, node, err);
+        return resolve_name(query, parent, key, err);
     }
     if (sli_node_is(node, "JOIN")) {
         SL_TRY(resolve(query, node, "left", err));
@@ -451,5 +539,6 @@ static sl_code take_with(sli_query *query, sl_error *err)
 sl_code sli_query_from(sli_query *query, sl_error *err)
 {
     SL_TRY(take_with(query, err));
-    return resolve(query, query->tree.select, "from_table", err);
+    SL_TRY(resolve(query, query->tree.select, "from_table", err));
+    return resolve_expressions(query, err);
 }

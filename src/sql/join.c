@@ -651,8 +651,9 @@ static sl_code make_out(join *j, sl_stream *joined, sl_stream **out)
     if (rc == SL_OK) {
         sli_node_replace(tree.select, over_joined, j);
         name_list(j, list);
-        sli_relation from = {.name = name, .stream = joined};
-        *out = sli_query_run(j->query, &tree, &from, 1, true, j->query->uid, j->err);
+        sli_relation from[SLI_MAX_FROM + 1] = {{.name = name, .stream = joined}};
+        int32_t n = 1 + sli_query_statics(j->query, from + 1);
+        *out = sli_query_run(j->query, &tree, from, n, true, j->query->uid, j->err);
         rc = *out != NULL ? SL_OK : SL_E_INVALID;
     }
     sli_tree_reset(&tree);

@@ -331,8 +331,9 @@ sl_code sli_aggregate_out(sli_aggregate *a, sl_stream **out)
                               &rc);
     }
     if (rc == SL_OK && made == NULL) {
-        sli_relation results = {.name = name, .stream = a->results};
-        made = sli_query_run(a->query, &tree, &results, 1, true, a->query->uid, a->err);
+        sli_relation from[SLI_MAX_FROM + 1] = {{.name = name, .stream = a->results}};
+        int32_t n = 1 + sli_query_statics(a->query, from + 1);
+        made = sli_query_run(a->query, &tree, from, n, true, a->query->uid, a->err);
         rc = made != NULL ? SL_OK : SL_E_INVALID;
     }
     sli_tree_reset(&tree);

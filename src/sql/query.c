@@ -294,6 +294,17 @@ static sl_code copy_relations(sli_query *query, sli_relation *out)
     return SL_OK;
 }
 
+int32_t sli_query_statics(const sli_query *query, sli_relation *out)
+{
+    int32_t n = 0;
+    for (int32_t i = 0; i < query->n_tables; i++) {
+        if (query->tables[i].relation.stream == NULL) {
+            out[n++] = query->tables[i].relation;
+        }
+    }
+    return n;
+}
+
 /// The whole SELECT as one query: by row, or over each epoch.
 static sl_code plan_whole(sli_query *query, bool by_row, sli_relation *out, sl_error *err)
 {
@@ -419,6 +430,8 @@ static sl_code plan_resolved(sli_query *query, sli_relation *out, sl_error *err)
 static sl_code plan_tree(sli_query *query, sli_relation *out, sl_error *err)
 {
     sli_db_where where = {-1};
+    query->tree.is_fixed = sli_query_is_fixed;
+    query->tree.ctx = query;
     sl_code rc = sli_tree_shape(&query->tree, query->dbs, query->shape, &where, err);
     SL_TRY(rc == SL_OK ? rc : sli_query_at(query, where.at, rc, err));
     if (!sli_node_is(query->tree.select, "SELECT_NODE")) {

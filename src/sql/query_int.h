@@ -169,6 +169,11 @@ sl_code sli_query_split(sli_query *query, sli_relation *out, sl_error *err);
 
 // ---------------------------------------------------------------- from.c
 
+/// As sli_tree.is_fixed; `ctx` is the query.
+bool sli_query_is_fixed(void *ctx, sli_node *subquery);
+/// The static tables of the plan, for a query over something else that has its subqueries; how many
+/// they are.
+int32_t sli_query_statics(const sli_query *query, sli_relation *out);
 /// Gives a stream what its windows need: `column` as its event time, and three more columns to what
 /// is seen of it. Fails: it has such columns already.
 sl_code sli_window_over(sli_query *query, const sli_node *call, const char *column,

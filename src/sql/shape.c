@@ -7,6 +7,7 @@
 
 typedef struct scan {
     sli_tree *tree;
+    int32_t n_inside; ///< subqueries over static tables around the node in hand
     sli_shape *shape;
     sli_db_where *where;
     sl_error *err;
@@ -24,7 +25,7 @@ static void refuse(scan *s, int64_t at, const char *what, const char *instead)
 /// The first thing found is the one that is told.
 static void not_by_row(scan *s, const char *why, const sli_node *node)
 {
-    if (s->shape->by_row) {
+    if (s->shape->by_row && s->n_inside == 0) {
         s->shape->by_row = false;
         s->shape->why = why;
         s->shape->why_at = node == NULL ? -1 : sli_node_place(node);
@@ -126,9 +127,30 @@ static void check_table_function(scan *s, const sli_node *node)
 
 // ---------------------------------------------------------------- the walk
 
+static bool look(void *ctx, sli_node *node);
+
+/// A subquery over static tables is what it is for each row: nothing in it asks for other rows.
+static void look_inside(scan *s, sli_node *node)
+{
+    s->n_inside++;
+    sli_node_walk(sli_node_at(node, "subquery"), look, s);
+    s->n_inside--;
+    sli_node_walk(sli_node_at(node, "child"), look, s);
+}
+
+static bool is_fixed(const scan *s, sli_node *node)
+{
+    return s->tree->is_fixed != NULL && sli_node_is(node, "SUBQUERY") &&
+           s->tree->is_fixed(s->tree->ctx, node);
+}
+
 static bool look(void *ctx, sli_node *node)
 {
     scan *s = ctx;
+    if (is_fixed(s, node)) {
+        look_inside(s, node);
+        return false;
+    }
     if (sli_node_is(node, "BASE_TABLE")) {
         add_table(s, node);
     } else if (sli_node_is(node, "TABLE_FUNCTION")) {
@@ -230,7 +252,7 @@ sl_code sli_tree_shape(sli_tree *tree, sli_dbs *dbs, sli_shape *out, sli_db_wher
 {
     *out = (sli_shape){.by_row = true, .why_at = -1};
     where->at = -1;
-    scan s = {tree, out, where, err, SL_OK};
+    scan s = {.tree = tree, .shape = out, .where = where, .err = err};
     sli_tree_present(tree);
     look_at_select(&s);
     sli_node_walk(tree->select, look, &s);
@@ -260,8 +282,26 @@ typedef struct side {
     bool is_good; ///< its rows are made by rows of the stream, or it has none
 } side;
 
+typedef struct counting {
+    sli_is_stream_fn is_stream;
+    void *ctx;
+    int32_t n;
+} counting;
+
+static bool count_streams(void *ctx, sli_node *node)
+{
+    counting *c = ctx;
+    c->n += sli_node_is(node, "BASE_TABLE") && c->is_stream(c->ctx, sli_node_text(node, "table_name"));
+    return true;
+}
+
 static side side_of(const sli_node *table, sli_is_stream_fn is_stream, void *ctx)
 {
+    if (sli_node_is(table, "SUBQUERY")) {
+        counting c = {is_stream, ctx, 0};
+        sli_node_walk(sli_node_own(table), count_streams, &c);
+        return (side){c.n, c.n == 0};
+    }
     if (sli_node_is(table, "BASE_TABLE")) {
         return (side){is_stream(ctx, sli_node_text(table, "table_name")), true};
     }

@@ -16,6 +16,10 @@ typedef struct json_object sli_node; ///< of a tree; borrowed unless a function 
 typedef struct sli_tree {
     sli_node *root;   ///< one reference: {"error": false, "statements": [...]}
     sli_node *select; ///< the "node" of its only statement
+    /// Whether a subquery is over static tables alone, and so a part of each row's own query. NULL:
+    /// of none that is known.
+    bool (*is_fixed)(void *ctx, sli_node *subquery);
+    void *ctx;
 } sli_tree;
 
 /// Fails: as sli_db_ops.parse; SL_E_INVALID for no or several statements.

@@ -106,3 +106,67 @@ SL_TEST(a_running_group_by_gives_the_keys_that_changed, "")
     SL_CHECK_TEXT(sl_test_rows(test, "o"), "");
     sl_test_free(test);
 }
+
+// ---------------------------------------------------------------- subqueries over static tables
+
+#define STATIC_SCRIPT(select)                                                                      \
+    "CREATE TABLE a (k STRING, v BIGINT) WITH ('connector' = 'file', 'path' = 'in', 'format' = "   \
+    "'csv');"                                                                                      \
+    "CREATE TABLE p (k STRING, place STRING, size BIGINT) WITH ('connector' = 'file', 'path' = "   \
+    "'p.csv', 'format' = 'csv', 'static' = 'true');"                                               \
+    "CREATE TABLE o (k STRING, x BIGINT) WITH ('connector' = 'file', 'path' = 'out', 'format' = "  \
+    "'csv', 'changelog' = 'append');"                                                              \
+    "INSERT INTO o " select
+
+static const char *static_script;
+
+static void build_static(sl_graph *graph)
+{
+    sl_sql_script(graph, "static.sql", static_script, NULL);
+}
+
+static void static_gives(const char *script, const char *rows)
+{
+    static const char *const there[] = {"p.csv", "x,Ulm,1\ny,Ulm,2\nz,Bonn,5\n", NULL};
+    sl_error err = SL_ERROR_INIT;
+    sl_test_conf conf = {.struct_size = sizeof conf, .files = there};
+    static_script = script;
+    if (!SLT_DUCKDB) {
+        slt_not_here("this build is without DuckDB");
+    }
+    sl_test *test = sl_test_new(build_static, conf);
+    assert_non_null(test);
+    sl_test_put(test, "in/1.csv", "x,1\ny,2\nw,4\n");
+    sl_test_advance(test, 1);
+    sl_test_put(test, "in/2.csv", "y,3\nz,9\n");
+    sl_test_advance(test, 1);
+    if (sl_test_check(test, &err) != SL_OK) {
+        fail_msg("%s", err.text);
+    }
+    SL_CHECK_TEXT(sl_test_read(test, "out"), rows);
+    sl_test_free(test);
+}
+
+SL_TEST(subqueries_over_static_tables_go_by_row, "")
+{
+    static_gives(STATIC_SCRIPT("SELECT k, v FROM a WHERE k IN (SELECT k FROM p WHERE place = "
+                               "'Ulm')"),
+                 "x,1\ny,2\ny,3\n");
+    static_gives(STATIC_SCRIPT("SELECT k, v + (SELECT max(size) FROM p) FROM a WHERE v > (SELECT "
+                               "min(size) FROM p)"),
+                 "y,7\nw,9\ny,8\nz,14\n");
+    static_gives(STATIC_SCRIPT("SELECT a.k, s.total FROM a JOIN (SELECT p.k, sum(size) OVER "
+                               "(PARTITION BY place)::BIGINT AS total FROM p) s ON a.k = s.k"),
+                 "x,3\ny,3\ny,3\nz,5\n");
+    static_gives(STATIC_SCRIPT("WITH big AS (SELECT k AS name FROM p WHERE size > 1) SELECT a.k, v "
+                               "FROM a JOIN big ON a.k = big.name"),
+                 "y,2\ny,3\nz,9\n");
+}
+
+SL_TEST(subqueries_over_static_tables_are_in_aggregations_too, "")
+{
+    static_gives(STATIC_SCRIPT("SELECT k, sum(v) + (SELECT max(size) FROM p) FROM a WHERE EXISTS "
+                               "(SELECT 1 FROM p WHERE p.k = a.k) GROUP BY k HAVING sum(v) > "
+                               "(SELECT min(size) FROM p)"),
+                 "y,7\ny,10\nz,14\n");
+}
