@@ -363,9 +363,36 @@ static sl_code prepare(const sli_dbs *dbs, instance *i, int32_t number, const ch
     return dbs->ops->prepare(i->db, sql, &i->queries[number], schema, where, err);
 }
 
+/// The number of a text that was prepared before; -1: none was.
+static int32_t find_query(const sli_dbs *dbs, const char *sql)
+{
+    for (int32_t n = 0; n < dbs->n_queries; n++) {
+        if (strcmp(dbs->queries[n].sql, sql) == 0) {
+            return n;
+        }
+    }
+    return -1;
+}
+
+void sli_dbs_forget(sli_dbs *dbs, int32_t number)
+{
+    for (instance *i = dbs->unused; i != NULL; i = i->next) {
+        if (number < i->n_queries && i->queries[number] != NULL) {
+            dbs->ops->free_query(i->queries[number]);
+            i->queries[number] = NULL;
+        }
+    }
+}
+
 sl_code sli_dbs_prepare(sli_dbs *dbs, const char *sql, int32_t *number, sl_schema **schema,
                         sli_db_where *where, sl_error *err)
 {
+    int32_t known = find_query(dbs, sql);
+    if (known >= 0) {
+        *schema = sl_schema_ref(dbs->queries[known].form.schema);
+        *number = known;
+        return SL_OK;
+    }
     instance *i = NULL;
     struct ArrowSchema arrow = {0};
     query q = {.sql = sl_strdup(SLI_TAG_SQL, sql)};

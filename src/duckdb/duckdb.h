@@ -180,8 +180,11 @@ sl_code sli_dbs_table(sli_dbs *dbs, const char *name, const sl_schema *schema, i
                       sl_error *err);
 sl_code sli_dbs_function(sli_dbs *dbs, const sli_db_function *function, sl_error *err);
 /// Prepares `sql` on the first instance; *number names it to sli_dbs_run, *schema is the caller's.
+/// A text that was prepared before is not prepared again.
 sl_code sli_dbs_prepare(sli_dbs *dbs, const char *sql, int32_t *number, sl_schema **schema,
                         sli_db_where *where, sl_error *err);
+/// What was prepared only to be looked at is freed; a run would prepare it again. Thread: as above.
+void sli_dbs_forget(sli_dbs *dbs, int32_t number);
 /// A table and its rows of one run.
 typedef struct sli_dbs_rows {
     const char *table;

@@ -81,6 +81,18 @@ SL_TEST(duck_tables_are_joined_and_used_twice, "")
     slt_duck_end(&d);
 }
 
+SL_TEST(duck_a_text_is_prepared_once, "")
+{
+    slt_duck d;
+    slt_duck_start(&d);
+    int32_t first = slt_duck_prepare(&d, "SELECT 1 + 1 AS two");
+    assert_int_equal(slt_duck_prepare(&d, "SELECT 1 + 1 AS two"), first);
+    assert_int_not_equal(slt_duck_prepare(&d, "SELECT 1 + 2 AS three"), first);
+    sli_dbs_forget(d.dbs, first); // and again when it is run
+    SL_CHECK_TEXT(slt_duck_run(&d, first, NULL, 0), "2;");
+    slt_duck_end(&d);
+}
+
 SL_TEST(duck_a_name_is_one_table, "")
 {
     slt_duck d;
