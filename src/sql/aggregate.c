@@ -105,7 +105,8 @@ static const char *output_of(sli_aggregate *a, const sli_node *group)
 static const char *of_names(sli_aggregate *a, sli_str *text)
 {
     bool fits = sli_str_check(text, "names of columns", a->err) == SL_OK;
-    const char *names = !fits ? NULL : sli_query_text(a->query, "%s", text->size == 0 ? "" : text->data);
+    const char *names =
+        !fits ? NULL : sli_query_text(a->query, "%s", text->size == 0 ? "" : text->data);
     sli_str_reset(text);
     return names;
 }
@@ -159,8 +160,7 @@ static sl_code tell_bound(sli_aggregate *a, const bound *b, sli_relation *out)
 static sl_code tell_window(sli_aggregate *a, sli_relation *out)
 {
     const sli_window_words *w = &a->query->window;
-    const bound bounds[] = {
-        {"window_end", 0}, {"window_time", 1000}, {"window_start", w->size_us}};
+    const bound bounds[] = {{"window_end", 0}, {"window_time", 1000}, {"window_start", w->size_us}};
     size_t n = w->kind == SLI_WINDOW_NONE ? 0 : w->kind == SLI_WINDOW_SESSION ? 2 : 3;
     for (size_t i = 0; i < n; i++) {
         SL_TRY(tell_bound(a, &bounds[i], out));

@@ -19,7 +19,7 @@ typedef struct sli_aggregate {
     int32_t n_calls;
     sl_error *err;
     sli_changing *changing; ///< what is told of running results; NULL: of windows
-    sl_stream *results; ///< of the second part
+    sl_stream *results;     ///< of the second part
 } sli_aggregate;
 
 // ---------------------------------------------------------------- calls.c

@@ -141,7 +141,8 @@ void sli_node_rename(sli_node *node, const char *table, const char *name)
 void sli_node_replace(sli_node *node, sli_node *(*made)(void *ctx, const sli_node *old), void *ctx)
 {
     if (sli_node_is(node, "SUBQUERY")) { // its names are its own, but for what IN looks for
-        sli_node *child = sli_node_at(node, "child"), *other = child == NULL ? NULL : made(ctx, child);
+        sli_node *child = sli_node_at(node, "child"),
+                 *other = child == NULL ? NULL : made(ctx, child);
         if (other != NULL) {
             sli_node_set(node, "child", other);
         } else {

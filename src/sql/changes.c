@@ -61,8 +61,8 @@ static bool look_at_join(void *ctx, sli_node *node)
 {
     search *s = ctx;
     for (int32_t i = 0; i < sli_node_count(node, "using_columns"); i++) {
-        s->all &= sli_changing_has(
-            s->fixed, json_object_get_string(sli_node_item(node, "using_columns", i)));
+        s->all &= sli_changing_has(s->fixed,
+                                   json_object_get_string(sli_node_item(node, "using_columns", i)));
     }
     s->all &= strcmp(sli_node_text(node, "ref_type"), "NATURAL") != 0;
     s->all &= !sli_node_is(node, "TABLE_FUNCTION") && !sli_node_is(node, "SUBQUERY");
@@ -220,13 +220,13 @@ sl_code sli_changing_by_row(sli_query *query, const sli_query_table *table, cons
         return sl_error_nomem(err, sizeof *made, "the plan of a query");
     }
     bool keeps_rows = sli_changing_keeps_rows(query, table);
-    *made = (sli_changing){.of = in,
-                           .name = table->relation.name,
-                           .uid = sli_query_uid(query, "changes"),
-                           .filters = in->filters || !keeps_rows,
-                           .lost = lost,
-                           .lost_at =
-                               sli_node_place(sli_node_at(query->tree.select, "select_list"))};
+    *made =
+        (sli_changing){.of = in,
+                       .name = table->relation.name,
+                       .uid = sli_query_uid(query, "changes"),
+                       .filters = in->filters || !keeps_rows,
+                       .lost = lost,
+                       .lost_at = sli_node_place(sli_node_at(query->tree.select, "select_list"))};
     made->fixed = fixed_of(query, table, keeps_rows);
     if (!made->filters) {
         made->grows = passed(query, table, in->grows);

@@ -224,8 +224,7 @@ static sl_code add_fixed(sli_query *query, sli_node *node, sl_error *err)
 static bool add_in_expression(void *ctx, sli_node *node)
 {
     adding *a = ctx;
-    if (a->rc == SL_OK && sli_node_is(node, "SUBQUERY") &&
-        sli_query_is_fixed(a->query, node)) {
+    if (a->rc == SL_OK && sli_node_is(node, "SUBQUERY") && sli_query_is_fixed(a->query, node)) {
         a->rc = add_fixed(a->query, sli_node_at(node, "subquery"), a->err);
     }
     return a->rc == SL_OK;

@@ -3,9 +3,9 @@
 //     SELECT TUMBLE_START(ts, INTERVAL '1' MINUTE), k, count(*) FROM t
 //     GROUP BY TUMBLE(ts, INTERVAL '1' MINUTE), k
 //
-// They are put into the newer ones, FROM TUMBLE(...) GROUP BY window_start, window_end, in the tree:
-// the table gets three more columns, TUMBLE(...) among what is grouped by becomes all of them, and
-// TUMBLE_START, _END and _ROWTIME one.
+// They are put into the newer ones, FROM TUMBLE(...) GROUP BY window_start, window_end, in the
+// tree: the table gets three more columns, TUMBLE(...) among what is grouped by becomes all of
+// them, and TUMBLE_START, _END and _ROWTIME one.
 #include "sql/query_int.h"
 
 #include <stdio.h>
@@ -33,7 +33,7 @@ typedef struct rewriting {
     sli_query *query;
     const sli_node *call; ///< of GROUP BY
     sli_window_kind kind;
-    bool is_wrong; ///< there is a word of another window,
+    bool is_wrong;    ///< there is a word of another window,
     int64_t wrong_at; ///< here
 } rewriting;
 
@@ -108,9 +108,9 @@ static sli_node *in_newer_words(void *ctx, const sli_node *node)
     const char *column = NULL;
     for (int32_t kind = SLI_WINDOW_TUMBLE; column == NULL && kind <= SLI_WINDOW_SESSION; kind++) {
         column = column_of(name, words[kind]);
-        bool other = column != NULL &&
-                     (kind != (int32_t)r->kind || !sli_node_equal(sli_node_at(node, "children"),
-                                                         sli_node_at(r->call, "children")));
+        bool other = column != NULL && (kind != (int32_t)r->kind ||
+                                        !sli_node_equal(sli_node_at(node, "children"),
+                                                        sli_node_at(r->call, "children")));
         r->wrong_at = other ? sli_node_place(node) : r->wrong_at;
         r->is_wrong |= other;
     }
@@ -118,8 +118,7 @@ static sli_node *in_newer_words(void *ctx, const sli_node *node)
         return NULL;
     }
     sli_node *made = sli_node_column(column, sli_node_text(node, "alias"));
-    sli_node_set(made, "query_location",
-                 json_object_get(sli_node_at(node, "query_location")));
+    sli_node_set(made, "query_location", json_object_get(sli_node_at(node, "query_location")));
     return made;
 }
 
@@ -131,7 +130,8 @@ static void group_by_window(rewriting *r, int32_t at)
     json_object_array_put_idx(groups, (size_t)at, sli_node_column("window_start", NULL));
     static const char *const others[] = {"window_end", "window_time"};
     for (size_t i = 0; i < 2; i++) {
-        json_object_array_add(set, json_object_new_int64((int64_t)json_object_array_length(groups)));
+        json_object_array_add(set,
+                              json_object_new_int64((int64_t)json_object_array_length(groups)));
         sli_node_push(groups, sli_node_column(others[i], NULL));
     }
 }
@@ -147,8 +147,9 @@ static sl_code rewrite(rewriting *r, int32_t at, sl_error *err)
         sli_node_replace(having, in_newer_words, r);
     }
     if (rc == SL_OK && r->is_wrong) {
-        rc = sl_error_set(err, SL_E_INVALID,
-                          "it has to be of the window that GROUP BY names, with the same arguments");
+        rc =
+            sl_error_set(err, SL_E_INVALID,
+                         "it has to be of the window that GROUP BY names, with the same arguments");
         rc = sli_query_at(r->query, r->wrong_at, rc, err);
     }
     json_object_put(call);

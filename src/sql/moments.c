@@ -2,9 +2,11 @@
 //
 //     a table with WATERMARK             its column, as it is
 //     kept by row                        the same columns, under their new names
-//     results of windows                 window_end, window_time, window_start (not of sessions): in
+//     results of windows                 window_end, window_time, window_start (not of sessions):
+//     in
 //                                        the epoch behind that in which the window closes
-//     a join of streams within bounds    the time of a side that has no row without a match, as much
+//     a join of streams within bounds    the time of a side that has no row without a match, as
+//     much
 //                                        behind as the other side's rows may be later
 //
 // The first is the stream's own; the others become event time by a node of their own
@@ -52,9 +54,7 @@ sl_code sli_moments_keep(sli_query *query, const sli_query_table *table, sli_rel
 const char *sli_moments_column(const sli_relation *relation, int32_t i)
 {
     i -= relation->time != NULL;
-    return i < 0                      ? relation->time
-           : i < relation->n_moments ? relation->moments[i].column
-                                      : NULL;
+    return i < 0 ? relation->time : i < relation->n_moments ? relation->moments[i].column : NULL;
 }
 
 static const sli_moment *find(const sli_relation *relation, const char *column)
@@ -83,8 +83,8 @@ sl_code sli_moments_stream(sli_query *query, const sli_relation *relation, const
     }
     SL_ASSERT(moment != NULL, "who asks for a time has found it");
     const char *uid = sli_query_uid(query, what);
-    sl_stream *made = sli_stream_follow_time(relation->stream, moment->column, moment->behind_us,
-                                             moment->after);
+    sl_stream *made =
+        sli_stream_follow_time(relation->stream, moment->column, moment->behind_us, moment->after);
     *out = uid == NULL || made == NULL ? made : sl_stream_uid(made, uid);
     return *out != NULL ? SL_OK : sl_graph_check(query->env->graph, err);
 }

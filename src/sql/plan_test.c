@@ -238,11 +238,13 @@ SL_TEST(sql_plan_windows_may_be_what_is_grouped_by, "")
          "GROUP BY TUMBLE(ts, INTERVAL '10' MINUTE), auction",
          "eventWindow(q.in) keys=\"_k0\" aggregations=\"max(_a0) as _r0\" size=10m slide=10m"},
         {"SELECT b.auction, HOP_END(b.ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE) AS e, "
-         "HOP_ROWTIME(b.ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE) AS t, count(*) AS n FROM bids "
+         "HOP_ROWTIME(b.ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE) AS t, count(*) AS n FROM "
+         "bids "
          "b WHERE price > 3 GROUP BY auction, HOP(ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE) "
          "HAVING count(*) > 1",
          "size=5m slide=1m"},
-        {"SELECT auction, SESSION_START(ts, INTERVAL '5' MINUTE) AS s, count(*) AS n FROM bids GROUP "
+        {"SELECT auction, SESSION_START(ts, INTERVAL '5' MINUTE) AS s, count(*) AS n FROM bids "
+         "GROUP "
          "BY SESSION(ts, INTERVAL '5' MINUTE), auction",
          "sessionWindow(q.in) keys=\"_k0\""},
     };
@@ -255,7 +257,8 @@ SL_TEST(sql_plan_windows_may_be_what_is_grouped_by, "")
     refused("SELECT TUMBLE_END(ts, INTERVAL '5' MINUTE) AS e, count(*) AS n FROM bids GROUP BY "
             "TUMBLE(ts, INTERVAL '1' MINUTE)",
             "job.sql:1:8: it has to be of the window that GROUP BY names");
-    refused("SELECT count(*) AS n FROM bids GROUP BY TUMBLE(ts)", "its form is TUMBLE(ts, INTERVAL");
+    refused("SELECT count(*) AS n FROM bids GROUP BY TUMBLE(ts)",
+            "its form is TUMBLE(ts, INTERVAL");
     refused("SELECT count(*) AS n FROM words GROUP BY TUMBLE(n, INTERVAL '1' MINUTE)",
             "'n' is not the event time of this stream");
     refused("SELECT count(*) AS n FROM bids GROUP BY TUMBLE(ts, INTERVAL '1' MONTH)", "have none");
@@ -280,9 +283,10 @@ SL_TEST(sql_plan_event_time_goes_on_under_another_name, "")
 {
     fixture f = begin();
     (void)planned(&f, "b", "SELECT ts AS t, price FROM bids");
-    (void)planned(&f, "q",
-                  "SELECT window_end AS e, max(price) AS top FROM TUMBLE(b, DESCRIPTOR(t), INTERVAL "
-                  "'1' MINUTE) GROUP BY window_start, window_end");
+    (void)planned(
+        &f, "q",
+        "SELECT window_end AS e, max(price) AS top FROM TUMBLE(b, DESCRIPTOR(t), INTERVAL "
+        "'1' MINUTE) GROUP BY window_start, window_end");
     text_has(&f, (const char *const[]){"q.time followTime(b) column=\"t\" behind=0s :",
                                        "q.state eventWindow(q.in)", NULL});
     end(&f);
@@ -451,8 +455,9 @@ SL_TEST(sql_plan_what_goes_by_row_over_changing_rows_does_over_changes, "")
 {
     fixture f = begin();
     (void)planned(&f, "counts", "SELECT word, count(*) AS n FROM words GROUP BY word");
-    (void)planned(&f, "more", "SELECT upper(word) AS w, word, n * 2 AS twice FROM counts WHERE "
-                              "length(word) > 1");
+    (void)planned(&f, "more",
+                  "SELECT upper(word) AS w, word, n * 2 AS twice FROM counts WHERE "
+                  "length(word) > 1");
     (void)planned(&f, "all_of", "SELECT sum(twice) AS s FROM (SELECT * FROM more WHERE twice > 4)");
     (void)planned(&f, "by_w", "SELECT w, sum(twice) AS s FROM more GROUP BY w");
     text_has(&f, (const char *const[]){"counts.changes.state changes(", "more.changes sql(",
@@ -464,12 +469,13 @@ SL_TEST(sql_plan_what_goes_by_row_over_changing_rows_does_over_changes, "")
 SL_TEST(sql_plan_aggregates_of_a_join_are_one_select, "")
 {
     fixture f = begin();
-    (void)planned(&f, "q",
-                  "SELECT s.place AS p, max(b.price), count(*) AS n FROM bids b, sales s WHERE "
-                  "b.auction = s.auction AND s.sold BETWEEN b.ts AND b.ts + INTERVAL '5' MINUTE AND "
-                  "b.price > 1 GROUP BY p HAVING max(price) > 5");
-    text_has(&f, (const char *const[]){"q.join.state intervalJoin", "q.join sql(", "AS _c0", "q.in ",
-                                       "q.state running", "q sql(", NULL});
+    (void)planned(
+        &f, "q",
+        "SELECT s.place AS p, max(b.price), count(*) AS n FROM bids b, sales s WHERE "
+        "b.auction = s.auction AND s.sold BETWEEN b.ts AND b.ts + INTERVAL '5' MINUTE AND "
+        "b.price > 1 GROUP BY p HAVING max(price) > 5");
+    text_has(&f, (const char *const[]){"q.join.state intervalJoin", "q.join sql(", "AS _c0",
+                                       "q.in ", "q.state running", "q sql(", NULL});
     end(&f);
 }
 
@@ -491,7 +497,8 @@ SL_TEST(sql_plan_says_what_of_changing_rows_cant_be_taken_back, "")
     static const char counts[] = "SELECT word, count(*) AS n, sum(n / 2.0::DOUBLE) AS d FROM words "
                                  "GROUP BY word";
     static const char *const cases[][2] = {
-        {"SELECT n, count(*) AS c FROM v GROUP BY n", "may be grouped by what they are kept by (word)"},
+        {"SELECT n, count(*) AS c FROM v GROUP BY n",
+         "may be grouped by what they are kept by (word)"},
         {"SELECT n FROM v", "has to be among the columns"},
         {"SELECT word, sum(d) AS s FROM v GROUP BY word", "doubles would drift"},
         {"SELECT min(n) AS m FROM v", "all would have to be kept"},

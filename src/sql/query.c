@@ -126,7 +126,9 @@ static sl_code declare(sli_query *query, sl_error *err)
     return rc;
 }
 
-sl_code sli_query_check(sli_query *query, const sli_tree *tree, sl_schema **out, sl_error *err)
+/// Prepared under *number, to be forgotten by who does not run it as it is.
+static sl_code check(sli_query *query, const sli_tree *tree, int32_t *number, sl_schema **out,
+                     sl_error *err)
 {
     sli_str sql = {.tag = SLI_TAG_STREAM};
     SL_TRY(declare(query, err));
@@ -134,14 +136,21 @@ sl_code sli_query_check(sli_query *query, const sli_tree *tree, sl_schema **out,
     rc = rc != SL_OK ? rc : sli_str_check(&sql, "a query", err);
     if (rc == SL_OK) {
         sli_db_where where = {-1};
-        int32_t number = 0;
-        rc = sli_dbs_prepare(query->dbs, sql.data, &number, out, &where, err);
+        rc = sli_dbs_prepare(query->dbs, sql.data, number, out, &where, err);
         if (rc != SL_OK) {
             rc = sli_query_at(query, place_of(tree, sql.data, where.at), rc, err);
         }
     }
     sli_str_reset(&sql);
     return rc;
+}
+
+sl_code sli_query_check(sli_query *query, const sli_tree *tree, sl_schema **out, sl_error *err)
+{
+    int32_t number = 0;
+    SL_TRY(check(query, tree, &number, out, err));
+    sli_dbs_forget(query->dbs, number);
+    return SL_OK;
 }
 
 // ---------------------------------------------------------------- what goes by row, or by epoch
@@ -310,6 +319,7 @@ static sl_code plan_whole(sli_query *query, bool by_row, sli_relation *out, sl_e
 {
     sli_relation from[SLI_MAX_FROM];
     copy_relations(query, from);
+    query->is_whole = true;
     sli_query_table *table = NULL;
     (void)sli_query_streams(query, &table);
     sli_relation made = {0};
@@ -441,8 +451,15 @@ static sl_code plan_tree(sli_query *query, sli_relation *out, sl_error *err)
     SL_TRY(sli_query_group_window(query, err));
     rc = sli_tree_shape(&query->tree, query->dbs, query->shape, &where, err);
     SL_TRY(rc == SL_OK ? rc : sli_query_at(query, where.at, rc, err));
-    SL_TRY(sli_query_check(query, &query->tree, &query->result, err));
-    return plan_resolved(query, out, err);
+    // A SELECT that goes whole is run as it is prepared here; of one that is taken apart only the
+    // result's columns were wanted.
+    int32_t number = 0;
+    SL_TRY(check(query, &query->tree, &number, &query->result, err));
+    rc = plan_resolved(query, out, err);
+    if (!query->is_whole) {
+        sli_dbs_forget(query->dbs, number);
+    }
+    return rc;
 }
 
 static void plan_reset(sli_query *query)
@@ -517,8 +534,8 @@ sl_code sli_query_over(sli_query *query, sli_tree *tree, const sli_relation *fro
     over->tree = *tree;
     *tree = (sli_tree){0};
     over->uid = uid;
-    over->tables[over->n_tables++] = (sli_query_table){
-        .relation = *from, .seen = sl_schema_ref(sli_relation_schema(from))};
+    over->tables[over->n_tables++] =
+        (sli_query_table){.relation = *from, .seen = sl_schema_ref(sli_relation_schema(from))};
     sli_db_where where = {-1};
     rc = sli_tree_shape(&over->tree, over->dbs, over->shape, &where, err);
     rc = rc == SL_OK ? rc : sli_query_at(query, where.at, rc, err);

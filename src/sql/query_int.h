@@ -57,6 +57,7 @@ typedef struct sli_query {
     sl_schema *result; ///< of the SELECT as it was written; one reference
     const char *uid;   ///< NULL: derived
     int32_t depth;     ///< of SELECTs within SELECTs
+    bool is_whole;     ///< it has become one query as it is
 } sli_query;
 
 // ---------------------------------------------------------------- query.c
@@ -83,7 +84,8 @@ const char *sli_query_text(sli_query *query, const char *fmt, ...) SL_PRINTF(2, 
 /// The output's column that is nothing but this one of a table; NULL: none.
 const char *sli_query_passes(sli_query *query, const sli_query_table *table, const char *column);
 /// What a relation made by row of a table keeps of what that one is: event time, window end, and,
-/// if its rows change, by which columns. Rows that change and lack what they change by are for aggregations alone (sli_changing.lost).
+/// if its rows change, by which columns. Rows that change and lack what they change by are for
+/// aggregations alone (sli_changing.lost).
 sl_code sli_query_keeps(sli_query *query, const sli_query_table *table, sli_relation *out,
                         sl_error *err);
 

@@ -291,7 +291,8 @@ typedef struct counting {
 static bool count_streams(void *ctx, sli_node *node)
 {
     counting *c = ctx;
-    c->n += sli_node_is(node, "BASE_TABLE") && c->is_stream(c->ctx, sli_node_text(node, "table_name"));
+    c->n +=
+        sli_node_is(node, "BASE_TABLE") && c->is_stream(c->ctx, sli_node_text(node, "table_name"));
     return true;
 }
 

@@ -112,9 +112,8 @@ sl_code sli_query_split(sli_query *query, sli_relation *out, sl_error *err)
 {
     split s = {query, sli_node_array(), sli_query_name(query, "join")};
     sl_schema *result = sl_schema_ref(query->result);
-    sl_code rc = s.list == NULL || s.name == NULL
-                     ? sl_error_nomem(err, 64, "the plan of a query")
-                     : plan_both(&s, result, out, err);
+    sl_code rc = s.list == NULL || s.name == NULL ? sl_error_nomem(err, 64, "the plan of a query")
+                                                  : plan_both(&s, result, out, err);
     sl_schema_unref(result);
     json_object_put(s.list);
     return rc;

@@ -51,9 +51,9 @@ typedef struct sli_moment {
 /// A name that FROM may have.
 typedef struct sli_relation {
     const char *name;
-    sl_stream *stream;       ///< NULL: a static table
-    const sli_static *table; ///< NULL: a stream
-    const char *time;        ///< the column that is the stream's event time; NULL: none
+    sl_stream *stream;         ///< NULL: a static table
+    const sli_static *table;   ///< NULL: a stream
+    const char *time;          ///< the column that is the stream's event time; NULL: none
     const sli_moment *moments; ///< others that can be (moments.c)
     int32_t n_moments;
     /// NULL: each row is final. Else rows change: one replaces the earlier one of equal values in

@@ -62,10 +62,10 @@ static sl_code check_input(const sl_stream *stream, sl_error *err)
                             "its keys have a timeout, and nobody would be told of the results that "
                             "go with them: leave out sl_stream_timeout");
     }
-    return running->mode == SL_UPDATE
-               ? SL_OK
-               : sl_error_set(err, SL_E_INVALID, "it gives all results in every epoch: what "
-                                                 "changes is known of SL_UPDATE alone");
+    return running->mode == SL_UPDATE ? SL_OK
+                                      : sl_error_set(err, SL_E_INVALID,
+                                                     "it gives all results in every epoch: what "
+                                                     "changes is known of SL_UPDATE alone");
 }
 
 /// The stream's columns and the mark behind them.

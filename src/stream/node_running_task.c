@@ -390,9 +390,9 @@ static sl_code give_changes(work *w, const sl_batch *keys, const sl_batch *befor
 
 static sl_code give(work *w, const sl_batch *keys, const sl_batch *before, sl_error *err)
 {
-    return w->changes != NULL            ? give_changes(w, keys, before, err)
+    return w->changes != NULL           ? give_changes(w, keys, before, err)
            : w->body->mode == SL_UPDATE ? give_results(w, keys, err)
-                                         : SL_OK;
+                                        : SL_OK;
 }
 
 /// At most SLI_BATCH_ROWS rows.

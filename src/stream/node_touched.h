@@ -20,7 +20,7 @@ typedef struct sli_touched {
     sli_state_def def;
     bool has_snapshots;
     bool has_changes; ///< runningByKey: a stream gives what changes, so that no key may time out
-    bool gives_all; ///< every epoch gives every key: none is without rows
+    bool gives_all;   ///< every epoch gives every key: none is without rows
     /// A key whose time is over counts as gone in every epoch, whether it has been removed or not:
     /// nobody is told of its end, so when it is looked for is nobody's matter.
     bool forgets;

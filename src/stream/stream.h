@@ -77,9 +77,9 @@ sl_stream *sli_stream_lineage(const sli_lineage_ops *ops, const char *label,
 /// SL_COMPLETE, which can't be set afterwards either.
 sl_stream *sli_stream_running_changes(sl_stream *stream, const char *mark);
 /// The rows as they are; `column`, a timestamp, is their event time, which follows those above: the
-/// watermark is the least of theirs less `behind_us`, or with `after` that of the epoch before, less
-/// so much. For what operators by event time give: results of windows (ends: 0, after), pairs of
-/// joins within bounds (how much older than the watermark a pair's row may be).
+/// watermark is the least of theirs less `behind_us`, or with `after` that of the epoch before,
+/// less so much. For what operators by event time give: results of windows (ends: 0, after), pairs
+/// of joins within bounds (how much older than the watermark a pair's row may be).
 sl_stream *sli_stream_follow_time(sl_stream *stream, const char *column, int64_t behind_us,
                                   bool after);
 /// Makes *err the graph's mistake, unless one sticks already.

@@ -19,7 +19,8 @@ static const char script[] =
     "WITH ('connector' = 'file', 'path' = 'out', 'format' = 'csv', 'changelog' = 'append');\n"
     "CREATE VIEW tops AS SELECT auction % 3 AS category, max(price) AS top, min(price) AS least,\n"
     "  count(*) AS bids FROM bids GROUP BY auction, category;\n"
-    "INSERT INTO o SELECT category, CAST(round(avg(top) * 1000) AS BIGINT), sum(top), count(*), count(*) FILTER (WHERE top > 80),\n"
+    "INSERT INTO o SELECT category, CAST(round(avg(top) * 1000) AS BIGINT), sum(top), count(*), "
+    "count(*) FILTER (WHERE top > 80),\n"
     "  max(top), min(least), sum(bids) FROM tops GROUP BY category;\n"
     // The sum of those sums: changes of changes.
     "CREATE VIEW sums AS SELECT category, sum(top) AS s FROM tops GROUP BY category;\n"
@@ -148,9 +149,8 @@ static const char *draw(uint64_t *state, int epoch, model *m, char *out)
 /// The process dies before epoch `crash` (0: never). Returns all that was written, to be freed.
 static char *run(uint64_t seed, int crash, bool power_loss, const char *partitions)
 {
-    const char *const settings[] = {"modules",     SLT_BUILD_DIR "/lib/sluice",
-                                    "parallelism", partitions,
-                                    NULL};
+    const char *const settings[] = {"modules", SLT_BUILD_DIR "/lib/sluice", "parallelism",
+                                    partitions, NULL};
     sl_test_conf conf = {
         .struct_size = sizeof conf, .checkpoint = true, .seed = seed, .settings = settings};
     static char text[MOST_TEXT];

@@ -54,9 +54,9 @@ static void follow_all(const sl_graph *graph, const sli_plan *recorded)
 {
     for (int32_t i = 0; graph->event_times != NULL && i < graph->n_nodes; i++) {
         sli_event_time *time = sli_follow_of(graph->nodes[i]);
-        const sli_plan_watermark *fixed =
-            recorded == NULL || time == NULL ? NULL
-                                             : sli_plan_watermark_find(recorded, time->node->uid);
+        const sli_plan_watermark *fixed = recorded == NULL || time == NULL
+                                              ? NULL
+                                              : sli_plan_watermark_find(recorded, time->node->uid);
         if (time != NULL) {
             time->watermark_us = fixed != NULL ? fixed->watermark_us : sli_follow_watermark(time);
         }
