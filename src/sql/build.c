@@ -138,34 +138,58 @@ void sli_node_rename(sli_node *node, const char *table, const char *name)
     sli_node_walk(node, rename_one, &(renaming){table, name});
 }
 
-void sli_node_replace(sli_node *node, sli_node *(*made)(void *ctx, const sli_node *old), void *ctx)
+/// What is put where, and whether also inside subqueries.
+typedef struct replacing {
+    sli_node *(*made)(void *ctx, const sli_node *old);
+    void *ctx;
+    bool everywhere;
+} replacing;
+
+static void replace_below(const replacing *r, sli_node *node);
+
+static void replace_member(const replacing *r, sli_node *node, const char *key, sli_node *value)
 {
-    if (sli_node_is(node, "SUBQUERY")) { // its names are its own, but for what IN looks for
-        sli_node *child = sli_node_at(node, "child"),
-                 *other = child == NULL ? NULL : made(ctx, child);
+    sli_node *other = value == NULL ? NULL : r->made(r->ctx, value);
+    if (other != NULL) {
+        sli_node_set(node, key, other);
+    } else {
+        replace_below(r, value);
+    }
+}
+
+static void replace_items(const replacing *r, sli_node *array)
+{
+    for (size_t i = 0; i < json_object_array_length(array); i++) {
+        sli_node *child = json_object_array_get_idx(array, i), *other = r->made(r->ctx, child);
         if (other != NULL) {
-            sli_node_set(node, "child", other);
+            json_object_array_put_idx(array, i, other);
         } else {
-            sli_node_replace(child, made, ctx);
+            replace_below(r, child);
         }
+    }
+}
+
+static void replace_below(const replacing *r, sli_node *node)
+{
+    if (!r->everywhere && sli_node_is(node, "SUBQUERY")) { // but for what IN looks for
+        replace_member(r, node, "child", sli_node_at(node, "child"));
     } else if (json_object_is_type(node, json_type_array)) {
-        for (size_t i = 0; i < json_object_array_length(node); i++) {
-            sli_node *child = json_object_array_get_idx(node, i), *other = made(ctx, child);
-            if (other != NULL) {
-                json_object_array_put_idx(node, i, other);
-            } else {
-                sli_node_replace(child, made, ctx);
-            }
-        }
+        replace_items(r, node);
     } else if (json_object_is_type(node, json_type_object)) {
         sli_entries entries = sli_entries_of(node);
         while (sli_entries_next(&entries)) {
-            sli_node *other = made(ctx, entries.value);
-            if (other != NULL) {
-                sli_node_set(node, entries.key, other);
-            } else {
-                sli_node_replace(entries.value, made, ctx);
-            }
+            replace_member(r, node, entries.key, entries.value);
         }
     }
+}
+
+void sli_node_replace(sli_node *node, sli_node *(*made)(void *ctx, const sli_node *old), void *ctx)
+{
+    replace_below(&(replacing){made, ctx, true}, node);
+}
+
+void sli_node_replace_own(sli_node *node, sli_node *(*made)(void *ctx, const sli_node *old),
+                          void *ctx)
+{
+    replace_below(&(replacing){made, ctx, false}, node);
 }

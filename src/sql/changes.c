@@ -69,12 +69,33 @@ static bool look_at_join(void *ctx, sli_node *node)
     return look_for_change(ctx, node);
 }
 
+bool sli_query_asks_time(const sli_query *query)
+{
+    for (int32_t i = 0; i < query->shape->n_used; i++) {
+        if (strcasecmp(query->shape->used[i].name, "sluice_time") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// How many rows unnest() makes of one may change.
+static bool look_for_unnest(void *ctx, sli_node *node)
+{
+    search *s = ctx;
+    if (strcasecmp(sli_node_text(node, "function_name"), "unnest") == 0) {
+        s->all &= sli_changing_is_fixed(s->query, s->table, s->fixed, node);
+    }
+    return s->all;
+}
+
 bool sli_changing_keeps_rows(sli_query *query, const sli_query_table *table)
 {
     const sli_node *select = query->tree.select;
     search s = {query, table, table->relation.changing->fixed, true};
     sli_node_walk(sli_node_at(select, "where_clause"), look_for_change, &s);
     sli_node_walk(sli_node_at(select, "from_table"), look_at_join, &s);
+    sli_node_walk(sli_node_at(select, "select_list"), look_for_unnest, &s);
     return s.all;
 }
 
@@ -225,6 +246,7 @@ sl_code sli_changing_by_row(sli_query *query, const sli_query_table *table, cons
                        .name = table->relation.name,
                        .uid = sli_query_uid(query, "changes"),
                        .filters = in->filters || !keeps_rows,
+                       .asks_time = in->asks_time || sli_query_asks_time(query),
                        .lost = lost,
                        .lost_at = sli_node_place(sli_node_at(query->tree.select, "select_list"))};
     made->fixed = fixed_of(query, table, keeps_rows);

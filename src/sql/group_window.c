@@ -142,9 +142,9 @@ static sl_code rewrite(rewriting *r, int32_t at, sl_error *err)
     sl_code rc = take_window(r, err);
     if (rc == SL_OK) {
         group_by_window(r, at);
-        sli_node_replace(sli_node_at(select, "select_list"), in_newer_words, r);
+        sli_node_replace_own(sli_node_at(select, "select_list"), in_newer_words, r);
         sli_node *having = sli_node_at(select, "having");
-        sli_node_replace(having, in_newer_words, r);
+        sli_node_replace_own(having, in_newer_words, r);
     }
     if (rc == SL_OK && r->is_wrong) {
         rc =

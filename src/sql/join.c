@@ -649,7 +649,7 @@ static sl_code make_out(join *j, sl_stream *joined, sl_stream **out)
     sl_code rc = put_list(j, list);
     sli_tree_be(&tree, list, sli_node_table(name, NULL), rest_of(j));
     if (rc == SL_OK) {
-        sli_node_replace(tree.select, over_joined, j);
+        sli_node_replace_own(tree.select, over_joined, j);
         name_list(j, list);
         sli_relation from[SLI_MAX_FROM + 1] = {{.name = name, .stream = joined}};
         int32_t n = 1 + sli_query_statics(j->query, from + 1);

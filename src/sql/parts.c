@@ -249,8 +249,8 @@ static sl_code out_tree(sli_aggregate *a, sli_tree *out, const char *name)
     sli_node *holder = json_object_new_object();
     sli_node_set(holder, "having", sli_node_copy(sli_node_at(a->query->tree.select, "having")));
     sli_node_set(holder, "list", list);
-    sli_node_replace(sli_node_at(holder, "having") == NULL ? NULL : holder, named_in_having, a);
-    sli_node_replace(holder, over_results, a);
+    sli_node_replace_own(sli_node_at(holder, "having") == NULL ? NULL : holder, named_in_having, a);
+    sli_node_replace_own(holder, over_results, a);
     for (int32_t i = 0; i < (int32_t)json_object_array_length(list); i++) {
         if (i < sl_schema_columns(a->query->result)) {
             sli_node_named(json_object_array_get_idx(list, (size_t)i),
@@ -304,6 +304,7 @@ static sl_code tell_results(sli_aggregate *a, const sli_tree *tree, const char *
     told->state = a->results;
     told->name = name;
     told->uid = sli_query_uid(a->query, "changes");
+    told->asks_time = sli_query_asks_time(a->query);
     told->filters = has_result(sli_node_at(select, "where_clause"));
     for (int32_t i = 0; i < sli_node_count(select, "select_list"); i++) {
         const sli_node *item = sli_node_item(select, "select_list", i);

@@ -508,6 +508,12 @@ SL_TEST(sql_plan_says_what_of_changing_rows_cant_be_taken_back, "")
         {"SELECT word, count(*) AS c FROM v WHERE n > 3 GROUP BY word", "lets rows of 'v' go"},
         {"SELECT max(n) AS c FROM (SELECT * FROM v WHERE n > 3)", "all would have to be kept"},
         {"SELECT b.price FROM bids b JOIN v ON b.auction = v.n", "rows of 'v' change"},
+        {"SELECT word, sum(epoch(t)::BIGINT) AS s FROM (SELECT word, now() AS t FROM v) GROUP BY "
+         "word",
+         "with now() it would have another time"},
+        {"SELECT word, count(*) AS c FROM (SELECT word, unnest(range(n)) AS i FROM v) GROUP BY "
+         "word",
+         "a group without rows would have to be deleted"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         second_refused(counts, cases[i][0], cases[i][1]);

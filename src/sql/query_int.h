@@ -132,11 +132,14 @@ typedef struct sli_changing {
     const char *grows; ///< columns that never get less, and falls: never more
     const char *falls;
     bool filters;     ///< rows may go without another one of the key
+    bool asks_time;   ///< its queries ask for the time: a row that goes would not be as it came
     const char *lost; ///< why nothing but an aggregation can take the rows; NULL: they have a key
     int64_t lost_at;  ///< in the SELECT
     sl_stream *made;
 } sli_changing;
 
+/// Whether the SELECT asks for the present.
+bool sli_query_asks_time(const sli_query *query);
 /// Appends a column to such a list.
 const char *sli_changing_add(sli_query *query, const char *list, const char *column);
 bool sli_changing_has(const char *list, const char *column);
@@ -154,7 +157,7 @@ sl_code sli_changing_stream(sli_query *query, sli_changing *changing, sl_stream 
 /// Whether every column that a node names is one of `fixed`, or of another table.
 bool sli_changing_is_fixed(sli_query *query, const sli_query_table *table, const char *fixed,
                            const sli_node *node);
-/// Whether WHERE and the conditions of joins ask for nothing that changes.
+/// Whether WHERE, the conditions of joins and unnest() in the list ask for nothing that changes.
 bool sli_changing_keeps_rows(sli_query *query, const sli_query_table *table);
 
 // ---------------------------------------------------------------- weigh.c
@@ -246,3 +249,6 @@ void sli_node_rename(sli_node *node, const char *table, const char *name);
 /// Puts what `made` gives in the place of every node below `node` for which it gives something; of
 /// what was put nothing is looked at again.
 void sli_node_replace(sli_node *node, sli_node *(*made)(void *ctx, const sli_node *old), void *ctx);
+/// The same, but inside subqueries, whose names are their own.
+void sli_node_replace_own(sli_node *node, sli_node *(*made)(void *ctx, const sli_node *old),
+                          void *ctx);

@@ -61,7 +61,7 @@ static sl_code rest_of(split *s, sli_tree *out, sl_error *err)
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         sli_node_set(holder, keys[i], json_object_get(sli_node_at(select, keys[i])));
     }
-    sli_node_replace(holder, over_join, s);
+    sli_node_replace_own(holder, over_join, s);
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         sli_node_set(select, keys[i], json_object_get(sli_node_at(holder, keys[i])));
     }

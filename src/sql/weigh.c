@@ -113,7 +113,7 @@ static sl_code weight_of(weighing *w, const sli_node *call, sli_node **out, sl_e
         return SL_OK;
     }
     SL_TRY(parse(w, "CASE WHEN _x THEN " SLI_CHANGE " END", out, err));
-    sli_node_replace(*out, part_of, &(parts){.x = filter});
+    sli_node_replace_own(*out, part_of, &(parts){.x = filter});
     return SL_OK;
 }
 
@@ -125,7 +125,7 @@ static sl_code in_other_words(weighing *w, const sli_node *call, sli_node **out,
     SL_TRY(weight_of(w, call, &weight, err));
     sl_code rc = parse(w, known->as, out, err);
     if (rc == SL_OK) {
-        sli_node_replace(*out, part_of, &(parts){sli_node_item(call, "children", 0), weight});
+        sli_node_replace_own(*out, part_of, &(parts){sli_node_item(call, "children", 0), weight});
         sli_node_named(*out, sli_node_text(call, "alias"));
     }
     json_object_put(weight);
@@ -277,6 +277,13 @@ static sl_code types_of(weighing *w, sl_schema **out)
 static sl_code check_all(weighing *w, const sli_node *const *groups, int32_t n_groups)
 {
     sl_schema *types = NULL;
+    if (w->table->relation.changing->asks_time || sli_query_asks_time(w->query)) {
+        return sli_query_refuse(
+            w->query, sli_node_at(w->query->tree.select, "from_table"), w->err,
+            "rows of '%.60s' change, and one that is taken back has to be as it came: with now() "
+            "it would have another time. Take the time from the rows, max(ts)",
+            w->table->relation.name);
+    }
     SL_TRY(check_groups(w, groups, n_groups));
     SL_TRY(w->calls->n_calls == 0 ? SL_OK : types_of(w, &types));
     w->types = types;
@@ -309,11 +316,11 @@ static sl_code rewrite(weighing *w)
 {
     sli_node *select = w->query->tree.select;
     sli_db_where where = {-1};
-    sli_node_replace(sli_node_at(select, "select_list"), replace_call, w);
+    sli_node_replace_own(sli_node_at(select, "select_list"), replace_call, w);
     SL_TRY(w->rc);
     sli_node *holder = json_object_new_object(); // HAVING may be nothing but a call
     sli_node_set(holder, "having", json_object_get(sli_node_at(select, "having")));
-    sli_node_replace(holder, replace_call, w);
+    sli_node_replace_own(holder, replace_call, w);
     sli_node_set(select, "having", json_object_get(sli_node_at(holder, "having")));
     json_object_put(holder);
     SL_TRY(w->rc);

@@ -158,6 +158,10 @@ SL_TEST(subqueries_over_static_tables_go_by_row, "")
     static_gives(STATIC_SCRIPT("SELECT a.k, s.total FROM a JOIN (SELECT p.k, sum(size) OVER "
                                "(PARTITION BY place)::BIGINT AS total FROM p) s ON a.k = s.k"),
                  "x,3\ny,3\ny,3\nz,5\n");
+    static_gives(
+        STATIC_SCRIPT("SELECT k, (SELECT year(now()) + min(p.size) FROM p WHERE p.k = a.k) "
+                      "FROM a WHERE v = 1"),
+        "x,2021\n");
     static_gives(STATIC_SCRIPT("WITH big AS (SELECT k AS name FROM p WHERE size > 1) SELECT a.k, v "
                                "FROM a JOIN big ON a.k = big.name"),
                  "y,2\ny,3\nz,9\n");
