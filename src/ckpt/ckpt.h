@@ -219,3 +219,36 @@ typedef struct sli_ckpt_info {
 /// Reads a checkpoint without changing it. Snapshots elsewhere are asked for two seconds. Fails:
 /// SL_E_NOT_FOUND, SL_E_CORRUPT, SL_E_INCOMPATIBLE.
 sl_code sli_ckpt_inspect(sl_env *env, const char *dir, sli_ckpt_info *out, sl_error *err);
+
+// ---------------------------------------------------------------- a view: what lies in a
+// checkpoint as of one group, read from outside while a driver may go on
+
+/// Nothing is locked or changed. What a view names may be removed by a driver that has published
+/// two more snapshots meanwhile: then reading fails with SL_E_NOT_FOUND, and whoever wants to know
+/// opens another view. Thread: one at a time.
+typedef struct sli_ckpt_view sli_ckpt_view;
+
+/// As of the newest group that is sealed. Fails: SL_E_NOT_FOUND (no checkpoint), SL_E_CORRUPT with
+/// file and offset, SL_E_INCOMPATIBLE, SL_E_UNSUPPORTED (its snapshots lie elsewhere).
+sl_code sli_ckpt_view_open(sli_ckpt_view **out, sl_env *env, const char *dir, sl_error *err);
+void sli_ckpt_view_close(SL_TAKES sli_ckpt_view *view); ///< accepts NULL
+/// Job, format and totals of the log; nothing about bytes and snapshots elsewhere. Lives as long
+/// as the view, as all that follows.
+const sli_ckpt_info *sli_ckpt_view_info(const sli_ckpt_view *view);
+/// Those that count, oldest first, without BEGIN.
+const sli_frame *sli_ckpt_view_frames(const sli_ckpt_view *view, int64_t *n);
+/// The snapshot on which the state rests; 0: there is none, state is in deltas alone. Deltas of
+/// groups after it are in SEALED frames, without a gap.
+int64_t sli_ckpt_view_snapshot(const sli_ckpt_view *view);
+/// Its sections.
+int64_t sli_ckpt_view_sections(const sli_ckpt_view *view);
+sl_text sli_ckpt_view_section(const sli_ckpt_view *view, int64_t i, int64_t *size_bytes);
+/// Bytes of a section, checked by its hash. *out NULL: the snapshot has none of that name.
+sl_code sli_ckpt_view_read(const sli_ckpt_view *view, const char *name, sli_buffer **out,
+                           sl_error *err);
+/// The first bytes of a section, at most `most`, which nothing has checked; appended.
+sl_code sli_ckpt_view_peek(const sli_ckpt_view *view, int64_t i, size_t most, sli_str *out,
+                           sl_error *err);
+/// As sli_ckpt_get.
+sl_code sli_ckpt_view_get(const sli_ckpt_view *view, const char *path, sli_buffer **out,
+                          sl_error *err);

@@ -4,7 +4,7 @@
 /// Reading order: frame.c (bytes) · names.c · segment.c · chain.c (reading the log) · ckpt.c
 /// · open.c · log.c (writing it) · wal_past.c, wal_carry.c and wal.c · group_file.c · snapshot.c,
 /// snapshot_adopt.c and snapshot_read.c · place_int.h, place.c, place_begin.c, place_put.c
-/// and place_take.c (snapshots elsewhere) · manifest.c · inspect.c.
+/// and place_take.c (snapshots elsewhere) · manifest.c · inspect.c · view.c.
 #pragma once
 
 #include <inttypes.h>
@@ -353,6 +353,16 @@ sl_code sli_sections_of(sli_sections *out, SL_TAKES char *bytes, size_t size, co
 sl_code sli_section_fits(const sli_section *s, const char *path, int64_t size, const char hash[33],
                          sl_error *err);
 
+/// The bytes of a section, checked. Fails: SL_E_NOT_FOUND; SL_E_CORRUPT with file and offset.
+sl_code sli_section_read(sl_env *env, const char *home, int64_t group, const sli_section *s,
+                         sli_buffer **out, sl_error *err);
+/// What a listed file that is not there means: SL_E_CORRUPT, or SL_E_NOT_FOUND when the whole
+/// snapshot has gone.
+sl_code sli_section_missing(sl_env *env, const char *home, int64_t group, const sli_section *s,
+                            sl_error *err);
+/// Whether the log has SEALED for every group after `group`, so that nothing is missing between.
+bool sli_chain_reaches_back(const sli_chain *chain, int64_t group);
+
 /// MANIFEST.json shows the graph of the last run. Its job id never changes, so whoever replaces it
 /// last does no harm. (ckpt.c)
 sl_code sli_manifest_refresh(sli_ckpt *ckpt, sl_error *err);
@@ -412,6 +422,9 @@ const char *sli_place_kept(const sli_place *place);  ///< the URL without secret
 
 /// Removes deltas of groups up to `group`. (group_file.c)
 sl_code sli_deltas_remove(sli_ckpt *ckpt, int64_t group);
+/// As sli_ckpt_get, of a directory. (group_file.c)
+sl_code sli_group_read(sl_env *env, const char *dir, const char *job_id, const char *path,
+                       sli_buffer **out, sl_error *err);
 /// The content of a group's file, of which `file` are the bytes and `path` the name below DIR,
 /// which is a good one: a buffer that refers to them. `full` is for texts. Fails: SL_E_CORRUPT,
 /// SL_E_INCOMPATIBLE. (group_file.c)

@@ -683,3 +683,67 @@ SL_TEST(ckpt_opens_or_says_why_when_any_allocation_fails, "")
     assert_true(n > 20);
     bench_free(&b);
 }
+
+// ---------------------------------------------------------------- a view
+
+/// Where a section's bytes are damaged.
+static void flip_section(bench *b, const char *path)
+{
+    char *bytes = NULL;
+    size_t size = 0;
+    assert_int_equal(sli_world_read(b->world, path, &bytes, &size, NULL), SL_OK);
+    bytes[size - 1] = (char)(bytes[size - 1] ^ 1);
+    assert_int_equal(sli_world_put(b->world, path, bytes, size, NULL), SL_OK);
+    sl_free(bytes);
+}
+
+SL_TEST(ckpt_view_is_of_one_group_while_a_driver_goes_on, "")
+{
+    bench b = bench_new(NULL);
+    sl_env *other = NULL;
+    sli_ckpt_view *view = NULL;
+    sl_error err = SL_ERROR_INIT;
+    sli_buffer *bytes = NULL;
+    int64_t n, size;
+    assert_int_equal(sli_world_boot(b.world, NULL, &other, NULL), SL_OK);
+    assert_int_equal(sli_ckpt_view_open(&view, other, "ck", &err), SL_E_NOT_FOUND);
+    sli_ckpt *ckpt = open_begun(b.env, "ck");
+    seal(ckpt, 1);
+    seal(ckpt, 2);
+    assert_int_equal(snapshot(ckpt, 2, "state", NULL), SL_OK);
+    seal(ckpt, 3);
+    assert_int_equal(sli_ckpt_view_open(&view, other, "ck", &err), SL_OK); // the lock is held
+    seal(ckpt, 4);
+    const sli_frame *frames = sli_ckpt_view_frames(view, &n);
+    assert_int_equal(frames[n - 1].number, 3);
+    assert_int_equal(sli_ckpt_view_info(view)->last_sealed, 3);
+    assert_int_equal(sli_ckpt_view_snapshot(view), 2);
+    assert_int_equal(sli_ckpt_view_sections(view), 2);
+    assert_true(sli_text_is(sli_ckpt_view_section(view, 0, &size), "uid-1/part-00"));
+    assert_int_equal(size, 5);
+    assert_int_equal(sli_ckpt_view_read(view, "uid-1/part-00", &bytes, &err), SL_OK);
+    assert_memory_equal(sli_buffer_bytes(bytes), "state", 5);
+    sli_buffer_unref(bytes);
+    assert_int_equal(sli_ckpt_view_read(view, "other", &bytes, &err), SL_OK);
+    assert_null(bytes);
+    sli_str front = SLI_STR_INIT;
+    assert_int_equal(sli_ckpt_view_peek(view, 0, 3, &front, &err), SL_OK);
+    assert_int_equal(front.size, 3);
+    sli_str_reset(&front);
+    // One more snapshot leaves it whole, a second one takes it away.
+    assert_int_equal(snapshot(ckpt, 3, "later", NULL), SL_OK);
+    assert_int_equal(sli_ckpt_view_read(view, "uid-1/part-00", &bytes, &err), SL_OK);
+    sli_buffer_unref(bytes);
+    assert_int_equal(snapshot(ckpt, 4, "newest", NULL), SL_OK);
+    assert_int_equal(sli_ckpt_view_read(view, "uid-1/part-00", &bytes, &err), SL_E_NOT_FOUND);
+    sli_ckpt_view_close(view);
+    assert_int_equal(sli_ckpt_view_open(&view, other, "ck", &err), SL_OK);
+    assert_int_equal(sli_ckpt_view_snapshot(view), 4);
+    flip_section(&b, "ck/snap/000000004/uid-1/part-00");
+    assert_int_equal(sli_ckpt_view_read(view, "uid-1/part-00", &bytes, &err), SL_E_CORRUPT);
+    assert_non_null(strstr(err.text, "uid-1/part-00: offsets 0 to 6 do not fit their hash"));
+    sli_ckpt_view_close(view);
+    sli_ckpt_close(ckpt);
+    sli_env_free(other);
+    bench_free(&b);
+}

@@ -144,8 +144,8 @@ sl_code sli_section_fits(const sli_section *s, const char *path, int64_t size, c
     return SL_OK;
 }
 
-static sl_code section_read(sl_env *env, const char *home, int64_t group, const sli_section *s,
-                            sli_buffer **out, sl_error *err)
+sl_code sli_section_read(sl_env *env, const char *home, int64_t group, const sli_section *s,
+                         sli_buffer **out, sl_error *err)
 {
     sli_ckpt_path path;
     sli_buffer *buffer = NULL;
@@ -163,8 +163,8 @@ static sl_code section_read(sl_env *env, const char *home, int64_t group, const 
 
 /// A listed file that is not there: damage, unless the whole snapshot is being removed by another
 /// driver, which takes its name away first.
-static sl_code section_missing(sl_env *env, const char *home, int64_t group, const sli_section *s,
-                               sl_error *err)
+sl_code sli_section_missing(sl_env *env, const char *home, int64_t group, const sli_section *s,
+                            sl_error *err)
 {
     sli_ckpt_path path;
     sli_stat stat;
@@ -184,7 +184,7 @@ static sl_code section_check(sl_env *env, const char *home, int64_t group, const
     int64_t size = 0;
     sl_code rc = sli_file_open(env, section_path(&path, home, group, s), SLI_READ, &file, err);
     if (rc != SL_OK) {
-        return rc == SL_E_NOT_FOUND ? section_missing(env, home, group, s, err) : rc;
+        return rc == SL_E_NOT_FOUND ? sli_section_missing(env, home, group, s, err) : rc;
     }
     rc = sli_file_hash(file, &size, hash, err);
     sli_file_close(&file);
@@ -215,10 +215,8 @@ sl_code sli_snapshot_check(sl_env *env, const char *home, const char *job_id, in
 
 // ---------------------------------------------------------------- the newest that is whole
 
-/// Whether the log has SEALED for every group after `group`, so that nothing is missing between.
-static bool log_reaches_back(const sli_ckpt *ckpt, int64_t group)
+bool sli_chain_reaches_back(const sli_chain *chain, int64_t group)
 {
-    const sli_chain *chain = &ckpt->chain;
     int64_t n = 0, from = group > chain->free_to ? group : chain->free_to;
     for (int64_t i = 0; i < chain->n_frames; i++) {
         n += chain->frames[i].kind == SLI_SEALED && chain->frames[i].number > from;
@@ -291,7 +289,7 @@ static sl_code newest(sli_ckpt *ckpt, sl_arena *arena, int64_t *group, sl_error 
     SL_TRY(newest_that_fits(ckpt, known, n, &chosen, &damaged, err));
     int64_t found = chosen < n ? known[chosen].group : 0;
     // Deltas reach back to the older of two snapshots, which may share files.
-    if (!log_reaches_back(ckpt, found) || found < ckpt->chain.floor || damaged > 1) {
+    if (!sli_chain_reaches_back(&ckpt->chain, found) || found < ckpt->chain.floor || damaged > 1) {
         if (chosen > 0) {
             return sl_error_wrap(err, SL_E_CORRUPT,
                                  "snapshot %" PRId64
@@ -348,7 +346,7 @@ sl_code sli_snapshot_read(sli_ckpt *ckpt, int64_t group, const char *name, sli_b
     }
     if (rc == SL_OK) {
         rc = found != NULL
-                 ? section_read(ckpt->env, home.text, group, found, out, err)
+                 ? sli_section_read(ckpt->env, home.text, group, found, out, err)
                  : sl_error_set(err, SL_E_NOT_FOUND, "snapshot %" PRId64 " has no section \"%s\"",
                                 group, name);
     }
