@@ -255,3 +255,44 @@ sl_code sli_core_apply_part(sli_store *self, sl_bytes delta, int32_t from, int32
 {
     return apply(&(target){(sli_core *)self, from, to, false}, delta, err);
 }
+
+// ---------------------------------------------------------------- from outside
+
+static sl_text text_of(sl_bytes bytes)
+{
+    return (sl_text){bytes.data, bytes.size};
+}
+
+static sl_code pass_entries(sli_reader *r, int64_t n, sl_error *err)
+{
+    for (int64_t i = 0; i < n && !r->bad; i++) {
+        uint8_t change = sli_get_u8(r);
+        (void)sli_get_varint(r);
+        (void)sli_get_bytes(r);
+        if (change != SLI_REMOVED) {
+            (void)sli_get_bytes(r);
+        }
+    }
+    return r->bad ? sl_error_set(err, SL_E_CORRUPT, "state delta is damaged") : SL_OK;
+}
+
+sl_code sli_state_delta_heads(sl_bytes delta, sli_state_head_fn each, void *ctx, sl_error *err)
+{
+    sli_reader r = sli_reader_of(delta);
+    if (delta.size > 0 && sli_get_u8(&r) != DELTA_FORMAT) {
+        return sl_error_set(err, SL_E_CORRUPT, "state delta of another format than %d",
+                            DELTA_FORMAT);
+    }
+    while (!r.bad && r.at < r.end) {
+        sli_state_head head = {.uid = text_of(sli_get_bytes(&r))};
+        head.kind = text_of(sli_get_bytes(&r));
+        head.keys = text_of(sli_get_bytes(&r));
+        head.values = text_of(sli_get_bytes(&r));
+        head.n_changes = (int64_t)sli_get_varint(&r);
+        if (!r.bad) {
+            SL_TRY(each(ctx, &head, err));
+        }
+        SL_TRY(pass_entries(&r, head.n_changes, err));
+    }
+    return SL_OK;
+}

@@ -17,7 +17,7 @@ static size_t field_length(const char *text)
 
 /// "slot int32, KEYS, VALUES". A value column named as a key column (or "slot") gets the prefix
 /// "value.".
-static sl_code part_schema(const sli_table_info *info, sl_schema **out, sl_error *err)
+sl_code sli_state_part_schema(const sli_table_info *info, sl_schema **out, sl_error *err)
 {
     sli_str text = {.tag = SLI_TAG_STATE};
     const char *at = sl_schema_text(info->values);
@@ -99,7 +99,7 @@ sl_code sli_state_snapshot_part(sli_store *store, sli_table *table, const sli_ta
     sl_schema *schema = NULL;
     part_writer w = {.n_keys = sl_schema_columns(info->keys),
                      .n_values = sl_schema_columns(info->values)};
-    SL_TRY(part_schema(info, &schema, err));
+    SL_TRY(sli_state_part_schema(info, &schema, err));
     sl_code rc = sl_builder_new(&w.builder, schema, err);
     if (rc == SL_OK) {
         rc = write_part(store, table, info, part, &w, out, schema, err);
@@ -162,7 +162,8 @@ static sl_code read_row(part_reader *r, const sl_batch *batch, const uint64_t *h
             n_values = sl_schema_columns(r->info->values);
     const sl_column *slots = sl_batch_column(batch, 0);
     int32_t slot = ((const int32_t *)slots->values)[row];
-    if (sl_column_is_null(slots, row) || slot != sli_slot_of(hashes[row])) {
+    bool is_told = r->info->n_placing >= 0; // else nobody knows which columns place a key
+    if (sl_column_is_null(slots, row) || (is_told && slot != sli_slot_of(hashes[row]))) {
         return sl_error_set(err, SL_E_CORRUPT,
                             "row %lld of the snapshot of %s is in the wrong slot", (long long)row,
                             r->info->uid);
@@ -223,7 +224,7 @@ sl_code sli_state_restore_part(sli_store *store, sli_table *table, const sli_tab
     SL_TRY(check_kind(info, bytes, err));
     sl_schema *schema = NULL;
     part_reader r = {.store = store, .table = table, .info = info, .bytes = {.tag = SLI_TAG_STATE}};
-    SL_TRY(part_schema(info, &schema, err));
+    SL_TRY(sli_state_part_schema(info, &schema, err));
     r.schema = schema;
     if (sl_schema_columns(schema) > 256) {
         sl_schema_unref(schema);

@@ -25,7 +25,8 @@ typedef struct sli_table_info {
     const char *uid;
     const char *kind; ///< "updateStateByKey"
     const sl_schema *keys, *values;
-    int32_t n_placing; ///< the first so many key columns choose the slot; 0: all
+    int32_t n_placing; ///< the first so many key columns choose the slot; 0: all; -1: not known, a
+                       ///< snapshot's slots are believed (scan.c)
 } sli_table_info;
 
 /// A key and the hash of its cells.
@@ -190,3 +191,44 @@ sl_code sli_state_restore_part(sli_store *store, sli_table *table, const sli_tab
 sl_code sli_state_compact_part(const sli_table_info *info, sli_buffer *old_part,
                                const sl_bytes *deltas, int32_t n_deltas, int32_t part, sli_str *out,
                                sl_error *err);
+
+// ---------------------------------------------------------------- tables seen from outside
+//
+// Whoever looks into a checkpoint has no graph: what tables there are is told by the bytes alone.
+
+/// What a delta tells of a table. Texts point into the delta.
+typedef struct sli_state_head {
+    sl_text uid, kind, keys, values; ///< schemas as texts
+    int64_t n_changes;
+} sli_state_head;
+typedef sl_code (*sli_state_head_fn)(void *ctx, const sli_state_head *head, sl_error *err);
+/// Calls `each` for every table of a delta. Fails: SL_E_CORRUPT.
+sl_code sli_state_delta_heads(sl_bytes delta, sli_state_head_fn each, void *ctx, sl_error *err);
+/// The columns of a part and, in metadata, what it is of, from its first bytes; *out NULL: these
+/// are too few. `kind` points into them. Fails: SL_E_CORRUPT.
+sl_code sli_state_part_head(sl_bytes front, sl_schema **out, sl_text *kind, sl_error *err);
+/// Columns without the first, the slot, of which users know nothing.
+sl_code sli_state_without_slot(const sl_schema *part, sl_schema **out, sl_error *err);
+
+/// Where the bytes of one table are.
+typedef struct sli_state_lies {
+    /// With changes after the snapshot: the table, n_placing -1. NULL `keys`: there are none, parts
+    /// are read as they are.
+    sli_table_info info;
+    const sl_schema *columns; ///< of the rows, without the slot; NULL: as `info` has them
+    /// Bytes of part `part`; *out NULL: it has no keys.
+    sl_code (*part)(void *ctx, int32_t part, sli_buffer **out, sl_error *err);
+    sl_code (*delta)(void *ctx, int32_t i, sli_buffer **out, sl_error *err);
+    int32_t n_deltas; ///< in order
+    void *ctx;
+    sli_budget *budget; ///< counted in it
+} sli_state_lies;
+typedef struct sli_state_scan sli_state_scan;
+/// Everything of `lies` outlives the scan.
+sl_code sli_state_scan_open(sli_state_scan **out, const sli_state_lies *lies, sl_error *err);
+/// The schema of its batches.
+const sl_schema *sli_state_scan_schema(const sli_state_scan *scan);
+/// The next rows, one reference; *out NULL: there are no more. It holds a 16th of the table.
+/// Fails: SL_E_CORRUPT; SL_E_NOMEM, a 16th does not fit into the budget.
+sl_code sli_state_scan_next(sli_state_scan *scan, sl_batch **out, sl_error *err);
+void sli_state_scan_close(SL_TAKES sli_state_scan *scan); ///< accepts NULL

@@ -201,6 +201,8 @@ sl_code sli_core_apply(sli_store *self, sl_bytes delta, sl_error *err);
 /// As apply, only slots [from, to) and only tables that are declared here.
 sl_code sli_core_apply_part(sli_store *self, sl_bytes delta, int32_t from, int32_t to,
                             sl_error *err);
+/// Columns of a part of a snapshot: "slot int32, KEYS, VALUES". (snapshot.c)
+sl_code sli_state_part_schema(const sli_table_info *info, sl_schema **out, sl_error *err);
 /// The table's name and columns are as somebody kept them; else SL_E_INCOMPATIBLE with both.
 sl_code sli_state_table_check(const sli_table *table, sl_bytes kind, sl_bytes keys, sl_bytes values,
                               sl_error *err);
