@@ -8,9 +8,10 @@
 #include "duckdb/dbs_int.h"
 #include "env/module.h"
 
-/// A table (`schema` is released with the step) or a function.
+/// A table (`schema` is released with the step), another name of one, or a function.
 typedef struct step {
     char *name;
+    char *in, *alias;  ///< the name IN.ALIAS of table `name`; NULL: the step is none
     sl_schema *schema; ///< NULL: a function
     struct ArrowSchema arrow;
     int64_t rows;
@@ -98,6 +99,9 @@ static sl_code open_instance(const sli_dbs *dbs, int32_t number, instance **out,
 
 static sl_code make_step(const sli_dbs *dbs, instance *i, const step *s, sl_error *err)
 {
+    if (s->alias != NULL) {
+        return dbs->ops->alias(i->db, s->in, s->alias, s->name, err);
+    }
     return s->schema == NULL ? dbs->ops->function(i->db, &s->function, err)
                              : dbs->ops->table(i->db, s->name, &s->arrow, s->rows, err);
 }
@@ -189,6 +193,8 @@ static void reset_step(step *s)
     }
     sl_schema_unref(s->schema);
     sl_free(s->name);
+    sl_free(s->in);
+    sl_free(s->alias);
 }
 
 void sli_dbs_free(sli_dbs *dbs)
@@ -288,6 +294,19 @@ sl_code sli_dbs_function(sli_dbs *dbs, const sli_db_function *function, sl_error
         return sl_error_nomem(err, strlen(function->name), "a function's name");
     }
     s.function.name = s.name;
+    return add_step(dbs, &s, err);
+}
+
+sl_code sli_dbs_alias(sli_dbs *dbs, const char *schema, const char *name, const char *table,
+                      sl_error *err)
+{
+    step s = {.name = sl_strdup(SLI_TAG_SQL, table),
+              .in = sl_strdup(SLI_TAG_SQL, schema),
+              .alias = sl_strdup(SLI_TAG_SQL, name)};
+    if (s.name == NULL || s.in == NULL || s.alias == NULL) {
+        reset_step(&s);
+        return sl_error_nomem(err, strlen(name), "a table's name");
+    }
     return add_step(dbs, &s, err);
 }
 
@@ -547,6 +566,126 @@ sl_code sli_dbs_scan(sli_dbs *dbs, const char *select,
     sl_code rc = dbs->ops->prepare(i->db, select, &q, &schema, &where, err);
     if (rc == SL_OK) {
         rc = read_query(dbs, q, &schema, &to, err);
+    }
+    dbs->ops->free_query(q);
+    give_back_after(dbs, i, rc);
+    return rc;
+}
+
+// ---------------------------------------------------------------- rows that are read when needed
+
+/// One pass of a query over a table, with the rows that it has now.
+typedef struct passing {
+    const sli_dbs_reader *reader;
+    void *pass;
+    struct ArrowArray array;
+} passing;
+
+static void drop_array(passing *self)
+{
+    if (self->array.release != NULL) {
+        self->array.release(&self->array);
+    }
+    self->array.release = NULL;
+}
+
+static sl_code open_pass(void *ctx, void **out, sl_error *err)
+{
+    const sli_dbs_reader *reader = ctx;
+    passing *self = sl_alloc_zero(SLI_TAG_SQL, sizeof *self);
+    if (self == NULL) {
+        return sl_error_nomem(err, sizeof *self, "a pass over a table");
+    }
+    self->reader = reader;
+    sl_code rc = reader->open(reader->ctx, &self->pass, err);
+    if (rc != SL_OK) {
+        sl_free(self);
+        return rc;
+    }
+    *out = self;
+    return SL_OK;
+}
+
+static sl_code next_of_pass(void *pass, const struct ArrowArray **rows, sl_error *err)
+{
+    passing *self = pass;
+    sl_batch *batch = NULL;
+    struct ArrowSchema schema;
+    drop_array(self);
+    *rows = NULL;
+    SL_TRY(self->reader->next(self->pass, &batch, err));
+    if (batch == NULL) {
+        return SL_OK;
+    }
+    sl_code rc = sl_batch_export(batch, &schema, &self->array, err);
+    sl_batch_unref(batch);
+    SL_TRY(rc);
+    schema.release(&schema);
+    *rows = &self->array;
+    return SL_OK;
+}
+
+static void close_pass(void *pass)
+{
+    passing *self = pass;
+    drop_array(self);
+    self->reader->close(self->pass);
+    sl_free(self);
+}
+
+static sl_code readers_of(const sli_dbs_ask *ask, sli_db_reader **out, sl_error *err)
+{
+    *out = sl_alloc_array(SLI_TAG_SQL, (size_t)ask->n_readers + 1, sizeof **out);
+    if (*out == NULL) {
+        return sl_error_nomem(err, sizeof **out, "tables of a SELECT");
+    }
+    for (int32_t i = 0; i < ask->n_readers; i++) {
+        // the module gives the context back as it is
+        (*out)[i] = (sli_db_reader){.table = ask->readers[i].table,
+                                    .ctx = (void *)(uintptr_t)&ask->readers[i],
+                                    .open = open_pass,
+                                    .next = next_of_pass,
+                                    .close = close_pass};
+    }
+    return SL_OK;
+}
+
+static sl_code run_ask(const sli_dbs *dbs, sli_db_query *q, const sli_dbs_form *form,
+                       const sli_dbs_ask *ask, sl_error *err)
+{
+    sli_db_reader *readers = NULL;
+    pushing to = {.form = form, .push = ask->push, .ctx = ask->ctx};
+    SL_TRY(ask->begin(ask->ctx, form->schema, err));
+    SL_TRY(readers_of(ask, &readers, err));
+    sl_code rc = dbs->ops->run(q,
+                               &(sli_db_run){.struct_size = sizeof(sli_db_run),
+                                             .time_us = ask->time_us,
+                                             .stop = &ask->stop,
+                                             .n_stop = ask->stop == NULL ? 0 : 1,
+                                             .each = push_array,
+                                             .ctx = &to,
+                                             .readers = readers,
+                                             .n_readers = ask->n_readers},
+                               err);
+    sl_free(readers);
+    return rc;
+}
+
+sl_code sli_dbs_select(sli_dbs *dbs, const sli_dbs_ask *ask, sli_db_where *where, sl_error *err)
+{
+    instance *i = NULL;
+    sli_db_query *q = NULL;
+    struct ArrowSchema schema = {0};
+    sli_dbs_form form;
+    where->at = -1;
+    SL_TRY(lease(dbs, &i, err));
+    sl_code rc = dbs->ops->prepare(i->db, ask->sql, &q, &schema, where, err);
+    if (rc == SL_OK) {
+        rc = sli_dbs_form_init(&form, &schema, err);
+        if (rc == SL_OK) {
+            rc = run_ask(dbs, q, &form, ask, err);
+            sli_dbs_form_reset(&form);
+        }
     }
     dbs->ops->free_query(q);
     give_back_after(dbs, i, rc);

@@ -71,6 +71,17 @@ typedef struct sli_db_rows {
     int32_t n;
 } sli_db_rows;
 
+/// Rows of a table that come as they are asked for, anew for each pass that a query makes over it.
+/// A table that no query names is never passed over. Thread: the one that runs.
+typedef struct sli_db_reader {
+    const char *table;
+    void *ctx;
+    sl_code (*open)(void *ctx, void **pass, sl_error *err);
+    /// The next rows, which live until the next call for this pass; *rows NULL: there are no more.
+    sl_code (*next)(void *pass, const struct ArrowArray **rows, sl_error *err);
+    void (*close)(void *pass);
+} sli_db_reader;
+
 typedef struct sli_db_run {
     size_t struct_size;
     const sli_db_rows *rows; ///< a table that is not here is empty
@@ -81,6 +92,8 @@ typedef struct sli_db_run {
     /// Takes the next rows, which are the callee's to release; some thousand at a time.
     sl_code (*each)(void *ctx, SL_TAKES struct ArrowArray *rows, sl_error *err);
     void *ctx;
+    const sli_db_reader *readers; ///< of tables that are not in `rows`
+    int32_t n_readers;
 } sli_db_run;
 
 typedef struct sli_db_ops {
@@ -137,6 +150,10 @@ typedef struct sli_db_ops {
     /// What SELECTs of an instance that reads files call it; lives as long as the handle.
     const char *(*file_path)(const sli_db_file *file);
     void (*file_close)(SL_TAKES sli_db_file *file); ///< accepts NULL
+
+    /// Makes SCHEMA.NAME another name of a table.
+    sl_code (*alias)(sli_db *self, const char *schema, const char *name, const char *table,
+                     sl_error *err);
 } sli_db_ops;
 
 // ---------------------------------------------------------------- Sluice's side
@@ -198,3 +215,30 @@ sl_code sli_dbs_run(sli_dbs *dbs, int32_t number, const sli_dbs_rows *rows, int3
                     int64_t time_us, const _Atomic bool *const *stop, int32_t n_stop,
                     sl_code (*push)(void *ctx, sl_batch *rows, sl_error *err), void *ctx,
                     sl_error *err);
+/// Makes SCHEMA.NAME another name of a table. As sli_dbs_table.
+sl_code sli_dbs_alias(sli_dbs *dbs, const char *schema, const char *name, const char *table,
+                      sl_error *err);
+/// A table and how its rows are got, in batches of the schema that sli_dbs_table was told.
+typedef struct sli_dbs_reader {
+    const char *table;
+    void *ctx;
+    sl_code (*open)(void *ctx, void **pass, sl_error *err);
+    /// The next rows, one reference; *rows NULL: there are no more.
+    sl_code (*next)(void *pass, sl_batch **rows, sl_error *err);
+    void (*close)(void *pass);
+} sli_dbs_reader;
+/// What a SELECT gives, and to whom.
+typedef struct sli_dbs_ask {
+    const char *sql;
+    const sli_dbs_reader *readers;
+    int32_t n_readers;
+    int64_t time_us;
+    const _Atomic bool *stop; ///< may be NULL
+    /// Told first, once.
+    sl_code (*begin)(void *ctx, const sl_schema *schema, sl_error *err);
+    sl_code (*push)(void *ctx, sl_batch *rows, sl_error *err);
+    void *ctx;
+} sli_dbs_ask;
+/// Runs one SELECT once, over rows that are read as they are needed. Fails: as sli_dbs_prepare,
+/// sli_db_ops.run and what the reader fails with.
+sl_code sli_dbs_select(sli_dbs *dbs, const sli_dbs_ask *ask, sli_db_where *where, sl_error *err);

@@ -363,3 +363,137 @@ SL_TEST(duck_many_threads_run_at_once, "")
     SL_CHECK_TEXT(slt_duck_ask(&d, "SELECT count(*) FROM late"), "0;");
     slt_duck_end(&d);
 }
+
+// ---------------------------------------------------------------- readers
+
+enum { READER_BATCHES = 50, READER_ROWS = 100 };
+
+typedef struct reader {
+    int32_t n_open, n_opened; ///< passes now, and in all
+    int32_t fails_at;         ///< batch; -1: none
+} reader;
+
+typedef struct reading {
+    reader *of;
+    int32_t at;
+} reading;
+
+static sl_code reader_open(void *ctx, void **pass, sl_error *err)
+{
+    reading *r = sl_alloc_zero(SLI_TAG_TEST, sizeof *r);
+    (void)err;
+    assert_non_null(r);
+    r->of = ctx;
+    r->of->n_open++;
+    r->of->n_opened++;
+    *pass = r;
+    return SL_OK;
+}
+
+/// A batch whose texts are too long to lie in their heads, and are gone with it.
+static sl_code reader_next(void *pass, sl_batch **rows, sl_error *err)
+{
+    reading *r = pass;
+    *rows = NULL;
+    if (r->at == r->of->fails_at) {
+        return sl_error_set(err, SL_E_CORRUPT, "part 7 is damaged");
+    }
+    if (r->at++ < READER_BATCHES) {
+        sli_str text = SLI_STR_INIT;
+        for (int32_t i = 0; i < READER_ROWS; i++) {
+            sli_str_printf(&text, "%sa text that is long %d,%d", i == 0 ? "" : ";", i, i);
+        }
+        *rows = slt_duck_batch("word string, n int64?", text.data);
+        sli_str_reset(&text);
+    }
+    return SL_OK;
+}
+
+static void reader_close(void *pass)
+{
+    ((reading *)pass)->of->n_open--;
+    sl_free(pass);
+}
+
+static sl_code keep_no_schema(void *ctx, const sl_schema *schema, sl_error *err)
+{
+    (void)ctx;
+    (void)schema;
+    (void)err;
+    return SL_OK;
+}
+
+static sl_code take_some(void *ctx, sl_batch *rows, sl_error *err)
+{
+    (void)err;
+    slt_duck_put_batch(ctx, rows);
+    return SL_OK;
+}
+
+/// The rows as text, or the failure.
+static sl_code select_of(slt_duck *d, const char *sql, reader *words, reader *others)
+{
+    const sli_dbs_reader readers[] = {
+        {"words", words, reader_open, reader_next, reader_close},
+        {"others", others, reader_open, reader_next, reader_close},
+    };
+    sli_str_clear(&d->text);
+    sl_code rc = sli_dbs_select(d->dbs,
+                                &(sli_dbs_ask){.sql = sql,
+                                               .readers = readers,
+                                               .n_readers = 2,
+                                               .begin = keep_no_schema,
+                                               .push = take_some,
+                                               .ctx = &d->text},
+                                &d->where, &d->err);
+    assert_int_equal(words->n_open, 0); // whatever came of it
+    assert_int_equal(others->n_open, 0);
+    return rc;
+}
+
+SL_TEST(duck_rows_of_a_reader_are_read_when_a_query_passes_over_them, "")
+{
+    slt_duck d;
+    reader words = {.fails_at = -1}, others = {.fails_at = -1};
+    slt_duck_start(&d);
+    slt_duck_table(&d, "words", "word string, n int64?");
+    slt_duck_table(&d, "others", "word string, n int64?");
+    slt_duck_ok(&d, sli_dbs_alias(d.dbs, "more", "of_these", "others", &d.err));
+    slt_duck_ok(&d, select_of(&d, "SELECT count(*), sum(n) FROM words", &words, &others));
+    SL_CHECK_TEXT(d.text.data, "5000,247500;");
+    assert_int_equal(words.n_opened, 1);
+    assert_int_equal(others.n_opened, 0); // no query names it
+    slt_duck_ok(&d, select_of(&d,
+                              "SELECT word, count(*) FROM words WHERE n < 2 GROUP BY word "
+                              "ORDER BY word",
+                              &words, &others));
+    SL_CHECK_TEXT(d.text.data, "a text that is long 0,50;a text that is long 1,50;");
+    slt_duck_ok(&d, select_of(&d,
+                              "SELECT count(*) FROM words a JOIN words b ON a.n = b.n "
+                              "WHERE a.n < 3",
+                              &words, &others));
+    SL_CHECK_TEXT(d.text.data, "7500;");
+    assert_int_equal(words.n_opened, 4); // each side has a pass of its own
+    slt_duck_ok(&d, select_of(&d, "SELECT max(n) FROM more.of_these", &words, &others));
+    SL_CHECK_TEXT(d.text.data, "99;");
+    assert_int_equal(others.n_opened, 1);
+    slt_duck_ok(&d, select_of(&d, "SELECT n FROM words LIMIT 3", &words, &others));
+    SL_CHECK_TEXT(d.text.data, "0;1;2;");
+    slt_duck_end(&d);
+}
+
+SL_TEST(duck_a_readers_failure_is_the_selects, "")
+{
+    slt_duck d;
+    reader words = {.fails_at = 7}, others = {.fails_at = -1};
+    slt_duck_start(&d);
+    slt_duck_table(&d, "words", "word string, n int64?");
+    assert_int_equal(select_of(&d, "SELECT sum(n) FROM words", &words, &others), SL_E_CORRUPT);
+    assert_non_null(strstr(d.err.text, "part 7 is damaged"));
+    assert_int_equal(select_of(&d, "SELECT wrd FROM words", &words, &others), SL_E_INVALID);
+    assert_int_equal(d.where.at, 7);
+    words.fails_at = -1;
+    slt_duck_ok(&d, select_of(&d, "SELECT count(*) FROM words", &words, &others));
+    SL_CHECK_TEXT(d.text.data, "5000;");
+    slt_duck_end(&d);
+}

@@ -131,6 +131,8 @@ sl_code duck_print(sli_db *self, const char *json, sli_db_text_fn each, void *ct
 sl_code duck_functions(sli_db *self, sli_db_function_fn each, void *ctx, sl_error *err);
 sl_code duck_add_table(sli_db *self, const char *name, const struct ArrowSchema *schema,
                        int64_t rows, sl_error *err);
+sl_code duck_add_alias(sli_db *self, const char *schema, const char *name, const char *table,
+                       sl_error *err);
 sl_code duck_columns(sli_db *self, const char *columns, struct ArrowSchema *out,
                      sli_db_where *where, sl_error *err);
 sl_code duck_add_function(sli_db *self, const sli_db_function *function, sl_error *err);

@@ -160,6 +160,7 @@ static sli_db_ops table = {
     .file_add = duck_file_add,
     .file_path = duck_file_path,
     .file_close = duck_file_close,
+    .alias = duck_add_alias,
 };
 
 /// What runs, not what it was built with: a system's own DuckDB may have been renewed.

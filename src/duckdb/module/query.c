@@ -221,7 +221,7 @@ sl_code duck_run(sli_db_query *query, const sli_db_run *run, sl_error *err)
     }
     duckdb_destroy_result(&result);
     duckdb_destroy_pending(&pending);
-    if (rc != SL_OK) {
+    if (rc != SL_OK || run->n_readers > 0) { // passes over readers end in here, too
         cancel(self);
     }
     duck_rows_reset(&rows);

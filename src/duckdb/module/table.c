@@ -13,8 +13,12 @@
 
 typedef struct scan {
     const duck_table *table;
-    const sli_db_rows *rows; ///< NULL: none in this run
-    int32_t array;
+    const sli_db_rows *rows;     ///< NULL: none in this run
+    const sli_db_reader *reader; ///< in place of `rows`; NULL: there is none
+    void *pass;                  ///< of the reader; NULL: not begun
+    bool ended;
+    const struct ArrowArray *now; ///< what the rows are taken from
+    int32_t array;                ///< the next one of `rows`
     int64_t row;
     idx_t n_columns;
     idx_t columns[]; ///< that are asked for; one past the table's is no column but the row itself
@@ -47,6 +51,15 @@ static void bind_scan(duckdb_bind_info info)
     duckdb_destroy_value(&value);
 }
 
+static void free_scan(void *data)
+{
+    scan *self = data;
+    if (self->pass != NULL) {
+        self->reader->close(self->pass);
+    }
+    free(self);
+}
+
 static void init_scan(duckdb_init_info info)
 {
     duck_table *table = duckdb_init_get_bind_data(info);
@@ -67,21 +80,53 @@ static void init_scan(duckdb_init_info info)
             self->rows = &run->rows[i];
         }
     }
+    for (int32_t i = 0; run != NULL && i < run->n_readers; i++) {
+        if (strcasecmp(run->readers[i].table, table->name) == 0) {
+            self->reader = &run->readers[i];
+        }
+    }
     duckdb_init_set_max_threads(info, 1);
-    duckdb_init_set_init_data(info, self, free);
+    duckdb_init_set_init_data(info, self, free_scan);
 }
 
-/// Rows [at, at + n) of a chunk, of the array where the scan is.
+/// Rows [at, at + n) of a chunk, of the array where the scan is. A reader's array is gone when the
+/// next one comes, so its texts are copied.
 static sl_code scan_piece(const scan *self, duckdb_data_chunk chunk, idx_t at, int64_t n,
                           sl_error *err)
 {
-    const struct ArrowArray *array = self->rows->arrays[self->array];
     for (idx_t i = 0; i < self->n_columns; i++) {
         idx_t column = self->columns[i];
         if (column < (idx_t)self->table->n_columns) {
             SL_TRY(duck_put(duckdb_data_chunk_get_vector(chunk, i), at,
-                            &self->table->columns[column], array->children[column],
-                            array->offset + self->row, n, false, err));
+                            &self->table->columns[column], self->now->children[column],
+                            self->now->offset + self->row, n, self->reader != NULL, err));
+        }
+    }
+    return SL_OK;
+}
+
+static sl_code read_array(scan *self, sl_error *err)
+{
+    if (self->pass == NULL) {
+        SL_TRY(self->reader->open(self->reader->ctx, &self->pass, err));
+    }
+    return self->reader->next(self->pass, &self->now, err);
+}
+
+/// The next array that has rows; self->now NULL: there is none.
+static sl_code next_array(scan *self, sl_error *err)
+{
+    self->now = NULL;
+    self->row = 0;
+    while (!self->ended) {
+        if (self->reader != NULL) {
+            SL_TRY(read_array(self, err));
+        } else if (self->rows != NULL && self->array < self->rows->n) {
+            self->now = self->rows->arrays[self->array++];
+        }
+        self->ended = self->now == NULL;
+        if (self->now != NULL && self->now->length > 0) {
+            break;
         }
     }
     return SL_OK;
@@ -90,16 +135,18 @@ static sl_code scan_piece(const scan *self, duckdb_data_chunk chunk, idx_t at, i
 static sl_code scan_chunk(scan *self, duckdb_data_chunk chunk, sl_error *err)
 {
     idx_t most = duckdb_vector_size(), at = 0;
-    while (self->rows != NULL && at < most && self->array < self->rows->n) {
-        int64_t left = self->rows->arrays[self->array]->length - self->row;
+    while (at < most) {
+        if (self->now == NULL || self->row == self->now->length) {
+            SL_TRY(next_array(self, err));
+        }
+        if (self->now == NULL) {
+            break;
+        }
+        int64_t left = self->now->length - self->row;
         int64_t n = left < (int64_t)(most - at) ? left : (int64_t)(most - at);
         SL_TRY(scan_piece(self, chunk, at, n, err));
         at += (idx_t)n;
         self->row += n;
-        if (n == left) {
-            self->array++;
-            self->row = 0;
-        }
     }
     duckdb_data_chunk_set_size(chunk, at);
     return SL_OK;
@@ -234,6 +281,25 @@ static sl_code create_view(sli_db *self, const char *name, sl_error *err)
     free(sql);
     free(text);
     free(quoted);
+    return rc;
+}
+
+sl_code duck_add_alias(sli_db *self, const char *schema, const char *name, const char *table,
+                       sl_error *err)
+{
+    char *in = duck_quote(schema, '"'), *quoted = duck_quote(name, '"');
+    char *text = duck_quote(table, '\'');
+    char *sql =
+        in == NULL || quoted == NULL || text == NULL
+            ? NULL
+            : duck_text("CREATE SCHEMA IF NOT EXISTS %s; CREATE VIEW %s.%s AS SELECT * FROM "
+                        "sluice_rows(%s)",
+                        in, in, quoted, text);
+    sl_code rc = sql == NULL ? duck_nomem(err) : duck_do(self, sql, err);
+    free(sql);
+    free(text);
+    free(quoted);
+    free(in);
     return rc;
 }
 
