@@ -135,6 +135,14 @@ static inline bool sl_column_bool(const sl_column *column, int64_t row)
     return (((const uint8_t *)column->values)[row >> 3] >> (row & 7) & 1) != 0;
 }
 
+/// Who gets the rows of a SELECT.
+typedef struct sl_rows_to {
+    /// Told once, before the first rows, also when there are none.
+    sl_code (*begin)(void *ctx, const sl_schema *columns, sl_error *err);
+    sl_code (*rows)(void *ctx, SL_BORROWS const sl_batch *rows, sl_error *err);
+    void *ctx;
+} sl_rows_to;
+
 // ---- builder: a user function gets one, appends cells column by column, and never frees it
 //
 // Appending can't fail at the call: the first failure (memory, a cell too long, a wrong type)

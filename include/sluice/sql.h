@@ -65,4 +65,62 @@ SL_API void sl_sql_script(sl_graph *graph, const char *name, const char *script,
 /// "collect:NAME" (sl_test_rows). WITH is checked all the same. Static tables stay files.
 SL_API void sl_sql_for_test(sl_graph *graph);
 
+// ---- what is typed: an interactive prompt, or whoever gets statements one by one
+
+/// What a statement does, by its first words.
+typedef enum sl_sql_verb {
+    SL_SQL_NOTHING = 0, ///< blanks and comments
+    SL_SQL_SELECT,
+    SL_SQL_CREATE,
+    SL_SQL_INSERT, ///< also a statement set
+    SL_SQL_SET,
+    SL_SQL_OTHER,
+} sl_sql_verb;
+
+/// A statement of a text.
+typedef struct sl_sql_statement {
+    sl_sql_verb verb;
+    size_t at, size; ///< from its first word to its last, without the ';'
+    size_t next;     ///< behind the ';'
+    bool ended; ///< by ';'; false: the text ends before it does, inside quotes or a comment too
+} sl_sql_statement;
+/// The first statement from `from` on. Fails: SL_E_INVALID when `is_last` and a text, name or
+/// comment is never closed, with line and column.
+SL_API SL_MUST_USE sl_code sl_sql_next(const char *text, size_t from, bool is_last,
+                                       sl_sql_statement *out, sl_error *err);
+
+/// One statement of a session, and where it stands, for messages.
+typedef struct sl_sql_piece {
+    const char *text;     ///< without ';'
+    const char *name;     ///< "job.sql"; NULL: it was typed
+    int64_t line, column; ///< of its beginning there, from 1
+} sl_sql_piece;
+
+/// What the last statement of a session is.
+typedef struct sl_sql_typed {
+    sl_stream *stream; ///< the rows of a SELECT over streams; NULL: it is none
+    bool is_static;    ///< a SELECT over static tables alone: sl_sql_once
+    /// NULL: each row of the stream is final. Else a row replaces the earlier one of equal values
+    /// in these columns ("user, page"; "": there is one row).
+    const char *changes_by;
+} sl_sql_typed;
+/// Defines a job as sl_sql_script, from statements that came one by one: CREATE and SET, then maybe
+/// a SELECT (which needs no sink) or INSERT INTO as the last. What is in *out lives as long as the
+/// graph. Mistakes stick to it.
+SL_API void sl_sql_session(sl_graph *graph, const sl_sql_piece *pieces, int32_t n,
+                           const char *const *variables, sl_sql_typed *out);
+/// Runs such a SELECT once. Thread: the one that defines. Fails: SL_E_DATA, SL_E_NOMEM,
+/// SL_E_CANCELLED, what `to` returns.
+SL_API SL_MUST_USE sl_code sl_sql_once(sl_graph *graph, const sl_rows_to *to, sl_error *err);
+/// It ends soon. Thread: any, and signal handlers.
+SL_API void sl_sql_once_stop(const sl_graph *graph);
+/// A name that a session's statements have made.
+typedef struct sl_sql_name {
+    const char *name;
+    const char *kind;         ///< "table", "static table", "view"
+    const sl_schema *columns; ///< as declared, or of the view
+} sl_sql_name;
+/// Number `i` from 0; name NULL: there are no more. Lives as long as the graph.
+SL_API sl_sql_name sl_sql_name_at(const sl_graph *graph, int32_t i);
+
 SL_END_DECLS

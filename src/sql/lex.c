@@ -264,3 +264,10 @@ bool sli_lex_is_mark(const char *text, const sli_lexeme *token, const char *mark
     return token->kind == SLI_LEX_MARK && strlen(mark) == token->size &&
            memcmp(text + token->at, mark, token->size) == 0;
 }
+
+bool sli_sql_is_select(const char *text, const sli_lexeme *token)
+{
+    return sli_lex_is(text, token, "SELECT") || sli_lex_is(text, token, "WITH") ||
+           sli_lex_is(text, token, "FROM") || sli_lex_is(text, token, "VALUES") ||
+           sli_lex_is_mark(text, token, "(");
+}

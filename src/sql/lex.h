@@ -35,4 +35,6 @@ size_t sli_lex_dollar(const char *text, size_t size, size_t at);
 sl_code sli_lex_value(const char *text, const sli_lexeme *token, char *out, sl_error *err);
 /// Whether the token is this keyword, in any case. A quoted name is none.
 bool sli_lex_is(const char *text, const sli_lexeme *token, const char *word);
+/// Whether a SELECT begins with it: SELECT, WITH, FROM, VALUES or a bracket.
+bool sli_sql_is_select(const char *text, const sli_lexeme *token);
 bool sli_lex_is_mark(const char *text, const sli_lexeme *token, const char *mark);

@@ -20,8 +20,35 @@ static spot spot_of(const char *text, size_t at)
     return s;
 }
 
+/// The piece that byte `at` of the text as it was written is in.
+static const sli_text_piece *piece_of(const sli_origins *origins, size_t at)
+{
+    int32_t i = 0;
+    while (i + 1 < origins->n_pieces && origins->pieces[i + 1].at <= at) {
+        i++;
+    }
+    return &origins->pieces[i];
+}
+
+/// In the words of the place where the piece stood.
+static sl_code wrap_piece(const sli_place *place, size_t byte, sl_code rc, sl_error *err)
+{
+    size_t at = sli_origin_of(place->origins, byte);
+    const sli_text_piece *piece = piece_of(place->origins, at);
+    spot s = spot_of(place->origins->text + piece->at, at - piece->at);
+    s.column += s.line == 1 ? piece->column - 1 : 0;
+    s.line += piece->line - 1;
+    return piece->name != NULL ? sl_error_wrap(err, rc, "%.200s:%lld:%lld", piece->name,
+                                               (long long)s.line, (long long)s.column)
+                               : sl_error_wrap(err, rc, "line %lld, column %lld", (long long)s.line,
+                                               (long long)s.column);
+}
+
 sl_code sli_place_wrap(const sli_place *place, int64_t at, sl_code rc, sl_error *err)
 {
+    if (rc != SL_OK && place != NULL && place->origins != NULL && place->origins->pieces != NULL) {
+        return wrap_piece(place, place->from + (at < 0 ? 0 : (size_t)at), rc, err);
+    }
     if (rc == SL_OK || place == NULL || place->text == NULL || (place->name == NULL && at < 0)) {
         return rc;
     }
@@ -47,4 +74,10 @@ sl_code sli_plain_failure(sl_code rc, sl_error *err)
         memmove(err->text, err->text + n, strlen(err->text + n) + 1);
     }
     return rc;
+}
+
+sl_code sli_sql_where(const char *text, int64_t at, sl_code rc, sl_error *err)
+{
+    sli_place place = {.text = text};
+    return sli_place_wrap(&place, at, sli_plain_failure(rc, err), err);
 }

@@ -216,8 +216,12 @@ static const refusal refusals[] = {
 
 static sl_code refuse(sli_script *s, const sli_lexeme *token, sl_error *err)
 {
-    static const char *const known[] = {"CREATE", "INSERT", "SET", "EXECUTE", "BEGIN", "END", NULL};
+    static const char *const known[] = {"CREATE", "INSERT", "SET",    "EXECUTE",
+                                        "BEGIN",  "END",    "SELECT", NULL};
     const char *shown = sli_script_show(s, token);
+    if (s->typed != NULL && sli_lex_is(s->text.data, token, "DROP")) {
+        return sli_script_fail(s, token->at, err, "DROP: '.drop NAME' takes back what was typed");
+    }
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         if (sli_lex_is(s->text.data, token, refusals[i].word)) {
             return sli_script_fail(s, token->at, err, "%s: %s", refusals[i].word, refusals[i].why);
@@ -228,9 +232,10 @@ static sl_code refuse(sli_script *s, const sli_lexeme *token, sl_error *err)
         word[i] = (char)(shown[i] >= 'a' && shown[i] <= 'z' ? shown[i] - 'a' + 'A' : shown[i]);
     }
     return sli_script_fail(s, token->at, err,
-                           "a statement begins with CREATE TABLE, CREATE VIEW, INSERT INTO or SET, "
+                           "a statement begins with CREATE TABLE, CREATE VIEW, INSERT INTO%s SET, "
                            "not with '%s'%s",
-                           shown, sli_script_near(s, word, known));
+                           s->typed == NULL ? " or" : ", SELECT or", shown,
+                           sli_script_near(s, word, known));
 }
 
 static sl_code run_statement(sli_script *s, sl_error *err)
@@ -258,6 +263,9 @@ static sl_code run_statement(sli_script *s, sl_error *err)
     if (sli_script_word(s, "BEGIN")) {
         return begin_set(s, first->at, false, err);
     }
+    if (s->typed != NULL && sli_sql_is_select(s->text.data, first)) {
+        return sli_script_typed(s, err);
+    }
     return refuse(s, first, err);
 }
 
@@ -279,6 +287,9 @@ static sl_code run_statements(sli_script *s, sl_error *err)
     size_t end = sli_script_token(s)->at;
     if (s->in_set) {
         return sli_script_fail(s, end, err, "the statement set is not closed: END is missing");
+    }
+    if (s->typed != NULL) {
+        return SL_OK;
     }
     if (s->n_inserts == 0) {
         return sli_script_fail(s, end, err,
@@ -310,6 +321,12 @@ static const char *variable(void *ctx, const char *name)
     return found != NULL || v->env == NULL ? found : sli_env_variable(v->env, name);
 }
 
+/// A place of the text before its variables are replaced.
+static sli_place as_written(const sli_script *s, const char *text, size_t at)
+{
+    return (sli_place){.name = s->name, .text = text, .from = at, .origins = &s->written};
+}
+
 static sl_code check_text(const sli_script *s, const char *text, sl_error *err)
 {
     size_t size = strlen(text), valid = sli_utf8_check(text, size);
@@ -318,7 +335,7 @@ static sl_code check_text(const sli_script *s, const char *text, sl_error *err)
                             s->name, size, SLI_SQL_MAX_TEXT);
     }
     if (valid != size) {
-        sli_place place = {.name = s->name, .text = text, .from = valid};
+        sli_place place = as_written(s, text, valid);
         return sli_place_wrap(&place, -1, sl_error_set(err, SL_E_INVALID, "not UTF-8"), err);
     }
     return SL_OK;
@@ -332,7 +349,7 @@ static sl_code replace_variables(sli_script *s, const char *text, const char *co
     sl_code rc =
         sli_vars_replace(text, strlen(text), variable, &v, &s->text, &s->origins, &where, err);
     if (rc != SL_OK) {
-        sli_place place = {.name = s->name, .text = text, .from = where};
+        sli_place place = as_written(s, text, where);
         return sli_place_wrap(&place, -1, rc, err);
     }
     sli_str_reserve(&s->text, 1);
@@ -393,7 +410,7 @@ static void script_free(void *thing)
 }
 
 /// The script lives as long as the graph: relations of its names do.
-static sl_code script_new(sli_script **out, sl_graph *graph, const char *name, sl_error *err)
+sl_code sli_script_new(sli_script **out, sl_graph *graph, const char *name, sl_error *err)
 {
     sli_script *s = sl_alloc_zero(SLI_TAG_OTHER, sizeof *s);
     if (s == NULL) {
@@ -412,6 +429,20 @@ static sl_code script_new(sli_script **out, sl_graph *graph, const char *name, s
     return SL_OK;
 }
 
+sl_code sli_script_run(sli_script *s, const char *text, const char *const *pairs, sl_error *err)
+{
+    s->origins.text = s->written.text = sl_arena_strdup(s->arena, text);
+    if (s->origins.text == NULL) {
+        return sl_error_nomem(err, strlen(text), "a script");
+    }
+    s->written.pieces = s->origins.pieces;
+    s->written.n_pieces = s->origins.n_pieces;
+    SL_TRY(check_text(s, text, err));
+    SL_TRY(replace_variables(s, text, pairs, err));
+    SL_TRY(read_tokens(s, err));
+    return run_statements(s, err);
+}
+
 static sl_code run_script(sl_graph *graph, const char *name, const char *text,
                           const char *const *pairs, sl_error *err)
 {
@@ -419,15 +450,8 @@ static sl_code run_script(sl_graph *graph, const char *name, const char *text,
     if (text == NULL) {
         return sl_error_set(err, SL_E_INVALID, "the script is NULL");
     }
-    SL_TRY(script_new(&s, graph, name, err));
-    SL_TRY(check_text(s, text, err));
-    SL_TRY(replace_variables(s, text, pairs, err));
-    s->origins.text = sl_arena_strdup(s->arena, text);
-    if (s->origins.text == NULL) {
-        return sl_error_nomem(err, strlen(text), "a script");
-    }
-    SL_TRY(read_tokens(s, err));
-    return run_statements(s, err);
+    SL_TRY(sli_script_new(&s, graph, name, err));
+    return sli_script_run(s, text, pairs, err);
 }
 
 void sl_sql_script(sl_graph *graph, const char *name, const char *script,

@@ -37,7 +37,7 @@ static sl_code setting(void *ctx, const char *name, sl_text value, sl_error *err
     return sli_scan_duration_us(value, &us, err);
 }
 
-void slt_script_define(slt_script *s, const char *text, const char *const *variables, bool for_test)
+void slt_script_begin(slt_script *s)
 {
     if (!SLT_DUCKDB) {
         slt_not_here("this build is without DuckDB");
@@ -48,6 +48,11 @@ void slt_script_define(slt_script *s, const char *text, const char *const *varia
     sli_graph_environment(s->graph, sources, sinks, s->env, false);
     sli_graph_modules(s->graph, SLT_BUILD_DIR "/lib/sluice");
     sli_graph_hosted(s->graph, &(sli_graph_host){setting, warn, s});
+}
+
+void slt_script_define(slt_script *s, const char *text, const char *const *variables, bool for_test)
+{
+    slt_script_begin(s);
     if (for_test) {
         sl_sql_for_test(s->graph);
     }

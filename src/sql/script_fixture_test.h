@@ -12,6 +12,8 @@ typedef struct slt_script {
     sl_error err;
 } slt_script;
 
+/// A graph with nothing in it. Ends the test as passed in a build without DuckDB.
+void slt_script_begin(slt_script *s);
 /// Defines `text` as "job.sql" with these variables. `for_test`: as sl_sql_for_test says. Ends the
 /// test as passed in a build without DuckDB.
 void slt_script_define(slt_script *s, const char *text, const char *const *variables,

@@ -43,14 +43,16 @@ typedef struct sli_script {
     sl_arena *arena;
     sli_str text; ///< variables replaced
     sli_origins origins;
+    sli_origins written; ///< of the text before that
     const char *name;
     sli_lexeme *tokens; ///< of all statements; the last one is SLI_LEX_END
     int32_t n_tokens, at;
     sli_entry *entries[SLI_SCRIPT_MAX_NAMES];
     int32_t n_entries, n_inserts;
-    bool in_set;      ///< between BEGIN and END
-    bool for_test;    ///< tables are queues and collect: sinks (sl_sql_for_test)
-    sl_error trouble; ///< why a relation that was asked for could not be made
+    bool in_set;             ///< between BEGIN and END
+    bool for_test;           ///< tables are queues and collect: sinks (sl_sql_for_test)
+    struct sli_typed *typed; ///< a session's last statement; NULL: this is a script
+    sl_error trouble;        ///< why a relation that was asked for could not be made
 } sli_script;
 
 // ---------------------------------------------------------------- telling (script.c)
@@ -91,6 +93,10 @@ sl_code sli_script_engine(sli_script *s, sl_error *err);
 
 sl_code sli_script_create(sli_script *s, sl_error *err); ///< create.c; behind CREATE
 sl_code sli_script_insert(sli_script *s, sl_error *err); ///< insert.c; behind INSERT
+sl_code sli_script_typed(sli_script *s, sl_error *err);  ///< session.c; at a SELECT
+/// A script that is registered with the graph, and its text read and run. `pieces` may be NULL.
+sl_code sli_script_new(sli_script **out, sl_graph *graph, const char *name, sl_error *err);
+sl_code sli_script_run(sli_script *s, const char *text, const char *const *pairs, sl_error *err);
 
 /// From the next token to the statement's end, as DuckDB takes it (words.h); in the arena. *from is
 /// its place.

@@ -152,7 +152,7 @@ static sl_code resolve_names(making *m, sl_error *err)
         SL_TRY(add_table(m, named, err));
     }
     m->where.at = -1;
-    return m->select->n_deps > 0
+    return m->select->n_deps > 0 || m->by == SLI_BY_ONCE
                ? SL_OK
                : sl_error_set(err, SL_E_INVALID, "FROM has no stream: nothing would make it run");
 }
@@ -195,7 +195,7 @@ static void try_empty(making *m)
 {
     sli_select *select = m->select;
     select->keeps_empty = select->by_row;
-    if (select->by_row || asks_for_time(m)) {
+    if (select->by_row || m->by == SLI_BY_ONCE || asks_for_time(m)) {
         return;
     }
     sli_dbs_rows rows[SLI_MAX_FROM];

@@ -81,7 +81,12 @@ struct sli_select {
     int32_t n_called;
 };
 
-typedef enum sli_by { SLI_BY_ITSELF, SLI_BY_ROW, SLI_BY_EPOCH } sli_by;
+typedef enum sli_by {
+    SLI_BY_ITSELF,
+    SLI_BY_ROW,
+    SLI_BY_EPOCH,
+    SLI_BY_ONCE ///< of static tables alone
+} sli_by;
 
 /// Prepares `text`, or finds it: what was prepared before of the same text, names and schemas. `by`
 /// says how it is run; SLI_BY_ITSELF: by row where that is possible. Thread: driver, no task is

@@ -13,3 +13,7 @@ void sli_sql_take_back(sli_runtime *runtime);
 
 /// `sluice help sql`: statements and connectors. Appended.
 void sli_sql_help(int32_t columns, sli_str *out);
+
+/// "line 2, column 8: " before what *err says of the SELECT `text`, byte `at` of it; -1: no place
+/// is known. Returns rc.
+sl_code sli_sql_where(const char *text, int64_t at, sl_code rc, sl_error *err);

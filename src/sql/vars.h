@@ -11,9 +11,18 @@ typedef struct sli_origin {
     size_t from, written; ///< in the text as it was written: its `${...}`
 } sli_origin;
 
+/// A piece of a text that was put together: where it stood before.
+typedef struct sli_text_piece {
+    size_t at;            ///< of its first byte in the text as it was written
+    const char *name;     ///< "job.sql"; NULL: a text of its own
+    int64_t line, column; ///< of its first byte there
+} sli_text_piece;
+
 /// Where a text comes from. Zero it.
 typedef struct sli_origins {
-    const char *text; ///< as it was written; borrowed
+    const char *text;             ///< as it was written; borrowed
+    const sli_text_piece *pieces; ///< in order, the first at 0; NULL: it was written as a whole
+    int32_t n_pieces;
     sli_origin *items;
     int32_t n, capacity;
 } sli_origins;
