@@ -5,6 +5,7 @@
 #include "sluice/base.h"
 #include "sluice/batch.h"
 #include "sluice/broadcast.h"
+#include "sluice/checkpoint.h"
 #include "sluice/context.h"
 #include "sluice/error.h"
 #include "sluice/event.h"

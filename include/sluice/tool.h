@@ -4,6 +4,7 @@
 /// Every text that a function hands out belongs to the caller: give it back with sl_text_free.
 #pragma once
 
+#include "sluice/batch.h"
 #include "sluice/context.h"
 
 SL_BEGIN_DECLS
@@ -27,5 +28,17 @@ SL_API SL_MUST_USE sl_code sl_checkpoint_status(const char *dir, bool json, char
 /// checkpoint directory), SL_E_CORRUPT, SL_E_INCOMPATIBLE, SL_E_DATA.
 SL_API SL_MUST_USE sl_code sl_checkpoint_letters(const char *dir, bool json, char **out,
                                                  sl_error *err);
+
+// ---- rows as text: of any type, lists and structs too. Binary is written "\x0a1b".
+
+/// A cell for people; a null is NULL.
+SL_API SL_MUST_USE sl_code sl_cell_text(const sl_batch *rows, int32_t column, int64_t row,
+                                        char **out, sl_error *err);
+/// JSON lines: an object a row, nulls as null, numbers that JSON has no word for as texts.
+SL_API SL_MUST_USE sl_code sl_rows_json(const sl_batch *rows, char **out, sl_error *err);
+/// Lines of CSV: a null is an empty field, an empty text one in quotes.
+SL_API SL_MUST_USE sl_code sl_rows_csv(const sl_batch *rows, char **out, sl_error *err);
+/// The line with the names.
+SL_API SL_MUST_USE sl_code sl_rows_csv_names(const sl_schema *columns, char **out, sl_error *err);
 
 SL_END_DECLS
