@@ -11,6 +11,8 @@ int cli_validate(int argc, char **argv);
 int cli_test(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_dead(int argc, char **argv);
+int cli_state(int argc, char **argv);
+int cli_shell(int argc, char **argv);
 int cli_new(int argc, char **argv);
 int cli_help(int argc, char **argv);
 int cli_version(int argc, char **argv);
@@ -37,3 +39,10 @@ sl_code cli_sql_arguments(int *argc, char **argv, sl_error *err);
 void cli_sql_end(void);
 /// The whole file, which is a text; the caller's, for free().
 sl_code cli_read_file(const char *path, char **out, sl_error *err);
+
+/// A column's type as sl_schema_text has it: "list<int64>?".
+void cli_type_text(const sl_schema *schema, int32_t column, char *out, size_t size);
+/// Edits from one word to another, without case.
+size_t cli_distance(const char *a, const char *b);
+/// "2026-11-30T00:30:00.5Z" of µs since 1970.
+void cli_time_text(int64_t time_us, char *out, size_t size);

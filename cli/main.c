@@ -1,6 +1,7 @@
 // sluice COMMAND ...: finds the subcommand.
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli.h"
 
@@ -21,7 +22,14 @@ static const struct command {
      "JOB_test.yaml ...         try a script on input that is given, and compare"},
     {"status", cli_status, "DIR [--json]             what a checkpoint directory says of its job"},
     {"dead", cli_dead, "DIR [--json]               the dead letters in a checkpoint directory"},
-    {"help", cli_help, "[options|sources|sinks|formats|sql|models]   what can be set, and to what"},
+    {"state", cli_state,
+     "DIR [\"SELECT ...\"] [--csv] [--json] [--limit N] [--memory SIZE]   "
+     "what a checkpoint directory holds as tables, and SQL over them"},
+    {"shell", cli_shell,
+     "[DIR|JOB.sql] [--csv] [--json] [--line] [--memory SIZE] [--set NAME=VALUE]   "
+     "a prompt: SQL over a checkpoint, or statements tried one by one"},
+    {"help", cli_help,
+     "[options|sources|sinks|formats|sql|models|state|shell]   what can be set, and to what"},
     {"version", cli_version, "                        which version this is"},
 };
 
@@ -45,8 +53,13 @@ int cli_help(int argc, char **argv)
     if (argc < 2) {
         return usage(stdout);
     }
+    if (strcmp(argv[1], "state") == 0 || strcmp(argv[1], "shell") == 0) { // of the program alone
+        char flag[] = "--help";
+        char *words[] = {argv[1], flag, NULL};
+        return strcmp(argv[1], "state") == 0 ? cli_state(2, words) : cli_shell(2, words);
+    }
     if (sl_help_text(argv[1], 100, &text, &err) != SL_OK) {
-        fprintf(stderr, "sluice help: %s\n", err.text);
+        fprintf(stderr, "sluice help: %s, state, shell\n", err.text);
         return EXIT_USAGE;
     }
     fputs(text, stdout);
@@ -60,6 +73,22 @@ int cli_version(int argc, char **argv)
     (void)argv;
     printf("sluice %s\n", sl_version());
     return 0;
+}
+
+void cli_time_text(int64_t time_us, char *out, size_t size)
+{
+    time_t seconds = (time_t)(time_us / 1000000);
+    int64_t rest = time_us % 1000000;
+    struct tm parts;
+    char whole[40];
+    if (gmtime_r(&seconds, &parts) == NULL ||
+        strftime(whole, sizeof whole, "%Y-%m-%dT%H:%M:%S", &parts) == 0) {
+        (void)snprintf(out, size, "%lld us", (long long)time_us);
+    } else if (rest == 0) {
+        (void)snprintf(out, size, "%sZ", whole);
+    } else {
+        (void)snprintf(out, size, "%s.%03lldZ", whole, (long long)(rest / 1000));
+    }
 }
 
 int cli_fail(const char *name, const sl_error *err)

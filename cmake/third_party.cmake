@@ -8,6 +8,7 @@ pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
+pkg_check_modules(EDIT REQUIRED IMPORTED_TARGET libedit) # the line editor of sluice shell; of the program alone
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1) # test files of scripts; of the program alone
 pkg_check_modules(JSON_C REQUIRED IMPORTED_TARGET json-c) # parse trees of SQL, which are taken apart and put together
 # Requests of sources that listen for HTTP. 26 KiB of code without state of its own that Debian's later releases no longer
