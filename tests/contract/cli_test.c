@@ -27,8 +27,8 @@ static const char running_count[] = "examples/running_count";
 
 SL_TEST(help_lists_every_command_and_the_exit_codes, "")
 {
-    static const char *const commands[] = {"run",  "new",  "validate", "status",
-                                           "dead", "help", "version"};
+    static const char *const commands[] = {"run",   "new",   "validate", "status", "dead",
+                                           "state", "shell", "help",     "version"};
     slt_program p;
     assert_int_equal(SLUICE(&p, slt_temp_dir(), "help"), OK);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
