@@ -1,5 +1,5 @@
 # Made by tools/make-completions from the tables of the sources: change those, not this.
-_sluice_commands='run new validate test status dead help version'
+_sluice_commands='run new validate test status dead state shell help version'
 _sluice_settings='--help --version --quiet --conf --interval --commit-interval --checkpoint --checkpoint.snapshots --max-epochs --stop.timeout --catch-up --commit.max-pending --commit.retry-timeout --start.timeout --outbox.max --snapshot.bytes --snapshot.groups --state.store --state.memory --modules --master --name --parallelism --memory --spill-dir --sql.memory --compat --backend --seed --progress --metrics --trace --stop.gracefully --listener.queue --log --block.interval --receiver.max-pending --receiver.ids --receiver.max-rate --receiver.splits --backpressure --backpressure.initial-rate --backpressure.proportional --backpressure.integral --backpressure.derived --backpressure.min-rate --poison --poison.max --poison.max-share --poison.sink --task.max-failures --stage.max-attempts --inline-rows --jobs.concurrent --jobs.mode --jobs.pools --jobs.pools-file --jobs.pool --speculation --speculation.interval --speculation.multiplier --speculation.quantile --speculation.min-runtime'
 _sluice_names='interval= commit_interval= checkpoint= checkpoint.snapshots= max_epochs= stop.timeout= catch_up= commit.max_pending= commit.retry_timeout= start.timeout= outbox.max= snapshot.bytes= snapshot.groups= state.store= state.memory= modules= master= name= parallelism= memory= spill_dir= sql.memory= compat= backend= seed= progress= metrics= trace= stop.gracefully= listener.queue= log= block.interval= receiver.max_pending= receiver.ids= receiver.max_rate= receiver.splits= backpressure= backpressure.initial_rate= backpressure.proportional= backpressure.integral= backpressure.derived= backpressure.min_rate= poison= poison.max= poison.max_share= poison.sink= task.max_failures= stage.max_attempts= inline_rows= jobs.concurrent= jobs.mode= jobs.pools= jobs.pools_file= jobs.pool= speculation= speculation.interval= speculation.multiplier= speculation.quantile= speculation.min_runtime='
 
@@ -70,8 +70,22 @@ _sluice_arguments() {
             _sluice_files dirs
         fi
         ;;
+    state)
+        if [[ $cur = -* ]]; then
+            _sluice_words '--csv --json'
+        else
+            _sluice_files dirs
+        fi
+        ;;
+    shell)
+        if [[ $cur = -* ]]; then
+            _sluice_words '--csv --json --line'
+        elif [[ $COMP_CWORD -eq 2 ]]; then
+            _sluice_files .sql
+        fi
+        ;;
     help)
-        [[ $COMP_CWORD -ne 2 ]] || _sluice_words 'options sources sinks formats sql models'
+        [[ $COMP_CWORD -ne 2 ]] || _sluice_words 'options sources sinks formats sql models state shell'
         ;;
     esac
 }

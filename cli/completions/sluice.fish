@@ -6,6 +6,8 @@ complete -c sluice -n __fish_use_subcommand -a validate -d 'build the job\'s gra
 complete -c sluice -n __fish_use_subcommand -a test -d 'try a script on input that is given, and compare'
 complete -c sluice -n __fish_use_subcommand -a status -d 'what a checkpoint directory says of its job'
 complete -c sluice -n __fish_use_subcommand -a dead -d 'the dead letters in a checkpoint directory'
+complete -c sluice -n __fish_use_subcommand -a state -d 'what a checkpoint directory holds as tables, and SQL over them'
+complete -c sluice -n __fish_use_subcommand -a shell -d 'a prompt: SQL over a checkpoint, or statements tried one by one'
 complete -c sluice -n __fish_use_subcommand -a help -d 'what can be set, and to what'
 complete -c sluice -n __fish_use_subcommand -a version -d 'which version this is'
 complete -c sluice -n '__fish_seen_subcommand_from run' -a '(__fish_complete_suffix .so .sql)'
@@ -78,4 +80,12 @@ complete -c sluice -n '__fish_seen_subcommand_from status' -a '(__fish_complete_
 complete -c sluice -n '__fish_seen_subcommand_from status' -l json
 complete -c sluice -n '__fish_seen_subcommand_from dead' -a '(__fish_complete_directories)'
 complete -c sluice -n '__fish_seen_subcommand_from dead' -l json
-complete -c sluice -n '__fish_seen_subcommand_from help' -a 'options sources sinks formats sql models'
+complete -c sluice -n '__fish_seen_subcommand_from state' -a '(__fish_complete_directories)'
+complete -c sluice -n '__fish_seen_subcommand_from state' -l csv
+complete -c sluice -n '__fish_seen_subcommand_from state' -l json
+complete -c sluice -n '__fish_seen_subcommand_from shell' -a '(__fish_complete_suffix .sql)'
+complete -c sluice -n '__fish_seen_subcommand_from shell' -a '(__fish_complete_directories)'
+complete -c sluice -n '__fish_seen_subcommand_from shell' -l csv
+complete -c sluice -n '__fish_seen_subcommand_from shell' -l json
+complete -c sluice -n '__fish_seen_subcommand_from shell' -l line
+complete -c sluice -n '__fish_seen_subcommand_from help' -a 'options sources sinks formats sql models state shell'
