@@ -1,5 +1,5 @@
-# Libraries of others: from Debian through pkg-config, nanoarrow by tools/fetch-nanoarrow and DuckDB by
-# tools/fetch-duckdb (pinned, checked by hash).
+# Libraries of others: from Debian through pkg-config, nanoarrow by tools/fetch-nanoarrow, DuckDB by
+# tools/fetch-duckdb and ONNX Runtime by tools/fetch-onnxruntime (pinned, checked by hash).
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(SIMDJSON REQUIRED IMPORTED_TARGET simdjson)
@@ -34,7 +34,9 @@ sl_optional(POSTGRES "the module postgres_pq: PostgreSQL, as a sink and as table
 sl_optional(TLS "the module net_tls: TLS of sources that listen" OpenSSL openssl)
 sl_optional(MQTT "the module mqtt_mosq: MQTT, in and out" "libmosquitto and OpenSSL" libmosquitto openssl)
 sl_optional(CURL "the module http_curl: HDFS, in and out" libcurl libcurl)
+sl_optional(XGBOOST "the module score_xgboost: scoring of XGBoost models" XGBoost xgboost)
 include(duckdb)
+include(onnxruntime)
 
 pkg_check_modules(CMOCKA IMPORTED_TARGET cmocka)
 option(SL_TESTS "Build the tests (needs cmocka)" ${CMOCKA_FOUND})
