@@ -15,6 +15,7 @@
 ///     DIR/delta/000001-000000042   state delta of a group
 ///     DIR/outbox/000001-000000042-UID
 ///     DIR/pane/000001-000000042-UID  what a window keeps of a group's epochs
+///     DIR/model/000001-HASH-UID    a file of somebody else's that a planned epoch needs
 ///     DIR/snap/000000040/          a snapshot: SECTIONS.json with hashes, and a file a section;
 ///                                  or in a directory of another file system
 ///     DIR/work/000001/             scratch of a generation, removed at the next start
@@ -159,6 +160,22 @@ sl_code sli_ckpt_sweep_panes(sli_ckpt *ckpt, const char *const *named, sl_error 
 /// snapshot covers.
 sl_code sli_ckpt_sweep(sli_ckpt *ckpt, const char *const *named, sl_error *err);
 
+// ---------------------------------------------------------------- files of others that are kept
+
+/// Copies content durably under a name that has its hash; *path (in the arena, relative to DIR)
+/// goes into the PLAN of each epoch that needs it. Thread: driver. Blocks: disk. Fails:
+/// SL_E_NO_SPACE, nothing is left behind; SL_E_IO.
+sl_code sli_ckpt_keep(sli_ckpt *ckpt, const char *uid, sl_bytes content, sl_arena *arena,
+                      const char **path, sl_error *err);
+/// The content, which is what the name says. *out one reference. Fails: SL_E_NOT_FOUND,
+/// SL_E_CORRUPT.
+sl_code sli_ckpt_kept(sli_ckpt *ckpt, const char *path, sli_buffer **out, sl_error *err);
+/// Best effort; no epoch that needs it is run again. What stays is swept at the next start.
+void sli_ckpt_kept_drop(sli_ckpt *ckpt, const char *path);
+/// Removes those of older generations that `named` (NULL-ended paths) doesn't list: name what the
+/// PLANs of all epochs that no SEALED covers name, and the last PLAN. After BEGIN.
+sl_code sli_ckpt_sweep_kept(sli_ckpt *ckpt, const char *const *named, sl_error *err);
+
 // ---------------------------------------------------------------- snapshots
 
 typedef struct sli_snapshot sli_snapshot;
@@ -216,6 +233,11 @@ typedef struct sli_ckpt_info {
     int64_t holder_pid;  ///< 0: nobody runs it
     uint64_t graph_hash;
 } sli_ckpt_info;
+/// Calls `each` with the frames that count, oldest first, BEGINs left out; bodies live for the
+/// call. Takes no lock, changes nothing. Fails: as sli_ckpt_inspect, and as `each`.
+sl_code sli_ckpt_each_frame(sl_env *env, const char *dir,
+                            sl_code (*each)(void *ctx, const sli_frame *frame, sl_error *err),
+                            void *ctx, sl_error *err);
 /// Reads a checkpoint without changing it. Snapshots elsewhere are asked for two seconds. Fails:
 /// SL_E_NOT_FOUND, SL_E_CORRUPT, SL_E_INCOMPATIBLE.
 sl_code sli_ckpt_inspect(sl_env *env, const char *dir, sli_ckpt_info *out, sl_error *err);

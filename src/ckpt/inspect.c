@@ -181,3 +181,34 @@ sl_code sli_ckpt_inspect(sl_env *env, const char *dir, sli_ckpt_info *out, sl_er
     }
     return rc;
 }
+
+static sl_code read_frames(sl_env *env, const char *dir, sl_arena *arena, sli_chain *chain,
+                           sl_error *err)
+{
+    sli_manifest manifest;
+    SL_TRY(sli_manifest_read(env, dir, arena, &manifest, err));
+    return sli_chain_read(chain, env, dir, manifest.job_id, INT64_MAX, false, err);
+}
+
+sl_code sli_ckpt_each_frame(sl_env *env, const char *dir,
+                            sl_code (*each)(void *ctx, const sli_frame *frame, sl_error *err),
+                            void *ctx, sl_error *err)
+{
+    enum { TRIES = 4 }; // as in sli_ckpt_inspect
+    sli_chain chain = {0};
+    sl_code rc = SL_E_NOT_FOUND;
+    for (int i = 0; i < TRIES && (rc == SL_E_CORRUPT || rc == SL_E_NOT_FOUND); i++) {
+        sl_arena *arena = sl_arena_new(SLI_TAG_CKPT);
+        if (arena == NULL) {
+            return sl_error_nomem(err, 4096, "looking into a checkpoint");
+        }
+        sli_chain_reset(&chain);
+        rc = read_frames(env, dir, arena, &chain, err);
+        sl_arena_free(arena);
+    }
+    for (int64_t i = 0; rc == SL_OK && i < chain.n_frames; i++) {
+        rc = each(ctx, &chain.frames[i], err);
+    }
+    sli_chain_reset(&chain);
+    return rc;
+}
