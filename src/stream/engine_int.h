@@ -10,7 +10,8 @@
 /// recovery · epoch.c one epoch · output.c outputs and outboxes · window_run.c panes of windows ·
 /// poison.h rows that fail · group.c the life of a group · ahead.c rows on their way before its
 /// seal · commit.c its commit · window_file.c panes on record · snapshot.c compaction · hold.c the
-/// state after a group · progress.c what is told about it · listen.c what the program's listeners
+/// state after a group · progress.c what is told about it · fix.c what operators fix for an
+/// epoch · listen.c what the program's listeners
 /// are told · past.c RDDs of past epochs.
 #pragma once
 
@@ -165,8 +166,10 @@ struct sli_engine {
     int32_t n_inputs;
     sli_window *windows; ///< of the graph's nodes that outputs rest on, in order
     int32_t n_windows;
-    bool *waits;   ///< by node, of the running epoch (slide.c); only with windows
-    sl_rdd **made; ///< by node: RDDs of the running epoch; NULL between epochs
+    struct sli_fixing *fixing; ///< fix.c's, in the job arena
+    int32_t n_fixing;          ///< operators that fix something for each epoch
+    bool *waits;               ///< by node, of the running epoch (slide.c); only with windows
+    sl_rdd **made;             ///< by node: RDDs of the running epoch; NULL between epochs
     sli_store *store;
     bool snapshot_is_foreign; ///< the newest snapshot is another store's: the compactor can't go on
                               ///< from it
@@ -283,6 +286,21 @@ sl_code sli_engine_recover(sli_engine *engine, sl_error *err);
 /// Runs the next epoch, which begins at engine->now_us: plans it (or takes `recorded`), runs the
 /// outputs, completes the state.
 sl_code sli_epoch_run(sli_engine *engine, const sli_plan *recorded, sl_error *err);
+
+// fix.c
+/// Counts the graph's operators that rest on something outside; the others cost nothing.
+sl_code sli_fix_open(sli_engine *engine, sl_error *err);
+/// Every such operator decides what the next epoch uses, or takes what `recorded` (NULL: a new
+/// epoch) says.
+sl_code sli_fix_all(sli_engine *engine, const sli_plan *recorded, int64_t time_us, sl_error *err);
+/// Tells it to the PLAN.
+sl_code sli_fix_record(sli_engine *engine, sli_plan *plan, sl_error *err);
+/// What the last epoch on record used; and removes kept files that none of `plans` past `sealed`,
+/// and not the last one, names.
+sl_code sli_fix_restore(sli_engine *engine, const sli_plan *plans, int32_t n, int64_t sealed,
+                        sl_error *err);
+/// A group is durable: no epoch up to this one is run again.
+void sli_fix_forget(const sli_engine *engine, int64_t epoch);
 
 // outputs.c
 /// Runs all that are due in the epoch.

@@ -377,6 +377,7 @@ static sl_code open_all(sli_engine *engine, sl_error *err)
     SL_TRY(sli_engine_begin(engine, err));
     SL_TRY(open_inputs(engine, err));
     SL_TRY(sli_windows_open(engine, err));
+    SL_TRY(sli_fix_open(engine, err));
     SL_TRY(open_strands(engine, err));
     engine->clock.offset_us = sli_env_wall_us(engine->world) - sli_env_mono_us(engine->world);
     SL_TRY(sli_listen_open(engine, err));

@@ -106,6 +106,7 @@ static sl_code put_plan(sli_engine *engine, int64_t before_us, int64_t time_us, 
         .n_inputs = engine->n_inputs,
     };
     SL_TRY(sli_event_record(engine->graph, engine->epoch_arena, &plan, err));
+    SL_TRY(sli_fix_record(engine, &plan, err));
     sli_plan_put(out, &plan);
     return sli_str_check(out, "PLAN", err);
 }
@@ -368,6 +369,7 @@ static sl_code plan_epoch(sli_engine *engine, sli_group *group, const sli_plan *
         sli_graph_waits(engine->graph, before_us, time_us, engine->waits);
     }
     SL_TRY(sli_event_plan(engine->graph, engine->env.runtime, time_us, recorded, err));
+    SL_TRY(sli_fix_all(engine, recorded, time_us, err));
     if (recorded != NULL) {
         SL_TRY(accept_all(engine, recorded, err));
     } else {

@@ -56,6 +56,23 @@ typedef void (*sli_code_fn)(void);
 
 typedef struct sli_past sli_past; ///< RDDs that a stream remembers
 
+/// What an operator fixes for an epoch before that runs, and is given to do so.
+typedef struct sli_fix {
+    int64_t epoch, time_us;
+    sl_env *env;
+    sli_log *log;
+    sli_metrics *metrics;
+    struct sli_ckpt *ckpt; ///< NULL without a checkpoint
+    sl_arena *arena;       ///< the epoch's
+    /// What an earlier life's PLAN says of an epoch that is to be run again, or (at the start) of
+    /// the last epoch on record; NULL: of none, it is a new epoch. `path` as in sli_plan_fixed.
+    const sl_bytes *recorded;
+    const char *recorded_path;
+    /// Set by the operator, for the PLAN; in the arena.
+    sl_bytes bytes;
+    const char *path;
+} sli_fix;
+
 typedef struct sli_node_ops {
     const char *kind; ///< "flatMap", as in texts and the UI
     /// The node's RDD for this epoch from its inputs' RDDs (borrowed). *out one reference, NULL
@@ -79,6 +96,15 @@ typedef struct sli_node_ops {
     sl_code (*settle)(sl_stream *node, sli_epoch *epoch, sl_error *err);
     /// The epoch is over. `completed`: the state has it.
     void (*end)(sl_stream *node, bool completed);
+    // ---- operators that rest on something outside which may change between two epochs; all or
+    // none are NULL. Thread: driver
+    /// The job starts: what the last epoch on record had. Only called when there is one.
+    sl_code (*fix_restore)(sl_stream *node, const sli_fix *how, sl_error *err);
+    /// Decides what the epoch uses, before its PLAN is on record; an epoch that is run again uses
+    /// what its PLAN says. Blocks: disk.
+    sl_code (*fix)(sl_stream *node, sli_fix *how, sl_error *err);
+    /// No epoch up to this one is ever run again.
+    void (*fix_forget)(sl_stream *node, int64_t epoch);
     bool
         is_window; ///< its RDD holds those of earlier epochs; the body begins with a sli_window_def
 } sli_node_ops;

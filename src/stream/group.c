@@ -435,6 +435,7 @@ static sl_code after_seal(sli_engine *engine, sli_group *group, sl_error *err)
             SL_TRY(
                 sli_delta_remember(engine, group->number, group->delta_path, (int64_t)logged, err));
             SL_TRY(sli_windows_sealed(engine, group, err));
+            sli_fix_forget(engine, group->last_epoch);
         }
         free_retired(engine, group->committed_before);
     }

@@ -3,7 +3,7 @@
 #include "stream/plan.h"
 
 enum {
-    PLAN_FORMAT = 2,   ///< 1 ends behind the inputs
+    PLAN_FORMAT = 3,   ///< 1 ends behind the inputs, 2 behind the watermarks
     SEALED_FORMAT = 2, ///< 1 ends behind the sinks
     MOST_INPUTS = 65536,
     MOST_LEFT_OUT = 1 << 24
@@ -18,9 +18,21 @@ static void put_watermarks(sli_str *out, const sli_plan *plan)
     }
 }
 
+static void put_fixed(sli_str *out, const sli_plan *plan)
+{
+    sli_put_varint(out, (uint64_t)plan->n_fixed);
+    for (int32_t i = 0; i < plan->n_fixed; i++) {
+        const sli_plan_fixed *fixed = &plan->fixed[i];
+        sli_put_text(out, fixed->uid);
+        sli_put_bytes(out, fixed->bytes.data, fixed->bytes.size);
+        sli_put_text(out, fixed->path);
+    }
+}
+
 void sli_plan_put(sli_str *out, const sli_plan *plan)
 {
-    sli_put_u8(out, PLAN_FORMAT);
+    // A job that fixes nothing can be gone on with by a Sluice that knows no more than format 2.
+    sli_put_u8(out, plan->n_fixed > 0 ? PLAN_FORMAT : 2);
     sli_put_i64(out, plan->epoch);
     sli_put_i64(out, plan->time_us);
     sli_put_u64(out, plan->seed);
@@ -37,6 +49,9 @@ void sli_plan_put(sli_str *out, const sli_plan *plan)
     }
     sli_put_i64(out, plan->before_us);
     put_watermarks(out, plan);
+    if (plan->n_fixed > 0) {
+        put_fixed(out, plan);
+    }
 }
 
 static sl_code bad_format(const char *what, uint8_t format, int newest, sl_error *err)
@@ -103,6 +118,32 @@ static sl_code get_watermarks(sli_reader *r, sl_arena *arena, sli_plan *plan, sl
     return SL_OK;
 }
 
+static sl_code get_fixed(sli_reader *r, sl_arena *arena, sli_plan *plan, sl_error *err)
+{
+    uint64_t n = sli_get_varint(r);
+    if (r->bad || n > MOST_INPUTS) {
+        return sl_error_set(err, SL_E_CORRUPT, "PLAN names what %llu operators use",
+                            (unsigned long long)n);
+    }
+    plan->fixed = sl_arena_alloc_zero(arena, (size_t)(n + 1) * sizeof *plan->fixed);
+    if (plan->fixed == NULL) {
+        return sl_error_nomem(err, (size_t)n * sizeof *plan->fixed, "what a PLAN fixes");
+    }
+    plan->n_fixed = (int32_t)n;
+    for (int32_t i = 0; i < plan->n_fixed; i++) {
+        SL_TRY(get_text(r, arena, &plan->fixed[i].uid, err));
+        plan->fixed[i].bytes = sli_get_bytes(r);
+        SL_TRY(get_text(r, arena, &plan->fixed[i].path, err));
+        if (r->bad) {
+            return sl_error_set(err, SL_E_CORRUPT,
+                                "PLAN of epoch %lld is damaged behind its "
+                                "watermarks",
+                                (long long)plan->epoch);
+        }
+    }
+    return SL_OK;
+}
+
 sl_code sli_plan_get(sl_bytes body, sl_arena *arena, sli_plan *out, sl_error *err)
 {
     sli_reader r = sli_reader_of(body);
@@ -121,6 +162,9 @@ sl_code sli_plan_get(sl_bytes body, sl_arena *arena, sli_plan *out, sl_error *er
     if (format >= 2) {
         plan.before_us = sli_get_i64(&r);
         SL_TRY(get_watermarks(&r, arena, &plan, err));
+    }
+    if (format >= 3) {
+        SL_TRY(get_fixed(&r, arena, &plan, err));
     }
     SL_TRY(sli_reader_done(&r, "PLAN", err));
     *out = plan;
@@ -142,6 +186,16 @@ const sli_plan_watermark *sli_plan_watermark_find(const sli_plan *plan, const ch
     for (int32_t i = 0; i < plan->n_watermarks; i++) {
         if (strcmp(plan->watermarks[i].uid, uid) == 0) {
             return &plan->watermarks[i];
+        }
+    }
+    return NULL;
+}
+
+const sli_plan_fixed *sli_plan_fixed_find(const sli_plan *plan, const char *uid)
+{
+    for (int32_t i = 0; i < plan->n_fixed; i++) {
+        if (strcmp(plan->fixed[i].uid, uid) == 0) {
+            return &plan->fixed[i];
         }
     }
     return NULL;

@@ -22,7 +22,16 @@ typedef struct sli_plan {
     int32_t n_inputs;
     struct sli_plan_watermark *watermarks; ///< one an event time node
     int32_t n_watermarks;
+    struct sli_plan_fixed *fixed; ///< one an operator that rests on something outside
+    int32_t n_fixed;
 } sli_plan;
+
+/// What an operator has fixed for the epoch (sli_node_ops.fix).
+typedef struct sli_plan_fixed {
+    const char *uid;
+    sl_bytes bytes;   ///< the operator's own
+    const char *path; ///< of a file that is kept in the checkpoint for it, or ""
+} sli_plan_fixed;
 
 typedef struct sli_plan_watermark {
     const char *uid;
@@ -37,6 +46,8 @@ sl_code sli_plan_get(sl_bytes body, sl_arena *arena, sli_plan *out, sl_error *er
 const sli_plan_input *sli_plan_find(const sli_plan *plan, const char *uid);
 /// The watermark of a uid, or NULL.
 const sli_plan_watermark *sli_plan_watermark_find(const sli_plan *plan, const char *uid);
+/// What the operator of a uid has fixed, or NULL.
+const sli_plan_fixed *sli_plan_fixed_find(const sli_plan *plan, const char *uid);
 
 typedef struct sli_sealed_sink {
     const char *uid;

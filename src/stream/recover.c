@@ -376,6 +376,7 @@ sl_code sli_engine_recover(sli_engine *engine, sl_error *err)
         return restore(engine, log, err);
     }
     SL_TRY(sweep(engine, log, err));
+    SL_TRY(sli_fix_restore(engine, log->plans, log->n_plans, log->sealed_epoch, err));
     SL_TRY(restore(engine, log, err));
     SL_TRY(finish_sealed(engine, log, err));
     if (log->n_sealed > 0 || log->n_plans > 0) {
