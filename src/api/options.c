@@ -93,13 +93,9 @@ const sl_option *const sli_all_options[] = {
 };
 
 const sli_ml_help *const sli_all_models[] = {
-    &sli_ml_kmeans_help,
-    &sli_ml_linear_help,
-    &sli_ml_logistic_help,
-    &sli_ml_standardize_help,
-    &sli_ml_ftrl_help,
-    &sli_ml_test_help,
-    NULL,
+    &sli_ml_kmeans_help,      &sli_ml_linear_help, &sli_ml_logistic_help,
+    &sli_ml_standardize_help, &sli_ml_ftrl_help,   &sli_ml_xgboost_help,
+    &sli_ml_onnx_help,        &sli_ml_test_help,   NULL,
 };
 
 const sli_source_ops *const sli_all_sources[] = {

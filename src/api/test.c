@@ -9,6 +9,7 @@
 #include "api/test_int.h"
 #include "duckdb/duckdb.h"
 #include "env/module.h"
+#include "score/score.h"
 
 enum { MOST_SETTINGS = 256 };
 
@@ -52,11 +53,30 @@ static sl_code keep_error(sl_test *test, sl_code rc, const sl_error *error)
 
 // ---------------------------------------------------------------- modules of the real world
 
-/// The SQL engine lives in memory and has one thread, the caller's: it is the same in every world.
+/// The SQL engine and scorers live in memory and run in the caller's thread: they are the same in
+/// every world.
+static const sli_module_want real_modules[] = {
+    {.name = "sql_duckdb", .abi = SLI_DB_ABI, .why = "SQL", .package = "libsluice-sql"},
+    {.name = "score_xgboost",
+     .abi = SLI_SCORE_ABI,
+     .why = "xgboost",
+     .package = "libsluice-xgboost"},
+    {.name = "score_onnx", .abi = SLI_SCORE_ABI, .why = "onnx", .package = "libsluice-onnx"},
+};
+
+static const sli_module_want *want_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof real_modules / sizeof *real_modules; i++) {
+        if (strcmp(real_modules[i].name, name) == 0) {
+            return &real_modules[i];
+        }
+    }
+    return NULL;
+}
+
 static const sli_module *find_module(void *ctx, const char *name)
 {
-    static const sli_module_want want = {
-        .name = "sql_duckdb", .abi = SLI_DB_ABI, .why = "SQL", .package = "libsluice-sql"};
+    const sli_module_want *want = want_of(name);
     const sl_test *test = ctx;
     const sli_module *module = NULL;
     const char *dir = NULL;
@@ -64,8 +84,8 @@ static const sli_module *find_module(void *ctx, const char *name)
     for (int32_t i = 0; test->conf.settings != NULL && test->conf.settings[i] != NULL; i += 2) {
         dir = strcmp(test->conf.settings[i], "modules") == 0 ? test->conf.settings[i + 1] : dir;
     }
-    if (strcmp(name, want.name) == 0 && sli_env_posix(&real, NULL) == SL_OK) {
-        if (sli_module_load(real, dir, &want, &module, NULL) != SL_OK) {
+    if (want != NULL && sli_env_posix(&real, NULL) == SL_OK) {
+        if (sli_module_load(real, dir, want, &module, NULL) != SL_OK) {
             module = NULL; // who asks is told that it is missing
         }
         sli_env_free(real);

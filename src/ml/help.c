@@ -37,6 +37,16 @@ const sli_ml_help sli_ml_ftrl_help = {
     .text = "Two classes by FTRL-Proximal over hashed features",
     .options = sli_ml_ftrl_options,
 };
+const sli_ml_help sli_ml_xgboost_help = {
+    .name = "xgboost",
+    .text = "A model that XGBoost has trained, from its JSON or UBJSON file; predicts only",
+    .options = sli_ml_xgboost_options,
+};
+const sli_ml_help sli_ml_onnx_help = {
+    .name = "onnx",
+    .text = "A model in ONNX's format, scored by ONNX Runtime; predicts only",
+    .options = sli_ml_onnx_options,
+};
 const sli_ml_help sli_ml_test_help = {
     .name = "test",
     .text = "sl_stream_test, whether two groups have the same mean: Spark's StreamingTest",

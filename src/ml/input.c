@@ -185,7 +185,9 @@ static void read_list(const sl_column *list, int64_t row, int32_t dims, double *
     for (int32_t j = 0; j < dims; j++) {
         const sl_column *child = &list->children[0];
         int64_t at = fits ? offsets[row] + j : 0;
-        out[j] = !fits || sl_column_is_null(child, at) ? NAN : ml_number_at(child, at);
+        out[j] = !fits                          ? INFINITY // bad also where NaN is good
+                 : sl_column_is_null(child, at) ? NAN
+                                                : ml_number_at(child, at);
     }
 }
 
@@ -218,8 +220,26 @@ static const char *fault_of(const sl_column *column, int64_t row, bool is_vector
                                                                            : NULL;
 }
 
+/// What is wrong with a row of numbers by the kind's own rules; NULL: nothing. *feature tells
+/// where.
+static const char *own_fault(const ml_reader *r, const double *x, int32_t *feature)
+{
+    const ml_kind *kind = r->model->kind;
+    for (int32_t j = 0; j < r->model->dims; j++) {
+        const char *fault = isinf(x[j])           ? "is infinite"
+                            : kind->fault == NULL ? NULL
+                                                  : kind->fault(r->model, r->input, j, x[j]);
+        if (fault != NULL) {
+            *feature = j;
+            return fault;
+        }
+    }
+    return NULL;
+}
+
 /// The row is bad: what is told of it.
-static sl_code refuse(const ml_reader *r, const sl_batch *batch, int64_t row, sl_error *err)
+static sl_code refuse(const ml_reader *r, const sl_batch *batch, int64_t row, const double *x,
+                      sl_error *err)
 {
     const ml_input *in = r->input;
     const char *kind = r->model->kind->node.kind;
@@ -234,16 +254,24 @@ static sl_code refuse(const ml_reader *r, const sl_batch *batch, int64_t row, sl
                                 number, r->partition, in->names, size, kind, r->model->dims);
         }
     }
-    for (int32_t j = 0; j < in->n_columns; j++) {
-        const char *fault = fault_of(sl_batch_column(batch, in->columns[j]), row, in->is_list);
-        if (fault != NULL) {
-            return sl_error_set(
-                err, SL_E_DATA,
-                "row %lld of partition %d: feature '%.60s' %s: mend the data, isolate such rows "
-                "(poison=dead-letter), or leave them out (invalid=skip of the %s)",
-                number, r->partition, sl_schema_field(in->schema, in->columns[j])->name, fault,
-                kind);
-        }
+    const char *fault = NULL;
+    int32_t feature = 0;
+    for (int32_t j = 0; j < in->n_columns && fault == NULL && !r->model->kind->takes_missing; j++) {
+        fault = fault_of(sl_batch_column(batch, in->columns[j]), row, in->is_list);
+        feature = j;
+    }
+    if (fault == NULL && x != NULL) {
+        fault =
+            in->is_list && sl_column_is_null(first, row) ? "is null" : own_fault(r, x, &feature);
+        feature = in->is_list ? 0 : feature;
+    }
+    if (fault != NULL) {
+        return sl_error_set(
+            err, SL_E_DATA,
+            "row %lld of partition %d: feature '%.60s' %s: mend the data, isolate such rows "
+            "(poison=dead-letter), or leave them out (invalid=skip of the %s)",
+            number, r->partition, sl_schema_field(in->schema, in->columns[feature])->name, fault,
+            kind);
     }
     return sl_error_set(err, SL_E_DATA, "row %lld of partition %d: label '%.60s' is %s", number,
                         r->partition, sl_schema_field(in->schema, in->label)->name,
@@ -267,7 +295,11 @@ static bool is_row_finite(const double *x, int32_t dims)
 static bool is_good(const ml_reader *r, const ml_rows *rows, int64_t i)
 {
     if (rows->x != NULL) {
-        return is_row_finite(&rows->x[i * rows->dims], rows->dims);
+        const double *x = &rows->x[i * rows->dims];
+        const ml_kind *kind = r->model->kind;
+        int32_t feature;
+        return (is_row_finite(x, rows->dims) || kind->takes_missing) &&
+               ((kind->fault == NULL && !kind->takes_missing) || own_fault(r, x, &feature) == NULL);
     }
     for (int32_t j = 0; j < r->input->n_columns; j++) {
         const sl_column *column = sl_batch_column(rows->batch, r->input->columns[j]);
@@ -290,7 +322,8 @@ static sl_code check(ml_reader *r, ml_rows *rows, sl_error *err)
         r->ok[i] = is_good(r, rows, i) && (rows->y == NULL || is_label(r->model->kind, rows->y[i]));
         all = all && r->ok[i];
         if (!r->ok[i] && !r->model->skips) {
-            return refuse(r, rows->batch, rows->from + i, err);
+            return refuse(r, rows->batch, rows->from + i,
+                          rows->x == NULL ? NULL : rows->x + i * rows->dims, err);
         }
     }
     rows->ok = all ? NULL : r->ok;

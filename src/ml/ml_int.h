@@ -40,8 +40,9 @@ typedef struct ml_input {
     const char *names;       ///< as given
     bool is_list;            ///< one column, a list
     int32_t *columns, n_columns;
-    int32_t dims;  ///< features; 0: a list, of as many as the model has
-    int32_t label; ///< column; -1: none
+    int32_t dims;   ///< features; 0: a list, of as many as the model has
+    int32_t label;  ///< column; -1: none
+    int32_t *order; ///< of feature j the place among the model's own; NULL: j. The kind's `fit`
 } ml_input;
 
 /// Some rows of a partition, as doubles.
@@ -86,6 +87,7 @@ struct ml_kind {
     bool names_each;     ///< a prediction for each feature
     bool is_sparse;      ///< reads columns of any type by itself
     bool null_at_first;  ///< a prediction may be null though the row is good
+    bool takes_missing;  ///< a feature that is null or NaN is good input; an infinite one is not
     size_t params_bytes; ///< of model->params
     /// Reads the options; sets model->dims when they tell it.
     sl_code (*define)(sl_model *model, const sl_conf *conf, sl_error *err);
@@ -112,6 +114,11 @@ struct ml_kind {
                        sl_builder *out, int32_t column, sl_error *err);
     sl_code (*result)(const sl_model *model, const ml_value *value, sl_builder *out, sl_error *err);
     void (*value_free)(SL_TAKES ml_value *value);
+    /// Checks the features of a call by their names, and sets input->order. NULL: any are good.
+    sl_code (*fit)(sl_model *model, ml_input *input, sl_error *err);
+    /// What is wrong with feature `feature` of a row though it is a finite number ("is negative");
+    /// NULL: nothing. The entry may be NULL. Thread: task.
+    const char *(*fault)(const sl_model *model, const ml_input *input, int32_t feature, double x);
 };
 
 /// One train call.
@@ -130,10 +137,11 @@ typedef struct ml_train {
 struct sl_model {
     const ml_kind *kind;
     sl_graph *graph;
-    sl_stream *node;                                   ///< has the table
-    void *params;                                      ///< the kind's own
-    int32_t dims;                                      ///< features; 0: not known yet
-    bool skips;                                        ///< invalid=skip
+    sl_stream *node;   ///< has the table
+    void *params;      ///< the kind's own
+    int32_t dims;      ///< features; 0: not known yet
+    int32_t n_outputs; ///< numbers predicted for a row, when that is the model's own; else 0
+    bool skips;        ///< invalid=skip
     sl_schema *key_schema, *value_schema, *row_schema; ///< of the table; both together
     sli_table_info info;
     ml_train *first, **last;
@@ -146,8 +154,10 @@ struct sl_model {
 
 extern const sl_option sli_ml_options[]; ///< of every kind
 extern const sl_option sli_ml_kmeans_options[], sli_ml_sgd_options[], sli_ml_logistic_options[],
-    sli_ml_standardize_options[], sli_ml_ftrl_options[], sli_ml_test_options[];
-extern const ml_kind ml_kmeans, ml_linear, ml_logistic, ml_standardize, ml_ftrl, ml_two_groups;
+    sli_ml_standardize_options[], sli_ml_ftrl_options[], sli_ml_test_options[],
+    sli_ml_xgboost_options[], sli_ml_onnx_options[];
+extern const ml_kind ml_kmeans, ml_linear, ml_logistic, ml_standardize, ml_ftrl, ml_two_groups,
+    ml_xgboost, ml_onnx;
 
 // ---------------------------------------------------------------- model.c
 

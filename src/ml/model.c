@@ -6,8 +6,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static const ml_kind *const kinds[] = {&ml_kmeans,      &ml_linear, &ml_logistic,
-                                       &ml_standardize, &ml_ftrl,   NULL};
+static const ml_kind *const kinds[] = {&ml_kmeans, &ml_linear,  &ml_logistic, &ml_standardize,
+                                       &ml_ftrl,   &ml_xgboost, &ml_onnx,     NULL};
 
 // ---------------------------------------------------------------- values
 
@@ -132,7 +132,8 @@ static void no_such_kind(sl_graph *graph, const char *name)
     const char *near = name == NULL ? NULL : sli_nearest(name, names);
     sl_code rc = sl_error_set(
         &err, SL_E_INVALID, "there is no model '%.100s'%s%s%s", name == NULL ? "(NULL)" : name,
-        near == NULL ? ": kmeans, linear, logistic, standardize or ftrl" : ", did you mean '",
+        near == NULL ? ": kmeans, linear, logistic, standardize, ftrl, xgboost or onnx"
+                     : ", did you mean '",
         near == NULL ? "" : near, near == NULL ? "" : "'?");
     sli_graph_stick(graph, rc, &err);
 }
@@ -196,7 +197,8 @@ sl_code ml_resolve_input(sl_model *model, const sl_stream *node, const char *fea
 {
     SL_TRY(ml_input_parse(out, node->inputs[0], features, label, model->kind, model->graph->arena,
                           err));
-    return settle_dims(model, out, err);
+    SL_TRY(settle_dims(model, out, err));
+    return model->kind->fit == NULL ? SL_OK : model->kind->fit(model, out, err);
 }
 
 sl_stream *ml_node_begin(sl_model *model, const sli_node_ops *ops, sl_stream *stream)
@@ -216,6 +218,13 @@ static sl_code resolve_train(sl_model *model, sl_stream *node, const char *featu
     ml_train *train = NULL;
     SL_TRY(sli_node_body(node, sizeof *train, (void **)&train, err));
     *train = (ml_train){.model = model, .node = node, .number = model->n_trains};
+    if (model->kind->learn == NULL) {
+        return sl_error_set(
+            err, SL_E_INVALID,
+            "a model of the kind %s is trained elsewhere and only predicts: replace "
+            "its file to have it learn",
+            model->kind->node.kind);
+    }
     if (model->kind->has_labels != (label != NULL)) {
         return sl_error_set(err, SL_E_INVALID,
                             label == NULL ? "a %s learns from labels: name their column"

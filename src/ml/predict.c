@@ -179,6 +179,16 @@ static void put_named(sli_str *out, const char *names, const char *type, const c
     }
 }
 
+static int32_t count_names(const char *names)
+{
+    int32_t n = 0;
+    for (const char *at = names + strspn(names, ", "); *at != '\0'; at += strspn(at, ", ")) {
+        n++;
+        at += strcspn(at, ", ");
+    }
+    return n;
+}
+
 static void put_scaled(sli_str *out, const ml_input *input, const char *type, const char *null)
 {
     for (int32_t i = 0; i < input->n_columns; i++) {
@@ -197,6 +207,10 @@ static sl_code made_schema(const sl_model *model, const ml_input *input, const c
     const char *null = model->skips || kind->null_at_first ? "?" : "";
     const char *type = kind->names_each && input->is_list ? "list<float64>" : kind->out;
     int32_t want = kind->names_each ? input->n_columns : 1, n = want;
+    if (model->n_outputs > 1) { // one list, or as many columns as there are numbers
+        want = names != NULL && count_names(names) > 1 ? model->n_outputs : 1;
+        type = want == 1 ? "list<float64>" : type;
+    }
     if (names != NULL) {
         n = 0;
         put_named(&text, names, type, null, &n);
