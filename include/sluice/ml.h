@@ -54,6 +54,18 @@ typedef struct sl_model sl_model;
 ///   (18), alpha (0.1), beta (1.0), l1 (0.0), l2 (0.0), signed (false), intercept (true). Rows:
 ///   bucket int64, z float64, n float64, those that were ever met. Predicts the probability,
 ///   float64.
+/// - "xgboost", a model that XGBoost has trained, from its JSON or UBJSON file. Options file,
+/// inputs
+///   (names of the features, in order), output (value, probability, class, margin). A feature that
+///   is null or NaN is missing, as in XGBoost; an infinite one is bad input. Predicts float64, or
+///   list<float64> or as many columns as named where there are several numbers. Rows, one: number
+///   int64, hash string, bytes int64, since_epoch int64, of the file's content in use.
+/// - "onnx", a model in ONNX's format, scored by ONNX Runtime. Options file, inputs, output (one of
+///   the model's, or several), library. Else as "xgboost", but that null and NaN are bad input too.
+///
+/// The last two are trained elsewhere: sl_model_train is a mistake, and they learn by their file's
+/// replacement, which the next epoch uses (docs/MODELS.md). Where all features named are inputs of
+/// the model by name, the names say which is which, and else the order does.
 ///
 /// A model of another shape (k, dims, bits) under the same uid is refused at a restart:
 /// SL_E_INCOMPATIBLE.
@@ -70,6 +82,10 @@ SL_API void sl_model_train(sl_model *model, sl_stream *stream, const char *featu
 /// or each feature's name with "_scaled" behind.
 SL_API sl_stream *sl_model_predict(sl_model *model, sl_stream *stream, const char *features,
                                    const char *names);
+/// How many features a row has, and how many numbers are predicted for it; 0: not known yet. NULL
+/// models, after a mistake, have none.
+SL_API int32_t sl_model_features(const sl_model *model);
+SL_API int32_t sl_model_outputs(const sl_model *model);
 /// The model itself, in every epoch: its rows, as they are where this call stands among those of
 /// the model.
 SL_API sl_stream *sl_model_stream(sl_model *model);

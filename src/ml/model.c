@@ -272,3 +272,18 @@ void sl_model_train(sl_model *model, sl_stream *stream, const char *features, co
         sli_graph_stick(node->graph, rc, &err);
     }
 }
+
+// ---------------------------------------------------------------- shape
+
+int32_t sl_model_features(const sl_model *model)
+{
+    return model == NULL ? 0 : model->dims;
+}
+
+int32_t sl_model_outputs(const sl_model *model)
+{
+    if (model == NULL || model->kind->out == NULL) {
+        return 0;
+    }
+    return model->n_outputs > 0 ? model->n_outputs : model->kind->names_each ? model->dims : 1;
+}

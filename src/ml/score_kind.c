@@ -289,10 +289,7 @@ static sl_code fit(sl_model *model, ml_input *input, sl_error *err)
         return SL_OK; // in order; a wrong number is told by who asks for the match of dims
     }
     if (!has_names(shape)) {
-        return p->inputs == NULL ? SL_OK
-                                 : sl_error_set(err, SL_E_INVALID,
-                                                "inputs: the model has no names for its features, "
-                                                "which it takes in order");
+        return SL_OK; // in order, whatever they are called
     }
     sl_text *names = sl_arena_alloc(model->graph->arena, (size_t)n * sizeof *names);
     if (names == NULL) {

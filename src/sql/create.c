@@ -291,7 +291,7 @@ static sl_code declare(sli_script *s, sli_entry *entry, const char *columns, siz
     return SL_OK;
 }
 
-static sl_code read_columns(sli_script *s, sli_entry *entry, sl_error *err)
+sl_code sli_script_columns(sli_script *s, sli_entry *entry, sl_error *err)
 {
     SL_TRY(sli_script_want_mark(s, "(", err));
     size_t body = sli_script_token(s)->at, size = s->text.size - body;
@@ -351,7 +351,7 @@ static sl_code check_twice(const sli_script *s, const sli_entry *entry, const sl
     return SL_OK;
 }
 
-static sl_code read_with(sli_script *s, sli_entry *entry, sl_error *err)
+sl_code sli_script_with(sli_script *s, sli_entry *entry, sl_error *err)
 {
     entry->with_at = sli_script_token(s)->at;
     SL_TRY(sli_script_want_word(s, "WITH", err));
@@ -427,7 +427,7 @@ static sl_code create_table(sli_script *s, sl_error *err)
     size_t at = sli_script_token(s)->at;
     SL_TRY(sli_script_want_name(s, "the table", &name, err));
     SL_TRY(sli_catalog_add(s, name, at, &entry, err));
-    SL_TRY(read_columns(s, entry, err));
+    SL_TRY(sli_script_columns(s, entry, err));
     SL_TRY(check_time(s, entry, err));
     SL_TRY(check_key(s, entry, err));
     if (sli_script_word(s, "COMMENT")) {
@@ -446,7 +446,7 @@ static sl_code create_table(sli_script *s, sl_error *err)
                                "come from or go",
                                name);
     }
-    SL_TRY(read_with(s, entry, err));
+    SL_TRY(sli_script_with(s, entry, err));
     return sli_connector_check(s, entry, err);
 }
 
@@ -479,7 +479,7 @@ static sl_code create_view(sli_script *s, sl_error *err)
 
 static sl_code refuse_create(sli_script *s, sl_error *err)
 {
-    static const char *const known[] = {"TABLE", "VIEW", "TEMPORARY", NULL};
+    static const char *const known[] = {"TABLE", "VIEW", "MODEL", "TEMPORARY", NULL};
     const sli_lexeme *token = sli_script_token(s);
     const char *shown = sli_script_show(s, token);
     if (sli_lex_is(s->text.data, token, "OR")) {
@@ -490,8 +490,8 @@ static sl_code refuse_create(sli_script *s, sl_error *err)
         return sli_script_fail(s, token->at, err,
                                "functions come from a job in C: sl_sql_function");
     }
-    return sli_script_fail(s, token->at, err, "CREATE makes a TABLE or a VIEW, not '%s'%s", shown,
-                           sli_script_near(s, shown, known));
+    return sli_script_fail(s, token->at, err, "CREATE makes a TABLE, a VIEW or a MODEL, not '%s'%s",
+                           shown, sli_script_near(s, shown, known));
 }
 
 sl_code sli_script_create(sli_script *s, sl_error *err)
@@ -501,6 +501,10 @@ sl_code sli_script_create(sli_script *s, sl_error *err)
     }
     if (sli_script_word(s, "TABLE")) {
         return create_table(s, err);
+    }
+    if (sli_script_word(s, "MODEL")) {
+        SL_TRY(pass_if_not_exists(s, err));
+        return sli_script_create_model(s, err);
     }
     return sli_script_word(s, "VIEW") ? create_view(s, err) : refuse_create(s, err);
 }

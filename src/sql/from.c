@@ -306,7 +306,7 @@ static sl_code window_stream(sli_query *query, const sli_node *call, const sli_r
     return (*out)->stream != NULL
                ? SL_OK
                : sli_query_refuse(query, first, err,
-                                  "'%.80s' is a static table: only a stream has windows", name);
+                                  "'%.80s' is a static table: only a stream can stand here", name);
 }
 
 typedef struct window_args {
@@ -476,6 +476,23 @@ static sl_code resolve_epoch(sli_query *query, sli_node *parent, const char *key
     return SL_OK;
 }
 
+static sl_code resolve_predict(sli_query *query, sli_node *parent, const char *key, sl_error *err)
+{
+    sli_node *node = sli_node_at(parent, key);
+    const sli_node *call = sli_node_at(node, "function");
+    const sli_relation *stream = NULL;
+    sli_relation made = {0};
+    SL_TRY(window_stream(query, call, &stream, err));
+    SL_TRY(sli_query_predict(query, call, stream, &made, err));
+    const char *given = sli_node_text(node, "alias");
+    const char *name = sli_node_column_name(sli_node_item(call, "children", 0));
+    const char *alias = sli_query_text(query, "%s", given[0] != '\0' ? given : name);
+    sli_query_table *table = NULL;
+    SL_TRY(add_table(query, sli_query_name(query, "predicted"), &made, &table, err));
+    stand_in(parent, key, table->relation.name, alias);
+    return SL_OK;
+}
+
 static sl_code resolve_function(sli_query *query, sli_node *parent, const char *key, sl_error *err)
 {
     const sli_node *call = sli_node_at(sli_node_at(parent, key), "function");
@@ -487,6 +504,9 @@ static sl_code resolve_function(sli_query *query, sli_node *parent, const char *
     }
     if (strcasecmp(name, "epoch") == 0) {
         return resolve_epoch(query, parent, key, err);
+    }
+    if (strcasecmp(name, "ml_predict") == 0) {
+        return resolve_predict(query, parent, key, err);
     }
     if (strcasecmp(name, "cumulate") == 0) {
         return sli_query_refuse(

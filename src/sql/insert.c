@@ -68,6 +68,7 @@ sl_code sli_script_plan(sli_script *s, const char *select, size_t from, const ch
                         .graph = s->graph,
                         .find = find_relation,
                         .names = each_name,
+                        .predict = sli_script_predict,
                         .ctx = s,
                         .place = &place,
                         .uid = uid,

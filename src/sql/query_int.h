@@ -194,6 +194,12 @@ sl_code sli_query_from(sli_query *query, sl_error *err);
 /// Puts GROUP BY TUMBLE(ts, ...) and its words into those of FROM TUMBLE(...).
 sl_code sli_query_group_window(sli_query *query, sl_error *err);
 
+// ---------------------------------------------------------------- model.c
+
+/// What ML_PREDICT(TABLE t, MODEL m, DESCRIPTOR(...)) over t gives.
+sl_code sli_query_predict(sli_query *query, const sli_node *call, const sli_relation *from,
+                          sli_relation *out, sl_error *err);
+
 // ---------------------------------------------------------------- aggregate.c
 
 bool sli_is_window_column(const char *name); ///< window_start, window_end, window_time

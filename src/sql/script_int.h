@@ -47,6 +47,8 @@ typedef struct sli_script {
     const char *name;
     sli_lexeme *tokens; ///< of all statements; the last one is SLI_LEX_END
     int32_t n_tokens, at;
+    struct sli_script_model *models; ///< model.c's, in the arena
+    int32_t n_models;
     sli_entry *entries[SLI_SCRIPT_MAX_NAMES];
     int32_t n_entries, n_inserts;
     bool in_set;             ///< between BEGIN and END
@@ -91,12 +93,19 @@ sl_code sli_script_engine(sli_script *s, sl_error *err);
 
 // ---------------------------------------------------------------- statements
 
-sl_code sli_script_create(sli_script *s, sl_error *err); ///< create.c; behind CREATE
-sl_code sli_script_insert(sli_script *s, sl_error *err); ///< insert.c; behind INSERT
+sl_code sli_script_create(sli_script *s, sl_error *err);       ///< create.c; behind CREATE
+sl_code sli_script_insert(sli_script *s, sl_error *err);       ///< insert.c; behind INSERT
+sl_code sli_script_create_model(sli_script *s, sl_error *err); ///< model.c; behind CREATE MODEL
 sl_code sli_script_typed(sli_script *s, sl_error *err);  ///< session.c; at a SELECT
 /// A script that is registered with the graph, and its text read and run. `pieces` may be NULL.
 sl_code sli_script_new(sli_script **out, sl_graph *graph, const char *name, sl_error *err);
 sl_code sli_script_run(sli_script *s, const char *text, const char *const *pairs, sl_error *err);
+/// create.c: the columns in brackets, into entry->columns; and WITH and its options.
+sl_code sli_script_columns(sli_script *s, sli_entry *entry, sl_error *err);
+sl_code sli_script_with(sli_script *s, sli_entry *entry, sl_error *err);
+/// sli_plan_env.predict with the script's models.
+sl_code sli_script_predict(void *ctx, const char *name, sl_stream *stream, const char *columns,
+                           int32_t n, sl_stream **out, sl_error *err);
 
 /// From the next token to the statement's end, as DuckDB takes it (words.h); in the arena. *from is
 /// its place.

@@ -43,8 +43,9 @@ SL_TEST(statements_that_are_wrong_are_told_with_line_and_column, "")
         {"\n  CRETE TABLE x", "job.sql:2:3: a statement begins with CREATE TABLE"},
         {"\n  CRETE TABLE x", "did you mean 'CREATE'?"},
         {"INSRT INTO x", "did you mean 'INSERT'?"},
-        {"CREATE TABEL x", "job.sql:1:8: CREATE makes a TABLE or a VIEW, not 'TABEL'; did you mean "
-                           "'TABLE'?"},
+        {"CREATE TABEL x",
+         "job.sql:1:8: CREATE makes a TABLE, a VIEW or a MODEL, not 'TABEL'; did you mean "
+         "'TABLE'?"},
         {"CREATE OR REPLACE VIEW v", "without OR REPLACE"},
         {"CREATE FUNCTION f", "sl_sql_function"},
         {"SELECT 1", "job.sql:1:1: SELECT: a SELECT of a script must go somewhere"},

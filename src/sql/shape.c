@@ -109,7 +109,8 @@ static void add_table(scan *s, const sli_node *node)
 
 /// Table functions that make rows of their arguments alone, and the window words of scripts.
 static const char *const allowed_functions[] = {
-    "unnest", "generate_series", "range", "tumble", "hop", "session", "cumulate", "epoch", NULL};
+    "unnest",  "generate_series", "range", "tumble",     "hop",
+    "session", "cumulate",        "epoch", "ml_predict", NULL};
 
 static void check_table_function(scan *s, const sli_node *node)
 {

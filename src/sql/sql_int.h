@@ -93,6 +93,10 @@ typedef struct sli_plan_env {
     const char *uid; ///< of the SELECT's last operator; NULL: derived
     /// Others read it: rows that change may lack what they change by, if those aggregate them.
     bool is_view;
+    /// The stream of `stream`'s rows with the predictions of a model behind them; `columns`, n of
+    /// them, are "a, b". Fails: what is wrong, without a place. NULL: there are no models.
+    sl_code (*predict)(void *ctx, const char *model, sl_stream *stream, const char *columns,
+                       int32_t n, sl_stream **out, sl_error *err);
 } sli_plan_env;
 /// The relation that `select` (window words already put into DuckDB's words, byte for byte in the
 /// same places) gives. Texts of *out live as long as the graph. Fails: what is wrong or can't be

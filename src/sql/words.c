@@ -25,6 +25,7 @@ static const window_call windows[] = {
     {"CUMULATE", {"DATA", "TIMECOL", "STEP", "SIZE", "OFFSET"}},
     {"SESSION", {"DATA", "TIMECOL", "GAP"}},
     {"EPOCH", {"DATA"}},
+    {"ML_PREDICT", {"INPUT", "MODEL", "ARGS", "CONFIG"}},
 };
 
 static bool is(const words *w, int32_t i, const char *word)
@@ -133,12 +134,25 @@ static sl_code rewrite_partition(const words *w, const window_call *window, int3
     return SL_OK;
 }
 
+/// Blanks over MODEL in `MODEL m`, the second argument of ML_PREDICT.
+static void drop_model(const words *w, int32_t open, int32_t end)
+{
+    for (int32_t i = open; i < end; i++) {
+        if (is(w, i, "MODEL") && is_name(w, i + 1)) {
+            blank(w, i);
+        }
+    }
+}
+
 /// Blanks over `DATA =>` and TABLE. Without TABLE it is a function of Flink's older form, and
 /// stays.
 static sl_code rewrite_window(const words *w, const window_call *window, int32_t at)
 {
     int32_t open = at + 1, end = closing(w, open), i = open + 1;
-    i += is(w, i, "DATA") && is_mark(w, i + 1, "=>") ? 2 : 0;
+    i += is(w, i, window->arguments[0]) && is_mark(w, i + 1, "=>") ? 2 : 0;
+    if (strcmp(window->name, "ML_PREDICT") == 0) {
+        drop_model(w, open, end);
+    }
     if (!is(w, i, "TABLE")) {
         return SL_OK;
     }

@@ -5,6 +5,7 @@
 ///           TUMBLE(      bids, DESCRIPTOR(ts), INTERVAL '10' MINUTES)
 ///     SESSION(TABLE bids PARTITION BY k, ...)     SESSION(      bids,PARTITION => k, ...)
 ///     TUMBLE(DATA => TABLE bids, SIZE => ...)     TUMBLE(              bids,         ...)
+///     ML_PREDICT(TABLE t, MODEL m, DESCRIPTOR(a))     ML_PREDICT(      t,       m, DESCRIPTOR(a))
 ///     `name`  TIMESTAMP(3)  TIMESTAMP_LTZ(3)      "name"  TIMESTAMP     TIMESTAMP
 ///
 /// Group windows (GROUP BY TUMBLE(ts, ...)) are functions to DuckDB as they are.

@@ -150,7 +150,7 @@ SL_TEST(plan_is_written_byte_by_byte_as_the_readme_says, "")
         0,                                              // watermarks
     };
     sli_plan_input input = {"in", {"xyz", 3}, 300, -1};
-    sli_plan plan = {2, 1000000, 0, 3, 4, 5, 6, &input, 1, NULL, 0};
+    sli_plan plan = {2, 1000000, 0, 3, 4, 5, 6, &input, 1, NULL, 0, NULL, 0};
     sli_str bytes = {.tag = SLI_TAG_TEST};
     sli_plan_put(&bytes, &plan);
     assert_int_equal(bytes.size, sizeof expected);
@@ -417,4 +417,28 @@ SL_TEST(plan_and_sealed_survive_each_failed_allocation, "")
     sl_free(large);
     sli_str_reset(&a);
     sli_str_reset(&b);
+}
+
+SL_TEST(a_plan_names_what_operators_have_fixed, "")
+{
+    sli_plan_fixed fixed[] = {{"m", {"abc", 3}, "model/000001-x-m"}, {"n", {"", 0}, ""}};
+    sli_plan plan = {.epoch = 7, .time_us = 1000000, .fixed = fixed, .n_fixed = 2}, got;
+    sli_str bytes = {.tag = SLI_TAG_TEST};
+    sl_arena *arena = sl_arena_new(SLI_TAG_TEST);
+    sl_error err = SL_ERROR_INIT;
+    sli_plan_put(&bytes, &plan);
+    assert_int_equal(bytes.data[0], 3);
+    assert_int_equal(sli_plan_get((sl_bytes){bytes.data, bytes.size}, arena, &got, &err), SL_OK);
+    assert_int_equal(got.n_fixed, 2);
+    const sli_plan_fixed *m = sli_plan_fixed_find(&got, "m");
+    assert_non_null(m);
+    assert_string_equal(m->path, "model/000001-x-m");
+    assert_int_equal(m->bytes.size, 3);
+    assert_memory_equal(m->bytes.data, "abc", 3);
+    assert_null(sli_plan_fixed_find(&got, "o"));
+    for (size_t size = 0; size < bytes.size; size++) { // each beginning is damaged
+        assert_int_not_equal(sli_plan_get((sl_bytes){bytes.data, size}, arena, &got, &err), SL_OK);
+    }
+    sli_str_reset(&bytes);
+    sl_arena_free(arena);
 }
