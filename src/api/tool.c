@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "api/host.h"
+#include "stream/plan.h"
 #include "sql/sql.h"
 #include "sluice/tool.h"
 
@@ -127,9 +128,103 @@ sl_code sl_validate(const char *name, sl_build_fn build, const char *const *sett
     return rc;
 }
 
+// ---------------------------------------------------------------- status: models
+//
+// Each PLAN names the content of a model's file that its epoch used, so the log tells which epochs
+// were scored by which, as far back as it goes; of the last one always, since a PLAN stays.
+
+typedef struct used_model {
+    char *uid;
+    sli_scored is;
+    int64_t last_epoch; ///< on record
+} used_model;
+
+typedef struct used_models {
+    used_model *items;
+    int32_t n;
+    sl_arena *arena;
+} used_models;
+
+static used_model *find_used(const used_models *used, const char *uid, int64_t number)
+{
+    for (int32_t i = used->n; i-- > 0;) {
+        if (used->items[i].is.number == number && strcmp(used->items[i].uid, uid) == 0) {
+            return &used->items[i];
+        }
+    }
+    return NULL;
+}
+
+static sl_code add_used(used_models *used, const sli_plan *plan, const sli_plan_fixed *fixed,
+                        sl_error *err)
+{
+    sli_scored is;
+    SL_TRY(sli_scored_get(fixed->bytes, &is, err));
+    used_model *known = find_used(used, fixed->uid, is.number);
+    if (known == NULL) {
+        size_t size = (size_t)used->n * sizeof *used->items;
+        used_model *more = sl_realloc(SLI_TAG_API, used->items, size + sizeof *more);
+        if (more == NULL) {
+            return sl_error_nomem(err, size, "models of a checkpoint");
+        }
+        used->items = more;
+        known = &more[used->n];
+        *known = (used_model){.uid = sl_arena_strdup(used->arena, fixed->uid)};
+        if (known->uid == NULL) {
+            return sl_error_nomem(err, 64, "models of a checkpoint");
+        }
+        used->n++;
+    }
+    known->is = is;
+    known->last_epoch = plan->epoch;
+    return SL_OK;
+}
+
+static sl_code look_at_frame(void *ctx, const sli_frame *frame, sl_error *err)
+{
+    used_models *used = ctx;
+    sli_plan plan;
+    if (frame->kind != SLI_PLAN) {
+        return SL_OK;
+    }
+    SL_TRY(sli_plan_get(frame->body, used->arena, &plan, err));
+    for (int32_t i = 0; i < plan.n_fixed; i++) {
+        SL_TRY(add_used(used, &plan, &plan.fixed[i], err));
+    }
+    return SL_OK;
+}
+
+static void models_json(const used_models *used, sli_str *out)
+{
+    sli_str_text(out, ",\"models\":[");
+    for (int32_t i = 0; i < used->n; i++) {
+        const used_model *m = &used->items[i];
+        sli_str_text(out, i == 0 ? "{\"uid\":" : ",{\"uid\":");
+        sli_str_json(out, m->uid, strlen(m->uid));
+        sli_str_printf(out,
+                       ",\"number\":%lld,\"hash\":\"%s\",\"bytes\":%lld,\"firstEpoch\":%lld,"
+                       "\"firstBatchTimeMs\":%lld,\"lastEpoch\":%lld}",
+                       (long long)m->is.number, m->is.hash, (long long)m->is.size_bytes,
+                       (long long)m->is.since_epoch, (long long)(m->is.since_us / 1000),
+                       (long long)m->last_epoch);
+    }
+    sli_str_text(out, "]");
+}
+
+static void models_text(const used_models *used, sli_str *out)
+{
+    for (int32_t i = 0; i < used->n; i++) {
+        const used_model *m = &used->items[i];
+        sli_str_printf(out, "  model        %s number %lld, epochs %lld to %lld, %s, %lld bytes\n",
+                       m->uid, (long long)m->is.number, (long long)m->is.since_epoch,
+                       (long long)m->last_epoch, m->is.hash, (long long)m->is.size_bytes);
+    }
+}
+
 // ---------------------------------------------------------------- status
 
-static void status_json(const sli_ckpt_info *info, const char *dir, sli_str *out)
+static void status_json(const sli_ckpt_info *info, const used_models *used, const char *dir,
+                        sli_str *out)
 {
     sli_str_text(out, "{\"directory\":");
     sli_str_json(out, dir, strlen(dir));
@@ -144,15 +239,18 @@ static void status_json(const sli_ckpt_info *info, const char *dir, sli_str *out
         ",\"jobId\":\"%s\",\"format\":%d,\"generation\":%lld,\"lastEpoch\":%lld,"
         "\"lastBatchTimeMs\":%lld,"
         "\"lastSealed\":%lld,\"lastCommitted\":%lld,\"newestSnapshot\":%lld,\"logBytes\":%lld,"
-        "\"walBytes\":%lld,\"snapshotBytes\":%lld,\"holderPid\":%lld,\"graphHash\":\"%016llx\"}\n",
+        "\"walBytes\":%lld,\"snapshotBytes\":%lld,\"holderPid\":%lld,\"graphHash\":\"%016llx\"",
         info->job_id, info->format, (long long)info->generation, (long long)info->last_epoch,
         (long long)(info->last_batch_time_us / 1000), (long long)info->last_sealed,
         (long long)info->last_committed, (long long)info->newest_snapshot,
         (long long)info->log_bytes, (long long)info->wal_bytes, (long long)info->snapshot_bytes,
         (long long)info->holder_pid, (unsigned long long)info->graph_hash);
+    models_json(used, out);
+    sli_str_text(out, "}\n");
 }
 
-static void status_text(const sli_ckpt_info *info, const char *dir, sli_str *out)
+static void status_text(const sli_ckpt_info *info, const used_models *used, const char *dir,
+                        sli_str *out)
 {
     sli_str_printf(out, "%s: job '%s', id %s\n", dir, info->name, info->job_id);
     if (info->holder_pid > 0) {
@@ -177,21 +275,33 @@ static void status_text(const sli_ckpt_info *info, const char *dir, sli_str *out
     }
     sli_str_printf(out, "  log          %lld bytes, write-ahead log %lld bytes, format %d\n",
                    (long long)info->log_bytes, (long long)info->wal_bytes, info->format);
+    models_text(used, out);
+}
+
+static sl_code look(const char *dir, sli_ckpt_info *info, used_models *used, sl_error *err)
+{
+    sl_env *env = NULL;
+    SL_TRY(sli_env_posix(&env, err));
+    sl_code rc = sli_ckpt_inspect(env, dir, info, err);
+    rc = rc != SL_OK ? rc : sli_ckpt_each_frame(env, dir, look_at_frame, used, err);
+    sli_env_free(env);
+    return rc;
 }
 
 sl_code sl_checkpoint_status(const char *dir, bool json, char **out, sl_error *err)
 {
-    sl_env *env = NULL;
     sli_ckpt_info info = {0};
-    SL_TRY(sli_env_posix(&env, err));
-    sl_code rc = sli_ckpt_inspect(env, dir, &info, err);
-    sli_env_free(env);
-    SL_TRY(rc);
+    used_models used = {.arena = sl_arena_new(SLI_TAG_API)};
     sli_str text = {.tag = SLI_TAG_API};
-    if (json) {
-        status_json(&info, dir, &text);
-    } else {
-        status_text(&info, dir, &text);
+    if (used.arena == NULL) {
+        return sl_error_nomem(err, 4096, "the models of a checkpoint");
     }
-    return hand_out(&text, out, err);
+    sl_code rc = look(dir, &info, &used, err);
+    if (rc == SL_OK) {
+        (json ? status_json : status_text)(&info, &used, dir, &text);
+        rc = hand_out(&text, out, err);
+    }
+    sl_free(used.items);
+    sl_arena_free(used.arena);
+    return rc;
 }
