@@ -11,6 +11,8 @@ if(modules)
 endif()
 if(SL_ONNX) # the module opens it from beside itself
     install(PROGRAMS ${SL_ONNX_LIBRARY} DESTINATION ${CMAKE_INSTALL_LIBDIR}/sluice)
+    get_filename_component(onnxruntime ${SL_ONNX_LIBRARY} DIRECTORY)
+    install(FILES ${onnxruntime}/LICENSE ${onnxruntime}/ThirdPartyNotices.txt DESTINATION share/doc/sluice/onnxruntime)
 endif()
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/sluice DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 if(TARGET sluice)
