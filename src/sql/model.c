@@ -215,7 +215,11 @@ static sl_code open_model(sli_script *s, script_model *m, const sli_entry *input
     sl_code rc = put_options(s, with, input, &options, err);
     if (rc == SL_OK) {
         m->model = sl_model_uid(sl_model_open(s->graph, provider, options.data), m->name);
-        rc = sli_script_wrap(s, with->with_at, sl_graph_check(s->graph, err), err);
+        rc = sl_graph_check(s->graph, err);
+        if (rc != SL_OK) {
+            rc = sli_script_wrap(s, with->with_at, rc, err);
+            sli_graph_restick(s->graph, err);
+        }
     }
     sli_str_reset(&options);
     SL_TRY(rc);
@@ -309,7 +313,10 @@ sl_code sli_query_predict(sli_query *query, const sli_node *call, const sli_rela
         *out = *from;
         rc = query->env->predict(query->env->ctx, name, from->stream, columns.data, n, &out->stream,
                                  err);
-        rc = sli_query_at(query, sli_node_place(call), rc, err);
+        if (rc != SL_OK) {
+            rc = sli_query_at(query, sli_node_place(call), rc, err);
+            sli_graph_restick(query->env->graph, err);
+        }
     }
     sli_str_reset(&columns);
     return rc;

@@ -62,7 +62,7 @@ SL_TEST(ml_predict_goes_before_aggregates_and_views, "")
         FLOWS GOOD
         "CREATE VIEW v AS SELECT * FROM ML_PREDICT(TABLE flows, MODEL risk, DESCRIPTOR(x, y, z));\n"
         "CREATE TABLE c (s VARCHAR, n BIGINT) WITH ('connector' = "
-        "'print');\n"
+        "'print', 'changelog' = 'append');\n"
         "INSERT INTO c SELECT s, count(*) FROM v WHERE p > 0.5 GROUP BY s",
         "predict");
 }
@@ -95,7 +95,7 @@ SL_TEST(mistakes_of_models_are_told_with_their_place, "")
          "there is no provider 'xgbost' of models; did you mean 'xgboost'?"},
         {FLOWS MODEL("a DOUBLE", "p DOUBLE", "'provider' = 'xgboost'"), "'path' is missing"},
         {FLOWS MODEL("a DOUBLE", "p DOUBLE", "'provider' = 'xgboost', 'path' = '/nowhere/m.json'"),
-         "/nowhere/m.json"},
+         "job.sql:3:54: operator 1 (xgboost): /nowhere/m.json"},
         {FLOWS MODEL("a DOUBLE, b DOUBLE", "p DOUBLE", XGB "xgb-binary.json', 'outptu' = 'class'"),
          "outptu"},
         {FLOWS MODEL("a DOUBLE, b DOUBLE", "p DOUBLE", XGB "xgb-binary.json'"),
@@ -112,7 +112,8 @@ SL_TEST(mistakes_of_models_are_told_with_their_place, "")
          "did you mean 'flows'?"},
         {FLOWS GOOD INTO "ML_PREDICT(TABLE flows, MODEL risk, DESCRIPTOR(x, y))",
          "DESCRIPTOR names 2 columns, and INPUT of model 'risk' has 3"},
-        {FLOWS GOOD INTO "ML_PREDICT(TABLE flows, MODEL risk, DESCRIPTOR(x, y, zz))", "zz"},
+        {FLOWS GOOD INTO "ML_PREDICT(TABLE flows, MODEL risk, DESCRIPTOR(x, y, zz))",
+         "there is no column \"zz\"; did you mean"},
         {FLOWS GOOD INTO "ML_PREDICT(TABLE flows, MODEL risk, DESCRIPTOR(x, y, s))",
          "column 's' can't be a feature"},
         {FLOWS GOOD INTO "ML_PREDICT(TABLE flows, MODEL risk)",

@@ -76,6 +76,13 @@ void sli_graph_stick(sl_graph *graph, sl_code rc, const sl_error *err)
     }
 }
 
+void sli_graph_restick(sl_graph *graph, const sl_error *err)
+{
+    if (graph->mistake.code != SL_OK) {
+        graph->mistake = *err;
+    }
+}
+
 void sli_graph_stick_nomem(sl_graph *graph, size_t size, const char *what)
 {
     sl_error err = SL_ERROR_INIT;

@@ -84,6 +84,9 @@ sl_stream *sli_stream_follow_time(sl_stream *stream, const char *column, int64_t
                                   bool after);
 /// Makes *err the graph's mistake, unless one sticks already.
 void sli_graph_stick(sl_graph *graph, sl_code rc, const sl_error *err);
+/// Tells the mistake that sticks in other words: with its place in a script, which only the caller
+/// knows.
+void sli_graph_restick(sl_graph *graph, const sl_error *err);
 /// Whether the graph can still be defined: no mistake yet and not sealed (a call after the seal is
 /// a mistake itself). `graph` may be NULL: false.
 bool sli_graph_is_open(sl_graph *graph);

@@ -42,6 +42,23 @@ SL_TEST(the_examples_of_scripts_pass_their_tests, "")
     }
 }
 
+SL_TEST(the_example_with_a_trained_model_passes_its_test, "")
+{
+    if (!SLT_XGBOOST) {
+        slt_not_here("this build is without XGBoost");
+    }
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    assert_int_equal(SLUICE(&p, dir, "test", EXAMPLES "/risk_test.yaml"), OK);
+    SL_CHECK_HAS(slt_out(&p), "\n1 passed, 0 failed\n");
+    const char *model = "MODEL=" SLT_SOURCE_DIR "/tests/models/xgb-binary.json";
+    assert_int_equal(SLUICE(&p, dir, "validate", EXAMPLES "/risk.sql", "--set", model), OK);
+    SL_CHECK_HAS(slt_out(&p), "\nrisk xgboost() options=");
+    assert_int_equal(SLUICE(&p, dir, "validate", EXAMPLES "/risk.sql"), JOB);
+    SL_CHECK_HAS(slt_err(&p), "risk.sql:");
+    SL_CHECK_HAS(slt_err(&p), "put the whole model there before the job starts");
+}
+
 SL_TEST(the_examples_of_scripts_are_valid, "")
 {
     slt_program p;
