@@ -364,7 +364,7 @@ SL_TEST(plan_of_a_later_format_says_what_to_do, "")
     SL_CHECK_TEXT(err.text, "PLAN frame of format 4, this Sluice reads up to format 3: use the "
                             "Sluice that wrote it, or a newer one");
     assert_int_equal(sli_sealed_get((sl_bytes){"\3", 1}, arena, &sealed, &err), SL_E_INCOMPATIBLE);
-    SL_CHECK_TEXT(err.text, "SEALED frame of format 4, this Sluice reads up to format 3: use the "
+    SL_CHECK_TEXT(err.text, "SEALED frame of format 3, this Sluice reads up to format 2: use the "
                             "Sluice that wrote it, or a newer one");
     sl_arena_free(arena);
 }
