@@ -60,6 +60,11 @@ SL_API void sl_sql_function(sl_graph *graph, const sl_fn *fn);
 /// NULL), then by the environment's.
 SL_API void sl_sql_script(sl_graph *graph, const char *name, const char *script,
                           const char *const *variables);
+/// Makes a function one that scripts defined afterwards write to, `WITH ('connector' = 'foreach',
+/// 'name' = '...')`, by its name: it gets each epoch's rows of an INSERT as sl_stream_foreach_rdd
+/// has it. At most 64. `args` as there, or NULL; they are copied, the table is not. Rows that the
+/// program pushes come in by 'connector' = 'queue', 'name' = '...' (sl_queue_push).
+SL_API void sl_sql_foreach(sl_graph *graph, const sl_foreach_fn *fn, const char *args);
 /// Makes the scripts that are defined afterwards a test's (test.h): a table that is read is a queue
 /// of its name with the columns that it declares (sl_test_push), one that is written to is
 /// "collect:NAME" (sl_test_rows). WITH is checked all the same. Static tables stay files.

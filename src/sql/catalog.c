@@ -1,6 +1,7 @@
 // The names of a script: tables and views, compared without case. A table's source is opened when
 // the first SELECT reads it, so that one which is only written to never is.
 #include "sql/connector.h"
+#include "sql/program.h"
 #include "sql/script_int.h"
 
 #include "base/str.h"
@@ -173,6 +174,8 @@ static sl_code open_stream(sli_script *s, sli_entry *entry, const char *url, sl_
     if (s->for_test) {
         stream =
             sl_stream_queue(s->graph, entry->relation.name, sl_schema_text(entry->columns), false);
+    } else if (sli_connector_gives_rows(entry)) {
+        stream = sli_program_queue(s, entry);
     } else {
         SL_TRY(open_source(s, entry, url, &stream, err));
     }

@@ -71,6 +71,12 @@ const sli_connector *sli_connector_of(const sli_entry *entry)
     return find_connector(sli_with_value(entry, "connector", NULL));
 }
 
+bool sli_connector_gives_rows(const sli_entry *entry)
+{
+    return sli_connector_of(entry)->source == &sli_source_queue &&
+           with_of(entry, "format", "value.format") == NULL;
+}
+
 static sl_code check_bool(const sli_script *s, const sli_with *with, const char *a, const char *b,
                           sl_error *err)
 {
@@ -617,7 +623,7 @@ sl_code sli_connector_source(sli_script *s, const sli_entry *entry, const char *
         return not_read(b, err);
     }
     b->options = b->of->source->options;
-    bool formatted = b->of->source->formatted;
+    bool formatted = b->of->source->formatted && !sli_connector_gives_rows(entry);
     SL_TRY(set_format(b, formatted, err));
     SL_TRY(apply_all(b, err));
     SL_TRY(set_columns(b, err));

@@ -1,6 +1,7 @@
 // INSERT INTO sink SELECT ...: the SELECT planned, its columns made those of the sink by position,
 // and the sink's URL, with upsert by key where rows change.
 #include "sql/connector.h"
+#include "sql/program.h"
 #include "sql/script_int.h"
 #include "sql/words.h"
 
@@ -466,6 +467,9 @@ static sl_code choose_mode(const sli_script *s, const target *t, const char *key
     const char *log = sli_with_value(sink, "changelog", NULL);
     bool appends = log != NULL && strcmp(log, "append") == 0;
     *mode = *sink_key = NULL;
+    if (of->sink == &sli_sink_blackhole) {
+        return SL_OK; // whatever they replace
+    }
     if (of->keyed) {
         return keyed_mode(s, t, key, sink_key, err);
     }
@@ -580,7 +584,11 @@ static sl_code write_to(sli_script *s, const target *t, sli_relation *rows, cons
                      : sl_arena_printf(s->arena, "collect:%s.%d", t->sink->relation.name, n);
         SL_TRY(url == NULL ? sl_error_nomem(err, 64, "a URL") : SL_OK);
     }
-    sl_stream_save(rows->stream, url);
+    if (sli_program_takes(t->sink) && !s->for_test) {
+        SL_TRY(sli_program_foreach(s, t->sink, rows->stream, err));
+    } else {
+        sl_stream_save(rows->stream, url);
+    }
     sl_code rc = sl_graph_check(s->graph, err);
     return rc == SL_OK ? SL_OK : sli_script_wrap(s, t->at, rc, err);
 }

@@ -234,6 +234,28 @@ SL_TEST(a_script_of_a_test_reads_queues_and_writes_where_it_can_be_seen, "")
     slt_script_end(&s);
 }
 
+SL_TEST(queues_of_the_program_are_tables_of_rows_or_of_bytes, "")
+{
+    check_graph(
+        "CREATE TABLE r (k STRING NOT NULL, v BIGINT) WITH ('connector' = 'queue', 'name' = "
+        "'rows', 'one_at_a_time' = 'true');"
+        "CREATE TABLE t (k STRING, v BIGINT) WITH ('connector' = 'queue', 'name' = 'bytes', "
+        "'format' = 'json');" OUT "INSERT INTO o SELECT k, v FROM r;"
+        "INSERT INTO o SELECT k, v FROM t",
+        (const char *const[]){"r queue() name=\"rows\" one_at_a_time : k string, v int64?\n",
+                              "t queue() url=\"queue:bytes?format=json&schema=k string?, v "
+                              "int64?\"",
+                              NULL});
+}
+
+SL_TEST(rows_that_change_fall_into_a_black_hole_like_any_others, "")
+{
+    check_graph(IN "CREATE TABLE h (k STRING, v BIGINT) WITH ('connector' = 'blackhole');"
+                   "INSERT INTO h SELECT k, count(*) FROM b GROUP BY k",
+                (const char *const[]){"runningByKey(",
+                                      "save(insert-h.columns) url=\"blackhole:\"\n", NULL});
+}
+
 SL_TEST(layout_and_comments_change_no_graph, "")
 {
     slt_script a, b;

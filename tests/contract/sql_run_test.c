@@ -174,3 +174,96 @@ SL_TEST(subqueries_over_static_tables_are_in_aggregations_too, "")
                                "(SELECT min(size) FROM p)"),
                  "y,7\ny,10\nz,14\n");
 }
+
+// ---------------------------------------------------------------- a program around a script
+
+typedef struct taken {
+    int64_t n, sum;
+} taken;
+
+static sl_code take_batch(void *ctx, int32_t partition, const sl_batch *batch, sl_error *err)
+{
+    taken *t = ctx;
+    (void)partition;
+    (void)err;
+    for (int64_t i = 0; i < sl_batch_rows(batch); i++) {
+        t->n++;
+        t->sum += sl_column_int64(sl_batch_column(batch, 1), i);
+    }
+    return SL_OK;
+}
+
+static sl_code take(const sl_args *args, sl_rdd *rdd, sl_error *err)
+{
+    return sl_rdd_foreach(rdd, take_batch, sl_args_attached(args, sl_args_text(args, "to", "")),
+                          err);
+}
+
+static const sl_foreach_fn take_fn = {
+    .struct_size = sizeof take_fn, .name = "take", .version = 1, .run = take};
+
+static const char program[] =
+    "CREATE TABLE rows (k STRING, v BIGINT) WITH ('connector' = 'queue', 'name' = 'q');"
+    "CREATE TABLE all_rows (k STRING, v BIGINT) WITH ('connector' = 'foreach', 'name' = "
+    "'take');"
+    "CREATE TABLE hole (k STRING, v BIGINT) WITH ('connector' = 'blackhole');"
+    "INSERT INTO all_rows SELECT k, v * 10 FROM rows;"
+    "INSERT INTO hole SELECT k, v // (v - 3) FROM rows;";
+
+static void build_program(sl_graph *graph)
+{
+    sl_sql_foreach(graph, &take_fn, "to=taken");
+    sl_sql_script(graph, "program.sql", program, NULL);
+}
+
+static void attach(sl_graph *graph, void *ctx)
+{
+    sl_graph_attach(graph, "taken", ctx);
+}
+
+SL_TEST(a_program_pushes_rows_into_its_script_and_takes_what_it_gives, "")
+{
+    sl_error err = SL_ERROR_INIT;
+    taken t = {0};
+    sl_test_conf conf = {.struct_size = sizeof conf, .prepare = attach, .ctx = &t};
+    if (!SLT_DUCKDB) {
+        slt_not_here("this build is without DuckDB");
+    }
+    sl_test *test = sl_test_new(build_program, conf);
+    sl_test_push(test, "q", "{\"k\":\"x\",\"v\":1}\n{\"k\":\"y\",\"v\":2}\n", 2);
+    sl_test_advance(test, 1);
+    sl_test_push(test, "q", "{\"k\":\"x\",\"v\":4}\n", 1);
+    sl_test_advance(test, 2);
+    if (sl_test_check(test, &err) != SL_OK) {
+        fail_msg("%s", err.text);
+    }
+    assert_int_equal(t.n, 3);
+    assert_int_equal(t.sum, 70);
+    sl_test_free(test);
+}
+
+static void build_twice(sl_graph *graph)
+{
+    sl_sql_foreach(graph, &take_fn, NULL);
+    sl_sql_foreach(graph, &take_fn, NULL);
+}
+
+static void build_without_function(sl_graph *graph)
+{
+    sl_sql_foreach(graph, NULL, NULL);
+}
+
+static void check_program(sl_build_fn build_it, const char *mistake)
+{
+    sl_error err = SL_ERROR_INIT;
+    sl_test *test = sl_test_new(build_it, (sl_test_conf){.struct_size = sizeof(sl_test_conf)});
+    assert_int_not_equal(sl_test_check(test, &err), SL_OK);
+    assert_non_null(strstr(err.text, mistake));
+    sl_test_free(test);
+}
+
+SL_TEST(functions_that_scripts_cannot_write_to_are_told, "")
+{
+    check_program(build_twice, "sql foreach 'take': there is one of that name already");
+    check_program(build_without_function, "sql foreach '': it has no name or no `run`");
+}
