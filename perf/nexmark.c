@@ -106,14 +106,17 @@ static const sl_foreach_fn epochs_fn = {
 
 static void job(sl_graph *graph)
 {
-    char late[32];
-    (void)snprintf(late, sizeof late, "%.6f", (double)nexmark_late_us(&the_bench.run.events) / 1e6);
+    const nexmark *events = &the_bench.run.events;
+    char late[32], longest[32];
+    (void)snprintf(late, sizeof late, "%.6f", (double)nexmark_late_us(events) / 1e6);
+    (void)snprintf(longest, sizeof longest, "%.6f", (double)nexmark_longest_us(events) / 1e6);
     const char *const variables[] = {
         "BID",     "'connector' = 'queue', 'name' = 'bid', 'one_at_a_time' = 'true'",
         "AUCTION", "'connector' = 'queue', 'name' = 'auction', 'one_at_a_time' = 'true'",
         "PERSON",  "'connector' = 'queue', 'name' = 'person', 'one_at_a_time' = 'true'",
         "OUT",     "'connector' = 'foreach', 'name' = 'results'",
         "LATE",    late,
+        "LONGEST", longest,
         NULL};
     sl_sql_foreach(graph, &results_fn, NULL);
     sl_sql_script(graph, the_bench.path, the_bench.script, variables);
@@ -178,7 +181,7 @@ static sl_batch *batch_of(int kind, const nexmark_rows *rows)
     return finish(t->builder);
 }
 
-/// A row an hour ahead that is in no result: ids of nobody, texts "-".
+/// A row an hour ahead that is in no result: ids of nobody, of each kind others, texts "-".
 static sl_batch *far_row(const bench *b, int kind)
 {
     const table *t = &tables[kind];
@@ -188,7 +191,7 @@ static sl_batch *far_row(const bench *b, int kind)
         bool is_time = (kind == NEXMARK_PERSON && i == PERSON_TIME) ||
                        (kind == NEXMARK_BID && i == BID_TIME) ||
                        (kind == NEXMARK_AUCTION && (i == AUCTION_TIME || i == AUCTION_EXPIRES));
-        sl_builder_int64(t->builder, t->integers[i], is_time ? time_us : -1);
+        sl_builder_int64(t->builder, t->integers[i], is_time ? time_us : -1 - kind);
     }
     for (int32_t i = 0; i < nexmark_n_texts[kind]; i++) {
         sl_builder_text(t->builder, t->texts[i], "-", 1);

@@ -59,6 +59,18 @@ SL_TEST(the_example_with_a_trained_model_passes_its_test, "")
     SL_CHECK_HAS(slt_err(&p), "put the whole model there before the job starts");
 }
 
+#define NEXMARK(q) SLT_SOURCE_DIR "/perf/nexmark/" q "_test.yaml"
+
+SL_TEST(the_queries_of_nexmark_pass_their_hand_checked_cases, "")
+{
+    slt_program p;
+    assert_int_equal(SLUICE(&p, slt_temp_dir(), "test", NEXMARK("q0"), NEXMARK("q1"), NEXMARK("q2"),
+                            NEXMARK("q3"), NEXMARK("q4"), NEXMARK("q5"), NEXMARK("q7"),
+                            NEXMARK("q8")),
+                     OK);
+    SL_CHECK_HAS(slt_out(&p), "\n9 passed, 0 failed\n");
+}
+
 SL_TEST(the_examples_of_scripts_are_valid, "")
 {
     slt_program p;
