@@ -164,6 +164,26 @@ SL_TEST(sql_plan_plain_columns_go_without_a_query, "")
     end(&f);
 }
 
+SL_TEST(sql_plan_a_select_of_plain_columns_shares_their_cells, "")
+{
+    static const char *const cases[][2] = {
+        {"SELECT AUCTION, b.ts AS Ts, price AS p, auction AS again FROM bids b",
+         "q select(eventTime-1) expressions=\"auction, ts as Ts, price as p, auction as again\""},
+        {"SELECT bids.price FROM Bids", "q select("},
+        {"SELECT price FROM bids WHERE price > 1", "q sql("},
+        {"SELECT price, 1 AS one FROM bids", "q sql("},
+        {"SELECT p FROM bids AS b(a, p, c, d)", "q sql("},
+        {"SELECT p.a AS x, p FROM (SELECT {'a': auction} AS p FROM bids)", "q sql("},
+        {"SELECT * FROM bids", "q sql("},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fixture f = begin();
+        (void)planned(&f, "q", cases[i][0]);
+        text_has(&f, (const char *const[]){cases[i][1], NULL});
+        end(&f);
+    }
+}
+
 SL_TEST(sql_plan_what_is_grouped_by_may_be_a_number_an_alias_or_all, "")
 {
     static const char *const selects[] = {

@@ -314,6 +314,51 @@ int32_t sli_query_statics(const sli_query *query, sli_relation *out)
     return n;
 }
 
+/// `"a" as "b", ...` of a SELECT that is nothing but columns of one stream; empty when it is more.
+/// Names as the stream spells them: SQL's know no case.
+static void put_plain(sli_query *query, const sli_query_table *table, sli_str *out)
+{
+    const sli_node *select = query->tree.select, *from = sli_node_at(select, "from_table");
+    int32_t n = sli_node_count(select, "select_list");
+    bool is_plain = query->n_tables == 1 && n == sl_schema_columns(query->result) &&
+                    sli_node_is(from, "BASE_TABLE") &&
+                    sli_node_count(from, "column_name_alias") == 0 &&
+                    sli_node_at(select, "where_clause") == NULL;
+    for (int32_t i = 0; is_plain && i < n; i++) {
+        const sli_node *item = sli_node_item(select, "select_list", i);
+        const char *own = NULL;
+        for (int32_t c = 0; own == NULL && c < sl_schema_columns(table->seen); c++) {
+            const char *name = sl_schema_field(table->seen, c)->name;
+            own = sli_node_is(item, "COLUMN_REF") && is_column_of(query, table, item, name) ? name
+                                                                                            : NULL;
+        }
+        is_plain = own != NULL;
+        sli_str_printf(out, "%s\"%s\" as \"%s\"", i == 0 ? "" : ", ", is_plain ? own : "",
+                       sl_schema_field(query->result, i)->name);
+    }
+    if (!is_plain) {
+        sli_str_clear(out);
+    }
+}
+
+/// Columns need no DuckDB: their cells are shared. NULL with *rc SL_OK: it is more than columns.
+static sl_stream *select_plain(sli_query *query, const sli_query_table *table, sl_code *rc,
+                               sl_error *err)
+{
+    sli_str columns = {.tag = SLI_TAG_STREAM};
+    sl_stream *stream = NULL;
+    put_plain(query, table, &columns);
+    *rc = columns.size == 0 && !columns.failed ? SL_OK
+                                               : sli_str_check(&columns, "names of columns", err);
+    if (*rc == SL_OK && columns.size > 0) {
+        stream = sl_stream_select(table->relation.stream, columns.data);
+        stream = query->uid == NULL ? stream : sl_stream_uid(stream, query->uid);
+        *rc = stream == NULL ? mistake_of(query, err) : SL_OK;
+    }
+    sli_str_reset(&columns);
+    return stream;
+}
+
 /// The whole SELECT as one query: by row, or over each epoch.
 static sl_code plan_whole(sli_query *query, bool by_row, sli_relation *out, sl_error *err)
 {
@@ -329,8 +374,15 @@ static sl_code plan_whole(sli_query *query, bool by_row, sli_relation *out, sl_e
         made.window_end = sli_query_passes(query, table, table->relation.window_end);
         SL_TRY(sli_moments_keep(query, table, &made, err)); // rows of one epoch stay together
     }
-    made.stream =
-        sli_query_run(query, &query->tree, from, query->n_tables, by_row, query->uid, err);
+    if (by_row) {
+        sl_code rc = SL_OK;
+        made.stream = select_plain(query, table, &rc, err);
+        SL_TRY(rc);
+    }
+    if (made.stream == NULL) {
+        made.stream =
+            sli_query_run(query, &query->tree, from, query->n_tables, by_row, query->uid, err);
+    }
     if (made.stream == NULL) {
         return err == NULL || err->code == SL_OK ? SL_E_INVALID : err->code;
     }

@@ -124,7 +124,7 @@ SL_TEST(a_table_is_a_source_with_its_name_and_event_time, "")
                 (const char *const[]){"\nb source() url=\"file:in?",
                                       "\nb.time eventTime(b) "
                                       "column=\"ts\" delay=5s idle=5m ",
-                                      "\ninsert-o sql(b.time) ",
+                                      "\ninsert-o select(b.time) ",
                                       "\ninsert-o.save-1 save(insert-o) url=\"console:\"", NULL});
     check_graph("CREATE TABLE b (value BIGINT, ts TIMESTAMP, WATERMARK FOR ts AS ts) WITH "
                 "('connector' = 'rate', 'scan.watermark.idle-timeout' = '30s');" OUT
