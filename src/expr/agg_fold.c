@@ -44,11 +44,11 @@ static sl_code fold_truths(sli_agg_state *self, const int32_t *group, const sl_b
     SL_TRY(load_two(self, in, ev, part));
     for (int64_t i = 0; i < ev->n; i++) {
         truths *s = &states[group[i]];
-        int64_t n_true = part[0].v.i[i], rows = part[1].v.i[i], sum;
+        int64_t n_true = part[0].v.i[i], rows = part[1].v.i[i];
         bool null = sli_vec_is_null(&part[0], i) || sli_vec_is_null(&part[1], i);
         if (null || n_true < 0 || n_true > rows ||
             (back ? n_true > s->n_true || rows - n_true > s->rows - s->n_true
-                  : __builtin_add_overflow(s->rows, rows, &sum))) {
+                  : !sli_agg_rows_fit(s->rows, rows))) {
             return sli_agg_corrupt(self, ev->err);
         }
         s->n_true += back ? -n_true : n_true;
@@ -156,10 +156,10 @@ static sl_code merge_bits(sli_agg_state *self, const int32_t *group, const sl_ba
     SL_TRY(load_two(self, in, ev, part));
     for (int64_t i = 0; i < ev->n; i++) {
         bits *s = &states[group[i]];
-        int64_t rows = part[1].v.i[i], sum;
+        int64_t rows = part[1].v.i[i];
         if (sli_vec_is_null(&part[1], i) || rows < 0 ||
             (rows > 0) == sli_vec_is_null(&part[0], i) ||
-            (back ? rows > s->rows : __builtin_add_overflow(s->rows, rows, &sum))) {
+            (back ? rows > s->rows : !sli_agg_rows_fit(s->rows, rows))) {
             return sli_agg_corrupt(self, ev->err);
         }
         if (rows > 0) {
@@ -226,9 +226,9 @@ sl_code sli_agg_product_merge(sli_agg_state *self, const int32_t *group, const s
     SL_TRY(sli_eval_load(ev, sl_batch_column(in, column + 1), SL_INT64, &rows));
     for (int64_t i = 0; i < ev->n; i++) {
         sli_sum_float *s = &states[group[i]];
-        int64_t n = rows.v.i[i], sum;
-        if (sli_vec_is_null(&rows, i) || n < 0 || (n > 0) == sli_vec_is_null(&products, i) ||
-            __builtin_add_overflow(s->rows, n, &sum)) {
+        int64_t n = rows.v.i[i];
+        if (sli_vec_is_null(&rows, i) || !sli_agg_rows_fit(s->rows, n) ||
+            (n > 0) == sli_vec_is_null(&products, i)) {
             return sli_agg_corrupt(self, ev->err);
         }
         if (n > 0) {

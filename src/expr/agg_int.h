@@ -12,6 +12,7 @@ enum {
     SLI_LIST_MAX = 1 << 28, ///< elements of all lists and sets of one aggregation in one state set
 };
 #define SLI_LIST_MAX_BYTES (INT64_C(1) << 40) ///< of their texts
+#define SLI_AGG_MOST_ROWS (INT64_C(1) << 62)  ///< of a partial state: more are broken
 enum {
     SLI_AGG_ARGS = 2,       ///< values that an aggregation takes of a row, at most
     SLI_AGG_QUANTILES = 16, ///< of approx_quantiles
@@ -121,6 +122,12 @@ sl_code sli_agg_fail(const sli_agg_state *self, int64_t i, sl_error *err, const 
 static inline bool sli_vec_is_null(const sli_vec *vec, int64_t i)
 {
     return vec->nulls != NULL && vec->nulls[i] != 0;
+}
+/// Whether a partial state of `more` rows can be added to one of `rows`: nobody has made more than
+/// SLI_AGG_MOST_ROWS, and behind them there is room for those that still come.
+static inline bool sli_agg_rows_fit(int64_t rows, int64_t more)
+{
+    return more >= 0 && more <= SLI_AGG_MOST_ROWS - rows;
 }
 /// SL_E_CORRUPT for a partial state.
 sl_code sli_agg_corrupt(const sli_agg_state *self, sl_error *err);

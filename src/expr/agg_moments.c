@@ -75,9 +75,7 @@ sl_code sli_agg_moments_merge(sli_agg_state *self, const int32_t *group, const s
         bool null = sli_vec_is_null(&part[0], i) || sli_vec_is_null(&part[1], i) ||
                     sli_vec_is_null(&part[2], i);
         moments from = {part[2].v.i[i], part[0].v.f[i], part[1].v.f[i]};
-        int64_t sum;
-        if (null || is_broken(&from) ||
-            __builtin_add_overflow(states[group[i]].rows, from.rows, &sum)) {
+        if (null || is_broken(&from) || !sli_agg_rows_fit(states[group[i]].rows, from.rows)) {
             return sli_agg_corrupt(self, ev->err);
         }
         merge_one(&states[group[i]], &from);

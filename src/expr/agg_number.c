@@ -56,9 +56,10 @@ static sl_code merge_count(sli_agg_state *self, const int32_t *group, const sl_b
         return sli_agg_corrupt(self, ev->err);
     }
     for (int64_t i = 0; i < ev->n; i++) {
-        if (v.v.i[i] < 0 || __builtin_add_overflow(counts[group[i]], v.v.i[i], &counts[group[i]])) {
+        if (!sli_agg_rows_fit(counts[group[i]], v.v.i[i])) {
             return sli_agg_corrupt(self, ev->err);
         }
+        counts[group[i]] += v.v.i[i];
     }
     return SL_OK;
 }
@@ -137,7 +138,7 @@ static sl_code fold_sum_int(sli_agg_state *self, const int32_t *group, const sl_
         sli_sum_int *s = &states[group[i]];
         int64_t n = rows.v.i[i];
         if (sli_vec_is_null(&rows, i) || n < 0 || (n > 0) == sli_vec_is_null(&sums, i) ||
-            (back && n > s->rows)) {
+            (back ? n > s->rows : !sli_agg_rows_fit(s->rows, n))) {
             return sli_agg_corrupt(self, ev->err);
         }
         if (n == 0) {
@@ -216,7 +217,8 @@ static sl_code merge_sum_float(sli_agg_state *self, const int32_t *group, const 
     SL_TRY(load(self, in, 1, SL_INT64, ev, &rows));
     for (int64_t i = 0; i < ev->n; i++) {
         int64_t n = rows.v.i[i];
-        if (sli_vec_is_null(&rows, i) || n < 0 || (n > 0) == sli_vec_is_null(&sums, i)) {
+        if (sli_vec_is_null(&rows, i) || !sli_agg_rows_fit(states[group[i]].rows, n) ||
+            (n > 0) == sli_vec_is_null(&sums, i)) {
             return sli_agg_corrupt(self, ev->err);
         }
         if (n > 0) {
@@ -296,7 +298,7 @@ static sl_code fold_avg_int(sli_agg_state *self, const int32_t *group, const sl_
         sli_sum_wide *s = &states[group[i]];
         int64_t n = rows.v.i[i];
         if (low.nulls != NULL || high.nulls != NULL || rows.nulls != NULL || n < 0 ||
-            (back && n > s->rows)) {
+            (back ? n > s->rows : !sli_agg_rows_fit(s->rows, n))) {
             return sli_agg_corrupt(self, ev->err);
         }
         sli_sum_wide part = {.low = (uint64_t)low.v.i[i], .high = high.v.i[i]};

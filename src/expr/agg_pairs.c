@@ -87,9 +87,7 @@ sl_code sli_agg_pairs_merge(sli_agg_state *self, const int32_t *group, const sl_
         }
         pairs from = {part[FLOATS].v.i[i], part[0].v.f[i], part[1].v.f[i],
                       part[2].v.f[i],      part[3].v.f[i], part[4].v.f[i]};
-        int64_t sum;
-        if (null || is_broken(&from) ||
-            __builtin_add_overflow(states[group[i]].rows, from.rows, &sum)) {
+        if (null || is_broken(&from) || !sli_agg_rows_fit(states[group[i]].rows, from.rows)) {
             return sli_agg_corrupt(self, ev->err);
         }
         merge_one(&states[group[i]], &from);

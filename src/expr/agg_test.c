@@ -501,6 +501,69 @@ SL_TEST(partial_states_of_others_are_refused, "")
     sl_batch_unref(in);
 }
 
+/// A partial state of `rows` rows of v = 1, whose number is the last column.
+static sl_code merge_rows(const char *list, const char *schema, const char *before,
+                          const char *rows, sli_aggs *aggs, sl_error *err)
+{
+    static const int32_t group[1] = {0};
+    char cells[200];
+    (void)snprintf(cells, sizeof cells, "%s%s", before, rows);
+    sl_batch *partial = slt_batch_of(schema, cells);
+    sl_code rc = sli_aggs_merge(aggs, group, partial, err);
+    if (rc != SL_OK && strstr(err->text, "no rows can make") == NULL) {
+        fail_msg("%s: %s", list, err->text);
+    }
+    sl_batch_unref(partial);
+    return rc;
+}
+
+// A damaged count of rows is found before a row more would leave int64.
+SL_TEST(counts_that_nobody_has_made_are_broken, "")
+{
+    static const struct {
+        const char *list, *schema, *before;
+    } kinds[] = {
+        {"count() as a", "a int64", ""},
+        {"count(v) as a", "a int64", ""},
+        {"sum(v) as a", "a int64?, b int64", "7,"},
+        {"sum(f) as a", "a float64?, b int64", "7,"},
+        {"avg(f) as a", "a float64?, b int64", "7,"},
+        {"avg(v) as a", "a int64, b int64, c int64", "7,0,"},
+        {"variance(v) as a", "a float64, b float64, c int64", "1,2,"},
+        {"count_if(b) as a", "a int64, b int64", "1,"},
+        {"bit_or(v) as a", "a int64?, b int64", "7,"},
+        {"bit_xor(v) as a", "a int64?, b int64", "7,"},
+        {"product(v) as a", "a float64?, b int64", "7,"},
+        {"corr(v, f) as a", "a float64, b float64, c float64, d float64, e float64, f int64",
+         "1,1,2,2,2,"},
+    };
+    static const int32_t group[1] = {0};
+    sl_error err = SL_ERROR_INIT;
+    sl_batch *in = slt_batch_of("v int64, f float64, b bool", "1,1.5,true");
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        static const char *const broken[] = {"9223372036854775807", "4611686018427387905"};
+        sli_agg_plan *plan = slt_plan_of(kinds[i].list, in, 0, NULL);
+        for (size_t k = 0; k < 2; k++) {
+            sli_aggs *aggs = slt_aggs_of(plan, 1);
+            assert_int_equal(
+                merge_rows(kinds[i].list, kinds[i].schema, kinds[i].before, broken[k], aggs, &err),
+                SL_E_CORRUPT);
+            sli_aggs_free(aggs);
+        }
+        sli_aggs *aggs = slt_aggs_of(plan, 1); // the most there may be, a row more, and then none
+        assert_int_equal(merge_rows(kinds[i].list, kinds[i].schema, kinds[i].before,
+                                    "4611686018427387904", aggs, &err),
+                         SL_OK);
+        assert_int_equal(sli_aggs_update(aggs, group, in, &err), SL_OK);
+        assert_int_equal(
+            merge_rows(kinds[i].list, kinds[i].schema, kinds[i].before, "1", aggs, &err),
+            SL_E_CORRUPT);
+        sli_aggs_free(aggs);
+        sli_agg_plan_free(plan);
+    }
+    sl_batch_unref(in);
+}
+
 SL_TEST(random_texts_of_aggregations_are_planned_or_refused, "")
 {
     sl_batch *in = slt_expr_batch();
