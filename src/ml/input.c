@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+enum { TILE_ROWS = 8 }; ///< rows that are turned into columns, or columns into rows, at once
+
 // ---------------------------------------------------------------- which columns
 
 static bool is_number(sl_type type)
@@ -281,15 +283,28 @@ static sl_code refuse(const ml_reader *r, const sl_batch *batch, int64_t row, co
 
 /// Adding 1 to an exponent that is all ones, that of NaN and of infinities, reaches the top bit: no
 /// branch a cell, and no sum that would have to be taken in order.
-static bool is_row_finite(const double *x, int32_t dims)
+static bool are_finite(const double *x, int64_t n)
 {
     uint64_t carries = 0;
-    for (int32_t j = 0; j < dims; j++) {
+    for (int64_t i = 0; i < n; i++) {
         uint64_t bits;
-        memcpy(&bits, &x[j], sizeof bits);
+        memcpy(&bits, &x[i], sizeof bits);
         carries |= (bits & INT64_MAX) + (UINT64_C(1) << 52);
     }
     return carries >> 63 == 0;
+}
+
+/// Whether all features of all rows are numbers, as nearly always: one look at each column.
+static bool are_all_finite(const ml_rows *rows)
+{
+    if (rows->x != NULL) {
+        return are_finite(rows->x, rows->n * rows->dims);
+    }
+    bool all = rows->columns != NULL;
+    for (int32_t j = 0; all && j < rows->dims; j++) {
+        all = are_finite(rows->columns[j], rows->n);
+    }
+    return all;
 }
 
 static bool is_good(const ml_reader *r, const ml_rows *rows, int64_t i)
@@ -298,10 +313,15 @@ static bool is_good(const ml_reader *r, const ml_rows *rows, int64_t i)
         const double *x = &rows->x[i * rows->dims];
         const ml_kind *kind = r->model->kind;
         int32_t feature;
-        return (is_row_finite(x, rows->dims) || kind->takes_missing) &&
+        return (are_finite(x, rows->dims) || kind->takes_missing) &&
                ((kind->fault == NULL && !kind->takes_missing) || own_fault(r, x, &feature) == NULL);
     }
-    for (int32_t j = 0; j < r->input->n_columns; j++) {
+    for (int32_t j = 0; rows->columns != NULL && j < rows->dims; j++) {
+        if (!isfinite(rows->columns[j][i])) {
+            return false;
+        }
+    }
+    for (int32_t j = 0; rows->columns == NULL && j < r->input->n_columns; j++) {
         const sl_column *column = sl_batch_column(rows->batch, r->input->columns[j]);
         if (fault_of(column, rows->from + i, false) != NULL) {
             return false;
@@ -317,9 +337,10 @@ static bool is_label(const ml_kind *kind, double y)
 
 static sl_code check(ml_reader *r, ml_rows *rows, sl_error *err)
 {
-    bool all = true;
-    for (int64_t i = 0; i < rows->n; i++) {
-        r->ok[i] = is_good(r, rows, i) && (rows->y == NULL || is_label(r->model->kind, rows->y[i]));
+    bool all = true, finite = r->model->kind->fault == NULL && are_all_finite(rows);
+    for (int64_t i = 0; i < rows->n && (!finite || rows->y != NULL); i++) {
+        r->ok[i] = (finite || is_good(r, rows, i)) &&
+                   (rows->y == NULL || is_label(r->model->kind, rows->y[i]));
         all = all && r->ok[i];
         if (!r->ok[i] && !r->model->skips) {
             return refuse(r, rows->batch, rows->from + i,
@@ -332,34 +353,89 @@ static sl_code check(ml_reader *r, ml_rows *rows, sl_error *err)
 
 // ---------------------------------------------------------------- reading
 
+/// The numbers of some rows, and of lists by columns those of a tile.
 static sl_code room(ml_reader *r, sl_error *err)
 {
     size_t dims = r->model->kind->is_sparse ? 0 : (size_t)r->model->dims;
     if (r->ok != NULL) {
         return SL_OK;
     }
-    r->x = sl_alloc_array(SLI_TAG_STREAM, ML_CHUNK_ROWS * (dims + 1), sizeof *r->x);
+    r->x = sl_alloc_array(SLI_TAG_STREAM, (ML_CHUNK_ROWS + TILE_ROWS) * dims + 1, sizeof *r->x);
     r->y = sl_alloc_array(SLI_TAG_STREAM, ML_CHUNK_ROWS, sizeof *r->y);
+    r->columns = sl_alloc_array(SLI_TAG_STREAM, dims + 1, sizeof *r->columns);
     r->ok = sl_alloc_array(SLI_TAG_STREAM, ML_CHUNK_ROWS, sizeof *r->ok);
-    return r->x == NULL || r->y == NULL || r->ok == NULL
+    return r->x == NULL || r->y == NULL || r->columns == NULL || r->ok == NULL
                ? sl_error_nomem(err, ML_CHUNK_ROWS * dims * sizeof *r->x, "features of some rows")
                : SL_OK;
+}
+
+/// Row after row. Tile by tile, so that what one column has begun the next finds in the cache.
+static void read_by_rows(const ml_reader *r, ml_rows *rows)
+{
+    const ml_input *in = r->input;
+    int32_t dims = rows->dims;
+    rows->x = r->x;
+    for (int64_t at = 0; at < rows->n; at += TILE_ROWS) {
+        int64_t some = rows->n - at < TILE_ROWS ? rows->n - at : TILE_ROWS;
+        for (int32_t j = 0; j < in->n_columns && !in->is_list; j++) {
+            read_column(sl_batch_column(rows->batch, in->columns[j]), rows->from + at, some,
+                        r->x + at * dims + j, dims);
+        }
+        for (int64_t i = at; i < at + some && in->is_list; i++) {
+            read_list(sl_batch_column(rows->batch, in->columns[0]), rows->from + i, dims,
+                      r->x + i * dims);
+        }
+    }
+}
+
+/// Rows [at, at + n) of lists, turned from rows to columns.
+static void turn_lists(const ml_reader *r, const ml_rows *rows, int64_t at, int64_t n)
+{
+    const sl_column *lists = sl_batch_column(rows->batch, r->input->columns[0]);
+    int32_t dims = rows->dims;
+    double *tile = r->x + (int64_t)ML_CHUNK_ROWS * dims;
+    for (int64_t i = 0; i < n; i++) {
+        read_list(lists, rows->from + at + i, dims, tile + i * dims);
+    }
+    for (int32_t j = 0; j < dims; j++) {
+        double *out = r->x + (int64_t)ML_CHUNK_ROWS * j + at;
+        for (int64_t i = 0; i < n; i++) {
+            out[i] = tile[i * dims + j];
+        }
+    }
+}
+
+/// Feature after feature: columns of doubles without nulls are taken where they lie.
+static void read_by_columns(const ml_reader *r, ml_rows *rows)
+{
+    const ml_input *in = r->input;
+    for (int32_t j = 0; j < rows->dims; j++) {
+        double *copy = r->x + (int64_t)ML_CHUNK_ROWS * j;
+        r->columns[j] = copy;
+        if (!in->is_list) {
+            const sl_column *column = sl_batch_column(rows->batch, in->columns[j]);
+            if (column->type == SL_FLOAT64 && column->n_nulls == 0) {
+                r->columns[j] = (const double *)column->values + rows->from;
+            } else {
+                read_column(column, rows->from, rows->n, copy, 1);
+            }
+        }
+    }
+    for (int64_t at = 0; at < rows->n && in->is_list; at += TILE_ROWS) {
+        turn_lists(r, rows, at, rows->n - at < TILE_ROWS ? rows->n - at : TILE_ROWS);
+    }
+    rows->columns = r->columns;
 }
 
 static sl_code read_rows(ml_reader *r, const sl_batch *batch, int64_t from, int64_t n, ml_rows *out,
                          sl_error *err)
 {
     const ml_input *in = r->input;
-    int32_t dims = r->model->dims;
-    *out = (ml_rows){.n = n, .dims = dims, .input = in, .batch = batch, .from = from};
-    if (!r->model->kind->is_sparse) {
-        out->x = r->x;
-        for (int32_t j = 0; j < in->n_columns && !in->is_list; j++) {
-            read_column(sl_batch_column(batch, in->columns[j]), from, n, r->x + j, dims);
-        }
-        for (int64_t i = 0; i < n && in->is_list; i++) {
-            read_list(sl_batch_column(batch, in->columns[0]), from + i, dims, r->x + i * dims);
-        }
+    *out = (ml_rows){.n = n, .dims = r->model->dims, .input = in, .batch = batch, .from = from};
+    if (r->model->kind->by_columns) {
+        read_by_columns(r, out);
+    } else if (!r->model->kind->is_sparse) {
+        read_by_rows(r, out);
     }
     if (in->label >= 0) {
         out->y = r->y;
@@ -388,7 +464,9 @@ void ml_reader_reset(ml_reader *r)
 {
     sl_free(r->x);
     sl_free(r->y);
+    sl_free(r->columns);
     sl_free(r->ok);
     r->x = r->y = NULL;
+    r->columns = NULL;
     r->ok = NULL;
 }

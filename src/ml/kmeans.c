@@ -4,15 +4,21 @@
 // centre with n rows of mean m moves to (1 - l) c + l m, l = n / max(weight, 1e-16); a centre that
 // has died gets half of the largest one.
 //
-// The distances of a row to all centres are found side by side, with the centres column by column:
-// each sum is taken in order of features, so the result does not rest on the width of vectors.
+// The distances of some rows to some centres are found side by side, a row a lane. Each row's sums
+// are taken in order of features, so the result does not rest on the width of vectors.
 #include "ml/ml_int.h"
 
 #include "ml/spark_random.h"
 
 #include <math.h>
 
-enum { LANES = 4, GROUPS = 4 }; ///< centres of a vector, and vectors at once
+enum {
+    LANES = 4,              ///< rows of a vector
+    VECTORS = 2,            ///< of rows, at once
+    ROWS = LANES * VECTORS, ///< at once
+    CENTERS = 5,            ///< at once: their sums stay in registers
+    FEATURES = 4,           ///< that are added to a cluster's sums at once
+};
 
 typedef struct kmeans_params {
     int32_t k;
@@ -27,8 +33,7 @@ typedef struct kmeans_value {
     ml_value head;
     double *weights; ///< k
     double *centers; ///< k rows
-    double *lanes;   ///< features rows of `width`: the centres, for the distances
-    int32_t width;   ///< k, up to a multiple of LANES
+    double *turned;  ///< features rows of k: the centres, for the distances
 } kmeans_value;
 
 typedef struct kmeans_part {
@@ -154,7 +159,7 @@ static void value_free(ml_value *value)
     kmeans_value *v = (kmeans_value *)value;
     sl_free(v->weights);
     sl_free(v->centers);
-    sl_free(v->lanes);
+    sl_free(v->turned);
     sl_free(v);
 }
 
@@ -167,27 +172,23 @@ static sl_code new_value(const sl_model *model, kmeans_value **out, sl_error *er
         return sl_error_nomem(err, sizeof *v, "clusters");
     }
     v->head = (ml_value){.refs = 1, .kind = &ml_kmeans};
-    v->width = (p->k + LANES - 1) / LANES * LANES;
-    size_t lanes = (size_t)v->width * (size_t)model->dims;
     v->weights = sl_alloc_array(SLI_TAG_STREAM, (size_t)p->k, sizeof(double));
     v->centers = sl_alloc_array(SLI_TAG_STREAM, cells, sizeof(double));
-    v->lanes = sl_alloc_array(SLI_TAG_STREAM, lanes, sizeof(double));
-    if (v->weights == NULL || v->centers == NULL || v->lanes == NULL) {
+    v->turned = sl_alloc_array(SLI_TAG_STREAM, cells, sizeof(double));
+    if (v->weights == NULL || v->centers == NULL || v->turned == NULL) {
         value_free(&v->head);
-        return sl_error_nomem(err, (cells + lanes) * sizeof(double), "clusters");
+        return sl_error_nomem(err, 2 * cells * sizeof(double), "clusters");
     }
     *out = v;
     return SL_OK;
 }
 
-/// Lanes without a centre are infinitely far away.
-static void fill_lanes(const sl_model *model, kmeans_value *v)
+static void turn_centers(const sl_model *model, kmeans_value *v)
 {
     int32_t k = ((const kmeans_params *)model->params)->k;
     for (int32_t j = 0; j < model->dims; j++) {
-        for (int32_t c = 0; c < v->width; c++) {
-            v->lanes[(int64_t)j * v->width + c] =
-                c < k ? v->centers[(int64_t)c * model->dims + j] : (double)INFINITY;
+        for (int32_t c = 0; c < k; c++) {
+            v->turned[(int64_t)j * k + c] = v->centers[(int64_t)c * model->dims + j];
         }
     }
 }
@@ -202,7 +203,7 @@ static sl_code begin(const sl_model *model, ml_value **out, sl_error *err)
         v->centers[i] = p->centers != NULL ? p->centers[i] : sli_spark_random_gaussian(&random);
     }
     memcpy(v->weights, p->weights, (size_t)p->k * sizeof(double));
-    fill_lanes(model, v);
+    turn_centers(model, v);
     *out = &v->head;
     return SL_OK;
 }
@@ -232,7 +233,7 @@ static sl_code load(const sl_model *model, ml_value *value, const sl_batch *keys
                 sl_column_float64(&lists->children[0], offsets[i] + j);
         }
     }
-    fill_lanes(model, v);
+    turn_centers(model, v);
     return SL_OK;
 }
 
@@ -274,74 +275,147 @@ static sl_code save(const sl_model *model, const ml_value *was, const ml_value *
 
 // ---------------------------------------------------------------- distances
 
-typedef double lane_group __attribute__((vector_size(LANES * sizeof(double))));
+typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
+typedef double unaligned __attribute__((vector_size(sizeof(lanes)), aligned(sizeof(double))));
+typedef int64_t choice __attribute__((vector_size(LANES * sizeof(int64_t))));
 
-/// `n` groups of centres from `lanes` on: the squares of their distances to x. `n` is a constant.
-static inline __attribute__((always_inline)) void distances_of(const double *x, int32_t dims,
-                                                               const double *lanes, int32_t width,
-                                                               int32_t n, double *out)
+/// What the nearest centre of some rows is looked for with.
+typedef struct look {
+    const double *const *columns; ///< of the rows, by feature
+    const double *turned;
+    int32_t dims, k;
+} look;
+
+/// The squares of the distances from ROWS rows, the first one at `at`, to `n` centres from `first`
+/// on. `n` is a constant.
+static inline __attribute__((always_inline)) void
+distances_of(const look *l, int64_t at, int32_t first, int32_t n, lanes sums[CENTERS][VECTORS])
 {
-    lane_group sums[GROUPS] = {{0}};
-    for (int32_t j = 0; j < dims; j++) {
-        const double *centers = lanes + (int64_t)j * width;
-        for (int32_t g = 0; g < n; g++) {
-            lane_group far;
-            memcpy(&far, centers + g * LANES, sizeof far);
-            far = x[j] - far;
-            sums[g] += far * far;
+    for (int32_t c = 0; c < n; c++) {
+        sums[c][0] = sums[c][1] = (lanes){0};
+    }
+    for (int32_t j = 0; j < l->dims; j++) {
+        const double *centers = l->turned + (int64_t)j * l->k + first;
+        const unaligned *x = (const unaligned *)(l->columns[j] + at);
+        for (int32_t c = 0; c < n; c++) {
+            for (int32_t v = 0; v < VECTORS; v++) {
+                lanes far = x[v] - centers[c];
+                sums[c][v] += far * far;
+            }
         }
     }
-    memcpy(out, sums, (size_t)n * sizeof *sums);
 }
 
-/// The first of the nearest centres.
-static inline __attribute__((always_inline)) int32_t nearest_of(const kmeans_value *v,
-                                                                const double *x, int32_t dims)
+/// Keeps those of `n` centres from `first` on that are nearer. A lane of a comparison is all ones
+/// or all zeros.
+static inline __attribute__((always_inline)) void
+choose(lanes sums[CENTERS][VECTORS], int32_t first, int32_t n, lanes *least, choice *best)
+{
+    for (int32_t c = 0; c < n; c++) {
+        for (int32_t v = 0; v < VECTORS; v++) {
+            choice nearer = sums[c][v] < least[v];
+            least[v] = (lanes)(((choice)sums[c][v] & nearer) | ((choice)least[v] & ~nearer));
+            best[v] = ((first + c) & nearer) | (best[v] & ~nearer);
+        }
+    }
+}
+
+static inline __attribute__((always_inline)) void look_at(const look *l, int64_t at, int32_t first,
+                                                          int32_t n, lanes *least, choice *best)
+{
+    lanes sums[CENTERS][VECTORS];
+    distances_of(l, at, first, n, sums);
+    choose(sums, first, n, least, best);
+}
+
+/// The first of the nearest centres of ROWS rows.
+static inline __attribute__((always_inline)) void nearest_of_rows(const look *l, int64_t at,
+                                                                  int32_t *out)
+{
+    lanes least[VECTORS];
+    choice best[VECTORS] = {{0}};
+    for (int32_t v = 0; v < VECTORS; v++) {
+        least[v] = (lanes){0} + (double)INFINITY;
+    }
+    for (int32_t c = 0; c < l->k; c += CENTERS) {
+        switch (l->k - c) {
+        case 1:
+            look_at(l, at, c, 1, least, best);
+            break;
+        case 2:
+            look_at(l, at, c, 2, least, best);
+            break;
+        case 3:
+            look_at(l, at, c, 3, least, best);
+            break;
+        case 4:
+            look_at(l, at, c, 4, least, best);
+            break;
+        default:
+            look_at(l, at, c, CENTERS, least, best);
+        }
+    }
+    for (int32_t i = 0; i < ROWS; i++) {
+        out[i] = (int32_t)best[i / LANES][i % LANES];
+    }
+}
+
+/// The same of one row: those that are left.
+static int32_t nearest_of_row(const look *l, int64_t at)
 {
     int32_t best = 0;
     double least = (double)INFINITY;
-    for (int32_t c = 0, n = 0; c < v->width; c += n) {
-        double distances[GROUPS * LANES];
-        const double *lanes = v->lanes + c;
-        n = v->width - c < GROUPS * LANES ? v->width - c : GROUPS * LANES;
-        switch (n / LANES) { // so that sums stay in registers
-        case 1:
-            distances_of(x, dims, lanes, v->width, 1, distances);
-            break;
-        case 2:
-            distances_of(x, dims, lanes, v->width, 2, distances);
-            break;
-        case 3:
-            distances_of(x, dims, lanes, v->width, 3, distances);
-            break;
-        default:
-            distances_of(x, dims, lanes, v->width, GROUPS, distances);
+    for (int32_t c = 0; c < l->k; c++) {
+        double sum = 0;
+        for (int32_t j = 0; j < l->dims; j++) {
+            double far = l->columns[j][at] - l->turned[(int64_t)j * l->k + c];
+            sum += far * far;
         }
-        for (int32_t i = 0; i < n; i++) {
-            best = distances[i] < least ? c + i : best;
-            least = distances[i] < least ? distances[i] : least;
-        }
+        best = sum < least ? c : best;
+        least = sum < least ? sum : least;
     }
     return best;
 }
 
+static inline __attribute__((always_inline)) int64_t nearest_of(const look *l, int64_t n,
+                                                                int32_t *out)
+{
+    int64_t at = 0;
+    for (; at + ROWS <= n; at += ROWS) {
+        nearest_of_rows(l, at, out + at);
+    }
+    return at;
+}
+
 #ifdef __x86_64__ // an instruction set, not a platform: elsewhere the plain loop serves
 /// The same with vectors of four: each lane's sum is the same, bit for bit.
-__attribute__((target("avx2"))) static int32_t nearest_avx2(const kmeans_value *v, const double *x,
-                                                            int32_t dims)
+__attribute__((target("avx2"))) static int64_t nearest_avx2(const look *l, int64_t n, int32_t *out)
 {
-    return nearest_of(v, x, dims);
+    return nearest_of(l, n, out);
 }
 #endif
 
-static int32_t nearest(const kmeans_value *v, const double *x, int32_t dims)
+static int64_t nearest_plain(const look *l, int64_t n, int32_t *out)
 {
+    return nearest_of(l, n, out);
+}
+
+/// The nearest centre of each row; of a row that is not `ok` any.
+static void nearest(const sl_model *model, const ml_value *value, const ml_rows *rows, int32_t *out)
+{
+    look l = {.columns = rows->columns,
+              .turned = ((const kmeans_value *)value)->turned,
+              .dims = model->dims,
+              .k = ((const kmeans_params *)model->params)->k};
+    int64_t (*whole)(const look *, int64_t, int32_t *) = nearest_plain;
 #ifdef __x86_64__
     if (__builtin_cpu_supports("avx2")) {
-        return nearest_avx2(v, x, dims);
+        whole = nearest_avx2;
     }
 #endif
-    return nearest_of(v, x, dims);
+    for (int64_t i = whole(&l, rows->n, out); i < rows->n; i++) {
+        out[i] = nearest_of_row(&l, i);
+    }
 }
 
 // ---------------------------------------------------------------- learning
@@ -374,23 +448,39 @@ static sl_code new_part(const sl_model *model, const ml_value *value, void **out
     return SL_OK;
 }
 
-static sl_code fold(const sl_model *model, const ml_value *value, void *part, const ml_rows *rows,
-                    sl_error *err)
+/// Adds `n` features, from j on, of each row to the sums of its cluster. `n` is a constant.
+static inline __attribute__((always_inline)) void add_features(double *restrict sums, int32_t dims,
+                                                               const ml_rows *rows,
+                                                               const int32_t *clusters, int32_t j,
+                                                               int32_t n)
 {
-    kmeans_part *p = part;
-    int32_t dims = model->dims;
-    (void)err;
+    const double *const *columns = rows->columns + j;
     for (int64_t i = 0; i < rows->n; i++) {
         if (rows->ok != NULL && !rows->ok[i]) {
             continue;
         }
-        const double *x = rows->x + i * dims;
-        int32_t c = nearest((const kmeans_value *)value, x, dims);
-        double *restrict sum = p->sums + (int64_t)c * dims;
-        for (int32_t j = 0; j < dims; j++) {
-            sum[j] += x[j];
+        double *sum = sums + (int64_t)clusters[i] * dims + j;
+        for (int32_t f = 0; f < n; f++) {
+            sum[f] += columns[f][i];
         }
-        p->counts[c]++;
+    }
+}
+
+static sl_code fold(const sl_model *model, const ml_value *value, void *part, const ml_rows *rows,
+                    sl_error *err)
+{
+    kmeans_part *p = part;
+    int32_t dims = model->dims, j = 0, clusters[ML_CHUNK_ROWS];
+    (void)err;
+    nearest(model, value, rows, clusters);
+    for (; j + FEATURES <= dims; j += FEATURES) {
+        add_features(p->sums, dims, rows, clusters, j, FEATURES);
+    }
+    for (; j < dims; j++) {
+        add_features(p->sums, dims, rows, clusters, j, 1);
+    }
+    for (int64_t i = 0; i < rows->n; i++) {
+        p->counts[clusters[i]] += rows->ok == NULL || rows->ok[i];
     }
     return SL_OK;
 }
@@ -487,7 +577,7 @@ static sl_code learn(const ml_lesson *lesson, ml_value **out, sl_error *err)
         move_centers(model, lesson->parts[0], v);
     }
     split_largest(model, v);
-    fill_lanes(model, v);
+    turn_centers(model, v);
     sl_code rc = check_finite(model, v, err);
     if (rc != SL_OK) {
         value_free(&v->head);
@@ -500,13 +590,14 @@ static sl_code learn(const ml_lesson *lesson, ml_value **out, sl_error *err)
 static sl_code predict(const sl_model *model, const ml_value *value, const ml_rows *rows,
                        sl_builder *out, int32_t column, sl_error *err)
 {
+    int32_t clusters[ML_CHUNK_ROWS];
     (void)err;
+    nearest(model, value, rows, clusters);
     for (int64_t i = 0; i < rows->n; i++) {
         if (rows->ok != NULL && !rows->ok[i]) {
             sl_builder_null(out, column);
         } else {
-            const double *x = rows->x + i * model->dims;
-            sl_builder_int64(out, column, nearest((const kmeans_value *)value, x, model->dims));
+            sl_builder_int64(out, column, clusters[i]);
         }
     }
     return SL_OK;
@@ -518,6 +609,7 @@ const ml_kind ml_kmeans = {
     .keys = "cluster int64",
     .values = "weight float64, center list<float64>",
     .out = "int64",
+    .by_columns = true,
     .params_bytes = sizeof(kmeans_params),
     .define = define,
     .begin = begin,

@@ -49,9 +49,10 @@ typedef struct ml_input {
 typedef struct ml_rows {
     int64_t n;
     int32_t dims;
-    const double *x; ///< row after row; NULL for kinds that read columns
-    const double *y; ///< labels; NULL without
-    const bool *ok;  ///< by row: it counts
+    const double *x;              ///< row after row; NULL for kinds that read columns
+    const double *const *columns; ///< by feature: its `n` numbers; of kinds with `by_columns` alone
+    const double *y;              ///< labels; NULL without
+    const bool *ok;               ///< by row: it counts
     const ml_input *input;
     const sl_batch *batch; ///< they are rows from.. of it
     int64_t from;
@@ -86,6 +87,7 @@ struct ml_kind {
     bool has_labels, binary_labels;
     bool names_each;     ///< a prediction for each feature
     bool is_sparse;      ///< reads columns of any type by itself
+    bool by_columns;     ///< takes rows feature after feature, which named columns already are
     bool null_at_first;  ///< a prediction may be null though the row is good
     bool takes_missing;  ///< a feature that is null or NaN is good input; an infinite one is not
     size_t params_bytes; ///< of model->params
@@ -220,6 +222,7 @@ typedef struct ml_reader {
     int32_t partition;
     int64_t n_seen; ///< rows
     double *x, *y;
+    const double **columns;
     bool *ok;
 } ml_reader;
 /// Calls `each` with all rows of the batch, some at a time. Fails: SL_E_DATA with the row.
