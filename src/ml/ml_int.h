@@ -243,3 +243,8 @@ static inline double ml_unit(uint64_t bits)
 }
 /// SL_E_INCOMPATIBLE: the table has another model's rows.
 sl_code ml_other_shape(const sl_model *model, sl_error *err, const char *fmt, ...) SL_PRINTF(3, 4);
+/// Of kinds with a row a feature: which one row `i` is of. Fails: as above.
+sl_code ml_feature_of(const sl_model *model, const sl_batch *keys, int64_t i, int64_t *out,
+                      sl_error *err);
+/// `loaded` of these kinds: every feature has its row.
+sl_code ml_features_loaded(const sl_model *model, const ml_value *value, int64_t n, sl_error *err);

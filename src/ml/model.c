@@ -171,6 +171,27 @@ sl_code ml_other_shape(const sl_model *model, sl_error *err, const char *fmt, ..
                         model->kind->node.kind, what);
 }
 
+sl_code ml_feature_of(const sl_model *model, const sl_batch *keys, int64_t i, int64_t *out,
+                      sl_error *err)
+{
+    int64_t feature = sl_column_int64(sl_batch_column(keys, 0), i);
+    if (feature < 0 || feature >= model->dims) {
+        return ml_other_shape(model, err, "it has a feature %lld, and they are %d now",
+                              (long long)feature, model->dims);
+    }
+    *out = feature;
+    return SL_OK;
+}
+
+sl_code ml_features_loaded(const sl_model *model, const ml_value *value, int64_t n, sl_error *err)
+{
+    (void)value;
+    return n == model->dims
+               ? SL_OK
+               : ml_other_shape(model, err, "it has %lld features, and they are %d now",
+                                (long long)n, model->dims);
+}
+
 /// The features named fit the model, or tell how many it has.
 static sl_code settle_dims(sl_model *model, const ml_input *input, sl_error *err)
 {

@@ -147,23 +147,11 @@ static sl_code load(const sl_model *model, ml_value *value, const sl_batch *keys
                     const sl_batch *values, sl_error *err)
 {
     for (int64_t i = 0; i < sl_batch_rows(keys); i++) {
-        int64_t j = sl_column_int64(sl_batch_column(keys, 0), i);
-        if (j < 0 || j >= model->dims) {
-            return ml_other_shape(model, err, "it has a feature %lld, and they are %d now",
-                                  (long long)j, model->dims);
-        }
+        int64_t j = 0;
+        SL_TRY(ml_feature_of(model, keys, i, &j, err));
         ((sgd_value *)value)->weights[j] = sl_column_float64(sl_batch_column(values, 0), i);
     }
     return SL_OK;
-}
-
-static sl_code loaded(const sl_model *model, const ml_value *value, int64_t n, sl_error *err)
-{
-    (void)value;
-    return n == model->dims
-               ? SL_OK
-               : ml_other_shape(model, err, "it has %lld features, and they are %d now",
-                                (long long)n, model->dims);
 }
 
 static sl_code save(const sl_model *model, const ml_value *was, const ml_value *is,
@@ -465,8 +453,9 @@ static sl_code predict(const sl_model *model, const ml_value *value, const ml_ro
 #define SGD_KIND                                                                                   \
     .keys = "feature int64", .values = "weight float64", .out = "float64", .has_labels = true,     \
     .params_bytes = sizeof(sgd_params), .define = define, .begin = begin, .load = load,            \
-    .loaded = loaded, .save = save, .part = new_part, .fold = fold, .part_free = part_free,        \
-    .part_bytes = part_bytes, .learn = learn, .predict = predict, .value_free = value_free
+    .loaded = ml_features_loaded, .save = save, .part = new_part, .fold = fold,                    \
+    .part_free = part_free, .part_bytes = part_bytes, .learn = learn, .predict = predict,          \
+    .value_free = value_free
 
 const ml_kind ml_linear = {.node = ML_NODE("linear"), .options = sli_ml_sgd_options, SGD_KIND};
 const ml_kind ml_logistic = {.node = ML_NODE("logistic"),

@@ -67,26 +67,14 @@ static sl_code load(const sl_model *model, ml_value *value, const sl_batch *keys
                     const sl_batch *values, sl_error *err)
 {
     for (int64_t i = 0; i < sl_batch_rows(keys); i++) {
-        int64_t j = sl_column_int64(sl_batch_column(keys, 0), i);
-        if (j < 0 || j >= model->dims) {
-            return ml_other_shape(model, err, "it has a feature %lld, and they are %d now",
-                                  (long long)j, model->dims);
-        }
+        int64_t j = 0;
+        SL_TRY(ml_feature_of(model, keys, i, &j, err));
         ((scale_value *)value)->features[j] =
             (ml_moments){sl_column_int64(sl_batch_column(values, 0), i),
                          sl_column_float64(sl_batch_column(values, 1), i),
                          sl_column_float64(sl_batch_column(values, 2), i)};
     }
     return SL_OK;
-}
-
-static sl_code loaded(const sl_model *model, const ml_value *value, int64_t n, sl_error *err)
-{
-    (void)value;
-    return n == model->dims
-               ? SL_OK
-               : ml_other_shape(model, err, "it has %lld features, and they are %d now",
-                                (long long)n, model->dims);
 }
 
 static sl_code save(const sl_model *model, const ml_value *was, const ml_value *is,
@@ -237,7 +225,7 @@ const ml_kind ml_standardize = {
     .define = define,
     .begin = begin,
     .load = load,
-    .loaded = loaded,
+    .loaded = ml_features_loaded,
     .save = save,
     .part = new_part,
     .fold = fold,
