@@ -1,6 +1,7 @@
 // table.c — a file, or the files of a directory, as they are now: a static table, one split a file.
 #include "fs/hdfs/hdfs.h"
 #include "source/file/file_int.h"
+#include "source/static.h"
 
 typedef struct table {
     sli_files files;
@@ -21,11 +22,7 @@ static sl_code open_as(const sli_source_ops *ops, sli_source **out, const sli_ur
                        const sl_conf *conf, const sli_source_env *env, sl_error *err)
 {
     sli_files *files = NULL;
-    if (sli_source_wants_letters(conf)) {
-        return sl_error_set(err, SL_E_CONFIG,
-                            "malformed=dead-letter is for streams: a static table has no epoch "
-                            "whose letters could tell of it");
-    }
+    SL_TRY(sli_static_refuse_letters(conf, err));
     SL_TRY(sli_files_alloc(&files, sizeof(table), ops, url, conf, env, err));
     *out = &files->common.base;
     return SL_OK;
@@ -41,26 +38,6 @@ static sl_code hdfs_table_open(sli_source **out, const sli_url *url, const sl_co
                                const sli_source_env *env, sl_error *err)
 {
     return open_as(&sli_source_hdfs_table, out, url, conf, env, err);
-}
-
-static sl_code table_restore(sli_source *source, sl_bytes position, sl_error *err)
-{
-    (void)source;
-    return position.size == 0
-               ? SL_OK
-               : sl_error_set(err, SL_E_INVALID, "a static table has no position to go on from");
-}
-
-static sl_code table_accept(sli_source *source, sl_bytes range, sl_error *err)
-{
-    int32_t splits = 0;
-    return sli_files_splits(source, range, &splits, err); // nothing to remember; damage is told
-}
-
-static sl_code table_position(sli_source *source, sli_str *out, sl_error *err)
-{
-    (void)source;
-    return sli_str_check(out, "a table's position", err);
 }
 
 /// The file itself, or what is in the directory.
@@ -115,10 +92,10 @@ static sl_code table_offer(sli_source *source, const sli_ask *ask, sl_arena *are
 
 /// What a table is read by, wherever it is.
 #define TABLE_ENTRIES                                                                              \
-    .kind = SLI_SOURCE_REPLAYABLE, .formatted = true, .whole_files = true,                         \
-    .schema = sli_source_common_schema, .restore = table_restore, .accept = table_accept,          \
-    .offer = table_offer, .position = table_position, .splits = sli_files_splits,                  \
-    .read = sli_files_read, .describe = sli_files_describe, .close = table_close
+    .kind = SLI_SOURCE_REPLAYABLE, .formatted = true, .whole_files = true, .schema = sli_source_common_schema,          \
+    .restore = sli_static_restore, .accept = sli_static_accept, .offer = table_offer,              \
+    .position = sli_static_position, .splits = sli_files_splits, .read = sli_files_read,           \
+    .describe = sli_files_describe, .close = table_close
 
 const sli_source_ops sli_source_table = {
     .struct_size = sizeof(sli_source_ops),

@@ -4,41 +4,18 @@
 /// none are named, is a split. Reading is that of ranges on record (again.c), by clients of their
 /// own; no strand fetches ahead.
 #include "source/kafka/kafka_int.h"
+#include "source/static.h"
 
 static sl_code table_open(sli_source **out, const sli_url *url, const sl_conf *conf,
                           const sli_source_env *env, sl_error *err)
 {
     static const char *const refused[] = {"start",    "offsets",  "group",   "otherwise",
                                           "max_rate", "min_rate", "refresh", NULL};
-    if (sli_source_wants_letters(conf)) {
-        return sl_error_set(err, SL_E_CONFIG,
-                            "malformed=dead-letter is for streams: a static table has no epoch "
-                            "whose letters could tell of it");
-    }
+    SL_TRY(sli_static_refuse_letters(conf, err));
     return kafka_open_as(out, &sli_source_kafka_table, refused,
                          "of a stream: an RDD has the records of `ranges`, or without it all that "
                          "are there",
                          url, conf, env, err);
-}
-
-static sl_code table_restore(sli_source *source, sl_bytes position, sl_error *err)
-{
-    (void)source;
-    return position.size == 0
-               ? SL_OK
-               : sl_error_set(err, SL_E_INVALID, "a static table has no position to go on from");
-}
-
-static sl_code table_accept(sli_source *source, sl_bytes range, sl_error *err)
-{
-    int32_t splits = 0;
-    return kafka_splits(source, range, &splits, err); // nothing to remember; damage is told
-}
-
-static sl_code table_position(sli_source *source, sli_str *out, sl_error *err)
-{
-    (void)source;
-    return sli_str_check(out, "a table's position", err);
 }
 
 // ---------------------------------------------------------------- which partitions
@@ -191,10 +168,10 @@ const sli_source_ops sli_source_kafka_table = {
     .formatted = true,
     .open = table_open,
     .schema = sli_source_common_schema,
-    .restore = table_restore,
-    .accept = table_accept,
+    .restore = sli_static_restore,
+    .accept = sli_static_accept,
     .offer = table_offer,
-    .position = table_position,
+    .position = sli_static_position,
     .splits = kafka_splits,
     .read = kafka_read,
     .describe = kafka_describe,

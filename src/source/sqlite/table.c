@@ -6,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "source/source_int.h"
+#include "source/static.h"
 
 #include <strings.h>
 
@@ -248,48 +249,6 @@ static sl_code table_open(sli_source **out, const sli_url *url, const sl_conf *c
     return SL_OK;
 }
 
-// ---------------------------------------------------------------- ranges: all of it
-
-static const char whole[] = "SLT1"; ///< the one range there is
-
-static sl_code table_restore(sli_source *source, sl_bytes position, sl_error *err)
-{
-    (void)source;
-    return position.size == 0
-               ? SL_OK
-               : sl_error_set(err, SL_E_INVALID, "a static table has no position to go on from");
-}
-
-static sl_code table_splits(sli_source *source, sl_bytes range, int32_t *out, sl_error *err)
-{
-    (void)source;
-    bool fine = range.size == sizeof whole - 1 && memcmp(range.data, whole, range.size) == 0;
-    *out = fine ? 1 : 0;
-    return fine || range.size == 0
-               ? SL_OK
-               : sl_error_set(err, SL_E_CORRUPT, "a table's range is not what this source writes");
-}
-
-static sl_code table_accept(sli_source *source, sl_bytes range, sl_error *err)
-{
-    int32_t splits = 0;
-    return table_splits(source, range, &splits, err); // nothing to remember; damage is told
-}
-
-static sl_code table_offer(sli_source *source, const sli_ask *ask, sl_arena *arena, sli_offer *out,
-                           sl_error *err)
-{
-    (void)source, (void)ask, (void)arena, (void)err;
-    *out = (sli_offer){.range = {whole, sizeof whole - 1}, .n_splits = 1, .rows = -1, .bytes = -1};
-    return SL_OK;
-}
-
-static sl_code table_position(sli_source *source, sli_str *out, sl_error *err)
-{
-    (void)source;
-    return sli_str_check(out, "a table's position", err);
-}
-
 // ---------------------------------------------------------------- reading
 
 static const char *kind_of(int kind)
@@ -389,12 +348,8 @@ static sl_code table_read(sli_source *source, sl_bytes range, int32_t split, sli
     lite_table *self = (lite_table *)source;
     sl_builder *builder = NULL;
     opened db = {0};
-    int32_t splits = 0;
     int64_t n = 0;
-    SL_TRY(table_splits(source, range, &splits, err));
-    if (split >= splits) {
-        return sl_error_set(err, SL_E_CORRUPT, "a table has no such split");
-    }
+    SL_TRY(sli_static_check_all(source, range, split, err));
     SL_TRY(sl_builder_new(&builder, self->common.schema, err));
     sl_code rc = open_db(self->path, self->select, &db, err);
     if (rc == SL_OK && sqlite3_column_count(db.rows) != sl_schema_columns(self->common.schema)) {
@@ -416,11 +371,11 @@ const sli_source_ops sli_source_sqlite_table = {
     .options = options,
     .open = table_open,
     .schema = sli_source_common_schema,
-    .restore = table_restore,
-    .accept = table_accept,
-    .offer = table_offer,
-    .position = table_position,
-    .splits = table_splits,
+    .restore = sli_static_restore,
+    .accept = sli_static_accept,
+    .offer = sli_static_offer_all,
+    .position = sli_static_position,
+    .splits = sli_static_splits_all,
     .read = table_read,
     .close = table_close,
 };
