@@ -47,7 +47,7 @@ static void check_source(const url_case *c)
                    "CREATE TABLE o (n BIGINT) WITH ('connector' = 'console');"
                    "INSERT INTO o SELECT 1::BIGINT FROM t",
                    c->columns, c->with);
-    check_case(c, script, "\nt source");
+    check_case(c, script, "\nt ");
 }
 
 static void check_sink(const url_case *c)
@@ -103,6 +103,9 @@ SL_TEST(every_source_has_its_url, "")
          "'connector' = 'http', 'host' = 'localhost', 'port' = '8080', 'path' = '/in', 'columns' "
          "= 'path', 'format' = 'json'",
          "http://localhost:8080/in?format=json&columns=path&schema=k string?"},
+        {KV, "'connector' = 'queue', 'name' = 'q', 'format' = 'json', 'one_at_a_time' = 'true'",
+         "queue:q?format=json&one_at_a_time=true&" KV_SCHEMA},
+        {KV, "'connector' = 'queue', 'format' = 'json'", "!'name'"},
         {"line STRING", "'connector' = 'flume', 'hostname' = 'localhost', 'port' = '4141'",
          "flume://localhost:4141?format=text&column=line?"},
         {"line STRING", "'connector' = 'flume-poll', 'agents' = 'a:1,b:2'",
