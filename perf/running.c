@@ -19,10 +19,11 @@
 //
 //     running [-u] [-r ROUNDS] [-e EPOCHS] [-n RECORDS_AN_EPOCH] [-j JOB]
 #include "taken.h"
+#include "zipf_keys.h"
 
 #include <unistd.h>
 
-enum { N_KEYS = 1000000, MAX_ROUNDS = 1000, MAX_EPOCHS = 64, N_JOBS = 5, N_SLOTS = 1 << 21 };
+enum { MAX_ROUNDS = 1000, MAX_EPOCHS = 64, N_JOBS = 5, N_SLOTS = 1 << 21 };
 
 typedef struct plan {
     int64_t n_rounds, n_epochs, n_records;
@@ -169,62 +170,13 @@ static sl_batch *counts_of(const uint32_t *touched, int64_t n)
 
 static void run_loop(job *j, sl_batch *const *epochs)
 {
-    static uint32_t touched[N_KEYS];
+    static uint32_t touched[ZIPF_KEYS];
     static int64_t epoch;
     for (int64_t e = 0; e < j->plan->n_epochs; e++) {
         const int64_t *keys = sl_batch_column(epochs[e], 0)->values;
         int64_t n = count_epoch(keys, j->plan->n_records, ++epoch, touched);
         j->taken.batches[j->taken.n++] = counts_of(touched, n);
     }
-}
-
-// ---- the records
-
-/// chances[k] = how likely a rank of at most k is.
-static void fill_chances(double *chances)
-{
-    double sum = 0;
-    for (int64_t k = 0; k < N_KEYS; k++) {
-        sum += 1.0 / (double)(k + 1);
-        chances[k] = sum;
-    }
-    for (int64_t k = 0; k < N_KEYS; k++) {
-        chances[k] /= sum;
-    }
-}
-
-static int64_t draw_rank(const double *chances, uint64_t *random)
-{
-    double chance = (double)(limit_random(random) >> 11) * 0x1p-53;
-    int64_t low = 0, high = N_KEYS - 1;
-    while (low < high) {
-        int64_t middle = (low + high) / 2;
-        if (chances[middle] < chance) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
-}
-
-static sl_batch *draw_epoch(const plan *p, const double *chances, uint64_t *random)
-{
-    int64_t n = p->n_records;
-    sl_error err = SL_ERROR_INIT;
-    sl_schema *schema = NULL;
-    sl_builder *builder = NULL;
-    sl_batch *batch = NULL;
-    bench_check(sl_schema_parse(&schema, "key int64", &err), &err, "schema");
-    bench_check(sl_builder_new(&builder, schema, &err), &err, "builder");
-    int64_t *keys = sl_builder_reserve(builder, 0, n);
-    for (int64_t i = 0; i < n && keys != NULL; i++) {
-        keys[i] = p->is_uniform ? (int64_t)limit_below(random, N_KEYS) : draw_rank(chances, random);
-    }
-    bench_check(sl_builder_finish(builder, &batch, &err), &err, "records");
-    sl_builder_free(builder);
-    sl_schema_unref(schema);
-    return batch;
 }
 
 // ---- turns
@@ -275,7 +227,7 @@ static void start(job *j, const plan *p)
     static const char *const settings[] = {"master", "local[1]", "interval", "1ms", "memory",
                                            "1GiB",   "progress", "none",     NULL};
     j->plan = p;
-    j->counts = calloc(N_KEYS, sizeof *j->counts);
+    j->counts = calloc(ZIPF_KEYS, sizeof *j->counts);
     if (j->counts == NULL) {
         limit_die("no memory");
     }
@@ -359,14 +311,9 @@ int main(int argc, char **argv)
                                {.name = "direct", .build = direct, .keeps = true},
                                {.name = "by_key", .build = by_key, .keeps = true, .beside = 4},
                                {.name = "loop", .keeps = true, .beside = 4}};
-    static double chances[N_KEYS];
     sl_batch *epochs[MAX_EPOCHS];
     plan p = read_plan(argc, argv);
-    uint64_t random = 7;
-    fill_chances(chances);
-    for (int64_t e = 0; e < p.n_epochs; e++) {
-        epochs[e] = draw_epoch(&p, chances, &random);
-    }
+    zipf_draw_epochs(epochs, p.n_epochs, p.n_records, p.is_uniform);
     for (int k = 0; k < N_JOBS; k++) {
         start(&jobs[k], &p);
     }
