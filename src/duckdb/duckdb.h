@@ -114,7 +114,7 @@ typedef struct sli_db_ops {
     sl_code (*functions)(sli_db *self, sli_db_function_fn each, void *ctx, sl_error *err);
 
     /// A stream's table. `schema` is read, not taken. `rows`: about how many it has, for the choice
-    /// of a plan; -1: unknown. Fails: SL_E_INVALID, there is a table of that
+    /// of a plan; -1: unknown, taken for many. Fails: SL_E_INVALID, there is a table of that
     /// name (names are compared without case); SL_E_UNSUPPORTED, a type SQL can't have (opaque).
     sl_code (*table)(sli_db *self, const char *name, const struct ArrowSchema *schema, int64_t rows,
                      sl_error *err);

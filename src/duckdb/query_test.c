@@ -93,6 +93,34 @@ SL_TEST(duck_a_text_is_prepared_once, "")
     slt_duck_end(&d);
 }
 
+// The hash table is made of the static table, which says how small it is: rows come as the
+// stream's.
+SL_TEST(duck_a_join_looks_for_the_streams_rows, "")
+{
+    slt_duck d;
+    sl_schema *prices = NULL;
+    slt_duck_start(&d);
+    slt_duck_ok(&d, sl_schema_parse(&prices, "item string, price int64", &d.err));
+    slt_duck_ok(&d, sli_dbs_table(d.dbs, "prices", prices, 3, &d.err));
+    slt_duck_table(&d, "orders", "id int64, item string");
+    sl_batch *few = slt_duck_batch("item string, price int64", "cup,1;tea,3;jug,7");
+    sl_batch *orders = slt_duck_batch("id int64, item string", "1,tea;2,jug;3,cup;4,tea");
+    const sli_dbs_rows rows[] = {{"orders", &orders, 1}, {"prices", &few, 1}};
+    static const char *const joins[] = {
+        "SELECT id, price FROM orders JOIN prices USING (item)",
+        "SELECT id, price FROM prices JOIN orders USING (item)",
+        "SELECT id, price FROM orders LEFT JOIN prices USING (item)",
+    };
+    for (size_t i = 0; i < sizeof joins / sizeof joins[0]; i++) {
+        SL_CHECK_TEXT(slt_duck_run(&d, slt_duck_prepare(&d, joins[i]), rows, 2),
+                      "1,3;2,7;3,1;4,3;");
+    }
+    sl_batch_unref(few);
+    sl_batch_unref(orders);
+    sl_schema_unref(prices);
+    slt_duck_end(&d);
+}
+
 SL_TEST(duck_a_name_is_one_table, "")
 {
     slt_duck d;

@@ -9,6 +9,11 @@
 
 #include "duckdb/module/duck_int.h"
 
+/// A stream's rows, where nobody says how many. Without a number DuckDB takes it to have one row,
+/// and builds the hash table of a join from the stream, which then looks for every row of a static
+/// table.
+enum { UNKNOWN_ROWS = 1 << 20 };
+
 // ---------------------------------------------------------------- the scan
 
 typedef struct scan {
@@ -41,9 +46,8 @@ static void bind_scan(duckdb_bind_info info)
     }
     if (good) {
         duckdb_bind_set_bind_data(info, table, NULL);
-        if (table->n_rows >= 0) {
-            duckdb_bind_set_cardinality(info, (idx_t)table->n_rows, false);
-        }
+        int64_t about = table->n_rows >= 0 ? table->n_rows : UNKNOWN_ROWS;
+        duckdb_bind_set_cardinality(info, (idx_t)about, false);
     } else {
         duckdb_bind_set_error(info, "sluice_rows: no table has that name");
     }
