@@ -100,6 +100,10 @@ sl_rdd *sli_rdd_states(sl_rdd *rdd, const char *keys, const char *aggregations,
     if (op == NULL) {
         return wrong;
     }
+    if (op->n_keys > 0 && rdd->n_partitions == 1 && n == 1) {
+        return sli_rdd_by(sli_rdd_narrow(rdd, &states_ops, op), SLI_CUT_HASH,
+                          op); // one table, not two
+    }
     return op->n_keys == 0 ? to_one(rdd, op) : sli_rdd_keyed(rdd, &states_ops, op, SLI_CUT_HASH, n);
 }
 

@@ -565,6 +565,35 @@ SL_TEST(running_does_not_shuffle_what_lies_by_its_keys, "")
     slt_graph_free(&g);
 }
 
+// One partition into one: its rows lie together, whatever they are keyed by.
+SL_TEST(running_over_one_partition_shuffles_nothing, "")
+{
+    for (int32_t pieces = 1; pieces <= 2; pieces++) {
+        slt_graph g = slt_graph_new();
+        sl_stream *in = sl_stream_queue(g.graph, "in", "word string, n int64", true);
+        sl_stream *run = sl_stream_running_by_key(in, "word", "sum(n) as n, count() as rows");
+        assert_int_equal(sl_graph_check(g.graph, NULL), SL_OK);
+        slt_host *host = slt_host_new(&g, 1);
+        sl_rdd *rdd = NULL;
+        slt_push(&g, "in", "a 1|b 2|a 3", pieces);
+        slt_epoch_begin(host);
+        assert_int_equal(sli_epoch_rdd(slt_epoch_of(host), run, &rdd, NULL), SL_OK);
+        int shuffles = 0;
+        for (const sl_rdd *at = rdd; at->n_deps > 0; at = at->deps[0].parent) {
+            shuffles += at->deps[0].kind == SLI_DEP_SHUFFLE;
+        }
+        assert_int_equal(shuffles, pieces == 1 ? 0 : 1);
+        SL_CHECK_TEXT(slt_epoch_rows(host, run), "a 4 2\nb 2 1\n");
+        slt_epoch_end(host, false);
+        slt_push(&g, "in", "b 5|c 6", pieces);
+        slt_epoch_begin(host);
+        SL_CHECK_TEXT(slt_epoch_rows(host, run), "b 7 2\nc 6 1\n");
+        slt_epoch_end(host, false);
+        slt_host_free(host);
+        slt_graph_free(&g);
+    }
+}
+
 // ---------------------------------------------------------------- memory
 
 /// A fixed key set: after the first epochs nothing is held beyond what they held.
