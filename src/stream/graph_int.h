@@ -84,7 +84,9 @@ typedef struct sli_node_ops {
     const sli_table_info *(*state)(const sl_stream *node); ///< NULL: it keeps no state
     bool asks_user;   ///< `rdd` calls a user's function: in every epoch, whatever its inputs are
     bool every_epoch; ///< refused behind a window that gives rows in some epochs only
-    bool any_slide;   ///< has an RDD at every batch time, and goes with streams of any slide
+    /// Has an RDD at every batch time, and goes with streams of any slide; beside another input it
+    /// is what that one's rows are asked about, as a model, and gives none itself.
+    bool any_slide;
     // ---- operators whose state the driver keeps, from one epoch to the next; each may be NULL.
     // Thread: driver
     /// The node's table is as the last completed epoch left it: at a start, and after an epoch that

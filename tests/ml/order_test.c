@@ -142,3 +142,45 @@ SL_TEST(ml_a_model_may_choose_what_it_learns, "")
     slt_ml_fine(test);
     sl_test_free(test);
 }
+
+// A model beside a stream gives no rows: what is predicted has the event time of its row.
+static void build_windows(sl_graph *graph)
+{
+    sl_stream *in = sl_stream_queue(graph, "in", "ts timestamp, x float64, y float64", true);
+    in = sl_stream_event_time(in, "ts", "0s");
+    sl_model *model = sl_model_open(graph, "linear", LAST);
+    sl_stream *out = sl_model_predict(model, in, "x", "p");
+    sl_stream_save(sl_stream_event_window(out, NULL, "sum(p) as p", "10s", NULL), "collect:out");
+    sl_model_train(model, in, "x", "y");
+}
+
+SL_TEST(ml_predictions_keep_their_event_time, "")
+{
+    sl_test *test = slt_ml_job(build_windows, NULL, false);
+    slt_ml_epoch(test, "{\"ts\":\"1970-01-01 00:00:01\",\"x\":1,\"y\":5}", 1);
+    slt_ml_epoch(test, "{\"ts\":\"1970-01-01 00:00:09\",\"x\":1,\"y\":7}", 1);
+    slt_ml_epoch(test, "{\"ts\":\"1970-01-01 00:00:10\",\"x\":1,\"y\":7}", 1);
+    slt_ml_epoch(test, NULL, 1);
+    SL_CHECK_TEXT(sl_test_rows(test, "out"),
+                  "{\"window_start\":\"1970-01-01T00:00:00Z\","
+                  "\"window_end\":\"1970-01-01T00:00:10Z\",\"p\":5.0}\n");
+    slt_ml_fine(test);
+    sl_test_free(test);
+}
+
+// Its rows are no row's prediction.
+static void build_window_of_model(sl_graph *graph)
+{
+    sl_stream *in = sl_stream_queue(graph, "in", "ts timestamp, x float64, y float64", true);
+    sl_model *model = sl_model_open(graph, "linear", LAST);
+    sl_model_train(model, sl_stream_event_time(in, "ts", "0s"), "x", "y");
+    sl_stream_event_window(sl_model_stream(model), NULL, "count() as n", "10s", NULL);
+}
+
+SL_TEST(ml_rows_of_a_model_have_no_event_time, "ERRORS-1")
+{
+    SL_CHECK_TEXT(slt_ml_mistake(build_window_of_model),
+                  "operator 6 (eventWindow after modelRows 'linear'): its rows have no event time: "
+                  "operator 2 (linear) gives rows to it, and there is no sl_stream_event_time in "
+                  "between");
+}

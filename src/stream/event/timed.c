@@ -81,7 +81,10 @@ static sl_code climb_to(climb *c, sl_stream *node, sl_error *err)
                             node->index + 1, node->ops->kind);
     }
     for (int32_t i = 0; i < node->n_inputs; i++) {
-        SL_TRY(climb_to(c, node->inputs[i], err));
+        // A model beside a stream gives no rows: a prediction's time is that of its row.
+        if (node->n_inputs == 1 || !node->inputs[i]->ops->any_slide) {
+            SL_TRY(climb_to(c, node->inputs[i], err));
+        }
     }
     return SL_OK;
 }
