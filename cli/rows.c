@@ -304,8 +304,11 @@ static void put_items(cli_text *out, const cli_node *node, bool json)
         qsort(node->items, (size_t)node->n, sizeof(cli_node *), by_key);
     }
     cli_put(out, map ? "{" : "[");
-    for (int i = 0; i < node->n; i++) {
-        cli_put(out, i == 0 ? "" : json ? "," : ", ");
+    for (int i = 0, n = 0; i < node->n; i++) {
+        if (map && !json && is_null(node->items[i])) {
+            continue; // rows that came out have only what is not null
+        }
+        cli_put(out, n++ == 0 ? "" : json ? "," : ", ");
         if (map && json) {
             put_json_text(out, node->items[i]->key);
             cli_put(out, ":");

@@ -16,6 +16,6 @@ void cli_put(cli_text *to, const char *text);
 sl_code cli_rows_read(const cli_node *node, cli_node **out, sl_error *err);
 /// A row as JSON, and a line's end.
 void cli_row_json(const cli_node *row, cli_text *out);
-/// A row as a text that is equal for equal rows: columns in order of names; 1 is 1.0, "T" and "Z"
-/// of a time are left out.
+/// A row as a text that is equal for equal rows: columns in order of names; 1 is 1.0; nulls are
+/// left out, and "T" and "Z" of a time.
 void cli_row_canonical(const cli_node *row, cli_text *out);

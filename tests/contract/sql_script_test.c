@@ -217,6 +217,26 @@ SL_TEST(a_test_that_fails_shows_what_differs, "")
                "");
 }
 
+// What came out says a null by leaving the column out; a test may do either, in both forms.
+SL_TEST(a_test_may_expect_nulls, "")
+{
+    const char *dir = slt_temp_dir();
+    slt_put(dir, "high.sql", high);
+    check_test(dir,
+               "job: high.sql\nvariables: {OUT: out}\ncases:\n"
+               "- name: there\n  input: {lines: [{k: null, v: 10}, {v: 11}]}\n"
+               "  expect: {high: [{k: null, v: 10}, {v: 11, k: ~}]}\n"
+               "- name: in CSV\n  input: {lines: [{v: 10}]}\n  expect:\n    high: |\n"
+               "      k,v\n      ,10\n"
+               "- name: not there\n  input: {lines: [{k: a, v: 10}]}\n"
+               "  expect: {high: [{k: null, v: 10}]}\n",
+               JOB,
+               "ok 1 - there\nok 2 - in CSV\nnot ok 3 - not there\n"
+               "# high: - is missing, + was not expected\n#   + {k: \"a\", v: 10}\n#   - {v: 10}\n"
+               "2 passed, 1 failed\n",
+               "");
+}
+
 SL_TEST(a_test_may_expect_an_error, "")
 {
     const char *dir = slt_temp_dir();
