@@ -5,10 +5,10 @@ DIR := build/$(BUILD)
 
 .DEFAULT_GOAL := help
 SYSTEMS := kafka flume hdfs mqtt postgres
-.PHONY: help setup build demo demo-sql test $(SYSTEMS:%=test-%) fuzz soak perf install deb format check clean
+.PHONY: help setup build demo demo-sql demo-flights test $(SYSTEMS:%=test-%) fuzz soak perf install deb format check clean
 
 help: ## list these commands
-	@sed -n 's/^\([a-zA-Z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12 | sed 's/^/  make /'
+	@sed -n 's/^\([a-zA-Z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16 | sed 's/^/  make /'
 
 setup: ## install what is missing to build (Debian packages); nothing to do: no network
 	@tools/setup
@@ -23,6 +23,10 @@ demo: setup ## word count on real text, with a restart in the middle
 demo-sql: setup ## a pipeline as an SQL script: tested, run, and compared with awk
 	@tools/build release
 	@tools/demo-sql
+
+demo-flights: setup ## a year of real flights, in SQL and by a model, compared with DuckDB and scikit-learn
+	@tools/build release
+	@tools/demo-flights
 
 test: build ## unit, golden, contract, simulation and example tests
 	@tools/run-tests $(DIR)
