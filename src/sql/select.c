@@ -285,19 +285,60 @@ static sl_code failed_at(making *m, sl_code rc, sl_error *err)
     return rc;
 }
 
-static sl_code prepare(making *m, sl_error *err)
+/// As sli_dbs_prepare, of the tree as it is.
+static sl_code prepare_tree(making *m, const char *printed, sl_error *err)
 {
-    const char *text = NULL;
+    const char *text = printed;
     sli_select *select = m->select;
-    SL_TRY(print(m, &select->printed, err));
-    text = select->printed;
-    if (m->is_renamed) {
-        sli_node_walk(m->tree.select, rename_table, select);
+    if (text == NULL) {
         SL_TRY(print(m, &text, err));
     }
     sl_code rc =
         sli_dbs_prepare(m->sql->dbs, text, &select->number, &select->schema, &m->where, err);
     return rc == SL_OK ? SL_OK : failed_at(m, rc, err);
+}
+
+static sl_code check_types(const sl_schema *named, const sl_schema *divided, sl_error *err)
+{
+    for (int32_t i = 0; i < sl_schema_columns(named); i++) {
+        const sl_field *field = sl_schema_field(named, i);
+        if (!sli_field_same_type(field, sl_schema_field(divided, i))) {
+            return sl_error_set(err, SL_E_UNSUPPORTED,
+                                "column %.100s: its type hangs on how a divisor is written; cast "
+                                "the divisor to the type it shall have",
+                                field->name);
+        }
+    }
+    return SL_OK;
+}
+
+/// With its divisors looked at. What was prepared says how the columns are called: the changed text
+/// has other names for columns without one. Types are the same.
+static sl_code prepare_divided(making *m, sl_error *err)
+{
+    bool is_changed = false;
+    sl_schema *named = m->select->schema;
+    SL_TRY(sli_tree_divide(&m->tree, &is_changed, err));
+    if (!is_changed) {
+        return SL_OK;
+    }
+    m->select->schema = NULL;
+    sl_code rc = prepare_tree(m, NULL, err);
+    rc = rc == SL_OK ? check_types(named, m->select->schema, err) : rc;
+    sl_schema_unref(m->select->schema);
+    m->select->schema = named;
+    return rc;
+}
+
+static sl_code prepare(making *m, sl_error *err)
+{
+    sli_select *select = m->select;
+    SL_TRY(print(m, &select->printed, err));
+    if (m->is_renamed) {
+        sli_node_walk(m->tree.select, rename_table, select);
+    }
+    SL_TRY(prepare_tree(m, m->is_renamed ? NULL : select->printed, err));
+    return prepare_divided(m, err);
 }
 
 static sl_code make(making *m, sl_error *err)

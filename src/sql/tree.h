@@ -105,6 +105,9 @@ sl_code sli_tree_shape(sli_tree *tree, sli_dbs *dbs, sli_shape *out, sli_db_wher
 /// Puts sluice_time() into every place that asks for the present; sli_tree_shape does it
 /// (present.c).
 void sli_tree_present(sli_tree *tree);
+/// Makes division by zero an error of its row (divide.c); *changed: there is a divisor that may be
+/// zero. For the tree that is prepared alone: names that DuckDB gives to columns change with it.
+sl_code sli_tree_divide(sli_tree *tree, bool *changed, sl_error *err);
 /// Whether the function called `name` is an aggregate.
 bool sli_shape_is_aggregate(const sli_shape *shape, const char *name);
 
