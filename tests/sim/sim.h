@@ -81,6 +81,8 @@ typedef struct slt_sim_job {
     bool has_cluster;      ///< a Kafka cluster with topics "in" and "out" of two partitions
     bool has_server;       ///< a PostgreSQL server
     bool has_hdfs;         ///< an HDFS, empty
+    bool has_sql;          ///< the SQL engine of the real world, which has no outside of its own
+    const char *files[5];  ///< pairs of path and text, there before the first process; NULL-ended
     bool has_broker;       ///< a broker of MQTT, which keeps the topic "in" for the client "job"
 } slt_sim_job;
 
@@ -109,6 +111,9 @@ extern const slt_sim_job slt_job_pushed, slt_job_pulled;
 extern const slt_sim_job slt_job_model;
 /// A file that grows and is rotated, into files and a table (sim_tail.c).
 extern const slt_sim_job slt_job_tail;
+/// A script: by epoch, running, by window and joined with a static table (sim_sql.c). Not among all
+/// jobs: each of its lives opens DuckDB.
+extern const slt_sim_job slt_job_sql;
 /// The socket's job with its snapshots on HDFS.
 extern const slt_sim_job slt_job_elsewhere;
 /// The socket's job with short epochs and a log that is synced less often: a call that hangs is
@@ -135,6 +140,10 @@ sl_stream *slt_totals_of(sl_stream *words); ///< the running count "n" of each w
 void slt_check_words(slt_sim *sim, const slt_counts *shown, bool at_end);
 /// After each group the state is the sum of what was shown up to it.
 void slt_check_state(slt_sim *sim, const slt_groups *words, const slt_groups *state);
+
+/// A group has a running count of each of its words and of no other, and it is the sum so far
+/// (sim_running.c).
+void slt_check_running(slt_sim *sim, const slt_groups *words, const slt_groups *running);
 
 /// What words are counted into "out/words", and their running counts into "out/state".
 void slt_save_words(sl_stream *words);

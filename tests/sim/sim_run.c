@@ -1,6 +1,8 @@
 // Runs a trial: boots one process after the other in one world until the job has ended well twice.
 #include "sim/sim.h"
 
+#include "duckdb/duckdb.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -43,6 +45,28 @@ static int32_t run_cat(void *ctx, sl_text words, sl_text in, sli_str *out, sli_s
     return 0;
 }
 
+/// It is the same in every world (api/test.c).
+static void add_sql(slt_sim *sim)
+{
+    static const sli_module_want want = {.name = "sql_duckdb", .abi = SLI_DB_ABI, .why = "a test"};
+    const sli_module *module = NULL;
+    sl_env *real = NULL;
+    sl_code rc = sli_env_posix(&real, NULL);
+    rc = rc == SL_OK ? sli_module_load(real, SLT_BUILD_DIR "/lib/sluice", &want, &module, NULL) : rc;
+    SL_ASSERT(rc == SL_OK && sli_world_module(sim->world, want.name, module), "the SQL engine");
+    sli_env_free(real);
+}
+
+static void add_files(slt_sim *sim)
+{
+    const char *const *files = sim->trial->job->files;
+    for (int32_t i = 0; files[i] != NULL; i += 2) {
+        sl_code rc =
+            sli_world_put(sim->world, files[i], files[i + 1], strlen(files[i + 1]), NULL);
+        SL_ASSERT(rc == SL_OK, "no room for a test's file");
+    }
+}
+
 slt_sim *slt_sim_new(const slt_trial *trial)
 {
     slt_sim *sim = sl_alloc_zero(SLI_TAG_TEST, sizeof *sim);
@@ -56,6 +80,10 @@ slt_sim *slt_sim_new(const slt_trial *trial)
     if (trial->bug != NULL) {
         sli_world_plant(sim->world, trial->bug);
     }
+    if (trial->job->has_sql) {
+        add_sql(sim);
+    }
+    add_files(sim);
     if (trial->job->peer != NULL) {
         bool is_stdin = strcmp(trial->job->peer, "stdin") == 0;
         sim->peer = sli_peer_listen(sim->world, trial->job->peer, is_stdin ? 0 : SLT_PORT);

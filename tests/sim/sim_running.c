@@ -37,8 +37,7 @@ static void take_group(const slt_groups *groups, int32_t g, slt_counts *known, s
     }
 }
 
-/// A group has a running count of each of its words and of no other, and it is the sum so far.
-static void check_running(slt_sim *sim, const slt_groups *words, const slt_groups *running)
+void slt_check_running(slt_sim *sim, const slt_groups *words, const slt_groups *running)
 {
     slt_counts *sum = sl_alloc_zero(SLI_TAG_TEST, 4 * sizeof *sum);
     slt_counts *known = sum + 1, *given = sum + 2, *due = sum + 3;
@@ -107,7 +106,7 @@ static void check(slt_sim *sim, bool at_end)
         slt_groups_count(&groups[0], 0, groups[0].n, shown);
         slt_check_words(sim, shown, at_end);
         slt_check_state(sim, &groups[0], &groups[1]);
-        check_running(sim, &groups[0], &groups[2]);
+        slt_check_running(sim, &groups[0], &groups[2]);
         check_whole(sim, &groups[0], &groups[3]);
     }
     for (int32_t i = 0; i < 4; i++) {

@@ -10,6 +10,9 @@ static const slt_sim_job *job_named(const char *name, size_t size)
     if (strncmp(slt_job_panes.name, name, size) == 0 && slt_job_panes.name[size] == '\0') {
         return &slt_job_panes;
     }
+    if (strncmp(slt_job_sql.name, name, size) == 0 && slt_job_sql.name[size] == '\0') {
+        return &slt_job_sql;
+    }
     for (int32_t j = 0; slt_all_jobs[j] != NULL; j++) {
         if (strncmp(slt_all_jobs[j]->name, name, size) == 0 &&
             slt_all_jobs[j]->name[size] == '\0') {
@@ -201,6 +204,14 @@ SL_TEST(sim_models_survive_crashes_all_over_their_calls, "EXACTLY-ONCE-1")
     sweep_by(&slt_job_model, slt_thin(2));
 }
 
+SL_TEST(sim_scripts_survive_crashes_all_over_their_calls, "EXACTLY-ONCE-1")
+{
+    if (!SLT_DUCKDB) {
+        slt_not_here("this build is without DuckDB");
+    }
+    sweep_by(&slt_job_sql, slt_thin(97));
+}
+
 SL_TEST(sim_standard_input_survives_a_crash_at_every_call, "EXACTLY-ONCE-1")
 {
     sweep(&slt_job_stdin);
@@ -305,6 +316,25 @@ SL_TEST(sim_jobs_survive_a_second_crash_while_they_recover, "EXACTLY-ONCE-1")
     }
     printf("# %lld runs with two crashes\n", (long long)runs);
     assert_true(runs > 100);
+}
+
+SL_TEST(sim_scripts_survive_a_second_crash_while_they_recover, "EXACTLY-ONCE-1")
+{
+    int64_t runs = 0, step = slt_thin(211), each = slt_thin(SLT_SLOW_BUILD ? 331 : 211);
+    if (!SLT_DUCKDB) {
+        slt_not_here("this build is without DuckDB");
+    }
+    slt_trial whole = {.job = &slt_job_sql, .seed = 1};
+    slt_outcome out = slt_trial_run(&whole);
+    if (!out.right) {
+        fail_msg("%s", out.wrong);
+    }
+    assert_int_equal(out.lives, 2);
+    for (int64_t first = 17; first <= out.calls_of[0]; first += each) {
+        runs += sweep_recovery(&slt_job_sql, first, step);
+    }
+    printf("# %lld runs with two crashes\n", (long long)runs);
+    assert_true(runs > 5);
 }
 
 // ---------------------------------------------------------------- one run again
