@@ -109,9 +109,8 @@ const sli_source_ops *const sli_all_sources[] = {
 };
 
 const sli_sink_ops *const sli_all_sinks[] = {
-    &sli_sink_console,  &sli_sink_file,    &sli_sink_hdfs,
-    &sli_sink_sqlite,   &sli_sink_kafka,   &sli_sink_mqtt,
-    &sli_sink_postgres, &sli_sink_collect, NULL,
+    &sli_sink_console, &sli_sink_file,     &sli_sink_hdfs,    &sli_sink_sqlite,    &sli_sink_kafka,
+    &sli_sink_mqtt,    &sli_sink_postgres, &sli_sink_collect, &sli_sink_blackhole, NULL,
 };
 
 /// A Spark key and Sluice's name for the same thing. Those that have none: spark_keys.c.

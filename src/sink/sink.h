@@ -145,12 +145,13 @@ struct sli_sink {
 
 extern const sli_sink_ops
     sli_sink_console; ///< Spark's print(): banner and first n rows; at least once
-extern const sli_sink_ops sli_sink_file;     ///< resumable
-extern const sli_sink_ops sli_sink_hdfs;     ///< the same on HDFS
-extern const sli_sink_ops sli_sink_sqlite;   ///< self-marking
-extern const sli_sink_ops sli_sink_kafka;    ///< self-marking
-extern const sli_sink_ops sli_sink_postgres; ///< self-marking
-extern const sli_sink_ops sli_sink_mqtt;     ///< at least once
+extern const sli_sink_ops sli_sink_blackhole; ///< drops every row
+extern const sli_sink_ops sli_sink_file;      ///< resumable
+extern const sli_sink_ops sli_sink_hdfs;      ///< the same on HDFS
+extern const sli_sink_ops sli_sink_sqlite;    ///< self-marking
+extern const sli_sink_ops sli_sink_kafka;     ///< self-marking
+extern const sli_sink_ops sli_sink_postgres;  ///< self-marking
+extern const sli_sink_ops sli_sink_mqtt;      ///< at least once
 
 /// As sli_source_open. Fails: SL_E_CONFIG, naming the nearest scheme or option.
 sl_code sli_sink_open(sli_sink **out, const char *url, const sli_sink_ops *const *sinks,

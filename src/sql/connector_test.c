@@ -77,6 +77,10 @@ SL_TEST(every_source_has_its_url, "")
          "'connector' = 'file', 'path' = 'in', 'format' = 'csv', 'settle' = '1s', 'glob' = "
          "'*.c&v'",
          "file:in?format=csv&settle=1s&glob=%2A.c%26v&" KV_SCHEMA},
+        {"line STRING",
+         "'connector' = 'tail', 'path' = '/var/log/*.log', 'rotate_wait' = "
+         "'1s'",
+         "tail:/var/log/*.log?format=text&rotate_wait=1s&column=line?"},
         {"line STRING", "'connector' = 'socket', 'hostname' = 'localhost', 'port' = '9999'",
          "socket://localhost:9999?format=text&column=line?"},
         {"word STRING NOT NULL", "'connector' = 'stdin'", "stdin:?format=text&column=word"},
@@ -127,6 +131,7 @@ SL_TEST(every_sink_has_its_url, "")
     static const url_case cases[] = {
         {"v BIGINT", "'connector' = 'console', 'rows' = '5'", "console:?rows=5"},
         {"v BIGINT", "'connector' = 'print'", "console:"},
+        {"v BIGINT", "'connector' = 'blackhole'", "blackhole:"},
         {"v BIGINT",
          "'connector' = 'filesystem', 'path' = '/out', 'format' = 'json', "
          "'sink.rolling-policy.file-size' = '1MiB'",

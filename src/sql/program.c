@@ -26,8 +26,6 @@ static const sl_option no_options[] = {{0}};
 
 const sli_sink_ops sli_sink_foreach = {
     .struct_size = sizeof sli_sink_foreach, .scheme = "foreach", .options = no_options};
-const sli_sink_ops sli_sink_blackhole = {
-    .struct_size = sizeof sli_sink_blackhole, .scheme = "blackhole", .options = no_options};
 
 // ---------------------------------------------------------------- queues
 
@@ -121,25 +119,6 @@ void sl_sql_foreach(sl_graph *graph, const sl_foreach_fn *fn, const char *args)
 
 // ---------------------------------------------------------------- writing to them
 
-static sl_code drop_batch(void *ctx, int32_t partition, const sl_batch *batch, sl_error *err)
-{
-    (void)ctx;
-    (void)partition;
-    (void)batch;
-    (void)err;
-    return SL_OK;
-}
-
-/// Rows are computed, and that is all.
-static sl_code drop_rows(const sl_args *args, sl_rdd *rdd, sl_error *err)
-{
-    (void)args;
-    return sl_rdd_foreach(rdd, drop_batch, NULL, err);
-}
-
-static const sl_foreach_fn blackhole = {
-    .struct_size = sizeof blackhole, .name = "blackhole", .version = 1, .run = drop_rows};
-
 static sl_code unknown(const sli_script *s, const sli_entry *sink, const functions *all,
                        const char *name, sl_error *err)
 {
@@ -154,17 +133,12 @@ static sl_code unknown(const sli_script *s, const sli_entry *sink, const functio
 
 bool sli_program_takes(const sli_entry *sink)
 {
-    const sli_sink_ops *ops = sli_connector_of(sink)->sink;
-    return ops == &sli_sink_foreach || ops == &sli_sink_blackhole;
+    return sli_connector_of(sink)->sink == &sli_sink_foreach;
 }
 
 sl_code sli_program_foreach(const sli_script *s, const sli_entry *sink, sl_stream *rows,
                             sl_error *err)
 {
-    if (sli_connector_of(sink)->sink == &sli_sink_blackhole) {
-        sl_stream_foreach_rdd(rows, &blackhole, NULL);
-        return SL_OK;
-    }
     const functions *all = sli_graph_owned(s->graph, owned_name);
     const char *name = sli_with_value(sink, "name", NULL);
     const function *found = find_function(all, name);

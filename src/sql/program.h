@@ -1,11 +1,11 @@
-/// program.h — the connectors whose other end is the program that embeds a script: 'queue',
-/// 'foreach', 'blackhole'.
+/// program.h — the connectors whose other end is the program that embeds a script: 'queue' and
+/// 'foreach'.
 #pragma once
 
 #include "sql/script_int.h"
 
-/// Only their names and options are used: rows that are written go to a function, not to a sink.
-extern const sli_sink_ops sli_sink_foreach, sli_sink_blackhole;
+/// Only its name and options are used: rows that are written go to a function, not to a sink.
+extern const sli_sink_ops sli_sink_foreach;
 
 /// The queue of a table without a format: rows as they are. NULL after a mistake.
 sl_stream *sli_program_queue(sli_script *s, const sli_entry *entry);

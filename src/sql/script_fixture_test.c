@@ -1,23 +1,17 @@
 // script_fixture_test.c — see script_fixture_test.h.
 #include "sql/script_fixture_test.h"
 
-static const sli_source_ops *const sources[] = {&sli_source_file,
-                                                &sli_source_socket,
-                                                &sli_source_stdin,
-                                                &sli_source_custom,
-                                                &sli_source_rate,
-                                                &sli_source_queue,
-                                                &sli_source_kafka,
-                                                &sli_source_http,
-                                                &sli_source_flume,
-                                                &sli_source_mqtt,
-                                                &sli_source_flume_poll,
-                                                &sli_source_hdfs,
-                                                NULL};
+static const sli_source_ops *const sources[] = {&sli_source_file,   &sli_source_tail,
+                                                &sli_source_socket, &sli_source_stdin,
+                                                &sli_source_custom, &sli_source_rate,
+                                                &sli_source_queue,  &sli_source_kafka,
+                                                &sli_source_http,   &sli_source_flume,
+                                                &sli_source_mqtt,   &sli_source_flume_poll,
+                                                &sli_source_hdfs,   NULL};
 static const sli_sink_ops collect = {.struct_size = sizeof collect, .scheme = "collect"};
-static const sli_sink_ops *const sinks[] = {&sli_sink_console,  &sli_sink_file,  &sli_sink_hdfs,
-                                            &sli_sink_sqlite,   &sli_sink_kafka, &sli_sink_mqtt,
-                                            &sli_sink_postgres, &collect,        NULL};
+static const sli_sink_ops *const sinks[] = {
+    &sli_sink_console, &sli_sink_file,     &sli_sink_hdfs, &sli_sink_sqlite,    &sli_sink_kafka,
+    &sli_sink_mqtt,    &sli_sink_postgres, &collect,       &sli_sink_blackhole, NULL};
 
 static void warn(void *ctx, const char *text)
 {
