@@ -28,6 +28,7 @@ complete -c sluice -n '__fish_seen_subcommand_from run' -l start.timeout -r -d '
 complete -c sluice -n '__fish_seen_subcommand_from run' -l outbox.max -r -d 'Rows that may wait in the checkpoint for a sink that takes them at commit (kafka, sqlite) before no further epoch is started' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l snapshot.bytes -r -d 'Least size of state deltas after which a snapshot is made (or half the last snapshot, if larger)' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l snapshot.groups -r -d 'Commit groups after which a snapshot is made in any case' -f
+complete -c sluice -n '__fish_seen_subcommand_from run' -l replay.changed -r -d 'When epochs of the last run must run again, and the job\'s graph or the rows of a query\'s static table are others now' -a 'warn refuse' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l state.store -r -d 'Where keyed state lives' -a 'memory rocksdb' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l state.memory -r -d 'What the rocksdb store keeps in memory, as a part of `memory`' -f
 complete -c sluice -n '__fish_seen_subcommand_from run' -l modules -r -d 'Directory of loadable modules (http_curl.so, kafka_rd.so, state_rocksdb.so)' -f -a '(__fish_complete_directories)'

@@ -172,6 +172,11 @@ uint64_t sli_ckpt_last_graph_hash(const sli_ckpt *ckpt)
     return ckpt->chain.n_links == 0 ? 0 : ckpt->chain.links[0].begin.graph_hash;
 }
 
+const char *sli_ckpt_last_graph(const sli_ckpt *ckpt)
+{
+    return ckpt->last_graph == NULL ? "" : ckpt->last_graph;
+}
+
 const sli_frame *sli_ckpt_frames(const sli_ckpt *ckpt, int64_t *n)
 {
     *n = ckpt->chain.n_frames;

@@ -74,6 +74,8 @@ const char *sli_ckpt_job_id(const sli_ckpt *ckpt); ///< 32 hex digits
 int64_t sli_ckpt_generation(const sli_ckpt *ckpt);
 bool sli_ckpt_is_new(const sli_ckpt *ckpt);              ///< nothing was ever planned in it
 uint64_t sli_ckpt_last_graph_hash(const sli_ckpt *ckpt); ///< of the run before; 0 when new
+/// The text of the last run's graph; "" when new, or none is on record. Lives until close.
+const char *sli_ckpt_last_graph(const sli_ckpt *ckpt);
 /// The frames that count, in order, BEGINs left out; live until sli_ckpt_close.
 const sli_frame *sli_ckpt_frames(const sli_ckpt *ckpt, int64_t *n);
 /// Whether the newest segment ended in a torn frame; for the message when a sink lies beyond.

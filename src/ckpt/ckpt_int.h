@@ -215,6 +215,7 @@ typedef struct sli_manifest {
     char job_id[33];
     char *name;      ///< in the arena, unescaped
     char *snapshots; ///< where they lie, a URL; "" for DIR/snap; in the arena
+    char *graph;     ///< its text; in the arena
     uint64_t graph_hash;
 } sli_manifest;
 /// Of its bytes; `path` is for texts. Fails: SL_E_CORRUPT, SL_E_INCOMPATIBLE.
@@ -251,6 +252,7 @@ struct sli_ckpt {
     char job_id[33];
     bool has_manifest;
     uint64_t manifest_graph; ///< graph hash that MANIFEST.json shows
+    const char *last_graph;  ///< the text that it showed when it was read; in the arena
     char *manifest_place;    ///< where it says that snapshots lie; in the arena
     sli_place *place;        ///< where snapshots lie; NULL: in DIR/snap
     int64_t shadow;          ///< group of the snapshot in work/GENERATION/snap; 0: none

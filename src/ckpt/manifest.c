@@ -160,7 +160,7 @@ static sl_code parse(sl_text at, const char *path, sl_arena *arena, sli_manifest
                      sl_error *err)
 {
     sli_manifest manifest = {.format = SLI_CKPT_FORMAT};
-    sl_text id, name, hash, graph, place = {NULL, 0};
+    sl_text id, name, hash, graph = {NULL, 0}, place = {NULL, 0};
     if (!sli_text_skip(&at, "  \"job_id\": \"") ||
         !sli_text_until(&at, "\",\n  \"name\": \"", &id) || id.size != 32 ||
         !sli_text_until(&at, "\",\n  \"graph_hash\": \"", &name) ||
@@ -173,12 +173,15 @@ static sl_code parse(sl_text at, const char *path, sl_arena *arena, sli_manifest
         int digit = hex_digit(hash.data[i]);
         manifest.graph_hash = manifest.graph_hash << 4 | (uint64_t)(digit < 0 ? 0 : digit);
     }
-    if (sli_text_until(&at, "\",\n", &graph) && sli_text_skip(&at, "  \"snapshots\": \"")) {
+    if (!sli_text_skip(&at, "  \"graph\": \"") || !sli_text_until(&at, "\",\n", &graph)) {
+        graph = (sl_text){NULL, 0};
+    } else if (sli_text_skip(&at, "  \"snapshots\": \"")) {
         (void)sli_text_until(&at, "\",\n", &place);
     }
     manifest.name = json_text(name, arena);
     manifest.snapshots = json_text(place, arena);
-    if (manifest.name == NULL || manifest.snapshots == NULL) {
+    manifest.graph = json_text(graph, arena);
+    if (manifest.name == NULL || manifest.snapshots == NULL || manifest.graph == NULL) {
         return sl_error_nomem(err, name.size, "a job's name");
     }
     *out = manifest;

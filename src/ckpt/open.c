@@ -189,6 +189,7 @@ static sl_code read_manifest(sli_ckpt *ckpt, sl_error *err)
     memcpy(ckpt->job_id, manifest.job_id, 33);
     ckpt->manifest_graph = manifest.graph_hash;
     ckpt->manifest_place = manifest.snapshots;
+    ckpt->last_graph = manifest.graph;
     ckpt->has_manifest = true;
     return ckpt->place == NULL ? SL_OK : sli_place_of_job(ckpt->place, ckpt->job_id, err);
 }

@@ -26,6 +26,7 @@ static void put_table(sli_str *args, const sl_graph *graph, const sli_select_tab
     } else {
         sli_put_pair(args, "table", table->name);
         sli_put_url_pair(args, "url", graph, table->fixed->url);
+        sli_str_printf(args, " content=%016llx", (unsigned long long)table->fixed->content);
     }
     sli_str_reset(&text);
 }

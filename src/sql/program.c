@@ -1,6 +1,5 @@
 // What the program that embeds a script gives it by name: queues that it fills ('connector' =
-// 'queue') and functions that take the rows of an INSERT ('foreach'). 'blackhole' is such a
-// function of our own.
+// 'queue') and functions that take the rows of an INSERT ('foreach').
 #include "sql/connector.h"
 #include "sql/program.h"
 

@@ -18,7 +18,8 @@ struct sli_static {
     sl_schema *schema;
     sl_batch **batches;
     int32_t n, capacity;
-    int64_t n_rows;
+    int64_t n_rows, bytes, most_bytes;
+    uint64_t content; ///< hash of schema and rows, in their order
 };
 
 typedef struct sli_sql_name sli_sql_name;         ///< a table that DuckDB knows
@@ -31,6 +32,7 @@ struct sli_sql {
     sli_dbs *dbs;
     sl_arena *arena; ///< texts and nodes of the lists below
     sli_source_env source_env;
+    int64_t table_bytes; ///< what a static table may have
     sli_sql_name *names;
     sli_static *statics;
     sli_sql_callable *callables;
@@ -119,6 +121,9 @@ sl_code sli_sql_add_function(sli_sql *sql, const sl_fn *fn, sl_error *err);
 const sli_sql_callable *sli_sql_callable_of(const sli_sql *sql, const char *name);
 void sli_callables_free(sli_sql *sql);
 void sli_statics_free(sli_sql *sql); ///< table.c
+/// Whether compressed files (a pattern, quoted as SQL has it) are whole, or not compressed
+/// (whole.c). Blocks: disk. Fails: SL_E_DATA with file and byte; SL_E_IO.
+sl_code sli_sql_check_whole(sli_sql *sql, const char *quoted, sl_error *err);
 
 // ---------------------------------------------------------------- the operator (epoch.c)
 

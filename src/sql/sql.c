@@ -7,7 +7,10 @@
 
 #include <strings.h>
 
-enum { DEFAULT_MEMORY = 256 << 20 }; ///< of an instance, where nothing is set
+enum {
+    DEFAULT_MEMORY = 256 << 20, ///< of an instance, where nothing is set
+    DEFAULT_TABLES = 1 << 30,   ///< of a static table: what `memory` is by itself
+};
 
 static const char owned_name[] = "sql";
 
@@ -64,13 +67,13 @@ static sl_code spill_of(const sl_graph *graph, sli_str *out, sl_error *err)
     return sli_str_check(out, "the name of a directory", err);
 }
 
-/// The setting; one that makes no sense is told by the job's own check of its settings.
-static int64_t memory_of(const sl_graph *graph)
+/// A setting of the job, which is not made yet; one that makes no sense is told by its own check.
+static int64_t size_of(const sl_graph *graph, const char *setting, int64_t otherwise)
 {
-    const char *given = sli_graph_setting(graph, "sql.memory");
-    int64_t bytes = DEFAULT_MEMORY;
+    const char *given = sli_graph_setting(graph, setting);
+    int64_t bytes = otherwise;
     if (given != NULL && sli_scan_size(sli_text_of(given), &bytes, NULL) != SL_OK) {
-        bytes = DEFAULT_MEMORY;
+        bytes = otherwise;
     }
     return bytes;
 }
@@ -83,10 +86,12 @@ static sl_code open_graph(sl_graph *graph, sli_sql **out, sl_error *err)
     }
     sli_str spill = {.tag = SLI_TAG_STREAM};
     sl_code rc = sli_env_is_simulated(env) ? SL_OK : spill_of(graph, &spill, err);
-    sli_db_conf conf = {
-        .struct_size = sizeof conf, .memory_bytes = memory_of(graph), .spill_dir = spill.data};
+    sli_db_conf conf = {.struct_size = sizeof conf,
+                        .memory_bytes = size_of(graph, "sql.memory", DEFAULT_MEMORY),
+                        .spill_dir = spill.data};
     sli_sql like = {.env = env,
                     .graph = graph,
+                    .table_bytes = size_of(graph, "memory", DEFAULT_TABLES),
                     .source_env = {.env = env,
                                    .uid = "table",
                                    .interval_us = 1000000,

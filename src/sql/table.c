@@ -101,6 +101,40 @@ static way way_of(const sli_url *url)
 
 // ---------------------------------------------------------------- rows
 
+/// Rows are told apart by their cells and their order, not by how they came in batches.
+static sl_code add_content(sli_static *table, const sl_batch *batch, sl_error *err)
+{
+    int32_t n = sl_schema_columns(sl_batch_schema(batch));
+    int64_t n_rows = sl_batch_rows(batch);
+    size_t bytes = (size_t)n_rows * sizeof(uint64_t) + (size_t)n * sizeof(int32_t);
+    uint64_t *hashes = sl_alloc(SLI_TAG_STREAM, bytes);
+    if (hashes == NULL) {
+        return sl_error_nomem(err, bytes, "the hash of a table");
+    }
+    int32_t *columns = (int32_t *)(hashes + n_rows);
+    for (int32_t i = 0; i < n; i++) {
+        columns[i] = i;
+    }
+    sli_batch_hash(batch, columns, n, hashes);
+    for (int64_t i = 0; i < n_rows; i++) {
+        table->content = sli_mix64(table->content ^ hashes[i]);
+    }
+    sl_free(hashes);
+    return SL_OK;
+}
+
+/// A static table is in memory whole, for as long as the job: it must fit in what the job may have.
+static sl_code check_size(const sli_static *table, sl_error *err)
+{
+    return table->bytes <= table->most_bytes
+               ? SL_OK
+               : sl_error_set(err, SL_E_NO_SPACE,
+                              "%.200s: a static table is kept in memory, and more than %lld bytes "
+                              "of it do not fit in `memory` (%lld bytes): give that more, or the "
+                              "table fewer columns and rows",
+                              table->url, (long long)table->bytes, (long long)table->most_bytes);
+}
+
 static sl_code keep_rows(void *ctx, sl_batch *batch, sl_error *err)
 {
     sli_static *table = ctx;
@@ -110,6 +144,9 @@ static sl_code keep_rows(void *ctx, sl_batch *batch, sl_error *err)
     if (sl_batch_rows(batch) == 0) {
         return SL_OK;
     }
+    table->bytes += sl_batch_bytes(batch);
+    SL_TRY(check_size(table, err));
+    SL_TRY(add_content(table, batch, err));
     if (table->n == table->capacity) {
         int32_t capacity = table->capacity == 0 ? 16 : table->capacity * 2;
         sl_batch **grown =
@@ -209,12 +246,27 @@ static sl_code conf_of(way by, const sli_url *url, sl_conf **out, sl_error *err)
     return SL_OK;
 }
 
+/// Of what DuckDB finds whole by itself (Parquet, its own files) nothing is looked at.
+static sl_code check_whole(sli_sql *sql, const sli_url *url, sl_error *err)
+{
+    if (!ends_with(url->path, ".gz") && !ends_with(url->path, ".zst")) {
+        return SL_OK;
+    }
+    sli_str quoted = {.tag = SLI_TAG_STREAM};
+    put_quoted(&quoted, '\'', url->path.data, url->path.size);
+    sl_code rc = sli_str_check(&quoted, "the path of a table", err);
+    rc = rc == SL_OK ? sli_sql_check_whole(sql, quoted.data, err) : rc;
+    sli_str_reset(&quoted);
+    return rc;
+}
+
 static sl_code by_duckdb(sli_sql *sql, way by, const sli_url *url, sli_static *table, sl_error *err)
 {
     sl_conf *conf = NULL;
     sli_db_where where = {-1};
     sli_str select = {.tag = SLI_TAG_STREAM}, path = {.tag = SLI_TAG_STREAM};
     SL_TRY(check_path(sql, url, err));
+    SL_TRY(check_whole(sql, url, err));
     SL_TRY(conf_of(by, url, &conf, err));
     put_select(&select, by, conf, url);
     sli_str_add(&path, url->path.data, url->path.size);
@@ -318,11 +370,14 @@ sl_code sli_sql_static(sli_sql *sql, const char *url, const sli_static **out, sl
         return sl_error_nomem(err, sizeof *made, "a static table");
     }
     made->url = copy;
+    made->most_bytes = sql->table_bytes;
     sl_code rc = read_table(sql, url, made, err);
     if (rc != SL_OK) {
         free_table(made);
         return rc;
     }
+    const char *schema = sl_schema_text(made->schema);
+    made->content = sli_mix64(made->content ^ sli_hash64(schema, strlen(schema)));
     made->next = sql->statics;
     sql->statics = made;
     *out = made;

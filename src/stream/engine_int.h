@@ -279,6 +279,10 @@ sl_code sli_engine_read(sli_engine *engine, sl_error *err);
 int64_t sli_engine_unsure(const sli_engine *engine, const char *uid, int64_t *from);
 /// Steps 1 to 3: after it the generation is on record, and inputs may open their write-ahead logs.
 sl_code sli_engine_begin(sli_engine *engine, sl_error *err);
+/// Tells what is another since the last run. `first` to `last`: epochs that must run again and were
+/// planned with another graph; 0: none. Fails: SL_E_INCOMPATIBLE, there are some and
+/// replay.changed=refuse (changed.c).
+sl_code sli_changed_check(const sli_engine *engine, int64_t first, int64_t last, sl_error *err);
 /// Steps 4 to 7.
 sl_code sli_engine_recover(sli_engine *engine, sl_error *err);
 

@@ -86,6 +86,13 @@ const sl_option sli_engine_options[] = {
      .fallback = "2000",
      .low = "1",
      .text = "Commit groups after which a snapshot is made in any case."},
+    {.name = "replay.changed",
+     .type = SL_OPT_CHOICE,
+     .fallback = "warn",
+     .choices = "warn|refuse",
+     .text =
+         "When epochs of the last run must run again, and the job's graph or the rows of a query's "
+         "static table are others now: warn runs them as the job is now, refuse does not start."},
     {.name = "state.store",
      .type = SL_OPT_CHOICE,
      .fallback = "memory",

@@ -352,19 +352,27 @@ int64_t sli_engine_unsure(const sli_engine *engine, const char *uid, int64_t *fr
     return last;
 }
 
+/// The first and the last epoch that must run again and were planned with another graph; 0: none.
+static int64_t planned_otherwise(const sli_engine *engine, const record *log, int64_t *last)
+{
+    int64_t first = *last = 0;
+    for (int32_t p = 0; p < log->n_plans; p++) {
+        const sli_plan *plan = &log->plans[p];
+        if (plan->epoch > log->sealed_epoch && plan->graph_hash != sl_graph_hash(engine->graph)) {
+            first = first == 0 ? plan->epoch : first;
+            *last = plan->epoch;
+        }
+    }
+    return first;
+}
+
 sl_code sli_engine_begin(sli_engine *engine, sl_error *err)
 {
     if (engine->ckpt == NULL) {
         return ask_sinks(engine, INT64_MAX, err);
     }
-    uint64_t before = sli_ckpt_last_graph_hash(engine->ckpt), now = sl_graph_hash(engine->graph);
-    if (before != 0 && before != now) {
-        SLI_LOG(engine->log, SLI_WARN, "stream",
-                "the job's graph has changed since the last run (%016llx, now %016llx): state is "
-                "kept by uid, planned epochs "
-                "run with the new graph",
-                (unsigned long long)before, (unsigned long long)now);
-    }
+    int64_t last = 0, first = planned_otherwise(engine, engine->record, &last);
+    SL_TRY(sli_changed_check(engine, first, last, err));
     SL_TRY(ask_sinks(engine, last_sealed(engine->record), err));
     return sli_ckpt_begin(engine->ckpt, err);
 }

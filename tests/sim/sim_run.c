@@ -52,7 +52,8 @@ static void add_sql(slt_sim *sim)
     const sli_module *module = NULL;
     sl_env *real = NULL;
     sl_code rc = sli_env_posix(&real, NULL);
-    rc = rc == SL_OK ? sli_module_load(real, SLT_BUILD_DIR "/lib/sluice", &want, &module, NULL) : rc;
+    rc =
+        rc == SL_OK ? sli_module_load(real, SLT_BUILD_DIR "/lib/sluice", &want, &module, NULL) : rc;
     SL_ASSERT(rc == SL_OK && sli_world_module(sim->world, want.name, module), "the SQL engine");
     sli_env_free(real);
 }
@@ -61,8 +62,7 @@ static void add_files(slt_sim *sim)
 {
     const char *const *files = sim->trial->job->files;
     for (int32_t i = 0; files[i] != NULL; i += 2) {
-        sl_code rc =
-            sli_world_put(sim->world, files[i], files[i + 1], strlen(files[i + 1]), NULL);
+        sl_code rc = sli_world_put(sim->world, files[i], files[i + 1], strlen(files[i + 1]), NULL);
         SL_ASSERT(rc == SL_OK, "no room for a test's file");
     }
 }

@@ -1,5 +1,6 @@
-// The job that is a script: a SELECT over each epoch, a running GROUP BY, a window of event time and
-// a join with a static table, of the same rows. What each shows is the sum of the words that came.
+// The job that is a script: a SELECT over each epoch, a running GROUP BY, a window of event time
+// and a join with a static table, of the same rows. What each shows is the sum of the words that
+// came.
 //
 // Round r is about second 100 r, and the rounds come in order: no row is late. The last rounds'
 // windows stay open. The word "the" is in every window.
@@ -42,9 +43,8 @@ static void feed(slt_sim *sim, int32_t round)
     char path[64], text[256];
     for (int32_t i = 0; i < 2; i++) {
         int second = 100 * round + 7 * i;
-        int n = snprintf(text, sizeof text,
-                         "%d,w%d-%d\n%d,the\n%d,the\n%d,x%d-%d\n%d,be\n", second, round, i, second,
-                         second + 3, second + 3, round, i, second + 3);
+        int n = snprintf(text, sizeof text, "%d,w%d-%d\n%d,the\n%d,the\n%d,x%d-%d\n%d,be\n", second,
+                         round, i, second, second + 3, second + 3, round, i, second + 3);
         (void)snprintf(path, sizeof path, "in/f%d-%d.csv", round, i);
         sl_code rc = sli_world_put(sim->world, path, text, (size_t)n, NULL);
         SL_ASSERT(rc == SL_OK, "no room for a test's file");

@@ -190,6 +190,7 @@ static const struct words {
     {"max_temp_directory_size", SL_E_NO_SPACE},    {"No files found that match", SL_E_NOT_FOUND},
     {"No such file or directory", SL_E_NOT_FOUND}, {"database does not exist", SL_E_NOT_FOUND},
     {"not a valid DuckDB database", SL_E_DATA},    {"Could not read enough bytes", SL_E_DATA},
+    {"not a GZIP stream", SL_E_DATA},
 };
 
 /// An "IO" that no call of the system has failed with: what was read makes no sense.
