@@ -98,7 +98,9 @@ int32_t sli_node_count(const sli_node *node, const char *key)
 
 sli_node *sli_node_item(const sli_node *node, const char *key, int32_t i)
 {
-    return json_object_array_get_idx(sli_node_at(node, key), (size_t)i);
+    const sli_node *array = sli_node_at(node, key);
+    return json_object_is_type(array, json_type_array) ? json_object_array_get_idx(array, (size_t)i)
+                                                       : NULL; // json-c asserts on anything else
 }
 
 bool sli_node_is(const sli_node *node, const char *type)
