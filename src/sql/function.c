@@ -158,8 +158,31 @@ static sl_code check(const sli_sql *sql, const sl_fn *fn, sl_error *err)
                : sl_error_set(err, SL_E_INVALID, "it does not say what it makes (`out`)");
 }
 
+typedef struct name_look {
+    const char *name;
+    bool is_taken;
+} name_look;
+
+static void look_for_name(void *ctx, const sli_db_function_info *info)
+{
+    name_look *look = ctx;
+    look->is_taken |= strcasecmp(info->name, look->name) == 0;
+}
+
+/// DuckDB would take it as another form of its own function, and choose between the two by types.
+static sl_code check_own(sli_sql *sql, const char *name, sl_error *err)
+{
+    name_look look = {.name = name};
+    SL_TRY(sli_dbs_functions(sql->dbs, look_for_name, &look, err));
+    return !look.is_taken ? SL_OK
+                          : sl_error_set(err, SL_E_INVALID,
+                                         "SQL has a function of that name; a name with a prefix of "
+                                         "one's own lasts");
+}
+
 static sl_code add(sli_sql *sql, sli_sql_callable *added, sl_error *err)
 {
+    SL_TRY(check_own(sql, added->fn->name, err));
     SL_TRY(sl_schema_parse(&added->out, added->fn->out, err));
     if (sl_schema_columns(added->out) != 1) {
         return sl_error_set(err, SL_E_INVALID, "it makes %d columns; a function of SQL makes one",

@@ -273,6 +273,12 @@ SL_TEST(functions_that_sql_cannot_call_are_refused, "")
           .state_bytes = 8},
          "from call to call"},
         {{.struct_size = sizeof(sl_fn), .name = "a", .out = "x int64"}, "no name, no code"},
+        {{.struct_size = sizeof(sl_fn), .name = "Abs", .out = "x int64", .run = run_twice},
+         "SQL has a function of that name"},
+        {{.struct_size = sizeof(sl_fn), .name = "sum", .out = "x int64", .run = run_twice},
+         "SQL has a function of that name"},
+        {{.struct_size = sizeof(sl_fn), .name = "fmod", .out = "x int64", .run = run_twice},
+         "SQL has a function of that name"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         slt_sql s;
