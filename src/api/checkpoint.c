@@ -284,12 +284,14 @@ static sl_code ask_once(sl_checkpoint *self, const char *select, telling *t, sl_
         return begin(t, err);
     }
     rc = sli_sql_where(select, where.at, rc, err);
-    return rc == SL_E_INVALID && self->look->store != NULL
-               ? sl_error_wrap(err, SL_E_UNSUPPORTED,
-                               "state lies in files of the store %s (state.store=%s), which are "
-                               "not read from outside",
-                               self->look->store, self->look->store)
-               : rc;
+    if (rc != SL_E_INVALID || self->look->store == NULL || err == NULL) {
+        return rc;
+    }
+    sl_error why = *err; // the table that is missing may be one of those
+    return sl_error_set(err, SL_E_UNSUPPORTED,
+                        "state lies in files of the store %s (state.store=%s), which are not read "
+                        "from outside: %s",
+                        self->look->store, self->look->store, why.text);
 }
 
 sl_code sl_checkpoint_select(sl_checkpoint *self, const char *select, const sl_rows_to *to,

@@ -58,7 +58,9 @@ sl_code sl_sql_next(const char *text, size_t from, bool is_last, sl_sql_statemen
         sl_error why = SL_ERROR_INIT;
         sl_code rc = sli_lex_next(text, size, &at, &token, &where, &why);
         if (rc != SL_OK && is_last) {
-            *err = why;
+            if (err != NULL) {
+                *err = why;
+            }
             return sli_sql_where(text, (int64_t)where, rc, err);
         }
         if (rc != SL_OK || token.kind == SLI_LEX_END) { // more must come, if anything does
