@@ -2,9 +2,12 @@
 // has the recipe), shapes, and all that is refused.
 #include "score/score.h"
 
+#include <dirent.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/str.h"
 #include "env/sim.h"
@@ -360,6 +363,54 @@ SL_TEST(a_library_that_is_named_and_missing_is_told, "")
     // Whichever test of this process came first has opened the library for good.
     sl_code rc = w.ops->open(&w.scorer, &conf, &w.err);
     assert_true(rc == SL_OK || (rc == SL_E_NOT_FOUND && strstr(w.err.text, "/nowhere") != NULL));
+    end(&w);
+}
+
+// ---------------------------------------------------------------- threads of libraries
+
+/// Whether a thread of this process takes SIGTERM.
+static bool takes_term(const char *thread)
+{
+    char path[300], line[256];
+    unsigned long long blocked = 0;
+    (void)snprintf(path, sizeof path, "/proc/self/task/%s/status", thread);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        return false; // it has ended
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, "SigBlk:", 7) == 0) {
+            blocked = strtoull(line + 7, NULL, 16);
+        }
+    }
+    (void)fclose(file);
+    return (blocked >> (SIGTERM - 1) & 1) == 0;
+}
+
+static void no_other_thread_takes_signals(void)
+{
+    DIR *threads = opendir("/proc/self/task");
+    assert_non_null(threads);
+    for (struct dirent *entry = NULL; (entry = readdir(threads)) != NULL;) {
+        if (entry->d_name[0] != '.' && strtol(entry->d_name, NULL, 10) != getpid() &&
+            takes_term(entry->d_name)) {
+            fail_msg("thread %s, which a library has started, takes SIGTERM", entry->d_name);
+        }
+    }
+    (void)closedir(threads);
+}
+
+// A program waits for SIGTERM in a thread of its own: one that a library starts must not get it.
+SL_TEST(threads_that_libraries_start_take_no_signals, "")
+{
+    world w;
+    start(&w, &sli_score_xgboost);
+    assert_int_equal(open_model(&w, "xgb-binary.json", NULL), SL_OK);
+    no_other_thread_takes_signals();
+    end(&w);
+    start(&w, &sli_score_onnx);
+    assert_int_equal(open_model(&w, "onnx-mlp.onnx", NULL), SL_OK);
+    no_other_thread_takes_signals();
     end(&w);
 }
 

@@ -2,6 +2,8 @@
 //
 // Nothing of libsluice is called from here (env/module.h). A session runs in the caller's thread
 // alone. Its bytes are all it may read: a model that keeps its weights in other files is refused.
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "env/module.h"
@@ -57,7 +59,7 @@ static sl_code load(sli_scorer *self, OrtEnv *env, const sli_score_conf *conf, s
                                       SL_E_NOMEM, "memory", err);
 }
 
-static sl_code open_scorer(sli_scorer **out, const sli_score_conf *conf, sl_error *err)
+static sl_code open_here(sli_scorer **out, const sli_score_conf *conf, sl_error *err)
 {
     OrtEnv *env = NULL;
     sli_scorer *self = calloc(1, sizeof *self);
@@ -74,6 +76,17 @@ static sl_code open_scorer(sli_scorer **out, const sli_score_conf *conf, sl_erro
     }
     *out = self;
     return SL_OK;
+}
+
+/// Threads that the library may start for itself take no signal that the program waits for.
+static sl_code open_scorer(sli_scorer **out, const sli_score_conf *conf, sl_error *err)
+{
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, &before);
+    sl_code rc = open_here(out, conf, err);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
 }
 
 static const sli_score_shape *shape_of(const sli_scorer *self)

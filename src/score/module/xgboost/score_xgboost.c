@@ -9,6 +9,7 @@
 // any bytes would be read as one, sizes first.
 #include <math.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,6 +229,9 @@ static sl_code load(sli_scorer *self, const sli_score_conf *conf, sl_error *err)
     if (XGBoosterCreate(NULL, 0, &self->booster) != 0) {
         return failed(err, SL_E_NOMEM, "XGBoost makes no booster");
     }
+    if (XGBoosterSetParam(self->booster, "nthread", "1") != 0) {
+        return failed(err, SL_E_DATA, "XGBoost's setting nthread");
+    }
     if (XGBoosterLoadModelFromBuffer(self->booster, conf->bytes, conf->size_bytes) != 0) {
         return failed(err, SL_E_DATA, "XGBoost can't read the model");
     }
@@ -365,7 +369,7 @@ static sl_code try_row(sli_scorer *self, sl_error *err)
     return SL_OK;
 }
 
-static sl_code open_scorer(sli_scorer **out, const sli_score_conf *conf, sl_error *err)
+static sl_code open_here(sli_scorer **out, const sli_score_conf *conf, sl_error *err)
 {
     sli_scorer *self = calloc(1, sizeof *self);
     if (self == NULL) {
@@ -385,6 +389,18 @@ static sl_code open_scorer(sli_scorer **out, const sli_score_conf *conf, sl_erro
     }
     *out = self;
     return SL_OK;
+}
+
+/// While a model is read, before it can be told of threads, OpenMP may start some, which stay. A
+/// signal that the program waits for must not find them: they take none.
+static sl_code open_scorer(sli_scorer **out, const sli_score_conf *conf, sl_error *err)
+{
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, &before);
+    sl_code rc = open_here(out, conf, err);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
 }
 
 // ---------------------------------------------------------------- the module
