@@ -14,7 +14,7 @@ enum { OPEN = 64, MAX_TIES = 256, NAME_BYTES = 24, EXTRA_BYTES = 128 };
 #define PANE_US INT64_C(2000000)
 #define JOIN_US INT64_C(60000000) ///< q3: how far person and auction may be apart
 
-typedef __int128 decimal;
+__extension__ typedef __int128 decimal;
 
 /// A person of q3 whose state counts, and who is kept for a minute.
 typedef struct person {
@@ -139,38 +139,41 @@ static void put_text(loop *l, int32_t column, const char *at, size_t size)
     ((nexmark_text *)l->columns[column])[l->n] = nexmark_text_of(at, size);
 }
 
-static void copy(loop *l, int32_t column, const void *from, int64_t n)
+// ---------------------------------------------------------------- q0, q1, q2: row by row
+
+/// Columns that are given as they came are not copied: results point to them.
+static nexmark_cells lent(const nexmark_rows *bids, int32_t integer)
 {
-    memcpy((char *)l->columns[column] + (size_t)l->n * l->widths[column], from,
-           (size_t)n * l->widths[column]);
+    return (nexmark_cells){bids->integers[integer], sizeof(int64_t)};
 }
 
-// ---------------------------------------------------------------- q0, q1, q2: row by row
+static nexmark_cells lent_extra(const nexmark_rows *bids)
+{
+    return (nexmark_cells){bids->texts[BID_EXTRA], sizeof(nexmark_text)};
+}
 
 static void take_q0(loop *l, const nexmark_epoch *e)
 {
     const nexmark_rows *bids = &e->rows[NEXMARK_BID];
-    reserve(l, bids->n);
-    for (int32_t c = 0; c < BID_INTEGERS; c++) {
-        copy(l, c, bids->integers[c], bids->n);
-    }
-    copy(l, 4, bids->texts[BID_EXTRA], bids->n);
-    l->n += bids->n;
+    const nexmark_cells cells[] = {lent(bids, BID_AUCTION), lent(bids, BID_BIDDER),
+                                   lent(bids, BID_PRICE), lent(bids, BID_TIME), lent_extra(bids)};
+    nexmark_sum_rows(&l->sum, l->run->query, cells, bids->n);
 }
 
 static void take_q1(loop *l, const nexmark_epoch *e)
 {
     const nexmark_rows *bids = &e->rows[NEXMARK_BID];
     reserve(l, bids->n);
-    copy(l, 0, bids->integers[BID_AUCTION], bids->n);
-    copy(l, 1, bids->integers[BID_BIDDER], bids->n);
-    decimal *prices = (decimal *)l->columns[2] + l->n;
+    decimal *prices = l->columns[2];
     for (int64_t i = 0; i < bids->n; i++) {
         prices[i] = (decimal)bids->integers[BID_PRICE][i] * 908; // thousandths
     }
-    copy(l, 3, bids->integers[BID_TIME], bids->n);
-    copy(l, 4, bids->texts[BID_EXTRA], bids->n);
-    l->n += bids->n;
+    const nexmark_cells cells[] = {lent(bids, BID_AUCTION),
+                                   lent(bids, BID_BIDDER),
+                                   {prices, sizeof(decimal)},
+                                   lent(bids, BID_TIME),
+                                   lent_extra(bids)};
+    nexmark_sum_rows(&l->sum, l->run->query, cells, bids->n);
 }
 
 static void take_q2(loop *l, const nexmark_epoch *e)
@@ -312,13 +315,13 @@ static bool offer(loop *l, int64_t auction, int64_t price, int64_t time_us)
     if (at == NULL) {
         return false;
     }
-    lot *lot = &l->lots[*at];
-    if (time_us >= lot->time_us && time_us <= lot->expires_us && price > lot->most) {
-        int64_t c = lot->category - NEXMARK_FIRST_CATEGORY;
-        l->n_finals[c] += lot->most < 0;
-        l->finals[c] += price - (lot->most < 0 ? 0 : lot->most);
+    lot *of = &l->lots[*at];
+    if (time_us >= of->time_us && time_us <= of->expires_us && price > of->most) {
+        int64_t c = of->category - NEXMARK_FIRST_CATEGORY;
+        l->n_finals[c] += of->most < 0;
+        l->finals[c] += price - (of->most < 0 ? 0 : of->most);
         l->changed[c] = true;
-        lot->most = price;
+        of->most = price;
     }
     return true;
 }
