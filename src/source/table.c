@@ -92,10 +92,11 @@ static sl_code table_offer(sli_source *source, const sli_ask *ask, sl_arena *are
 
 /// What a table is read by, wherever it is.
 #define TABLE_ENTRIES                                                                              \
-    .kind = SLI_SOURCE_REPLAYABLE, .formatted = true, .whole_files = true, .schema = sli_source_common_schema,          \
-    .restore = sli_static_restore, .accept = sli_static_accept, .offer = table_offer,              \
-    .position = sli_static_position, .splits = sli_files_splits, .read = sli_files_read,           \
-    .describe = sli_files_describe, .close = table_close
+    .kind = SLI_SOURCE_REPLAYABLE, .formatted = true, .whole_files = true,                         \
+    .schema = sli_source_common_schema, .restore = sli_static_restore,                             \
+    .accept = sli_static_accept, .offer = table_offer, .position = sli_static_position,            \
+    .splits = sli_files_splits, .read = sli_files_read, .describe = sli_files_describe,            \
+    .close = table_close
 
 const sli_source_ops sli_source_table = {
     .struct_size = sizeof(sli_source_ops),

@@ -96,7 +96,7 @@ sl_code sli_script_engine(sli_script *s, sl_error *err);
 sl_code sli_script_create(sli_script *s, sl_error *err);       ///< create.c; behind CREATE
 sl_code sli_script_insert(sli_script *s, sl_error *err);       ///< insert.c; behind INSERT
 sl_code sli_script_create_model(sli_script *s, sl_error *err); ///< model.c; behind CREATE MODEL
-sl_code sli_script_typed(sli_script *s, sl_error *err);  ///< session.c; at a SELECT
+sl_code sli_script_typed(sli_script *s, sl_error *err);        ///< session.c; at a SELECT
 /// A script that is registered with the graph, and its text read and run. `pieces` may be NULL.
 sl_code sli_script_new(sli_script **out, sl_graph *graph, const char *name, sl_error *err);
 sl_code sli_script_run(sli_script *s, const char *text, const char *const *pairs, sl_error *err);

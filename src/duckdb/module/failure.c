@@ -186,10 +186,14 @@ static const struct words {
     const char *part;
     sl_code code;
 } words[] = {
-    {"No space left on device", SL_E_NO_SPACE},    {"Disk quota exceeded", SL_E_NO_SPACE},
-    {"max_temp_directory_size", SL_E_NO_SPACE},    {"No files found that match", SL_E_NOT_FOUND},
-    {"No such file or directory", SL_E_NOT_FOUND}, {"database does not exist", SL_E_NOT_FOUND},
-    {"not a valid DuckDB database", SL_E_DATA},    {"Could not read enough bytes", SL_E_DATA},
+    {"No space left on device", SL_E_NO_SPACE},
+    {"Disk quota exceeded", SL_E_NO_SPACE},
+    {"max_temp_directory_size", SL_E_NO_SPACE},
+    {"No files found that match", SL_E_NOT_FOUND},
+    {"No such file or directory", SL_E_NOT_FOUND},
+    {"database does not exist", SL_E_NOT_FOUND},
+    {"not a valid DuckDB database", SL_E_DATA},
+    {"Could not read enough bytes", SL_E_DATA},
     {"not a GZIP stream", SL_E_DATA},
 };
 
