@@ -36,6 +36,7 @@ struct sli_dbs {
     int64_t memory_bytes;
     char *spill_dir;  ///< NULL: nowhere
     bool reads_files; ///< each instance may
+    sli_dbs_watch *watch;
     step *steps;
     int32_t n_steps;
     query *queries;
@@ -170,6 +171,7 @@ sl_code sli_dbs_new(sli_dbs **out, sl_env *env, const char *modules, const sli_d
     dbs->memory_bytes = conf->memory_bytes;
     dbs->reads_files = conf->reads_files;
     sl_code rc = load_module(dbs, env, modules, err);
+    rc = rc == SL_OK ? sli_dbs_watch_new(&dbs->watch, env, dbs->ops, err) : rc;
     if (rc == SL_OK && conf->spill_dir != NULL) {
         dbs->spill_dir = sl_strdup(SLI_TAG_SQL, conf->spill_dir);
         rc = dbs->spill_dir == NULL ? sl_error_nomem(err, 1, "a directory's name") : SL_OK;
@@ -202,6 +204,7 @@ void sli_dbs_free(sli_dbs *dbs)
     if (dbs == NULL) {
         return;
     }
+    sli_dbs_watch_free(dbs->watch);
     while (dbs->unused != NULL) {
         instance *next = dbs->unused->next;
         close_instance(dbs, dbs->unused);
@@ -474,6 +477,16 @@ static sl_code push_array(void *ctx, struct ArrowArray *rows, sl_error *err)
     return rc;
 }
 
+static sl_code run_watched(const sli_dbs *dbs, sli_db *db, sli_db_query *q, const sli_db_run *run,
+                           sl_error *err)
+{
+    sli_dbs_watched watched = {.db = db, .stop = run->stop, .n_stop = run->n_stop};
+    SL_TRY(sli_dbs_watch_begin(dbs->watch, &watched, err));
+    sl_code rc = dbs->ops->run(q, run, err);
+    sli_dbs_watch_end(dbs->watch, &watched);
+    return rc;
+}
+
 sl_code sli_dbs_run(sli_dbs *dbs, int32_t number, const sli_dbs_rows *rows, int32_t n_rows,
                     int64_t time_us, const _Atomic bool *const *stop, int32_t n_stop,
                     sl_code (*push)(void *ctx, sl_batch *rows, sl_error *err), void *ctx,
@@ -488,16 +501,16 @@ sl_code sli_dbs_run(sli_dbs *dbs, int32_t number, const sli_dbs_rows *rows, int3
     if (rc == SL_OK) {
         rc = prepare_here(dbs, i, number, err);
         if (rc == SL_OK) {
-            rc = dbs->ops->run(i->queries[number],
-                               &(sli_db_run){.struct_size = sizeof(sli_db_run),
-                                             .rows = arrays.rows,
-                                             .n_rows = arrays.n_rows,
-                                             .time_us = time_us,
-                                             .stop = stop,
-                                             .n_stop = n_stop,
-                                             .each = push_array,
-                                             .ctx = &to},
-                               err);
+            rc = run_watched(dbs, i->db, i->queries[number],
+                             &(sli_db_run){.struct_size = sizeof(sli_db_run),
+                                           .rows = arrays.rows,
+                                           .n_rows = arrays.n_rows,
+                                           .time_us = time_us,
+                                           .stop = stop,
+                                           .n_stop = n_stop,
+                                           .each = push_array,
+                                           .ctx = &to},
+                             err);
         }
         give_back_after(dbs, i, rc);
     }
@@ -650,23 +663,23 @@ static sl_code readers_of(const sli_dbs_ask *ask, sli_db_reader **out, sl_error 
     return SL_OK;
 }
 
-static sl_code run_ask(const sli_dbs *dbs, sli_db_query *q, const sli_dbs_form *form,
+static sl_code run_ask(const sli_dbs *dbs, sli_db *db, sli_db_query *q, const sli_dbs_form *form,
                        const sli_dbs_ask *ask, sl_error *err)
 {
     sli_db_reader *readers = NULL;
     pushing to = {.form = form, .push = ask->push, .ctx = ask->ctx};
     SL_TRY(ask->begin(ask->ctx, form->schema, err));
     SL_TRY(readers_of(ask, &readers, err));
-    sl_code rc = dbs->ops->run(q,
-                               &(sli_db_run){.struct_size = sizeof(sli_db_run),
-                                             .time_us = ask->time_us,
-                                             .stop = &ask->stop,
-                                             .n_stop = ask->stop == NULL ? 0 : 1,
-                                             .each = push_array,
-                                             .ctx = &to,
-                                             .readers = readers,
-                                             .n_readers = ask->n_readers},
-                               err);
+    sl_code rc = run_watched(dbs, db, q,
+                             &(sli_db_run){.struct_size = sizeof(sli_db_run),
+                                           .time_us = ask->time_us,
+                                           .stop = &ask->stop,
+                                           .n_stop = ask->stop == NULL ? 0 : 1,
+                                           .each = push_array,
+                                           .ctx = &to,
+                                           .readers = readers,
+                                           .n_readers = ask->n_readers},
+                             err);
     sl_free(readers);
     return rc;
 }
@@ -683,7 +696,7 @@ sl_code sli_dbs_select(sli_dbs *dbs, const sli_dbs_ask *ask, sli_db_where *where
     if (rc == SL_OK) {
         rc = sli_dbs_form_init(&form, &schema, err);
         if (rc == SL_OK) {
-            rc = run_ask(dbs, q, &form, ask, err);
+            rc = run_ask(dbs, i->db, q, &form, ask, err);
             sli_dbs_form_reset(&form);
         }
     }

@@ -38,3 +38,21 @@ typedef struct sli_dbs_arrays {
 sl_code sli_dbs_arrays_init(sli_dbs_arrays *out, const sli_dbs_rows *rows, int32_t n_rows,
                             sl_error *err);
 void sli_dbs_arrays_reset(sli_dbs_arrays *arrays);
+
+// ---------------------------------------------------------------- dbs_watch.c
+
+/// Who looks whether queries that run are told to stop.
+typedef struct sli_dbs_watch sli_dbs_watch;
+/// A run that is watched: on the stack of who runs it.
+typedef struct sli_dbs_watched {
+    sli_db *db;
+    const _Atomic bool *const *stop; ///< `n_stop` flags
+    int32_t n_stop;
+    bool is_listed;
+    struct sli_dbs_watched *next;
+} sli_dbs_watched;
+sl_code sli_dbs_watch_new(sli_dbs_watch **out, sl_env *env, const sli_db_ops *ops, sl_error *err);
+void sli_dbs_watch_free(SL_TAKES sli_dbs_watch *watch); ///< accepts NULL; after all runs
+/// Before a run, and after it. Thread: any, many at once. Fails: SL_E_NOMEM.
+sl_code sli_dbs_watch_begin(sli_dbs_watch *watch, sli_dbs_watched *run, sl_error *err);
+void sli_dbs_watch_end(sli_dbs_watch *watch, sli_dbs_watched *run);

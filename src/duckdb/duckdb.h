@@ -18,7 +18,7 @@
 #include "conf/conf.h"
 #include "env/env.h"
 
-enum { SLI_DB_ABI = 2 };
+enum { SLI_DB_ABI = 3 };
 
 typedef struct sli_db sli_db;             ///< an instance. Thread: one at a time
 typedef struct sli_db_query sli_db_query; ///< a prepared SELECT of one instance
@@ -135,6 +135,9 @@ typedef struct sli_db_ops {
     /// SL_E_NOMEM (more than memory_bytes, and no place to spill); SL_E_NO_SPACE; SL_E_CANCELLED;
     /// what `each` returns.
     sl_code (*run)(sli_db_query *query, const sli_db_run *run, sl_error *err);
+    /// The run that is under way ends soon, SL_E_CANCELLED, also in the middle of a step. Thread:
+    /// any, while `run` runs.
+    void (*interrupt)(sli_db *self);
 
     // ---- files by a handle. What a SELECT names is the handle, so the name that the file has
     // elsewhere is read as no pattern, URL or partition (`day=1/`), and it is the same file when

@@ -142,7 +142,7 @@ static sl_code map_value(const building *b, const sli_alias *alias, const sli_wi
     if (alias->values == NULL) {
         return SL_OK;
     }
-    sli_str words = {.tag = SLI_TAG_OTHER};
+    sli_str words = {.tag = SLI_TAG_SQL};
     for (const char *at = alias->values; *at != '\0';) {
         size_t n = strcspn(at, "|"), name = strcspn(at, "=");
         sli_str_printf(&words, "%s'%.*s'", words.size == 0 ? "" : ", ", (int)name, at);
@@ -508,7 +508,7 @@ static void put_topics(const building *b, char *url)
 
 static sl_code put_url(const building *b, const char **url, sl_error *err)
 {
-    sli_str out = {.tag = SLI_TAG_OTHER};
+    sli_str out = {.tag = SLI_TAG_SQL};
     SL_TRY(check_part(b, b->host, err));
     SL_TRY(check_part(b, b->path, err));
     SL_TRY(check_part(b, b->database, err));

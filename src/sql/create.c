@@ -119,7 +119,7 @@ static sl_code read_watermark(sli_script *s, sli_entry *entry, size_t at, sl_err
 
 static sl_code read_key(sli_script *s, sli_entry *entry, size_t at, sl_error *err)
 {
-    sli_str names = {.tag = SLI_TAG_OTHER};
+    sli_str names = {.tag = SLI_TAG_SQL};
     const char *name = NULL;
     if (entry->key != NULL) {
         return sli_script_fail(s, at, err, "a table has one PRIMARY KEY");
@@ -295,7 +295,7 @@ sl_code sli_script_columns(sli_script *s, sli_entry *entry, sl_error *err)
 {
     SL_TRY(sli_script_want_mark(s, "(", err));
     size_t body = sli_script_token(s)->at, size = s->text.size - body;
-    char *columns = sl_alloc(SLI_TAG_OTHER, size + 1);
+    char *columns = sl_alloc(SLI_TAG_SQL, size + 1);
     if (columns == NULL) {
         return sl_error_nomem(err, size, "the columns of a table");
     }

@@ -338,7 +338,7 @@ static sl_code fit_with(sli_script *s, const target *t, sli_relation *rows, cons
 static sl_code fit(sli_script *s, const target *t, sli_relation *rows, const char *uid,
                    sl_error *err)
 {
-    fitting f = {.query = {.tag = SLI_TAG_OTHER}, .select = {.tag = SLI_TAG_OTHER}};
+    fitting f = {.query = {.tag = SLI_TAG_SQL}, .select = {.tag = SLI_TAG_SQL}};
     sl_code rc = fit_with(s, t, rows, uid, &f, err);
     sli_str_reset(&f.query);
     sli_str_reset(&f.select);
@@ -386,7 +386,7 @@ static sl_code read_target(sli_script *s, sli_entry *sink, target *out, sl_error
 static const char *key_in_sink(const sli_script *s, const target *t, const sl_schema *given,
                                const char *key)
 {
-    sli_str out = {.tag = SLI_TAG_OTHER};
+    sli_str out = {.tag = SLI_TAG_SQL};
     for (const char *at = key; *at != '\0';) {
         size_t size = strcspn(at, ",");
         const char *name = sl_arena_printf(s->arena, "%.*s", (int)size, at);

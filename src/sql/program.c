@@ -54,11 +54,11 @@ static sl_code functions_of(sl_graph *graph, functions **out, sl_error *err)
 {
     functions *all = sli_graph_owned(graph, owned_name);
     if (all == NULL) {
-        all = sl_alloc_zero(SLI_TAG_OTHER, sizeof *all);
+        all = sl_alloc_zero(SLI_TAG_SQL, sizeof *all);
         if (all == NULL) {
             return sl_error_nomem(err, sizeof *all, "functions of scripts");
         }
-        all->arena = sl_arena_new(SLI_TAG_OTHER);
+        all->arena = sl_arena_new(SLI_TAG_SQL);
         if (all->arena == NULL) {
             sl_free(all);
             return sl_error_nomem(err, sizeof *all, "functions of scripts");

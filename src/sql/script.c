@@ -376,7 +376,7 @@ static sl_code read_tokens(sli_script *s, sl_error *err)
         if (s->n_tokens == capacity) {
             capacity = capacity == 0 ? 256 : capacity * 2;
             sli_lexeme *grown =
-                sl_realloc(SLI_TAG_OTHER, s->tokens, (size_t)capacity * sizeof *grown);
+                sl_realloc(SLI_TAG_SQL, s->tokens, (size_t)capacity * sizeof *grown);
             if (grown == NULL) {
                 return sl_error_nomem(err, (size_t)capacity * sizeof *grown, "a script");
             }
@@ -412,12 +412,12 @@ static void script_free(void *thing)
 /// The script lives as long as the graph: relations of its names do.
 sl_code sli_script_new(sli_script **out, sl_graph *graph, const char *name, sl_error *err)
 {
-    sli_script *s = sl_alloc_zero(SLI_TAG_OTHER, sizeof *s);
+    sli_script *s = sl_alloc_zero(SLI_TAG_SQL, sizeof *s);
     if (s == NULL) {
         return sl_error_nomem(err, sizeof *s, "a script");
     }
     s->graph = graph;
-    s->arena = sl_arena_new(SLI_TAG_OTHER);
+    s->arena = sl_arena_new(SLI_TAG_SQL);
     s->name = s->arena == NULL ? NULL : sl_arena_strdup(s->arena, name == NULL ? "script" : name);
     s->for_test = sli_graph_owned(graph, "sql.test") != NULL;
     if (s->name == NULL) {

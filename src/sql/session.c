@@ -220,7 +220,7 @@ static sl_code run_session(sl_graph *graph, const sl_sql_piece *pieces, int32_t 
                            const char *const *variables, sl_sql_typed *out, sl_error *err)
 {
     sli_script *s = NULL;
-    sli_str text = {.tag = SLI_TAG_OTHER};
+    sli_str text = {.tag = SLI_TAG_SQL};
     SL_TRY(sli_script_new(&s, graph, "session", err));
     s->typed = sl_arena_alloc_zero(s->arena, sizeof *s->typed);
     if (s->typed == NULL) {

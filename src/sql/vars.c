@@ -21,7 +21,7 @@ static sl_code add_origin(sli_origins *origins, const sli_origin *origin, sl_err
     }
     if (origins->n == origins->capacity) {
         int32_t more = origins->capacity == 0 ? 16 : origins->capacity * 2;
-        sli_origin *grown = sl_realloc(SLI_TAG_OTHER, origins->items, (size_t)more * sizeof *grown);
+        sli_origin *grown = sl_realloc(SLI_TAG_SQL, origins->items, (size_t)more * sizeof *grown);
         if (grown == NULL) {
             return sl_error_nomem(err, (size_t)more * sizeof *grown, "variables of a script");
         }

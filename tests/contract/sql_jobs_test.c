@@ -73,6 +73,42 @@ SL_TEST(sql_sees_the_rows_of_an_epoch_or_window, "")
     end(test);
 }
 
+// ---------------------------------------------------------------- state
+
+/// What is kept, as a table of each epoch: also of one without rows.
+static void kept_job(sl_graph *graph)
+{
+    sl_stream *in = sl_stream_queue(graph, "in", "w string, n int64", true);
+    sl_stream *totals =
+        sl_stream_uid(sl_stream_running_by_key(in, "w", "count() as c, sum(n) as s"), "totals");
+    sl_sql_table tables[] = {{.name = "new", .stream = in},
+                             {.name = "totals", .stream = sl_stream_state_snapshots(totals)}};
+    sl_stream *all =
+        sl_sql(graph, "SELECT count(*) AS keys, sum(s)::BIGINT AS s, max(c) AS most FROM totals",
+               &tables[1], 1);
+    sl_stream_save(sl_stream_uid(all, "all"), "collect:all");
+    sl_stream *share =
+        sl_sql(graph, "SELECT w, new.n, s FROM new JOIN totals USING (w) ORDER BY w", tables, 2);
+    sl_stream_save(sl_stream_uid(share, "share"), "collect:share");
+}
+
+SL_TEST(sql_sees_state, "")
+{
+    sl_test *test = begin(kept_job, (sl_test_conf){0});
+    sl_test_push(test, "in",
+                 "{\"w\":\"a\",\"n\":1}\n{\"w\":\"b\",\"n\":2}\n{\"w\":\"a\",\"n\":3}\n", 3);
+    assert_string_equal(epoch(test, "all"), "{\"keys\":2,\"s\":6,\"most\":2}\n");
+    assert_string_equal(sl_test_rows(test, "share"), "{\"w\":\"a\",\"n\":1,\"s\":4}\n"
+                                                     "{\"w\":\"a\",\"n\":3,\"s\":4}\n"
+                                                     "{\"w\":\"b\",\"n\":2,\"s\":2}\n");
+    sl_test_push(test, "in", "{\"w\":\"b\",\"n\":5}\n", 1);
+    assert_string_equal(epoch(test, "all"), "{\"keys\":2,\"s\":11,\"most\":2}\n");
+    assert_string_equal(sl_test_rows(test, "share"), "{\"w\":\"b\",\"n\":5,\"s\":7}\n");
+    assert_string_equal(epoch(test, "all"), "{\"keys\":2,\"s\":11,\"most\":2}\n");
+    assert_string_equal(sl_test_rows(test, "share"), "");
+    end(test);
+}
+
 // ---------------------------------------------------------------- static tables, dead letters
 
 static void placed_job(sl_graph *graph)

@@ -140,6 +140,7 @@ sl_code duck_prepare(sli_db *self, const char *sql, sli_db_query **out, struct A
                      sli_db_where *where, sl_error *err);
 void duck_free_query(sli_db_query *query);
 sl_code duck_run(sli_db_query *query, const sli_db_run *run, sl_error *err);
+void duck_interrupt(sli_db *self);
 
 sl_code duck_file_open(sli_db_file **out, const char *path, sl_error *err);
 sl_code duck_file_new(sli_db_file **out, const char *dir, sl_error *err);

@@ -155,6 +155,7 @@ static sli_db_ops table = {
     .prepare = duck_prepare,
     .free_query = duck_free_query,
     .run = duck_run,
+    .interrupt = duck_interrupt,
     .file_open = duck_file_open,
     .file_new = duck_file_new,
     .file_add = duck_file_add,

@@ -206,6 +206,12 @@ static void cancel(sli_db *self)
     duckdb_destroy_result(&result);
 }
 
+/// It sets one atomic flag, which DuckDB clears when the next statement begins.
+void duck_interrupt(sli_db *self)
+{
+    duckdb_interrupt(self->connection);
+}
+
 sl_code duck_run(sli_db_query *query, const sli_db_run *run, sl_error *err)
 {
     sli_db *self = query->db;
