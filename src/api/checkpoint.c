@@ -102,14 +102,9 @@ sl_code sl_checkpoint_open(sl_checkpoint **out, const char *dir, const char *con
     return SL_OK;
 }
 
-/// DuckDB has removed what it put there; a directory that is not empty is another's, and stays.
 static void drop_engine(sl_checkpoint *self)
 {
-    bool had_engine = self->dbs != NULL;
     sli_dbs_free(self->dbs);
-    if (had_engine) {
-        (void)!sli_env_remove_dir(self->env, self->spill_dir, NULL);
-    }
     sl_free(self->readers);
     self->dbs = NULL;
     self->readers = NULL;
@@ -221,8 +216,6 @@ static sl_code open_engine(sl_checkpoint *self, sl_error *err)
     if (self->readers == NULL) {
         return sl_error_nomem(err, sizeof *self->readers, "tables of a checkpoint");
     }
-    // DuckDB makes a directory in it when one is needed, and tells then when there is no place.
-    (void)!sli_env_mkdirs(self->env, self->spill_dir, NULL);
     SL_TRY(sli_dbs_new(&self->dbs, self->env, self->modules, &conf, err));
     for (int32_t i = 0; i < look->n_tables; i++) {
         SL_TRY(declare(self, look->tables[i], err));

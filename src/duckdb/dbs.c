@@ -3,6 +3,8 @@
 /// How an instance is made ready is a list of steps, which one that is new, or was made before the
 /// last of them, catches up with when it is leased. The lock is held for taking one and giving it
 /// back; what DuckDB does is done without it.
+#include <stdatomic.h>
+
 #include "base/lock.h"
 #include "base/str.h"
 #include "duckdb/dbs_int.h"
@@ -32,10 +34,12 @@ typedef struct instance {
 } instance;
 
 struct sli_dbs {
+    sl_env *env;
     const sli_db_ops *ops;
     int64_t memory_bytes;
-    char *spill_dir;  ///< NULL: nowhere
-    bool reads_files; ///< each instance may
+    char *spill_dir;        ///< NULL: nowhere
+    _Atomic bool may_spill; ///< `spill_dir` was made, or can't be
+    bool reads_files;       ///< each instance may
     sli_dbs_watch *watch;
     step *steps;
     int32_t n_steps;
@@ -125,6 +129,15 @@ static void give_back_after(sli_dbs *dbs, instance *i, sl_code rc)
     }
 }
 
+/// Before the first run: the engine makes a directory of its own in it when it needs one, and tells
+/// then when there is no place.
+static void let_spill(sli_dbs *dbs)
+{
+    if (dbs->spill_dir != NULL && !atomic_exchange(&dbs->may_spill, true)) {
+        (void)!sli_env_mkdirs(dbs->env, dbs->spill_dir, NULL);
+    }
+}
+
 /// An instance with all steps made.
 static sl_code lease(sli_dbs *dbs, instance **out, sl_error *err)
 {
@@ -168,6 +181,7 @@ sl_code sli_dbs_new(sli_dbs **out, sl_env *env, const char *modules, const sli_d
     }
     instance *first = NULL;
     sli_mutex_init(&dbs->lock, SLI_RANK_SQL);
+    dbs->env = env;
     dbs->memory_bytes = conf->memory_bytes;
     dbs->reads_files = conf->reads_files;
     sl_code rc = load_module(dbs, env, modules, err);
@@ -216,6 +230,9 @@ void sli_dbs_free(sli_dbs *dbs)
     for (int32_t i = 0; i < dbs->n_queries; i++) {
         sl_free(dbs->queries[i].sql);
         sli_dbs_form_reset(&dbs->queries[i].form);
+    }
+    if (atomic_load(&dbs->may_spill)) { // the engine has removed what it put there
+        (void)!sli_env_remove_dir(dbs->env, dbs->spill_dir, NULL);
     }
     sl_free(dbs->steps);
     sl_free(dbs->queries);
@@ -477,10 +494,11 @@ static sl_code push_array(void *ctx, struct ArrowArray *rows, sl_error *err)
     return rc;
 }
 
-static sl_code run_watched(const sli_dbs *dbs, sli_db *db, sli_db_query *q, const sli_db_run *run,
+static sl_code run_watched(sli_dbs *dbs, sli_db *db, sli_db_query *q, const sli_db_run *run,
                            sl_error *err)
 {
     sli_dbs_watched watched = {.db = db, .stop = run->stop, .n_stop = run->n_stop};
+    let_spill(dbs);
     SL_TRY(sli_dbs_watch_begin(dbs->watch, &watched, err));
     sl_code rc = dbs->ops->run(q, run, err);
     sli_dbs_watch_end(dbs->watch, &watched);
@@ -529,12 +547,13 @@ static sl_code push_none(pushing *to, sl_error *err)
     return rc;
 }
 
-static sl_code read_query(const sli_dbs *dbs, sli_db_query *q, struct ArrowSchema *schema,
-                          pushing *to, sl_error *err)
+static sl_code read_query(sli_dbs *dbs, sli_db_query *q, struct ArrowSchema *schema, pushing *to,
+                          sl_error *err)
 {
     sli_dbs_form form;
     SL_TRY(sli_dbs_form_init(&form, schema, err));
     to->form = &form;
+    let_spill(dbs);
     sl_code rc = dbs->ops->run(
         q, &(sli_db_run){.struct_size = sizeof(sli_db_run), .each = push_array, .ctx = to}, err);
     if (rc == SL_OK && !to->has_pushed) {
@@ -544,9 +563,9 @@ static sl_code read_query(const sli_dbs *dbs, sli_db_query *q, struct ArrowSchem
     return rc;
 }
 
-sl_code sli_dbs_read(const sli_dbs *dbs, const char *select, const char *attach,
-                     sli_db_where *where, sl_code (*push)(void *ctx, sl_batch *rows, sl_error *err),
-                     void *ctx, sl_error *err)
+sl_code sli_dbs_read(sli_dbs *dbs, const char *select, const char *attach, sli_db_where *where,
+                     sl_code (*push)(void *ctx, sl_batch *rows, sl_error *err), void *ctx,
+                     sl_error *err)
 {
     sli_db *db = NULL;
     sli_db_query *q = NULL;
@@ -663,7 +682,7 @@ static sl_code readers_of(const sli_dbs_ask *ask, sli_db_reader **out, sl_error 
     return SL_OK;
 }
 
-static sl_code run_ask(const sli_dbs *dbs, sli_db *db, sli_db_query *q, const sli_dbs_form *form,
+static sl_code run_ask(sli_dbs *dbs, sli_db *db, sli_db_query *q, const sli_dbs_form *form,
                        const sli_dbs_ask *ask, sl_error *err)
 {
     sli_db_reader *readers = NULL;

@@ -29,7 +29,7 @@ typedef struct sli_db_conf {
     size_t struct_size;
     int64_t
         memory_bytes; ///< what it may hold; a query that needs more goes to `spill_dir`, or fails
-    const char *spill_dir; ///< made when it is first needed; NULL: nowhere
+    const char *spill_dir; ///< made in its parent when it is needed; NULL: nowhere
     bool reads_files;      ///< it may read local files; else it reaches nothing outside
     const char *attach;    ///< a DuckDB file, attached as "db" to be read; NULL: none
 } sli_db_conf;
@@ -166,7 +166,8 @@ typedef struct sli_db_ops {
 typedef struct sli_dbs sli_dbs;
 
 /// Loads the module sql_duckdb of `modules` (a directory, or NULL: as sli_module_load finds it), or
-/// takes what the simulated world has, and opens the first instance. `conf->attach` has no meaning.
+/// takes what the simulated world has, and opens the first instance. `conf->spill_dir` is made,
+/// with its parents, before the first run, and removed at the end. `conf->attach` has no meaning.
 /// Fails: as sli_module_load.
 sl_code sli_dbs_new(sli_dbs **out, sl_env *env, const char *modules, const sli_db_conf *conf,
                     sl_error *err);
@@ -184,9 +185,9 @@ sl_code sli_dbs_columns(sli_dbs *dbs, const char *columns, sl_schema **out, sli_
 /// `push` gets every batch, one without rows when there are none. Blocks: disk. Fails:
 /// SL_E_NOT_FOUND (a file), SL_E_INVALID with *where, SL_E_DATA (its content), SL_E_NO_SPACE,
 /// SL_E_NOMEM. Thread: one at a time, since it spills into one place.
-sl_code sli_dbs_read(const sli_dbs *dbs, const char *select, const char *attach,
-                     sli_db_where *where, sl_code (*push)(void *ctx, sl_batch *rows, sl_error *err),
-                     void *ctx, sl_error *err);
+sl_code sli_dbs_read(sli_dbs *dbs, const char *select, const char *attach, sli_db_where *where,
+                     sl_code (*push)(void *ctx, sl_batch *rows, sl_error *err), void *ctx,
+                     sl_error *err);
 /// The same of many threads at once, in instances that are kept for the next call: of those that
 /// sli_dbs_new was told read files. A result without rows has no batch. Fails: as sli_dbs_read.
 sl_code sli_dbs_scan(sli_dbs *dbs, const char *select,
