@@ -42,6 +42,11 @@ static void on_interrupt(int number)
     }
 }
 
+bool shell_is_interrupted(void)
+{
+    return interrupted != 0;
+}
+
 bool shell_was_interrupted(void)
 {
     bool was = interrupted != 0;

@@ -41,6 +41,7 @@ void shell_fail(shell *self, const sl_error *err);
 void shell_read_file(shell *self, const char *path);
 /// Looks into a checkpoint; NULL: into none.
 void shell_open(shell *self, const char *dir);
+bool shell_is_interrupted(void); ///< Ctrl-C came, and nobody has taken it yet
 /// Takes Ctrl-C since the last question.
 bool shell_was_interrupted(void);
 

@@ -3,10 +3,14 @@
 #include <errno.h>
 #include <histedit.h>
 #include <locale.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+#include <wchar.h>
 
 #include "shell.h"
 
@@ -59,6 +63,45 @@ static void find_history(void)
     (void)fclose(file); // nothing was written
 }
 
+/// Waits for input. False: it was interrupted, maybe before it waited; a read alone would wait on
+/// then.
+static bool await_input(void)
+{
+    sigset_t interrupt, before;
+    (void)sigemptyset(&interrupt);
+    (void)sigaddset(&interrupt, SIGINT);
+    (void)sigprocmask(SIG_BLOCK, &interrupt, &before);
+    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+    int n = -1;
+    do {
+        n = shell_is_interrupted() ? -1 : ppoll(&in, 1, NULL, &before);
+    } while (n < 0 && errno == EINTR && !shell_is_interrupted());
+    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    return n > 0;
+}
+
+/// The editor's next character: 1, 0 at the end of the input, -1.
+static int next_char(EditLine *edit, wchar_t *out)
+{
+    mbstate_t state = {0};
+    (void)edit;
+    for (;;) {
+        char byte;
+        ssize_t n = await_input() ? read(STDIN_FILENO, &byte, 1) : -1;
+        if (n <= 0) {
+            return (int)n;
+        }
+        size_t size = mbrtowc(out, &byte, 1, &state);
+        if (size == (size_t)-1) {
+            *out = L'?'; // no character of this locale
+            return 1;
+        }
+        if (size != (size_t)-2) { // -2: more bytes of it follow
+            return 1;
+        }
+    }
+}
+
 void shell_line_open(void)
 {
     (void)setlocale(LC_CTYPE, ""); // the editor moves by characters
@@ -74,6 +117,7 @@ void shell_line_open(void)
         (void)history(line.history, &line.event, H_LOAD, line.path);
     }
     (void)el_set(line.edit, EL_PROMPT, prompt);
+    (void)el_set(line.edit, EL_GETCFN, next_char);
     (void)el_set(line.edit, EL_EDITOR, "emacs");
     (void)el_set(line.edit, EL_HIST, history, line.history);
     (void)el_source(line.edit, NULL); // the user's ~/.editrc
@@ -101,6 +145,7 @@ char *shell_line_next(bool goes_on, bool *interrupted)
     if (line.edit == NULL) {
         return NULL;
     }
+    (void)el_set(line.edit, EL_PREP_TERM, 1); // before the prompt: what is typed at it is not lost
     const char *text = el_gets(line.edit, &n);
     if (text == NULL || n <= 0) {
         *interrupted = shell_was_interrupted();

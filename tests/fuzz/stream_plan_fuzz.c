@@ -12,7 +12,8 @@ static void put_good_plan(sli_str *out)
 {
     sli_plan_input inputs[] = {{"source-1", {"a range", 7}, 4, 1000}, {"logs", {"", 0}, 200, -1}};
     sli_plan_watermark watermarks[] = {{"eventTime-1", 5}, {"views", INT64_MIN}};
-    const sli_plan plan = {42, 1000000, 900000, 3, 4, 5, 6, inputs, 2, watermarks, 2};
+    sli_plan_fixed fixed[] = {{"model-1", {"what", 4}, "model/a"}};
+    const sli_plan plan = {42, 1000000, 900000, 3, 4, 5, 6, inputs, 2, watermarks, 2, fixed, 1};
     sli_plan_put(out, &plan);
 }
 
