@@ -241,9 +241,17 @@ static sl_code check_window(sli_aggregate *a)
             a->query, a->query->tree.select, a->err,
             "a window's rows are put together by GROUP BY window_start, window_end");
     }
-    return a->query->window.kind == SLI_WINDOW_SESSION && !a->query->window.of_groups
-               ? check_session_keys(a)
-               : SL_OK;
+    if (a->query->window.kind != SLI_WINDOW_SESSION) {
+        return SL_OK;
+    }
+    if (a->n_groups == 0) {
+        return sli_query_refuse(a->query, sli_node_at(a->query->tree.select, "group_expressions"),
+                                a->err,
+                                "a session is a key's: SESSION(TABLE t PARTITION BY key, ...) and "
+                                "GROUP BY window_start, window_end, key; for sessions of all rows "
+                                "together a view adds a constant to be that key");
+    }
+    return a->query->window.of_groups ? SL_OK : check_session_keys(a);
 }
 
 sl_code sli_query_aggregate(sli_query *query, sli_relation *out, sl_error *err)

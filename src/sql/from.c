@@ -313,7 +313,7 @@ typedef struct window_args {
     const char *time;
     int64_t us[3];
     int32_t n;
-    const sli_node *keys, *time_node;
+    const sli_node *partition, *time_node;
 } window_args;
 
 /// DESCRIPTOR(ts), PARTITION BY keys, and intervals, behind the first argument.
@@ -325,13 +325,33 @@ static sl_code read_args(sli_query *query, const sli_node *call, window_args *ou
         if (strcasecmp(name, "descriptor") == 0) {
             out->time_node = sli_node_item(arg, "children", 0);
             out->time = sli_node_column_name(out->time_node);
-        } else if (strcasecmp(name, "partition_by") == 0 || strcasecmp(name, "keys") == 0) {
-            out->keys = sli_node_at(arg, "children");
+        } else if (strcasecmp(sli_node_text(arg, "alias"), "partition") == 0) {
+            out->partition = arg; // as words.c has written it
         } else if (out->n < 3) {
             sl_code rc = sli_interval_us(arg, &out->us[out->n++], err);
             SL_TRY(sli_query_at(query, sli_node_place(arg), rc, err));
         }
     }
+    return SL_OK;
+}
+
+/// What `PARTITION => k` or `PARTITION => (k, l)` names: an array, one reference. NULL: nothing.
+static sl_code partition_keys(const sli_node *partition, sli_node **out, sl_error *err)
+{
+    if (partition == NULL) {
+        return SL_OK;
+    }
+    if (strcmp(sli_node_text(partition, "function_name"), "row") == 0) {
+        *out = json_object_get(sli_node_own(sli_node_at(partition, "children")));
+        return SL_OK;
+    }
+    sli_node *key = sli_node_copy(partition);
+    *out = sli_node_array();
+    if (key == NULL || *out == NULL) {
+        json_object_put(key);
+        return sl_error_nomem(err, 4096, "the plan of a query");
+    }
+    sli_node_push(*out, sli_node_named(key, ""));
     return SL_OK;
 }
 
@@ -381,10 +401,9 @@ static sl_code set_window(sli_query *query, const sli_node *call, const sli_rela
                                        .size_us = args.us[kind == SLI_WINDOW_HOP ? 1 : 0],
                                        .slide_us = args.us[0],
                                        .source = query->n_tables,
-                                       .keys = json_object_get(sli_node_own(args.keys)),
                                        .at = sli_node_place(call)};
     *column = args.time;
-    return SL_OK;
+    return partition_keys(args.partition, &query->window.keys, err);
 }
 
 /// What the window goes by becomes the event time of its rows.

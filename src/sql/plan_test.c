@@ -284,6 +284,34 @@ SL_TEST(sql_plan_windows_may_be_what_is_grouped_by, "")
     refused("SELECT count(*) AS n FROM bids GROUP BY TUMBLE(ts, INTERVAL '1' MONTH)", "have none");
 }
 
+// Words are rewritten before a plan: PARTITION => k was PARTITION BY k (words_test.c).
+SL_TEST(sql_plan_sessions_are_of_their_keys, "")
+{
+    static const char *const cases[][2] = {
+        {"SELECT auction, window_start, count(*) AS n FROM SESSION(bids, PARTITION => auction, "
+         "DESCRIPTOR(ts), INTERVAL '5' MINUTE) GROUP BY window_start, window_end, auction",
+         "sessionWindow(q.in) keys=\"_k0\""},
+        {"SELECT price, auction, count(*) AS n FROM SESSION(bids, PARTITION => (auction, price), "
+         "DESCRIPTOR(ts), INTERVAL '5' MINUTE) GROUP BY price, auction, window_start, window_end",
+         "sessionWindow(q.in) keys=\"_k0, _k1\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fixture f = begin();
+        (void)planned(&f, "q", cases[i][0]);
+        text_has(&f, (const char *const[]){"q.in ", "q.state ", cases[i][1], NULL});
+        end(&f);
+    }
+    refused("SELECT auction, count(*) AS n FROM SESSION(bids, PARTITION => price, DESCRIPTOR(ts), "
+            "INTERVAL '5' MINUTE) GROUP BY window_start, window_end, auction",
+            "a session's PARTITION BY and what GROUP BY names beside the window have to be the "
+            "same");
+    refused("SELECT count(*) AS n FROM SESSION(bids, DESCRIPTOR(ts), INTERVAL '5' MINUTE) GROUP BY "
+            "window_start, window_end",
+            "a session is a key's: SESSION(TABLE t PARTITION BY key, ...)");
+    refused("SELECT count(*) AS n FROM bids GROUP BY SESSION(ts, INTERVAL '5' MINUTE)",
+            "a session is a key's");
+}
+
 SL_TEST(sql_plan_results_of_windows_may_be_taken_together, "")
 {
     fixture f = begin();

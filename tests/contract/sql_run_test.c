@@ -68,6 +68,49 @@ SL_TEST(a_script_goes_on_after_a_crash_before_any_epoch, "")
     }
 }
 
+// ---------------------------------------------------------------- sessions
+
+static const char visits[] =
+    "CREATE TABLE clicks (ts TIMESTAMP(3), who STRING, page BIGINT,\n"
+    "  WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)\n"
+    "WITH ('connector' = 'file', 'path' = 'in', 'format' = 'csv');\n"
+    "CREATE TABLE visits (who STRING, since TIMESTAMP, until TIMESTAMP, n BIGINT)\n"
+    "WITH ('connector' = 'file', 'path' = 'out', 'format' = 'csv');\n"
+    "INSERT INTO visits SELECT who, window_start, window_end, count(*)\n"
+    "FROM TABLE(SESSION(TABLE clicks PARTITION BY who, DESCRIPTOR(ts), INTERVAL '10' SECONDS))\n"
+    "GROUP BY who, window_start, window_end;\n";
+
+static void build_visits(sl_graph *graph)
+{
+    sl_sql_script(graph, "visits.sql", visits, NULL);
+}
+
+SL_TEST(a_script_counts_sessions_of_each_key, "")
+{
+    sl_error err = SL_ERROR_INIT;
+    sl_test_conf conf = {.struct_size = sizeof conf, .checkpoint = true};
+    if (!SLT_DUCKDB) {
+        slt_not_here("this build is without DuckDB");
+    }
+    sl_test *test = sl_test_new(build_visits, conf);
+    assert_non_null(test);
+    sl_test_put(test, "in/1.csv", "2020-01-01 00:00:01,a,1\n2020-01-01 00:00:02,b,1\n");
+    sl_test_advance(test, 1);
+    sl_test_crash(test, true);
+    sl_test_put(test, "in/2.csv", "2020-01-01 00:00:10,a,2\n2020-01-01 00:00:13,b,2\n");
+    sl_test_advance(test, 1); // b's second click is 11 seconds after its first: another session
+    sl_test_put(test, "in/3.csv", "2020-01-01 00:01:00,c,1\n");
+    sl_test_advance(test, 2);
+    sl_test_stop(test);
+    if (sl_test_check(test, &err) != SL_OK) {
+        fail_msg("%s", err.text);
+    }
+    SL_CHECK_TEXT(sl_test_read(test, "out"), "b,2020-01-01T00:00:02Z,2020-01-01T00:00:12Z,1\n"
+                                             "a,2020-01-01T00:00:01Z,2020-01-01T00:00:20Z,2\n"
+                                             "b,2020-01-01T00:00:13Z,2020-01-01T00:00:23Z,1\n");
+    sl_test_free(test);
+}
+
 // ---------------------------------------------------------------- SELECTs that change
 
 static void build_changes(sl_graph *graph)
