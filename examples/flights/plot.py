@@ -84,7 +84,7 @@ def plot_errors(path, into):
                [(minutes, str(minutes)) for minutes in range(12, 29, 4)], "2013")
     july = chart.x(day_of_year("2013-07-01"))
     chart.segment(july, TOP - 4, july, HEIGHT - BOTTOM, GREY, "2 4")
-    chart.text(july + 6, TOP + 8, "judged from July on; dashed: the months that it has learnt from", colour=GREY)
+    chart.text(july + 6, TOP + 8, "judged from July on; dashed: what it has learnt from", colour=GREY)
     half = sum(week["week"] < "2013-07-01" for week in weeks)
     batch = [(x, float(week["first half"])) for x, week in zip(middle, weeks)]
     chart.line(batch[:half], ORANGE, 1.5, "4 3")
