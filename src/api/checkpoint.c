@@ -129,8 +129,9 @@ void sl_checkpoint_close(sl_checkpoint *self)
     sl_free(self);
 }
 
-/// The old one is kept until there is a new one, but its memory is not counted twice.
-sl_code sl_checkpoint_refresh(sl_checkpoint *self, sl_error *err)
+/// The old one is kept until there is a new one, but its memory is not counted twice. The engine,
+/// if there is one, has no tables yet.
+static sl_code look_again(sl_checkpoint *self, sl_error *err)
 {
     sli_look *look = NULL;
     sli_budget *budget = sli_budget_new(self->memory_bytes / 2);
@@ -148,12 +149,17 @@ sl_code sl_checkpoint_refresh(sl_checkpoint *self, sl_error *err)
         sli_budget_free(budget);
         return rc;
     }
-    drop_engine(self);
     sli_look_close(self->look);
     sli_budget_free(self->budget);
     self->look = look;
     self->budget = budget;
     return SL_OK;
+}
+
+sl_code sl_checkpoint_refresh(sl_checkpoint *self, sl_error *err)
+{
+    drop_engine(self); // it reads the tables of the look before
+    return look_again(self, err);
 }
 
 // ---------------------------------------------------------------- what there is
@@ -206,17 +212,24 @@ static sl_code declare(sl_checkpoint *self, sli_look_table *table, sl_error *err
                : sli_dbs_alias(self->dbs, table->told.schema, table->told.name, table->engine, err);
 }
 
+/// Before anybody looks: it takes longer than a job needs for two snapshots, if it makes them
+/// often.
 static sl_code open_engine(sl_checkpoint *self, sl_error *err)
 {
-    const sli_look *look = self->look;
     const sli_db_conf conf = {.struct_size = sizeof conf,
                               .memory_bytes = self->memory_bytes / 2,
                               .spill_dir = self->spill_dir};
+    drop_engine(self);
+    return sli_dbs_new(&self->dbs, self->env, self->modules, &conf, err);
+}
+
+static sl_code declare_all(sl_checkpoint *self, sl_error *err)
+{
+    const sli_look *look = self->look;
     self->readers = sl_alloc_array(SLI_TAG_API, (size_t)look->n_tables + 1, sizeof *self->readers);
     if (self->readers == NULL) {
         return sl_error_nomem(err, sizeof *self->readers, "tables of a checkpoint");
     }
-    SL_TRY(sli_dbs_new(&self->dbs, self->env, self->modules, &conf, err));
     for (int32_t i = 0; i < look->n_tables; i++) {
         SL_TRY(declare(self, look->tables[i], err));
         self->readers[i] = (sli_dbs_reader){.table = look->tables[i]->engine,
@@ -261,8 +274,9 @@ static sl_code tell_rows(void *ctx, sl_batch *rows, sl_error *err)
 static sl_code ask_once(sl_checkpoint *self, const char *select, telling *t, sl_error *err)
 {
     sli_db_where where = {-1};
-    SL_TRY(sl_checkpoint_refresh(self, err));
     SL_TRY(open_engine(self, err));
+    SL_TRY(look_again(self, err));
+    SL_TRY(declare_all(self, err));
     sl_code rc = sli_dbs_select(self->dbs,
                                 &(sli_dbs_ask){.sql = select,
                                                .readers = self->readers,
