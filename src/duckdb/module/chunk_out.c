@@ -131,11 +131,12 @@ typedef struct add {
     duckdb_vector vector;
 } add;
 
+/// As bytes: where a cell is null any value may lie, and a bool has two.
 static void add_bool(const add *a)
 {
-    const bool *from = (const bool *)(const void *)a->data + a->from;
+    const uint8_t *from = (const uint8_t *)a->data + a->from;
     for (int64_t i = 0; i < a->n; i++) {
-        set_bit((uint8_t *)a->out->values, a->out->n + i, from[i]);
+        set_bit((uint8_t *)a->out->values, a->out->n + i, from[i] == 1);
     }
 }
 
