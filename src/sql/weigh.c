@@ -312,7 +312,7 @@ static sl_code take_changes(weighing *w, sli_query_table *table)
     return SL_OK;
 }
 
-static sl_code rewrite(weighing *w)
+static sl_code rewrite_tree(weighing *w)
 {
     sli_node *select = w->query->tree.select;
     sli_db_where where = {-1};
@@ -326,6 +326,20 @@ static sl_code rewrite(weighing *w)
     SL_TRY(w->rc);
     sl_code rc = sli_tree_shape(&w->query->tree, w->query->dbs, w->query->shape, &where, w->err);
     return rc == SL_OK ? SL_OK : sli_query_at(w->query, where.at, rc, w->err);
+}
+
+/// What a call was is asked of the calls that are still there, when some are replaced already.
+static sl_code rewrite(weighing *w)
+{
+    const sli_aggregate *calls = w->calls;
+    for (int32_t i = 0; i < calls->n_calls; i++) {
+        (void)json_object_get(sli_node_own(calls->calls[i]));
+    }
+    sl_code rc = rewrite_tree(w);
+    for (int32_t i = 0; i < calls->n_calls; i++) {
+        json_object_put(sli_node_own(calls->calls[i]));
+    }
+    return rc;
 }
 
 sl_code sli_query_weigh(sli_query *query, sli_query_table *of, const sli_node *const *groups,
