@@ -115,6 +115,9 @@ static void run(watch *w, bool checkpoint)
             limit_die("the job ended");
         }
     }
+    bench_check(sl_context_stop(context, true, &err), &err, "stop"); // what it wrote is committed
+    while (bench_step(context)) {
+    }
     sl_context_free(context);
 }
 
