@@ -90,6 +90,15 @@ const char *sli_node_column_name(const sli_node *node)
     return n == 0 ? "" : json_object_get_string(sli_node_item(node, "column_names", n - 1));
 }
 
+bool sli_node_is_plain_star(const sli_node *node)
+{
+    return sli_node_is(node, "STAR") && sli_node_count(node, "exclude_list") == 0 &&
+           sli_node_count(node, "replace_list") == 0 && sli_node_count(node, "rename_list") == 0 &&
+           sli_node_count(node, "qualified_exclude_list") == 0 &&
+           sli_node_at(node, "expr") == NULL &&
+           !json_object_get_boolean(sli_node_at(node, "columns"));
+}
+
 sl_code sli_tree_copy(sli_tree *out, const sli_tree *tree, sl_error *err)
 {
     sli_node *root = sli_node_copy(tree->root);

@@ -593,13 +593,6 @@ static void put_star(join *j, const sli_node *star, sli_node *list)
     }
 }
 
-static bool is_plain_star(const sli_node *star)
-{
-    return sli_node_count(star, "exclude_list") == 0 && sli_node_count(star, "replace_list") == 0 &&
-           sli_node_count(star, "rename_list") == 0 && sli_node_at(star, "expr") == NULL &&
-           sli_node_count(star, "qualified_exclude_list") == 0;
-}
-
 static sl_code put_list(join *j, sli_node *list)
 {
     const sli_node *select = j->query->tree.select;
@@ -607,7 +600,7 @@ static sl_code put_list(join *j, sli_node *list)
         const sli_node *item = sli_node_item(select, "select_list", i);
         if (!sli_node_is(item, "STAR")) {
             sli_node_push(list, sli_node_copy(item));
-        } else if (is_plain_star(item)) {
+        } else if (sli_node_is_plain_star(item)) {
             put_star(j, item, list);
         } else {
             return sli_query_refuse(j->query, item, j->err, "name the columns of a join instead");

@@ -243,6 +243,8 @@ void sli_node_set_text(sli_node *node, const char *key, const char *text);
 sli_node *sli_node_named(SL_TAKES sli_node *node, const char *alias);
 /// The last of a column's names; "" for what is no column.
 const char *sli_node_column_name(const sli_node *node);
+/// "*" or "t.*", without EXCLUDE, REPLACE, RENAME; no COLUMNS(...).
+bool sli_node_is_plain_star(const sli_node *node);
 /// Writes a list as sl_stream_select takes it, if it is nothing but columns, each with its new name
 /// (parts.c).
 bool sli_node_put_columns(const sli_node *list, sli_str *out);

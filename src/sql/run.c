@@ -16,6 +16,10 @@ typedef struct running {
     void *ctx;
     sli_rows *held; ///< by dependency
     bool is_below;  ///< what failed is not the query
+    int32_t batch;  ///< of held[0]: where the columns that are passed on have been taken from
+    int64_t row;    ///< in it
+    const sl_batch **from; ///< by column of the result, room for push_beside
+    int32_t *column;
 } running;
 
 // ---------------------------------------------------------------- rows in
@@ -70,6 +74,90 @@ static sl_code take(void *ctx, sl_batch *batch, sl_error *err)
     return rc;
 }
 
+// ---------------------------------------------------------------- columns that are passed on
+
+/// n rows of `read`, as they lie in the input, and of `made`, as DuckDB gave them (NULL: it gave
+/// none), side by side.
+static sl_code push_beside(running *r, const sl_batch *read, const sl_batch *made, sl_error *err)
+{
+    const sl_schema *schema = r->rdd->schema;
+    for (int32_t i = 0, next = 0; i < sl_schema_columns(schema); i++) {
+        bool is_passed = r->select->passed[i] >= 0;
+        r->from[i] = is_passed ? read : made;
+        r->column[i] = is_passed ? r->select->passed[i] : next++;
+    }
+    sl_batch *out = NULL;
+    SL_TRY(sli_batch_project(schema, r->from, r->column, &out, err));
+    sl_code rc = push_rows(r, out, err);
+    sl_batch_unref(out);
+    return rc;
+}
+
+/// The rows [from, from + n) of `made` are the next ones of the input.
+static sl_code push_piece(running *r, const sl_batch *made, int64_t from, int64_t n, sl_error *err)
+{
+    sl_batch *read = NULL, *piece = NULL;
+    sl_code rc = sli_batch_slice(r->held[0].batches[r->batch], r->row, n, &read, err);
+    rc = rc == SL_OK ? sli_batch_slice(made, from, n, &piece, err) : rc;
+    rc = rc == SL_OK ? push_beside(r, read, piece, err) : rc;
+    sl_batch_unref(read);
+    sl_batch_unref(piece);
+    r->row += n;
+    return rc;
+}
+
+static sl_code check_count(bool is_good, sl_error *err)
+{
+    return is_good ? SL_OK
+                   : sl_error_set(err, SL_E_UNSUPPORTED,
+                                  "a query by row gave another number of rows than it was given");
+}
+
+/// Batches of the two end at different rows.
+static sl_code take_beside(void *ctx, sl_batch *made, sl_error *err)
+{
+    running *r = ctx;
+    const sli_rows *held = &r->held[0];
+    for (int64_t at = 0; at < sl_batch_rows(made);) {
+        if (r->batch < held->n && r->row == sl_batch_rows(held->batches[r->batch])) {
+            r->batch++;
+            r->row = 0;
+        }
+        SL_TRY(check_count(r->batch < held->n, err));
+        int64_t most = sl_batch_rows(held->batches[r->batch]) - r->row;
+        int64_t n = sl_batch_rows(made) - at < most ? sl_batch_rows(made) - at : most;
+        SL_TRY(push_piece(r, made, at, n, err));
+        at += n;
+    }
+    return SL_OK;
+}
+
+/// Whether what DuckDB gave went to the input's end.
+static sl_code check_end(const running *r, sl_error *err)
+{
+    const sli_rows *held = &r->held[0];
+    bool ended = held->n == 0 ||
+                 (r->batch == held->n - 1 && r->row == sl_batch_rows(held->batches[r->batch]));
+    return r->select->passed == NULL ? SL_OK : check_count(ended, err);
+}
+
+static sl_code make_room(running *r, sl_error *err)
+{
+    size_t n = r->select->passed == NULL ? 0 : (size_t)sl_schema_columns(r->rdd->schema);
+    r->from = sl_arena_alloc(r->task->arena, n * sizeof *r->from + 1);
+    r->column = sl_arena_alloc(r->task->arena, n * sizeof *r->column + 1);
+    return r->from != NULL && r->column != NULL
+               ? SL_OK
+               : sl_error_nomem(err, n * sizeof *r->from, "the columns of a query");
+}
+
+static sl_code pass_batch(void *ctx, sl_batch *batch, sl_error *err)
+{
+    return sl_batch_rows(batch) == 0 ? SL_OK : push_beside(ctx, batch, NULL, err);
+}
+
+// ---------------------------------------------------------------- the query
+
 static sl_code run(running *r, sl_error *err)
 {
     const sli_select *select = r->select;
@@ -86,8 +174,9 @@ static sl_code run(running *r, sl_error *err)
         SL_ASSERT(n_stops < MAX_STOPS, "a task ends with few things");
         stops[n_stops++] = &stop->now;
     }
-    return sli_dbs_run(select->sql->dbs, select->number, rows, select->n_tables, r->task->time_us,
-                       stops, n_stops, take, r, err);
+    SL_TRY(sli_dbs_run(select->sql->dbs, select->number, rows, select->n_tables, r->task->time_us,
+                       stops, n_stops, select->passed == NULL ? take : take_beside, r, err));
+    return check_end(r, err);
 }
 
 static sl_code blame(const running *r, sl_code rc, sl_error *err)
@@ -105,6 +194,10 @@ static sl_code compute(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_
                        sl_error *err)
 {
     running r = {.rdd = rdd, .select = rdd->body, .task = task, .push = push, .ctx = ctx};
+    SL_TRY(make_room(&r, err));
+    if (r.select->asks_nothing) {
+        return sli_dep_each(rdd, 0, partition, task, pass_batch, &r, err);
+    }
     int64_t bytes = 0, rows = 0;
     sl_code rc = gather(&r, partition, &bytes, &rows, err);
     if (rc == SL_OK && (rows > 0 || !r.select->keeps_empty)) {

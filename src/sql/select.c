@@ -298,11 +298,13 @@ static sl_code prepare_tree(making *m, const char *printed, sl_error *err)
     return rc == SL_OK ? SL_OK : failed_at(m, rc, err);
 }
 
-static sl_code check_types(const sl_schema *named, const sl_schema *divided, sl_error *err)
+/// The computed columns of `named` are those of what was prepared in place of it.
+static sl_code check_types(const sli_select *select, const sl_schema *named, sl_error *err)
 {
-    for (int32_t i = 0; i < sl_schema_columns(named); i++) {
+    for (int32_t i = 0, made = 0; i < sl_schema_columns(named); i++) {
         const sl_field *field = sl_schema_field(named, i);
-        if (!sli_field_same_type(field, sl_schema_field(divided, i))) {
+        bool is_passed = select->passed != NULL && select->passed[i] >= 0;
+        if (!is_passed && !sli_field_same_type(field, sl_schema_field(select->schema, made++))) {
             return sl_error_set(err, SL_E_UNSUPPORTED,
                                 "column %.100s: its type hangs on how a divisor is written; cast "
                                 "the divisor to the type it shall have",
@@ -312,22 +314,66 @@ static sl_code check_types(const sl_schema *named, const sl_schema *divided, sl_
     return SL_OK;
 }
 
-/// With its divisors looked at. What was prepared says how the columns are called: the changed text
-/// has other names for columns without one. Types are the same.
-static sl_code prepare_divided(making *m, sl_error *err)
+/// The table that is all of FROM; NULL: it is more than one.
+static const sli_select_table *only_table(const making *m)
 {
-    bool is_changed = false;
-    sl_schema *named = m->select->schema;
-    SL_TRY(sli_tree_divide(&m->tree, &is_changed, err));
-    if (!is_changed) {
+    const sli_node *from = sli_node_at(m->tree.select, "from_table");
+    for (int32_t i = 0; sli_node_is(from, "BASE_TABLE") && i < m->select->n_tables; i++) {
+        if (strcasecmp(m->select->tables[i].table, sli_node_text(from, "table_name")) == 0) {
+            return &m->select->tables[i];
+        }
+    }
+    return NULL;
+}
+
+/// Without the columns that go round DuckDB.
+static sl_code take_passed(making *m, sl_error *err)
+{
+    sli_select *select = m->select;
+    const sli_select_table *table = only_table(m);
+    int32_t n = sl_schema_columns(select->schema), n_passed = 0;
+    if (!select->by_row || table == NULL) {
         return SL_OK;
     }
-    m->select->schema = NULL;
+    int32_t *passed = sl_arena_alloc(m->sql->arena, (size_t)n * sizeof *passed);
+    if (passed == NULL) {
+        return sl_error_nomem(err, (size_t)n * sizeof *passed, "the columns of a query");
+    }
+    SL_TRY(sli_tree_pass(&m->tree, table->schema, select->schema, passed, &n_passed, err));
+    select->passed = n_passed == 0 ? NULL : passed;
+    select->asks_nothing = n_passed == n;
+    return SL_OK;
+}
+
+/// Prepared again, as the tree is now. What was prepared first says how the columns are called: a
+/// changed text has other names for columns without one. Types are the same.
+static sl_code prepare_changed(making *m, sl_error *err)
+{
+    sli_select *select = m->select;
+    sl_schema *named = select->schema;
+    int32_t first = select->number;
+    select->schema = NULL;
     sl_code rc = prepare_tree(m, NULL, err);
-    rc = rc == SL_OK ? check_types(named, m->select->schema, err) : rc;
-    sl_schema_unref(m->select->schema);
-    m->select->schema = named;
+    rc = rc == SL_OK ? check_types(select, named, err) : rc;
+    sl_schema_unref(select->schema);
+    select->schema = named;
+    if (rc == SL_OK && select->number != first) {
+        sli_dbs_forget(m->sql->dbs, first);
+    }
     return rc;
+}
+
+/// What is run: without what is passed on, and with its divisors looked at.
+static sl_code prepare_run(making *m, sl_error *err)
+{
+    bool is_divided = false;
+    SL_TRY(take_passed(m, err));
+    if (m->select->asks_nothing) {
+        sli_dbs_forget(m->sql->dbs, m->select->number);
+        return SL_OK;
+    }
+    SL_TRY(sli_tree_divide(&m->tree, &is_divided, err));
+    return is_divided || m->select->passed != NULL ? prepare_changed(m, err) : SL_OK;
 }
 
 static sl_code prepare(making *m, sl_error *err)
@@ -338,7 +384,7 @@ static sl_code prepare(making *m, sl_error *err)
         sli_node_walk(m->tree.select, rename_table, select);
     }
     SL_TRY(prepare_tree(m, m->is_renamed ? NULL : select->printed, err));
-    return prepare_divided(m, err);
+    return prepare_run(m, err);
 }
 
 static sl_code make(making *m, sl_error *err)

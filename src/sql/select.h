@@ -81,6 +81,10 @@ struct sli_select {
     int32_t n_deps;
     const sli_sql_callable **called;
     int32_t n_called;
+    /// By column of the result: the column of the only input that it is, and that goes round
+    /// DuckDB; -1: the next one of those that DuckDB gives. NULL: it gives them all.
+    int32_t *passed;
+    bool asks_nothing; ///< all of them are passed: there is no query
 };
 
 typedef enum sli_by {
@@ -100,6 +104,12 @@ sl_code sli_select_find(sli_sql *sql, const char *text, const sli_named *names, 
 sli_select *sli_select_known(const sli_sql *sql, const char *text, const sli_named *names,
                              int32_t n, sli_by by);
 void sli_selects_free(sli_sql *sql);
+
+/// Takes from the list of a SELECT that goes by row, over the columns `table`, those that it only
+/// passes on (pass.c). passed[i], as many as `result` has: see sli_select.passed. *n_passed 0: the
+/// tree is as it was, `passed` too.
+sl_code sli_tree_pass(sli_tree *tree, const sl_schema *table, const sl_schema *result,
+                      int32_t *passed, int32_t *n_passed, sl_error *err);
 
 /// The RDD of its rows (run.c); `inputs` as the names number them. One reference, NULL only without
 /// memory; mistakes stick.
