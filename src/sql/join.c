@@ -9,270 +9,22 @@
 //
 // A row is kept until no match can come any more, which the bounds say; so they must be there on
 // both sides. Null keys match nothing, as SQL has it, though the operator's do.
-#include "sql/query_int.h"
+#include "sql/join_int.h"
 
 #include "sluice/event.h"
 
 #include <strings.h>
 
-enum { MAX_KEYS = 32, MAX_COLUMNS = 1024, MAX_CONDITIONS = 64 };
+// ---------------------------------------------------------------- sides
 
-/// One side.
-typedef struct side {
-    sli_query_table *table;
-    const char *alias, *time;
-    bool used[MAX_COLUMNS];
-} side;
-
-/// A time of one side and how much is added to it.
-typedef struct moment {
-    int32_t of; ///< 0 left, 1 right
-    int64_t us;
-} moment;
-
-typedef struct join {
-    sli_query *query;
-    sl_error *err;
-    const sli_node *node; ///< the JOIN
-    side sides[2];
-    int32_t keys[MAX_KEYS][2]; ///< columns of either side
-    int32_t n_keys;
-    int64_t lower, upper; ///< of right time - left time
-    bool has_lower, has_upper;
-    bool keeps[2];                        ///< rows without a match
-    const sli_node *rest[MAX_CONDITIONS]; ///< conditions that are asked afterwards
-    int32_t n_rest;
-} join;
-
-// ---------------------------------------------------------------- columns
-
-static int32_t find_column(const side *s, const char *name)
-{
-    const sl_schema *schema = s->table->seen;
-    for (int32_t c = 0; c < sl_schema_columns(schema); c++) {
-        if (strcasecmp(sl_schema_field(schema, c)->name, name) == 0) {
-            return c;
-        }
-    }
-    return -1;
-}
-
-/// A column that a node names, and how many of its names that takes.
-typedef struct place {
-    int32_t side, column, n_names;
-} place;
-
-static const char *name_at(const sli_node *node, int32_t i)
-{
-    return json_object_get_string(sli_node_item(node, "column_names", i));
-}
-
-static bool find_place(const join *j, const sli_node *node, place *out)
-{
-    int32_t n = sli_node_is(node, "COLUMN_REF") ? sli_node_count(node, "column_names") : 0;
-    for (int32_t s = 0; n > 1 && s < 2; s++) {
-        int32_t c = find_column(&j->sides[s], name_at(node, 1));
-        if (strcasecmp(name_at(node, 0), j->sides[s].alias) == 0 && c >= 0) {
-            *out = (place){s, c, 2};
-            return true;
-        }
-    }
-    for (int32_t s = 0; n > 0 && s < 2; s++) {
-        int32_t c = find_column(&j->sides[s], name_at(node, 0));
-        if (c >= 0) {
-            *out = (place){s, c, 1};
-            return true;
-        }
-    }
-    return false;
-}
-
-static const char *column_name(join *j, int32_t s, int32_t c)
+static const char *column_name(sli_join *j, int32_t s, int32_t c)
 {
     return sli_query_text(j->query, "_%c%d", s == 0 ? 'l' : 'r', c);
 }
 
-// ---------------------------------------------------------------- conditions
-
-static bool is_time(const join *j, const sli_node *node, int32_t *of)
+static sl_code find_side(sli_join *j, int32_t s, const sli_node *table)
 {
-    place at;
-    if (!find_place(j, node, &at) || at.n_names != sli_node_count(node, "column_names")) {
-        return false;
-    }
-    const side *s = &j->sides[at.side];
-    *of = at.side;
-    return strcasecmp(sl_schema_field(s->table->seen, at.column)->name, s->time) == 0;
-}
-
-/// "ts", "ts + INTERVAL ...", "ts - INTERVAL ...".
-static bool read_moment(const join *j, const sli_node *node, moment *out)
-{
-    if (is_time(j, node, &out->of)) {
-        out->us = 0;
-        return true;
-    }
-    const char *name = sli_node_text(node, "function_name");
-    bool is_plus = strcmp(name, "+") == 0, is_minus = strcmp(name, "-") == 0;
-    if ((!is_plus && !is_minus) || sli_node_count(node, "children") != 2 ||
-        !is_time(j, sli_node_item(node, "children", 0), &out->of) ||
-        sli_interval_us(sli_node_item(node, "children", 1), &out->us, NULL) != SL_OK) {
-        return false;
-    }
-    out->us = is_minus ? -out->us : out->us;
-    return true;
-}
-
-/// left op right, as a bound of right time - left time: the tightest of all counts.
-static void bound(join *j, bool is_lower, int64_t us)
-{
-    if (is_lower && (!j->has_lower || us > j->lower)) {
-        j->lower = us;
-        j->has_lower = true;
-    } else if (!is_lower && (!j->has_upper || us < j->upper)) {
-        j->upper = us;
-        j->has_upper = true;
-    }
-}
-
-/// a >= b (with `strict` one microsecond more).
-static bool at_least(join *j, const sli_node *a, const sli_node *b, bool strict)
-{
-    moment x, y;
-    if (!read_moment(j, a, &x) || !read_moment(j, b, &y) || x.of == y.of) {
-        return false;
-    }
-    int64_t us = y.us - x.us + strict; // time of x.of - time of y.of >= us
-    bound(j, x.of == 1, x.of == 1 ? us : -us);
-    return true;
-}
-
-static bool time_condition(join *j, const sli_node *node)
-{
-    const sli_node *left = sli_node_at(node, "left"), *right = sli_node_at(node, "right");
-    if (sli_node_is(node, "COMPARE_BETWEEN")) {
-        const sli_node *input = sli_node_at(node, "input");
-        bool from = at_least(j, input, sli_node_at(node, "lower"), false);
-        bool to = at_least(j, sli_node_at(node, "upper"), input, false);
-        return from && to; // else the whole is asked afterwards as well
-    }
-    if (sli_node_is(node, "COMPARE_GREATERTHANOREQUALTO") ||
-        sli_node_is(node, "COMPARE_GREATERTHAN")) {
-        return at_least(j, left, right, sli_node_is(node, "COMPARE_GREATERTHAN"));
-    }
-    if (sli_node_is(node, "COMPARE_LESSTHANOREQUALTO") || sli_node_is(node, "COMPARE_LESSTHAN")) {
-        return at_least(j, right, left, sli_node_is(node, "COMPARE_LESSTHAN"));
-    }
-    return sli_node_is(node, "COMPARE_EQUAL") && at_least(j, left, right, false) &&
-           at_least(j, right, left, false);
-}
-
-static bool key_condition(join *j, const sli_node *node)
-{
-    place a, b;
-    if (!sli_node_is(node, "COMPARE_EQUAL") || j->n_keys == MAX_KEYS ||
-        !find_place(j, sli_node_at(node, "left"), &a) ||
-        !find_place(j, sli_node_at(node, "right"), &b) || a.side == b.side ||
-        a.n_names != sli_node_count(sli_node_at(node, "left"), "column_names") ||
-        b.n_names != sli_node_count(sli_node_at(node, "right"), "column_names")) {
-        return false;
-    }
-    j->keys[j->n_keys][a.side] = a.column;
-    j->keys[j->n_keys++][b.side] = b.column;
-    return true;
-}
-
-static sl_code add_rest(join *j, const sli_node *node)
-{
-    if (j->n_rest == MAX_CONDITIONS) {
-        return sli_query_refuse(j->query, node, j->err, "more than %d conditions in one join",
-                                (int)MAX_CONDITIONS);
-    }
-    j->rest[j->n_rest++] = node;
-    return SL_OK;
-}
-
-/// Sorts the parts of an AND. `is_on`: those of ON, which for an outer join must all be the
-/// operator's.
-static sl_code sort_conditions(join *j, const sli_node *node, bool is_on)
-{
-    bool is_outer = j->keeps[0] || j->keeps[1];
-    if (node == NULL) {
-        return SL_OK;
-    }
-    if (sli_node_is(node, "CONJUNCTION_AND")) {
-        for (int32_t i = 0; i < sli_node_count(node, "children"); i++) {
-            SL_TRY(sort_conditions(j, sli_node_item(node, "children", i), is_on));
-        }
-        return SL_OK;
-    }
-    if ((is_on || !is_outer) && (time_condition(j, node) || key_condition(j, node))) {
-        return SL_OK;
-    }
-    if (is_on && is_outer) {
-        return sli_query_refuse(
-            j->query, node, j->err,
-            "an outer join of streams goes by equal columns and bounds of time alone; "
-            "filter its inputs by views before it, or its result by WHERE");
-    }
-    return add_rest(j, node);
-}
-
-static sl_code using_columns(join *j)
-{
-    for (int32_t i = 0; i < sli_node_count(j->node, "using_columns"); i++) {
-        const char *name = json_object_get_string(sli_node_item(j->node, "using_columns", i));
-        int32_t left = find_column(&j->sides[0], name), right = find_column(&j->sides[1], name);
-        if (left < 0 || right < 0 || j->n_keys == MAX_KEYS) {
-            return sli_query_refuse(j->query, j->node, j->err,
-                                    "USING (%.80s): both have to have it, and "
-                                    "there are at most %d",
-                                    name, (int)MAX_KEYS);
-        }
-        j->keys[j->n_keys][0] = left;
-        j->keys[j->n_keys++][1] = right;
-    }
-    return SL_OK;
-}
-
-static sl_code check_conditions(join *j)
-{
-    const sli_node *at = sli_node_at(j->node, "condition");
-    if (j->n_keys == 0) {
-        return sli_query_refuse(
-            j->query, at, j->err,
-            "a join of two streams needs columns that are equal: ON a.id = b.id AND ...");
-    }
-    if (!j->has_lower || !j->has_upper) {
-        return sli_query_refuse(
-            j->query, at, j->err,
-            "without bounds of time on both sides every row would have to be kept for "
-            "ever; add AND b.%.60s BETWEEN a.%.60s - INTERVAL '5' MINUTE AND a.%.60s + "
-            "INTERVAL '5' MINUTE",
-            j->sides[1].time, j->sides[0].time, j->sides[0].time);
-    }
-    if (j->lower > j->upper) {
-        return sli_query_refuse(j->query, at, j->err, "no two times meet these bounds");
-    }
-    for (int32_t k = 0; k < j->n_keys; k++) {
-        const sl_field *a = sl_schema_field(j->sides[0].table->seen, j->keys[k][0]);
-        const sl_field *b = sl_schema_field(j->sides[1].table->seen, j->keys[k][1]);
-        if (a->type != b->type || a->scale != b->scale) {
-            return sli_query_refuse(
-                j->query, at, j->err,
-                "'%.60s' and '%.60s' are of two types; CAST one of them in a view before "
-                "the join",
-                a->name, b->name);
-        }
-    }
-    return SL_OK;
-}
-
-// ---------------------------------------------------------------- sides
-
-static sl_code find_side(join *j, int32_t s, const sli_node *table)
-{
-    side *at = &j->sides[s];
+    sli_join_side *at = &j->sides[s];
     if (!sli_node_is(table, "BASE_TABLE")) {
         return sli_query_refuse(j->query, table, j->err,
                                 "two streams are joined at a time; make a view of the first two");
@@ -303,13 +55,13 @@ static sl_code find_side(join *j, int32_t s, const sli_node *table)
             "in its CREATE TABLE, and keep the column in views",
             at->alias);
     }
-    return sl_schema_columns(at->table->seen) <= MAX_COLUMNS
+    return sl_schema_columns(at->table->seen) <= SLI_MAX_JOIN_COLUMNS
                ? SL_OK
                : sli_query_refuse(j->query, table, j->err, "more than %d columns",
-                                  (int)MAX_COLUMNS);
+                                  (int)SLI_MAX_JOIN_COLUMNS);
 }
 
-static sl_code find_sides(join *j)
+static sl_code find_sides(sli_join *j)
 {
     j->node = sli_node_at(j->query->tree.select, "from_table");
     if (!sli_node_is(j->node, "JOIN")) {
@@ -334,18 +86,9 @@ static sl_code find_sides(join *j)
 
 // ---------------------------------------------------------------- which times, of several
 
-static sl_code find_conditions(join *j)
-{
-    j->n_keys = j->n_rest = 0;
-    j->has_lower = j->has_upper = false;
-    SL_TRY(using_columns(j));
-    SL_TRY(sort_conditions(j, sli_node_at(j->node, "condition"), true));
-    return sort_conditions(j, sli_node_at(j->query->tree.select, "where_clause"), false);
-}
-
 /// A side may have several columns that can be its time: those count that the conditions bound on
 /// both sides; the first ones when there are none.
-static sl_code choose_times(join *j)
+static sl_code choose_times(sli_join *j)
 {
     const sli_relation *left = &j->sides[0].table->relation, *right = &j->sides[1].table->relation;
     for (int32_t a = 0; sli_moments_column(left, a) != NULL; a++) {
@@ -354,7 +97,7 @@ static sl_code choose_times(join *j)
             j->sides[1].time = sli_moments_column(right, b);
             sl_error none = SL_ERROR_INIT, *err = j->err;
             j->err = &none;
-            sl_code rc = find_conditions(j);
+            sl_code rc = sli_join_conditions(j);
             j->err = err;
             if (rc == SL_OK && j->has_lower && j->has_upper && j->n_keys > 0) {
                 return SL_OK;
@@ -363,11 +106,11 @@ static sl_code choose_times(join *j)
     }
     j->sides[0].time = sli_moments_column(left, 0);
     j->sides[1].time = sli_moments_column(right, 0);
-    return find_conditions(j);
+    return sli_join_conditions(j);
 }
 
 /// The output's column that is a side's time; NULL: none, or nobody can tell whose it is.
-static const char *time_in_output(const join *j, int32_t s)
+static const char *time_in_output(const sli_join *j, int32_t s)
 {
     const sli_node *select = j->query->tree.select;
     const char *time = j->sides[s].time;
@@ -375,14 +118,14 @@ static const char *time_in_output(const join *j, int32_t s)
     for (int32_t i = 0; i < sli_node_count(select, "select_list"); i++) {
         has_star |= sli_node_is(sli_node_item(select, "select_list", i), "STAR");
     }
-    return has_star && find_column(&j->sides[!s], time) >= 0
+    return has_star && sli_join_find_column(&j->sides[!s], time) >= 0
                ? NULL
                : sli_query_passes(j->query, j->sides[s].table, time);
 }
 
 /// Of a pair one row is in time, the other may be as much older as the bounds say. Rows without a
 /// match come once the watermark has passed all that could match them, so in the epoch behind.
-static sl_code tell_times(join *j, sli_relation *out)
+static sl_code tell_times(sli_join *j, sli_relation *out)
 {
     bool outer = j->keeps[0] || j->keeps[1];
     for (int32_t s = 0; s < 2; s++) {
@@ -399,9 +142,9 @@ static sl_code tell_times(join *j, sli_relation *out)
 
 static bool look_for_use(void *ctx, sli_node *node)
 {
-    join *j = ctx;
-    place at;
-    if (find_place(j, node, &at)) {
+    sli_join *j = ctx;
+    sli_join_place at;
+    if (sli_join_find_place(j, node, &at)) {
         j->sides[at.side].used[at.column] = true;
     }
     if (sli_node_is(node, "STAR")) {
@@ -415,7 +158,7 @@ static bool look_for_use(void *ctx, sli_node *node)
     return true;
 }
 
-static void find_used(join *j)
+static void find_used(sli_join *j)
 {
     sli_node_walk(sli_node_at(j->query->tree.select, "select_list"), look_for_use, j);
     for (int32_t i = 0; i < j->n_rest; i++) {
@@ -425,7 +168,7 @@ static void find_used(join *j)
 
 // ---------------------------------------------------------------- the operator
 
-static bool has_null_keys(const join *j)
+static bool has_null_keys(const sli_join *j)
 {
     for (int32_t k = 0; k < j->n_keys; k++) {
         for (int32_t s = 0; s < 2; s++) {
@@ -438,7 +181,7 @@ static bool has_null_keys(const join *j)
 }
 
 /// "id is null or ..." or "id is not null and ...".
-static void put_null_test(const join *j, int32_t s, bool are_null, sli_str *out)
+static void put_null_test(const sli_join *j, int32_t s, bool are_null, sli_str *out)
 {
     for (int32_t k = 0; k < j->n_keys; k++) {
         const char *name = sl_schema_field(j->sides[s].table->seen, j->keys[k][s])->name;
@@ -451,9 +194,9 @@ static void put_null_test(const join *j, int32_t s, bool are_null, sli_str *out)
 }
 
 /// The side's columns under the names they have in the join.
-static void put_columns(join *j, int32_t s, bool marks_nulls, sli_str *out)
+static void put_columns(sli_join *j, int32_t s, bool marks_nulls, sli_str *out)
 {
-    const side *at = &j->sides[s];
+    const sli_join_side *at = &j->sides[s];
     for (int32_t k = 0; k < j->n_keys; k++) {
         sli_str_printf(out, "%s\"%s\" as _k%d", k == 0 ? "" : ", ",
                        sl_schema_field(at->table->seen, j->keys[k][s])->name, k);
@@ -474,7 +217,7 @@ static void put_columns(join *j, int32_t s, bool marks_nulls, sli_str *out)
 
 /// A side ready to be joined. Rows with a null key match nothing: where they are not kept they go
 /// at once; in a full join a mark that differs keeps them apart.
-static sl_code make_side(join *j, int32_t s, bool marks_nulls, sl_stream **out)
+static sl_code make_side(sli_join *j, int32_t s, bool marks_nulls, sl_stream **out)
 {
     sli_str text = {.tag = SLI_TAG_STREAM}, test = {.tag = SLI_TAG_STREAM};
     sl_stream *stream = NULL;
@@ -498,7 +241,7 @@ static sl_code make_side(join *j, int32_t s, bool marks_nulls, sl_stream **out)
     return rc;
 }
 
-static sl_stream *join_streams(const join *j, sl_stream *a, sl_stream *b, const char *keys,
+static sl_stream *join_streams(const sli_join *j, sl_stream *a, sl_stream *b, const char *keys,
                                const char *lower, const char *upper)
 {
     if (j->keeps[0] && j->keeps[1]) {
@@ -511,7 +254,7 @@ static sl_stream *join_streams(const join *j, sl_stream *a, sl_stream *b, const 
                        : sl_stream_interval_join(a, b, keys, lower, upper);
 }
 
-static sl_code make_join(join *j, sl_stream **out)
+static sl_code make_join(sli_join *j, sl_stream **out)
 {
     bool marks_nulls = j->keeps[0] && j->keeps[1] && has_null_keys(j);
     sl_stream *sides[2] = {NULL, NULL};
@@ -537,11 +280,11 @@ static sl_code make_join(join *j, sl_stream **out)
 
 // ---------------------------------------------------------------- the last part: by row
 
-static bool is_using(const join *j, const sli_node *node)
+static bool is_using(const sli_join *j, const sli_node *node)
 {
     for (int32_t i = 0; i < sli_node_count(j->node, "using_columns"); i++) {
         const char *name = json_object_get_string(sli_node_item(j->node, "using_columns", i));
-        if (strcasecmp(name, name_at(node, 0)) == 0) {
+        if (strcasecmp(name, sli_join_name_at(node, 0)) == 0) {
             return true;
         }
     }
@@ -551,9 +294,9 @@ static bool is_using(const join *j, const sli_node *node)
 /// The joined row's column for one of a side's; of USING, the key that both share.
 static sli_node *over_joined(void *ctx, const sli_node *node)
 {
-    join *j = ctx;
-    place at;
-    if (!find_place(j, node, &at)) {
+    sli_join *j = ctx;
+    sli_join_place at;
+    if (!sli_join_find_place(j, node, &at)) {
         return NULL;
     }
     const char *name = column_name(j, at.side, at.column);
@@ -564,12 +307,13 @@ static sli_node *over_joined(void *ctx, const sli_node *node)
     }
     sli_node *made = sli_node_column(name, sli_node_text(node, "alias"));
     for (int32_t i = at.n_names; i < sli_node_count(node, "column_names"); i++) {
-        sli_node_push(sli_node_at(made, "column_names"), json_object_new_string(name_at(node, i)));
+        sli_node_push(sli_node_at(made, "column_names"),
+                      json_object_new_string(sli_join_name_at(node, i)));
     }
     return made;
 }
 
-static bool is_using_column(const join *j, int32_t s, int32_t c)
+static bool is_using_column(const sli_join *j, int32_t s, int32_t c)
 {
     for (int32_t k = 0; k < sli_node_count(j->node, "using_columns"); k++) {
         if (j->keys[k][s] == c) {
@@ -579,7 +323,7 @@ static bool is_using_column(const join *j, int32_t s, int32_t c)
     return false;
 }
 
-static void put_star(join *j, const sli_node *star, sli_node *list)
+static void put_star(sli_join *j, const sli_node *star, sli_node *list)
 {
     const char *of = sli_node_text(star, "relation_name");
     for (int32_t s = 0; s < 2; s++) {
@@ -593,7 +337,7 @@ static void put_star(join *j, const sli_node *star, sli_node *list)
     }
 }
 
-static sl_code put_list(join *j, sli_node *list)
+static sl_code put_list(sli_join *j, sli_node *list)
 {
     const sli_node *select = j->query->tree.select;
     for (int32_t i = 0; i < sli_node_count(select, "select_list"); i++) {
@@ -609,7 +353,7 @@ static sl_code put_list(join *j, sli_node *list)
     return SL_OK;
 }
 
-static void name_list(join *j, sli_node *list)
+static void name_list(sli_join *j, sli_node *list)
 {
     for (int32_t i = 0; i < (int32_t)json_object_array_length(list); i++) {
         if (i < sl_schema_columns(j->query->result)) {
@@ -620,7 +364,7 @@ static void name_list(join *j, sli_node *list)
 }
 
 /// What is left of the conditions, put together again.
-static sli_node *rest_of(join *j)
+static sli_node *rest_of(sli_join *j)
 {
     if (j->n_rest == 0) {
         return NULL;
@@ -633,7 +377,7 @@ static sli_node *rest_of(join *j)
     return all;
 }
 
-static sl_code make_out(join *j, sl_stream *joined, sl_stream **out)
+static sl_code make_out(sli_join *j, sl_stream *joined, sl_stream **out)
 {
     const char *name = sli_query_name(j->query, "joined");
     sli_tree tree = {0};
@@ -655,7 +399,7 @@ static sl_code make_out(join *j, sl_stream *joined, sl_stream **out)
 
 // ---------------------------------------------------------------- all of it
 
-static sl_code check_form(join *j)
+static sl_code check_form(sli_join *j)
 {
     const sli_shape *shape = j->query->shape;
     if (shape->has_aggregates || j->query->window.kind != SLI_WINDOW_NONE) {
@@ -668,13 +412,13 @@ static sl_code check_form(join *j)
     return shape->by_row ? SL_OK : sli_query_refuse_shape(j->query, j->err);
 }
 
-static sl_code plan_join(join *j, sli_relation *out)
+static sl_code plan_join(sli_join *j, sli_relation *out)
 {
     sl_stream *joined = NULL;
     SL_TRY(check_form(j));
     SL_TRY(find_sides(j));
     SL_TRY(choose_times(j));
-    SL_TRY(check_conditions(j));
+    SL_TRY(sli_join_check(j));
     find_used(j);
     SL_TRY(make_join(j, &joined));
     sli_relation made = {0};
@@ -686,11 +430,11 @@ static sl_code plan_join(join *j, sli_relation *out)
 
 sl_code sli_query_join(sli_query *query, sli_relation *out, sl_error *err)
 {
-    join *j = sl_alloc_zero(SLI_TAG_STREAM, sizeof *j);
+    sli_join *j = sl_alloc_zero(SLI_TAG_STREAM, sizeof *j);
     if (j == NULL) {
         return sl_error_nomem(err, sizeof *j, "the plan of a query");
     }
-    *j = (join){.query = query, .err = err};
+    *j = (sli_join){.query = query, .err = err};
     sl_code rc = plan_join(j, out);
     sl_free(j);
     return rc;
