@@ -148,8 +148,7 @@ static sl_code add_rest(sli_join *j, const sli_node *node)
     return SL_OK;
 }
 
-/// Sorts the parts of an AND. `is_on`: those of ON, which for an outer join must all be the
-/// operator's.
+/// Sorts the parts of an AND. `is_on`: those of ON, of which an outer join has none behind it.
 static sl_code sort_conditions(sli_join *j, const sli_node *node, bool is_on)
 {
     bool is_outer = j->keeps[0] || j->keeps[1];
@@ -165,13 +164,15 @@ static sl_code sort_conditions(sli_join *j, const sli_node *node, bool is_on)
     if ((is_on || !is_outer) && (time_condition(j, node) || key_condition(j, node))) {
         return SL_OK;
     }
-    if (is_on && is_outer) {
+    bool stays = true;
+    SL_TRY(sli_join_push(j, node, is_on, &stays));
+    if (stays && is_on && is_outer) {
         return sli_query_refuse(
             j->query, node, j->err,
-            "an outer join of streams goes by equal columns and bounds of time alone; "
-            "filter its inputs by views before it, or its result by WHERE");
+            "ON of an outer join of streams has equal columns, bounds of time, and conditions of "
+            "one side alone, without subqueries and now(); filter its result by WHERE");
     }
-    return add_rest(j, node);
+    return stays ? add_rest(j, node) : SL_OK;
 }
 
 static sl_code using_columns(sli_join *j)
@@ -227,7 +228,7 @@ sl_code sli_join_check(sli_join *j)
 
 sl_code sli_join_conditions(sli_join *j)
 {
-    j->n_keys = j->n_rest = 0;
+    j->n_keys = j->n_rest = j->sides[0].n_asked = j->sides[1].n_asked = 0;
     j->has_lower = j->has_upper = false;
     SL_TRY(using_columns(j));
     SL_TRY(sort_conditions(j, sli_node_at(j->node, "condition"), true));

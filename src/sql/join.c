@@ -4,6 +4,7 @@
 //     ON v.id = c.id AND c.ts BETWEEN v.ts AND v.ts + INTERVAL '5' MINUTE
 //
 //     left   id as _k0, page as _l1, ts       right   id as _k0, price as _r2, ts
+//            WHERE what is asked of one side alone (push.c)
 //     state  an interval join by _k0, 0 <= clicks' time - views' time <= 5 minutes
 //     out    SELECT _l1 AS page, _r2 AS price                                  by row
 //
@@ -168,6 +169,15 @@ static void find_used(sli_join *j)
 
 // ---------------------------------------------------------------- the operator
 
+/// Of a side's row, whether the conditions of ON that are its own hold.
+#define HOLDS "_on_holds"
+
+/// What rows that match none are told by: a key more, _n.
+typedef struct join_marks {
+    bool any;   ///< there is one
+    bool nulls; ///< rows with a null key are among them
+} join_marks;
+
 static bool has_null_keys(const sli_join *j)
 {
     for (int32_t k = 0; k < j->n_keys; k++) {
@@ -193,18 +203,35 @@ static void put_null_test(const sli_join *j, int32_t s, bool are_null, sli_str *
     }
 }
 
+/// The mark of a row: 0, or, of one that matches none, what differs from every mark of the other
+/// side.
+static void put_mark(const sli_join *j, int32_t s, bool marks_nulls, sli_str *out)
+{
+    bool marks_asked = sli_join_asks(j, s, true);
+    if (!marks_nulls && !marks_asked) {
+        sli_str_text(out, ", 0 as _n");
+        return;
+    }
+    sli_str_text(out, ", case when ");
+    if (marks_nulls) {
+        put_null_test(j, s, true, out);
+    }
+    if (marks_asked) {
+        sli_str_printf(out, "%snot \"" HOLDS "\"", marks_nulls ? " or " : "");
+    }
+    sli_str_printf(out, " then %d else 0 end as _n", s + 1);
+}
+
 /// The side's columns under the names they have in the join.
-static void put_columns(sli_join *j, int32_t s, bool marks_nulls, sli_str *out)
+static void put_columns(sli_join *j, int32_t s, join_marks marks, sli_str *out)
 {
     const sli_join_side *at = &j->sides[s];
     for (int32_t k = 0; k < j->n_keys; k++) {
         sli_str_printf(out, "%s\"%s\" as _k%d", k == 0 ? "" : ", ",
                        sl_schema_field(at->table->seen, j->keys[k][s])->name, k);
     }
-    if (marks_nulls) {
-        sli_str_text(out, ", case when ");
-        put_null_test(j, s, true, out);
-        sli_str_printf(out, " then %d else 0 end as _n", s + 1);
+    if (marks.any) {
+        put_mark(j, s, marks.nulls, out);
     }
     for (int32_t c = 0; c < sl_schema_columns(at->table->seen); c++) {
         if (at->used[c]) {
@@ -215,21 +242,72 @@ static void put_columns(sli_join *j, int32_t s, bool marks_nulls, sli_str *out)
     sli_str_printf(out, ", \"%s\"", at->time);
 }
 
+static bool is_needed(const sli_join *j, int32_t s, int32_t c)
+{
+    const sli_join_side *at = &j->sides[s];
+    bool is_key = false;
+    for (int32_t k = 0; k < j->n_keys; k++) {
+        is_key |= j->keys[k][s] == c;
+    }
+    return is_key || at->used[c] ||
+           strcasecmp(sl_schema_field(at->table->seen, c)->name, at->time) == 0;
+}
+
+/// The columns of a side that the join needs, and whether what marks its rows holds.
+static sli_node *asked_list(const sli_join *j, int32_t s, sli_node *holds)
+{
+    sli_node *list = sli_node_array();
+    const sl_schema *schema = j->sides[s].table->seen;
+    for (int32_t c = 0; list != NULL && c < sl_schema_columns(schema); c++) {
+        if (is_needed(j, s, c)) {
+            sli_node_push(list, sli_node_column(sl_schema_field(schema, c)->name, NULL));
+        }
+    }
+    if (holds != NULL) {
+        sli_node_push(list, sli_node_named(json_object_get(holds), HOLDS));
+    }
+    return list;
+}
+
+/// What is asked of a side's rows before the join, if anything is.
+static sl_code ask_side(sli_join *j, int32_t s, sl_stream **stream)
+{
+    if (j->sides[s].n_asked == 0) {
+        return SL_OK;
+    }
+    sli_tree tree = {0};
+    SL_TRY(sli_tree_copy(&tree, &j->query->tree, j->err));
+    sli_node *where = sli_join_asked_of(j, s, false), *holds = sli_join_asked_of(j, s, true);
+    sli_relation from = {.name = j->sides[s].table->relation.name, .stream = *stream};
+    const char *uid = sli_query_uid(j->query, s == 0 ? "left.where" : "right.where");
+    bool is_out = (where == NULL && sli_join_asks(j, s, false)) ||
+                  (holds == NULL && sli_join_asks(j, s, true));
+    sli_tree_be(&tree, asked_list(j, s, holds), sli_node_table(from.name, NULL), where);
+    json_object_put(holds);
+    *stream = is_out ? NULL : sli_query_run(j->query, &tree, &from, 1, true, uid, j->err);
+    sli_tree_reset(&tree);
+    if (is_out) {
+        return sl_error_nomem(j->err, 4096, "the plan of a query");
+    }
+    return *stream != NULL ? SL_OK : SL_E_INVALID;
+}
+
 /// A side ready to be joined. Rows with a null key match nothing: where they are not kept they go
 /// at once; in a full join a mark that differs keeps them apart.
-static sl_code make_side(sli_join *j, int32_t s, bool marks_nulls, sl_stream **out)
+static sl_code make_side(sli_join *j, int32_t s, join_marks marks, sl_stream **out)
 {
     sli_str text = {.tag = SLI_TAG_STREAM}, test = {.tag = SLI_TAG_STREAM};
     sl_stream *stream = NULL;
     const char *uid = sli_query_uid(j->query, s == 0 ? "left" : "right");
     SL_TRY(sli_moments_stream(j->query, &j->sides[s].table->relation, j->sides[s].time,
                               s == 0 ? "left.time" : "right.time", &stream, j->err));
-    put_columns(j, s, marks_nulls, &text);
+    SL_TRY(ask_side(j, s, &stream));
+    put_columns(j, s, marks, &text);
     put_null_test(j, s, false, &test);
     sl_code rc = sli_str_check(&text, "names of columns", j->err);
     rc = rc != SL_OK ? rc : sli_str_check(&test, "a condition", j->err);
     if (rc == SL_OK) {
-        if (has_null_keys(j) && !marks_nulls && !j->keeps[s]) {
+        if (has_null_keys(j) && !marks.nulls && !j->keeps[s]) {
             stream = sl_stream_where(stream, test.data);
         }
         stream = sl_stream_select(stream, text.data);
@@ -256,15 +334,16 @@ static sl_stream *join_streams(const sli_join *j, sl_stream *a, sl_stream *b, co
 
 static sl_code make_join(sli_join *j, sl_stream **out)
 {
-    bool marks_nulls = j->keeps[0] && j->keeps[1] && has_null_keys(j);
+    join_marks marks = {.nulls = j->keeps[0] && j->keeps[1] && has_null_keys(j)};
+    marks.any = marks.nulls || sli_join_asks(j, 0, true) || sli_join_asks(j, 1, true);
     sl_stream *sides[2] = {NULL, NULL};
-    SL_TRY(make_side(j, 0, marks_nulls, &sides[0]));
-    SL_TRY(make_side(j, 1, marks_nulls, &sides[1]));
+    SL_TRY(make_side(j, 0, marks, &sides[0]));
+    SL_TRY(make_side(j, 1, marks, &sides[1]));
     sli_str keys = {.tag = SLI_TAG_STREAM};
     for (int32_t k = 0; k < j->n_keys; k++) {
         sli_str_printf(&keys, "%s_k%d", k == 0 ? "" : ", ", k);
     }
-    sli_str_text(&keys, marks_nulls ? ", _n" : "");
+    sli_str_text(&keys, marks.any ? ", _n" : "");
     sl_code rc = sli_str_check(&keys, "keys", j->err);
     if (rc == SL_OK) {
         const char *lower = sli_query_text(j->query, "%lldus", (long long)j->lower);

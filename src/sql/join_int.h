@@ -6,10 +6,19 @@
 
 enum { SLI_MAX_JOIN_KEYS = 32, SLI_MAX_JOIN_COLUMNS = 1024, SLI_MAX_JOIN_CONDITIONS = 64 };
 
+/// A condition of one side alone.
+typedef struct sli_join_asked {
+    const sli_node *node;
+    bool tries; ///< it may fail: such rows stay, to be asked again behind the join
+    bool marks; ///< rows for which it is not true stay, and match none
+} sli_join_asked;
+
 /// One side.
 typedef struct sli_join_side {
     sli_query_table *table;
     const char *alias, *time;
+    sli_join_asked asked[SLI_MAX_JOIN_CONDITIONS]; ///< before the join
+    int32_t n_asked;
     bool used[SLI_MAX_JOIN_COLUMNS];
 } sli_join_side;
 
@@ -44,3 +53,14 @@ bool sli_join_find_place(const sli_join *j, const sli_node *node, sli_join_place
 sl_code sli_join_conditions(sli_join *j);
 /// Whether they are enough. Fails: what is missing.
 sl_code sli_join_check(sli_join *j);
+
+// ---------------------------------------------------------------- push.c
+
+/// Asks a condition before the join where that gives the same rows. `is_on`: it is one of ON.
+/// *stays: it has to be asked behind the join.
+sl_code sli_join_push(sli_join *j, const sli_node *node, bool is_on, bool *stays);
+/// Whether rows of a side are asked something before the join; `marks`: of what leaves none out.
+bool sli_join_asks(const sli_join *j, int32_t s, bool marks);
+/// All of that, over the columns of the side's stream: a WHERE, or with `marks` true or false. One
+/// reference; NULL: nothing is asked, or there is no memory.
+sli_node *sli_join_asked_of(sli_join *j, int32_t s, bool marks);

@@ -4,6 +4,7 @@
 #include "sluice/event.h"
 #include "sl_test.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -392,6 +393,83 @@ SL_TEST(sql_plan_two_streams_are_joined_within_bounds, "")
                                        "0us", "300000000us", "q sql(",
                                        "bidder int64?, place string?", NULL});
     end(&f);
+}
+
+/// A join by auction within five minutes. `side` is "q.left.where" or "q.right.where" and what that
+/// has to ask; NULL: nothing is asked of it. `behind`: of what is found.
+typedef struct push_case {
+    const char *join, *on, *where;
+    const char *left, *right, *behind;
+} push_case;
+
+static void check_pushed(const push_case *c)
+{
+    fixture f = begin();
+    char select[512];
+    (void)snprintf(select, sizeof select,
+                   "SELECT b.bidder FROM bids b %s sales s ON b.auction = s.auction AND s.sold "
+                   "BETWEEN b.ts AND b.ts + INTERVAL '5' MINUTE%s%s",
+                   c->join, c->on, c->where);
+    (void)planned(&f, "q", select);
+    const char *text = sl_graph_text(f.graph), *out = strstr(text, "\nq ");
+    assert_non_null(out);
+    const char *const nodes[2] = {"q.left.where", "q.right.where"};
+    const char *const wanted[2] = {c->left, c->right};
+    for (int i = 0; i < 2; i++) {
+        const char *node = strstr(text, nodes[i]);
+        if (wanted[i] == NULL ? node != NULL : node == NULL || strstr(node, wanted[i]) == NULL) {
+            fail_msg("%s: %s has not '%s' in\n%s", select, nodes[i],
+                     wanted[i] == NULL ? "nothing" : wanted[i], text);
+        }
+    }
+    if (c->behind == NULL ? strstr(out, "WHERE") != NULL : strstr(out, c->behind) == NULL) {
+        fail_msg("%s: '%s' is not asked behind in\n%s", select, c->behind, text);
+    }
+    end(&f);
+}
+
+SL_TEST(sql_plan_conditions_of_one_side_are_asked_before_the_join, "")
+{
+    static const push_case cases[] = {
+        {"JOIN", "", " WHERE b.price > 10 AND s.place IN ('x', 'y')",
+         "SELECT auction, bidder, ts FROM bids WHERE (price > 10)",
+         "SELECT auction, sold FROM sales WHERE (place IN ('x', 'y'))", NULL},
+        {"JOIN", " AND price > 10.5 AND lower(place) LIKE 'x%'", "", "(price > 10.5)",
+         "(lower(place) ~~ 'x%')", NULL},
+        {"JOIN", "", " WHERE price > bidder OR place IS NULL", NULL, NULL, "WHERE"},
+        // What may fail for a row is asked again of what is found, with the columns for it.
+        {"JOIN", "", " WHERE place::INTEGER > 1", NULL,
+         "SELECT auction, place, sold FROM sales WHERE (TRY(COALESCE((CAST(place AS INTEGER) > 1)",
+         "WHERE (CAST(_r1 AS INTEGER) > 1)"},
+        {"JOIN", "", " WHERE 10 // price > 1", NULL, NULL, "WHERE"},
+        {"JOIN", "", " WHERE price // 10 > 1", "TRY(", NULL, "WHERE"},
+        {"JOIN", "", " WHERE b.ts < now()", NULL, NULL, "sluice_time()"},
+        // Outer joins.
+        {"LEFT JOIN", "", " WHERE price > 10 AND place = 'x'", "WHERE (price > 10)", NULL,
+         "WHERE (_r1 = 'x')"},
+        {"RIGHT JOIN", "", " WHERE price > 10 AND place = 'x'", NULL, "WHERE (place = 'x')",
+         "WHERE (_l2 > 10)"},
+        {"FULL JOIN", "", " WHERE price > 10", NULL, NULL, "WHERE (_l2 > 10)"},
+        {"LEFT JOIN", " AND place = 'x'", "", NULL, "WHERE (place = 'x')", NULL},
+        {"LEFT JOIN", " AND price > 10", "", "AS _on_holds", NULL, NULL},
+        {"FULL JOIN", " AND price > 10 AND place = 'x'", "", "AS _on_holds", "AS _on_holds", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        check_pushed(&cases[i]);
+    }
+}
+
+SL_TEST(sql_plan_on_of_an_outer_join_has_no_place_behind_it, "")
+{
+    static const char *const conditions[] = {"b.price > s.auction", "b.ts < now()"};
+    for (size_t i = 0; i < sizeof conditions / sizeof conditions[0]; i++) {
+        char select[512];
+        (void)snprintf(select, sizeof select,
+                       "SELECT b.bidder FROM bids b LEFT JOIN sales s ON b.auction = s.auction AND "
+                       "s.sold BETWEEN b.ts AND b.ts + INTERVAL '5' MINUTE AND %s",
+                       conditions[i]);
+        refused(select, "conditions of one side alone");
+    }
 }
 
 SL_TEST(sql_plan_subqueries_and_with_are_relations, "")
