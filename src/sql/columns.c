@@ -28,3 +28,29 @@ const char *sli_columns_from(sl_arena *arena, const sl_schema *schema, int32_t f
 {
     return sl_arena_strdup(arena, column_at(schema, first));
 }
+
+const char *sli_sql_type(sl_arena *arena, const sl_field *f)
+{
+    static const char *const names[] = {[SL_BOOL] = "BOOLEAN",        [SL_INT8] = "TINYINT",
+                                        [SL_INT16] = "SMALLINT",      [SL_INT32] = "INTEGER",
+                                        [SL_INT64] = "BIGINT",        [SL_UINT8] = "UTINYINT",
+                                        [SL_UINT16] = "USMALLINT",    [SL_UINT32] = "UINTEGER",
+                                        [SL_UINT64] = "UBIGINT",      [SL_FLOAT32] = "FLOAT",
+                                        [SL_FLOAT64] = "DOUBLE",      [SL_DATE] = "DATE",
+                                        [SL_TIMESTAMP] = "TIMESTAMP", [SL_STRING] = "VARCHAR",
+                                        [SL_BINARY] = "BLOB",         [SL_OPAQUE] = NULL};
+    if (f->type == SL_DECIMAL) {
+        char *text = sl_arena_printf(arena, "DECIMAL(%d,%d)", f->precision, f->scale);
+        return text == NULL ? "" : text;
+    }
+    return names[f->type] == NULL ? "" : names[f->type];
+}
+
+void sli_put_sql_name(sli_str *out, const char *name)
+{
+    sli_str_char(out, '"');
+    for (; *name != '\0'; name++) {
+        sli_str_printf(out, *name == '"' ? "\"\"" : "%c", *name);
+    }
+    sli_str_char(out, '"');
+}

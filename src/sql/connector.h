@@ -73,3 +73,7 @@ sl_code sli_connector_sink(sli_script *s, const sli_entry *entry, const char *mo
 const char *sli_field_type(sl_arena *arena, const sl_schema *schema, int32_t column);
 /// The schema's text from a column on. In the arena; NULL without memory.
 const char *sli_columns_from(sl_arena *arena, const sl_schema *schema, int32_t first);
+/// A field's type as SQL writes it: "DECIMAL(9,2)"; "" of one that has no name there. In the arena.
+const char *sli_sql_type(sl_arena *arena, const sl_field *field);
+/// Appends a name in double quotes.
+void sli_put_sql_name(sli_str *out, const char *name);

@@ -30,9 +30,8 @@ int32_t sli_query_streams(sli_query *query, sli_query_table **last)
     return n;
 }
 
-/// A table of this name in the tree, with the relation's rows.
-static sl_code add_table(sli_query *query, const char *name, const sli_relation *relation,
-                         sli_query_table **out, sl_error *err)
+sl_code sli_query_add_table(sli_query *query, const char *name, const sli_relation *relation,
+                            sli_query_table **out, sl_error *err)
 {
     if (query->n_tables == SLI_MAX_FROM) {
         return sli_query_refuse(query, NULL, err,
@@ -143,7 +142,7 @@ static sl_code resolve_name(sli_query *query, sli_node *parent, const char *key,
         return unknown(query, node, name, err);
     }
     sli_query_table *table = NULL;
-    return add_table(query, sli_query_text(query, "%s", name), found, &table, err);
+    return sli_query_add_table(query, sli_query_text(query, "%s", name), found, &table, err);
 }
 
 // ---------------------------------------------------------------- subqueries
@@ -207,7 +206,8 @@ static bool add_one_fixed(void *ctx, sli_node *node)
     const sli_relation *found = a->query->env->find(a->query->env->ctx, name);
     sli_query_table *table = NULL;
     if (found != NULL) {
-        a->rc = add_table(a->query, sli_query_text(a->query, "%s", name), found, &table, a->err);
+        a->rc = sli_query_add_table(a->query, sli_query_text(a->query, "%s", name), found, &table,
+                                    a->err);
     }
     return a->rc == SL_OK;
 }
@@ -230,13 +230,13 @@ static bool add_in_expression(void *ctx, sli_node *node)
     return a->rc == SL_OK;
 }
 
-static sl_code resolve_expressions(sli_query *query, sl_error *err)
+static sl_code resolve_expressions(sli_query *query, const sli_node *select, sl_error *err)
 {
     static const char *const keys[] = {"select_list", "where_clause", "group_expressions", "having",
                                        "qualify"};
     adding a = {query, SL_OK, err};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        sli_node_walk(sli_node_at(query->tree.select, keys[i]), add_in_expression, &a);
+        sli_node_walk(sli_node_at(select, keys[i]), add_in_expression, &a);
     }
     return a.rc;
 }
@@ -276,7 +276,7 @@ static sl_code resolve_subquery(sli_query *query, sli_node *parent, const char *
     SL_TRY(sli_query_inner(query, select, &made, err));
     const char *alias = sli_query_text(query, "%s", sli_node_text(node, "alias"));
     sli_query_table *table = NULL;
-    SL_TRY(add_table(query, sli_query_name(query, "sub"), &made, &table, err));
+    SL_TRY(sli_query_add_table(query, sli_query_name(query, "sub"), &made, &table, err));
     stand_in(parent, key, table->relation.name, alias);
     return SL_OK;
 }
@@ -473,7 +473,8 @@ static sl_code resolve_window(sli_query *query, sli_node *parent, const char *ke
     const char *name = sli_node_column_name(sli_node_item(call, "children", 0));
     const char *alias = sli_query_text(query, "%s", given[0] != '\0' ? given : name);
     sli_query_table *table = NULL;
-    SL_TRY(add_table(query, sli_query_name(query, window_names[kind]), stream, &table, err));
+    SL_TRY(
+        sli_query_add_table(query, sli_query_name(query, window_names[kind]), stream, &table, err));
     SL_TRY(sli_window_over(query, call, column, &table->relation, &table->seen, err));
     stand_in(parent, key, table->relation.name, alias);
     return SL_OK;
@@ -489,7 +490,7 @@ static sl_code resolve_epoch(sli_query *query, sli_node *parent, const char *key
     const char *name = sli_node_column_name(sli_node_item(call, "children", 0));
     const char *alias = sli_query_text(query, "%s", given[0] != '\0' ? given : name);
     sli_query_table *table = NULL;
-    SL_TRY(add_table(query, sli_query_name(query, "epoch"), stream, &table, err));
+    SL_TRY(sli_query_add_table(query, sli_query_name(query, "epoch"), stream, &table, err));
     table->by_epoch = true;
     stand_in(parent, key, table->relation.name, alias);
     return SL_OK;
@@ -507,7 +508,7 @@ static sl_code resolve_predict(sli_query *query, sli_node *parent, const char *k
     const char *name = sli_node_column_name(sli_node_item(call, "children", 0));
     const char *alias = sli_query_text(query, "%s", given[0] != '\0' ? given : name);
     sli_query_table *table = NULL;
-    SL_TRY(add_table(query, sli_query_name(query, "predicted"), &made, &table, err));
+    SL_TRY(sli_query_add_table(query, sli_query_name(query, "predicted"), &made, &table, err));
     stand_in(parent, key, table->relation.name, alias);
     return SL_OK;
 }
@@ -554,7 +555,7 @@ static sl_code resolve(sli_query *query, sli_node *parent, const char *key, sl_e
     return sli_node_is(node, "TABLE_FUNCTION") ? resolve_function(query, parent, key, err) : SL_OK;
 }
 
-static sl_code take_with(sli_query *query, sl_error *err)
+sl_code sli_query_take_with(sli_query *query, sl_error *err)
 {
     sli_node *map = sli_node_at(query->tree.select, "cte_map");
     for (int32_t i = 0; i < sli_node_count(map, "map"); i++) {
@@ -574,9 +575,25 @@ static sl_code take_with(sli_query *query, sl_error *err)
     return SL_OK;
 }
 
+/// A SELECT, or those that UNION and its kind put together.
+static sl_code resolve_select(sli_query *query, sli_node *select, sl_error *err)
+{
+    sli_node *map = sli_node_at(select, "cte_map");
+    if (sli_node_count(map, "map") > 0) {
+        return sli_query_refuse(query, select, err,
+                                "WITH inside a part of UNION, INTERSECT or EXCEPT: put it before "
+                                "the first SELECT");
+    }
+    if (sli_node_is(select, "SET_OPERATION_NODE")) {
+        SL_TRY(resolve_select(query, sli_node_at(select, "left"), err));
+        return resolve_select(query, sli_node_at(select, "right"), err);
+    }
+    SL_TRY(resolve(query, select, "from_table", err));
+    return resolve_expressions(query, select, err);
+}
+
 sl_code sli_query_from(sli_query *query, sl_error *err)
 {
-    SL_TRY(take_with(query, err));
-    SL_TRY(resolve(query, query->tree.select, "from_table", err));
-    return resolve_expressions(query, err);
+    SL_TRY(sli_query_take_with(query, err));
+    return resolve_select(query, query->tree.select, err);
 }

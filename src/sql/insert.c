@@ -180,38 +180,12 @@ static bool widens(const sl_field *from, const sl_field *to)
            (from->type == SL_DATE && to->type == SL_TIMESTAMP);
 }
 
-static const char *sql_type(sl_arena *arena, const sl_field *f)
-{
-    static const char *const names[] = {[SL_BOOL] = "BOOLEAN",        [SL_INT8] = "TINYINT",
-                                        [SL_INT16] = "SMALLINT",      [SL_INT32] = "INTEGER",
-                                        [SL_INT64] = "BIGINT",        [SL_UINT8] = "UTINYINT",
-                                        [SL_UINT16] = "USMALLINT",    [SL_UINT32] = "UINTEGER",
-                                        [SL_UINT64] = "UBIGINT",      [SL_FLOAT32] = "FLOAT",
-                                        [SL_FLOAT64] = "DOUBLE",      [SL_DATE] = "DATE",
-                                        [SL_TIMESTAMP] = "TIMESTAMP", [SL_STRING] = "VARCHAR",
-                                        [SL_BINARY] = "BLOB",         [SL_OPAQUE] = NULL};
-    if (f->type == SL_DECIMAL) {
-        char *text = sl_arena_printf(arena, "DECIMAL(%d,%d)", f->precision, f->scale);
-        return text == NULL ? "" : text;
-    }
-    return names[f->type] == NULL ? "" : names[f->type];
-}
-
-static void put_name(sli_str *out, const char *name)
-{
-    sli_str_char(out, '"');
-    for (; *name != '\0'; name++) {
-        sli_str_printf(out, *name == '"' ? "\"\"" : "%c", *name);
-    }
-    sli_str_char(out, '"');
-}
-
 static sl_code wrong_type(const sli_script *s, const target *t, int32_t i, const sl_schema *given,
                           sl_error *err)
 {
     const sl_field *from = sl_schema_field(given, i);
     const sl_field *to = sl_schema_field(t->sink->columns, t->columns[i]);
-    const char *type = sql_type(s->arena, to);
+    const char *type = sli_sql_type(s->arena, to);
     return sli_script_fail(s, t->at, err,
                            "column %d, '%s', of the SELECT is %s, and '%s' of '%s' is %s, which "
                            "can't hold all of it: write CAST(%s AS %s)",
@@ -255,7 +229,7 @@ static sl_code put_not_null(const sli_script *s, const target *t, const sl_field
                                to->name, t->sink->relation.name);
     }
     sli_str_text(out, to->type == SL_INT32 ? "cast(not_null(" : "not_null(");
-    put_name(out, name);
+    sli_put_sql_name(out, name);
     sli_str_text(out, to->type == SL_INT32 ? ") as int32)" : ")");
     return SL_OK;
 }
@@ -271,22 +245,22 @@ static sl_code put_column(const sli_script *s, const target *t, int32_t i, const
                        sli_field_type(s->arena, t->sink->columns, t->columns[i])) == 0;
     sli_str_text(&f->query, i == 0 ? "" : ", ");
     sli_str_text(&f->query, same ? "" : "CAST(");
-    put_name(&f->query, from->name);
+    sli_put_sql_name(&f->query, from->name);
     if (!same) {
-        sli_str_printf(&f->query, " AS %s)", sql_type(s->arena, to));
+        sli_str_printf(&f->query, " AS %s)", sli_sql_type(s->arena, to));
     }
     sli_str_text(&f->query, " AS ");
-    put_name(&f->query, to->name);
+    sli_put_sql_name(&f->query, to->name);
     sli_str_text(&f->select, i == 0 ? "" : ", ");
     f->selects = f->selects || strcmp(name, to->name) != 0;
     if (must_be_there(t, to) && (from->nullable || !same)) {
         f->selects = true;
         SL_TRY(put_not_null(s, t, to, name, &f->select, err));
     } else {
-        put_name(&f->select, name);
+        sli_put_sql_name(&f->select, name);
     }
     sli_str_text(&f->select, " as ");
-    put_name(&f->select, to->name);
+    sli_put_sql_name(&f->select, to->name);
     return SL_OK;
 }
 

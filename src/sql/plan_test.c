@@ -482,6 +482,92 @@ SL_TEST(sql_plan_subqueries_and_with_are_relations, "")
     end(&f);
 }
 
+SL_TEST(sql_plan_union_all_is_the_union_of_its_branches, "")
+{
+    fixture f = begin();
+    sli_relation q = planned(&f, "q",
+                             "SELECT word AS w, n FROM words UNION ALL SELECT place, 1 FROM sales "
+                             "UNION ALL SELECT NULL, bidder FROM bids");
+    text_has(&f, (const char *const[]){"q.branch1 select(", "q.branch2 sql(", "q.branch3 sql(",
+                                       "q.branch2.columns sql(", "CAST(_1 AS BIGINT) AS n",
+                                       "q.branch3.columns sql(", "CAST(NULL AS VARCHAR) AS w",
+                                       "q union(q.branch1, q.branch2.columns, q.branch3.columns)",
+                                       "w string?, n int64?", NULL});
+    assert_null(q.changes_by);
+    end(&f);
+}
+
+SL_TEST(sql_plan_branches_with_the_columns_of_the_union_stay_as_they_are, "")
+{
+    fixture f = begin();
+    (void)planned(&f, "q", "SELECT ts FROM bids UNION ALL SELECT sold FROM sales");
+    (void)planned(&f, "r", "SELECT word, n FROM words UNION ALL SELECT word, n FROM words");
+    text_has(&f, (const char *const[]){"q.branch2.columns select(q.branch2)", "sold as ts",
+                                       "q union(q.branch1, q.branch2.columns) : ts timestamp\n",
+                                       "r union(r.branch1, r.branch2)", NULL});
+    end(&f);
+}
+
+SL_TEST(sql_plan_union_all_by_name_puts_equal_names_together, "")
+{
+    fixture f = begin();
+    (void)planned(&f, "q",
+                  "SELECT word, n FROM words UNION ALL BY NAME SELECT place AS WORD, 1.5 AS x FROM "
+                  "sales");
+    text_has(&f, (const char *const[]){"q.branch1.columns sql(", "CAST(NULL AS DECIMAL(2,1)) AS x",
+                                       "q.branch2.columns sql(", "CAST(NULL AS BIGINT) AS n",
+                                       "word string?, n int64?, x decimal(2,1)?", NULL});
+    end(&f);
+}
+
+SL_TEST(sql_plan_a_union_has_the_event_times_that_all_branches_have, "")
+{
+    fixture f = begin();
+    // Its own under one name.
+    sli_relation same = planned(&f, "same",
+                                "SELECT ts, price FROM bids UNION ALL SELECT ts, "
+                                "price FROM bids WHERE price > 1");
+    assert_string_equal(same.time, "ts");
+    // Of streams with other names: a node of its own, over the union.
+    sli_relation two = planned(&f, "two",
+                               "SELECT auction, ts AS t FROM bids UNION ALL SELECT "
+                               "auction, sold FROM sales");
+    assert_null(two.time);
+    assert_int_equal(two.n_moments, 1);
+    assert_string_equal(two.moments[0].column, "t");
+    // As late as the latest of them.
+    (void)planned(&f, "w",
+                  "SELECT window_start AS s, window_time AS t, count(*) AS n FROM TUMBLE(bids, "
+                  "DESCRIPTOR(ts), INTERVAL '10' SECOND) GROUP BY window_start, window_end, "
+                  "window_time");
+    sli_relation late = planned(&f, "late", "SELECT t, n FROM w UNION ALL SELECT ts, 1 FROM bids");
+    assert_int_equal(late.n_moments, 1);
+    assert_int_equal(late.moments[0].behind_us, 1000);
+    assert_true(late.moments[0].after);
+    // A time in one of them alone is none.
+    sli_relation none = planned(&f, "none",
+                                "SELECT ts FROM bids UNION ALL SELECT TIMESTAMP "
+                                "'2026-01-01' FROM bids");
+    assert_int_equal(none.n_moments, 0);
+    assert_null(none.time);
+    (void)planned(&f, "large",
+                  "SELECT window_start, count(*) AS n FROM TUMBLE(two, DESCRIPTOR(t), INTERVAL "
+                  "'1' MINUTE) GROUP BY window_start, window_end");
+    text_has(&f, (const char *const[]){"large.time followTime(two) column=\"t\" behind=0s :",
+                                       "large.state eventWindow", NULL});
+    end(&f);
+}
+
+SL_TEST(sql_plan_sets_over_epochs_are_duckdbs, "")
+{
+    fixture f = begin();
+    (void)planned(&f, "q",
+                  "SELECT word FROM EPOCH(words) EXCEPT SELECT place FROM EPOCH(sales) ORDER BY 1 "
+                  "LIMIT 3");
+    text_has(&f, (const char *const[]){"q sql(", "EXCEPT", "ORDER BY", NULL});
+    end(&f);
+}
+
 SL_TEST(sql_plan_epoch_is_all_of_sql_over_an_epochs_rows, "")
 {
     fixture f = begin();
@@ -499,7 +585,25 @@ SL_TEST(sql_plan_says_what_a_stream_cant_keep_up, "")
         {"SELECT DISTINCT word FROM words", "Write GROUP BY"},
         {"SELECT word FROM words ORDER BY n", "job.sql:1:33: ORDER BY"},
         {"SELECT word FROM words LIMIT 3", "LIMIT can't be kept up"},
-        {"SELECT word FROM words UNION ALL SELECT place FROM sales", "one INSERT INTO for each"},
+        {"SELECT word FROM words UNION SELECT place FROM sales",
+         "job.sql:1:8: UNION without ALL can't be kept up over streams"},
+        {"SELECT word FROM words UNION SELECT place FROM sales", "(SELECT ... UNION ALL SELECT"},
+        {"SELECT word FROM words EXCEPT SELECT place FROM sales", "has the rows that found none"},
+        {"SELECT word FROM words INTERSECT ALL SELECT place FROM sales", "INTERSECT ALL can't be"},
+        {"SELECT word FROM words UNION ALL SELECT place FROM EPOCH(sales) UNION SELECT word FROM "
+         "words",
+         "every stream as EPOCH(TABLE t)"},
+        {"SELECT word FROM words UNION ALL SELECT place FROM sales ORDER BY word",
+         "ORDER BY and LIMIT can't be kept up"},
+        {"SELECT word, n FROM words UNION ALL SELECT place FROM sales",
+         "job.sql:1:44: the first SELECT of this UNION ALL has 2 columns, and this one 1: place"},
+        {"SELECT word FROM words UNION ALL SELECT nothing FROM sales", "job.sql:1:41: "},
+        {"SELECT word FROM words UNION ALL SELECT 'x'", "reads no stream"},
+        {"SELECT word, count(*) AS n FROM words GROUP BY word UNION ALL SELECT word, n FROM words",
+         "rows of this SELECT change, and rows of two of them could have the same key"},
+        {"SELECT * FROM (WITH a AS (SELECT word FROM words) SELECT * FROM a UNION (WITH b AS "
+         "(SELECT word FROM words) SELECT * FROM b))",
+         "put it before the first SELECT"},
         {"SELECT sum(n) OVER () FROM words", "FROM EPOCH(TABLE t)"},
         {"SELECT word, random() FROM words", "random(...) gives another result each time"},
         {"SELECT word, nn FROM words", "job.sql:1:14: "},

@@ -496,6 +496,9 @@ static sl_code plan_tree(sli_query *query, sli_relation *out, sl_error *err)
     query->tree.ctx = query;
     sl_code rc = sli_tree_shape(&query->tree, query->dbs, query->shape, &where, err);
     SL_TRY(rc == SL_OK ? rc : sli_query_at(query, where.at, rc, err));
+    if (sli_node_is(query->tree.select, "SET_OPERATION_NODE")) {
+        return sli_query_set(query, out, err);
+    }
     if (!sli_node_is(query->tree.select, "SELECT_NODE")) {
         return sli_query_refuse_shape(query, err);
     }
@@ -553,15 +556,22 @@ static sl_code plan_new(sli_query **out, const sli_plan_env *env, sli_query *out
 
 sl_code sli_query_inner(sli_query *query, sli_node *select, sli_relation *out, sl_error *err)
 {
+    const char *uid = query->uid == NULL
+                          ? NULL
+                          : sli_query_text(query, "%s%s", query->uid, sli_query_name(query, "sub"));
+    return sli_query_inner_as(query, select, uid, out, err);
+}
+
+sl_code sli_query_inner_as(sli_query *query, sli_node *select, const char *uid, sli_relation *out,
+                           sl_error *err)
+{
     if (query->depth == MAX_DEPTH) {
         return sli_query_refuse(query, NULL, err, "SELECTs are nested more than %d deep",
                                 (int)MAX_DEPTH);
     }
     sli_query *inner = NULL;
     SL_TRY(plan_new(&inner, query->env, query, err));
-    inner->uid = query->uid == NULL
-                     ? NULL
-                     : sli_query_text(query, "%s%s", query->uid, sli_query_name(query, "sub"));
+    inner->uid = uid;
     sl_code rc = sli_tree_copy(&inner->tree, &query->tree, err);
     if (rc == SL_OK) {
         sli_node_set(sli_node_item(inner->tree.root, "statements", 0), "node",

@@ -76,6 +76,9 @@ sl_stream *sli_query_run(sli_query *query, const sli_tree *tree, const sli_relat
                          int32_t n, bool by_row, const char *uid, sl_error *err);
 /// The relation that a SELECT within this one gives. `select` is a "node" of the tree.
 sl_code sli_query_inner(sli_query *query, sli_node *select, sli_relation *out, sl_error *err);
+/// The same, planned under `uid`.
+sl_code sli_query_inner_as(sli_query *query, sli_node *select, const char *uid, sli_relation *out,
+                           sl_error *err);
 /// The schema of a tree over the plan's tables, as DuckDB finds it. *out one reference.
 sl_code sli_query_check(sli_query *query, const sli_tree *tree, sl_schema **out, sl_error *err);
 /// "text" in the arena.
@@ -167,6 +170,12 @@ bool sli_changing_keeps_rows(sli_query *query, const sli_query_table *table);
 sl_code sli_query_weigh(sli_query *query, sli_query_table *table, const sli_node *const *groups,
                         int32_t n_groups, sl_error *err);
 
+// ---------------------------------------------------------------- union.c
+
+/// SELECTs with UNION, INTERSECT or EXCEPT between them: UNION ALL of streams, or, of EPOCH(...)
+/// alone, all of them over each epoch.
+sl_code sli_query_set(sli_query *query, sli_relation *out, sl_error *err);
+
 // ---------------------------------------------------------------- split.c
 
 /// A SELECT that joins two streams and aggregates: the join, and a SELECT over it.
@@ -174,6 +183,9 @@ sl_code sli_query_split(sli_query *query, sli_relation *out, sl_error *err);
 
 // ---------------------------------------------------------------- from.c
 
+/// A table of this name in the tree, with the relation's rows.
+sl_code sli_query_add_table(sli_query *query, const char *name, const sli_relation *relation,
+                            sli_query_table **out, sl_error *err);
 /// As sli_tree.is_fixed; `ctx` is the query.
 bool sli_query_is_fixed(void *ctx, sli_node *subquery);
 /// The static tables of the plan, for a query over something else that has its subqueries; how many
@@ -186,6 +198,8 @@ sl_code sli_window_over(sli_query *query, const sli_node *call, const char *colu
 /// Says that `column` is no event time, and how it becomes one.
 sl_code sli_query_no_time(sli_query *query, const sli_node *at, const sli_relation *stream,
                           const char *column, sl_error *err);
+/// Takes what WITH names out of the tree, for FROM to find.
+sl_code sli_query_take_with(sli_query *query, sl_error *err);
 /// Finds the tables of FROM; puts names in the place of subqueries and window words.
 sl_code sli_query_from(sli_query *query, sl_error *err);
 

@@ -35,7 +35,6 @@ static const char *instead(const char *why)
         {"LIMIT",
          "a stream has no end. Take the first rows of a window (ROW_NUMBER() OVER (PARTITION "
          "BY window_start, window_end ORDER BY ...)), or of each epoch: FROM EPOCH(TABLE t)"},
-        {"UNION", "write one INSERT INTO for each of them, into the same sink"},
         {"a window function (OVER)", "it would see the rows of one epoch only. Aggregate in a "
                                      "window (FROM TUMBLE(...)), or say "
                                      "that it is of each epoch: FROM EPOCH(TABLE t)"},
