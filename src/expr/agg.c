@@ -110,6 +110,8 @@ static bool takes_one(char letter, sl_type type)
         return kind != SLI_KIND_NONE && kind != SLI_KIND_TEXT;
     case 'v':
         return kind != SLI_KIND_NONE;
+    case 'D':
+        return type == SL_DECIMAL;
     default:
         return false;
     }
@@ -125,6 +127,34 @@ static bool takes(const sli_agg_kind *kind, const sli_agg *agg)
     return fits;
 }
 
+static bool takes_decimals(const char *name)
+{
+    for (const sli_agg_kind *kind = sli_agg_kinds; kind->name != NULL; kind++) {
+        if (strcmp(kind->name, name) == 0 && strcmp(kind->args, "D") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Expressions know no decimals, so only a column can be one.
+static bool is_decimal(const planner *p, const sli_node *arg)
+{
+    int32_t column = arg->kind == SLI_NODE_COLUMN ? sl_schema_find(p->c.in, arg->name) : -1;
+    return column >= 0 && sl_schema_field(p->c.in, column)->type == SL_DECIMAL;
+}
+
+static sl_code type_decimal(planner *p, sli_node *arg, sli_agg *agg)
+{
+    SL_TRY(sli_type_column(&p->c, arg->at, arg->name, &arg->column));
+    const sl_field *field = sl_schema_field(p->c.in, arg->column);
+    arg->type = agg->type = SL_DECIMAL;
+    arg->nullable = field->nullable;
+    agg->digits = field->precision;
+    agg->scale = field->scale;
+    return SL_OK;
+}
+
 // A value of a built-in one, typed; count takes a column of any type.
 static sl_code type_value(planner *p, const sli_node *call, sli_agg *agg)
 {
@@ -138,6 +168,9 @@ static sl_code type_value(planner *p, const sli_node *call, sli_agg *agg)
     if (counts && arg->kind == SLI_NODE_COLUMN) {
         SL_TRY(sli_type_column(&p->c, arg->at, arg->name, &arg->column));
         return SL_OK; // type 0: only its nulls are loaded
+    }
+    if (takes_decimals(call->name) && is_decimal(p, arg)) {
+        return type_decimal(p, arg, agg);
     }
     SL_TRY(sli_type_node(&p->c, arg));
     if (arg->type == 0) {
@@ -255,6 +288,9 @@ static int32_t put_columns(sli_str *out, const sli_agg *agg, const char *letters
         bool list = *letters == 'L' || *letters == 'F', counted = *letters == 'P';
         sli_str_text(out, list ? " list<" : counted ? " list<struct<value " : " ");
         sli_str_text(out, type);
+        if (*letters == 'D' || (*letters == 'T' && agg->type == SL_DECIMAL)) {
+            sli_str_printf(out, "(%d,%d)", *letters == 'D' ? 38 : agg->digits, agg->scale);
+        }
         sli_str_text(out, list ? ">" : counted ? ", count int64, error int64>>" : "");
         sli_str_text(out, nullable ? "?" : "");
     }

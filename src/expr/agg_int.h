@@ -24,10 +24,11 @@ struct sli_agg;
 
 /// One kind of aggregation over one kind of values. `args`: a letter a value, as in the table of
 /// functions: A anything (only nulls are looked at), b i f s, r integers and float64, x texts, n
-/// any of b i f d t by its int64 bits, v one of n or x. `partial`: a letter a column, T the first
-/// value's type, U the second's, L a list of T, F a list of float64, P one of values with counts, y
-/// binary; an upper-case N before makes it nullable. Behind the values a call may have settings,
-/// which are read when it is planned.
+/// any of b i f d t by its int64 bits, v one of n or x, D a decimal, which is a column. `partial`:
+/// a letter a column, T the first value's type, U the second's, L a list of T, F a list of float64,
+/// D a decimal of 38 digits with the first value's scale, P one of values with counts, y binary; an
+/// upper-case N before makes it nullable. Behind the values a call may have settings, which are
+/// read when it is planned.
 typedef struct sli_agg_kind {
     const char *name;
     const char *args;
@@ -65,7 +66,8 @@ typedef struct sli_agg {
     const char *name;
     const sli_node *args[SLI_AGG_ARGS];
     int32_t n_args;
-    sl_type type, by; ///< of the first and the second, 0: none or one that is only counted
+    sl_type type, by;     ///< of the first and the second, 0: none or one that is only counted
+    int8_t digits, scale; ///< of a decimal
     size_t state_bytes;
     int32_t precision; ///< approx_count_distinct: 2^precision registers; quantiles: k of their
                        ///< sketch; approx_top_k: capacity
@@ -190,6 +192,31 @@ sl_code sli_agg_one_min(sli_agg_state *self, const sli_vec *values, int64_t n, s
 sl_code sli_agg_one_max(sli_agg_state *self, const sli_vec *values, int64_t n, sl_error *err);
 sl_code sli_agg_one_first(sli_agg_state *self, const sli_vec *values, int64_t n, sl_error *err);
 sl_code sli_agg_one_last(sli_agg_state *self, const sli_vec *values, int64_t n, sl_error *err);
+
+// agg_decimal.c: states are sli_sum_wide; of min, max, first, last one value, and rows 1 when it is
+// there.
+sl_code sli_agg_decimal_sum(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                            int64_t n, sl_error *err);
+sl_code sli_agg_decimal_sum_merge(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                                  sli_eval *ev);
+sl_code sli_agg_decimal_sum_inverse(sli_agg_state *self, const int32_t *group, const sl_batch *in,
+                                    sli_eval *ev);
+void sli_agg_decimal_sum_out(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                             int32_t column);
+sl_code sli_agg_decimal_finish(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                               int32_t column, sl_error *err);
+sl_code sli_agg_decimal_avg(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                            int32_t column, sl_error *err);
+sl_code sli_agg_decimal_min(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                            int64_t n, sl_error *err);
+sl_code sli_agg_decimal_max(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                            int64_t n, sl_error *err);
+sl_code sli_agg_decimal_first(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                              int64_t n, sl_error *err);
+sl_code sli_agg_decimal_last(sli_agg_state *self, const int32_t *group, const sli_vec *values,
+                             int64_t n, sl_error *err);
+void sli_agg_decimal_out(const sli_agg_state *self, int64_t from, int64_t n, sl_builder *out,
+                         int32_t column);
 
 // agg_text.c
 typedef struct sli_agg_text {

@@ -480,6 +480,12 @@ static sl_code finish_single(const sli_agg_state *self, int64_t from, int64_t n,
             0, 0                                                                                   \
     }
 
+#define DECIMAL(name, update)                                                                      \
+    {                                                                                              \
+        name, "D", "NT", "", "NT", false, sizeof(sli_sum_wide), init_zero, update, NULL, NULL,     \
+            NULL, sli_agg_decimal_out, finish_single, NULL, NULL, 0, 0                             \
+    }
+
 #define MOMENTS(name, finish)                                                                      \
     {                                                                                              \
         name, "r", "ffi", ".squares .rows", "Nf", false, SLI_AGG_MOMENTS_BYTES,                    \
@@ -534,6 +540,16 @@ const sli_agg_kind sli_agg_kinds[] = {
     {"avg", "f", "Nfi", ".rows", "Nf", false, sizeof(sli_sum_float), init_zero, update_sum_float,
      sli_agg_one_sum_float, merge_sum_float, NULL, out_sum_float, finish_avg_float, NULL, NULL, 0,
      0},
+    {"sum", "D", "NDi", ".rows", "ND", true, sizeof(sli_sum_wide), init_zero, sli_agg_decimal_sum,
+     NULL, sli_agg_decimal_sum_merge, sli_agg_decimal_sum_inverse, sli_agg_decimal_sum_out,
+     sli_agg_decimal_finish, NULL, NULL, 0, 0},
+    {"avg", "D", "NDi", ".rows", "Nf", true, sizeof(sli_sum_wide), init_zero, sli_agg_decimal_sum,
+     NULL, sli_agg_decimal_sum_merge, sli_agg_decimal_sum_inverse, sli_agg_decimal_sum_out,
+     sli_agg_decimal_avg, NULL, NULL, 0, 0},
+    DECIMAL("min", sli_agg_decimal_min),
+    DECIMAL("max", sli_agg_decimal_max),
+    DECIMAL("first", sli_agg_decimal_first),
+    DECIMAL("last", sli_agg_decimal_last),
     MOMENTS("variance", sli_agg_variance),
     MOMENTS("var_pop", sli_agg_variance),
     MOMENTS("var_samp", sli_agg_variance_sample),

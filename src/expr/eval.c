@@ -172,8 +172,9 @@ sl_code sli_eval_load(sli_eval *ev, const sl_column *column, sl_type type, sli_v
         return load_floats(ev, column, out);
     case SLI_KIND_TEXT:
         return load_texts(ev, column, out);
-    case SLI_KIND_NONE:
-        return SL_OK; // only whether it is null can be asked
+    case SLI_KIND_NONE: // of all others only whether it is null can be asked
+        out->v.d = type == SL_DECIMAL ? (const uint64_t *)column->values + 2 * ev->base : NULL;
+        return SL_OK;
     }
     return SL_OK;
 }

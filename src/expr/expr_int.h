@@ -184,7 +184,8 @@ struct sli_vec {
         const int64_t *i;
         const double *f;
         const sl_text *s;
-    } v; ///< a null row's value is there and means nothing
+        const uint64_t *d; ///< decimals, for aggregations alone: low word, high word of each
+    } v;                   ///< a null row's value is there and means nothing
     const sl_column
         *whole; ///< texts: row i lies inside cell base + i of this column; NULL: anywhere
 };

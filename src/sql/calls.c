@@ -1,5 +1,6 @@
 // The aggregates of a SELECT, and which of Sluice's each of them is.
 #include "sql/aggregate_int.h"
+#include "sql/connector.h"
 
 #include <strings.h>
 
@@ -231,11 +232,24 @@ sli_node *sli_aggregate_value(const sli_node *call, int32_t value)
     return when;
 }
 
-static bool computes_with(const sl_field *field)
+/// Those that compute with decimals, exactly.
+static bool takes_decimals(const known *k)
+{
+    static const char *const ours[] = {"sum", "avg", "min", "max", "first", "last"};
+    for (size_t i = 0; k != NULL && i < sizeof ours / sizeof ours[0]; i++) {
+        if (strcmp(k->ours, ours[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool computes_with(const known *k, const sl_field *field)
 {
     switch (field->type) {
-    case SL_UINT64:
     case SL_DECIMAL:
+        return takes_decimals(k);
+    case SL_UINT64:
     case SL_LIST:
     case SL_STRUCT:
     case SL_OPAQUE:
@@ -252,11 +266,11 @@ sl_code sli_aggregate_types(sli_aggregate *a, const sl_schema *in)
         for (int32_t v = 0; v < sli_aggregate_n_values(a->calls[i]); v++) {
             int32_t c = sl_schema_find(in, sli_aggregate_value_name(a, i, v));
             if (c >= 0 && strcasecmp(name, "count") != 0 &&
-                !computes_with(sl_schema_field(in, c))) {
+                !computes_with(find_known(name), sl_schema_field(in, c))) {
                 return sli_query_refuse(a->query, a->calls[i], a->err,
-                                        "%.60s of this type can't be kept up; CAST its argument to "
-                                        "BIGINT or DOUBLE",
-                                        name);
+                                        "%.60s of %.80s can't be kept up; CAST its argument to "
+                                        "BIGINT, DOUBLE or VARCHAR",
+                                        name, sli_field_type(a->query->arena, in, c));
             }
         }
     }

@@ -5,16 +5,16 @@
 //     SELECT category, CASE WHEN sum(n) > 0 THEN CAST(sum(final * _change) AS DOUBLE) / sum(n) END
 //     FROM the changes of tops GROUP BY category         n: _change where final is not null
 //
-// So what is kept is again sums of integers, which know no order and lose nothing. What can't be
-// taken back in that way is refused: sums of doubles, which would drift; a max that may become
-// less, for which every value would have to be kept; and groups that may become empty, since what
-// is written is replaced by key and never deleted.
+// So what is kept is again sums of integers and decimals, which know no order and lose nothing.
+// What can't be taken back in that way is refused: sums of doubles, which would drift; a max that
+// may become less, for which every value would have to be kept; and groups that may become empty,
+// since what is written is replaced by key and never deleted.
 #include "sql/aggregate_int.h"
 
 #include <strings.h>
 
 /// `_x`: the argument, `_w`: SLI_CHANGE, or null where FILTER says no. `of`: what the argument is.
-typedef enum argument { ANY, INTEGER, BOOLEAN, GROWS, FALLS } argument;
+typedef enum argument { ANY, EXACT, BOOLEAN, GROWS, FALLS } argument;
 
 typedef struct weighed {
     const char *name;
@@ -23,14 +23,16 @@ typedef struct weighed {
 } weighed;
 
 #define ROWS "sum(CASE WHEN _x IS NOT NULL THEN _w END)"
+// Decimals would get more digits by a product.
+#define SIGNED "CASE WHEN _w > 0 THEN _x WHEN _w < 0 THEN -_x END"
 
 static const weighed ways[] = {
     {"count_star", ANY, "coalesce(sum(_w), 0)"},
     {"count", ANY, "coalesce(" ROWS ", 0)"},
-    {"sum", INTEGER, "CASE WHEN " ROWS " > 0 THEN sum(_x * _w) END"},
-    {"avg", INTEGER,
+    {"sum", EXACT, "CASE WHEN " ROWS " > 0 THEN sum(_x * _w) END"},
+    {"avg", EXACT,
      "CASE WHEN " ROWS " > 0 THEN CAST(sum(_x * _w) AS DOUBLE) / CAST(" ROWS " AS DOUBLE) END"},
-    {"mean", INTEGER,
+    {"mean", EXACT,
      "CASE WHEN " ROWS " > 0 THEN CAST(sum(_x * _w) AS DOUBLE) / CAST(" ROWS " AS DOUBLE) END"},
     {"count_if", BOOLEAN, "coalesce(sum(CASE WHEN _x THEN _w END), 0)"},
     {"countif", BOOLEAN, "coalesce(sum(CASE WHEN _x THEN _w END), 0)"},
@@ -41,8 +43,17 @@ static const weighed ways[] = {
     {"max", GROWS, "max(CASE WHEN _w > 0 THEN _x END)"},
     {"min", FALLS, "min(CASE WHEN _w > 0 THEN _x END)"},
 };
-static const char names[] = "count, count_if, sum and avg of integers, bool_and, bool_or, max of "
-                            "a max or a count, min of a min";
+/// The same for decimals.
+static const weighed decimal_ways[] = {
+    {"sum", EXACT, "CASE WHEN " ROWS " > 0 THEN sum(" SIGNED ") END"},
+    {"avg", EXACT,
+     "CASE WHEN " ROWS " > 0 THEN CAST(sum(" SIGNED ") AS DOUBLE) / CAST(" ROWS " AS DOUBLE) END"},
+    {"mean", EXACT,
+     "CASE WHEN " ROWS " > 0 THEN CAST(sum(" SIGNED ") AS DOUBLE) / CAST(" ROWS " AS DOUBLE) END"},
+};
+static const char names[] =
+    "count, count_if, sum and avg of integers and decimals, bool_and, bool_or, max of "
+    "a max or a count, min of a min";
 
 static const weighed *find(const char *name)
 {
@@ -54,12 +65,22 @@ static const weighed *find(const char *name)
     return NULL;
 }
 
+static const weighed *find_decimal(const char *name)
+{
+    for (size_t i = 0; i < sizeof decimal_ways / sizeof decimal_ways[0]; i++) {
+        if (strcasecmp(decimal_ways[i].name, name) == 0) {
+            return &decimal_ways[i];
+        }
+    }
+    return NULL;
+}
+
 // ---------------------------------------------------------------- an aggregate in other words
 
 typedef struct weighing {
     sli_query *query;
     const sli_query_table *table;
-    const sl_schema *types; ///< of arguments: column i is that of call i
+    sl_schema *types; ///< of arguments: column i is that of call i; one reference
     sli_aggregate *calls;
     int64_t place; ///< of the call in work
     sl_code rc;
@@ -119,8 +140,11 @@ static sl_code weight_of(weighing *w, const sli_node *call, sli_node **out, sl_e
 
 static sl_code in_other_words(weighing *w, const sli_node *call, sli_node **out, sl_error *err)
 {
-    const weighed *known = find(sli_node_text(call, "function_name"));
+    const char *name = sli_node_text(call, "function_name");
+    const sl_field *type = sl_schema_field(w->types, sli_aggregate_find(w->calls, call));
+    const weighed *known = type->type == SL_DECIMAL ? find_decimal(name) : NULL;
     sli_node *weight = NULL;
+    known = known == NULL ? find(name) : known;
     w->place = sli_node_place(call);
     SL_TRY(weight_of(w, call, &weight, err));
     sl_code rc = parse(w, known->as, out, err);
@@ -184,9 +208,10 @@ static sl_code check_groups(weighing *w, const sli_node *const *groups, int32_t 
     return SL_OK;
 }
 
-static bool is_integer(sl_type type)
+static bool is_exact(sl_type type)
 {
-    return (type >= SL_INT8 && type <= SL_INT64) || (type >= SL_UINT8 && type <= SL_UINT32);
+    return (type >= SL_INT8 && type <= SL_INT64) || (type >= SL_UINT8 && type <= SL_UINT32) ||
+           type == SL_DECIMAL;
 }
 
 static sl_code check_argument(weighing *w, const sli_node *call, const weighed *known,
@@ -195,11 +220,11 @@ static sl_code check_argument(weighing *w, const sli_node *call, const weighed *
     const sli_changing *in = w->table->relation.changing;
     const sli_node *x = sli_node_item(call, "children", 0);
     const char *name = sli_node_text(call, "function_name");
-    if (known->of == INTEGER && !is_integer(type->type)) {
+    if (known->of == EXACT && !is_exact(type->type)) {
         return sli_query_refuse(
             w->query, call, w->err,
-            "%.40s over rows that change takes values back, which is exact of integers alone "
-            "(doubles would drift): %.40s(CAST(round(x * 100) AS BIGINT)) / 100, with as many "
+            "%.40s over rows that change takes values back, which is exact of integers and "
+            "decimals alone (doubles would drift): %.40s(CAST(x AS DECIMAL(18, 2))), with as many "
             "digits as are wanted",
             name, name);
     }
@@ -291,8 +316,6 @@ static sl_code check_all(weighing *w, const sli_node *const *groups, int32_t n_g
     for (int32_t i = 0; rc == SL_OK && i < w->calls->n_calls; i++) {
         rc = check_call(w, w->calls->calls[i], i);
     }
-    sl_schema_unref(types);
-    w->types = NULL;
     return rc;
 }
 
@@ -361,6 +384,7 @@ sl_code sli_query_weigh(sli_query *query, sli_query_table *of, const sli_node *c
     rc = rc != SL_OK ? rc : check_all(&w, groups, n_groups);
     rc = rc != SL_OK ? rc : rewrite(&w);
     rc = rc != SL_OK ? rc : take_changes(&w, of);
+    sl_schema_unref(w.types);
     sl_free(calls);
     return rc;
 }
