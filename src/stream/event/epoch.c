@@ -130,13 +130,11 @@ bool sli_event_is_due(const sl_graph *graph)
 
 // ---------------------------------------------------------------- the end of an epoch
 
-static sl_code settle_time(sli_event_time *time, sli_epoch *epoch, sl_error *err)
+static sl_code observe(sli_event_time *time, sli_epoch *epoch, sl_error *err)
 {
     sl_rdd *rdd = epoch->made[time->node->index];
-    if (rdd != NULL && time->above == NULL) {
-        SL_TRY(sli_event_time_observe(time, rdd, epoch->time_us, err));
-    }
-    return sli_track_put(time, epoch->number, epoch->time_us, err);
+    bool watches = rdd != NULL && time->above == NULL;
+    return watches ? sli_event_time_observe(time, rdd, epoch->time_us, err) : SL_OK;
 }
 
 /// Indexes by time are in memory, whatever store the state is in: together they have to fit there.
@@ -166,7 +164,12 @@ sl_code sli_event_settle(sl_graph *graph, sli_epoch *epoch, sl_error *err)
     }
     SL_TRY(check_indexes(graph, err));
     for (sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
-        SL_TRY(sl_error_wrap(err, settle_time(time, epoch, err), "operator %s", time->node->uid));
+        SL_TRY(sl_error_wrap(err, observe(time, epoch, err), "operator %s", time->node->uid));
+    }
+    sli_promise_all(graph); // before idle lanes are set aside
+    for (sli_event_time *time = graph->event_times; time != NULL; time = time->next) {
+        SL_TRY(sl_error_wrap(err, sli_track_put(time, epoch->number, epoch->time_us, err),
+                             "operator %s", time->node->uid));
     }
     return SL_OK;
 }

@@ -58,7 +58,7 @@ int64_t sli_follow_watermark(const sli_event_time *self)
         least = at_us < least ? at_us : least;
     }
     int64_t watermark = least == SLI_NO_TIME ? SLI_NO_TIME : sli_time_add(least, -self->behind_us);
-    return watermark > self->lanes.watermark_us ? watermark : self->lanes.watermark_us;
+    return sli_lanes_onward(&self->lanes, watermark);
 }
 
 // ---------------------------------------------------------------- definition

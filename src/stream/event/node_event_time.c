@@ -11,11 +11,16 @@
 typedef struct seen {
     _Atomic bool done;
     int64_t latest_us; ///< SLI_NO_TIME: no row with a time that counts
+    // for who asks for the next watermark
+    bool shares;       ///< its lane is that of other partitions too: rows behind a shuffle
+    int64_t before_us; ///< what its lane had shown before the epoch; SLI_NO_TIME: there was none
 } seen;
 
 typedef struct watch {
     int32_t column, n;
     int64_t limit_us; ///< later times don't count
+    int64_t rest_us;  ///< the least of the lanes before the epoch that none of the partitions is
+    bool has_lanes;   ///< rest_us, shares and before_us are known
     seen parts[];
 } watch;
 
@@ -80,6 +85,60 @@ static const sli_rdd_ops watch_ops = {.name = "eventTime",
                                       .keeps_empty = true,
                                       .keeps_place = true};
 
+/// "source-1#2"; rows behind a shuffle are one lane.
+static sl_code name_lane(const sl_rdd *rdd, int32_t partition, sli_str *out, sl_error *err)
+{
+    const char *uid = NULL;
+    int32_t lane = 0;
+    sli_str_clear(out);
+    if (sli_rdd_lane(rdd, partition, &uid, &lane)) {
+        sli_str_printf(out, "%s#%d", uid, lane);
+    } else {
+        sli_str_text(out, "rows#0");
+    }
+    return sli_str_check(out, "a partition's name", err);
+}
+
+/// What the lanes had shown before the epoch, by partition.
+static sl_code note_parts(const sli_lanes *lanes, const sl_rdd *rdd, bool *named, sl_error *err)
+{
+    watch *body = rdd->body;
+    sli_str name = {.tag = SLI_TAG_STREAM};
+    sl_code rc = SL_OK;
+    for (int32_t i = 0; i < body->n && rc == SL_OK; i++) {
+        const char *uid = NULL;
+        int32_t number = 0;
+        rc = name_lane(rdd, i, &name, err);
+        if (rc == SL_OK) {
+            int32_t lane = sli_lanes_find(lanes, name.data);
+            named[lane + 1] = true;
+            body->parts[i].before_us = lane < 0 ? SLI_NO_TIME : lanes->items[lane].latest_us;
+            body->parts[i].shares = !sli_rdd_lane(rdd, i, &uid, &number);
+        }
+    }
+    sli_str_reset(&name);
+    return rc;
+}
+
+static sl_code note_lanes(const sli_event_time *self, const sl_rdd *rdd, sl_error *err)
+{
+    const sli_lanes *lanes = &self->lanes;
+    watch *body = rdd->body;
+    bool *named = sl_alloc_zero(SLI_TAG_STREAM, (size_t)lanes->n + 1);
+    if (named == NULL) {
+        return sl_error_nomem(err, (size_t)lanes->n + 1, "partitions of event time");
+    }
+    sl_code rc = note_parts(lanes, rdd, named, err);
+    body->rest_us = INT64_MAX;
+    for (int32_t i = 0; i < lanes->n; i++) {
+        int64_t latest_us = lanes->items[i].latest_us;
+        body->rest_us = !named[i + 1] && latest_us < body->rest_us ? latest_us : body->rest_us;
+    }
+    body->has_lanes = rc == SL_OK;
+    sl_free(named);
+    return rc;
+}
+
 static sl_code event_time_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inputs,
                               sl_rdd **out, sl_error *err)
 {
@@ -96,7 +155,38 @@ static sl_code event_time_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *
     body->limit_us = limit_us < SLI_MAX_TIME_US ? limit_us : SLI_MAX_TIME_US;
     sli_dep dep = {.kind = SLI_DEP_NARROW, .parent = sl_rdd_ref(inputs[0])};
     *out = sli_rdd_new(epoch->runtime, &watch_ops, node->schema, n, &dep, 1, body);
-    return SL_OK;
+    bool made = *out != NULL && (*out)->mistake == NULL;
+    return made && self->promises ? note_lanes(self, *out, err) : SL_OK;
+}
+
+/// The later of what a partition's lane had shown and has shown now.
+static int64_t latest_by_now(const seen *part)
+{
+    return part->latest_us > part->before_us ? part->latest_us : part->before_us;
+}
+
+bool sli_event_time_shown(const sl_rdd *rdd, int64_t *least_us)
+{
+    if (rdd->ops != &watch_ops || !((const watch *)rdd->body)->has_lanes) {
+        return false;
+    }
+    const watch *body = rdd->body;
+    int64_t least = body->rest_us, shared = SLI_NO_TIME;
+    for (int32_t i = 0; i < body->n; i++) {
+        const seen *part = &body->parts[i];
+        // Acquire: pairs with the release of the task that has watched it.
+        if (!atomic_load_explicit(&part->done, memory_order_acquire)) {
+            return false;
+        }
+        int64_t latest_us = latest_by_now(part);
+        if (part->shares) {
+            shared = latest_us > shared ? latest_us : shared;
+        } else if (latest_us != SLI_NO_TIME) { // else no lane
+            least = latest_us < least ? latest_us : least;
+        }
+    }
+    *least_us = shared != SLI_NO_TIME && shared < least ? shared : least;
+    return true;
 }
 
 // ---------------------------------------------------------------- what was seen
@@ -116,20 +206,6 @@ static sl_code run_missing(sl_rdd *rdd, sl_error *err)
     sl_code rc = sli_rdd_run(rdd, missing, n, err);
     sl_free(missing);
     return rc;
-}
-
-/// "source-1#2"; rows behind a shuffle are one lane.
-static sl_code name_lane(const sl_rdd *rdd, int32_t partition, sli_str *out, sl_error *err)
-{
-    const char *uid = NULL;
-    int32_t lane = 0;
-    sli_str_clear(out);
-    if (sli_rdd_lane(rdd, partition, &uid, &lane)) {
-        sli_str_printf(out, "%s#%d", uid, lane);
-    } else {
-        sli_str_text(out, "rows#0");
-    }
-    return sli_str_check(out, "a partition's name", err);
 }
 
 sl_code sli_event_time_observe(sli_event_time *self, sl_rdd *rdd, int64_t batch_time_us,
@@ -230,7 +306,7 @@ sl_code sli_event_time_begin(sl_stream *node, const char *column, sli_event_time
     sli_event_time *self = NULL;
     SL_TRY(sli_node_body(node, sizeof *self, (void **)&self, err));
     self->node = node;
-    self->watermark_us = SLI_NO_TIME;
+    self->watermark_us = self->promised_us = SLI_NO_TIME;
     sli_lanes_init(&self->lanes);
     node->schema = sl_schema_ref(node->inputs[0]->schema);
     SL_TRY(find_column(self, column, err));

@@ -14,6 +14,7 @@ typedef struct part {
 typedef struct timed_run {
     sli_timed *self;
     int64_t epoch, watermark_us;
+    sli_next *next; ///< NULL: nobody asks
     int32_t n;
     part parts[];
 } timed_run;
@@ -88,6 +89,7 @@ static sl_code compute(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_
                         .partition = partition,
                         .task = task,
                         .watermark_us = run->watermark_us,
+                        .next = run->next,
                         .push = push,
                         .ctx = ctx,
                         .due = &p->due};
@@ -108,6 +110,7 @@ static void free_run(sl_rdd *rdd)
     for (int32_t i = 0; i < run->n; i++) {
         sli_str_reset(&run->parts[i].due);
     }
+    sli_next_free(run->next);
     sl_free(run);
 }
 
@@ -203,8 +206,11 @@ sl_code sli_timed_rdd(sl_stream *node, sli_epoch *epoch, sl_rdd *const *inputs, 
     sli_dep deps[2];
     bool empty = false;
     SL_TRY(new_run(self, epoch->number, &run, err));
-    sl_code rc = make_deps(self, epoch, inputs, run->n, deps, &empty, err);
+    sl_code rc =
+        self->ops->keeps_to_next ? sli_next_new(&run->next, node->graph, epoch, err) : SL_OK;
+    rc = rc != SL_OK ? rc : make_deps(self, epoch, inputs, run->n, deps, &empty, err);
     if (rc != SL_OK) {
+        sli_next_free(run->next);
         sl_free(run);
         return rc;
     }

@@ -114,6 +114,15 @@ static void add_roots(sli_timed *self, sli_event_time *time)
     }
 }
 
+/// An event time and those that it follows.
+static void ask_for_promises(sli_event_time *time)
+{
+    time->promises = true;
+    for (int32_t i = 0; i < time->n_above; i++) {
+        ask_for_promises(time->above[i]);
+    }
+}
+
 static const char *column_of(const sli_event_time *time)
 {
     return sl_schema_field(time->node->schema, time->column)->name;
@@ -164,6 +173,9 @@ sl_code sli_timed_begin(sl_stream *node, sli_timed *self, const sli_timed_ops *o
     }
     for (int32_t i = 0; i < self->n_times; i++) {
         add_roots(self, self->times[i]);
+        if (ops->keeps_to_next) {
+            ask_for_promises(self->times[i]);
+        }
     }
     return SL_OK;
 }

@@ -10,6 +10,7 @@
 ///         └──► sift: the rest ─► sl_stream_late
 ///
 /// Files: watermark.c lanes · silent.c streams that say nothing · due.c the index ·
+/// next_watermark.c what the next epoch's watermark will not be before ·
 /// node_event_time.c the watching node, node_event_follow.c one that follows others, node_late.c
 /// the rest · track.c watermarks kept in the state
 /// · timed.c definition, run.c an epoch's work · times.c, sift.c · node_event_window.c,
@@ -45,11 +46,13 @@ typedef struct sli_event_time {
     int32_t n_above;
     int64_t behind_us;                    ///< how far it is behind the least of them
     bool after;                           ///< behind what they were in the epoch before
+    bool promises;                        ///< an operator below asks for the next watermark
     sl_schema *key_schema, *value_schema; ///< of its table: "lane", "latest, seen"
     sli_table_info info;
     // run time. Thread: driver
     sli_lanes lanes;         ///< as after the last completed epoch
     int64_t watermark_us;    ///< of the running epoch
+    int64_t promised_us;     ///< in it, for the next one; SLI_NO_TIME: nothing
     int64_t lag_us;          ///< its batch time less the watermark; 0 without one
     bool silent;             ///< in it, as a whole
     int64_t lifted_us;       ///< silent.c: where others have it go
@@ -75,6 +78,23 @@ int64_t sli_follow_watermark(const sli_event_time *self);
 /// the lanes.
 sl_code sli_event_time_observe(sli_event_time *self, sl_rdd *rdd, int64_t batch_time_us,
                                sl_error *err);
+
+/// What the lanes of the rows of such an RDD will be at the end of its epoch: the least latest time
+/// of them, or a time before it; INT64_MAX without lanes. False: not all partitions have run, or it
+/// is no such RDD. Thread: any.
+bool sli_event_time_shown(const sl_rdd *rdd, int64_t *least_us);
+
+// next_watermark.c: what the next epoch's watermarks will not be before.
+typedef struct sli_next sli_next;
+/// What is known of it when the RDD of an operator is made. Thread: driver.
+sl_code sli_next_new(sli_next **out, const sl_graph *graph, sli_epoch *epoch, sl_error *err);
+void sli_next_free(SL_TAKES sli_next *next); ///< accepts NULL
+/// That of the next epoch is this or later. Thread: any.
+int64_t sli_next_watermark(const sli_next *next, const sli_event_time *time);
+/// Keeps the promise of this epoch, with lanes as they are at its end: it goes into the state, and
+/// no watermark of the next epoch will be before it, whatever delay the job is started with then.
+/// Thread: driver.
+void sli_promise_all(sl_graph *graph);
 
 // track.c: the lanes in the node's table.
 sl_code sli_track_restore(sli_event_time *self, sl_error *err);
@@ -124,6 +144,7 @@ typedef struct sli_timed_ops {
     sl_code (*check)(const sli_timed *self, const sl_batch *rows, int64_t row, sl_error *err);
     void (*put_args)(const sli_timed *self, sli_str *out); ///< all but lateness and mode
     bool has_modes;                                        ///< sl_stream_output_mode
+    bool keeps_to_next;                                    ///< asks for sli_timed_next_watermark
 } sli_timed_ops;
 
 /// One input of an operator.
@@ -215,6 +236,7 @@ struct sli_timed_task {
     int32_t partition; ///< of the RDD; the task's own is that of the job's, as in a union
     sli_task *task;
     int64_t watermark_us;
+    const sli_next *next; ///< NULL: not known
     sli_state_view *view;
     sli_push_fn push;
     void *ctx;
@@ -225,6 +247,9 @@ struct sli_timed_task {
 sl_code sli_timed_rows(sli_timed_task *t, int32_t side, sli_push_fn each, void *ctx, sl_error *err);
 /// The keys that are due, in order. Some may be gone, or not due after all.
 sl_code sli_timed_due(sli_timed_task *t, const sli_due_key *const **out, int32_t *n, sl_error *err);
+/// The next epoch's watermark is this or later, and this one's or later: what is due then will have
+/// left the table before a row comes. Only where the operator's ops ask for it (keeps_to_next).
+int64_t sli_timed_next_watermark(const sli_timed_task *t);
 /// The key is due at `at_us`.
 sl_code sli_timed_note(sli_timed_task *t, int64_t at_us, uint64_t hash, sl_bytes key,
                        sl_error *err);

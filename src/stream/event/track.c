@@ -1,10 +1,11 @@
 // The lanes of an event time in the state: one row a lane, so a group's delta holds the lanes that
-// had rows in it. Two more rows, whose names no lane has: the watermark, and what lanes that were
-// set aside have left.
+// had rows in it. Three more rows, whose names no lane has: the watermark, what the next one will
+// not be before, and what lanes that were set aside have left.
 #include "stream/event/timed.h"
 
 #define WATERMARK "watermark" // lanes are called "uid#number"
 #define ASIDE "aside"
+#define PROMISED "promised"
 
 /// Rows to be put and removed, gathered for one view.
 typedef struct track {
@@ -119,6 +120,10 @@ static sl_code note_changes(track *t, sli_event_time *self, int64_t batch_time_u
         lanes->watermark_us = self->watermark_us;
         SL_TRY(note(t, WATERMARK, lanes->watermark_us, batch_time_us, false, err));
     }
+    if (lanes->promised_us != self->promised_us) {
+        lanes->promised_us = self->promised_us;
+        SL_TRY(note(t, PROMISED, lanes->promised_us, batch_time_us, false, err));
+    }
     return SL_OK;
 }
 
@@ -126,7 +131,8 @@ static sl_code note_changes(track *t, sli_event_time *self, int64_t batch_time_u
 static bool is_quiet(const sli_event_time *self, int64_t batch_time_us)
 {
     const sli_lanes *lanes = &self->lanes;
-    bool quiet = lanes->watermark_us == self->watermark_us;
+    bool quiet =
+        lanes->watermark_us == self->watermark_us && lanes->promised_us == self->promised_us;
     for (int32_t i = 0; i < lanes->n && quiet; i++) {
         quiet = lanes->items[i].seen_us != batch_time_us &&
                 !sli_lanes_is_idle(lanes, i, batch_time_us, self->idle_us);
@@ -169,6 +175,10 @@ static sl_code take_lane(sli_lanes *lanes, sl_text name, int64_t latest_us, int6
         lanes->watermark_us = latest_us;
         return SL_OK;
     }
+    if (sli_text_is(name, PROMISED)) {
+        lanes->promised_us = latest_us;
+        return SL_OK;
+    }
     if (sli_text_is(name, ASIDE)) {
         lanes->aside_us = latest_us;
         lanes->aside_seen_us = seen_us;
@@ -209,6 +219,7 @@ sl_code sli_track_restore(sli_event_time *self, sl_error *err)
              ? rc
              : node->store->ops->dump(node->store, node->table, 0, SLI_SLOTS, take_row, &t, err);
     rc = rc != SL_OK ? rc : take_lanes(&t, &self->lanes, err);
+    self->promised_us = self->lanes.promised_us;
     sl_builder_free(t.keys);
     sl_builder_free(t.values);
     return rc;

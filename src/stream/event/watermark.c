@@ -8,6 +8,7 @@ void sli_lanes_init(sli_lanes *lanes)
     *lanes = (sli_lanes){.aside_us = SLI_NO_TIME,
                          .aside_seen_us = SLI_NO_TIME,
                          .watermark_us = SLI_NO_TIME,
+                         .promised_us = SLI_NO_TIME,
                          .since_us = SLI_NO_TIME};
 }
 
@@ -33,6 +34,22 @@ static int32_t place_of(const sli_lanes *lanes, const char *name, bool *found)
         to = order > 0 ? middle : to;
     }
     return from;
+}
+
+int32_t sli_lanes_find(const sli_lanes *lanes, const char *name)
+{
+    bool found = false;
+    int32_t at = place_of(lanes, name, &found);
+    return found ? at : -1;
+}
+
+int64_t sli_lanes_slowest(const sli_lanes *lanes)
+{
+    int64_t least_us = INT64_MAX;
+    for (int32_t i = 0; i < lanes->n; i++) {
+        least_us = lanes->items[i].latest_us < least_us ? lanes->items[i].latest_us : least_us;
+    }
+    return least_us;
 }
 
 static sl_code make_room(sli_lanes *lanes, sl_error *err)
@@ -130,5 +147,5 @@ int64_t sli_lanes_watermark(const sli_lanes *lanes, int64_t batch_time_us, int64
     }
     int64_t reached = slowest < INT64_MAX ? slowest : latest;
     int64_t watermark = reached == SLI_NO_TIME ? SLI_NO_TIME : sli_time_add(reached, -delay_us);
-    return watermark > lanes->watermark_us ? watermark : lanes->watermark_us;
+    return sli_lanes_onward(lanes, watermark);
 }

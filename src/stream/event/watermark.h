@@ -30,7 +30,8 @@ typedef struct sli_lanes {
     int64_t aside_us;      ///< latest event time of lanes that were set aside; SLI_NO_TIME: none
     int64_t aside_seen_us; ///< batch time of the last row of such a lane; SLI_NO_TIME: none
     int64_t watermark_us;  ///< of the last epoch
-    int64_t since_us;      ///< silence counts from here: first batch time of this life
+    int64_t promised_us; ///< the next epoch's is not before it (next_watermark.c); SLI_NO_TIME: any
+    int64_t since_us;    ///< silence counts from here: first batch time of this life
 } sli_lanes;
 
 void sli_lanes_init(sli_lanes *lanes);
@@ -44,7 +45,19 @@ bool sli_lanes_is_idle(const sli_lanes *lanes, int32_t i, int64_t batch_time_us,
 bool sli_lanes_are_silent(const sli_lanes *lanes, int64_t batch_time_us, int64_t silent_us);
 /// Takes a lane out; its latest time stays as that of all that were set aside.
 void sli_lanes_set_aside(sli_lanes *lanes, int32_t i);
-/// The watermark at a batch time: not before lanes->watermark_us, which stays.
+/// The lane of that name; -1: there is none.
+int32_t sli_lanes_find(const sli_lanes *lanes, const char *name);
+/// The least latest time of any lane, those that are idle too; INT64_MAX without lanes.
+int64_t sli_lanes_slowest(const sli_lanes *lanes);
+/// The watermark of an epoch that goes by time `at_us`: one that does not go back.
+static inline int64_t sli_lanes_onward(const sli_lanes *lanes, int64_t at_us)
+{
+    int64_t least_us =
+        lanes->promised_us > lanes->watermark_us ? lanes->promised_us : lanes->watermark_us;
+    return at_us > least_us ? at_us : least_us;
+}
+/// The watermark at a batch time: not before lanes->watermark_us, which stays, nor what was
+/// promised.
 int64_t sli_lanes_watermark(const sli_lanes *lanes, int64_t batch_time_us, int64_t idle_us,
                             int64_t delay_us);
 
