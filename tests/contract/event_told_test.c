@@ -85,14 +85,14 @@ SL_TEST(a_job_by_event_time_tells_how_far_it_has_come, "")
     SL_CHECK_TEXT(e.heard, "1 a: -1, lag 0\n"
                            "1 b: -1, lag 0\n"
                            "1 counts (eventWindow): late 0 ahead 0 untimed 1, keeps 2\n"
-                           "1 pairs (intervalJoin): late 0 ahead 0 untimed 1, keeps 6\n"
+                           "1 pairs (intervalJoin): late 0 ahead 0 untimed 1, keeps 3\n"
                            "2 a: 1577836812, lag 8\n"
                            "2 b: 1577836802, lag 18\n"
                            "2 counts (eventWindow): late 1 ahead 1 untimed 0, keeps 2\n"
-                           "2 pairs (intervalJoin): late 1 ahead 1 untimed 0, keeps 8\n"
+                           "2 pairs (intervalJoin): late 1 ahead 1 untimed 0, keeps 4\n"
                            "3 a: 1577836825, lag 5\n"
                            "3 b: 1577836825, lag 5, silent\n"
                            "3 counts (eventWindow): late 0 ahead 0 untimed 0, keeps 1\n"
-                           "3 pairs (intervalJoin): late 0 ahead 0 untimed 0, keeps 2\n");
+                           "3 pairs (intervalJoin): late 0 ahead 0 untimed 0, keeps 1\n");
     slt_simlife_free(&l);
 }

@@ -157,20 +157,21 @@ SL_TEST(a_time_out_of_range_in_the_state_is_refused, "ERRORS-2")
     sli_str_reset(&bytes);
 }
 
-/// Where the delta of a join has what the first head of the left side counts. An entry: `... u8
-/// size, value`, the key's last cell (the number, -1) before it; in the value a time and a bool
-/// come first. A cell is a byte and its bytes.
+/// Where the delta of a join has what the first entry 0 of the left side counts. An entry: `... u8
+/// size, value`, the key's last cell (the number, 0) before it, the bucket and the side before
+/// that; in the value the number of entries, 1, comes first. A cell is a byte and its bytes.
 static size_t left_head_count(const sli_str *bytes)
 {
-    static const char number[] = "\1\xff\xff\xff\xff\xff\xff\xff\xff";
-    enum { CELL = 9, BOOL_CELL = 2 };
-    for (size_t at = CELL + 1; at + CELL < bytes->size; at++) {
-        bool left = bytes->data[at - CELL - 1] == 0;
-        if (left && memcmp(bytes->data + at, number, CELL) == 0) {
-            return at + CELL + 1 + CELL + BOOL_CELL + 1;
+    static const char key[] = "\1\0\1\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0";
+    static const char n_entries[] = "\1\1\0\0\0\0\0\0\0";
+    enum { KEY = sizeof key - 1, CELL = sizeof n_entries - 1 };
+    for (size_t at = 0; at + KEY + 1 + 2 * CELL < bytes->size; at++) {
+        if (memcmp(bytes->data + at, key, KEY) == 0 &&
+            memcmp(bytes->data + at + KEY + 1, n_entries, CELL) == 0) {
+            return at + KEY + 1 + CELL + 1;
         }
     }
-    fail_msg("there is no head");
+    fail_msg("there is no entry");
     return 0;
 }
 
@@ -192,8 +193,7 @@ static void is_told(int64_t count)
     make_delta(join, &bytes);
     set_count(&bytes, count);
     assert_int_equal(restore(&j, &bytes, &err), SL_E_CORRUPT);
-    (void)snprintf(counts, sizeof counts, "in bucket 0 entry -1 counts %lld rows",
-                   (long long)count);
+    (void)snprintf(counts, sizeof counts, "and counts %lld in 1 entries", (long long)count);
     assert_non_null(strstr(err.text, counts));
     assert_non_null(strstr(err.text, "the state of intervalFullOuterJoin-1 is damaged"));
     job_free(&j);

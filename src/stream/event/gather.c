@@ -28,7 +28,7 @@ static sl_code take_rows(void *ctx, sl_batch *batch, sl_error *err)
                               err));
     }
     SL_TRY(make_room(g, n + sl_batch_rows(batch), err));
-    SL_TRY(sli_groups_add(g->groups, batch, NULL, g->group_of + n, err));
+    SL_TRY(sli_groups_add_by(g->groups, batch, g->keys, NULL, g->group_of + n, err));
     SL_TRY(sli_rows_add(&g->rows, batch, err));
     (void)sli_budget_reserve(g->task->task->runtime->budget, g->rows.bytes - g->weight,
                              true); // counted, so that blocks make room
@@ -45,7 +45,7 @@ void sli_gather_reset(sli_gather *g)
 {
     sli_budget_release(g->task->task->runtime->budget, g->weight);
     sli_rows_reset(&g->rows);
-    if (g->groups != NULL) {
+    if (g->groups != NULL && !g->shares_groups) {
         sli_groups_free(g->groups);
     }
     sl_free(g->group_of);

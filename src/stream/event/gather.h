@@ -3,13 +3,15 @@
 
 #include "stream/event/timed.h"
 
-/// Zero it but for task, side and keys.
+/// Zero it but for task, side and keys; and groups, when they are another's, which then get these
+/// keys too.
 typedef struct sli_gather {
     sli_timed_task *task;
     int32_t side;
     const int32_t *keys; ///< columns of the rows
     sli_rows rows;       ///< in order of arrival
     sli_groups *groups;  ///< keys in first-seen order; NULL without rows
+    bool shares_groups;  ///< another frees them
     int32_t *group_of;   ///< by row
     int32_t capacity;
     int64_t weight; ///< bytes counted in the budget

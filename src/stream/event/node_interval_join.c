@@ -1,7 +1,7 @@
 // Joins of two streams within a bound of event time: definition. interval_run.c has the work.
 #include "stream/event/interval.h"
 
-#define LEAST_WIDTH_US INT64_C(1000000) // narrower buckets would be heads more than rows
+#define LEAST_WIDTH_US INT64_C(1000000) // narrower buckets would be keys more than rows
 
 /// A row at the watermark is expected still: `us` is past behind it.
 static int64_t past(const sli_timed *self, int64_t us)
@@ -9,47 +9,113 @@ static int64_t past(const sli_timed *self, int64_t us)
     return us + self->lateness_us + 1;
 }
 
-int64_t sli_interval_due(const sli_interval *self, bool right, int64_t time_us)
+int64_t sli_interval_due(const sli_interval *self, int32_t side, int64_t time_us)
 {
-    return past(&self->timed, right ? time_us - self->lower_us : time_us + self->upper_us);
+    return past(&self->timed, sli_reach_to(self, side, time_us));
 }
 
-int64_t sli_interval_entry_due(const sli_interval *self, bool right, int64_t bucket, int64_t number,
-                               int64_t time_us)
+int64_t sli_bucket_due(const sli_interval *self, int32_t side, int64_t bucket)
 {
-    int64_t end_us = 0;
-    if (number != SLI_HEAD) {
-        return sli_interval_due(self, right, time_us);
+    return sli_interval_due(self, side, (bucket + 1) * self->width_us - 1);
+}
+
+void sli_interval_reaches(const sli_interval *self, int32_t side, int64_t time_us)
+{
+    _Atomic int64_t *latest = &self->latest_us[side];
+    int64_t had_us = atomic_load_explicit(latest, memory_order_relaxed);
+    // Relaxed: who asks runs in a later epoch, and an epoch's end is between.
+    while (had_us < time_us &&
+           !atomic_compare_exchange_weak_explicit(latest, &had_us, time_us, memory_order_relaxed,
+                                                  memory_order_relaxed)) {
     }
-    bool beyond = __builtin_mul_overflow(sli_time_add(bucket, 1), self->width_us, &end_us) ||
-                  end_us > SLI_MAX_STATE_TIME_US;
-    return beyond ? INT64_MAX : sli_interval_due(self, right, end_us - 1);
+}
+
+// ---------------------------------------------------------------- rows that were read back
+
+/// Columns behind those of the key.
+enum { RIGHT, BUCKET, NUMBER, ENTRIES, COUNT, ROWS };
+
+/// A row of the table.
+typedef struct stored {
+    int32_t side;
+    int64_t bucket, number, n_entries, count;
+    const sl_column *times, *marks; ///< of rows [from, to)
+    int32_t from, to;
+} stored;
+
+static stored read_stored(const sli_timed *self, const sl_batch *rows, int64_t row)
+{
+    int32_t k = self->n_keys;
+    const sl_column *list = sl_batch_column(rows, k + ROWS);
+    const int32_t *offsets = list->values;
+    return (stored){.side = sl_column_bool(sl_batch_column(rows, k + RIGHT), row) ? SLI_RIGHT
+                                                                                  : SLI_LEFT,
+                    .bucket = sl_column_int64(sl_batch_column(rows, k + BUCKET), row),
+                    .number = sl_column_int64(sl_batch_column(rows, k + NUMBER), row),
+                    .n_entries = sl_column_int64(sl_batch_column(rows, k + ENTRIES), row),
+                    .count = sl_column_int64(sl_batch_column(rows, k + COUNT), row),
+                    .times = &list->children[0].children[0],
+                    .marks = &list->children[0].children[1],
+                    .from = offsets[row],
+                    .to = offsets[row + 1]};
 }
 
 static int64_t due_at(const sli_timed *self, const sl_batch *rows, int64_t row)
 {
-    int32_t k = self->n_keys;
-    return sli_interval_entry_due(sli_interval_of(self),
-                                  sl_column_bool(sl_batch_column(rows, k), row),
-                                  sl_column_int64(sl_batch_column(rows, k + 1), row),
-                                  sl_column_int64(sl_batch_column(rows, k + 2), row),
-                                  sl_column_int64(sl_batch_column(rows, k + 3), row));
+    const sli_interval *join = sli_interval_of(self);
+    stored s = read_stored(self, rows, row);
+    int64_t due_us = sli_bucket_due(join, s.side, s.bucket);
+    for (int32_t i = s.from; i < s.to; i++) {
+        int64_t time_us = sl_column_int64(s.times, i);
+        sli_interval_reaches(join, s.side, time_us);
+        if (join->outer[s.side] && !sl_column_bool(s.marks, i)) {
+            int64_t at_us = sli_interval_due(join, s.side, time_us);
+            due_us = at_us < due_us ? at_us : due_us;
+        }
+    }
+    return due_us;
 }
 
-/// A bucket's head says how many entries are looked for: a wrong count would cost rows, or days.
+/// Entry 0 says how many entries are looked for, and how many rows more a cell may have: a wrong
+/// count would cost rows, or days.
+static bool counts_are_sane(const stored *s)
+{
+    int64_t n = s->to - s->from;
+    return s->number == 0 ? s->n_entries >= 1 && s->n_entries <= SLI_MAX_BUCKET_ROWS &&
+                                s->count >= n && s->count <= SLI_MAX_BUCKET_ROWS
+                          : s->number > 0 && s->number < SLI_MAX_BUCKET_ROWS && s->n_entries == 0 &&
+                                s->count == 0;
+}
+
+/// A row in another bucket would not be found. Also when the bounds are others than they were.
+static bool times_are_of_bucket(const sli_interval *join, const stored *s)
+{
+    int64_t from_us = 0, to_us = 0;
+    bool sane = !__builtin_mul_overflow(s->bucket, join->width_us, &from_us) &&
+                !__builtin_add_overflow(from_us, join->width_us, &to_us) &&
+                from_us >= -2 * SLI_MAX_STATE_TIME_US && to_us <= 2 * SLI_MAX_STATE_TIME_US;
+    for (int32_t i = s->from; i < s->to && sane; i++) {
+        int64_t time_us = sl_column_int64(s->times, i);
+        sane = time_us >= from_us && time_us < to_us;
+    }
+    return sane;
+}
+
 static sl_code check_entry(const sli_timed *self, const sl_batch *rows, int64_t row, sl_error *err)
 {
-    int32_t k = self->n_keys;
-    int64_t bucket = sl_column_int64(sl_batch_column(rows, k + 1), row);
-    int64_t number = sl_column_int64(sl_batch_column(rows, k + 2), row);
-    int64_t count = sl_column_int64(sl_batch_column(rows, k + 5), row);
-    int64_t least = number == SLI_HEAD ? 1 : 0, most = number == SLI_HEAD ? SLI_MAX_BUCKET_ROWS : 0;
-    if (number < SLI_HEAD || number >= SLI_MAX_BUCKET_ROWS || count < least || count > most) {
+    stored s = read_stored(self, rows, row);
+    if (!counts_are_sane(&s)) {
         return sl_error_set(err, SL_E_CORRUPT,
-                            "the state of %s is damaged: in bucket %lld entry %lld counts %lld "
-                            "rows",
-                            self->node->uid, (long long)bucket, (long long)number,
-                            (long long)count);
+                            "the state of %s is damaged: in bucket %lld entry %lld has %lld rows "
+                            "and counts %lld in %lld entries",
+                            self->node->uid, (long long)s.bucket, (long long)s.number,
+                            (long long)(s.to - s.from), (long long)s.count, (long long)s.n_entries);
+    }
+    if (!times_are_of_bucket(sli_interval_of(self), &s)) {
+        return sl_error_set(err, SL_E_CORRUPT,
+                            "the state of %s is damaged, or of a join with other bounds: in bucket "
+                            "%lld entry %lld has a row of another time",
+                            self->node->uid, (long long)s.bucket, (long long)s.number);
     }
     return SL_OK;
 }
@@ -72,6 +138,7 @@ static const sli_timed_ops interval_timed_ops = {.closes = past,
                                                  .run = sli_interval_run,
                                                  .due = due_at,
                                                  .check = check_entry,
+                                                 .keeps_to_next = true,
                                                  .put_args = put_args};
 
 #define NODE_OPS(name)                                                                             \
@@ -145,6 +212,12 @@ static sl_code new_columns(sli_interval *join, sl_error *err)
     for (int32_t i = 0; i < n; i++) {
         join->all[i] = i;
     }
+    join->latest_us = sl_arena_alloc(arena, 2 * sizeof *join->latest_us);
+    if (join->latest_us == NULL) {
+        return sl_error_nomem(err, 2 * sizeof *join->latest_us, "a join");
+    }
+    atomic_init(&join->latest_us[SLI_LEFT], SLI_NO_TIME);
+    atomic_init(&join->latest_us[SLI_RIGHT], SLI_NO_TIME);
     return SL_OK;
 }
 
@@ -208,8 +281,9 @@ static sl_code make_table(sli_timed *self, sl_error *err)
         sli_str_text(&keys, add ? "?" : "");
     }
     sli_str_text(&keys, ", event.right bool, event.bucket int64, event.number int64");
-    sli_str_text(&values, "event.time timestamp, event.matched bool, event.count int64, "
-                          "event.row binary");
+    sli_str_text(&values, "event.entries int64, event.count int64, "
+                          "event.rows list<struct<event.time timestamp, event.matched bool, "
+                          "event.row binary>>");
     return sli_timed_table(self, &keys, &values, err);
 }
 

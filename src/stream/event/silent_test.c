@@ -66,7 +66,7 @@ SL_TEST(a_silent_stream_is_set_aside_until_its_next_row, "")
     epoch_is(&j, "20 x 2", NULL, "", ""); // 10: the row at 10 may be matched still
     epoch_is(&j, "30 x 3", NULL, "", ""); // epoch 3; the right side holds at 10
     epoch_is(&j, "40 x 4", NULL, "x 10 1 null null\nx 20 2 null null\n", ""); // 3 s of silence: 30
-    epoch_is(&j, "50 x 5", "39 x 1|40 x 2", "x 30 3 null null\nx 40 4 40 2\n", "39 x 1\n");
+    epoch_is(&j, "50 x 5", "39 x 1|40 x 2", "x 40 4 40 2\nx 30 3 null null\n", "39 x 1\n");
     epoch_is(&j, "60 x 6", NULL, "", ""); // it speaks: 40, where it was and its own
     assert_int_equal(watermark(j.a), 50);
     assert_int_equal(watermark(j.b), 40);
