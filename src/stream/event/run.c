@@ -7,7 +7,7 @@
 /// What the task of a partition leaves behind. One attempt of a partition runs at a time.
 typedef struct part {
     _Atomic bool done; ///< a view stands for it
-    sli_str due;       ///< keys for the index: i64 time, u32 slot, bytes, each
+    sli_due_notes due; ///< keys for the index, in order
 } part;
 
 /// The RDD of one epoch.
@@ -34,10 +34,7 @@ sl_code sli_timed_due(sli_timed_task *t, const sli_due_key *const **out, int32_t
 
 sl_code sli_timed_note(sli_timed_task *t, int64_t at_us, uint64_t hash, sl_bytes key, sl_error *err)
 {
-    sli_put_i64(t->due, at_us);
-    sli_put_u32(t->due, (uint32_t)sli_slot_of(hash));
-    sli_put_bytes(t->due, key.data, key.size);
-    return sli_str_check(t->due, "due keys", err);
+    return sli_due_note(t->due, at_us, sli_slot_of(hash), key, err);
 }
 
 sl_code sli_timed_find(sli_timed_task *t, uint64_t hash, sl_bytes key, sl_bytes *value, bool *found,
@@ -65,6 +62,7 @@ static sl_code run_task(sli_timed_task *t, int64_t epoch, sl_error *err)
     SL_TRY(ops->begin(node->store, node->table, epoch, t->partition, t->rdd->n_partitions, &t->view,
                       err));
     sl_code rc = t->self->ops->run(t, err);
+    rc = rc != SL_OK ? rc : sli_due_sort(t->due, err); // here, since the driver is one thread
     if (rc != SL_OK) {
         ops->drop(t->view);
         return rc;
@@ -83,7 +81,7 @@ static sl_code compute(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_
                             "them with sl_rdd_collect",
                             (long long)run->epoch, run->self->node->uid);
     }
-    sli_str_clear(&p->due);
+    sli_due_notes_reset(&p->due);
     sli_timed_task t = {.self = run->self,
                         .rdd = rdd,
                         .partition = partition,
@@ -108,7 +106,7 @@ static void free_run(sl_rdd *rdd)
 {
     timed_run *run = rdd->body;
     for (int32_t i = 0; i < run->n; i++) {
-        sli_str_reset(&run->parts[i].due);
+        sli_due_notes_reset(&run->parts[i].due);
     }
     sli_next_free(run->next);
     sl_free(run);
@@ -131,9 +129,6 @@ static sl_code new_run(sli_timed *self, int64_t epoch, timed_run **out, sl_error
     run->epoch = epoch;
     run->watermark_us = self->watermark_us;
     run->n = self->n_due;
-    for (int32_t i = 0; i < run->n; i++) {
-        run->parts[i].due.tag = SLI_TAG_STREAM;
-    }
     *out = run;
     return SL_OK;
 }
@@ -250,7 +245,7 @@ int64_t sli_timed_index_bytes(const sli_timed *self)
     int64_t bytes = self->weight;
     const timed_run *run = self->running == NULL ? NULL : self->running->body;
     for (int32_t i = 0; run != NULL && i < run->n; i++) {
-        bytes += (int64_t)run->parts[i].due.size;
+        bytes += run->parts[i].due.run.bytes;
     }
     return bytes;
 }
@@ -270,16 +265,11 @@ static void recount(sli_timed *self)
 }
 
 /// What was due has been done; what the tasks noted comes in.
-static sl_code move_on(sli_timed *self, const timed_run *run, sl_error *err)
+static sl_code move_on(sli_timed *self, timed_run *run, sl_error *err)
 {
     for (int32_t i = 0; i < run->n; i++) {
         sli_due_drop(&self->due[i], run->watermark_us);
-        sli_reader r = sli_reader_of((sl_bytes){run->parts[i].due.data, run->parts[i].due.size});
-        while (r.at < r.end) {
-            int64_t at_us = sli_get_i64(&r);
-            int32_t slot = (int32_t)sli_get_u32(&r);
-            SL_TRY(sli_due_add(&self->due[i], at_us, slot, sli_get_bytes(&r), err));
-        }
+        SL_TRY(sli_due_take(&self->due[i], &run->parts[i].due, err));
     }
     recount(self);
     return SL_OK;
@@ -319,6 +309,7 @@ typedef struct restoring {
     int32_t slots[SLI_BATCH_ROWS];
     int32_t n;
     sli_str key;
+    sli_due_notes *notes; ///< by partition
 } restoring;
 
 /// Whether all times in the rows [from, to) of a column, and inside them, are ones that Sluice may
@@ -364,9 +355,9 @@ static sl_code index_row(restoring *r, const sl_batch *rows, int32_t row, sl_err
     sli_str_clear(&r->key);
     sli_row_put(&r->key, rows, self->places, sl_schema_columns(self->key_schema), row);
     SL_TRY(sli_str_check(&r->key, "a key", err));
-    sli_due *due = &self->due[sli_partition_of(r->slots[row], self->n_due)];
-    return sli_due_add(due, self->ops->due(self, rows, row), r->slots[row],
-                       (sl_bytes){r->key.data, r->key.size}, err);
+    sli_due_notes *notes = &r->notes[sli_partition_of(r->slots[row], self->n_due)];
+    return sli_due_note(notes, self->ops->due(self, rows, row), r->slots[row],
+                        (sl_bytes){r->key.data, r->key.size}, err);
 }
 
 static sl_code index_rows(restoring *r, sl_error *err)
@@ -414,16 +405,39 @@ static sl_code open_index(sli_timed *self, sli_runtime *runtime, sl_error *err)
     return SL_OK;
 }
 
+static void end_restoring(restoring *r)
+{
+    for (int32_t i = 0; r->notes != NULL && i < r->self->n_due; i++) {
+        sli_due_notes_reset(&r->notes[i]);
+    }
+    sl_free(r->notes);
+    sl_builder_free(r->rows);
+    sli_str_reset(&r->key);
+}
+
+static sl_code read_table(restoring *r, sl_error *err)
+{
+    sli_timed *self = r->self;
+    sli_store *store = self->node->store;
+    r->notes = sl_alloc_array(SLI_TAG_STREAM, (size_t)self->n_due, sizeof *r->notes);
+    if (r->notes == NULL) {
+        return sl_error_nomem(err, (size_t)self->n_due * sizeof *r->notes, "indexes by time");
+    }
+    SL_TRY(sl_builder_new(&r->rows, self->row_schema, err));
+    SL_TRY(store->ops->dump(store, self->node->table, 0, SLI_SLOTS, take_row, r, err));
+    SL_TRY(index_rows(r, err));
+    for (int32_t i = 0; i < self->n_due; i++) {
+        SL_TRY(sli_due_take(&self->due[i], &r->notes[i], err));
+    }
+    return SL_OK;
+}
+
 sl_code sli_timed_restore(sli_timed *self, sli_runtime *runtime, sl_error *err)
 {
     SL_TRY(open_index(self, runtime, err));
     restoring r = {.self = self, .key = {.tag = SLI_TAG_STREAM}};
-    sli_store *store = self->node->store;
-    SL_TRY(sl_builder_new(&r.rows, self->row_schema, err));
-    sl_code rc = store->ops->dump(store, self->node->table, 0, SLI_SLOTS, take_row, &r, err);
-    rc = rc != SL_OK ? rc : index_rows(&r, err);
-    sl_builder_free(r.rows);
-    sli_str_reset(&r.key);
+    sl_code rc = read_table(&r, err);
+    end_restoring(&r);
     recount(self);
     return rc;
 }

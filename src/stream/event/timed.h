@@ -9,7 +9,7 @@
 ///     rows
 ///         └──► sift: the rest ─► sl_stream_late
 ///
-/// Files: watermark.c lanes · silent.c streams that say nothing · due.c the index ·
+/// Files: watermark.c lanes · silent.c streams that say nothing · due.c, due_sort.c the index ·
 /// next_watermark.c what the next epoch's watermark will not be before ·
 /// node_event_time.c the watching node, node_event_follow.c one that follows others, node_late.c
 /// the rest · track.c watermarks kept in the state
@@ -240,8 +240,8 @@ struct sli_timed_task {
     sli_state_view *view;
     sli_push_fn push;
     void *ctx;
-    sl_args args; ///< for aggregations
-    sli_str *due; ///< keys to be put into the index
+    sl_args args;       ///< for aggregations
+    sli_due_notes *due; ///< keys to be put into the index
 };
 /// The rows of the partition from one input, in order of map partition.
 sl_code sli_timed_rows(sli_timed_task *t, int32_t side, sli_push_fn each, void *ctx, sl_error *err);

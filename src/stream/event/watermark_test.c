@@ -1,8 +1,6 @@
-// Lanes and the watermark; the index by time.
+// Lanes and the watermark.
 #include "sl_test.h"
 
-#include "base/hash.h"
-#include "stream/event/due.h"
 #include "stream/event/watermark.h"
 
 #include <stdio.h>
@@ -91,39 +89,4 @@ SL_TEST(too_many_lanes_are_refused, "")
     assert_int_equal(rc, SL_E_NO_SPACE);
     assert_int_equal(lanes.n, SLI_MAX_LANES);
     sli_lanes_reset(&lanes);
-}
-
-// ---------------------------------------------------------------- the index by time
-
-SL_TEST(what_is_due_comes_in_order_of_time_and_key, "")
-{
-    enum { KEYS = 500, TIMES = 40 };
-    sli_due due = {0};
-    sl_arena *arena = sl_arena_new(SLI_TAG_TEST);
-    sli_rng rng = {7};
-    int32_t kept[TIMES] = {0};
-    char key[16];
-    for (int32_t i = 0; i < KEYS; i++) {
-        int64_t at = (int64_t)(sli_rng_next(&rng) % TIMES);
-        int size = snprintf(key, sizeof key, "k%d", i);
-        kept[at]++;
-        assert_int_equal(sli_due_add(&due, at, i, (sl_bytes){key, (size_t)size}, NULL), SL_OK);
-    }
-    for (int64_t now = -1; now < TIMES; now++) {
-        const sli_due_key *const *list = NULL;
-        int32_t n = -1;
-        assert_int_equal(sli_due_list(&due, now, arena, &list, &n, NULL), SL_OK);
-        assert_int_equal(n, now < 0 ? 0 : kept[now]); // the earlier ones are gone
-        for (int32_t i = 1; i < n; i++) {
-            uint32_t least = list[i]->size < list[i - 1]->size ? list[i]->size : list[i - 1]->size;
-            int order = memcmp(list[i - 1]->key, list[i]->key, least);
-            assert_true(order < 0 || (order == 0 && list[i - 1]->size < list[i]->size));
-        }
-        sli_due_drop(&due, now);
-        assert_true(sli_due_first(&due) > now);
-    }
-    assert_int_equal(due.n, 0);
-    assert_int_equal(due.bytes, 0);
-    sli_due_reset(&due);
-    sl_arena_free(arena);
 }
