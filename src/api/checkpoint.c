@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-enum { TRIES = 4 };
+enum { TRIES = 4, MOST_TRIES = 100 };
 static const int64_t least_memory = 32 << 20, default_memory = 512 << 20;
 
 struct sl_checkpoint {
@@ -138,12 +138,18 @@ static sl_code look_again(sl_checkpoint *self, sl_error *err)
     if (budget == NULL) {
         return sl_error_nomem(err, 64, "a budget");
     }
-    sl_code rc = SL_OK;
-    for (int i = 0; i < TRIES; i++) {
-        rc = sli_look_open(&look, self->env, self->dir, budget, err);
-        if (rc != SL_E_NOT_FOUND) { // a driver may have removed what was named
-            break;
-        }
+    sl_code rc = SL_E_NOT_FOUND;
+    int64_t seen = -1, group = 0;
+    int n = 0; // a driver may have removed what was named: then it has gone on
+    for (; n < MOST_TRIES && rc == SL_E_NOT_FOUND && group > seen; n++) {
+        seen = group;
+        rc = sli_look_open(&look, self->env, self->dir, budget, &group, err);
+    }
+    if (n == MOST_TRIES) {
+        rc = sl_error_wrap(err, rc,
+                           "the job removed what was read %d times: ask again, or let it make "
+                           "fewer snapshots (snapshot.groups)",
+                           n);
     }
     if (rc != SL_OK) {
         sli_budget_free(budget);
@@ -316,7 +322,7 @@ sl_code sl_checkpoint_select(sl_checkpoint *self, const char *select, const sl_r
     }
     sl_schema_unref(t.columns);
     atomic_store(&self->stop, false);
-    return rc == SL_E_NOT_FOUND && t.begun
+    return rc == SL_E_NOT_FOUND
                ? sl_error_wrap(err, rc,
                                "the job has made two snapshots since the SELECT began, and removed "
                                "what it reads: ask again")

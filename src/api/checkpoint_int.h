@@ -47,8 +47,10 @@ struct sli_look {
     int32_t n_tables, capacity;
 };
 
+/// *group gets the newest that is sealed, also of a look that failed; 0: not known. Fails: as
+/// sli_ckpt_view_open; SL_E_NOT_FOUND, a driver has removed what was about to be read.
 sl_code sli_look_open(sli_look **out, sl_env *env, const char *dir, sli_budget *budget,
-                      sl_error *err);
+                      int64_t *group, sl_error *err);
 void sli_look_close(SL_TAKES sli_look *look); ///< accepts NULL
 
 /// Passes over a table's rows, for sli_dbs_reader; `ctx` is the table.

@@ -247,15 +247,20 @@ sl_code sli_ckpt_inspect(sl_env *env, const char *dir, sli_ckpt_info *out, sl_er
 // ---------------------------------------------------------------- a view: what lies in a
 // checkpoint as of one group, read from outside while a driver may go on
 
-/// Nothing is locked or changed. What a view names may be removed by a driver that has published
-/// two more snapshots meanwhile: then reading fails with SL_E_NOT_FOUND, and whoever wants to know
+/// Nothing is locked or changed. A driver that has published two more snapshots removes what a view
+/// names, so its files are opened when it is, and a delta when it is first read, up to 512 in all,
+/// and stay readable. Beyond those, reading may fail with SL_E_NOT_FOUND, and whoever wants to know
 /// opens another view. Thread: one at a time.
 typedef struct sli_ckpt_view sli_ckpt_view;
 
-/// As of the newest group that is sealed. Fails: SL_E_NOT_FOUND (no checkpoint), SL_E_CORRUPT with
-/// file and offset, SL_E_INCOMPATIBLE, SL_E_UNSUPPORTED (its snapshots lie elsewhere).
+/// As of the newest group that is sealed. Tries again as long as a driver goes on meanwhile, at
+/// most 100 times. Fails: SL_E_NOT_FOUND (no checkpoint), SL_E_CORRUPT with file and offset,
+/// SL_E_INCOMPATIBLE, SL_E_UNSUPPORTED (its snapshots lie elsewhere).
 sl_code sli_ckpt_view_open(sli_ckpt_view **out, sl_env *env, const char *dir, sl_error *err);
 void sli_ckpt_view_close(SL_TAKES sli_ckpt_view *view); ///< accepts NULL
+/// Now it is as of the group of its snapshot, which ended with `epoch`, and needs no delta: for who
+/// finds that a driver has removed one. There is a snapshot.
+void sli_ckpt_view_cut(sli_ckpt_view *view, int64_t epoch);
 /// Job, format and totals of the log; nothing about bytes and snapshots elsewhere. Lives as long
 /// as the view, as all that follows.
 const sli_ckpt_info *sli_ckpt_view_info(const sli_ckpt_view *view);
@@ -274,5 +279,4 @@ sl_code sli_ckpt_view_read(const sli_ckpt_view *view, const char *name, sli_buff
 sl_code sli_ckpt_view_peek(const sli_ckpt_view *view, int64_t i, size_t most, sli_str *out,
                            sl_error *err);
 /// As sli_ckpt_get.
-sl_code sli_ckpt_view_get(const sli_ckpt_view *view, const char *path, sli_buffer **out,
-                          sl_error *err);
+sl_code sli_ckpt_view_get(sli_ckpt_view *view, const char *path, sli_buffer **out, sl_error *err);

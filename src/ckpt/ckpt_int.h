@@ -303,7 +303,9 @@ sl_code sli_segment_create(sli_ckpt *ckpt, const char *folder, const char *name,
 /// the file ends at `end`.
 sl_code sli_segment_write(sli_ckpt *ckpt, sli_file *file, int64_t end, sli_str *frame,
                           int64_t *prewritten, sl_error *err);
-/// Reads a file into a shared buffer.
+/// A file's bytes as a shared buffer; `path` is for texts.
+sl_code sli_file_whole(sli_file *file, const char *path, sli_buffer **out, sl_error *err);
+/// The same, of a file by name.
 sl_code sli_buffer_read(sl_env *env, const char *path, sli_buffer **out, sl_error *err);
 
 /// Size and XXH3-128 of a file, read a piece at a time.
@@ -354,6 +356,9 @@ sl_code sli_sections_of(sli_sections *out, SL_TAKES char *bytes, size_t size, co
 /// Whether bytes found at `path` are those that were listed. Fails: SL_E_CORRUPT.
 sl_code sli_section_fits(const sli_section *s, const char *path, int64_t size, const char hash[33],
                          sl_error *err);
+/// The same, of its bytes.
+sl_code sli_section_check(const sli_section *s, const char *path, const sli_buffer *bytes,
+                          sl_error *err);
 
 /// The bytes of a section, checked. Fails: SL_E_NOT_FOUND; SL_E_CORRUPT with file and offset.
 sl_code sli_section_read(sl_env *env, const char *home, int64_t group, const sli_section *s,
@@ -424,9 +429,9 @@ const char *sli_place_kept(const sli_place *place);  ///< the URL without secret
 
 /// Removes deltas of groups up to `group`. (group_file.c)
 sl_code sli_deltas_remove(sli_ckpt *ckpt, int64_t group);
-/// As sli_ckpt_get, of a directory. (group_file.c)
-sl_code sli_group_read(sl_env *env, const char *dir, const char *job_id, const char *path,
-                       sli_buffer **out, sl_error *err);
+/// The whole path of a group's file, of which `path` is the name below DIR. Fails: SL_E_CORRUPT.
+/// (group_file.c)
+sl_code sli_group_path(const char *dir, const char *path, sli_ckpt_path *out, sl_error *err);
 /// The content of a group's file, of which `file` are the bytes and `path` the name below DIR,
 /// which is a good one: a buffer that refers to them. `full` is for texts. Fails: SL_E_CORRUPT,
 /// SL_E_INCOMPATIBLE. (group_file.c)

@@ -147,26 +147,27 @@ sl_code sli_group_content(const char *job_id, const char *full, const char *path
     return SL_OK;
 }
 
-sl_code sli_group_read(sl_env *env, const char *dir, const char *job_id, const char *path,
-                       sli_buffer **out, sl_error *err)
+sl_code sli_group_path(const char *dir, const char *path, sli_ckpt_path *out, sl_error *err)
 {
     sli_group_file kind;
     int64_t generation, group;
     if (!path_is_good(path, &kind, &generation, &group)) {
         return sl_error_set(err, SL_E_CORRUPT, "\"%s\" names no file of a group", path);
     }
-    sli_ckpt_path full;
-    sli_ckpt_path_of(&full, dir, "%s", path);
-    sli_buffer *file = NULL;
-    SL_TRY(sli_buffer_read(env, full.text, &file, err));
-    sl_code rc = sli_group_content(job_id, full.text, path, file, out, err);
-    sli_buffer_unref(file);
-    return rc;
+    sli_ckpt_path_of(out, dir, "%s", path);
+    return SL_OK;
 }
 
 sl_code sli_ckpt_get(sli_ckpt *ckpt, const char *path, sli_buffer **out, sl_error *err)
 {
-    sl_code rc = sli_group_read(ckpt->env, ckpt->dir, ckpt->job_id, path, out, err);
+    sli_ckpt_path full;
+    sli_buffer *file = NULL;
+    sl_code rc = sli_group_path(ckpt->dir, path, &full, err);
+    rc = rc == SL_OK ? sli_buffer_read(ckpt->env, full.text, &file, err) : rc;
+    if (rc == SL_OK) {
+        rc = sli_group_content(ckpt->job_id, full.text, path, file, out, err);
+        sli_buffer_unref(file);
+    }
     return rc == SL_OK ? SL_OK : sli_ckpt_verdict(ckpt, rc, err);
 }
 

@@ -112,29 +112,33 @@ sl_code sli_file_hash(sli_file *file, int64_t *size, char hash[33], sl_error *er
     return rc;
 }
 
-sl_code sli_buffer_read(sl_env *env, const char *path, sli_buffer **out, sl_error *err)
+sl_code sli_file_whole(sli_file *file, const char *path, sli_buffer **out, sl_error *err)
 {
-    sli_file *file = NULL;
-    sli_buffer *buffer = NULL;
     sli_stat stat;
-    SL_TRY(sli_file_open(env, path, SLI_READ, &file, err));
-    sl_code rc = sli_file_stat(file, &stat, err);
-    if (rc == SL_OK) {
-        buffer = sli_buffer_new(stat.size_bytes);
-        rc = buffer != NULL ? SL_OK : sl_error_nomem(err, (size_t)stat.size_bytes, path);
+    SL_TRY(sli_file_stat(file, &stat, err));
+    sli_buffer *buffer = sli_buffer_new(stat.size_bytes);
+    if (buffer == NULL) {
+        return sl_error_nomem(err, (size_t)stat.size_bytes, path);
     }
     size_t n = 0;
-    if (rc == SL_OK) {
-        rc = sli_file_read_at(file, 0, sli_buffer_data(buffer), (size_t)stat.size_bytes, &n, err);
-    }
+    sl_code rc =
+        sli_file_read_at(file, 0, sli_buffer_data(buffer), (size_t)stat.size_bytes, &n, err);
     if (rc == SL_OK && n != (size_t)stat.size_bytes) {
         rc = sl_error_set(err, SL_E_CORRUPT, "%s: cut at offset %zu while it was read", path, n);
     }
-    sli_file_close(&file);
     if (rc != SL_OK) {
         sli_buffer_unref(buffer);
         return rc;
     }
     *out = buffer;
     return SL_OK;
+}
+
+sl_code sli_buffer_read(sl_env *env, const char *path, sli_buffer **out, sl_error *err)
+{
+    sli_file *file = NULL;
+    SL_TRY(sli_file_open(env, path, SLI_READ, &file, err));
+    sl_code rc = sli_file_whole(file, path, out, err);
+    sli_file_close(&file);
+    return rc;
 }

@@ -144,15 +144,21 @@ sl_code sli_section_fits(const sli_section *s, const char *path, int64_t size, c
     return SL_OK;
 }
 
+sl_code sli_section_check(const sli_section *s, const char *path, const sli_buffer *bytes,
+                          sl_error *err)
+{
+    char hash[33];
+    sli_hash_text(sli_hash128_of(sli_buffer_bytes(bytes), (size_t)sli_buffer_size(bytes)), hash);
+    return sli_section_fits(s, path, sli_buffer_size(bytes), hash, err);
+}
+
 sl_code sli_section_read(sl_env *env, const char *home, int64_t group, const sli_section *s,
                          sli_buffer **out, sl_error *err)
 {
     sli_ckpt_path path;
     sli_buffer *buffer = NULL;
-    char hash[33];
     SL_TRY(sli_buffer_read(env, section_path(&path, home, group, s), &buffer, err));
-    sli_hash_text(sli_hash128_of(sli_buffer_bytes(buffer), (size_t)sli_buffer_size(buffer)), hash);
-    sl_code rc = sli_section_fits(s, path.text, sli_buffer_size(buffer), hash, err);
+    sl_code rc = sli_section_check(s, path.text, buffer, err);
     if (rc != SL_OK) {
         sli_buffer_unref(buffer);
         return rc;

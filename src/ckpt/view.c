@@ -2,12 +2,23 @@
 ///
 /// Snapshots are listed before the log is read. So the log has a SEALED for every group after the
 /// snapshot, unless a driver has published two more between: then there is a gap, and all is read
-/// again.
+/// again, as often as there is a newer group each time.
+///
+/// The snapshot's files are opened before anything else is done, and a delta when it is first read:
+/// a driver may take their names away then, not what they hold.
 #include "ckpt/ckpt_int.h"
 
 #include "base/str.h"
 
 #include <stdio.h>
+
+/// A process may often have 1,024 open, and DuckDB and what else is linked in need theirs.
+enum { MOST_HELD = 512 };
+
+typedef struct held_delta {
+    const char *path;
+    sli_file *file;
+} held_delta;
 
 struct sli_ckpt_view {
     sl_env *env;
@@ -18,7 +29,83 @@ struct sli_ckpt_view {
     sli_chain chain;
     int64_t snapshot;
     sli_sections list;
+    sli_file **sections; ///< by number, in the arena; NULL: opened when it is read
+    held_delta deltas[MOST_HELD];
+    int32_t n_sections, n_deltas; ///< that are held
 };
+
+// ---------------------------------------------------------------- holding
+
+static const char *section_path(const sli_ckpt_view *view, const sli_section *s, sli_ckpt_path *out)
+{
+    return sli_ckpt_path_of(out, view->home.text, "%09" PRId64 "/%.*s", view->snapshot,
+                            (int)s->name.size, s->name.data);
+}
+
+/// What is not there is damage, unless a driver has removed the whole snapshot.
+static sl_code or_missing(const sli_ckpt_view *view, const sli_section *s, sl_code rc,
+                          sl_error *err)
+{
+    return rc == SL_E_NOT_FOUND
+               ? sli_section_missing(view->env, view->home.text, view->snapshot, s, err)
+               : rc;
+}
+
+/// A section that is missing is damage of who reads it, and of nobody else.
+static sl_code hold_section(sli_ckpt_view *view, int64_t i, sl_error *err)
+{
+    sli_ckpt_path path;
+    const sli_section *s = &view->list.items[i];
+    sl_code rc =
+        sli_file_open(view->env, section_path(view, s, &path), SLI_READ, &view->sections[i], err);
+    view->n_sections += rc == SL_OK;
+    rc = or_missing(view, s, rc, err);
+    return rc == SL_E_CORRUPT ? SL_OK : rc;
+}
+
+static sl_code hold_sections(sli_ckpt_view *view, sl_error *err)
+{
+    size_t bytes = (size_t)(view->list.n + 1) * sizeof(sli_file *);
+    view->sections = sl_arena_alloc_zero(view->arena, bytes);
+    if (view->sections == NULL) {
+        return sl_error_nomem(err, bytes, "a snapshot's files");
+    }
+    for (int64_t i = 0; i < view->list.n && view->n_sections < MOST_HELD; i++) {
+        SL_TRY(hold_section(view, i, err));
+    }
+    return SL_OK;
+}
+
+/// The file of a delta, which stays open where there is room for it; then *ours is false.
+static sl_code open_delta(sli_ckpt_view *view, const char *path, const char *full, sli_file **out,
+                          bool *ours, sl_error *err)
+{
+    *ours = false;
+    for (int32_t i = 0; i < view->n_deltas; i++) {
+        if (strcmp(view->deltas[i].path, path) == 0) {
+            *out = view->deltas[i].file;
+            return SL_OK;
+        }
+    }
+    SL_TRY(sli_file_open(view->env, full, SLI_READ, out, err));
+    const char *name =
+        view->n_sections + view->n_deltas < MOST_HELD ? sl_arena_strdup(view->arena, path) : NULL;
+    *ours = name == NULL;
+    if (name != NULL) {
+        view->deltas[view->n_deltas++] = (held_delta){name, *out};
+    }
+    return SL_OK;
+}
+
+static void let_go(sli_ckpt_view *view)
+{
+    for (int64_t i = 0; view->sections != NULL && i < view->list.n; i++) {
+        sli_file_close(&view->sections[i]);
+    }
+    for (int32_t i = 0; i < view->n_deltas; i++) {
+        sli_file_close(&view->deltas[i].file);
+    }
+}
 
 // ---------------------------------------------------------------- opening
 
@@ -37,9 +124,12 @@ static sl_code newest_snapshot(sli_ckpt_view *view, sl_error *err)
     SL_TRY(sli_snapshots_known(view->env, view->dir, NULL, view->arena, &known, &n, err));
     view->snapshot = n == 0 ? 0 : known[0].group;
     sli_ckpt_path_of(&view->home, view->dir, "snap");
-    return n == 0 ? SL_OK
-                  : sli_sections_read(&view->list, view->env, view->home.text, view->info.job_id,
-                                      view->snapshot, view->arena, err);
+    if (n == 0) {
+        return SL_OK;
+    }
+    SL_TRY(sli_sections_read(&view->list, view->env, view->home.text, view->info.job_id,
+                             view->snapshot, view->arena, err));
+    return hold_sections(view, err);
 }
 
 static void tell_totals(sli_ckpt_view *view)
@@ -78,7 +168,9 @@ static sl_code look(sli_ckpt_view *view, sl_error *err)
     return SL_OK;
 }
 
-static sl_code open_once(sli_ckpt_view **out, sl_env *env, const char *dir, sl_error *err)
+/// *newest gets the newest group that was seen, also of one that failed.
+static sl_code open_once(sli_ckpt_view **out, sl_env *env, const char *dir, int64_t *newest,
+                         sl_error *err)
 {
     sli_ckpt_view *view = sl_alloc_zero(SLI_TAG_CKPT, sizeof *view);
     if (view == NULL) {
@@ -89,6 +181,7 @@ static sl_code open_once(sli_ckpt_view **out, sl_env *env, const char *dir, sl_e
     view->dir = view->arena == NULL ? NULL : sl_arena_strdup(view->arena, dir);
     sl_code rc = view->dir == NULL ? sl_error_nomem(err, 4096, "looking into a checkpoint")
                                    : look(view, err);
+    *newest = view->snapshot > view->chain.last_sealed ? view->snapshot : view->chain.last_sealed;
     if (rc != SL_OK) {
         sli_ckpt_view_close(view);
         return rc;
@@ -99,26 +192,33 @@ static sl_code open_once(sli_ckpt_view **out, sl_env *env, const char *dir, sl_e
 
 sl_code sli_ckpt_view_open(sli_ckpt_view **out, sl_env *env, const char *dir, sl_error *err)
 {
-    // A running driver removes and renames meanwhile, so a first answer may be of things that went
-    // while they were read.
-    enum { TRIES = 4 };
+    // A running driver removes and renames meanwhile, so an answer may be of things that went while
+    // they were read. While it goes on, another try finds what is newer; when nothing moves any
+    // more, what was told is true.
+    enum { STILL = 4, MOST = 100 };
     if (strlen(dir) >= SLI_CKPT_DIR_BYTES) {
         return sl_error_set(err, SL_E_INVALID, "a checkpoint directory's name has at most %d bytes",
                             SLI_CKPT_DIR_BYTES - 1);
     }
-    sl_code rc = SL_OK;
-    for (int i = 0; i < TRIES; i++) {
-        rc = open_once(out, env, dir, err);
-        if (rc != SL_E_CORRUPT && rc != SL_E_NOT_FOUND) {
-            break;
-        }
+    sl_code rc = SL_E_NOT_FOUND;
+    int64_t newest = 0, seen = -1;
+    int still = 0, n = 0;
+    for (; n < MOST && still < STILL && (rc == SL_E_CORRUPT || rc == SL_E_NOT_FOUND); n++) {
+        rc = open_once(out, env, dir, &newest, err);
+        still = newest == seen ? still + 1 : 1;
+        seen = newest;
     }
-    return rc;
+    return n < MOST ? rc
+                    : sl_error_wrap(err, rc,
+                                    "the job replaced its snapshot %d times while it was looked "
+                                    "for: ask again, or let it make fewer (snapshot.groups)",
+                                    n);
 }
 
 void sli_ckpt_view_close(sli_ckpt_view *view)
 {
     if (view != NULL) {
+        let_go(view);
         sl_free(view->list.bytes);
         if (view->chain.arena != NULL) {
             sli_chain_reset(&view->chain);
@@ -126,6 +226,31 @@ void sli_ckpt_view_close(sli_ckpt_view *view)
         sl_arena_free(view->arena);
         sl_free(view);
     }
+}
+
+// ---------------------------------------------------------------- as of the snapshot
+
+/// Whether a frame is of a group up to the snapshot's, which ended with `epoch`.
+static bool is_covered(const sli_ckpt_view *view, const sli_frame *frame, int64_t epoch)
+{
+    return frame->number <= (frame->kind == SLI_PLAN ? epoch : view->snapshot);
+}
+
+void sli_ckpt_view_cut(sli_ckpt_view *view, int64_t epoch)
+{
+    sli_chain *chain = &view->chain;
+    int64_t n = 0, committed = chain->last_committed;
+    for (int64_t i = 0; i < chain->n_frames; i++) {
+        if (is_covered(view, &chain->frames[i], epoch)) {
+            chain->frames[n++] = chain->frames[i];
+        }
+    }
+    chain->n_frames = n;
+    sli_chain_total(chain);
+    // The log may have forgotten the group itself.
+    chain->last_sealed = view->snapshot;
+    chain->last_committed = committed < view->snapshot ? committed : view->snapshot;
+    tell_totals(view);
 }
 
 // ---------------------------------------------------------------- what it tells
@@ -161,13 +286,36 @@ sl_text sli_ckpt_view_section(const sli_ckpt_view *view, int64_t i, int64_t *siz
 
 // ---------------------------------------------------------------- bytes
 
-/// What is not there is damage, unless a driver has removed the whole snapshot.
-static sl_code or_missing(const sli_ckpt_view *view, const sli_section *s, sl_code rc,
-                          sl_error *err)
+/// The file of a section; *ours: the caller closes it.
+static sl_code open_section(const sli_ckpt_view *view, int64_t i, const char *path, sli_file **out,
+                            bool *ours, sl_error *err)
 {
-    return rc == SL_E_NOT_FOUND
-               ? sli_section_missing(view->env, view->home.text, view->snapshot, s, err)
-               : rc;
+    *out = view->sections[i];
+    *ours = *out == NULL;
+    return *out != NULL ? SL_OK
+                        : or_missing(view, &view->list.items[i],
+                                     sli_file_open(view->env, path, SLI_READ, out, err), err);
+}
+
+static sl_code read_section(const sli_ckpt_view *view, int64_t i, sli_buffer **out, sl_error *err)
+{
+    const sli_section *s = &view->list.items[i];
+    sli_ckpt_path path;
+    sli_file *file = NULL;
+    sli_buffer *bytes = NULL;
+    bool ours = false;
+    SL_TRY(open_section(view, i, section_path(view, s, &path), &file, &ours, err));
+    sl_code rc = sli_file_whole(file, path.text, &bytes, err);
+    rc = rc == SL_OK ? sli_section_check(s, path.text, bytes, err) : rc;
+    if (ours) {
+        sli_file_close(&file);
+    }
+    if (rc != SL_OK) {
+        sli_buffer_unref(bytes);
+        return rc;
+    }
+    *out = bytes;
+    return SL_OK;
 }
 
 sl_code sli_ckpt_view_read(const sli_ckpt_view *view, const char *name, sli_buffer **out,
@@ -175,40 +323,47 @@ sl_code sli_ckpt_view_read(const sli_ckpt_view *view, const char *name, sli_buff
 {
     *out = NULL;
     for (int64_t i = 0; i < view->list.n; i++) {
-        const sli_section *s = &view->list.items[i];
-        if (sli_text_is(s->name, name)) {
-            sl_code rc = sli_section_read(view->env, view->home.text, view->snapshot, s, out, err);
-            return or_missing(view, s, rc, err);
+        if (sli_text_is(view->list.items[i].name, name)) {
+            return read_section(view, i, out, err);
         }
     }
     return SL_OK;
 }
 
-static sl_code peek(sl_env *env, const char *path, size_t most, sli_str *out, sl_error *err)
+sl_code sli_ckpt_view_peek(const sli_ckpt_view *view, int64_t i, size_t most, sli_str *out,
+                           sl_error *err)
 {
+    sli_ckpt_path path;
     sli_file *file = NULL;
+    bool ours = false;
     size_t n = 0;
     sli_str_reserve(out, most);
     SL_TRY(sli_str_check(out, "the front of a section", err));
-    SL_TRY(sli_file_open(env, path, SLI_READ, &file, err));
+    SL_TRY(
+        open_section(view, i, section_path(view, &view->list.items[i], &path), &file, &ours, err));
     sl_code rc = sli_file_read_at(file, 0, out->data + out->size, most, &n, err);
-    sli_file_close(&file);
+    if (ours) {
+        sli_file_close(&file);
+    }
     out->size += rc == SL_OK ? n : 0;
     return rc;
 }
 
-sl_code sli_ckpt_view_peek(const sli_ckpt_view *view, int64_t i, size_t most, sli_str *out,
-                           sl_error *err)
+sl_code sli_ckpt_view_get(sli_ckpt_view *view, const char *path, sli_buffer **out, sl_error *err)
 {
-    const sli_section *s = &view->list.items[i];
-    sli_ckpt_path path;
-    sli_ckpt_path_of(&path, view->home.text, "%09" PRId64 "/%.*s", view->snapshot,
-                     (int)s->name.size, s->name.data);
-    return or_missing(view, s, peek(view->env, path.text, most, out, err), err);
-}
-
-sl_code sli_ckpt_view_get(const sli_ckpt_view *view, const char *path, sli_buffer **out,
-                          sl_error *err)
-{
-    return sli_group_read(view->env, view->dir, view->info.job_id, path, out, err);
+    sli_ckpt_path full;
+    sli_file *file = NULL;
+    sli_buffer *bytes = NULL;
+    bool ours = false;
+    SL_TRY(sli_group_path(view->dir, path, &full, err));
+    SL_TRY(open_delta(view, path, full.text, &file, &ours, err));
+    sl_code rc = sli_file_whole(file, full.text, &bytes, err);
+    if (ours) {
+        sli_file_close(&file);
+    }
+    if (rc == SL_OK) {
+        rc = sli_group_content(view->info.job_id, full.text, path, bytes, out, err);
+        sli_buffer_unref(bytes);
+    }
+    return rc;
 }
