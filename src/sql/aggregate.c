@@ -205,13 +205,61 @@ static bool look_for_star(void *ctx, sli_node *node)
     return *star == NULL;
 }
 
+/// Whether rows that are equal in this come in one epoch: windows that end together close together.
+static bool is_end_of_window(const sli_aggregate *a, const sli_node *node)
+{
+    const char *name = sli_node_column_name(node);
+    return sli_is_window_column(name) &&
+           (a->query->window.kind != SLI_WINDOW_SESSION || strcasecmp(name, "window_start") != 0);
+}
+
+typedef struct over_search {
+    const sli_aggregate *a;
+    const sli_node *apart; ///< a window function that would put rows of two epochs together
+} over_search;
+
+static bool look_at_over(void *ctx, sli_node *node)
+{
+    over_search *s = ctx;
+    if (strcmp(sli_node_text(node, "class"), "WINDOW") == 0) {
+        bool together = false;
+        for (int32_t i = 0; i < sli_node_count(node, "partitions"); i++) {
+            together |= is_end_of_window(s->a, sli_node_item(node, "partitions", i));
+        }
+        s->apart = together || s->apart != NULL ? s->apart : node;
+    }
+    return s->apart == NULL && !sli_node_is(node, "SUBQUERY"); // of static tables: on its own
+}
+
+/// Window functions over results are of all rows of their partition: those must come together.
+static sl_code check_over(sli_aggregate *a)
+{
+    const sli_node *select = a->query->tree.select, *qualify = sli_node_at(select, "qualify");
+    over_search s = {a, NULL};
+    if (a->query->window.kind == SLI_WINDOW_NONE) {
+        return sli_query_refuse_shape(a->query, a->err);
+    }
+    sli_node_walk(sli_node_at(select, "select_list"), look_at_over, &s);
+    sli_node_walk(sli_node_own(qualify), look_at_over, &s);
+    a->has_over = true;
+    return s.apart == NULL
+               ? SL_OK
+               : sli_query_refuse(a->query, s.apart, a->err,
+                                  "a window function (OVER) over the results of windows "
+                                  "needs them together: PARTITION BY %swindow_end",
+                                  a->query->window.kind == SLI_WINDOW_SESSION ? ""
+                                                                              : "window_start, ");
+}
+
 static sl_code check_form(sli_aggregate *a)
 {
     sli_query *query = a->query;
     const sli_node *select = query->tree.select, *star = NULL;
+    const char *why = query->shape->why == NULL ? "" : query->shape->why;
     bool in_where = false;
-    if (query->shape->why != NULL && strcmp(query->shape->why, "GROUP BY") != 0 &&
-        strcmp(query->shape->why, "an aggregate") != 0) {
+    if (strcmp(why, "a window function (OVER)") == 0 || strcmp(why, "QUALIFY") == 0) {
+        SL_TRY(check_over(a));
+    } else if (why[0] != '\0' && strcmp(why, "GROUP BY") != 0 && strcmp(why, "an aggregate") != 0) {
         return sli_query_refuse_shape(query, a->err);
     }
     if (sli_node_count(select, "modifiers") > 0) {

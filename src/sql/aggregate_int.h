@@ -15,6 +15,7 @@ typedef struct sli_aggregate {
     const sli_node *groups[SLI_MAX_GROUPS];
     int32_t n_groups;
     bool by_window; ///< window_start or window_end is among what it groups by
+    bool has_over;  ///< window functions or QUALIFY, over rows that come in one epoch
     const sli_node *calls[SLI_MAX_CALLS];
     int32_t n_calls;
     sl_error *err;

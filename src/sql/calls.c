@@ -177,6 +177,7 @@ sl_code sli_aggregate_list(sli_aggregate *a)
     const sli_node *select = a->query->tree.select;
     sli_node_walk(sli_node_at(select, "select_list"), look_for_call, a);
     sli_node_walk(sli_node_at(select, "having"), look_for_call, a);
+    sli_node_walk(sli_node_at(select, "qualify"), look_for_call, a);
     if (a->n_calls == SLI_MAX_CALLS) {
         return sli_query_refuse(a->query, NULL, a->err, "more than %d aggregates",
                                 (int)SLI_MAX_CALLS - 1);

@@ -549,6 +549,11 @@ static sl_code resolve(sli_query *query, sli_node *parent, const char *key, sl_e
         SL_TRY(resolve(query, node, "left", err));
         return resolve(query, node, "right", err);
     }
+    if (sli_node_at(node, "sample") != NULL) { // of what is replaced by a name: it would be lost
+        return sli_query_refuse(query, node, err,
+                                "a sample can't be kept up over a stream: choose rows by what they "
+                                "are: WHERE hash(id) %% 10 = 0");
+    }
     if (sli_node_is(node, "SUBQUERY")) {
         return resolve_subquery(query, parent, key, err);
     }

@@ -1,4 +1,5 @@
-// The three parts of a SELECT with aggregates, as streams: by row, state, by row.
+// The three parts of a SELECT with aggregates, as streams: by row, state, and by row, or, for
+// window functions over results, over each epoch.
 #include "sql/aggregate_int.h"
 
 #include "sluice/event.h"
@@ -188,7 +189,7 @@ sl_code sli_aggregate_state(sli_aggregate *a, sl_stream *in)
     return rc;
 }
 
-// ---------------------------------------------------------------- the third: by row
+// ---------------------------------------------------------------- the third: over the results
 
 /// window_time is the last time that lies in the window, as Flink has it: a millisecond before its
 /// end.
@@ -234,7 +235,7 @@ static sli_node *over_results(void *ctx, const sli_node *node)
     return call < 0 ? NULL : sli_node_column(sli_query_text(a->query, "_r%d", call), alias);
 }
 
-/// A name given by AS, in HAVING, stands for what it names.
+/// A name given by AS, in HAVING and QUALIFY, stands for what it names.
 static sli_node *named_in_having(void *ctx, const sli_node *node)
 {
     const sli_aggregate *a = ctx;
@@ -248,8 +249,10 @@ static sl_code out_tree(sli_aggregate *a, sli_tree *out, const char *name)
     sli_node *list = sli_node_copy(sli_node_at(a->query->tree.select, "select_list"));
     sli_node *holder = json_object_new_object();
     sli_node_set(holder, "having", sli_node_copy(sli_node_at(a->query->tree.select, "having")));
+    sli_node_set(holder, "qualify", sli_node_copy(sli_node_at(a->query->tree.select, "qualify")));
     sli_node_set(holder, "list", list);
-    sli_node_replace_own(sli_node_at(holder, "having") == NULL ? NULL : holder, named_in_having, a);
+    bool asks = sli_node_at(holder, "having") != NULL || sli_node_at(holder, "qualify") != NULL;
+    sli_node_replace_own(asks ? holder : NULL, named_in_having, a);
     sli_node_replace_own(holder, over_results, a);
     for (int32_t i = 0; i < (int32_t)json_object_array_length(list); i++) {
         if (i < sl_schema_columns(a->query->result)) {
@@ -259,6 +262,7 @@ static sl_code out_tree(sli_aggregate *a, sli_tree *out, const char *name)
     }
     sli_tree_be(out, json_object_get(list), sli_node_table(name, NULL),
                 json_object_get(sli_node_at(holder, "having")));
+    sli_node_set(out->select, "qualify", json_object_get(sli_node_at(holder, "qualify")));
     json_object_put(holder);
     return SL_OK;
 }
@@ -327,14 +331,15 @@ sl_code sli_aggregate_out(sli_aggregate *a, sl_stream **out)
     sl_code rc = out_tree(a, &tree, name);
     rc = rc != SL_OK || a->changing == NULL ? rc : tell_results(a, &tree, name);
     sl_stream *made = NULL;
-    if (rc == SL_OK && sli_node_at(tree.select, "where_clause") == NULL) {
+    if (rc == SL_OK && sli_node_at(tree.select, "where_clause") == NULL &&
+        sli_node_at(tree.select, "qualify") == NULL) {
         made = select_columns(a, a->results, sli_node_at(tree.select, "select_list"), a->query->uid,
                               &rc);
     }
     if (rc == SL_OK && made == NULL) {
         sli_relation from[SLI_MAX_FROM + 1] = {{.name = name, .stream = a->results}};
         int32_t n = 1 + sli_query_statics(a->query, from + 1);
-        made = sli_query_run(a->query, &tree, from, n, true, a->query->uid, a->err);
+        made = sli_query_run(a->query, &tree, from, n, !a->has_over, a->query->uid, a->err);
         rc = made != NULL ? SL_OK : SL_E_INVALID;
     }
     sli_tree_reset(&tree);

@@ -605,6 +605,32 @@ SL_TEST(sql_plan_says_what_a_stream_cant_keep_up, "")
          "(SELECT word FROM words) SELECT * FROM b))",
          "put it before the first SELECT"},
         {"SELECT sum(n) OVER () FROM words", "FROM EPOCH(TABLE t)"},
+        {"SELECT word, count(*) AS n, row_number() OVER (ORDER BY count(*)) AS r FROM words GROUP "
+         "BY "
+         "word",
+         "job.sql:1:29: a window function (OVER) can't be kept up"},
+        {"SELECT word, count(*) AS n FROM words GROUP BY word QUALIFY row_number() OVER (PARTITION "
+         "BY "
+         "word) < 3",
+         "QUALIFY can't be kept up"},
+        {"SELECT word, count(*) AS n FROM words TABLESAMPLE 10% GROUP BY word",
+         "choose rows by what they are"},
+        {"SELECT word, count(*) AS n FROM words TABLESAMPLE 10% (system, 3) GROUP BY word",
+         "choose rows by what they are"},
+        {"SELECT window_end, count(*) AS n FROM TUMBLE(bids, DESCRIPTOR(ts), INTERVAL '1' HOUR) "
+         "TABLESAMPLE 10% GROUP BY window_end",
+         "choose rows by what they are"},
+        {"SELECT word FROM EPOCH(words) USING SAMPLE 10", "a sample is other rows each time"},
+        {"SELECT word FROM (SELECT word FROM words) AS w TABLESAMPLE 10% (system, 3)",
+         "choose rows by what they are"},
+        {"SELECT auction, count(*) AS n, rank() OVER (PARTITION BY auction ORDER BY count(*)) AS r "
+         "FROM TUMBLE(bids, DESCRIPTOR(ts), INTERVAL '1' HOUR) GROUP BY window_end, auction",
+         "job.sql:1:32: a window function (OVER) over the results of windows needs them together: "
+         "PARTITION BY window_start, window_end"},
+        {"SELECT auction, count(*) AS n, rank() OVER (PARTITION BY window_start) AS r FROM "
+         "SESSION(bids, PARTITION => auction, DESCRIPTOR(ts), INTERVAL '1' HOUR) GROUP BY "
+         "window_start, window_end, auction",
+         "needs them together: PARTITION BY window_end"},
         {"SELECT word, random() FROM words", "random(...) gives another result each time"},
         {"SELECT word, nn FROM words", "job.sql:1:14: "},
         {"SELECT word, uper(word) FROM words", "job.sql:1:14: "},

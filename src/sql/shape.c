@@ -22,10 +22,24 @@ static void refuse(scan *s, int64_t at, const char *what, const char *instead)
     }
 }
 
-/// The first thing found is the one that is told.
+/// What a SELECT with aggregates has anyhow weighs least: it must not hide what else is there. What
+/// window functions are of may lie in one epoch, which a planner has to find out.
+static int32_t weight(const char *why)
+{
+    static const char *const light[] = {"GROUP BY", "an aggregate", "QUALIFY",
+                                        "a window function (OVER)"};
+    for (int32_t i = 0; i < 4; i++) {
+        if (strcmp(why, light[i]) == 0) {
+            return i < 2 ? 0 : 1;
+        }
+    }
+    return 2;
+}
+
+/// Of the things that weigh most the first one found is told.
 static void not_by_row(scan *s, const char *why, const sli_node *node)
 {
-    if (s->shape->by_row && s->n_inside == 0) {
+    if (s->n_inside == 0 && (s->shape->by_row || weight(why) > weight(s->shape->why))) {
         s->shape->by_row = false;
         s->shape->why = why;
         s->shape->why_at = node == NULL ? -1 : sli_node_place(node);
@@ -145,6 +159,18 @@ static bool is_fixed(const scan *s, sli_node *node)
            s->tree->is_fixed(s->tree->ctx, node);
 }
 
+/// Without REPEATABLE it is other rows each time.
+static void check_sample(scan *s, const sli_node *node)
+{
+    const sli_node *sample = sli_node_at(node, "sample");
+    not_by_row(s, "a sample", node);
+    if (!json_object_get_boolean(sli_node_at(sample, "repeatable"))) {
+        refuse(s, sli_node_place(node), "a sample is other rows each time",
+               "a job must be able to compute an epoch again: choose rows by what they are, WHERE "
+               "hash(id) % 10 = 0, or write REPEATABLE (1) behind it");
+    }
+}
+
 static bool look(void *ctx, sli_node *node)
 {
     scan *s = ctx;
@@ -165,7 +191,7 @@ static bool look(void *ctx, sli_node *node)
         not_by_row(s, "a subquery", node);
     }
     if (sli_node_at(node, "sample") != NULL) {
-        not_by_row(s, "a sample", node);
+        check_sample(s, node);
     }
     return true;
 }
