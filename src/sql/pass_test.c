@@ -45,7 +45,7 @@ SL_TEST(sql_columns_that_are_passed_on_go_round_duckdb, "")
         {"SELECT n, w FROM t LIMIT 1", ""},
         {"SELECT n, (SELECT max(n) FROM t) AS most FROM t", ""},
         {"SELECT a.n, b.w FROM t a JOIN t b USING (n)", ""},
-        {"SELECT n FROM t USING SAMPLE 10", ""},
+        {"SELECT n FROM t USING SAMPLE reservoir(10 ROWS) REPEATABLE (1)", ""},
         {"SELECT n, count(*) AS c FROM t GROUP BY n", ""},
         {"SELECT * EXCLUDE (n) FROM t", ""},
         {"SELECT n, COLUMNS('w') FROM t", ""},

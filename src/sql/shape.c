@@ -162,12 +162,12 @@ static bool is_fixed(const scan *s, sli_node *node)
 /// Without REPEATABLE it is other rows each time.
 static void check_sample(scan *s, const sli_node *node)
 {
-    const sli_node *sample = sli_node_at(node, "sample");
+    const sli_node *seed = sli_node_at(sli_node_at(node, "sample"), "seed");
     not_by_row(s, "a sample", node);
-    if (!json_object_get_boolean(sli_node_at(sample, "repeatable"))) {
+    if (json_object_get_int64(seed) < 0) {
         refuse(s, sli_node_place(node), "a sample is other rows each time",
                "a job must be able to compute an epoch again: choose rows by what they are, WHERE "
-               "hash(id) % 10 = 0, or write REPEATABLE (1) behind it");
+               "hash(id) % 10 = 0, or write USING SAMPLE reservoir(10 ROWS) REPEATABLE (1)");
     }
 }
 
