@@ -428,6 +428,7 @@ KAFKA_CONTRACT(kafka_a_poll_without_news_ends_at_its_deadline)
     assert_false(slt_pump(&r, deadline));
     assert_true(sli_env_mono_us(k->env) >= deadline);
     assert_false(slt_pump(&r, 0));
+    assert_false(slt_pump(&r, INT64_MIN)); // as long ago as a time can be
     slt_reader_reset(&r);
 }
 

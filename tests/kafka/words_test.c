@@ -51,17 +51,22 @@ SL_TEST(kafka_a_start_on_ranges_waits_for_the_sources_broker_brokers, "EXACTLY-O
     rig.k.settings[0].value = plain; // the test's own clients go another way
     (void)snprintf(rig.brokers, sizeof rig.brokers, "%s", near);
     rig.in_more = PACED;
+    rig.more_settings[0] = "snapshot.groups=1000000"; // which would hold positions
     slt_rig_feed(&rig, FED);
     slt_rig_start(&rig);
-    slt_life_await(&rig.life, SLT_STAGE, 2);
+    slt_life_await(&rig.life, SLT_COMMIT, 1); // its range is in the log by then
     (void)slt_life_kill(&rig.life);
     rig.k.fixture->away(&rig.k, true);
     slt_rig_start(&rig);
     slt_life_await_words(&rig.life, " to answer: ");
+    slt_life_stop(&rig.life); // which does not wait for it
+    assert_int_equal(remove(slt_in_dir(rig.dir, "life.out")), 0);
+    slt_rig_start(&rig);
+    slt_life_await_words(&rig.life, " to answer: ");
     slt_life_last(&rig.life, 1000); // it is asked again, and again
     rig.k.fixture->away(&rig.k, false);
+    slt_life_await_words(&rig.life, " answers again after "); // all may be shown from before
     slt_rig_check(&rig);
-    slt_life_must_say(&rig.life, " answers again after ");
     slt_rig_close(&rig);
 }
 

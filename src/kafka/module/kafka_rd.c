@@ -116,11 +116,11 @@ static int64_t nearer_us(rd_clock clock, int64_t deadline_us)
 int rd_left_ms(rd_clock clock, int64_t deadline_us)
 {
     enum { DAY_MS = 86400000 };
-    int64_t end_us = nearer_us(clock, deadline_us);
-    int64_t left_us = end_us == SLI_FOREVER ? INT64_MAX : end_us - clock.mono_us(clock.env);
-    if (left_us <= 0) {
+    int64_t end_us = nearer_us(clock, deadline_us), now_us = clock.mono_us(clock.env);
+    if (end_us <= now_us) { // asked first: INT64_MIN, which is always over, has no distance
         return 0;
     }
+    int64_t left_us = end_us == SLI_FOREVER ? INT64_MAX : end_us - now_us;
     int64_t ms = left_us / 1000 + (left_us % 1000 != 0);
     return ms < DAY_MS ? (int)ms : DAY_MS;
 }

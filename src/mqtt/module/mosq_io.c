@@ -74,8 +74,9 @@ static int64_t nearer_us(const sli_mqtt *self, int64_t deadline_us)
 
 int mosq_left_ms(const sli_mqtt *self, int64_t deadline_us)
 {
-    int64_t left = nearer_us(self, deadline_us) - self->mono_us(self->env);
-    return left <= 0 ? 0 : left > DAY_MS * 1000LL ? DAY_MS : (int)((left + 999) / 1000);
+    int64_t end_us = nearer_us(self, deadline_us), now_us = self->mono_us(self->env);
+    int64_t left = end_us <= now_us ? 0 : end_us - now_us; // INT64_MIN has no distance
+    return left > DAY_MS * 1000LL ? DAY_MS : (int)((left + 999) / 1000);
 }
 
 int mosq_slice_ms(const sli_mqtt *self, int64_t deadline_us)

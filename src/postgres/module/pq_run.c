@@ -24,8 +24,10 @@ static int64_t left_ms(const sli_pg *self, int64_t deadline_us)
     int64_t end_us = self->end_us == NULL
                          ? SLI_FOREVER
                          : atomic_load_explicit(self->end_us, memory_order_relaxed);
-    int64_t left_us = (end_us < deadline_us ? end_us : deadline_us) - self->mono_us(self->env);
-    return left_us <= 0 ? 0 : left_us / 1000 + (left_us % 1000 != 0);
+    int64_t until_us = end_us < deadline_us ? end_us : deadline_us;
+    int64_t now_us = self->mono_us(self->env);
+    int64_t left_us = until_us <= now_us ? 0 : until_us - now_us; // INT64_MIN has no distance
+    return left_us / 1000 + (left_us % 1000 != 0);
 }
 
 sl_code pq_poll(const sli_pg *self, short events, int64_t deadline_us, sl_error *err)
