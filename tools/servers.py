@@ -1,9 +1,12 @@
-"""What the tools share that run real servers for tests (kafka, hdfs, flume): jars, ports, processes.
+"""What the tools share that run real servers for tests (kafka, hdfs, flume, postgres): jars, ports, processes.
 
 A server is a Java program in a session of its own, so that it outlives whoever starts it; a file NAME.pid has its process.
 """
+import fcntl
+import itertools
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -13,6 +16,9 @@ import time
 
 CACHE = pathlib.Path(os.environ.get("SLUICE_CACHE", pathlib.Path.home() / ".cache/sluice"))
 TOOL = pathlib.Path(sys.argv[0]).name
+PORTS = pathlib.Path(f"/tmp/sluice-ports.{os.geteuid()}")  # not in TMPDIR: runs with others share it
+LOWEST_PORT = 20000  # below lie those that programs and examples are known by
+FEWEST_PORTS = 1000
 END_S = 20  # that a server may take to end in order
 DEPENDENCY = "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><version>{}</version></dependency>\n"
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
@@ -50,15 +56,44 @@ def fetch(home, artifacts, size):
 
 # ---------------------------------------------------------------- ports
 
-def free_ports(n):
-    """Ports that nobody has: all are held until the last is known, so that they differ."""
-    held = [socket.socket() for _ in range(n)]
-    for one in held:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
+def free_ports(n, owner):
+    """n ports of loopback for servers of the directory `owner`, which has them until it is gone: what was killed starts again
+    on its port. Concurrent starts share one table of who has which. The ports lie outside the range from which the kernel
+    takes those of connections, or a connection of anybody could have one before its server listens, or while it is down."""
+    with open(PORTS, "a+") as table:
+        fcntl.flock(table, fcntl.LOCK_EX)
+        table.seek(0)
+        held = [line.split(" ", 1) for line in table.read().splitlines()]
+        held = {int(port): place for port, place in held if os.path.isdir(place)}
+        found = list(itertools.islice((port for port in candidates() if port not in held and is_free(port)), n))
+        if len(found) < n:
+            fail(f"no {n} ports are free; {PORTS} tells which are held, and for which directories")
+        held |= {port: os.path.abspath(owner) for port in found}
+        table.truncate(0)
+        table.write("".join(f"{port} {place}\n" for port, place in held.items()))
+    return found
+
+
+def candidates():
+    """Each port once, from a random one on: a closed port is not taken up again at once."""
+    first, last = map(int, pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    ports = [port for port in range(LOWEST_PORT, 65536) if not first <= port <= last]
+    if len(ports) < FEWEST_PORTS:
+        fail(f"connections may take any port from {first} to {last}, so that none is safe for a server: "
+             "sysctl net.ipv4.ip_local_port_range='32768 60999' is Linux's default")
+    start = random.randrange(len(ports))
+    return ports[start:] + ports[:start]
+
+
+def is_free(port):
+    """Nobody has it on any address, not even a connection that was closed a while ago."""
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(type=kind) as one:
+            try:
+                one.bind(("", port))
+            except OSError:
+                return False
+    return True
 
 
 def is_open(port):

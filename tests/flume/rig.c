@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ports.h"
 #include "published.h"
 
 enum { ANSWER = 64 << 10, MOST_SINKS = 8, BATCH = 200 };
@@ -20,23 +21,6 @@ static struct sockaddr_in at_port(int port)
     return (struct sockaddr_in){.sin_family = AF_INET,
                                 .sin_port = htons((uint16_t)port),
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-}
-
-/// Ports that nobody has: all are held until the last is known.
-static void free_ports(int *out, int n)
-{
-    int held[16];
-    for (int i = 0; i < n; i++) {
-        struct sockaddr_in address = at_port(0);
-        socklen_t size = sizeof address;
-        held[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        assert_int_equal(bind(held[i], (struct sockaddr *)&address, size), 0);
-        assert_int_equal(getsockname(held[i], (struct sockaddr *)&address, &size), 0);
-        out[i] = ntohs(address.sin_port);
-    }
-    for (int i = 0; i < n; i++) {
-        (void)close(held[i]);
-    }
 }
 
 static int connect_to(int port)
@@ -152,7 +136,7 @@ void slt_flume_open(slt_flume *f)
     f->n_fed = 0;
     f->sink_more = f->sink_more == NULL ? "" : f->sink_more;
     f->in_more = f->in_more == NULL ? "" : f->in_more;
-    free_ports(ports, 2 * SLT_FLUME_SOURCES);
+    slt_ports(ports, 2 * SLT_FLUME_SOURCES);
     for (int i = 0; i < SLT_FLUME_SOURCES; i++) {
         f->ports[i] = ports[i];
         f->doors[i] = ports[SLT_FLUME_SOURCES + (f->pulls ? i : 0)];

@@ -7,6 +7,7 @@
 #include "kill/kill.h"
 #include "kill/post.h"
 #include "kills.h"
+#include "ports.h"
 #include "published.h"
 
 enum { KILLS = 14, SOAK_KILLS = 500 };
@@ -21,9 +22,10 @@ SL_TEST(http_killed_at_any_moment_every_posted_line_counts_once, "EXACTLY-ONCE-1
     slt_kills kills = {.before_us = 200000, .most_entries = 6};
     int32_t n_kills = slt_is_soak() ? SOAK_KILLS : KILLS;
     const char *dir = slt_temp_dir();
-    int port = slt_free_port();
+    int port = 0;
     int64_t repeats = 0;
     slt_life life;
+    slt_ports(&port, 1);
     slt_run_open(&life, dir, "http_job.so", port);
     slt_kills_begin(&kills);
     slt_post *post = slt_post_start(port, (uint64_t)slt_kills_draw(&kills, INT32_MAX));
@@ -94,8 +96,9 @@ SL_TEST(curl_is_answered, "")
     const char *dir = slt_temp_dir();
     char large[600], door[64];
     needs_curl();
-    int port = slt_free_port(), counts[4] = {0};
+    int port = 0, counts[4] = {0};
     slt_life life;
+    slt_ports(&port, 1);
     slt_run_open(&life, dir, "http_job.so", port);
     (void)snprintf(door, sizeof door, "http://localhost:%d/in", port);
     start(&life);
@@ -144,7 +147,7 @@ SL_TEST(curl_is_answered_over_tls_with_its_certificate_and_the_secret, "")
 {
     const char *dir = slt_temp_dir();
     char options[2048], door[64], plain[64];
-    int port = slt_free_port(), counts[4] = {0};
+    int port = 0, counts[4] = {0};
     slt_life life;
     if (!SLT_TLS) {
         slt_not_here("a build without TLS");
@@ -152,6 +155,7 @@ SL_TEST(curl_is_answered_over_tls_with_its_certificate_and_the_secret, "")
     needs_curl();
     needs("openssl version >/dev/null 2>&1", "no openssl");
     make_certificates(dir);
+    slt_ports(&port, 1);
     (void)snprintf(
         options, sizeof options,
         "tls.cert=%s/server.pem&tls.key=%s/server.key&tls.ca=%s/ca.pem&secret=file:%s/secret", dir,

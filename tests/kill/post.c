@@ -32,17 +32,6 @@ static struct sockaddr_in loopback(int port)
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
-int slt_free_port(void)
-{
-    struct sockaddr_in at = loopback(0);
-    socklen_t size = sizeof at;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0 &&
-                getsockname(fd, (struct sockaddr *)&at, &size) == 0);
-    (void)close(fd);
-    return ntohs(at.sin_port);
-}
-
 static void drop(slt_post *post)
 {
     if (post->fd >= 0) {

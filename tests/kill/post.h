@@ -8,8 +8,6 @@ enum { SLT_POST_LINES = 3 }; ///< of a request: 3k - 2, 3k - 1, 3k for request k
 
 typedef struct slt_post slt_post;
 
-/// A port of the loopback that is free now.
-int slt_free_port(void);
 /// Begins a thread that sends one request after the other, now and then twice, or without waiting
 /// for the answer.
 slt_post *slt_post_start(int port, uint64_t seed);

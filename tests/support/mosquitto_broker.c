@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ports.h"
 #include "sl_test.h"
 
 enum { PATH = 512, WAIT_MS = 10000, STEP_MS = 5 };
@@ -20,7 +21,7 @@ enum { PATH = 512, WAIT_MS = 10000, STEP_MS = 5 };
 struct slt_mosquitto {
     char dir[PATH], ca[PATH];
     const char *forbidden;
-    int32_t port;
+    int port;
     pid_t pid; ///< 0: it is not running
     bool asks_password, has_tls;
 };
@@ -54,7 +55,7 @@ static void write_configuration(const slt_mosquitto *b)
                   "listener %d 127.0.0.1\nuser root\nallow_anonymous %s\nacl_file %s/acl\n"
                   "persistence true\npersistence_location %s/\nmax_queued_messages 0\n"
                   "log_dest file %s/log\nlog_type all\n",
-                  (int)b->port, b->asks_password ? "false" : "true", b->dir, b->dir, b->dir);
+                  b->port, b->asks_password ? "false" : "true", b->dir, b->dir, b->dir);
     if (b->asks_password) {
         (void)fprintf(file, "password_file %s/passwords\n", b->dir);
     }
@@ -67,7 +68,7 @@ static void write_configuration(const slt_mosquitto *b)
 
 // ---------------------------------------------------------------- the process
 
-static int connect_to(int32_t port)
+static int connect_to(int port)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -75,18 +76,6 @@ static int connect_to(int32_t port)
     int rc = connect(fd, (struct sockaddr *)&at, sizeof at);
     (void)close(fd);
     return rc;
-}
-
-static int32_t free_port(void)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET};
-    socklen_t size = sizeof at;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&at, size), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
-    (void)close(fd);
-    return ntohs(at.sin_port);
 }
 
 static void await_listening(const slt_mosquitto *b)
@@ -169,7 +158,7 @@ slt_mosquitto *slt_mosquitto_start(void)
     assert_non_null(b);
     (void)snprintf(b->dir, sizeof b->dir, "%s/mosquitto%d", slt_temp_dir(), ++n_started);
     assert_int_equal(mkdir(b->dir, 0700), 0);
-    b->port = free_port();
+    slt_ports(&b->port, 1);
     write_access(b);
     write_configuration(b);
     launch(b);
