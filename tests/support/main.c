@@ -14,10 +14,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
-
-enum { SLOW_SECONDS = 5 };
 
 static slt_case *all_tests; // filled by constructors, before main
 static slt_case *running;   // read by on_signal
@@ -71,20 +70,41 @@ static double seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+// Of this process and of those that it has waited for.
+static double processor_seconds(void)
+{
+    double sum = 0;
+    for (int who = RUSAGE_CHILDREN; who <= RUSAGE_SELF; who++) {
+        struct rusage used;
+        getrusage(who, &used);
+        sum += (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+               (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) * 1e-6;
+    }
+    return sum;
+}
+
+// From how many seconds on a test is named as slow.
+static double slow_seconds(void)
+{
+    const char *text = getenv("SLUICE_TEST_SLOW");
+    return text == NULL ? 5 : strtod(text, NULL);
+}
+
 // cmocka leaves a failing body by longjmp, so only a body that came back has passed.
 static void run_body(void **state)
 {
     slt_case *self = *state;
     running = self;
-    double start = seconds();
+    double start = seconds(), used = processor_seconds();
     int threads = slt_threads_started();
     self->body();
     if (self->has_one_thread && slt_threads_started() != threads) {
         fail_msg("it calls slt_one_thread, and has started another one");
     }
     self->passed = true;
-    if (seconds() - start > SLOW_SECONDS) {
-        printf("# slow: %s took %.1f s\n", self->name, seconds() - start);
+    if (seconds() - start > slow_seconds()) {
+        printf("# slow: %s took %.1f s, %.1f of processors\n", self->name, seconds() - start,
+               processor_seconds() - used);
     }
 }
 
@@ -137,7 +157,13 @@ static size_t run_all(slt_case **tests, size_t n)
     return n_failed;
 }
 
-// Fills an array (the caller frees it) with the tests whose name contains one of the filters.
+// A filter is a part of the name, or all of it behind an `=`.
+static bool fits(const char *name, const char *filter)
+{
+    return *filter == '=' ? strcmp(name, filter + 1) == 0 : strstr(name, filter) != NULL;
+}
+
+// Fills an array (the caller frees it) with the tests whose name fits one of the filters.
 static slt_case **select_tests(char **filters, size_t *n_out)
 {
     size_t n = 0;
@@ -153,7 +179,7 @@ static slt_case **select_tests(char **filters, size_t *n_out)
     for (slt_case *t = all_tests; t != NULL; t = t->next) {
         bool wanted = *filters == NULL;
         for (char **f = filters; *f != NULL; f++) {
-            wanted = wanted || strstr(t->name, *f) != NULL;
+            wanted = wanted || fits(t->name, *f);
         }
         if (wanted) {
             tests[n++] = t;
@@ -168,7 +194,7 @@ int main(int argc, char **argv)
 {
     bool list = argc > 1 && strcmp(argv[1], "--list") == 0;
     if (argc > 1 && argv[1][0] == '-' && !list) {
-        fprintf(stderr, "usage: %s [--list] [part of a test's name]...\n", argv[0]);
+        fprintf(stderr, "usage: %s [--list] [part of a test's name, or =NAME]...\n", argv[0]);
         return 2;
     }
     setvbuf(stdout, NULL, _IOLBF, 0); // what was printed before a crash is seen

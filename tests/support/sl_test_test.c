@@ -107,3 +107,12 @@ SL_TEST(temp_dir_is_removed_after_its_test, "")
     assert_int_equal(last_dir[0] == '\0' ? -1 : access(last_dir, F_OK), -1);
     assert_string_not_equal(slt_temp_dir(), last_dir);
 }
+
+SL_TEST(a_filter_is_a_part_of_a_name_or_all_of_it, "")
+{
+    char out[8192];
+    assert_int_equal(run_self("nothing", "victim_check victim_tex", out, sizeof out), 0);
+    assert_non_null(strstr(out, "\n2 passed, 0 failed\n"));
+    assert_int_equal(run_self("nothing", "=victim_check =victim_tex", out, sizeof out), 0);
+    assert_non_null(strstr(out, "\n1 passed, 0 failed\n"));
+}
