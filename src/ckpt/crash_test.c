@@ -192,8 +192,8 @@ static int64_t zombies(fx_kind kind, int64_t step, int draws, char wrong[512])
     return n_runs;
 }
 
-/// With snapshots elsewhere a slow build tries each 7th place.
-enum { FAR_STEP = SLT_SLOW_BUILD ? 7 : 1 };
+/// A slow build tries each third place, with snapshots elsewhere each 7th.
+enum { NEAR_STEP = SLT_SLOW_BUILD ? 3 : 1, FAR_STEP = SLT_SLOW_BUILD ? 7 : 1 };
 
 /// Crashes at every call, wherever snapshots lie.
 static void check_crashes(fx_where where, int64_t step, int64_t second_steps)
@@ -206,7 +206,7 @@ static void check_crashes(fx_where where, int64_t step, int64_t second_steps)
 
 SL_TEST(ckpt_keeps_its_promises_through_crashes_at_every_call, "")
 {
-    check_crashes(FX_HERE, 1, slt_is_soak() ? 60 : 3);
+    check_crashes(FX_HERE, NEAR_STEP, slt_is_soak() ? 60 : 3);
 }
 
 SL_TEST(ckpt_keeps_its_promises_through_crashes_with_snapshots_beside_it, "")
@@ -222,7 +222,7 @@ SL_TEST(ckpt_keeps_its_promises_through_crashes_with_snapshots_on_a_simulated_cl
 static void check_failures(fx_where where)
 {
     char wrong[512] = "";
-    fail_everywhere((fx_kind){.where = where}, where == FX_HERE ? 1 : FAR_STEP, wrong);
+    fail_everywhere((fx_kind){.where = where}, where == FX_HERE ? NEAR_STEP : FAR_STEP, wrong);
     SL_CHECK_TEXT(wrong, "");
 }
 
@@ -254,9 +254,9 @@ SL_TEST(ckpt_keeps_its_promises_beside_zombies, "")
     for (int where = 0; where < FX_N_WHERE; where++) {
         char wrong[512] = "";
         int64_t n_runs = zombies((fx_kind){.where = (fx_where)where}, slt_is_soak() ? 1 : 2,
-                                 where == FX_HERE ? 10
-                                 : SLT_SLOW_BUILD ? 2
-                                                  : 5,
+                                 SLT_SLOW_BUILD     ? 2
+                                 : where == FX_HERE ? 10
+                                                    : 5,
                                  wrong);
         SL_CHECK_TEXT(wrong, "");
         assert_true(n_runs > 100);

@@ -38,11 +38,18 @@ static sl_rdd *everything(sl_rdd *in)
     return both;
 }
 
+/// From the n-th allocation to the next that is refused: each up to `dense`, then every
+/// `step`-th; in a slow build a third of those.
+static int64_t step_from(int64_t n, int64_t dense, int64_t step)
+{
+    return slt_is_soak() ? 1 : SLT_SLOW_BUILD ? (n < dense ? 3 : 3 * step) : n < dense ? 1 : step;
+}
+
 SL_TEST(whichever_allocation_is_refused_nothing_leaks_and_no_row_is_wrong, "")
 {
     int64_t n_failed = 0, n_right = 0;
     bool reached = true; // false: n lies past the last allocation
-    for (int64_t n = 1; reached; n += slt_is_soak() || n < 300 ? 1 : 7) {
+    for (int64_t n = 1; reached; n += step_from(n, 300, 7)) {
         world w;
         world_open(
             &w, (world_conf){.workers = 2, .settings = n % 2 == 0 ? "task.max_failures=1" : NULL});
@@ -166,7 +173,7 @@ SL_TEST(whichever_allocation_is_refused_the_other_operators_are_right_or_fail, "
 {
     int64_t n_failed = 0, n_right = 0;
     bool reached = true;
-    for (int64_t n = 1; reached; n += slt_is_soak() || n < 200 ? 1 : 11) {
+    for (int64_t n = 1; reached; n += step_from(n, 200, 11)) {
         world w;
         world_open(
             &w, (world_conf){.workers = 2, .settings = n % 2 == 0 ? "task.max_failures=1" : NULL});

@@ -16,7 +16,7 @@ static void fail_every_call(sl_code code, int64_t step)
     int64_t runs = 0, ends = 0;
     for (int32_t j = 0; slt_all_jobs[j] != NULL; j++) {
         bool reached = true;
-        for (int64_t n = 1; reached; n += SLT_SLOW_BUILD ? 19 : step) {
+        for (int64_t n = 1; reached; n += SLT_SLOW_BUILD ? 67 : step) {
             slt_trial trial = failing(slt_all_jobs[j], n, code, (slt_fate)(n % SLT_N_FATES));
             slt_outcome out = slt_trial_run(&trial);
             if (!out.right) {
@@ -69,7 +69,7 @@ static int64_t fail_syncs(const slt_sim_job *job, int64_t step)
 {
     int64_t runs = 0;
     bool reached = true;
-    for (int64_t n = 1; reached; n++) {
+    for (int64_t n = 1; reached; n += SLT_SLOW_BUILD ? 3 : 1) {
         for (int64_t m = 1 + n % step; reached && m < 240; m += step) {
             slt_trial trial = {.job = job, .seed = (uint64_t)(n * 1000 + m), .n_dooms = 2};
             trial.dooms[0] = (slt_doom){.fault = {.fail_at_call = n, .only_site = "file.sync"}};

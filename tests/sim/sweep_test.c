@@ -81,7 +81,7 @@ static void sweep_by(const slt_sim_job *job, int64_t step)
 {
     int64_t n = 1, runs = 0;
     while (crash_at(job, n, &runs)) {
-        n += SLT_SLOW_BUILD ? 17 * step : step;
+        n += SLT_SLOW_BUILD ? 41 * step : step;
     }
     printf("# %s: a crash at %s of %lld outside calls, %lld runs\n", job->name,
            step == 1 ? "each" : "some", (long long)(n - 1), (long long)runs);
@@ -306,7 +306,7 @@ static int64_t sweep_recovery(const slt_sim_job *job, int64_t first, int64_t ste
 
 SL_TEST(sim_jobs_survive_a_second_crash_while_they_recover, "EXACTLY-ONCE-1")
 {
-    int64_t runs = 0, step = slt_thin(23), each = slt_thin(SLT_SLOW_BUILD ? 71 : 29);
+    int64_t runs = 0, step = slt_thin(23), each = slt_thin(SLT_SLOW_BUILD ? 149 : 29);
     for (int32_t j = 0; slt_all_jobs[j] != NULL; j++) {
         slt_trial whole = {.job = slt_all_jobs[j], .seed = 1};
         int64_t calls = slt_trial_run(&whole).calls_of[0];
