@@ -83,6 +83,14 @@ static double processor_seconds(void)
     return sum;
 }
 
+// Of the processes that were waited for: each has some.
+static long page_faults_of_children(void)
+{
+    struct rusage used;
+    getrusage(RUSAGE_CHILDREN, &used);
+    return used.ru_minflt + used.ru_majflt;
+}
+
 // From how many seconds on a test is named as slow.
 static double slow_seconds(void)
 {
@@ -97,11 +105,16 @@ static void run_body(void **state)
     running = self;
     double start = seconds(), used = processor_seconds();
     int threads = slt_threads_started();
+    long faults = page_faults_of_children();
     self->body();
     if (self->has_one_thread && slt_threads_started() != threads) {
         fail_msg("it calls slt_one_thread, and has started another one");
     }
     self->passed = true;
+    if (getenv("SLUICE_TEST_THREADS") != NULL && slt_threads_started() == threads &&
+        page_faults_of_children() == faults) {
+        printf("# one thread: %s\n", self->name);
+    }
     if (seconds() - start > slow_seconds()) {
         printf("# slow: %s took %.1f s, %.1f of processors\n", self->name, seconds() - start,
                processor_seconds() - used);
