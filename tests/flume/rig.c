@@ -12,7 +12,12 @@
 #include "ports.h"
 #include "published.h"
 
-enum { ANSWER = 64 << 10, MOST_SINKS = 8, BATCH = 200 };
+enum {
+    ANSWER = 64 << 10,
+    MOST_SINKS = 8,
+    BATCH = 200,
+    FED_TO_GO_ON = 50 ///< to a life that has taken all it had
+};
 
 // ---------------------------------------------------------------- sockets
 
@@ -125,6 +130,11 @@ void slt_flume_agent(slt_flume *f)
     }
 }
 
+static void feed_on(void *ctx)
+{
+    slt_flume_feed(ctx, FED_TO_GO_ON);
+}
+
 void slt_flume_open(slt_flume *f)
 {
     const char *wanted = getenv("SLUICE_TEST_FLUME");
@@ -143,6 +153,8 @@ void slt_flume_open(slt_flume *f)
     }
     assert_true(f->n_sinks >= 1 && f->n_sinks <= MOST_SINKS);
     slt_life_open(&f->life, f->dir, "flume_job.so");
+    f->life.give_more = feed_on;
+    f->life.ctx = f;
     if (strstr(f->in_more, "tls.cert") != NULL) {
         assert_int_equal(run_tool("certificates", f->dir, NULL), 0);
     }
