@@ -302,6 +302,14 @@ static sl_code check_window(sli_aggregate *a)
     return a->query->window.of_groups ? SL_OK : check_session_keys(a);
 }
 
+static sl_code make_state(sli_aggregate *a)
+{
+    sl_stream *in = NULL;
+    SL_TRY(sli_aggregate_in(a, &in));
+    SL_TRY(sli_aggregate_state(a, in));
+    return sli_shared_add_state(a);
+}
+
 sl_code sli_query_aggregate(sli_query *query, sli_relation *out, sl_error *err)
 {
     sli_aggregate *a = sl_alloc_zero(SLI_TAG_STREAM, sizeof *a);
@@ -311,7 +319,6 @@ sl_code sli_query_aggregate(sli_query *query, sli_relation *out, sl_error *err)
     *a = (sli_aggregate){.query = query, .err = err};
     (void)sli_query_streams(query, &a->table);
     sli_relation made = {0};
-    sl_stream *in = NULL;
     sl_code rc = check_form(a);
     rc = rc != SL_OK ? rc : find_groups(a);
     if (rc == SL_OK && a->table->relation.changes_by != NULL) {
@@ -322,8 +329,8 @@ sl_code sli_query_aggregate(sli_query *query, sli_relation *out, sl_error *err)
     if (rc == SL_OK && query->window.kind == SLI_WINDOW_NONE) {
         rc = tell_changes(a, &made);
     }
-    rc = rc != SL_OK ? rc : sli_aggregate_in(a, &in);
-    rc = rc != SL_OK ? rc : sli_aggregate_state(a, in);
+    rc = rc != SL_OK ? rc : sli_shared_state(a);
+    rc = rc != SL_OK || a->results != NULL ? rc : make_state(a);
     rc = rc != SL_OK ? rc : sli_aggregate_out(a, &made.stream);
     rc = rc != SL_OK ? rc : tell_window(a, &made);
     if (rc == SL_OK) {

@@ -55,3 +55,11 @@ const sli_node *sli_aggregate_meant(const sli_aggregate *a, const sli_node *node
 sl_code sli_aggregate_in(sli_aggregate *a, sl_stream **out);
 sl_code sli_aggregate_state(sli_aggregate *a, sl_stream *in);
 sl_code sli_aggregate_out(sli_aggregate *a, sl_stream **out);
+
+// ---------------------------------------------------------------- share.c
+
+/// Sets a->results, and a->calls as those are numbered, if another SELECT of the statement has them
+/// already: the same rows, window and keys, and these calls among its own.
+sl_code sli_shared_state(sli_aggregate *a);
+/// Lets later ones find a->results.
+sl_code sli_shared_add_state(sli_aggregate *a);

@@ -577,6 +577,7 @@ sl_code sli_query_take_with(sli_query *query, sl_error *err)
     if (map != NULL) {
         sli_node_set(map, "map", sli_node_array());
     }
+    query->scope = query->n_with > 0 ? sli_shared_scope(query) : 0;
     return SL_OK;
 }
 

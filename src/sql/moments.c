@@ -82,9 +82,17 @@ sl_code sli_moments_stream(sli_query *query, const sli_relation *relation, const
         return SL_OK;
     }
     SL_ASSERT(moment != NULL, "who asks for a time has found it");
-    const char *uid = sli_query_uid(query, what);
-    sl_stream *made =
-        sli_stream_follow_time(relation->stream, moment->column, moment->behind_us, moment->after);
-    *out = uid == NULL || made == NULL ? made : sl_stream_uid(made, uid);
-    return *out != NULL ? SL_OK : sl_graph_check(query->env->graph, err);
+    sl_stream *of = relation->stream; // which *out may be
+    sl_stream *made = sli_shared_time(query, of, moment->column);
+    if (made == NULL) {
+        const char *uid = sli_query_uid(query, what);
+        made = sli_stream_follow_time(of, moment->column, moment->behind_us, moment->after);
+        made = uid == NULL || made == NULL ? made : sl_stream_uid(made, uid);
+        if (made == NULL) {
+            return sl_graph_check(query->env->graph, err);
+        }
+        sli_shared_add_time(query, of, moment->column, made);
+    }
+    *out = made;
+    return SL_OK;
 }

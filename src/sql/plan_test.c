@@ -568,6 +568,102 @@ SL_TEST(sql_plan_sets_over_epochs_are_duckdbs, "")
     end(&f);
 }
 
+static int32_t count_text(fixture *f, const char *piece)
+{
+    int32_t n = 0;
+    for (const char *at = sl_graph_text(f->graph); (at = strstr(at, piece)) != NULL; at++) {
+        n++;
+    }
+    return n;
+}
+
+#define HOP_OF(t, keys)                                                                            \
+    "FROM HOP(" t ", DESCRIPTOR(ts), INTERVAL '2' SECOND, INTERVAL '10' SECOND) GROUP BY " keys    \
+    "window_start, window_end"
+
+SL_TEST(sql_plan_what_stands_twice_in_a_statement_is_kept_once, "")
+{
+    static const char join[] = " ON a.e = b.e AND a.n = b.n";
+    static const struct {
+        const char *first, *second; ///< subqueries
+        int32_t n_windows;
+    } cases[] = {
+        {"SELECT auction, count(*) AS n, window_end AS e " HOP_OF("bids", "auction, "),
+         "select auction, count(*) as n, window_end as e " HOP_OF("bids", "auction, "), 1},
+        // Another list, another name of the table, aggregates that the first one has.
+        {"SELECT auction, count(*) AS n, max(price) AS p, window_end AS e " HOP_OF("bids",
+                                                                                   "auction, "),
+         "SELECT 2 * max(bids.price) AS n, window_end AS e " HOP_OF("bids", "bids.auction, "), 1},
+        {"SELECT auction, count(*) AS n, window_end AS e " HOP_OF("bids", "auction, "),
+         "SELECT window_end AS e, auction AS n " HOP_OF("bids", "auction, "), 1},
+        // What the first one lacks; other keys, rows, windows.
+        {"SELECT auction, count(*) AS n, window_end AS e " HOP_OF("bids", "auction, "),
+         "SELECT max(price) AS n, window_end AS e " HOP_OF("bids", "auction, "), 2},
+        {"SELECT auction, count(*) AS n, window_end AS e " HOP_OF("bids", "auction, "),
+         "SELECT count(*) AS n, window_end AS e " HOP_OF("bids", "bidder, "), 2},
+        {"SELECT auction, count(*) AS n, window_end AS e " HOP_OF("bids", "auction, "),
+         "SELECT count(*) AS n, window_end AS e FROM HOP(bids, DESCRIPTOR(ts), INTERVAL '2' SECOND,"
+         " INTERVAL '10' SECOND) WHERE price > 1 GROUP BY auction, window_start, window_end",
+         2},
+        {"SELECT auction, count(*) AS n, window_end AS e " HOP_OF("bids", "auction, "),
+         "SELECT count(*) AS n, window_end AS e FROM HOP(bids, DESCRIPTOR(ts), INTERVAL '5' SECOND,"
+         " INTERVAL '10' SECOND) GROUP BY auction, window_start, window_end",
+         2},
+        {"SELECT auction, count(*) AS n, window_end AS e " HOP_OF("bids", "auction, "),
+         "SELECT count(DISTINCT price) AS n, window_end AS e " HOP_OF("bids", "auction, "), 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fixture f = begin();
+        char select[1024];
+        (void)snprintf(select, sizeof select, "SELECT a.n FROM (%s) AS a JOIN (%s) AS b%s",
+                       cases[i].first, cases[i].second, join);
+        (void)planned(&f, "q", select);
+        if (count_text(&f, " eventWindow(") != cases[i].n_windows) {
+            fail_msg("%s: not %d windows in\n%s", select, (int)cases[i].n_windows,
+                     sl_graph_text(f.graph));
+        }
+        end(&f);
+    }
+}
+
+SL_TEST(sql_plan_names_of_subqueries_are_of_their_places, "")
+{
+    fixture f = begin();
+    (void)planned(&f, "other", "SELECT upper(w) AS w FROM (SELECT upper(word) AS w FROM words)");
+    (void)planned(
+        &f, "q",
+        "SELECT a.e FROM (SELECT window_end AS e, count(*) AS n " HOP_OF(
+            "bids", "") ") AS a JOIN (SELECT max(n) AS n, e FROM (SELECT window_end AS e, auction, "
+                        "count(*) AS n " HOP_OF("bids",
+                                                "auction, ") ") GROUP BY e) AS b ON a.e = b.e "
+                                                             "AND a.n = b.n");
+    text_has(&f, (const char *const[]){"other_sub1 sql(", "q_sub1.state eventWindow(",
+                                       "q_sub2_sub1.state eventWindow(", "q_sub2 sql(", NULL});
+    end(&f);
+}
+
+SL_TEST(sql_plan_equal_words_of_two_withs_are_two, "")
+{
+    fixture f = begin();
+    (void)planned(&f, "q",
+                  "SELECT a.n FROM (WITH w AS (SELECT * FROM bids WHERE price > 1) SELECT * FROM "
+                  "(SELECT auction AS n, ts FROM w)) AS a JOIN (WITH w AS (SELECT * FROM bids "
+                  "WHERE price > 2) SELECT * FROM (SELECT auction AS n, ts FROM w)) AS b ON a.n = "
+                  "b.n AND a.ts = b.ts");
+    assert_int_equal(count_text(&f, "price > 1"), 1);
+    assert_int_equal(count_text(&f, "price > 2"), 1);
+    assert_int_equal(count_text(&f, "intervalJoin(q.left, q.right)"), 1);
+    end(&f);
+    f = begin();
+    (void)planned(&f, "q",
+                  "WITH w AS (SELECT * FROM bids WHERE price > 1) SELECT a.n FROM (SELECT auction "
+                  "AS n, ts FROM w) AS a JOIN (SELECT auction AS n, ts FROM w) AS b ON a.n = b.n "
+                  "AND a.ts = b.ts");
+    assert_int_equal(count_text(&f, "price > 1"), 1);
+    assert_int_equal(count_text(&f, "\nq_sub"), 2); // of w, and of what stands twice
+    end(&f);
+}
+
 SL_TEST(sql_plan_epoch_is_all_of_sql_over_an_epochs_rows, "")
 {
     fixture f = begin();

@@ -547,6 +547,7 @@ static sl_code plan_new(sli_query **out, const sli_plan_env *env, sli_query *out
                          .outer = outer,
                          .dbs = sli_sql_dbs(env->sql),
                          .arena = all->arena,
+                         .shared = outer == NULL ? NULL : outer->shared,
                          .shape = shape,
                          .depth = outer == NULL ? 0 : outer->depth + 1,
                          .uid = env->uid};
@@ -554,11 +555,26 @@ static sl_code plan_new(sli_query **out, const sli_plan_env *env, sli_query *out
     return SL_OK;
 }
 
+/// A SELECT within another, unless one in the same words was planned.
+static sl_code plan_once(sli_query *query, sli_relation *out, sl_error *err)
+{
+    sli_str text = {.tag = SLI_TAG_STREAM};
+    sl_code rc = sli_tree_print(&query->tree, query->dbs, &text, err);
+    rc = rc != SL_OK ? rc : sli_str_check(&text, "a query", err);
+    if (rc == SL_OK && !sli_shared_subquery(query, text.data, out)) {
+        rc = plan_tree(query, out, err);
+        rc = rc != SL_OK ? rc : sli_shared_add_subquery(query, text.data, out, err);
+    }
+    sli_str_reset(&text);
+    return rc;
+}
+
 sl_code sli_query_inner(sli_query *query, sli_node *select, sli_relation *out, sl_error *err)
 {
+    query->n_inner++; // whether it is planned or was before: others keep their names
     const char *uid = query->uid == NULL
                           ? NULL
-                          : sli_query_text(query, "%s%s", query->uid, sli_query_name(query, "sub"));
+                          : sli_query_text(query, "%s_sub%d", query->uid, (int)query->n_inner);
     return sli_query_inner_as(query, select, uid, out, err);
 }
 
@@ -578,7 +594,7 @@ sl_code sli_query_inner_as(sli_query *query, sli_node *select, const char *uid, 
                      sli_node_copy(select));
         inner->tree.select = sli_node_at(sli_node_item(inner->tree.root, "statements", 0), "node");
         rc = inner->tree.select == NULL ? sl_error_nomem(err, 4096, "the plan of a query")
-                                        : plan_tree(inner, out, err);
+                                        : plan_once(inner, out, err);
     }
     plan_reset(inner);
     return rc;
@@ -593,6 +609,7 @@ sl_code sli_query_over(sli_query *query, sli_tree *tree, const sli_relation *fro
         sli_tree_reset(tree);
         return rc;
     }
+    over->shared = query->shared;
     over->tree = *tree;
     *tree = (sli_tree){0};
     over->uid = uid;
@@ -624,9 +641,11 @@ sl_code sli_sql_plan(const sli_plan_env *env, const char *select, sli_relation *
     sli_query *query = NULL;
     SL_TRY(plan_new(&query, env, NULL, err));
     sli_db_where where = {-1};
-    sl_code rc = sli_tree_parse(&query->tree, query->dbs, select, &where, err);
+    sl_code rc = sli_shared_new(&query->shared, err);
+    rc = rc != SL_OK ? rc : sli_tree_parse(&query->tree, query->dbs, select, &where, err);
     rc = rc != SL_OK ? sli_query_at(query, where.at, rc, err) : plan_tree(query, out, err);
     rc = rc != SL_OK ? rc : check_key(query, out, err);
+    sli_shared_free(query->shared);
     plan_reset(query);
     return rc;
 }

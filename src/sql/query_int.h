@@ -42,11 +42,15 @@ typedef struct sli_query_with {
     sli_relation relation; ///< once `made` is set
 } sli_query_with;
 
+typedef struct sli_shared sli_shared;
+
 typedef struct sli_query {
     const sli_plan_env *env;
     struct sli_query *outer; ///< of the SELECT around this one; NULL: none
+    sli_shared *shared;      ///< of all SELECTs of the statement
     sli_query_with with[SLI_MAX_FROM];
     int32_t n_with;
+    int32_t scope; ///< the number of these names among those of the statement; 0: there are none
     sli_dbs *dbs;
     sl_arena *arena; ///< the graph's own for plans
     sli_tree tree;
@@ -57,6 +61,7 @@ typedef struct sli_query {
     sl_schema *result; ///< of the SELECT as it was written; one reference
     const char *uid;   ///< NULL: derived
     int32_t depth;     ///< of SELECTs within SELECTs
+    int32_t n_inner;   ///< that were planned in it
     bool is_whole;     ///< it has become one query as it is
 } sli_query;
 
@@ -175,6 +180,21 @@ sl_code sli_query_weigh(sli_query *query, sli_query_table *table, const sli_node
 /// SELECTs with UNION, INTERSECT or EXCEPT between them: UNION ALL of streams, or, of EPOCH(...)
 /// alone, all of them over each epoch.
 sl_code sli_query_set(sli_query *query, sli_relation *out, sl_error *err);
+
+// ---------------------------------------------------------------- share.c
+
+sl_code sli_shared_new(sli_shared **out, sl_error *err);
+void sli_shared_free(SL_TAKES sli_shared *shared); ///< accepts NULL
+/// A number for names of WITH.
+int32_t sli_shared_scope(const sli_query *query);
+/// The relation of a SELECT within `query->outer` that was planned before in the same words.
+bool sli_shared_subquery(const sli_query *query, const char *text, sli_relation *out);
+sl_code sli_shared_add_subquery(sli_query *query, const char *text, const sli_relation *relation,
+                                sl_error *err);
+/// The stream `of` with that column as its event time; NULL: it is not there yet. The name lives as
+/// long as the graph.
+sl_stream *sli_shared_time(const sli_query *query, const sl_stream *of, const char *column);
+void sli_shared_add_time(sli_query *query, sl_stream *of, const char *column, sl_stream *made);
 
 // ---------------------------------------------------------------- split.c
 
