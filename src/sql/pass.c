@@ -6,9 +6,12 @@
 //     passed    auction, extra: the stream's own cells, by reference
 //     prepared  SELECT 0.908 * price AS price FROM bid
 //
-// That holds where row i of the result is row i of the table: nothing that drops, repeats or
-// reorders rows. FROM is the table alone, there is no WHERE; in the list no unnest(), which makes
-// several rows of one, and no subquery, which DuckDB makes a join.
+// That holds where row i of the result is row i of the table: nothing that repeats or reorders
+// rows. FROM is the table alone; in the list no unnest(), which makes several rows of one, and no
+// subquery, which DuckDB makes a join.
+//
+// With WHERE the table has a column more, the numbers of its rows, and DuckDB tells which are left.
+// A number costs what a column of fixed width does, so this is for texts, lists and structs.
 //
 // The graph's text and the names of columns are those of the query as it was written.
 #include "sql/query_int.h"
@@ -19,6 +22,7 @@
 typedef struct passing {
     const sl_schema *table;
     const char *alias; ///< of the table
+    sli_node *where;   ///< NULL: none
 } passing;
 
 static int32_t find_column(const passing *p, const char *name)
@@ -60,14 +64,14 @@ static bool look_for_moves(void *ctx, sli_node *node)
     return !*found;
 }
 
-/// Whether the SELECT gives a row for each of its table's, in their order. Stars that are whole
-/// items of the list are asked for later.
+/// Whether the SELECT gives at most a row for each of its table's, in their order. Stars that are
+/// whole items of the list are asked for later.
 static bool keeps_rows(const sli_node *select)
 {
     const sli_node *from = sli_node_at(select, "from_table");
     bool moves = !sli_node_is(from, "BASE_TABLE") || sli_node_at(from, "sample") != NULL ||
-                 sli_node_count(from, "column_name_alias") > 0 ||
-                 sli_node_at(select, "where_clause") != NULL;
+                 sli_node_count(from, "column_name_alias") > 0;
+    sli_node_walk(sli_node_at(select, "where_clause"), look_for_moves, &moves);
     for (int32_t i = 0; !moves && i < sli_node_count(select, "select_list"); i++) {
         sli_node *item = sli_node_item(select, "select_list", i);
         if (!sli_node_is_plain_star(item)) {
@@ -125,12 +129,31 @@ static bool look_for_name(void *ctx, sli_node *node)
 static bool is_named(const passing *p, const item *items, int32_t n, const char *alias)
 {
     naming s = {.name = alias};
+    if (alias[0] != '\0' && find_column(p, alias) < 0) {
+        sli_node_walk(p->where, look_for_name, &s);
+    }
     for (int32_t i = 0; alias[0] != '\0' && find_column(p, alias) < 0 && i < n; i++) {
         if (items[i].column < 0 && items[i].node != NULL) {
             sli_node_walk(items[i].node, look_for_name, &s);
         }
     }
     return s.found;
+}
+
+static bool is_fixed_width(sl_type type)
+{
+    return type != SL_STRING && type != SL_BINARY && type != SL_LIST && type != SL_STRUCT;
+}
+
+/// Whether the columns that are passed on are worth a number for each row.
+static bool is_worth_numbers(const passing *p, const item *items, int32_t n)
+{
+    bool is_worth = false;
+    for (int32_t i = 0; i < n; i++) {
+        int32_t c = items[i].column;
+        is_worth |= c >= 0 && !is_fixed_width(sl_schema_field(p->table, c)->type);
+    }
+    return is_worth && find_column(p, SLI_ROW_NUMBER) < 0;
 }
 
 /// How many columns are passed on.
@@ -147,11 +170,11 @@ static int32_t choose(const passing *p, const sl_schema *result, item *items, in
         }
         n_passed += items[i].column >= 0;
     }
-    return n_passed;
+    return p->where == NULL || is_worth_numbers(p, items, n) ? n_passed : 0;
 }
 
-static sl_code take_out(sli_node *select, const item *items, int32_t n, int32_t *passed,
-                        sl_error *err)
+static sl_code take_out(const passing *p, sli_node *select, const item *items, int32_t n,
+                        int32_t *passed, sl_error *err)
 {
     sli_node *list = sli_node_array();
     if (list == NULL) {
@@ -164,6 +187,9 @@ static sl_code take_out(sli_node *select, const item *items, int32_t n, int32_t 
                                                       : sli_node_column(items[i].name, NULL));
         }
     }
+    if (p->where != NULL) {
+        sli_node_push(list, sli_node_column(SLI_ROW_NUMBER, NULL));
+    }
     sli_node_set(select, "select_list", list);
     return SL_OK;
 }
@@ -173,7 +199,8 @@ sl_code sli_tree_pass(sli_tree *tree, const sl_schema *table, const sl_schema *r
 {
     const sli_node *from = sli_node_at(tree->select, "from_table");
     const char *alias = sli_node_text(from, "alias");
-    passing p = {table, alias[0] != '\0' ? alias : sli_node_text(from, "table_name")};
+    passing p = {table, alias[0] != '\0' ? alias : sli_node_text(from, "table_name"),
+                 sli_node_at(tree->select, "where_clause")};
     int32_t n = sl_schema_columns(result);
     *n_passed = 0;
     if (!keeps_rows(tree->select)) {
@@ -186,7 +213,7 @@ sl_code sli_tree_pass(sli_tree *tree, const sl_schema *table, const sl_schema *r
     sl_code rc = SL_OK;
     if (list_items(&p, tree->select, items, n) == n) {
         *n_passed = choose(&p, result, items, n);
-        rc = *n_passed == 0 ? SL_OK : take_out(tree->select, items, n, passed, err);
+        rc = *n_passed == 0 ? SL_OK : take_out(&p, tree->select, items, n, passed, err);
     }
     sl_free(items);
     return rc;

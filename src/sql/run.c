@@ -20,6 +20,10 @@ typedef struct running {
     int64_t row;    ///< in it
     const sl_batch **from; ///< by column of the result, room for push_beside
     int32_t *column;
+    int64_t start;       ///< of held[0].batches[batch]: the number of its first row
+    sl_batch **numbered; ///< its batches with numbers of rows; NULL: nobody asks for them
+    int32_t *taken;      ///< rows of a batch, room for push_numbered
+    int64_t taken_room;
 } running;
 
 // ---------------------------------------------------------------- rows in
@@ -106,6 +110,62 @@ static sl_code push_piece(running *r, const sl_batch *made, int64_t from, int64_
     return rc;
 }
 
+// with WHERE: rows by their numbers
+
+/// The numbers first, first + 1, ... of a batch's rows, behind its columns.
+static sl_code number_batch(running *r, const sl_batch *batch, int64_t first, sl_batch **out,
+                            sl_error *err)
+{
+    const sli_select *select = r->select;
+    int32_t n = sl_schema_columns(select->numbered);
+    sl_builder *builder = NULL;
+    sl_batch *numbers = NULL;
+    SL_TRY(sl_builder_new(&builder, select->row_number, err));
+    int64_t *cells = sl_builder_reserve(builder, 0, sl_batch_rows(batch));
+    for (int64_t i = 0; cells != NULL && i < sl_batch_rows(batch); i++) {
+        cells[i] = first + i;
+    }
+    sl_code rc = sl_builder_finish(builder, &numbers, err);
+    sl_builder_free(builder);
+    SL_TRY(rc);
+    const sl_batch **from = sl_arena_alloc(r->task->arena, (size_t)n * sizeof *from);
+    int32_t *column = sl_arena_alloc(r->task->arena, (size_t)n * sizeof *column);
+    for (int32_t i = 0; from != NULL && column != NULL && i < n; i++) {
+        from[i] = i == n - 1 ? numbers : batch;
+        column[i] = i == n - 1 ? 0 : i;
+    }
+    rc = from == NULL || column == NULL
+             ? sl_error_nomem(err, (size_t)n * sizeof *from, "the columns of a query")
+             : sli_batch_project(select->numbered, from, column, out, err);
+    sl_batch_unref(numbers);
+    return rc;
+}
+
+static sl_code number_rows(running *r, sl_error *err)
+{
+    const sli_rows *held = &r->held[0];
+    size_t n = (size_t)held->n + 1;
+    if (r->select->numbered == NULL) {
+        return SL_OK;
+    }
+    r->numbered = sl_arena_alloc_zero(r->task->arena, n * sizeof *r->numbered);
+    if (r->numbered == NULL) {
+        return sl_error_nomem(err, n * sizeof *r->numbered, "the rows of a query");
+    }
+    for (int64_t i = 0, first = 0; i < held->n; i++) {
+        SL_TRY(number_batch(r, held->batches[i], first, &r->numbered[i], err));
+        first += sl_batch_rows(held->batches[i]);
+    }
+    return SL_OK;
+}
+
+static void drop_numbered(running *r)
+{
+    for (int32_t i = 0; r->numbered != NULL && i < r->held[0].n; i++) {
+        sl_batch_unref(r->numbered[i]);
+    }
+}
+
 static sl_code check_count(bool is_good, sl_error *err)
 {
     return is_good ? SL_OK
@@ -132,13 +192,69 @@ static sl_code take_beside(void *ctx, sl_batch *made, sl_error *err)
     return SL_OK;
 }
 
+/// Rows of a batch that are taken out of it: together they are a slice.
+static sl_code pick(const sl_batch *batch, const int32_t *rows, int64_t n, sl_batch **out,
+                    sl_error *err)
+{
+    return rows[n - 1] - rows[0] == n - 1 ? sli_batch_slice(batch, rows[0], n, out, err)
+                                          : sli_batch_take(batch, rows, n, out, err);
+}
+
+/// Rows [from, from + n) of `made` are of the batch where r stands, r->taken says which.
+static sl_code push_picked(running *r, const sl_batch *made, int64_t from, int64_t n, sl_error *err)
+{
+    sl_batch *read = NULL, *piece = NULL;
+    sl_code rc = pick(r->held[0].batches[r->batch], r->taken, n, &read, err);
+    rc = rc == SL_OK ? sli_batch_slice(made, from, n, &piece, err) : rc;
+    rc = rc == SL_OK ? push_beside(r, read, piece, err) : rc;
+    sl_batch_unref(read);
+    sl_batch_unref(piece);
+    return rc;
+}
+
+static sl_code make_taken(running *r, int64_t n, sl_error *err)
+{
+    if (n > r->taken_room) {
+        r->taken = sl_arena_alloc(r->task->arena, (size_t)n * sizeof *r->taken);
+        r->taken_room = r->taken == NULL ? 0 : n;
+    }
+    return n <= r->taken_room
+               ? SL_OK
+               : sl_error_nomem(err, (size_t)n * sizeof *r->taken, "numbers of rows");
+}
+
+/// The last column has the numbers of the rows that are left, which go up.
+static sl_code take_numbered(void *ctx, sl_batch *made, sl_error *err)
+{
+    running *r = ctx;
+    const sli_rows *held = &r->held[0];
+    const sl_column *last = sl_batch_column(made, sl_schema_columns(sl_batch_schema(made)) - 1);
+    const int64_t *numbers = last->values;
+    int64_t n_rows = sl_batch_rows(made);
+    SL_TRY(make_taken(r, n_rows, err));
+    for (int64_t at = 0, n = 0; at < n_rows; at += n) {
+        while (r->batch < held->n &&
+               numbers[at] >= r->start + sl_batch_rows(held->batches[r->batch])) {
+            r->start += sl_batch_rows(held->batches[r->batch++]);
+        }
+        SL_TRY(check_count(r->batch < held->n && numbers[at] >= r->start, err));
+        int64_t stop = r->start + sl_batch_rows(held->batches[r->batch]);
+        for (n = 0; at + n < n_rows && numbers[at + n] < stop; n++) {
+            SL_TRY(check_count(numbers[at + n] >= r->start, err));
+            r->taken[n] = (int32_t)(numbers[at + n] - r->start);
+        }
+        SL_TRY(push_picked(r, made, at, n, err));
+    }
+    return SL_OK;
+}
+
 /// Whether what DuckDB gave went to the input's end.
 static sl_code check_end(const running *r, sl_error *err)
 {
     const sli_rows *held = &r->held[0];
     bool ended = held->n == 0 ||
                  (r->batch == held->n - 1 && r->row == sl_batch_rows(held->batches[r->batch]));
-    return r->select->passed == NULL ? SL_OK : check_count(ended, err);
+    return r->select->passed == NULL || r->numbered != NULL ? SL_OK : check_count(ended, err);
 }
 
 static sl_code make_room(running *r, sl_error *err)
@@ -167,15 +283,22 @@ static sl_code run(running *r, sl_error *err)
     for (int32_t i = 0; i < select->n_tables; i++) {
         const sli_select_table *t = &select->tables[i];
         const sli_rows *held = t->fixed == NULL ? &r->held[t->dep] : NULL;
+        sl_batch *const *batches = held != NULL && r->numbered != NULL ? r->numbered
+                                   : held != NULL                      ? held->batches
+                                                                       : NULL;
         rows[i] = held == NULL ? (sli_dbs_rows){t->table, t->fixed->batches, t->fixed->n}
-                               : (sli_dbs_rows){t->table, held->batches, held->n};
+                               : (sli_dbs_rows){t->table, batches, held->n};
     }
     for (const sli_stop *stop = r->task->stop; stop != NULL; stop = stop->wider) {
         SL_ASSERT(n_stops < MAX_STOPS, "a task ends with few things");
         stops[n_stops++] = &stop->now;
     }
     SL_TRY(sli_dbs_run(select->sql->dbs, select->number, rows, select->n_tables, r->task->time_us,
-                       stops, n_stops, select->passed == NULL ? take : take_beside, r, err));
+                       stops, n_stops,
+                       select->passed == NULL ? take
+                       : r->numbered == NULL  ? take_beside
+                                              : take_numbered,
+                       r, err));
     return check_end(r, err);
 }
 
@@ -201,8 +324,11 @@ static sl_code compute(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_
     int64_t bytes = 0, rows = 0;
     sl_code rc = gather(&r, partition, &bytes, &rows, err);
     if (rc == SL_OK && (rows > 0 || !r.select->keeps_empty)) {
+        bytes += r.select->numbered == NULL ? 0 : rows * (int64_t)sizeof(int64_t);
         (void)sli_budget_reserve(task->runtime->budget, bytes, true); // forced: it can't be refused
-        rc = run(&r, err);
+        rc = number_rows(&r, err);
+        rc = rc == SL_OK ? run(&r, err) : rc;
+        drop_numbered(&r);
         sli_budget_release(task->runtime->budget, bytes);
         rc = rc == SL_OK ? SL_OK : blame(&r, rc, err);
     }

@@ -315,7 +315,7 @@ static sl_code check_types(const sli_select *select, const sl_schema *named, sl_
 }
 
 /// The table that is all of FROM; NULL: it is more than one.
-static const sli_select_table *only_table(const making *m)
+static sli_select_table *only_table(const making *m)
 {
     const sli_node *from = sli_node_at(m->tree.select, "from_table");
     for (int32_t i = 0; sli_node_is(from, "BASE_TABLE") && i < m->select->n_tables; i++) {
@@ -326,11 +326,32 @@ static const sli_select_table *only_table(const making *m)
     return NULL;
 }
 
+/// Makes FROM a table that has numbers of rows, too.
+static sl_code number_rows(making *m, sli_select_table *table, sl_error *err)
+{
+    sli_select *select = m->select;
+    sli_node *from = sli_node_at(m->tree.select, "from_table");
+    const char *name = sl_arena_printf(m->sql->arena, "%s#rows", table->name);
+    sli_str text = {.tag = SLI_TAG_STREAM};
+    sli_str_printf(&text, "%s, " SLI_ROW_NUMBER " int64", sl_schema_text(table->schema));
+    sl_code rc = sli_str_check(&text, "a schema", err);
+    rc = rc == SL_OK ? sl_schema_parse(&select->numbered, text.data, err) : rc;
+    rc = rc == SL_OK ? sl_schema_parse(&select->row_number, SLI_ROW_NUMBER " int64", err) : rc;
+    sli_str_reset(&text);
+    SL_TRY(rc == SL_OK && name == NULL ? sl_error_nomem(err, 64, "a table of a query") : rc);
+    if (sli_node_text(from, "alias")[0] == '\0') {
+        json_object_object_add(from, "alias", json_object_new_string(table->name));
+    }
+    SL_TRY(table_of(m->sql, &(sli_named){name, select->numbered, NULL, 0}, &table->table, err));
+    json_object_object_add(from, "table_name", json_object_new_string(table->table));
+    return SL_OK;
+}
+
 /// Without the columns that go round DuckDB.
 static sl_code take_passed(making *m, sl_error *err)
 {
     sli_select *select = m->select;
-    const sli_select_table *table = only_table(m);
+    sli_select_table *table = only_table(m);
     int32_t n = sl_schema_columns(select->schema), n_passed = 0;
     if (!select->by_row || table == NULL) {
         return SL_OK;
@@ -340,9 +361,10 @@ static sl_code take_passed(making *m, sl_error *err)
         return sl_error_nomem(err, (size_t)n * sizeof *passed, "the columns of a query");
     }
     SL_TRY(sli_tree_pass(&m->tree, table->schema, select->schema, passed, &n_passed, err));
+    bool has_where = sli_node_at(m->tree.select, "where_clause") != NULL;
     select->passed = n_passed == 0 ? NULL : passed;
-    select->asks_nothing = n_passed == n;
-    return SL_OK;
+    select->asks_nothing = n_passed == n && !has_where;
+    return n_passed > 0 && has_where ? number_rows(m, table, err) : SL_OK;
 }
 
 /// Prepared again, as the tree is now. What was prepared first says how the columns are called: a
@@ -439,6 +461,8 @@ static void free_select(sli_select *select)
         sl_schema_unref(select->tables[i].schema);
     }
     sl_schema_unref(select->schema);
+    sl_schema_unref(select->numbered);
+    sl_schema_unref(select->row_number);
 }
 
 sl_code sli_select_find(sli_sql *sql, const char *text, const sli_named *names, int32_t n,

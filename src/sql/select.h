@@ -84,8 +84,15 @@ struct sli_select {
     /// By column of the result: the column of the only input that it is, and that goes round
     /// DuckDB; -1: the next one of those that DuckDB gives. NULL: it gives them all.
     int32_t *passed;
-    bool asks_nothing; ///< all of them are passed: there is no query
+    bool asks_nothing; ///< all of them are passed, of all rows: there is no query
+    /// With WHERE: the input and SLI_ROW_NUMBER behind it, which is the last column that DuckDB
+    /// gives. NULL: row i of what it gives is row i of the input.
+    sl_schema *numbered;
+    sl_schema *row_number; ///< that column alone
 };
+
+/// The column of row numbers.
+#define SLI_ROW_NUMBER "sluice_row"
 
 typedef enum sli_by {
     SLI_BY_ITSELF,
@@ -106,8 +113,8 @@ sli_select *sli_select_known(const sli_sql *sql, const char *text, const sli_nam
 void sli_selects_free(sli_sql *sql);
 
 /// Takes from the list of a SELECT that goes by row, over the columns `table`, those that it only
-/// passes on (pass.c). passed[i], as many as `result` has: see sli_select.passed. *n_passed 0: the
-/// tree is as it was, `passed` too.
+/// passes on (pass.c); with WHERE it asks for SLI_ROW_NUMBER then. passed[i], as many as `result`
+/// has: see sli_select.passed. *n_passed 0: the tree is as it was, `passed` too.
 sl_code sli_tree_pass(sli_tree *tree, const sl_schema *table, const sl_schema *result,
                       int32_t *passed, int32_t *n_passed, sl_error *err);
 
