@@ -475,3 +475,46 @@ bool sli_agg_plan_invertible(const sli_agg_plan *plan)
 {
     return plan->invertible;
 }
+
+static bool is_any_order(const sli_agg *agg)
+{
+    static const char *const names[] = {"count",
+                                        "sum",
+                                        "avg",
+                                        "min",
+                                        "max",
+                                        "variance",
+                                        "var_pop",
+                                        "var_samp",
+                                        "stdev",
+                                        "stddev_pop",
+                                        "count_if",
+                                        "bool_and",
+                                        "every",
+                                        "bool_or",
+                                        "any",
+                                        "bit_and",
+                                        "bit_or",
+                                        "bit_xor",
+                                        "product",
+                                        "covar_pop",
+                                        "covar_samp",
+                                        "corr",
+                                        "stddev_samp",
+                                        "count_distinct",
+                                        "approx_count_distinct"};
+    bool found = false;
+    for (size_t i = 0; agg->user == NULL && i < sizeof names / sizeof *names && !found; i++) {
+        found = strcmp(agg->kind->name, names[i]) == 0;
+    }
+    return found;
+}
+
+bool sli_agg_plan_any_order(const sli_agg_plan *plan)
+{
+    bool any = true;
+    for (int32_t i = 0; i < plan->n_aggs && any; i++) {
+        any = is_any_order(&plan->aggs[i]);
+    }
+    return any;
+}

@@ -66,6 +66,27 @@ SL_TEST(keys_come_first_in_both_schemas, "")
     sl_batch_unref(in);
 }
 
+SL_TEST(some_aggregations_do_not_tell_in_what_order_rows_came, "")
+{
+    static const struct {
+        const char *text;
+        bool any;
+    } cases[] = {{"count(), sum(m), avg(f), min(n), max(f), count_distinct(n)", true},
+                 {"approx_count_distinct(n), bit_xor(m), corr(f, f), stdev(m)", true},
+                 {"count(), first(n)", false},
+                 {"list(n)", false},
+                 {"set(n)", false},
+                 {"arg_max(n, m)", false},
+                 {"approx_median(m)", false}};
+    sl_batch *in = slt_expr_batch();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sli_agg_plan *plan = slt_plan_of(cases[i].text, in, 1, NULL);
+        assert_int_equal(sli_agg_plan_any_order(plan), cases[i].any);
+        sli_agg_plan_free(plan);
+    }
+    sl_batch_unref(in);
+}
+
 SL_TEST(avg_of_large_integers_is_exact_until_it_divides, "")
 {
     sl_batch *in = slt_batch_of(

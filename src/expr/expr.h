@@ -69,6 +69,10 @@ const char *sli_agg_plan_text(const sli_agg_plan *plan); ///< canonical
 /// Whether all of them can take rows out again: counts, and sums and averages of integers can;
 /// those of floats can't, since 1e20 + 1 - 1e20 is 0.
 bool sli_agg_plan_invertible(const sli_agg_plan *plan);
+/// Whether the order in which rows and partial states come shows in no result, but in the last bits
+/// of floats. Not so of what keeps an order (first, list, string_agg), goes by the first of equals
+/// (arg_max), of sketches whose bytes depend on it, and of the user's.
+bool sli_agg_plan_any_order(const sli_agg_plan *plan);
 
 typedef struct sli_aggs sli_aggs; ///< the states of some groups. Thread: one at a time
 /// `args` is handed to user aggregations, may be NULL when there are none.
