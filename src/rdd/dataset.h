@@ -310,6 +310,7 @@ struct sli_shuffle {
     sl_rdd *parent; ///< the reduce side's dep holds the reference
     sli_cut cut;
     int32_t *keys, n_keys;   ///< SLI_CUT_HASH, SLI_CUT_CODE: columns of the parent
+    int32_t first_placing;   ///< SLI_CUT_HASH: the keys before it don't choose the partition
     sli_agg_plan *combine;   ///< map-side combining; NULL: rows go as they are
     const sl_schema *schema; ///< of what goes over: the parent's, or combine's partial schema
     int32_t n_out;

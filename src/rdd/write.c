@@ -7,7 +7,7 @@
 // result.
 #include "rdd/rdd_int.h"
 
-enum { MAX_GROUPS = 1 << 18, MAX_TABLE_BYTES = 16 << 20 };
+enum { MAX_GROUPS = 1 << 18, MAX_TABLE_BYTES = 16 << 20, MOST_KEYS = 256 };
 
 typedef struct writer {
     sli_shuffle *shuffle;
@@ -28,10 +28,8 @@ typedef struct writer {
 
 // ---------------------------------------------------------------- placing
 
-static sl_code hash_rows(writer *w, const sl_batch *batch, sl_error *err)
+static sl_code hash_room(writer *w, int64_t n, sl_error *err)
 {
-    const sli_shuffle *s = w->shuffle;
-    int64_t n = sl_batch_rows(batch);
     if (n > w->capacity) {
         sl_free(w->hashes);
         w->capacity = 0;
@@ -42,7 +40,14 @@ static sl_code hash_rows(writer *w, const sl_batch *batch, sl_error *err)
         }
         w->capacity = capacity;
     }
-    sli_batch_hash(batch, s->keys, s->n_keys, w->hashes);
+    return SL_OK;
+}
+
+static sl_code hash_rows(writer *w, const sl_batch *batch, sl_error *err)
+{
+    const sli_shuffle *s = w->shuffle;
+    SL_TRY(hash_room(w, sl_batch_rows(batch), err));
+    sli_batch_hash(batch, s->keys + s->first_placing, s->n_keys - s->first_placing, w->hashes);
     return SL_OK;
 }
 
@@ -150,6 +155,26 @@ static sl_code start_table(writer *w, sl_error *err)
     return sli_aggs_new(&w->aggs, s->combine, &w->args, err);
 }
 
+/// Hashes of the keys that choose the partition, of groups whose partial states are in `batch`.
+static sl_code hash_groups(writer *w, const sl_batch *batch, int64_t from, const uint64_t **out,
+                           sl_error *err)
+{
+    const sli_shuffle *s = w->shuffle;
+    int32_t columns[MOST_KEYS], n = s->n_keys - s->first_placing;
+    *out = sli_groups_hashes(w->groups) + from;
+    if (s->first_placing == 0 || s->n_out == 1) {
+        return SL_OK;
+    }
+    SL_ASSERT(n <= MOST_KEYS, "keys that are parsed are fewer");
+    for (int32_t i = 0; i < n; i++) {
+        columns[i] = s->first_placing + i;
+    }
+    SL_TRY(hash_room(w, sl_batch_rows(batch), err));
+    sli_batch_hash(batch, columns, n, w->hashes);
+    *out = w->hashes;
+    return SL_OK;
+}
+
 /// Partial states of all groups go over; the table starts again.
 static sl_code empty_table(writer *w, sl_error *err)
 {
@@ -163,7 +188,9 @@ static sl_code empty_table(writer *w, sl_error *err)
         SL_TRY(sli_groups_keys(w->groups, from, rows, w->partial, 0, err));
         SL_TRY(sli_aggs_partial(w->aggs, from, rows, w->partial, err));
         SL_TRY(sli_builder_flush(w->partial, &batch, err));
-        sl_code rc = send(w, batch, sli_groups_hashes(w->groups) + from, err);
+        const uint64_t *hashes = NULL;
+        sl_code rc = hash_groups(w, batch, from, &hashes, err);
+        rc = rc != SL_OK ? rc : send(w, batch, hashes, err);
         sl_batch_unref(batch);
         SL_TRY(rc);
     }

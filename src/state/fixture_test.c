@@ -15,7 +15,7 @@ void slt_store_open(slt_store *f, const sli_store_ops *ops, const char *uid)
     sl_error err = SL_ERROR_INIT;
     assert_int_equal(sl_schema_parse(&f->keys, "k int64", &err), SL_OK);
     assert_int_equal(sl_schema_parse(&f->values, "v int64", &err), SL_OK);
-    f->info = (sli_table_info){uid, "updateStateByKey", f->keys, f->values, 0};
+    f->info = (sli_table_info){uid, "updateStateByKey", f->keys, f->values, 0, 0};
     assert_int_equal(sli_env_posix(&f->env, &err), SL_OK);
     sli_state_env env = {.env = f->env, .dir = slt_store_dir()};
     assert_int_equal(ops->open(&f->store, &env, &err), SL_OK);

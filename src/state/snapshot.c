@@ -193,8 +193,9 @@ static sl_code read_batch(void *ctx, const sl_batch *batch, sl_error *err)
     if (hashes == NULL) {
         return sl_error_nomem(err, (size_t)n * sizeof *hashes, "hashes of a snapshot");
     }
-    int32_t n_keys = sl_schema_columns(r->info->keys), n_placing = r->info->n_placing;
-    sli_batch_hash(batch, r->columns + 1, n_placing > 0 ? n_placing : n_keys, hashes);
+    int32_t first = r->info->first_placing, n_placing = r->info->n_placing;
+    n_placing = n_placing > 0 ? n_placing : sl_schema_columns(r->info->keys);
+    sli_batch_hash(batch, r->columns + 1 + first, n_placing - first, hashes);
     sl_code rc = SL_OK;
     for (int64_t row = 0; row < n && rc == SL_OK; row++) {
         rc = read_row(r, batch, hashes, row, err);

@@ -27,6 +27,7 @@ typedef struct sli_table_info {
     const sl_schema *keys, *values;
     int32_t n_placing; ///< the first so many key columns choose the slot; 0: all; -1: not known, a
                        ///< snapshot's slots are believed (scan.c)
+    int32_t first_placing; ///< but not those before this one; n_placing: none does
 } sli_table_info;
 
 /// A key and the hash of its cells.

@@ -303,7 +303,7 @@ SLT_EVERY_STORE(is_counted_in_the_budget, "")
     sli_state_view *view = NULL;
     sl_schema *schema = NULL;
     assert_int_equal(sl_schema_parse(&schema, "k int64", &err), SL_OK);
-    sli_table_info info = {"counts", "updateStateByKey", schema, schema, 0};
+    sli_table_info info = {"counts", "updateStateByKey", schema, schema, 0, 0};
     sl_env *world = NULL;
     assert_int_equal(sli_env_posix(&world, NULL), SL_OK);
     sli_state_env env = {.env = world, .budget = budget, .dir = slt_store_dir()};

@@ -37,7 +37,7 @@ static sl_code declare(bed *b, const char *uid, const char *columns, sli_table *
 {
     sl_schema *values = NULL;
     assert_int_equal(sl_schema_parse(&values, columns, NULL), SL_OK);
-    sli_table_info info = {uid, "updateStateByKey", b->schema, values, 0};
+    sli_table_info info = {uid, "updateStateByKey", b->schema, values, 0, 0};
     sl_code rc = b->store->ops->table(b->store, &info, out, err);
     sl_schema_unref(values);
     return rc;
