@@ -16,6 +16,7 @@ sl_code sli_event_restore(sl_graph *graph, sli_runtime *runtime, sl_error *err)
     for (sli_timed *op = graph->timed; op != NULL; op = op->next) {
         SL_TRY(
             sl_error_wrap(err, sli_timed_restore(op, runtime, err), "state of %s", op->node->uid));
+        sli_timed_resume(op);
     }
     if (runtime->metrics != NULL) {
         sli_event_find_series(graph, runtime->metrics);

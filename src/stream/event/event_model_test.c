@@ -102,6 +102,9 @@ static void find_watermarks(input *in)
 
 typedef void (*model_fn)(input *in, int32_t epoch, sli_str *out);
 
+/// What windows are of: a row a key, all rows, or a row a key with the first row's key behind.
+typedef enum of_windows { BY_KEY, OF_ALL, WITH_FIRST } of_windows;
+
 static void put_window(sli_str *out, int64_t start, int64_t end, int32_t key, int64_t sum,
                        int64_t n)
 {
@@ -123,7 +126,7 @@ static int64_t window_of(const input *in, int32_t epoch, int64_t start, int32_t 
     *now = false;
     for (int32_t i = 0; i < in->from[epoch + 1]; i++) {
         const row *r = &in->rows[i];
-        bool in_it = r->key == key && r->time >= start && r->time < start + SIZE &&
+        bool in_it = (key < 0 || r->key == key) && r->time >= start && r->time < start + SIZE &&
                      closes_at(start) > r->watermark;
         n += in_it;
         *sum += in_it ? r->n : 0;
@@ -132,18 +135,32 @@ static int64_t window_of(const input *in, int32_t epoch, int64_t start, int32_t 
     return n;
 }
 
-static void model_windows(const input *in, int32_t epoch, bool update, sli_str *out)
+static void put_result(sli_str *out, of_windows of, int64_t start, int32_t key, int64_t sum,
+                       int64_t n)
+{
+    if (of == BY_KEY) {
+        put_window(out, start, start + SIZE, key, sum, n);
+    } else if (of == OF_ALL) {
+        sli_str_printf(out, "%lld %lld %lld %lld\n", (long long)start, (long long)start + SIZE,
+                       (long long)sum, (long long)n);
+    } else {
+        sli_str_printf(out, "%lld %lld k%d %lld %lld k%d\n", (long long)start,
+                       (long long)start + SIZE, key, (long long)sum, (long long)n, key);
+    }
+}
+
+static void model_windows(const input *in, int32_t epoch, bool update, of_windows of, sli_str *out)
 {
     int64_t now_us = in->watermarks[epoch];
     int64_t before_us = epoch == 0 ? INT64_MIN : in->watermarks[epoch - 1];
     for (int64_t at = -400; at < 800; at += SLIDE) { // around FAR, then around the last row
         int64_t start = at < 400 ? FAR + at : 3 * FAR - 600 + at;
-        for (int32_t key = 0; key < KEYS; key++) {
+        for (int32_t key = of == OF_ALL ? -1 : 0; key < (of == OF_ALL ? 0 : KEYS); key++) {
             int64_t sum = 0;
             bool now = false, closed = closes_at(start) <= now_us && closes_at(start) > before_us;
             int64_t n = window_of(in, epoch, start, key, &sum, &now);
             if (n > 0 && (update ? now : closed)) {
-                put_window(out, start, start + SIZE, key, sum, n);
+                put_result(out, of, start, key, sum, n);
             }
         }
     }
@@ -151,12 +168,22 @@ static void model_windows(const input *in, int32_t epoch, bool update, sli_str *
 
 static void model_append(input *in, int32_t epoch, sli_str *out)
 {
-    model_windows(in, epoch, false, out);
+    model_windows(in, epoch, false, BY_KEY, out);
 }
 
 static void model_update(input *in, int32_t epoch, sli_str *out)
 {
-    model_windows(in, epoch, true, out);
+    model_windows(in, epoch, true, BY_KEY, out);
+}
+
+static void model_all(input *in, int32_t epoch, sli_str *out)
+{
+    model_windows(in, epoch, false, OF_ALL, out);
+}
+
+static void model_ordered(input *in, int32_t epoch, sli_str *out)
+{
+    model_windows(in, epoch, false, WITH_FIRST, out);
 }
 
 /// The latest time of the session that begins with a row, following rows that are not gone.
@@ -248,6 +275,21 @@ static sl_stream *define_update(sl_stream *rows)
     return sl_stream_output_mode(define_append(rows), SL_UPDATE);
 }
 
+static sl_stream *define_all(sl_stream *rows)
+{
+    return sl_stream_lateness(
+        sl_stream_event_window(rows, NULL, "sum(n) as s, count() as c", "12us", "4us"), "3us");
+}
+
+/// Not put together from slices: an aggregation asks for the rows in order.
+static sl_stream *define_ordered(sl_stream *rows)
+{
+    return sl_stream_lateness(sl_stream_event_window(rows, "k",
+                                                     "sum(n) as s, count() as c, first(k) as f",
+                                                     "12us", "4us"),
+                              "3us");
+}
+
 static sl_stream *define_sessions(sl_stream *rows)
 {
     return sl_stream_session_window(rows, "k", "sum(n) as s, count() as c", "6us");
@@ -263,6 +305,8 @@ static const kind kinds[] = {
     {"update", define_update, model_update, false},
     {"sessions", define_sessions, model_sessions, true},
     {"distinct", define_distinct, model_distinct, false},
+    {"all", define_all, model_all, true},
+    {"ordered", define_ordered, model_ordered, true},
 };
 
 typedef struct job {
@@ -404,6 +448,16 @@ SL_TEST(sessions_are_those_of_the_model, "")
 SL_TEST(distinct_rows_are_those_of_the_model, "")
 {
     compare_all(3);
+}
+
+SL_TEST(windows_of_all_rows_are_those_of_the_model, "")
+{
+    compare_all(4);
+}
+
+SL_TEST(windows_with_rows_in_order_are_those_of_the_model, "")
+{
+    compare_all(5);
 }
 
 // Rows that are never further out of order than the delay are never late, however they are cut.

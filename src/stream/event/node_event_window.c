@@ -5,9 +5,15 @@
 // table holds a partial state for each window and key, which the task of the partition merges with
 // what the epoch has brought. A window is closed, given (append) and forgotten when the watermark
 // reaches its end and the lateness.
+//
+// Windows that overlap are put together from *slices*, stretches as long as the slide, when they
+// close: a row goes into one slice, however many windows that is in (J. Li et al., "No pane, no
+// gain: efficient evaluation of sliding-window aggregates over data streams", SIGMOD Record 2005).
+// Rows, shuffle and table are then those of windows as long as the slide, but lie by their keys
+// alone, so that the task that closes a window has all its slices. Not where results are wanted in
+// every epoch (update), which would put each window together again and again, and not where an
+// aggregation tells in what order rows came: slices bring them in order of time.
 #include "stream/event/window.h"
-
-enum { MAX_WINDOWS_A_ROW = 1000 };
 
 /// The start of the last window that a time is in.
 static int64_t last_start(const sli_window *w, int64_t time_us)
@@ -78,7 +84,8 @@ static void put_starts(const sli_window *w, const int64_t *times, int64_t n,
     }
 }
 
-/// Windows that do not overlap: each row is in one, which is open, since the row is in time.
+/// Windows that do not overlap, or slices: each row is in one, which is open, since the row is in
+/// time.
 static sl_code spread_once(spreading *s, const int64_t *times, const sli_time_range *range,
                            sl_error *err)
 {
@@ -135,8 +142,8 @@ static sl_code spread(const sli_timed *self, int64_t watermark_us, sl_batch *in,
     spreading s = {.window = w, .in = in, .push = push, .ctx = ctx};
     const int64_t *times = sl_batch_column(in, self->sides[0].column)->values;
     SL_TRY(sl_builder_new(&s.starts, self->start_schema, err));
-    sl_code rc = w->slide_us == w->size_us ? spread_once(&s, times, range, err)
-                                           : spread_many(&s, times, watermark_us, err);
+    sl_code rc = w->slices || w->slide_us == w->size_us ? spread_once(&s, times, range, err)
+                                                        : spread_many(&s, times, watermark_us, err);
     sl_builder_free(s.starts);
     return rc;
 }
@@ -145,7 +152,19 @@ static sl_code spread(const sli_timed *self, int64_t watermark_us, sl_batch *in,
 
 static int64_t due_at(const sli_timed *self, const sl_batch *rows, int64_t row)
 {
-    return sli_window_closes(sli_window_of(self), sl_column_int64(sl_batch_column(rows, 0), row));
+    return sli_window_due(sli_window_of(self), sl_column_int64(sl_batch_column(rows, 0), row));
+}
+
+static sl_code check(const sli_timed *self, const sl_batch *rows, int64_t row, sl_error *err)
+{
+    int64_t start_us = sl_column_int64(sl_batch_column(rows, 0), row);
+    if (sl_column_is_null(sl_batch_column(rows, 0), row) ||
+        start_us % sli_window_of(self)->slide_us != 0) {
+        return sl_error_set(err, SL_E_CORRUPT,
+                            "the state of %s has a start that is no multiple of the slide",
+                            self->node->uid);
+    }
+    return SL_OK;
 }
 
 static void put_args(const sli_timed *self, sli_str *out)
@@ -160,11 +179,15 @@ static void put_args(const sli_timed *self, sli_str *out)
     sli_put_duration(out, "slide", w->slide_us);
 }
 
+static sl_code shape(sli_timed *self, sl_error *err);
+
 static const sli_timed_ops window_timed_ops = {.closes = closes,
                                                .spread = spread,
                                                .run = sli_window_run,
                                                .due = due_at,
+                                               .check = check,
                                                .put_args = put_args,
+                                               .shape = shape,
                                                .has_modes = true};
 
 static const sli_node_ops window_ops = {.kind = "eventWindow",
@@ -186,12 +209,12 @@ static sl_code set_durations(sli_window *w, const char *size, const char *slide,
                             "the size \"%.60s\" is no multiple of the slide \"%.60s\"", size,
                             slide);
     }
-    if (w->size_us / w->slide_us > MAX_WINDOWS_A_ROW) {
+    if (w->size_us / w->slide_us > SLI_MAX_WINDOWS_A_ROW) {
         return sl_error_set(
             err, SL_E_INVALID,
             "the size \"%.60s\" is more than %d slides of \"%.60s\": a row would be "
             "in so many windows",
-            size, MAX_WINDOWS_A_ROW, slide);
+            size, SLI_MAX_WINDOWS_A_ROW, slide);
     }
     return SL_OK;
 }
@@ -232,9 +255,26 @@ static sl_code make_table(sli_timed *self, sl_error *err)
     sli_str keys = {.tag = SLI_TAG_STREAM}, values = {.tag = SLI_TAG_STREAM};
     for (int32_t i = 0; i < sl_schema_columns(partial); i++) {
         sli_put_field(i < self->n_keys ? &keys : &values, partial, i,
-                      i == 0 ? "window_start" : NULL);
+                      i > 0                         ? NULL
+                      : sli_window_of(self)->slices ? "slice_start"
+                                                    : "window_start");
     }
-    return sli_timed_table(self, &keys, &values, err);
+    SL_TRY(sli_timed_table(self, &keys, &values, err));
+    if (sli_window_of(self)->slices) {
+        self->info.kind = "eventSlices"; // another table, of which windows' state can't be had
+    }
+    return SL_OK;
+}
+
+static sl_code shape(sli_timed *self, sl_error *err)
+{
+    sli_window *w = (sli_window *)self;
+    w->slices =
+        w->slide_us < w->size_us && self->mode == SL_APPEND && sli_agg_plan_any_order(self->plan);
+    self->first_placing = w->slices ? 1 : 0;
+    self->step_us = w->slices ? w->slide_us : 0;
+    self->stays_us = w->slices ? w->size_us - w->slide_us : 0;
+    return make_table(self, err);
 }
 
 static sl_code resolve(sl_stream *node, const char *keys, const char *aggregations,
@@ -253,7 +293,7 @@ static sl_code resolve(sl_stream *node, const char *keys, const char *aggregatio
                             self->n_keys, sli_graph_aggregations(node->graph), err));
     self->combines = true;
     SL_TRY(sli_timed_results(self, 1, err));
-    SL_TRY(make_table(self, err));
+    SL_TRY(shape(self, err));
     return sli_timed_set_args(self, err);
 }
 

@@ -20,37 +20,59 @@ sl_code sli_timed_results(sli_timed *self, int32_t first_key, sl_error *err)
                               MOST_COLUMNS);
 }
 
+/// The keys of the groups, each from its first row.
+static void put_keys(const sli_timed *self, const sl_batch *partial, const int32_t *group,
+                     sl_builder *builder)
+{
+    int64_t n = sl_batch_rows(partial);
+    for (int32_t k = 0; k < self->n_keys; k++) {
+        const sl_column *column = sl_batch_column(partial, k);
+        for (int64_t row = 0; row < n; row++) {
+            if (row == 0 || group[row] != group[row - 1]) {
+                sl_builder_cell(builder, k, column, row);
+            }
+        }
+    }
+}
+
 /// Finishes rows of the partial schema: keys and results.
 static sl_code finish_into(sli_timed_task *t, const sl_batch *partial, const int32_t *group,
                            sli_aggs *aggs, sl_builder *builder, sl_batch **out, sl_error *err)
 {
-    int64_t n = sl_batch_rows(partial);
-    SL_TRY(sli_aggs_grow(aggs, n, err));
+    int64_t n = sl_batch_rows(partial), n_groups = n == 0 ? 0 : group[n - 1] + 1;
+    SL_TRY(sli_aggs_grow(aggs, n_groups, err));
     SL_TRY(sli_aggs_merge(aggs, group, partial, err));
-    for (int32_t k = 0; k < t->self->n_keys; k++) {
-        for (int64_t row = 0; row < n; row++) {
-            sl_builder_cell(builder, k, sl_batch_column(partial, k), row);
-        }
-    }
-    SL_TRY(sli_aggs_finish(aggs, 0, n, builder, err));
+    put_keys(t->self, partial, group, builder);
+    SL_TRY(sli_aggs_finish(aggs, 0, n_groups, builder, err));
     return sl_builder_finish(builder, out, err);
 }
 
-static sl_code finish(sli_timed_task *t, const sl_batch *partial, sl_batch **out, sl_error *err)
+static sl_code finish(sli_timed_task *t, const sl_batch *partial, const int32_t *group,
+                      sl_batch **out, sl_error *err)
 {
-    int64_t n = sl_batch_rows(partial);
     sli_aggs *aggs = NULL;
     sl_builder *builder = NULL;
-    int32_t *group = sl_alloc_array(SLI_TAG_STREAM, (size_t)n + 1, sizeof *group);
-    for (int32_t i = 0; group != NULL && i < n; i++) {
-        group[i] = i;
-    }
-    sl_code rc = group == NULL ? sl_error_nomem(err, (size_t)n * sizeof *group, "windows") : SL_OK;
-    rc = rc != SL_OK ? rc : sli_aggs_new(&aggs, t->self->plan, &t->args, err);
+    sl_code rc = sli_aggs_new(&aggs, t->self->plan, &t->args, err);
     rc = rc != SL_OK ? rc : sl_builder_new(&builder, sli_agg_plan_result(t->self->plan), err);
     rc = rc != SL_OK ? rc : finish_into(t, partial, group, aggs, builder, out, err);
     sl_builder_free(builder);
     sli_aggs_free(aggs);
+    return rc;
+}
+
+/// Each row is a group of its own.
+static sl_code finish_each(sli_timed_task *t, const sl_batch *partial, sl_batch **out,
+                           sl_error *err)
+{
+    int64_t n = sl_batch_rows(partial);
+    int32_t *group = sl_alloc_array(SLI_TAG_STREAM, (size_t)n + 1, sizeof *group);
+    if (group == NULL) {
+        return sl_error_nomem(err, (size_t)n * sizeof *group, "windows");
+    }
+    for (int32_t i = 0; i < n; i++) {
+        group[i] = i;
+    }
+    sl_code rc = finish(t, partial, group, out, err);
     sl_free(group);
     return rc;
 }
@@ -70,15 +92,16 @@ static sl_code put_bounds(const sli_timed *self, int64_t n, const int64_t *start
     return rc;
 }
 
-sl_code sli_timed_give(sli_timed_task *t, const sl_batch *partial, int32_t first_key,
-                       const int64_t *starts, const int64_t *ends, sl_error *err)
+sl_code sli_timed_give(sli_timed_task *t, const sl_batch *partial, const int32_t *group,
+                       int32_t first_key, const int64_t *starts, const int64_t *ends, sl_error *err)
 {
     const sl_schema *schema = t->self->node->schema;
     const sl_batch *from[MOST_COLUMNS];
     int32_t column[MOST_COLUMNS];
     sl_batch *rows = NULL, *bounds = NULL, *out = NULL;
-    sl_code rc = finish(t, partial, &rows, err);
-    rc = rc != SL_OK ? rc : put_bounds(t->self, sl_batch_rows(partial), starts, ends, &bounds, err);
+    sl_code rc =
+        group == NULL ? finish_each(t, partial, &rows, err) : finish(t, partial, group, &rows, err);
+    rc = rc != SL_OK ? rc : put_bounds(t->self, sl_batch_rows(rows), starts, ends, &bounds, err);
     for (int32_t i = 0; i < sl_schema_columns(schema); i++) {
         from[i] = i < 2 ? bounds : rows;
         column[i] = i < 2 ? i : i - 2 + first_key;

@@ -13,7 +13,7 @@ typedef struct part {
 /// The RDD of one epoch.
 typedef struct timed_run {
     sli_timed *self;
-    int64_t epoch, watermark_us;
+    int64_t epoch, watermark_us, before_us;
     sli_next *next; ///< NULL: nobody asks
     int32_t n;
     part parts[];
@@ -88,6 +88,7 @@ static sl_code compute(sl_rdd *rdd, int32_t partition, sli_task *task, sli_push_
                         .task = task,
                         .watermark_us = run->watermark_us,
                         .next = run->next,
+                        .before_us = run->before_us,
                         .push = push,
                         .ctx = ctx,
                         .due = &p->due};
@@ -128,18 +129,42 @@ static sl_code new_run(sli_timed *self, int64_t epoch, timed_run **out, sl_error
     run->self = self;
     run->epoch = epoch;
     run->watermark_us = self->watermark_us;
+    run->before_us = self->before_us;
     run->n = self->n_due;
     *out = run;
     return SL_OK;
 }
 
+int64_t sli_timed_moment(const sli_timed *self, int64_t watermark_us)
+{
+    if (self->step_us == 0 || watermark_us == SLI_NO_TIME) {
+        return watermark_us;
+    }
+    int64_t into_us = (watermark_us - self->lateness_us) % self->step_us;
+    return watermark_us - into_us - (into_us < 0 ? self->step_us : 0);
+}
+
+/// Keys that stay in the index are due again only when a step has come.
 bool sli_timed_is_due(const sli_timed *self)
 {
+    int64_t moment_us = sli_timed_moment(self, self->watermark_us);
+    if (self->stays_us > 0 && moment_us == sli_timed_moment(self, self->before_us)) {
+        return false;
+    }
     bool due = false;
     for (int32_t i = 0; i < self->n_due && !due; i++) {
-        due = sli_due_first(&self->due[i]) <= self->watermark_us;
+        due = sli_due_first(&self->due[i]) <= moment_us;
     }
     return due;
+}
+
+void sli_timed_resume(sli_timed *self)
+{
+    self->before_us = INT64_MAX;
+    for (int32_t i = 0; i < self->n_times; i++) {
+        int64_t at_us = self->times[i]->lanes.watermark_us;
+        self->before_us = at_us < self->before_us ? at_us : self->before_us;
+    }
 }
 
 /// One input: its rows in time, behind a shuffle. *dep has a reference of its own.
@@ -162,6 +187,7 @@ static sl_code make_dep(sli_timed *self, int32_t side, sli_epoch *epoch, sl_rdd 
         sl_rdd_unref(sifted);
         return rc;
     }
+    shuffle->first_placing = self->first_placing;
     if (self->combines) {
         shuffle->combine = self->plan; // the node's, which outlives its RDDs
         shuffle->schema = sli_agg_plan_partial(self->plan);
@@ -267,8 +293,9 @@ static void recount(sli_timed *self)
 /// What was due has been done; what the tasks noted comes in.
 static sl_code move_on(sli_timed *self, timed_run *run, sl_error *err)
 {
+    int64_t moment_us = sli_timed_moment(self, run->watermark_us);
     for (int32_t i = 0; i < run->n; i++) {
-        sli_due_drop(&self->due[i], run->watermark_us);
+        sli_due_drop(&self->due[i], sli_time_add(moment_us, -self->stays_us));
         SL_TRY(sli_due_take(&self->due[i], &run->parts[i].due, err));
     }
     recount(self);
@@ -287,6 +314,9 @@ static void count_sifted(sli_timed *self)
 
 sl_code sli_timed_finish(sli_timed *self, bool completed, sl_error *err)
 {
+    if (completed) {
+        self->before_us = self->watermark_us;
+    }
     if (self->running == NULL) {
         return SL_OK;
     }

@@ -109,7 +109,7 @@ sl_code sli_session_give(sli_timed_task *t, const sl_batch *partial, const int64
     for (int64_t i = 0; i < n; i++) {
         ends[i] = latests[i] + sli_session_of(t->self)->gap_us;
     }
-    sl_code rc = sli_timed_give(t, partial, 0, starts, ends, err);
+    sl_code rc = sli_timed_give(t, partial, NULL, 0, starts, ends, err);
     sl_free(ends);
     return rc;
 }

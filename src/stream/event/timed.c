@@ -157,7 +157,7 @@ sl_code sli_timed_begin(sl_stream *node, sli_timed *self, const sli_timed_ops *o
     self->ops = ops;
     self->node = node;
     self->mode = SL_APPEND;
-    self->watermark_us = SLI_NO_TIME;
+    self->watermark_us = self->before_us = SLI_NO_TIME;
     node->level = SL_MEMORY_AND_DISK; // every output of the epoch reads it
     size_t most = (size_t)(node->graph->n_nodes * node->n_inputs) + 1;
     self->times = sl_arena_alloc_zero(node->graph->arena, most * sizeof(sli_event_time *));
@@ -197,11 +197,20 @@ sl_code sli_timed_keys(sli_timed *self, const char *keys, sl_error *err)
 
 // ---------------------------------------------------------------- the table
 
+static void free_table(sli_timed *self)
+{
+    sl_schema_unref(self->key_schema);
+    sl_schema_unref(self->value_schema);
+    sl_schema_unref(self->row_schema);
+    self->key_schema = self->value_schema = self->row_schema = NULL;
+}
+
 sl_code sli_timed_table(sli_timed *self, sli_str *keys, sli_str *values, sl_error *err)
 {
     sli_str all = {.tag = SLI_TAG_STREAM};
     sli_str_printf(&all, "%s, %s", keys->failed ? "" : keys->data,
                    values->failed ? "" : values->data);
+    free_table(self);
     sl_code rc = sli_parse_fields(keys, &self->key_schema, err);
     rc = rc != SL_OK ? rc : sli_parse_fields(values, &self->value_schema, err);
     rc = rc != SL_OK ? rc : sli_parse_fields(&all, &self->row_schema, err);
@@ -220,7 +229,8 @@ sl_code sli_timed_table(sli_timed *self, sli_str *keys, sli_str *values, sl_erro
                                   .kind = self->node->ops->kind,
                                   .keys = self->key_schema,
                                   .values = self->value_schema,
-                                  .n_placing = self->n_keys};
+                                  .n_placing = self->n_keys,
+                                  .first_placing = self->first_placing};
     return SL_OK;
 }
 
@@ -257,9 +267,7 @@ void sli_timed_free(sl_stream *node)
 {
     sli_timed *self = node->body;
     if (self != NULL) {
-        sl_schema_unref(self->key_schema);
-        sl_schema_unref(self->value_schema);
-        sl_schema_unref(self->row_schema);
+        free_table(self);
         sl_schema_unref(self->spread_schema);
         sl_schema_unref(self->start_schema);
         sl_schema_unref(self->bounds_schema);
@@ -332,6 +340,7 @@ sl_stream *sl_stream_output_mode(sl_stream *stream, sl_output_mode mode)
         rc = sl_error_set(&err, SL_E_INVALID, "only windows have an output mode");
     } else {
         self->mode = mode;
+        rc = self->ops->shape == NULL ? SL_OK : self->ops->shape(self, &err);
     }
     return was_set(self, rc, &err);
 }

@@ -14,8 +14,8 @@
 /// node_event_time.c the watching node, node_event_follow.c one that follows others, node_late.c
 /// the rest · track.c watermarks kept in the state
 /// · timed.c definition, run.c an epoch's work · times.c, sift.c · node_event_window.c,
-/// node_session.c, node_distinct.c, node_interval_join.c the operators · gather.c,
-/// results.c what some of them share · epoch.c what the engine calls.
+/// window_run.c, window_slices.c, node_session.c, node_distinct.c, node_interval_join.c the
+/// operators · gather.c, results.c what some of them share · epoch.c what the engine calls.
 #pragma once
 
 #include <stdatomic.h>
@@ -143,8 +143,10 @@ typedef struct sli_timed_ops {
     /// times. NULL: any is. Fails: SL_E_CORRUPT.
     sl_code (*check)(const sli_timed *self, const sl_batch *rows, int64_t row, sl_error *err);
     void (*put_args)(const sli_timed *self, sli_str *out); ///< all but lateness and mode
-    bool has_modes;                                        ///< sl_stream_output_mode
-    bool keeps_to_next;                                    ///< asks for sli_timed_next_watermark
+    /// The mode has been set: the table may be another one now. NULL: it is not.
+    sl_code (*shape)(sli_timed *self, sl_error *err);
+    bool has_modes; ///< sl_stream_output_mode
+    bool keeps_to_next; ///< asks for sli_timed_next_watermark
 } sli_timed_ops;
 
 /// One input of an operator.
@@ -174,13 +176,17 @@ struct sli_timed {
     sl_schema *start_schema;                           ///< windows: "start timestamp"
     sl_schema *bounds_schema; ///< "window_start timestamp, window_end timestamp"
     sli_table_info info;
-    int32_t *places; ///< 0, 1, 2, ...: columns of row_schema
+    int32_t *places;       ///< 0, 1, 2, ...: columns of row_schema
+    int32_t first_placing; ///< the keys before it don't choose the slot
+    int64_t step_us;       ///< what is due is done at multiples of it, + lateness; 0: at any time
+    int64_t stays_us;      ///< so long a key stays in the index once it is due
     // run time. Thread: driver, but for `open`
     sli_due *due; ///< by partition; NULL without state
     int32_t n_due;
     int64_t weight;             ///< of `due`, counted in the budget
     sli_budget *budget;         ///< where it is counted
     int64_t watermark_us;       ///< of the running epoch
+    int64_t before_us;          ///< of the last completed one
     sl_rdd *running;            ///< one reference: this epoch's RDD, NULL between epochs
     _Atomic(const void *) open; ///< its body: it can be computed
     sli_sifted sifted;          ///< in the epoch that was completed last
@@ -214,9 +220,12 @@ sl_code sli_parse_fields(sli_str *text, sl_schema **out, sl_error *err);
 // results.c: "window_start, window_end", keys, results of the plan.
 /// The stream's schema. The plan's keys before `first_key` are no columns of it.
 sl_code sli_timed_results(sli_timed *self, int32_t first_key, sl_error *err);
-/// Pushes the results of rows of the plan's partial schema, each a group of its own.
-sl_code sli_timed_give(sli_timed_task *t, const sl_batch *partial, int32_t first_key,
-                       const int64_t *starts, const int64_t *ends, sl_error *err);
+/// Pushes the results of rows of the plan's partial schema: group[i] is that of row i, rows of a
+/// group stand together and are merged in order. NULL: each row is a group of its own. Bounds are
+/// those of the groups.
+sl_code sli_timed_give(sli_timed_task *t, const sl_batch *partial, const int32_t *group,
+                       int32_t first_key, const int64_t *starts, const int64_t *ends,
+                       sl_error *err);
 
 // sift.c
 /// The input's rows that are in time, spread; or with `rest` those that are not, as they are.
@@ -235,8 +244,8 @@ struct sli_timed_task {
     sl_rdd *rdd;
     int32_t partition; ///< of the RDD; the task's own is that of the job's, as in a union
     sli_task *task;
-    int64_t watermark_us;
-    const sli_next *next; ///< NULL: not known
+    int64_t watermark_us, before_us; ///< of this epoch, of the last completed one
+    const sli_next *next;            ///< NULL: not known
     sli_state_view *view;
     sli_push_fn push;
     void *ctx;
@@ -258,13 +267,18 @@ sl_code sli_timed_find(sli_timed_task *t, uint64_t hash, sl_bytes key, sl_bytes 
 sl_code sli_timed_put(sli_timed_task *t, uint64_t hash, sl_bytes key, sl_bytes value,
                       sl_error *err);
 sl_code sli_timed_remove(sli_timed_task *t, uint64_t hash, sl_bytes key, sl_error *err);
-/// Whether a key is due at the epoch's watermark.
+/// The last time at or before a watermark at which what is due is done; SLI_NO_TIME without one.
+int64_t sli_timed_moment(const sli_timed *self, int64_t watermark_us);
+/// Whether there is something to be done at the epoch's watermark.
 bool sli_timed_is_due(const sli_timed *self);
 /// (Re)makes the index from the table.
 sl_code sli_timed_restore(sli_timed *self, sli_runtime *runtime, sl_error *err);
 /// The same when the epoch has another number of partitions than the index: a planned epoch of an
 /// earlier life that runs again.
 sl_code sli_timed_fit(sli_timed *self, sli_runtime *runtime, sl_error *err);
+/// What the watermark was in the last epoch on record, from the event times' state. Once at a
+/// start.
+void sli_timed_resume(sli_timed *self);
 /// Runs the partitions that nobody asked for.
 sl_code sli_timed_settle(sli_timed *self, sl_error *err);
 /// Memory of the index, with what the running epoch has for it.

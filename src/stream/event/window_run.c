@@ -20,16 +20,16 @@ static sl_code give(sli_timed_task *t, const sl_batch *partial, sl_error *err)
     for (int64_t i = 0; i < n; i++) {
         ends[i] = starts[i] + sli_window_of(t->self)->size_us;
     }
-    sl_code rc = sli_timed_give(t, partial, 1, starts, ends, err);
+    sl_code rc = sli_timed_give(t, partial, NULL, 1, starts, ends, err);
     sl_free(ends);
     return rc;
 }
 
 // ---------------------------------------------------------------- what the epoch has brought
 
-/// What the table told of a group; mark 0: it is new.
+/// Where a group lies, and what the table told of it; mark 0: it is new.
 typedef struct origin {
-    uint64_t key_hash, mark;
+    uint64_t hash, key_hash, mark;
 } origin;
 
 /// The windows of one task: a group is a window and key.
@@ -52,13 +52,19 @@ static sl_code list_keys(taking *g, int64_t from, int32_t n, sl_builder *builder
                          sli_state_key *out, sl_error *err)
 {
     const sli_timed *self = g->task->self;
-    const uint64_t *hashes = sli_groups_hashes(g->rows.groups) + from;
+    uint64_t hashes[SLI_TOGETHER];
     sl_bytes bytes[SLI_TOGETHER];
     sl_batch *rows = NULL;
     SL_TRY(sli_groups_keys(g->rows.groups, from, n, builder, 0, err));
     SL_TRY(sl_builder_finish(builder, &rows, err));
     sli_str_clear(&g->keys);
     sli_rows_put(&g->keys, rows, self->places, self->n_keys, 0, n, bytes);
+    if (self->first_placing > 0) {
+        sli_batch_hash(rows, self->places + self->first_placing, self->n_keys - self->first_placing,
+                       hashes);
+    } else {
+        memcpy(hashes, sli_groups_hashes(g->rows.groups) + from, (size_t)n * sizeof *hashes);
+    }
     sl_batch_unref(rows);
     SL_TRY(sli_str_check(&g->keys, "keys of windows", err));
     for (int32_t i = 0; i < n; i++) {
@@ -77,7 +83,7 @@ static sl_code find_known(taking *g, int64_t from, int32_t n, known_groups *out,
     SL_TRY(sli_together_find(g->task->view, keys, n, found, &g->values, err));
     out->n = 0;
     for (int32_t i = 0; i < n; i++) {
-        g->origins[from + i] = (origin){found[i].key_hash, found[i].mark};
+        g->origins[from + i] = (origin){keys[i].hash, found[i].key_hash, found[i].mark};
         if (found[i].mark != 0) {
             key[out->n] = keys[i].key;
             value[out->n] = found[i].value;
@@ -134,7 +140,6 @@ static sl_code put_rows(taking *g, const sl_batch *rows, int64_t from, int32_t n
                         sl_error *err)
 {
     const sli_timed *self = g->task->self;
-    const uint64_t *hashes = sli_groups_hashes(g->rows.groups) + group;
     const origin *origins = g->origins + group;
     sl_bytes key[SLI_TOGETHER], value[SLI_TOGETHER];
     sli_state_change changes[SLI_TOGETHER];
@@ -147,14 +152,14 @@ static sl_code put_rows(taking *g, const sl_batch *rows, int64_t from, int32_t n
     SL_TRY(sli_str_check(&g->values, "states of windows", err));
     for (int32_t i = 0; i < n; i++) {
         changes[i] = (sli_state_change){.act = SLI_STATE_PUT,
-                                        .hash = hashes[i],
+                                        .hash = origins[i].hash,
                                         .key_hash = origins[i].key_hash,
                                         .mark = origins[i].mark,
                                         .key = key[i],
                                         .value = value[i]};
         if (origins[i].mark == 0) {
             int64_t due_us = self->ops->due(self, rows, from + i);
-            SL_TRY(sli_timed_note(g->task, due_us, hashes[i], key[i], err));
+            SL_TRY(sli_timed_note(g->task, due_us, origins[i].hash, key[i], err));
         }
     }
     return sli_together_change(g->task->view, changes, n, err);
@@ -310,6 +315,7 @@ static sl_code close_due(sli_timed_task *t, sl_error *err)
 
 sl_code sli_window_run(sli_timed_task *t, sl_error *err)
 {
-    SL_TRY(close_due(t, err)); // no row of this epoch is in one of them
+    // no row of this epoch is in a window that closes
+    SL_TRY(sli_window_of(t->self)->slices ? sli_slices_close(t, err) : close_due(t, err));
     return take_epoch(t, err);
 }
