@@ -12,6 +12,8 @@
 
 // ---------------------------------------------------------------- 2: pieces of the epoch's rows
 
+enum { FEW_ROWS = 32 }; ///< of a key, sorted by insertion
+
 /// The epoch's rows, and where they lie in time.
 typedef struct pieces {
     sli_gather rows;
@@ -61,39 +63,84 @@ static void read_times(pieces *p, int32_t column)
     }
 }
 
-/// Keys of the sort: qsort has no context, so each row brings its own.
+/// A row of a key that is sorted by qsort, which has no context.
 typedef struct place {
-    int32_t key, row;
     int64_t time_us;
+    int32_t row;
 } place;
 
-static int by_key_and_time(const void *a, const void *b)
+static int by_time(const void *a, const void *b)
 {
     const place *left = a, *right = b;
-    if (left->key != right->key) {
-        return left->key < right->key ? -1 : 1;
-    }
     if (left->time_us != right->time_us) {
         return left->time_us < right->time_us ? -1 : 1;
     }
     return (left->row > right->row) - (left->row < right->row);
 }
 
-static sl_code sort_rows(pieces *p, sl_error *err)
+/// Rows by key, in order of arrival; first[k] becomes the end of key k.
+static void sort_by_key(pieces *p)
 {
-    size_t n = (size_t)p->rows.rows.n_rows;
-    place *places = sl_alloc_array(SLI_TAG_STREAM, n + 1, sizeof *places);
+    const int32_t *group = p->rows.group_of;
+    int64_t n = p->rows.rows.n_rows, n_keys = sli_gather_keys(&p->rows);
+    memset(p->first, 0, (size_t)(n_keys + 1) * sizeof *p->first);
+    for (int64_t row = 0; row < n; row++) {
+        p->first[group[row] + 1]++;
+    }
+    for (int64_t key = 0; key < n_keys; key++) {
+        p->first[key + 1] += p->first[key];
+    }
+    for (int64_t row = 0; row < n; row++) {
+        p->order[p->first[group[row]]++] = (int32_t)row;
+    }
+}
+
+/// The few rows of most keys, and those that are nearly in order.
+static void insert_by_time(int32_t *order, int64_t n, const int64_t *times)
+{
+    for (int64_t i = 1; i < n; i++) {
+        int32_t row = order[i];
+        int64_t at = i;
+        for (; at > 0 && times[order[at - 1]] > times[row]; at--) {
+            order[at] = order[at - 1];
+        }
+        order[at] = row;
+    }
+}
+
+static sl_code sort_by_time(int32_t *order, int64_t n, const int64_t *times, sl_error *err)
+{
+    int64_t breaks = 0;
+    for (int64_t i = 1; i < n; i++) {
+        breaks += times[order[i]] < times[order[i - 1]];
+    }
+    if (breaks == 0 || n <= FEW_ROWS) {
+        insert_by_time(order, n, times);
+        return SL_OK;
+    }
+    place *places = sl_alloc_array(SLI_TAG_STREAM, (size_t)n, sizeof *places);
     if (places == NULL) {
-        return sl_error_nomem(err, n * sizeof *places, "rows of sessions");
+        return sl_error_nomem(err, (size_t)n * sizeof *places, "rows of sessions");
     }
-    for (size_t i = 0; i < n; i++) {
-        places[i] = (place){p->rows.group_of[i], (int32_t)i, p->times[i]};
+    for (int64_t i = 0; i < n; i++) {
+        places[i] = (place){times[order[i]], order[i]};
     }
-    qsort(places, n, sizeof *places, by_key_and_time);
-    for (size_t i = 0; i < n; i++) {
-        p->order[i] = places[i].row;
+    qsort(places, (size_t)n, sizeof *places, by_time);
+    for (int64_t i = 0; i < n; i++) {
+        order[i] = places[i].row;
     }
     sl_free(places);
+    return SL_OK;
+}
+
+static sl_code sort_rows(pieces *p, sl_error *err)
+{
+    int32_t begin = 0;
+    sort_by_key(p);
+    for (int64_t key = 0; key < sli_gather_keys(&p->rows); key++) {
+        SL_TRY(sort_by_time(p->order + begin, p->first[key] - begin, p->times, err));
+        begin = p->first[key];
+    }
     return SL_OK;
 }
 
