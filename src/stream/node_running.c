@@ -210,3 +210,42 @@ sl_stream *sli_running_set_mode(sl_stream *stream, sl_output_mode mode)
     }
     return stream;
 }
+
+// ---------------------------------------------------------------- keys that leave
+
+static sl_code set_zero(sl_stream *node, const char *result, sl_error *err)
+{
+    sli_running_body *body = node->body;
+    if (!sli_is_running(node) || body->n_keys == 0) {
+        return sl_error_set(err, SL_E_INVALID, "only keys of runningByKey can leave");
+    }
+    if (body->forgets_zero || body->mode != SL_UPDATE || body->touched.has_changes) {
+        return sl_error_set(err, SL_E_INVALID,
+                            "which of its keys leave is said once, before anything rests on it, "
+                            "and of SL_UPDATE");
+    }
+    const sl_schema *results = sli_agg_plan_result(body->states);
+    body->zero = sl_schema_find(results, result);
+    if (body->zero < 0 || sl_schema_field(results, body->zero)->type != SL_INT64) {
+        return sl_error_set(err, SL_E_INVALID, "it has no int64 result '%.100s'", result);
+    }
+    body->forgets_zero = true;
+    sli_str args = {.tag = SLI_TAG_STREAM};
+    sli_str_text(&args, node->args);
+    sli_put_pair(&args, "until_zero", result);
+    return sli_node_set_args(node, &args, err);
+}
+
+sl_stream *sli_stream_running_forget(sl_stream *stream, const char *result)
+{
+    if (stream == NULL || !sli_graph_is_open(stream->graph)) {
+        return NULL;
+    }
+    sl_error err = SL_ERROR_INIT;
+    sl_code rc = set_zero(stream, result, &err);
+    if (rc != SL_OK) {
+        sli_node_mistake(stream, rc, &err);
+        return NULL;
+    }
+    return stream;
+}

@@ -22,6 +22,8 @@ typedef struct sli_running_body {
                     ///< its own
     sl_output_mode mode;
     bool mode_is_set;
+    bool forgets_zero; ///< a key leaves when its result number `zero`, an int64, is 0
+    int32_t zero;
     sl_schema *time_schema; ///< of the cell before a stored state
     int32_t *numbers;       ///< 0, 1, 2, ...: of columns, and of rows up to SLI_BATCH_ROWS
 } sli_running_body;

@@ -57,6 +57,7 @@ typedef struct work {
     // what changes, by number of the row that goes or comes
     sl_bytes was_bytes[SLI_BATCH_ROWS], is_bytes[SLI_BATCH_ROWS];
     int32_t gone[SLI_BATCH_ROWS], gone_key[SLI_BATCH_ROWS], come[SLI_BATCH_ROWS];
+    bool leaves[SLI_BATCH_ROWS]; ///< the key's row count is 0; set where keys leave at all
 } work;
 
 // ---------------------------------------------------------------- looking up
@@ -225,10 +226,17 @@ static sl_code add_times(work *w, const sl_batch *states, sl_batch **out, sl_err
     return rc;
 }
 
+/// Whether nothing is to be written for row `i`: a key that leaves and that the table has not.
+static bool is_no_change(const work *w, int32_t i)
+{
+    return w->body->forgets_zero && w->leaves[i] && w->origins[i].mark == 0;
+}
+
 static sl_code put_some(work *w, const sl_batch *stored, int32_t from, int32_t n, sl_error *err)
 {
     sl_bytes values[SLI_TOGETHER];
     sli_state_change changes[SLI_TOGETHER];
+    int32_t n_changes = 0;
     sli_str_clear(&w->values);
     sli_rows_put(&w->values, stored, w->body->numbers, sl_schema_columns(w->def->stored_schema),
                  from, n, values);
@@ -236,15 +244,23 @@ static sl_code put_some(work *w, const sl_batch *stored, int32_t from, int32_t n
     for (int32_t i = 0; i < n; i++) {
         const origin *o = &w->origins[from + i];
         bool moves = w->def->ttl_us > 0 && o->mark != 0; // keys of a slot stand by their last touch
-        changes[i] = (sli_state_change){.act = moves ? SLI_STATE_MOVE : SLI_STATE_PUT,
+        bool leaves = w->body->forgets_zero && w->leaves[from + i];
+        if (is_no_change(w, from + i)) {
+            continue;
+        }
+        changes[n_changes++] =
+            (sli_state_change){.act = leaves  ? SLI_STATE_REMOVE
+                                      : moves ? SLI_STATE_MOVE
+                                              : SLI_STATE_PUT,
                                         .hash = w->hashes[from + i],
                                         .key_hash = o->key_hash,
                                         .mark = o->mark,
                                         .key = w->keys[from + i],
                                         .value = values[i]};
     }
-    return w->run->touched->has_snapshots ? sli_change_singly(w->view, changes, n, err)
-                                          : sli_together_change(w->view, changes, n, err);
+    return w->run->touched->has_snapshots
+               ? sli_change_singly(w->view, changes, n_changes, err)
+               : sli_together_change(w->view, changes, n_changes, err);
 }
 
 static sl_code put_all(work *w, const sl_batch *stored, sl_error *err)
@@ -275,15 +291,44 @@ static sl_code put_states(work *w, int32_t n, sl_error *err)
 
 // ---------------------------------------------------------------- a batch
 
-static sl_code give_results(work *w, const sl_batch *keys, sl_error *err)
+static sl_code finish(work *w, int64_t n, sl_batch **out, sl_error *err)
 {
-    sl_batch *results = NULL, *out = NULL;
-    SL_TRY(sli_aggs_finish(w->aggs, 0, sl_batch_rows(keys), w->results, err));
-    SL_TRY(sl_builder_finish(w->results, &results, err));
-    sl_code rc = sli_running_rows(w->run->node, keys, results, &out, err);
-    rc = rc != SL_OK ? rc : w->push(w->ctx, out, err);
-    sl_batch_unref(results);
+    SL_TRY(sli_aggs_finish(w->aggs, 0, n, w->results, err));
+    return sl_builder_finish(w->results, out, err);
+}
+
+/// Which of the keys have no rows any more.
+static void find_leaving(work *w, const sl_batch *results)
+{
+    const sl_column *rows = sl_batch_column(results, w->body->zero);
+    for (int64_t i = 0; i < sl_batch_rows(results); i++) {
+        w->leaves[i] = sl_column_is_null(rows, i) || sl_column_int64(rows, i) == 0;
+    }
+}
+
+static sl_code push_results(work *w, const sl_batch *keys, const sl_batch *results, sl_error *err)
+{
+    sl_batch *out = NULL;
+    SL_TRY(sli_running_rows(w->run->node, keys, results, &out, err));
+    sl_code rc = w->push(w->ctx, out, err);
     sl_batch_unref(out);
+    return rc;
+}
+
+/// Those of keys that stay.
+static sl_code push_staying(work *w, const sl_batch *keys, const sl_batch *results, sl_error *err)
+{
+    int32_t n = 0;
+    sl_batch *some_keys = NULL, *some = NULL;
+    for (int32_t i = 0; i < sl_batch_rows(results); i++) {
+        w->come[n] = i;
+        n += !w->leaves[i];
+    }
+    sl_code rc = sli_batch_take(keys, w->come, n, &some_keys, err);
+    rc = rc != SL_OK ? rc : sli_batch_take(results, w->come, n, &some, err);
+    rc = rc != SL_OK ? rc : push_results(w, some_keys, some, err);
+    sl_batch_unref(some_keys);
+    sl_batch_unref(some);
     return rc;
 }
 
@@ -364,12 +409,13 @@ static sl_code push_changes(work *w, const sl_batch *keys, const sl_batch *befor
     for (int32_t row = 0; row < sl_batch_rows(after); row++) {
         bool has = next < w->n_known && w->group[next] == row;
         const sl_bytes *was = &w->was_bytes[next], *is = &w->is_bytes[row];
+        bool leaves = w->body->forgets_zero && w->leaves[row];
         bool same = has && was->size == is->size && memcmp(was->data, is->data, is->size) == 0;
         if (has && !same) {
             w->gone_key[n_gone] = row;
             w->gone[n_gone++] = next;
         }
-        if (!same) {
+        if (!same && !leaves) {
             w->come[n_come++] = row;
         }
         next += has;
@@ -378,36 +424,39 @@ static sl_code push_changes(work *w, const sl_batch *keys, const sl_batch *befor
     return push_chosen(w, keys, w->come, after, w->come, n_come, 1, err);
 }
 
-static sl_code give_changes(work *w, const sl_batch *keys, const sl_batch *before, sl_error *err)
+static sl_code give(work *w, const sl_batch *keys, const sl_batch *before, const sl_batch *results,
+                    sl_error *err)
 {
-    sl_batch *after = NULL;
-    SL_TRY(sli_aggs_finish(w->aggs, 0, sl_batch_rows(keys), w->results, err));
-    SL_TRY(sl_builder_finish(w->results, &after, err));
-    sl_code rc = push_changes(w, keys, before, after, err);
-    sl_batch_unref(after);
-    return rc;
-}
-
-static sl_code give(work *w, const sl_batch *keys, const sl_batch *before, sl_error *err)
-{
-    return w->changes != NULL           ? give_changes(w, keys, before, err)
-           : w->body->mode == SL_UPDATE ? give_results(w, keys, err)
-                                        : SL_OK;
+    if (w->changes != NULL) {
+        return push_changes(w, keys, before, results, err);
+    }
+    if (w->body->mode != SL_UPDATE) {
+        return SL_OK;
+    }
+    return w->body->forgets_zero ? push_staying(w, keys, results, err)
+                                 : push_results(w, keys, results, err);
 }
 
 /// At most SLI_BATCH_ROWS rows.
 static sl_code take_some(work *w, const sl_batch *batch, sl_error *err)
 {
     int32_t n = (int32_t)sl_batch_rows(batch);
-    sl_batch *known = NULL, *states = NULL, *before = NULL;
+    sl_batch *known = NULL, *states = NULL, *before = NULL, *results = NULL;
     SL_TRY(sli_task_check(w->task, err));
     SL_TRY(list_keys(w, batch, n, err));
     SL_TRY(find_known(w, n, &known, err));
     sl_code rc = results_before(w, known, &before, err);
     rc = rc != SL_OK ? rc : without_keys(w, batch, &states, err);
     rc = rc != SL_OK ? rc : merge(w, batch, known, states, err);
+    if (rc == SL_OK && (w->changes != NULL || w->body->mode == SL_UPDATE)) {
+        rc = finish(w, n, &results, err);
+    }
+    if (rc == SL_OK && w->body->forgets_zero) {
+        find_leaving(w, results);
+    }
     rc = rc != SL_OK ? rc : put_states(w, n, err);
-    rc = rc != SL_OK ? rc : give(w, batch, before, err);
+    rc = rc != SL_OK ? rc : give(w, batch, before, results, err);
+    sl_batch_unref(results);
     sl_batch_unref(known);
     sl_batch_unref(states);
     sl_batch_unref(before);

@@ -180,6 +180,90 @@ SL_TEST(running_changes_do_the_work_alone, "")
     job_free(&j);
 }
 
+SL_TEST(running_keys_leave_when_a_result_is_zero, "")
+{
+    job j = job_define("word", "sum(n) as s, count() as c", NULL, 0);
+    assert_non_null(sli_stream_running_forget(j.run, "s"));
+    j.all = sli_stream_running_changes(j.run, "mark");
+    job_open(&j, 1);
+    epoch_and_all_are(&j, "to 1|be 2", "to 1 1\nbe 2 1\n", "to 1 1 1\nbe 2 1 1\n");
+    epoch_and_all_are(&j, "to -1|or 0", "", "to 1 1 -1\n"); // `or` was never there
+    assert_int_equal(keys_of(&j), 1);
+    epoch_and_all_are(&j, "to 5|be -2|be 1", "to 5 1\nbe 1 3\n",
+                      "be 2 1 -1\nto 5 1 1\nbe 1 3 1\n"); // begins anew
+    epoch_and_all_are(&j, "to -5|be -1", "", "to 5 1 -1\nbe 1 3 -1\n");
+    assert_int_equal(keys_of(&j), 0);
+    job_free(&j);
+}
+
+SL_TEST(running_keys_that_leave_are_those_of_many, "")
+{
+    enum { KEYS = 9000 };
+    sli_str rows = {.tag = SLI_TAG_TEST}, less = {.tag = SLI_TAG_TEST}, due = {.tag = SLI_TAG_TEST};
+    job j = job_define("word", "sum(n) as s", NULL, 0);
+    assert_non_null(sli_stream_running_forget(j.run, "s"));
+    job_open(&j, 1);
+    for (int i = 0; i < KEYS; i++) {
+        sli_str_printf(&rows, "%sk%d 1", i == 0 ? "" : "|", i);
+        sli_str_printf(&less, "%sk%d %d", i == 0 ? "" : "|", i, i % 3 == 0 ? 1 : -1);
+        sli_str_printf(&due, i % 3 == 0 ? "k%d 2\n" : "", i);
+    }
+    push(&j, rows.data);
+    slt_epoch_begin(j.host);
+    (void)slt_epoch_rows(j.host, j.run);
+    slt_epoch_end(j.host, false);
+    epoch_is(&j, less.data, due.data);
+    assert_int_equal(keys_of(&j), KEYS / 3);
+    job_free(&j);
+    sli_str_reset(&rows);
+    sli_str_reset(&less);
+    sli_str_reset(&due);
+}
+
+static void forget_refused(const char *keys, const char *result, bool late, const char *why)
+{
+    job j = job_define(keys, "sum(n) as s, first(word) as w", NULL, 0);
+    sl_error err = SL_ERROR_INIT;
+    if (late) {
+        (void)sli_stream_running_changes(j.run, "mark");
+    }
+    assert_null(sli_stream_running_forget(j.run, result));
+    assert_int_equal(sl_graph_check(j.g.graph, &err), SL_E_INVALID);
+    has(err.text, why);
+    slt_graph_free(&j.g);
+}
+
+SL_TEST(running_keys_leave_by_a_result_that_is_there, "")
+{
+    forget_refused("word", "none", false, "it has no int64 result 'none'");
+    forget_refused("word", "w", false, "it has no int64 result 'w'");
+    forget_refused(NULL, "s", false, "only keys of runningByKey");
+    forget_refused("word", "s", true, "once, before anything rests on it");
+}
+
+SL_TEST(settle_gives_one_row_a_key, "")
+{
+    job j = job_define("word", "sum(n) as s", NULL, 0);
+    assert_non_null(sli_stream_running_forget(j.run, "s"));
+    sl_stream *changes = sli_stream_running_changes(j.run, "mark");
+    j.all = sli_stream_settle(changes, "word", "mark");
+    job_open(&j, 1);
+    epoch_and_all_are(&j, "to 1|be 2", "to 1\nbe 2\n", "to 1 1\nbe 2 1\n");
+    epoch_and_all_are(&j, NULL, "", "");
+    epoch_and_all_are(&j, "to 3|be -2|or 1", "to 4\nor 1\n", "be 2 -1\nto 4 1\nor 1 1\n");
+    job_free(&j);
+}
+
+SL_TEST(settle_without_keys_gives_one_row, "")
+{
+    job j = job_define(NULL, "sum(n) as s", NULL, 0);
+    j.all = sli_stream_settle(sli_stream_running_changes(j.run, "mark"), "", "mark");
+    job_open(&j, 1);
+    epoch_and_all_are(&j, "to 1|be 2", "3\n", "3 1\n");
+    epoch_and_all_are(&j, "to 1", "4\n", "4 1\n");
+    job_free(&j);
+}
+
 static void changes_refused(bool first, const char *timeout, int mode, const char *why)
 {
     job j = first ? job_define("word", "count() as c", NULL, 0)

@@ -76,6 +76,15 @@ sl_stream *sli_stream_lineage(const sli_lineage_ops *ops, const char *label,
 /// with 1. Fails (as a mistake of the graph): it is another stream, or one with a timeout or
 /// SL_COMPLETE, which can't be set afterwards either.
 sl_stream *sli_stream_running_changes(sl_stream *stream, const char *mark);
+/// Makes a key of sl_stream_running_by_key leave its state in the epoch in which the result of this
+/// name, an int64, is 0: its results of that epoch are not given, and its changes are the old row
+/// alone. Once, before the first of its changes is defined. Returns `stream`; NULL after a mistake:
+/// it is another stream, or has no such result.
+sl_stream *sli_stream_running_forget(sl_stream *stream, const char *result);
+/// One row a key of those that come and go in an epoch, of which `mark`, an int64 column, says which
+/// it is: the last that comes (above 0) if there is one, else one that is gone. `keys` are columns ("a, b"; "": one key), whose equal values lie in one
+/// partition.
+sl_stream *sli_stream_settle(sl_stream *stream, const char *keys, const char *mark);
 /// The rows as they are; `column`, a timestamp, is their event time, which follows those above: the
 /// watermark is the least of theirs less `behind_us`, or with `after` that of the epoch before,
 /// less so much. For what operators by event time give: results of windows (ends: 0, after), pairs
