@@ -166,3 +166,35 @@ sl_code sli_sink_make_dir(sli_fs *fs, const char *path, sl_error *err)
     sl_arena_free(arena);
     return rc;
 }
+
+// ---------------------------------------------------------------- rows that go
+
+sl_code sli_sink_deletes(const sl_conf *conf, const sl_schema *schema, sl_schema **out,
+                         int32_t *mark, sl_error *err)
+{
+    const char *column = sl_conf_text(conf, "deletes");
+    int32_t last = sl_schema_columns(schema) - 1;
+    if (column == NULL) {
+        *mark = -1;
+        *out = sl_schema_ref(schema);
+        return SL_OK;
+    }
+    const sl_field *field = sl_schema_field(schema, last);
+    if (strcmp(field->name, column) != 0 || field->type != SL_INT64 || last == 0) {
+        return sl_error_set(err, SL_E_CONFIG,
+                            "option deletes: '%.80s' has to be the last of several columns, an "
+                            "int64, in \"%s\"",
+                            column, sl_schema_text(schema));
+    }
+    int32_t *columns = sl_alloc(SLI_TAG_SINK, (size_t)last * sizeof *columns);
+    if (columns == NULL) {
+        return sl_error_nomem(err, (size_t)last * sizeof *columns, "the columns of a sink");
+    }
+    for (int32_t i = 0; i < last; i++) {
+        columns[i] = i;
+    }
+    sl_code rc = sli_schema_select(schema, columns, last, out, err);
+    sl_free(columns);
+    *mark = rc == SL_OK ? last : -1;
+    return rc;
+}

@@ -37,6 +37,11 @@ static const sl_option options[] = {
      .type = SL_OPT_TEXT,
      .flags = SL_OPT_RESULT,
      .text = "Column of the topic; where it is null the URL's. Sluice makes no topics."},
+    {.name = "deletes",
+     .type = SL_OPT_TEXT,
+     .flags = SL_OPT_RESULT,
+     .text = "With key=: an int64 column; where it is below 0 the record has no value, which "
+             "deletes its key when the topic is compacted."},
     {.name = "guarantee",
      .type = SL_OPT_CHOICE,
      .fallback = "exactly-once",

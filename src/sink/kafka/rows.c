@@ -4,7 +4,7 @@
 
 #include "format/values.h"
 
-enum { KEY, PARTITION, TIME, HEADERS, TOPIC, N_PARTS };
+enum { KEY, PARTITION, TIME, HEADERS, TOPIC, DELETES, N_PARTS };
 
 /// A part of a record that may be taken from a column.
 typedef struct part {
@@ -63,12 +63,18 @@ static bool fits_topic(const sl_field *field)
     return field->type == SL_STRING;
 }
 
+static bool fits_deletes(const sl_field *field)
+{
+    return field->type == SL_INT64;
+}
+
 static const part parts[N_PARTS] = {
     [KEY] = {"key", "any but list and struct", fits_key},
     [PARTITION] = {"partition", "int32 or int64", fits_partition},
     [TIME] = {"time", "timestamp", fits_time},
     [HEADERS] = {"headers", "list<struct<name string, value binary>>", fits_headers},
     [TOPIC] = {"topic", "string", fits_topic},
+    [DELETES] = {"deletes", "int64", fits_deletes},
 };
 
 static sl_code find_column(ksink_rows *self, const sl_conf *conf, int32_t which, sl_error *err)
@@ -134,6 +140,10 @@ static sl_code fill_in(ksink_rows *self, const sl_conf *conf, sl_error *err)
     }
     for (int32_t i = 0; i < N_PARTS; i++) {
         SL_TRY(find_column(self, conf, i, err));
+    }
+    if (self->at[DELETES] >= 0 && self->at[KEY] < 0) {
+        return sl_error_set(err, SL_E_CONFIG,
+                            "option deletes goes with key=: a record without value deletes a key");
     }
     SL_TRY(make_value_schema(self, err));
     self->format = sli_format_find(sli_text_of(sl_conf_text(conf, "format")));
@@ -306,6 +316,10 @@ static sl_code put_parts(ksink_rows *self, const sl_batch *batch, int64_t row, s
     }
     if (self->at[HEADERS] >= 0) {
         SL_TRY(put_headers(self, batch, row, m, err));
+    }
+    if (sli_sink_goes(batch, self->at[DELETES], row)) {
+        m->value = NULL; // a tombstone: compaction forgets the key
+        m->value_size = 0;
     }
     return self->at[TOPIC] < 0 ? SL_OK
                                : put_topic(self, batch, row, row == 0 ? NULL : m[-1].topic, m, err);

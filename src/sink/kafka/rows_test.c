@@ -78,6 +78,40 @@ static void put_pairs(sl_builder *b, int32_t column)
     sl_builder_list_end(b, column);
 }
 
+SL_TEST(kafka_rows_that_go_have_no_value, "")
+{
+    maker m;
+    sl_builder *b = NULL;
+    sli_str out = SLI_STR_INIT;
+    assert_int_equal(
+        maker_init(&m, "k string, n int64, mark int64", "key=k&format=json&deletes=mark"), SL_OK);
+    assert_int_equal(sl_builder_new(&b, m.schema, NULL), SL_OK);
+    for (int64_t i = 0; i < 2; i++) {
+        sl_builder_text(b, 0, i == 0 ? "a" : "b", 1);
+        sl_builder_int64(b, 1, 7);
+        sl_builder_int64(b, 2, i == 0 ? 1 : -1);
+    }
+    assert_int_equal(sl_builder_finish(b, &m.batch, NULL), SL_OK);
+    assert_int_equal(make(&m, &out), SL_OK);
+    SL_CHECK_TEXT(out.data, "t/-1 @5000 a={\"n\":7}\nt/-1 @5000 b=~\n");
+    sli_str_reset(&out);
+    sl_builder_free(b);
+    maker_reset(&m);
+}
+
+SL_TEST(kafka_rows_go_by_a_key, "")
+{
+    static const char *const wrong[][2] = {{"format=json&deletes=mark", "goes with key="},
+                                           {"format=json&key=k&deletes=k", "name one column"},
+                                           {"format=json&key=mark&deletes=k", "is not int64"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        maker m;
+        assert_int_equal(maker_init(&m, "k string, n int64, mark int64", wrong[i][0]), SL_E_CONFIG);
+        assert_non_null(strstr(m.err.text, wrong[i][1]));
+        maker_reset(&m);
+    }
+}
+
 SL_TEST(kafka_rows_parts_of_a_record_come_from_columns, "")
 {
     maker m;

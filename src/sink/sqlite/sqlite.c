@@ -29,6 +29,11 @@ static const sl_option options[] = {
      .type = SL_OPT_TEXT,
      .flags = SL_OPT_RESULT,
      .text = "The columns that make a row's key, separated by commas, for mode=upsert."},
+    {.name = "deletes",
+     .type = SL_OPT_TEXT,
+     .flags = SL_OPT_RESULT,
+     .text = "With mode=upsert: the last column, an int64 that is not stored. Where it is below 0 "
+             "the row of this key is deleted."},
     {.name = "journal",
      .type = SL_OPT_CHOICE,
      .fallback = "wal",
@@ -54,7 +59,7 @@ typedef struct sqlite_sink {
     int32_t busy_ms;
     bool wal;
     sli_db db;
-    sqlite3_stmt *insert, *read_mark, *write_mark;
+    sqlite3_stmt *insert, *delete_key, *read_mark, *write_mark;
 } sqlite_sink;
 
 // ---------------------------------------------------------------- the marker
@@ -136,7 +141,11 @@ static sl_code make_tables(sqlite_sink *self, sl_error *err)
                       err));
     SL_TRY(sli_table_make(&self->table, &self->db, err));
     (void)sqlite3_finalize(self->insert); // of a recover that failed later; accepts NULL
-    self->insert = NULL;
+    (void)sqlite3_finalize(self->delete_key);
+    self->insert = self->delete_key = NULL;
+    if (self->table.mark >= 0) {
+        SL_TRY(sli_table_delete_key(&self->table, &self->db, &self->delete_key, err));
+    }
     return sli_table_insert(&self->table, &self->db, &self->insert, err);
 }
 
@@ -174,6 +183,17 @@ typedef struct filler {
     bool was_cut;  // the planted bug has made its cut
 } filler;
 
+static sl_code delete_row(filler *f, const sl_batch *batch, int64_t row, sl_error *err)
+{
+    sqlite_sink *self = f->self;
+    bool any = false;
+    SL_TRY(sli_table_bind_key(&self->table, &self->db, self->delete_key, batch, row, &f->scratch,
+                              err));
+    sl_code rc = sli_db_step(&self->db, self->delete_key, &any, err);
+    (void)sqlite3_reset(self->delete_key); // repeats the step's failure
+    return rc;
+}
+
 static sl_code insert_row(filler *f, const sl_batch *batch, int64_t row, sl_error *err)
 {
     sqlite_sink *self = f->self;
@@ -196,7 +216,8 @@ static sl_code fill(void *ctx, int64_t epoch, int64_t batch_time_us, const sl_ba
         f->epoch = epoch;
     }
     for (int64_t row = 0; row < n; row++) {
-        SL_TRY(insert_row(f, batch, row, err));
+        bool goes = sli_sink_goes(batch, self->table.mark, row);
+        SL_TRY(goes ? delete_row(f, batch, row, err) : insert_row(f, batch, row, err));
         if (!f->was_cut && sli_env_bug(self->env, "group-in-two-transactions")) {
             f->was_cut = true;
             SL_TRY(sli_db_commit(&self->db, err));
@@ -213,6 +234,9 @@ static sl_code write_group(sqlite_sink *self, int64_t group, sli_outbox *outbox,
     sl_code rc = outbox->each(outbox, fill, &f, err);
     sli_str_reset(&f.scratch);
     (void)sqlite3_clear_bindings(self->insert); // they point into batches
+    if (self->delete_key != NULL) {
+        (void)sqlite3_clear_bindings(self->delete_key);
+    }
     SL_TRY(rc);
     if (sli_env_bug(self->env, "marker-not-in-transaction")) {
         SL_TRY(sli_db_commit(&self->db, err));
@@ -261,6 +285,7 @@ static void sqlite_close(sli_sink *sink)
 {
     sqlite_sink *self = (sqlite_sink *)sink;
     (void)sqlite3_finalize(self->insert); // each accepts NULL and repeats an old failure
+    (void)sqlite3_finalize(self->delete_key);
     (void)sqlite3_finalize(self->read_mark);
     (void)sqlite3_finalize(self->write_mark);
     sli_db_close(&self->db);
@@ -298,6 +323,15 @@ static sl_code make_dir(sl_env *env, const char *dir, sl_error *err)
     return rc;
 }
 
+static sl_code take_deletes(sqlite_sink *self, const sl_conf *conf, const sl_schema *schema,
+                            sl_error *err)
+{
+    SL_TRY(sli_sink_deletes(conf, schema, &self->table.schema, &self->table.mark, err));
+    return self->table.mark >= 0 && self->table.mode != SLI_UPSERT
+               ? sl_error_set(err, SL_E_CONFIG, "option deletes goes with mode=upsert and key=")
+               : SL_OK;
+}
+
 static sl_code open_parts(sqlite_sink *self, sl_error *err)
 {
     SL_TRY(sli_table_check(&self->table, err));
@@ -326,11 +360,11 @@ static sl_code sqlite_open(sli_sink **out, const sli_url *url, const sl_conf *co
     self->base.ops = &sli_sink_sqlite;
     self->env = env->env;
     self->generation = env->generation;
-    self->table.schema = sl_schema_ref(env->schema);
     self->table.mode = (sli_mode)sl_conf_choice(conf, "mode");
     self->busy_ms = (int32_t)(sl_conf_int64(conf, "busy_timeout") / 1000);
     self->wal = sl_conf_choice(conf, "journal") == 0;
     sl_code rc = copy_texts(self, url, conf, env, err);
+    rc = rc == SL_OK ? take_deletes(self, conf, env->schema, err) : rc;
     rc = rc == SL_OK ? open_parts(self, err) : rc;
     if (rc != SL_OK) {
         sqlite_close(&self->base);

@@ -49,9 +49,10 @@ typedef enum sli_mode { SLI_APPEND_ROWS = 0, SLI_UPSERT = 1, SLI_REPLACE_ROWS = 
 
 typedef struct sli_table {
     const char *name;
-    const sl_schema *schema;
+    sl_schema *schema; ///< of its columns; one reference
     sli_mode mode;
     const char *key; ///< columns, separated by commas; NULL but with SLI_UPSERT
+    int32_t mark;    ///< the column behind them that says which rows go; -1: none does
 } sli_table;
 
 /// The schema can be stored, the key's columns are there and can't be null. Fails: SL_E_INVALID,
@@ -64,6 +65,11 @@ sl_code sli_table_fits(const sli_table *table, sli_db *db, sl_error *err);
 sl_code sli_table_make(const sli_table *table, sli_db *db, sl_error *err);
 sl_code sli_table_insert(const sli_table *table, sli_db *db, sqlite3_stmt **out, sl_error *err);
 sl_code sli_table_delete(const sli_table *table, sli_db *db, sl_error *err); ///< all its rows
+/// The statement that deletes the row of one key.
+sl_code sli_table_delete_key(const sli_table *table, sli_db *db, sqlite3_stmt **out, sl_error *err);
+/// Binds the key of a row to it; as sli_table_bind.
+sl_code sli_table_bind_key(const sli_table *table, sli_db *db, sqlite3_stmt *statement,
+                           const sl_batch *batch, int64_t row, sli_str *scratch, sl_error *err);
 /// Binds one row to an insert. `scratch` holds texts until the next call.
 sl_code sli_table_bind(const sli_table *table, sli_db *db, sqlite3_stmt *insert,
                        const sl_batch *batch, int64_t row, sli_str *scratch, sl_error *err);

@@ -137,6 +137,63 @@ static sl_batch *words(const sl_schema *schema, const char *first, int64_t n1, c
     return batch;
 }
 
+/// Rows "word n mark", as many as there are words.
+static sl_batch *marked(const sl_schema *schema, const char *const *words, const int64_t *n,
+                        const int64_t *marks, int32_t count)
+{
+    sl_builder *builder = NULL;
+    sl_batch *batch = NULL;
+    assert_int_equal(sl_builder_new(&builder, schema, NULL), SL_OK);
+    for (int32_t i = 0; i < count; i++) {
+        sl_builder_text(builder, 0, words[i], strlen(words[i]));
+        sl_builder_int64(builder, 1, n[i]);
+        sl_builder_int64(builder, 2, marks[i]);
+    }
+    assert_int_equal(sl_builder_finish(builder, &batch, NULL), SL_OK);
+    sl_builder_free(builder);
+    return batch;
+}
+
+SL_TEST(sqlite_deletes_the_rows_that_go, "")
+{
+    base b;
+    base_init(&b, "word string, n int64, mark int64");
+    must_open(&b, "table=t&mode=upsert&key=n,word&deletes=mark");
+    box first = {.batches = {marked(b.schema, (const char *const[]){"a", "b", "c"},
+                                    (const int64_t[]){1, 2, 3}, (const int64_t[]){1, 1, 1}, 3),
+                             marked(b.schema, (const char *const[]){"b", "x", "c"},
+                                    (const int64_t[]){2, 9, 4}, (const int64_t[]){-1, -1, 1}, 3)},
+                 .n = 2};
+    assert_int_equal(commit(&b, 1, &first, NULL), SL_OK);
+    query_is(&b, "SELECT * FROM t ORDER BY n", "a|1\nc|3\nc|4\n"); // the mark is no column
+    box next = {.batches = {marked(b.schema, (const char *const[]){"a", "a"},
+                                   (const int64_t[]){1, 1}, (const int64_t[]){-1, 1}, 2)},
+                .n = 1};
+    assert_int_equal(commit(&b, 1, &next, NULL), SL_OK); // group 1 is there
+    assert_int_equal(commit(&b, 2, &next, NULL), SL_OK);
+    query_is(&b, "SELECT * FROM t ORDER BY n", "a|1\nc|3\nc|4\n");
+    free_box(&first);
+    free_box(&next);
+    base_reset(&b);
+}
+
+SL_TEST(sqlite_deletes_by_a_last_column_and_a_key, "")
+{
+    static const char *const wrong[][2] = {
+        {"table=t&mode=upsert&key=word&deletes=n", "the last of several columns"},
+        {"table=t&mode=upsert&key=word&deletes=none", "the last of several columns"},
+        {"table=t&mode=upsert&key=mark&deletes=mark", "no column mark"},
+        {"table=t&deletes=mark", "goes with mode=upsert"}};
+    base b;
+    base_init(&b, "word string, n int64, mark int64");
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        sl_error err = SL_ERROR_INIT;
+        assert_int_equal(open_sink(&b, wrong[i][0], &err), SL_E_CONFIG);
+        assert_non_null(strstr(err.text, wrong[i][1]));
+    }
+    base_reset(&b);
+}
+
 SL_TEST(sqlite_modes, "")
 {
     static const struct {

@@ -304,6 +304,20 @@ sl_code sli_table_delete(const sli_table *table, sli_db *db, sl_error *err)
     return run_built(db, &sql, NULL, err);
 }
 
+sl_code sli_table_delete_key(const sli_table *table, sli_db *db, sqlite3_stmt **out, sl_error *err)
+{
+    sli_str sql = {.tag = SLI_TAG_SINK};
+    const char *at = table->key, *word = " WHERE ";
+    sli_str_text(&sql, "DELETE FROM ");
+    put_quoted(&sql, table->name, strlen(table->name));
+    for (size_t n; (n = next_key(&at)) > 0; at += n, word = " AND ") {
+        sli_str_text(&sql, word);
+        put_quoted(&sql, at, n);
+        sli_str_text(&sql, " = ?");
+    }
+    return sl_error_wrap(err, run_built(db, &sql, out, err), "table %s", table->name);
+}
+
 // ---------------------------------------------------------------- binding
 
 static int64_t integer_at(const sl_column *column, int64_t row)
@@ -378,6 +392,26 @@ sl_code sli_table_bind(const sli_table *table, sli_db *db, sqlite3_stmt *insert,
                            sl_batch_column(batch, i), row, scratch);
         if (rc != SQLITE_OK) {
             return sli_db_failed(db, rc, err);
+        }
+    }
+    return SL_OK;
+}
+
+sl_code sli_table_bind_key(const sli_table *table, sli_db *db, sqlite3_stmt *statement,
+                           const sl_batch *batch, int64_t row, sli_str *scratch, sl_error *err)
+{
+    const char *at = table->key;
+    int32_t place = 1;
+    for (size_t n; (n = next_key(&at)) > 0; at += n) {
+        for (int32_t i = 0; i < sl_schema_columns(table->schema); i++) {
+            const sl_field *field = sl_schema_field(table->schema, i);
+            if (strlen(field->name) != n || memcmp(field->name, at, n) != 0) {
+                continue;
+            }
+            int rc = bind_cell(statement, place++, field, sl_batch_column(batch, i), row, scratch);
+            if (rc != SQLITE_OK) {
+                return sli_db_failed(db, rc, err);
+            }
         }
     }
     return SL_OK;
