@@ -244,12 +244,19 @@ static bool same_key(const cli_node *a, const cli_node *b, const char *key)
     return true;
 }
 
-/// Leaves the last row of each key.
+/// Whether a row tells that its key is gone.
+static bool is_gone(const cli_node *row)
+{
+    const char *kind = text_of(row, "_change");
+    return kind != NULL && strcmp(kind, "-D") == 0;
+}
+
+/// Leaves the last row of each key that is still there.
 static void keep_last(cli_node *rows, const char *key)
 {
     int kept = 0;
     for (int i = 0; i < rows->n; i++) {
-        bool later = false;
+        bool later = is_gone(rows->items[i]);
         for (int k = i + 1; k < rows->n && !later; k++) {
             later = same_key(rows->items[i], rows->items[k], key);
         }

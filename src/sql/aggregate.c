@@ -310,6 +310,28 @@ static sl_code make_state(sli_aggregate *a)
     return sli_shared_add_state(a);
 }
 
+/// How many rows a group has becomes one more aggregate: at 0 the group goes.
+static sl_code count_rows(sli_aggregate *a)
+{
+    sli_node *sum = sli_node_call("sum", false);
+    sli_node *children = sli_node_at(sum, "children");
+    if (children == NULL) {
+        json_object_put(sum);
+        return sl_error_nomem(a->err, 4096, "the plan of a query");
+    }
+    sli_node_push(children, sli_node_column(SLI_CHANGE, NULL));
+    a->rows = sum;
+    if (sli_aggregate_find(a, sum) >= 0) {
+        return SL_OK; // count(*) has asked for it
+    }
+    if (a->n_calls == SLI_MAX_CALLS) {
+        return sli_query_refuse(a->query, NULL, a->err, "more than %d aggregates",
+                                (int)SLI_MAX_CALLS - 1);
+    }
+    a->calls[a->n_calls++] = sum;
+    return SL_OK;
+}
+
 sl_code sli_query_aggregate(sli_query *query, sli_relation *out, sl_error *err)
 {
     sli_aggregate *a = sl_alloc_zero(SLI_TAG_STREAM, sizeof *a);
@@ -319,23 +341,26 @@ sl_code sli_query_aggregate(sli_query *query, sli_relation *out, sl_error *err)
     *a = (sli_aggregate){.query = query, .err = err};
     (void)sli_query_streams(query, &a->table);
     sli_relation made = {0};
+    bool leaves = false;
     sl_code rc = check_form(a);
     rc = rc != SL_OK ? rc : find_groups(a);
     if (rc == SL_OK && a->table->relation.changes_by != NULL) {
-        rc = sli_query_weigh(query, a->table, a->groups, a->n_groups, err);
+        rc = sli_query_weigh(query, a->table, a->groups, a->n_groups, &leaves, err);
     }
     rc = rc != SL_OK ? rc : sli_aggregate_calls(a);
+    rc = rc != SL_OK || !leaves ? rc : count_rows(a);
     rc = rc != SL_OK ? rc : check_window(a);
     if (rc == SL_OK && query->window.kind == SLI_WINDOW_NONE) {
         rc = tell_changes(a, &made);
     }
     rc = rc != SL_OK ? rc : sli_shared_state(a);
     rc = rc != SL_OK || a->results != NULL ? rc : make_state(a);
-    rc = rc != SL_OK ? rc : sli_aggregate_out(a, &made.stream);
+    rc = rc != SL_OK ? rc : sli_aggregate_out(a, &made);
     rc = rc != SL_OK ? rc : tell_window(a, &made);
     if (rc == SL_OK) {
         *out = made;
     }
+    json_object_put(a->rows);
     sl_free(a);
     return rc;
 }

@@ -19,6 +19,7 @@ typedef struct sli_aggregate {
     const sli_node *calls[SLI_MAX_CALLS];
     int32_t n_calls;
     sl_error *err;
+    sli_node *rows;         ///< sum(SLI_CHANGE), where groups can lose their last row; else NULL
     sli_changing *changing; ///< what is told of running results; NULL: of windows
     sl_stream *results;     ///< of the second part
 } sli_aggregate;
@@ -51,10 +52,10 @@ const sli_node *sli_aggregate_meant(const sli_aggregate *a, const sli_node *node
 
 // ---------------------------------------------------------------- parts.c
 
-/// The first part's stream; the second's, into a->results; the third's.
+/// The first part's stream; the second's, into a->results; the third's, into *out.
 sl_code sli_aggregate_in(sli_aggregate *a, sl_stream **out);
 sl_code sli_aggregate_state(sli_aggregate *a, sl_stream *in);
-sl_code sli_aggregate_out(sli_aggregate *a, sl_stream **out);
+sl_code sli_aggregate_out(sli_aggregate *a, sli_relation *out);
 
 // ---------------------------------------------------------------- share.c
 

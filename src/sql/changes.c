@@ -8,6 +8,12 @@
 // is made of rows by row is made of changes by row in the same way: the same query, over them, with
 // SLI_CHANGE among its columns. No stream of it is there before an aggregation asks for it, and
 // then once however many do.
+//
+// Where a row can go and none of its key come (a condition on what changes, a group that its last
+// row leaves) the changes are all there is: the relation's stream is that of its changes, and the
+// column SLI_CHANGE is seen by nothing that the script writes. What is made of it by row has it
+// too, down to the INSERT, which settles what becomes of each key (sli_stream_settle).
+#include "sql/connector.h"
 #include "sql/query_int.h"
 
 #include <strings.h>
@@ -199,10 +205,9 @@ sl_code sli_changing_select(sli_query *query, const sli_tree *tree, sli_changing
     return rc;
 }
 
-/// The static tables beside the stream, as long as the graph.
-static sl_code keep_tables(sli_query *query, sli_changing *out, sl_error *err)
+sl_code sli_changing_tables(sli_query *query, sli_changing *out, sl_error *err)
 {
-    size_t size = (size_t)query->n_tables * sizeof *out->tables;
+    size_t size = (size_t)(query->n_tables + 1) * sizeof *out->tables;
     out->tables = sl_arena_alloc_zero(query->arena, size);
     if (out->tables == NULL) {
         return sl_error_nomem(err, size, "the plan of a query");
@@ -245,16 +250,16 @@ sl_code sli_changing_by_row(sli_query *query, const sli_query_table *table, cons
         (sli_changing){.of = in,
                        .name = table->relation.name,
                        .uid = sli_query_uid(query, "changes"),
-                       .filters = in->filters || !keeps_rows,
+                       .leaves = in->leaves || !keeps_rows,
                        .asks_time = in->asks_time || sli_query_asks_time(query),
                        .lost = lost,
                        .lost_at = sli_node_place(sli_node_at(query->tree.select, "select_list"))};
     made->fixed = fixed_of(query, table, keeps_rows);
-    if (!made->filters) {
+    if (!made->leaves) {
         made->grows = passed(query, table, in->grows);
         made->falls = passed(query, table, in->falls);
     }
-    SL_TRY(keep_tables(query, made, err));
+    SL_TRY(sli_changing_tables(query, made, err));
     SL_TRY(select_of(query, made, err));
     *out = made;
     return SL_OK;
@@ -305,5 +310,44 @@ sl_code sli_changing_stream(sli_query *query, sli_changing *changing, sl_stream 
         return rc != SL_OK ? rc : sl_error_nomem(err, 64, "the changes of a stream");
     }
     *out = changing->made = made;
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- rows that can go
+
+static void drop_schema(void *schema)
+{
+    sl_schema_unref(schema);
+}
+
+/// The columns of a stream but SLI_CHANGE, as long as the graph.
+static sl_code seen_of(sli_query *query, const sl_schema *schema, const sl_schema **out,
+                       sl_error *err)
+{
+    sli_str text = {.tag = SLI_TAG_STREAM};
+    sl_schema *made = NULL;
+    for (int32_t c = 0; c < sl_schema_columns(schema); c++) {
+        const sl_field *field = sl_schema_field(schema, c);
+        if (strcmp(field->name, SLI_CHANGE) != 0) {
+            sli_str_printf(&text, "%s%s %s%s", text.size == 0 ? "" : ", ", field->name,
+                           sli_field_type(query->arena, schema, c), field->nullable ? "?" : "");
+        }
+    }
+    sl_code rc = sli_str_check(&text, "a schema", err);
+    rc = rc != SL_OK ? rc : sl_schema_parse(&made, text.data, err);
+    sli_str_reset(&text);
+    SL_TRY(rc);
+    *out = made;
+    return sli_graph_own(query->env->graph, "sql columns", made, drop_schema, err);
+}
+
+sl_code sli_changing_relation(sli_query *query, sli_relation *out, sl_error *err)
+{
+    sl_stream *changes = NULL;
+    const sl_schema *seen = NULL;
+    SL_TRY(sli_changing_stream(query, out->changing, &changes, err));
+    SL_TRY(seen_of(query, sl_stream_schema(changes), &seen, err));
+    out->stream = changes;
+    out->seen = seen;
     return SL_OK;
 }

@@ -23,14 +23,10 @@ typedef struct building {
     int32_t n;
 } building;
 
-static const char *const common[] = {"connector",
-                                     "format",
-                                     "value.format",
-                                     "static",
-                                     "changelog",
-                                     "idle_after",
-                                     "scan.watermark.idle-timeout",
-                                     NULL};
+static const char *const common[] = {
+    "connector", "format",         "value.format", "static",
+    "changelog", "changelog.kind", "idle_after",   "scan.watermark.idle-timeout",
+    NULL};
 
 const char *sli_with_value(const sli_entry *entry, const char *name, const char *other)
 {
@@ -69,6 +65,16 @@ static const sli_connector *find_connector(const char *name)
 const sli_connector *sli_connector_of(const sli_entry *entry)
 {
     return find_connector(sli_with_value(entry, "connector", NULL));
+}
+
+bool sli_connector_deletes(const sli_connector *connector)
+{
+    for (const sl_option *o = connector->sink->options; o != NULL && o->name != NULL; o++) {
+        if (strcmp(o->name, "deletes") == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool sli_connector_gives_rows(const sli_entry *entry)
@@ -634,7 +640,7 @@ sl_code sli_connector_source(sli_script *s, const sli_entry *entry, const char *
 // ---------------------------------------------------------------- writing
 
 sl_code sli_connector_sink(sli_script *s, const sli_entry *entry, const char *mode, const char *key,
-                           const char **url, sl_error *err)
+                           const char *deletes, const char **url, sl_error *err)
 {
     building *b = NULL;
     SL_TRY(new_building(&b, s, entry, err));
@@ -650,6 +656,9 @@ sl_code sli_connector_sink(sli_script *s, const sli_entry *entry, const char *mo
     }
     if (key != NULL) {
         SL_TRY(add_pair(b, "key", key, NULL, err));
+    }
+    if (deletes != NULL) {
+        SL_TRY(add_pair(b, "deletes", deletes, NULL, err));
     }
     SL_TRY(check_pairs(b, NULL, err));
     return put_url(b, url, err);

@@ -57,14 +57,17 @@ const char *sli_with_value(const sli_entry *entry, const char *name, const char 
 sl_code sli_connector_check(sli_script *s, const sli_entry *entry, sl_error *err);
 /// The row of the table that `entry` names; it was checked.
 const sli_connector *sli_connector_of(const sli_entry *entry);
+/// Whether its sink deletes rows by key, those that the column of `deletes` says.
+bool sli_connector_deletes(const sli_connector *connector);
 /// Whether the table is read without a format, as rows.
 bool sli_connector_gives_rows(const sli_entry *entry);
 /// The URL that is read. Texts in the arena.
 sl_code sli_connector_source(sli_script *s, const sli_entry *entry, const char **url,
                              bool *is_static, sl_error *err);
-/// The URL that is written to; `mode` ("upsert", "replace") and `key` are added unless NULL.
+/// The URL that is written to; `mode` ("upsert", "replace"), `key` and `deletes` are added unless
+/// NULL.
 sl_code sli_connector_sink(sli_script *s, const sli_entry *entry, const char *mode, const char *key,
-                           const char **url, sl_error *err);
+                           const char *deletes, const char **url, sl_error *err);
 
 // ---- columns.c
 

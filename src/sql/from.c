@@ -303,6 +303,12 @@ static sl_code window_stream(sli_query *query, const sli_node *call, const sli_r
     if (*out == NULL) {
         return unknown(query, first, name, err);
     }
+    if ((*out)->seen != NULL) {
+        return sli_query_refuse(query, first, err,
+                                "rows of '%.80s' change, and can go: only rows that stay as they "
+                                "came can stand here",
+                                name);
+    }
     return (*out)->stream != NULL
                ? SL_OK
                : sli_query_refuse(query, first, err,

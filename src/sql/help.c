@@ -24,6 +24,8 @@ static const char statements[] =
     "  format      text, csv, json, avro, arrow, ... (`sluice help formats`)\n"
     "  static      'true': a table that is read once, when the job starts\n"
     "  changelog   'append': rows that change are all added, where a sink replaces none\n"
+    "  changelog.kind  a STRING column that says what a row is then: +U it is so now, -D it is "
+    "gone\n"
     "  idle_after  (scan.watermark.idle-timeout) after which a silent partition holds nothing "
     "back\n\n"
     "Connectors; r: can be read, w: can be written to, s: as a static table. All options of the\n"

@@ -109,11 +109,22 @@ static bool has_name(const char *list, const char *name)
 
 // ---------------------------------------------------------------- the sink's columns
 
+/// What becomes of SLI_CHANGE, where rows can go.
+typedef enum marks {
+    NO_MARKS = 0, ///< they can't
+    DROPPED,      ///< rows that go are left out
+    DELETES,      ///< the sink gets it as its last column, and deletes
+    TOLD,         ///< as the text of a column: '+U', '-D'
+} marks;
+
 typedef struct target {
     const sli_entry *sink;
     const int32_t *columns; ///< of the sink, those that the SELECT's fill, in its order
     int32_t n;
-    size_t at; ///< of the SELECT
+    size_t at;        ///< of the SELECT
+    const char *kind; ///< the column that tells what happens to a row; NULL: none
+    int32_t kind_at;  ///< before which of the sink's columns it stands; -1: the first
+    marks marks;
 } target;
 
 static int32_t integer_bits(const sl_field *f, bool *is_unsigned)
@@ -234,6 +245,24 @@ static sl_code put_not_null(const sli_script *s, const target *t, const sl_field
     return SL_OK;
 }
 
+/// The column that tells what happens to a row: '-D', it is gone; '+U', this is what it is now;
+/// '+I' of rows that never change.
+static void put_kind(const sli_script *s, const target *t, bool changes, fitting *f)
+{
+    const char *comma = f->select.size == 0 ? "" : ", ";
+    if (t->marks == TOLD && s->for_test) {
+        sli_str_printf(&f->select, "%scase when " SLI_CHANGE " < 0 then '-D' else null end as ",
+                       comma);
+    } else if (t->marks == TOLD) {
+        sli_str_printf(&f->select, "%scase when " SLI_CHANGE " < 0 then '-D' else '+U' end as ",
+                       comma);
+    } else {
+        sli_str_printf(&f->select, "%s%s as ", comma, changes ? "'+U'" : "'+I'");
+    }
+    sli_put_sql_name(&f->select, t->kind);
+    f->selects = true;
+}
+
 /// One column as the sink has it, appended to both texts.
 static sl_code put_column(const sli_script *s, const target *t, int32_t i, const sl_schema *given,
                           fitting *f, sl_error *err)
@@ -251,7 +280,7 @@ static sl_code put_column(const sli_script *s, const target *t, int32_t i, const
     }
     sli_str_text(&f->query, " AS ");
     sli_put_sql_name(&f->query, to->name);
-    sli_str_text(&f->select, i == 0 ? "" : ", ");
+    sli_str_text(&f->select, f->select.size == 0 ? "" : ", ");
     f->selects = f->selects || strcmp(name, to->name) != 0;
     if (must_be_there(t, to) && (from->nullable || !same)) {
         f->selects = true;
@@ -286,16 +315,29 @@ static sl_code fit_with(sli_script *s, const target *t, sli_relation *rows, cons
                         fitting *f, sl_error *err)
 {
     const sl_schema *given = sli_relation_schema(rows);
+    bool told = t->kind == NULL;
     SL_TRY(needs_casts(s, t, given, &f->casts, err));
     sli_str_text(&f->query, "SELECT ");
     for (int32_t i = 0; i < t->n; i++) {
+        if (!told && t->columns[i] > t->kind_at) {
+            put_kind(s, t, rows->changes_by != NULL, f);
+            told = true;
+        }
         SL_TRY(put_column(s, t, i, given, f, err));
+    }
+    if (!told) {
+        put_kind(s, t, rows->changes_by != NULL, f);
+    }
+    if (t->marks != NO_MARKS) {
+        sli_str_text(&f->query, ", " SLI_CHANGE);
+        sli_str_text(&f->select, t->marks == DELETES ? ", " SLI_CHANGE : "");
+        f->selects = true; // it may stand between others
     }
     sli_str_text(&f->query, " FROM \"rows\"");
     SL_TRY(sli_str_check(&f->query, "a SELECT", err));
     SL_TRY(sli_str_check(&f->select, "a SELECT", err));
     if (f->casts) {
-        sli_relation from = *rows;
+        sli_relation from = {.stream = rows->stream};
         sli_place place = sli_script_place(s, t->at);
         from.name = "rows";
         rows->stream = sli_sql_epoch(s->sql, s->graph, f->query.data, &from, 1, true, &place);
@@ -319,6 +361,31 @@ static sl_code fit(sli_script *s, const target *t, sli_relation *rows, const cha
     return rc;
 }
 
+/// The column of 'changelog.kind'.
+static sl_code find_kind(sli_script *s, target *t, sl_error *err)
+{
+    const char *name = sli_with_value(t->sink, "changelog.kind", NULL);
+    const char *log = sli_with_value(t->sink, "changelog", NULL);
+    if (name == NULL) {
+        return SL_OK;
+    }
+    t->kind_at = sl_schema_find(t->sink->columns, name);
+    if (log == NULL || strcmp(log, "append") != 0) {
+        return sli_script_fail(s, t->sink->with_at, err,
+                               "'changelog.kind' goes with 'changelog' = 'append': '%s' replaces "
+                               "rows by key",
+                               t->sink->relation.name);
+    }
+    if (t->kind_at < 0 || sl_schema_field(t->sink->columns, t->kind_at)->type != SL_STRING) {
+        return sli_script_fail(
+            s, t->sink->with_at, err,
+            "'changelog.kind' names a STRING column of '%s', and '%.60s' is none",
+            t->sink->relation.name, name);
+    }
+    t->kind = sl_schema_field(t->sink->columns, t->kind_at)->name;
+    return SL_OK;
+}
+
 /// (a, b) behind the sink's name; without it all columns in their order.
 static sl_code read_target(sli_script *s, sli_entry *sink, target *out, sl_error *err)
 {
@@ -328,11 +395,13 @@ static sl_code read_target(sli_script *s, sli_entry *sink, target *out, sl_error
         return sl_error_nomem(err, (size_t)n * sizeof *columns, "columns");
     }
     *out = (target){.sink = sink, .columns = columns};
+    SL_TRY(find_kind(s, out, err));
     if (!sli_script_mark(s, "(")) {
         for (int32_t i = 0; i < n; i++) {
-            columns[i] = i;
+            if (out->kind == NULL || i != out->kind_at) {
+                columns[out->n++] = i;
+            }
         }
-        out->n = n;
         return SL_OK;
     }
     do {
@@ -347,6 +416,9 @@ static sl_code read_target(sli_script *s, sli_entry *sink, target *out, sl_error
         if (column < 0 || twice) {
             return sli_script_fail(s, at, err, "'%s' %s column '%s'", sink->relation.name,
                                    twice ? "is given twice" : "has no", name);
+        }
+        if (out->kind != NULL && column == out->kind_at) {
+            return sli_script_fail(s, at, err, "'%s' is filled with the kind of change", name);
         }
         columns[out->n++] = column;
     } while (sli_script_mark(s, ","));
@@ -470,6 +542,57 @@ static sl_code choose_mode(const sli_script *s, const target *t, const char *key
     return refuse_changes(s, t, key, err);
 }
 
+// ---------------------------------------------------------------- rows that can go
+
+/// What the sink does about them.
+static sl_code choose_marks(const sli_script *s, target *t, const char *mode, const char *sink_key,
+                            sl_error *err)
+{
+    const sli_connector *of = sli_connector_of(t->sink);
+    bool replaces =
+        sink_key != NULL && (of->keyed || (mode != NULL && strcmp(mode, "upsert") == 0));
+    if (replaces && sli_connector_deletes(of)) {
+        t->marks = s->for_test ? TOLD : DELETES;
+        t->kind = s->for_test ? SLI_CHANGE : NULL;
+        t->kind_at = -1;
+        return SL_OK;
+    }
+    if (t->kind != NULL || of->sink == &sli_sink_console) {
+        t->kind_at = t->kind == NULL ? -1 : t->kind_at;
+        t->kind = t->kind == NULL ? "kind" : t->kind;
+        t->marks = TOLD;
+        return SL_OK;
+    }
+    if (replaces || mode != NULL || sli_program_takes(t->sink)) {
+        return sli_script_fail(
+            s, t->at, err,
+            "rows of this SELECT can go (a condition on what changes, or a group that its last row "
+            "leaves), and '%s' can't delete: write them into a table with PRIMARY KEY of connector "
+            "sqlite, postgres or upsert-kafka, or into one with 'changelog' = 'append' and a "
+            "'changelog.kind'",
+            t->sink->relation.name);
+    }
+    t->marks = DROPPED;
+    if (of->sink != &sli_sink_blackhole) {
+        sli_script_warn(s, t->at,
+                        "rows of this SELECT can go, which '%s' is not told: give its WITH "
+                        "'changelog.kind' = 'a STRING column'",
+                        t->sink->relation.name);
+    }
+    return SL_OK;
+}
+
+/// The stream with one row a key and epoch, and SLI_CHANGE.
+static void settle(const sli_script *s, const target *t, sli_relation *rows, const char *uid)
+{
+    rows->stream = sli_stream_settle(rows->stream, rows->changes_by, SLI_CHANGE);
+    sl_stream_uid(rows->stream, sl_arena_printf(s->arena, "%s.settled", uid));
+    if (t->marks == DROPPED) {
+        rows->stream = sl_stream_where(rows->stream, SLI_CHANGE " > 0");
+        sl_stream_uid(rows->stream, sl_arena_printf(s->arena, "%s.left", uid));
+    }
+}
+
 // ---------------------------------------------------------------- INSERT INTO
 
 static sl_code find_sink(sli_script *s, sli_entry **out, sl_error *err)
@@ -535,7 +658,7 @@ static sl_code check_count(const sli_script *s, const target *t, const sl_schema
                                  t->sink->relation.name, t->n, sl_schema_text(t->sink->columns));
 }
 
-static sl_code write_to(sli_script *s, const target *t, sli_relation *rows, const char *uid,
+static sl_code write_to(sli_script *s, target *t, sli_relation *rows, const char *uid,
                         sl_error *err)
 {
     const char *key = NULL, *mode = NULL, *sink_key = NULL, *url = NULL;
@@ -550,7 +673,12 @@ static sl_code write_to(sli_script *s, const target *t, sli_relation *rows, cons
         SL_TRY(key == NULL ? sl_error_nomem(err, 64, "a key") : SL_OK);
     }
     SL_TRY(choose_mode(s, t, key, &mode, &sink_key, err));
-    SL_TRY(sli_connector_sink(s, t->sink, mode, sink_key, &url, err));
+    if (rows->seen != NULL) {
+        SL_TRY(choose_marks(s, t, mode, sink_key, err));
+        settle(s, t, rows, uid);
+    }
+    SL_TRY(sli_connector_sink(s, t->sink, mode, sink_key, t->marks == DELETES ? SLI_CHANGE : NULL,
+                              &url, err));
     SL_TRY(fit(s, t, rows, uid, err));
     if (s->for_test) {
         int32_t n = t->sink->n_inserts; // each INSERT is collected apart

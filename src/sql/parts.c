@@ -180,6 +180,10 @@ sl_code sli_aggregate_state(sli_aggregate *a, sl_stream *in)
         sl_stream *made = a->query->window.kind != SLI_WINDOW_NONE
                               ? window_of(a, in, by, aggregations.data)
                               : sl_stream_running_by_key(in, by, aggregations.data);
+        if (a->rows != NULL) {
+            made = sli_stream_running_forget(
+                made, sli_query_text(a->query, "_r%d", sli_aggregate_find(a, a->rows)));
+        }
         const char *uid = sli_query_uid(a->query, "state");
         a->results = uid == NULL ? made : sl_stream_uid(made, uid);
         rc = a->results != NULL ? SL_OK : sl_graph_check(a->query->env->graph, a->err);
@@ -300,6 +304,23 @@ static bool only_grows(const char *call)
     return strcasecmp(call, "max") == 0 || strncasecmp(call, "count", 5) == 0;
 }
 
+/// Whether a condition, once true of a key, stays so: it asks that results which only grow are
+/// above a constant.
+static bool lets_in_for_good(const sli_aggregate *a, const sli_node *where)
+{
+    if (sli_node_is(where, "CONJUNCTION_AND")) {
+        bool all = true;
+        for (int32_t i = 0; i < sli_node_count(where, "children"); i++) {
+            all &= lets_in_for_good(a, sli_node_item(where, "children", i));
+        }
+        return all;
+    }
+    bool above = sli_node_is(where, "COMPARE_GREATERTHAN") ||
+                 sli_node_is(where, "COMPARE_GREATERTHANOREQUALTO");
+    return !has_result(where) || (above && only_grows(call_of(a, sli_node_at(where, "left"))) &&
+                                  sli_node_is(sli_node_at(where, "right"), "VALUE_CONSTANT"));
+}
+
 /// What an aggregation over these results has to know of their columns.
 static sl_code tell_results(sli_aggregate *a, const sli_tree *tree, const char *name)
 {
@@ -309,28 +330,33 @@ static sl_code tell_results(sli_aggregate *a, const sli_tree *tree, const char *
     told->name = name;
     told->uid = sli_query_uid(a->query, "changes");
     told->asks_time = sli_query_asks_time(a->query);
-    told->filters = has_result(sli_node_at(select, "where_clause"));
+    told->leaves = a->rows != NULL || !lets_in_for_good(a, sli_node_at(select, "where_clause"));
+    SL_TRY(sli_changing_tables(a->query, told, a->err));
     for (int32_t i = 0; i < sli_node_count(select, "select_list"); i++) {
         const sli_node *item = sli_node_item(select, "select_list", i);
         const char *alias = sli_node_text(item, "alias"), *call = call_of(a, item);
         if (!has_result(item)) {
             told->fixed = sli_changing_add(a->query, told->fixed, alias);
-        } else if (!told->filters && only_grows(call)) {
+        } else if (!told->leaves && only_grows(call)) {
             told->grows = sli_changing_add(a->query, told->grows, alias);
-        } else if (!told->filters && strcasecmp(call, "min") == 0) {
+        } else if (!told->leaves && strcasecmp(call, "min") == 0) {
             told->falls = sli_changing_add(a->query, told->falls, alias);
         }
     }
     return sli_changing_select(a->query, tree, told, a->err);
 }
 
-sl_code sli_aggregate_out(sli_aggregate *a, sl_stream **out)
+sl_code sli_aggregate_out(sli_aggregate *a, sli_relation *out)
 {
     const char *name = sli_query_name(a->query, "results");
     sli_tree tree = {0};
     sl_code rc = out_tree(a, &tree, name);
     rc = rc != SL_OK || a->changing == NULL ? rc : tell_results(a, &tree, name);
     sl_stream *made = NULL;
+    if (rc == SL_OK && a->changing != NULL && a->changing->leaves) {
+        sli_tree_reset(&tree);
+        return sli_changing_relation(a->query, out, a->err);
+    }
     if (rc == SL_OK && sli_node_at(tree.select, "where_clause") == NULL &&
         sli_node_at(tree.select, "qualify") == NULL) {
         made = select_columns(a, a->results, sli_node_at(tree.select, "select_list"), a->query->uid,
@@ -343,6 +369,6 @@ sl_code sli_aggregate_out(sli_aggregate *a, sl_stream **out)
         rc = made != NULL ? SL_OK : SL_E_INVALID;
     }
     sli_tree_reset(&tree);
-    *out = made;
+    out->stream = made;
     return rc;
 }

@@ -374,7 +374,10 @@ static sl_code plan_whole(sli_query *query, bool by_row, sli_relation *out, sl_e
         made.window_end = sli_query_passes(query, table, table->relation.window_end);
         SL_TRY(sli_moments_keep(query, table, &made, err)); // rows of one epoch stay together
     }
-    if (by_row) {
+    if (by_row && made.changing != NULL && made.changing->leaves) {
+        query->is_whole = false; // it is not run as it is
+        SL_TRY(sli_changing_relation(query, &made, err));
+    } else if (by_row) {
         sl_code rc = SL_OK;
         made.stream = select_plain(query, table, &rc, err);
         SL_TRY(rc);

@@ -122,9 +122,6 @@ sl_code sli_moments_stream(sli_query *query, const sli_relation *relation, const
 
 // ---------------------------------------------------------------- changes.c
 
-/// The column that says whether a row comes (1) or goes (-1).
-#define SLI_CHANGE "_change"
-
 /// What a relation whose rows change is made of. An aggregation over it goes by its *changes*: the
 /// streams of these are defined when the first one asks. In the arena of plans.
 typedef struct sli_changing {
@@ -139,7 +136,7 @@ typedef struct sli_changing {
     const char *fixed; ///< columns that the rows of one key have the same values in: "|a|b|"
     const char *grows; ///< columns that never get less, and falls: never more
     const char *falls;
-    bool filters;     ///< rows may go without another one of the key
+    bool leaves;      ///< rows may go without another one of the key
     bool asks_time;   ///< its queries ask for the time: a row that goes would not be as it came
     const char *lost; ///< why nothing but an aggregation can take the rows; NULL: they have a key
     int64_t lost_at;  ///< in the SELECT
@@ -159,6 +156,11 @@ sl_code sli_changing_by_row(sli_query *query, const sli_query_table *table, cons
 /// `select` of *out.
 sl_code sli_changing_select(sli_query *query, const sli_tree *tree, sli_changing *out,
                             sl_error *err);
+/// Keeps the static tables beside the stream, for the query over its changes.
+sl_code sli_changing_tables(sli_query *query, sli_changing *out, sl_error *err);
+/// Of a relation whose rows can go: its stream is that of its changes, of which the rest of a
+/// SELECT sees all but SLI_CHANGE.
+sl_code sli_changing_relation(sli_query *query, sli_relation *out, sl_error *err);
 /// The stream of its changes.
 sl_code sli_changing_stream(sli_query *query, sli_changing *changing, sl_stream **out,
                             sl_error *err);
@@ -171,9 +173,10 @@ bool sli_changing_keeps_rows(sli_query *query, const sli_query_table *table);
 // ---------------------------------------------------------------- weigh.c
 
 /// Makes a SELECT with aggregates over rows that change one over their changes: its aggregates
-/// become such that count a row that goes with -1. Fails: what can't be taken back, and why.
+/// become such that count a row that goes with -1. *leaves: a group can come to have no rows.
+/// Fails: what can't be taken back, and why.
 sl_code sli_query_weigh(sli_query *query, sli_query_table *table, const sli_node *const *groups,
-                        int32_t n_groups, sl_error *err);
+                        int32_t n_groups, bool *leaves, sl_error *err);
 
 // ---------------------------------------------------------------- union.c
 

@@ -183,6 +183,70 @@ SL_TEST(rows_that_change_go_by_key, "")
                   "this SELECT has one row, which changes");
 }
 
+#define COUNTS "SELECT n, count(*) AS c FROM (SELECT k, count(*) AS n FROM b GROUP BY k) GROUP BY n"
+
+SL_TEST(rows_that_go_are_told_to_their_sink, "")
+{
+    check_graph(IN
+                "CREATE TABLE o (n BIGINT, c BIGINT, PRIMARY KEY (n) NOT ENFORCED) WITH "
+                "('connector' = 'sqlite', 'path' = 'x.db', 'table' = 't'); INSERT INTO o " COUNTS,
+                (const char *const[]){
+                    "insert-o.settled settle(insert-o.changes) keys=\"n\" mark=\"_change\"",
+                    "insert-o.columns select(insert-o.settled) expressions=\"not_null(n) as n, c, "
+                    "_change\"",
+                    "url=\"sqlite:x.db?table=t&mode=upsert&key=n&deletes=_change\"", NULL});
+    check_graph(IN "CREATE TABLE o (n BIGINT, c BIGINT, PRIMARY KEY (n) NOT ENFORCED) WITH "
+                   "('connector' = 'upsert-kafka', 'topic' = 't', 'properties.bootstrap.servers' = "
+                   "'h:1', 'format' = 'json'); INSERT INTO o " COUNTS,
+                (const char *const[]){"key=n&deletes=_change\"", NULL});
+    check_graph(IN "CREATE TABLE o (n BIGINT, kind STRING, c DOUBLE) WITH ('connector' = 'file', "
+                   "'path' = 'o', 'format' = 'csv', 'changelog' = 'append', 'changelog.kind' = "
+                   "'kind'); INSERT INTO o SELECT n, c::INTEGER FROM (" COUNTS ")",
+                (const char *const[]){"insert-o.casts sql(insert-o.settled)", "_change FROM",
+                                      "'-D' else '+U' end as kind, c\"",
+                                      ": n int64?, kind string, c float64?\n", NULL});
+    check_graph(IN "CREATE TABLE o (kind STRING, k STRING, v BIGINT) WITH ('connector' = 'file', "
+                   "'path' = 'o', 'format' = 'csv', 'changelog' = 'append', 'changelog.kind' = "
+                   "'kind'); INSERT INTO o SELECT k, v FROM b; INSERT INTO o SELECT k, count(*) "
+                   "FROM b GROUP BY k",
+                (const char *const[]){"'+I' as kind, k, v", "'+U' as kind, k", NULL});
+    check_graph(IN "CREATE TABLE o (n BIGINT, c BIGINT) WITH ('connector' = 'print', 'changelog' = "
+                   "'append'); INSERT INTO o " COUNTS,
+                (const char *const[]){"'+U' end as kind, n, c\"", "url=\"console:\"", NULL});
+}
+
+SL_TEST(rows_that_go_need_a_sink_that_deletes, "")
+{
+    slt_script s;
+    slt_script_define(&s,
+                      IN "CREATE TABLE o (n BIGINT, c BIGINT) WITH ('connector' = 'file', 'path' = "
+                         "'o', 'format' = 'csv', 'changelog' = 'append'); INSERT INTO o " COUNTS,
+                      NULL, false);
+    SL_CHECK_TEXT(slt_script_mistake(&s), "");
+    assert_non_null(strstr(s.warnings.data, "rows of this SELECT can go, which 'o' is not told"));
+    assert_non_null(strstr(slt_script_graph(&s), "insert-o.left where(insert-o.settled)"));
+    slt_script_end(&s);
+    check_mistake(IN
+                  "CREATE TABLE o (n BIGINT, c BIGINT) WITH ('connector' = 'file', 'path' = 'o', "
+                  "'format' = 'csv'); INSERT INTO o " COUNTS,
+                  "only gets rows added");
+    check_mistake(IN "CREATE TABLE o (n BIGINT) WITH ('connector' = 'sqlite', 'path' = 'x.db', "
+                     "'table' = 't'); INSERT INTO o SELECT sum(v)::BIGINT AS n FROM b HAVING "
+                     "sum(v) > 5",
+                  "and 'o' can't delete: write them into a table with PRIMARY KEY");
+    check_mistake(IN "CREATE TABLE o (n BIGINT, c BIGINT) WITH ('connector' = 'print', "
+                     "'changelog.kind' = 'n'); INSERT INTO o " COUNTS,
+                  "'changelog.kind' goes with 'changelog' = 'append'");
+    check_mistake(IN
+                  "CREATE TABLE o (n BIGINT, c BIGINT) WITH ('connector' = 'print', 'changelog' = "
+                  "'append', 'changelog.kind' = 'n'); INSERT INTO o " COUNTS,
+                  "names a STRING column of 'o', and 'n' is none");
+    check_mistake(IN
+                  "CREATE TABLE o (n BIGINT, x STRING) WITH ('connector' = 'print', 'changelog' = "
+                  "'append', 'changelog.kind' = 'x'); INSERT INTO o (n, x) " COUNTS,
+                  "'x' is filled with the kind of change");
+}
+
 SL_TEST(variables_keep_places_true, "")
 {
     static const char *const variables[] = {"COLUMN", "a_long_name_of_a_column", "N", "1", "N", "2",

@@ -166,6 +166,24 @@ static sl_code read_names(naming *n, const char *select, bool *only, sl_error *e
     return rc;
 }
 
+/// Of rows that can go: one a key and epoch, with what happens to it as a column before the others.
+static sl_code tell_kinds(sli_relation *rows, sl_error *err)
+{
+    sli_str list = {.tag = SLI_TAG_SQL};
+    sli_str_text(&list, "case when " SLI_CHANGE " < 0 then '-D' else '+U' end as kind");
+    for (int32_t c = 0; c < sl_schema_columns(rows->seen); c++) {
+        sli_str_text(&list, ", ");
+        sli_put_sql_name(&list, sl_schema_field(rows->seen, c)->name);
+    }
+    sl_code rc = sli_str_check(&list, "names of columns", err);
+    if (rc == SL_OK) {
+        rows->stream = sli_stream_settle(rows->stream, rows->changes_by, SLI_CHANGE);
+        rows->stream = sl_stream_select(rows->stream, list.data);
+    }
+    sli_str_reset(&list);
+    return rc;
+}
+
 static sl_code plan_stream(sli_script *s, const char *select, size_t from, sl_error *err)
 {
     sli_relation rows = {0};
@@ -173,6 +191,7 @@ static sl_code plan_stream(sli_script *s, const char *select, size_t from, sl_er
     if (rows.stream == NULL) {
         return sli_script_fail(s, from, err, "it reads no stream");
     }
+    SL_TRY(rows.seen == NULL ? SL_OK : tell_kinds(&rows, err));
     s->typed->out->stream = rows.stream;
     s->typed->out->changes_by = rows.changes_by;
     return SL_OK;

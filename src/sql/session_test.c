@@ -111,3 +111,18 @@ SL_TEST(session_a_select_needs_no_sink, "")
     assert_null(sl_sql_name_at(s.s.graph, 1).name);
     slt_script_end(&s.s);
 }
+
+SL_TEST(session_of_rows_that_go_tells_what_happens_to_them, "")
+{
+    session s;
+    const sl_sql_piece pieces[] = {
+        {stream, NULL, 1, 1},
+        {"SELECT n, count(*) AS c FROM (SELECT k, count(*) AS n FROM b GROUP BY k) GROUP BY n",
+         NULL, 1, 1}};
+    define(&s, pieces, 2);
+    SL_CHECK_TEXT(slt_script_mistake(&s.s), "");
+    SL_CHECK_TEXT(s.typed.changes_by, "n");
+    SL_CHECK_TEXT(sl_schema_text(sl_stream_schema(s.typed.stream)),
+                  "kind string, n int64?, c int64?");
+    slt_script_end(&s.s);
+}

@@ -183,8 +183,9 @@ sl_code sli_sql_of_runtime(sli_runtime *runtime, sli_sql **out, sl_error *err)
 
 const sl_schema *sli_relation_schema(const sli_relation *relation)
 {
-    return relation->stream != NULL ? sl_stream_schema(relation->stream)
-                                    : sli_static_schema(relation->table);
+    return relation->seen != NULL     ? relation->seen
+           : relation->stream != NULL ? sl_stream_schema(relation->stream)
+                                      : sli_static_schema(relation->table);
 }
 
 // ---------------------------------------------------------------- the public call

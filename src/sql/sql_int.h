@@ -39,6 +39,9 @@ int64_t sli_static_rows(const sli_static *table);
 
 // ---------------------------------------------------------------- relations
 
+/// The column that says whether a row comes (1) or goes (-1), where rows can go.
+#define SLI_CHANGE "_change"
+
 enum { SLI_MAX_MOMENTS = 8 }; ///< columns of a relation that can be its event time
 
 /// A column that can be a relation's event time, beside the stream's own (sli_stream_follow_time).
@@ -51,7 +54,10 @@ typedef struct sli_moment {
 /// A name that FROM may have.
 typedef struct sli_relation {
     const char *name;
-    sl_stream *stream;         ///< NULL: a static table
+    sl_stream *stream; ///< NULL: a static table
+    /// Of rows that can go: what is seen of the stream, which is that of its changes and has
+    /// SLI_CHANGE beside these columns. NULL: all of it. As long as the graph.
+    const sl_schema *seen;
     const sli_static *table;   ///< NULL: a stream
     const char *time;          ///< the column that is the stream's event time; NULL: none
     const sli_moment *moments; ///< others that can be (moments.c)

@@ -6,9 +6,9 @@
 //     FROM the changes of tops GROUP BY category         n: _change where final is not null
 //
 // So what is kept is again sums of integers and decimals, which know no order and lose nothing.
-// What can't be taken back in that way is refused: sums of doubles, which would drift; a max that
-// may become less, for which every value would have to be kept; and groups that may become empty,
-// since what is written is replaced by key and never deleted.
+// What can't be taken back in that way is refused: sums of doubles, which would drift, and a max
+// that may become less, for which every value would have to be kept. A group whose rows can leave
+// it counts them in one more sum, and goes when that is 0 (sli_stream_running_forget).
 #include "sql/aggregate_int.h"
 
 #include <strings.h>
@@ -83,6 +83,7 @@ typedef struct weighing {
     sl_schema *types; ///< of arguments: column i is that of call i; one reference
     sli_aggregate *calls;
     int64_t place; ///< of the call in work
+    bool leaves;   ///< rows can leave a group
     sl_code rc;
     sl_error *err;
 } weighing;
@@ -170,42 +171,16 @@ static sli_node *replace_call(void *ctx, const sli_node *node)
 
 // ---------------------------------------------------------------- what may be
 
-/// "a, b" of "|a|b|".
-static const char *listed(sli_query *query, const char *list)
-{
-    const char *out = "";
-    for (const char *at = list; at != NULL && at[0] != '\0' && at[1] != '\0';
-         at = strchr(at + 1, '|')) {
-        size_t n = strcspn(at + 1, "|");
-        out = sli_query_text(query, "%s%s%.*s", out, out[0] == '\0' ? "" : ", ", (int)n, at + 1);
-    }
-    return out[0] == '\0' ? "nothing" : out;
-}
-
-/// A group must keep rows for ever once it has one: its key and what is asked of rows don't change.
-static sl_code check_groups(weighing *w, const sli_node *const *groups, int32_t n)
+/// Whether rows can leave a group once they are in it: they go, or what they are grouped by
+/// changes.
+static bool rows_leave(const weighing *w, const sli_node *const *groups, int32_t n)
 {
     const sli_changing *in = w->table->relation.changing;
-    const char *name = w->table->relation.name;
-    for (int32_t i = 0; i < n; i++) {
-        if (!sli_changing_is_fixed(w->query, w->table, in->fixed, groups[i])) {
-            return sli_query_refuse(
-                w->query, groups[i], w->err,
-                "this changes: a group that its rows leave would have to be deleted, and what is "
-                "written is replaced by key. Rows of '%.60s' may be grouped by what they are kept "
-                "by (%.100s), or all together; or aggregate them in a window",
-                name, listed(w->query, in->fixed));
-        }
+    bool stay = !in->leaves && sli_changing_keeps_rows(w->query, w->table);
+    for (int32_t i = 0; stay && i < n; i++) {
+        stay = sli_changing_is_fixed(w->query, w->table, in->fixed, groups[i]);
     }
-    if (n > 0 && (in->filters || !sli_changing_keeps_rows(w->query, w->table))) {
-        return sli_query_refuse(
-            w->query, sli_node_at(w->query->tree.select, "from_table"), w->err,
-            "a condition on what changes lets rows of '%.60s' go, and a group without rows would "
-            "have to be deleted, while what is written is replaced by key. Ask in the aggregate, "
-            "count(*) FILTER (WHERE ...), where there is such a condition",
-            name);
-    }
-    return SL_OK;
+    return !stay;
 }
 
 static bool is_exact(sl_type type)
@@ -233,8 +208,10 @@ static sl_code check_argument(weighing *w, const sli_node *call, const weighed *
     }
     const char *column = sli_query_reads(w->query, w->table, x);
     const char *list = known->of == GROWS ? in->grows : in->falls;
-    bool fixed = sli_changing_is_fixed(w->query, w->table, in->fixed, x);
-    if (fixed || (column != NULL && sli_node_count(x, "column_names") < 3 &&
+    const sli_node *filter = sli_node_at(call, "filter");
+    bool stay = !w->leaves && sli_changing_is_fixed(w->query, w->table, in->fixed, filter);
+    bool fixed = stay && sli_changing_is_fixed(w->query, w->table, in->fixed, x);
+    if (fixed || (stay && column != NULL && sli_node_count(x, "column_names") < 3 &&
                   sli_changing_has(list, column))) {
         return SL_OK;
     }
@@ -243,8 +220,8 @@ static sl_code check_argument(weighing *w, const sli_node *call, const weighed *
         "when a row of '%.60s' changes its %.10s may be another row's, so all would have to be "
         "kept. What only %s can be taken: %s; or take it of windows (FROM TUMBLE(...))",
         w->table->relation.name, name, known->of == GROWS ? "grows" : "falls",
-        known->of == GROWS ? "max of a max or of a count, without HAVING or WHERE on it"
-                           : "min of a min, without HAVING or WHERE on it");
+        known->of == GROWS ? "max of a max or of a count, in groups that no row leaves"
+                           : "min of a min, in groups that no row leaves");
 }
 
 static sl_code check_call(weighing *w, const sli_node *call, int32_t i)
@@ -299,7 +276,7 @@ static sl_code types_of(weighing *w, sl_schema **out)
 
 // ---------------------------------------------------------------- all of it
 
-static sl_code check_all(weighing *w, const sli_node *const *groups, int32_t n_groups)
+static sl_code check_all(weighing *w)
 {
     sl_schema *types = NULL;
     if (w->table->relation.changing->asks_time || sli_query_asks_time(w->query)) {
@@ -309,7 +286,6 @@ static sl_code check_all(weighing *w, const sli_node *const *groups, int32_t n_g
             "it would have another time. Take the time from the rows, max(ts)",
             w->table->relation.name);
     }
-    SL_TRY(check_groups(w, groups, n_groups));
     SL_TRY(w->calls->n_calls == 0 ? SL_OK : types_of(w, &types));
     w->types = types;
     sl_code rc = SL_OK;
@@ -366,7 +342,7 @@ static sl_code rewrite(weighing *w)
 }
 
 sl_code sli_query_weigh(sli_query *query, sli_query_table *of, const sli_node *const *groups,
-                        int32_t n_groups, sl_error *err)
+                        int32_t n_groups, bool *leaves, sl_error *err)
 {
     if (of->relation.changing == NULL) {
         return sli_query_refuse(query, sli_node_at(query->tree.select, "from_table"), err,
@@ -380,8 +356,10 @@ sl_code sli_query_weigh(sli_query *query, sli_query_table *of, const sli_node *c
     }
     *calls = (sli_aggregate){.query = query, .table = of, .err = err};
     weighing w = {.query = query, .table = of, .calls = calls, .err = err};
+    w.leaves = rows_leave(&w, groups, n_groups);
+    *leaves = w.leaves && n_groups > 0;
     sl_code rc = sli_aggregate_list(calls);
-    rc = rc != SL_OK ? rc : check_all(&w, groups, n_groups);
+    rc = rc != SL_OK ? rc : check_all(&w);
     rc = rc != SL_OK ? rc : rewrite(&w);
     rc = rc != SL_OK ? rc : take_changes(&w, of);
     sl_schema_unref(w.types);

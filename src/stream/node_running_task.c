@@ -248,19 +248,17 @@ static sl_code put_some(work *w, const sl_batch *stored, int32_t from, int32_t n
         if (is_no_change(w, from + i)) {
             continue;
         }
-        changes[n_changes++] =
-            (sli_state_change){.act = leaves  ? SLI_STATE_REMOVE
-                                      : moves ? SLI_STATE_MOVE
-                                              : SLI_STATE_PUT,
-                                        .hash = w->hashes[from + i],
-                                        .key_hash = o->key_hash,
-                                        .mark = o->mark,
-                                        .key = w->keys[from + i],
-                                        .value = values[i]};
+        changes[n_changes++] = (sli_state_change){.act = leaves  ? SLI_STATE_REMOVE
+                                                         : moves ? SLI_STATE_MOVE
+                                                                 : SLI_STATE_PUT,
+                                                  .hash = w->hashes[from + i],
+                                                  .key_hash = o->key_hash,
+                                                  .mark = o->mark,
+                                                  .key = w->keys[from + i],
+                                                  .value = values[i]};
     }
-    return w->run->touched->has_snapshots
-               ? sli_change_singly(w->view, changes, n_changes, err)
-               : sli_together_change(w->view, changes, n_changes, err);
+    return w->run->touched->has_snapshots ? sli_change_singly(w->view, changes, n_changes, err)
+                                          : sli_together_change(w->view, changes, n_changes, err);
 }
 
 static sl_code put_all(work *w, const sl_batch *stored, sl_error *err)

@@ -81,9 +81,9 @@ sl_stream *sli_stream_running_changes(sl_stream *stream, const char *mark);
 /// alone. Once, before the first of its changes is defined. Returns `stream`; NULL after a mistake:
 /// it is another stream, or has no such result.
 sl_stream *sli_stream_running_forget(sl_stream *stream, const char *result);
-/// One row a key of those that come and go in an epoch, of which `mark`, an int64 column, says which
-/// it is: the last that comes (above 0) if there is one, else one that is gone. `keys` are columns ("a, b"; "": one key), whose equal values lie in one
-/// partition.
+/// One row a key of those that come and go in an epoch, of which `mark`, an int64 column, says
+/// which it is: the last that comes (above 0) if there is one, else one that is gone. `keys` are
+/// columns ("a, b"; "": one key), whose equal values lie in one partition.
 sl_stream *sli_stream_settle(sl_stream *stream, const char *keys, const char *mark);
 /// The rows as they are; `column`, a timestamp, is their event time, which follows those above: the
 /// watermark is the least of theirs less `behind_us`, or with `after` that of the epoch before,

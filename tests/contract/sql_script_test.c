@@ -33,10 +33,10 @@ SL_TEST(the_examples_of_scripts_pass_their_tests, "")
 {
     slt_program p;
     assert_int_equal(SLUICE(&p, slt_temp_dir(), "test", EXAMPLES "/bids_test.yaml",
-                            EXAMPLES "/totals_test.yaml"),
+                            EXAMPLES "/totals_test.yaml", EXAMPLES "/regulars_test.yaml"),
                      OK);
     SL_CHECK_HAS(slt_out(&p), "ok 1 - bids over the limit pass\n");
-    SL_CHECK_HAS(slt_out(&p), "\n4 passed, 0 failed\n");
+    SL_CHECK_HAS(slt_out(&p), "\n6 passed, 0 failed\n");
     if (!SLT_SLOW_BUILD) { // the address sanitizer says there that it knows fibers badly
         assert_string_equal(slt_err(&p), "");
     }
@@ -81,6 +81,9 @@ SL_TEST(the_examples_of_scripts_are_valid, "")
     assert_int_equal(SLUICE(&p, dir, "validate", EXAMPLES "/totals.sql", "--set", "DB=other.db"),
                      OK);
     SL_CHECK_HAS(slt_out(&p), "sqlite:other.db?table=totals&mode=upsert&key=country");
+    assert_int_equal(SLUICE(&p, dir, "validate", EXAMPLES "/regulars.sql"), OK);
+    SL_CHECK_HAS(slt_out(&p), "sqlite:regulars.db?table=regulars&mode=upsert&key=orders&deletes="
+                              "_change");
 }
 
 SL_TEST(a_script_runs_until_its_input_ends, "")
