@@ -84,6 +84,9 @@ typedef struct sli_pg_target {
     int32_t n_fields;
     bool upsert; ///< a row replaces that of equal key; of the rows of one copy the last counts
     bool create; ///< make the table when it is missing
+    /// With `upsert`: behind its cells each row has one more, "t" or "f"; where the last row of a
+    /// key has "t" the row of this key is deleted.
+    bool deletes;
 } sli_pg_target;
 
 /// Whose mark, in the table sluice_marks of a schema.

@@ -112,6 +112,20 @@ PG_CONTRACT(pg_upsert_keeps_the_last_row_of_a_key)
     p->ops->close(pg);
 }
 
+PG_CONTRACT(pg_rows_that_go_are_deleted_by_key)
+{
+    sli_pg *pg = slt_open(p);
+    sli_pg_target target = slt_target(p, true);
+    target.deletes = true;
+    slt_ok(p, p->ops->prepare(pg, &target, slt_soon(p), &p->err));
+    slt_write(p, pg, &target, "be\t1\tf\nor\t2\tf\nto\t3\tf\nno\t4\tt\n", 1);
+    SL_CHECK_TEXT(slt_rows(p, pg), "be,1\nor,2\nto,3\n");
+    // The last row of a key counts, whichever it is.
+    slt_write(p, pg, &target, "be\t1\tt\nor\t2\tt\nor\t5\tf\nto\t6\tf\nto\t6\tt\n", 2);
+    SL_CHECK_TEXT(slt_rows(p, pg), "or,5\n");
+    p->ops->close(pg);
+}
+
 PG_CONTRACT(pg_a_refused_row_is_told_with_its_line)
 {
     sli_pg *pg = slt_open(p);

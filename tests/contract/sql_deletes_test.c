@@ -13,117 +13,35 @@
 
 enum { EPOCHS = 7, ROWS = 12, AUCTIONS = 11, MOST_TEXT = 1 << 14, MOST_ROWS = 400, VIEWS = 4 };
 
-#define SINK(name, columns)                                                                        \
-    "CREATE TABLE " name " (kind STRING, " columns ")\n"                                           \
-    "WITH ('connector' = 'file', 'path' = '" name "', 'format' = 'csv', 'changelog' = 'append', "  \
-    "'changelog.kind' = 'kind');\n"
+#define LOG                                                                                        \
+    "', 'connector' = 'file', 'format' = 'csv', 'changelog' = 'append', 'changelog.kind' = "       \
+    "'kind');\n"
+
+static const char sinks[] =
+    "CREATE TABLE by_n (kind STRING, n BIGINT, c BIGINT, s BIGINT) WITH ('path' = 'by_n" LOG
+    "CREATE TABLE above (kind STRING, auction BIGINT, s BIGINT) WITH ('path' = 'above" LOG
+    "CREATE TABLE rests (kind STRING, r BIGINT, c BIGINT, n BIGINT) WITH ('path' = 'rests" LOG
+    "CREATE TABLE twice (kind STRING, c BIGINT, m BIGINT) WITH ('path' = 'twice" LOG;
 
 static const char script[] =
     "CREATE TABLE bids (auction BIGINT, price BIGINT)\n"
     "WITH ('connector' = 'file', 'path' = 'in', 'format' = 'csv');\n"
-    "CREATE VIEW counts AS SELECT auction, count(*) AS n, sum(price) AS s FROM bids GROUP BY "
-    "auction;\n" SINK(
-        "by_n",
-        "n BIGINT, c BIGINT, s BIGINT") "INSERT INTO by_n SELECT n, "
-                                        "count(*), sum(s) FROM counts "
-                                        "GROUP BY n;\n" SINK(
-                                            "above",
-                                            "au"
-                                            "ct"
-                                            "io"
-                                            "n "
-                                            "BI"
-                                            "GI"
-                                            "NT"
-                                            ", "
-                                            "s "
-                                            "BI"
-                                            "GI"
-                                            "N"
-                                            "T") "INSERT INTO above SELECT auction, s FROM counts "
-                                                 "WHERE s > 0;\n" SINK("rests",
-                                                                       "r BIGINT, c BIGINT, n "
-                                                                       "BIGINT") "INSERT INTO "
-                                                                                 "rests "
-                                                                                 "SELECT (s + "
-                                                                                 "3000) "
-                                                                                 "% 3 AS r, "
-                                                                                 "count(*), sum(n) "
-                                                                                 "FROM counts "
-                                                                                 "WHERE "
-                                                                                 "s > -20 "
-                                                                                 "GROUP BY r "
-                                                                                 "HAVING "
-                                                                                 "count(*) > "
-                                                                                 "1;\n" SINK(
-                                                                                     "twice",
-                                                                                     "c BIGINT, m "
-                                                                                     "BIGINT") "CRE"
-                                                                                               "A"
-                                                                                               "TE "
-                                                                                               "VIE"
-                                                                                               "W"
-                                                                                               " ns"
-                                                                                               " "
-                                                                                               "AS "
-                                                                                               "SEL"
-                                                                                               "E"
-                                                                                               "CT "
-                                                                                               "n, "
-                                                                                               "cou"
-                                                                                               "n"
-                                                                                               "t(*"
-                                                                                               ")"
-                                                                                               " AS"
-                                                                                               " "
-                                                                                               "c "
-                                                                                               "FRO"
-                                                                                               "M"
-                                                                                               " co"
-                                                                                               "u"
-                                                                                               "nts"
-                                                                                               " "
-                                                                                               "GRO"
-                                                                                               "U"
-                                                                                               "P "
-                                                                                               "BY "
-                                                                                               "n;"
-                                                                                               "\n"
-                                                                                               "INS"
-                                                                                               "E"
-                                                                                               "RT "
-                                                                                               "INT"
-                                                                                               "O"
-                                                                                               " tw"
-                                                                                               "i"
-                                                                                               "ce "
-                                                                                               "SEL"
-                                                                                               "E"
-                                                                                               "CT "
-                                                                                               "c, "
-                                                                                               "cou"
-                                                                                               "n"
-                                                                                               "t(*"
-                                                                                               ")"
-                                                                                               " AS"
-                                                                                               " "
-                                                                                               "m "
-                                                                                               "FRO"
-                                                                                               "M"
-                                                                                               " ns"
-                                                                                               " "
-                                                                                               "GRO"
-                                                                                               "U"
-                                                                                               "P "
-                                                                                               "BY "
-                                                                                               "c;"
-                                                                                               "\n";
+    "CREATE VIEW counts AS SELECT auction, count(*) AS n, sum(price) AS s FROM bids\n"
+    "  GROUP BY auction;\n"
+    "INSERT INTO by_n SELECT n, count(*), sum(s) FROM counts GROUP BY n;\n"
+    "INSERT INTO above SELECT auction, s FROM counts WHERE s > 0;\n"
+    "INSERT INTO rests SELECT (s + 3000) % 3 AS r, count(*), sum(n) FROM counts WHERE s > -20\n"
+    "  GROUP BY r HAVING count(*) > 1;\n"
+    "CREATE VIEW ns AS SELECT n, count(*) AS c FROM counts GROUP BY n;\n"
+    "INSERT INTO twice SELECT c, count(*) AS m FROM ns GROUP BY c;\n";
 
 static const char *const views[VIEWS] = {"by_n", "above", "rests", "twice"};
 
 static void build(sl_graph *graph)
 {
-    sl_sql_script(graph, "deletes.sql", script, NULL);
+    static char text[sizeof sinks + sizeof script];
+    (void)snprintf(text, sizeof text, "%s%s", sinks, script);
+    sl_sql_script(graph, "deletes.sql", text, NULL);
 }
 
 // ---------------------------------------------------------------- the naive evaluation

@@ -156,7 +156,7 @@ static char *copy_sql(const sli_pg_target *target)
     }
     pq_sql_text(&sql, " (");
     pq_sql_fields(&sql, target, PQ_ALL);
-    pq_sql_text(&sql, ") FROM STDIN");
+    pq_sql_text(&sql, target->deletes ? ", sluice_goes) FROM STDIN" : ") FROM STDIN");
     return pq_sql_close(&sql);
 }
 
@@ -167,28 +167,63 @@ static char *staging_sql(const sli_pg_target *target)
     pq_sql_text(&sql,
                 "CREATE TEMP TABLE IF NOT EXISTS sluice_rows ON COMMIT DELETE ROWS AS SELECT ");
     pq_sql_fields(&sql, target, PQ_ALL);
-    pq_sql_text(&sql, " FROM ");
+    pq_sql_text(&sql, target->deletes ? ", false AS sluice_goes FROM " : " FROM ");
     pq_sql_table(&sql, target->schema, target->table);
     pq_sql_text(&sql, " WITH NO DATA");
     return pq_sql_close(&sql);
 }
 
 /// Of the rows of one key the last counts: COPY has put them into an empty table, in order.
+static void put_last(pq_sql *sql, const sli_pg_target *target)
+{
+    pq_sql_text(sql, "SELECT DISTINCT ON (");
+    pq_sql_fields(sql, target, PQ_KEYS);
+    pq_sql_text(sql, ") ");
+    pq_sql_fields(sql, target, PQ_ALL);
+    pq_sql_text(sql, target->deletes ? ", sluice_goes" : "");
+    pq_sql_text(sql, " FROM pg_temp.sluice_rows ORDER BY ");
+    pq_sql_fields(sql, target, PQ_KEYS);
+    pq_sql_text(sql, ", ctid DESC");
+}
+
+/// A key is either deleted or put, so that both see the table as it was.
+static void put_gone(pq_sql *sql, const sli_pg_target *target)
+{
+    pq_sql_text(sql, "WITH sluice_last AS (");
+    put_last(sql, target);
+    pq_sql_text(sql, "), sluice_gone AS (DELETE FROM ");
+    pq_sql_table(sql, target->schema, target->table);
+    pq_sql_text(sql, " AS sluice_old USING sluice_last WHERE sluice_last.sluice_goes");
+    for (int32_t i = 0; i < target->n_fields; i++) {
+        if (target->fields[i].is_key) {
+            pq_sql_text(sql, " AND sluice_old.");
+            pq_sql_name(sql, target->fields[i].name);
+            pq_sql_text(sql, " = sluice_last.");
+            pq_sql_name(sql, target->fields[i].name);
+        }
+    }
+    pq_sql_text(sql, ") ");
+}
+
 static char *merge_sql(const sli_pg_target *target)
 {
     pq_sql sql;
     pq_sql_open(&sql);
+    if (target->deletes) {
+        put_gone(&sql, target);
+    }
     pq_sql_text(&sql, "INSERT INTO ");
     pq_sql_table(&sql, target->schema, target->table);
     pq_sql_text(&sql, " (");
     pq_sql_fields(&sql, target, PQ_ALL);
-    pq_sql_text(&sql, ") SELECT DISTINCT ON (");
-    pq_sql_fields(&sql, target, PQ_KEYS);
     pq_sql_text(&sql, ") ");
-    pq_sql_fields(&sql, target, PQ_ALL);
-    pq_sql_text(&sql, " FROM pg_temp.sluice_rows ORDER BY ");
-    pq_sql_fields(&sql, target, PQ_KEYS);
-    pq_sql_text(&sql, ", ctid DESC");
+    if (target->deletes) {
+        pq_sql_text(&sql, "SELECT ");
+        pq_sql_fields(&sql, target, PQ_ALL);
+        pq_sql_text(&sql, " FROM sluice_last WHERE NOT sluice_goes");
+    } else {
+        put_last(&sql, target);
+    }
     pq_sql_conflict(&sql, target);
     return pq_sql_close(&sql);
 }

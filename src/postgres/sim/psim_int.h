@@ -30,11 +30,11 @@ void psim_tables_free(sli_pg_server *server);
 /// Whether the table has the target's columns, in any order. Fails: SL_E_NOT_FOUND.
 sl_code psim_table_fits(const psim_table *table, const sli_pg_target *target, sl_error *err);
 /// Whether lines in the order of the table's columns may be rows of it. Fails: SL_E_DATA with the
-/// number of the line.
-sl_code psim_rows_check(const psim_table *table, sl_text lines, sl_error *err);
-/// Adds lines, or puts them in the place of those of equal key. Stops the program without memory:
-/// a commit can't fail any more.
-void psim_rows_put(psim_table *table, sl_text lines, bool upsert);
+/// number of the line. `deletes`: each has one more cell, "t" or "f".
+sl_code psim_rows_check(const psim_table *table, sl_text lines, bool deletes, sl_error *err);
+/// Adds lines, or puts them in the place of those of equal key, or deletes those. Stops the program
+/// without memory: a commit can't fail any more.
+void psim_rows_put(psim_table *table, sl_text lines, bool upsert, bool deletes);
 void psim_rows_csv(const psim_table *table, sli_str *out);
 sl_code psim_columns_tell(const psim_table *table, sli_pg_column_fn each, void *ctx, sl_error *err);
 
@@ -51,7 +51,7 @@ typedef struct psim_write {
     struct psim_write *next;
     psim_table *table;
     sli_str lines;
-    bool upsert;
+    bool upsert, deletes;
 } psim_write;
 
 typedef struct psim_txn {

@@ -55,8 +55,8 @@ sl_code sli_pg_server_fill(sli_pg_server *server, const char *table, const char 
     if (t == NULL) {
         return sl_error_set(err, SL_E_NOT_FOUND, "no table %s", table);
     }
-    SL_TRY(psim_rows_check(t, sli_text_of(rows), err));
-    psim_rows_put(t, sli_text_of(rows), false);
+    SL_TRY(psim_rows_check(t, sli_text_of(rows), false, err));
+    psim_rows_put(t, sli_text_of(rows), false, false);
     return SL_OK;
 }
 

@@ -318,7 +318,7 @@ static sl_code start_copy(sli_pg *self, const sli_pg_target *target, sl_error *e
     if (w == NULL) {
         return sl_error_nomem(err, sizeof *w, "a COPY");
     }
-    *w = (psim_write){.table = t, .upsert = target->upsert};
+    *w = (psim_write){.table = t, .upsert = target->upsert, .deletes = target->deletes};
     self->copy = w;
     return SL_OK;
 }
@@ -345,7 +345,7 @@ static sl_code sim_put(sli_pg *self, const char *data, size_t size, int64_t dead
 static sl_code end_copy(sli_pg *self, sl_error *err)
 {
     psim_write *w = self->copy;
-    SL_TRY(psim_rows_check(w->table, (sl_text){w->lines.data, w->lines.size}, err));
+    SL_TRY(psim_rows_check(w->table, (sl_text){w->lines.data, w->lines.size}, w->deletes, err));
     *self->txn->writes_end = w;
     self->txn->writes_end = &w->next;
     self->copy = NULL;

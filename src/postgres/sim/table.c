@@ -127,7 +127,7 @@ static const char *wrong_cell(const psim_column *column, sl_text cell)
     return NULL;
 }
 
-static const char *wrong_line(const psim_table *table, sl_text line)
+static const char *wrong_line(const psim_table *table, sl_text line, bool deletes)
 {
     for (int32_t i = 0; i < table->n_columns; i++) {
         bool more = i == 0 || line.size > 0 || line.data[-1] == '\t';
@@ -137,13 +137,19 @@ static const char *wrong_line(const psim_table *table, sl_text line)
             return why;
         }
     }
+    if (deletes) {
+        sl_text goes = next_part(&line, '\t');
+        if (goes.size != 1 || (goes.data[0] != 't' && goes.data[0] != 'f')) {
+            return "invalid input syntax for type boolean";
+        }
+    }
     return line.size > 0 ? "extra data after last expected column" : NULL;
 }
 
-sl_code psim_rows_check(const psim_table *table, sl_text lines, sl_error *err)
+sl_code psim_rows_check(const psim_table *table, sl_text lines, bool deletes, sl_error *err)
 {
     for (long long n = 1; lines.size > 0; n++) {
-        const char *why = wrong_line(table, next_part(&lines, '\n'));
+        const char *why = wrong_line(table, next_part(&lines, '\n'), deletes);
         if (why != NULL) {
             return sl_error_set(err, SL_E_DATA, "postgres: %s (COPY %s, line %lld)", why,
                                 table->name, n);
@@ -182,10 +188,28 @@ static void make_room(psim_table *table)
     }
 }
 
-void psim_rows_put(psim_table *table, sl_text lines, bool upsert)
+/// The rows behind it move up.
+static void take_out(psim_table *table, int64_t at)
+{
+    sl_free(table->rows[at]);
+    table->n_rows--;
+    memmove(&table->rows[at], &table->rows[at + 1],
+            (size_t)(table->n_rows - at) * sizeof *table->rows);
+}
+
+void psim_rows_put(psim_table *table, sl_text lines, bool upsert, bool deletes)
 {
     while (lines.size > 0) {
         sl_text line = next_part(&lines, '\n');
+        bool goes = deletes && line.data[line.size - 1] == 't';
+        int64_t old = deletes ? place_of(table, line, upsert) : table->n_rows;
+        line.size -= deletes ? 2 : 0; // the tab, and the cell that says so
+        if (goes && old < table->n_rows) {
+            take_out(table, old);
+        }
+        if (goes) {
+            continue;
+        }
         char *copy = sl_strndup(SLI_TAG_ENV, line.data, line.size);
         SL_ASSERT(copy != NULL, "no memory for the simulated server's rows");
         int64_t at = place_of(table, line, upsert);

@@ -68,7 +68,7 @@ void psim_txn_end(sli_pg_server *server, psim_txn *txn, bool commit)
         psim_write *w = txn->writes;
         txn->writes = w->next;
         if (commit) {
-            psim_rows_put(w->table, (sl_text){w->lines.data, w->lines.size}, w->upsert);
+            psim_rows_put(w->table, (sl_text){w->lines.data, w->lines.size}, w->upsert, w->deletes);
         }
         sli_str_reset(&w->lines);
         sl_free(w);

@@ -104,7 +104,7 @@ sl_code sli_psink_columns_new(psink_columns *out, const sl_schema *schema, const
                               sl_arena *arena, sl_error *err)
 {
     int32_t n = sl_schema_columns(schema);
-    psink_columns made = {.schema = schema, .n = n};
+    psink_columns made = {.schema = schema, .n = n, .mark = -1};
     made.items = sl_arena_alloc(arena, (size_t)n * sizeof *made.items);
     made.fields = sl_arena_alloc(arena, (size_t)n * sizeof *made.fields);
     if (made.items == NULL || made.fields == NULL) {

@@ -21,6 +21,11 @@ static const sl_option options[] = {
      .flags = SL_OPT_RESULT,
      .text = "The columns that make a row's key, separated by commas, for mode=upsert; the table "
              "has a primary key or unique index on them."},
+    {.name = "deletes",
+     .type = SL_OPT_TEXT,
+     .flags = SL_OPT_RESULT,
+     .text = "With mode=upsert: the last column, an int64 that is not stored. Where it is below 0 "
+             "the row of this key is deleted."},
     {.name = "create",
      .type = SL_OPT_BOOL,
      .fallback = "true",
@@ -182,6 +187,26 @@ static sl_code name_parts(psink *self, const sli_url *url, const sli_sink_env *e
                : SL_OK;
 }
 
+static sl_code take_columns(psink *self, const sl_conf *conf, const sl_schema *schema,
+                            const char *key, sl_error *err)
+{
+    sl_schema *stored = NULL;
+    int32_t mark = -1;
+    SL_TRY(sli_sink_deletes(conf, schema, &stored, &mark, err));
+    sl_code rc =
+        mark >= 0 && !self->target.upsert
+            ? sl_error_set(err, SL_E_CONFIG, "option deletes goes with mode=upsert and key=")
+            : sli_psink_columns_new(&self->columns, stored, key, self->arena, err);
+    if (rc != SL_OK) {
+        sl_schema_unref(stored);
+        return rc;
+    }
+    self->columns.schema = stored;
+    self->columns.mark = mark;
+    self->target.deletes = mark >= 0;
+    return SL_OK;
+}
+
 static sl_code open_parts(psink *self, const sli_url *url, const sl_conf *conf,
                           const sli_sink_env *env, sl_error *err)
 {
@@ -194,8 +219,7 @@ static sl_code open_parts(psink *self, const sli_url *url, const sl_conf *conf,
         return sl_error_set(err, SL_E_CONFIG, "options mode=upsert and key= go together");
     }
     SL_TRY(name_parts(self, url, env, err));
-    SL_TRY(sli_psink_columns_new(&self->columns, env->schema, key, self->arena, err));
-    self->columns.schema = sl_schema_ref(env->schema);
+    SL_TRY(take_columns(self, conf, env->schema, key, err));
     self->target.fields = self->columns.fields;
     self->target.n_fields = self->columns.n;
     SL_TRY(sli_pg_settings_new(&self->settings, url, conf, env->env, err));

@@ -62,6 +62,26 @@ SL_TEST(postgres_cells_are_written_as_copy_has_them, "")
     cells_reset(&c);
 }
 
+SL_TEST(postgres_rows_say_whether_they_go, "")
+{
+    cells c;
+    sl_batch *batch = NULL;
+    sli_str out = SLI_STR_INIT;
+    assert_int_equal(cells_init(&c, "k string, mark int64?", NULL), SL_OK);
+    for (int64_t mark = -1; mark <= 1; mark++) {
+        sl_builder_text(c.builder, 0, "a", 1);
+        sl_builder_int64(c.builder, 1, mark);
+    }
+    assert_int_equal(sl_builder_finish(c.builder, &batch, NULL), SL_OK);
+    c.columns.n = 1; // as of the schema without it
+    c.columns.mark = 1;
+    sli_psink_rows_put(&c.columns, batch, 0, 3, &out);
+    SL_CHECK_TEXT(out.data, "a\tt\na\tf\na\tf\n");
+    sli_str_reset(&out);
+    sl_batch_unref(batch);
+    cells_reset(&c);
+}
+
 static void row_is_refused(cells *c, const char *words)
 {
     sl_batch *batch = NULL;

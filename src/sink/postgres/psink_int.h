@@ -19,6 +19,7 @@ typedef struct psink_columns {
     psink_column *items;
     sli_pg_field *fields; ///< the same, for the contract
     int32_t n;
+    int32_t mark;    ///< the column behind them that says which rows go; -1: none does
     bool may_refuse; ///< whether a row may be refused for what is in it
 } psink_columns;
 

@@ -54,7 +54,10 @@ void sli_psink_rows_put(const psink_columns *self, const sl_batch *batch, int64_
     for (int64_t row = from; row < to; row++) {
         for (int32_t i = 0; i < self->n; i++) {
             put_cell(self->items[i].field, sl_batch_column(batch, i), row, out);
-            sli_str_char(out, i + 1 < self->n ? '\t' : '\n');
+            sli_str_char(out, i + 1 < self->n || self->mark >= 0 ? '\t' : '\n');
+        }
+        if (self->mark >= 0) {
+            sli_str_text(out, sli_sink_goes(batch, self->mark, row) ? "t\n" : "f\n");
         }
     }
 }
