@@ -115,14 +115,13 @@ static sl_code use_with(sli_query *query, sli_query_with *with, sl_error *err)
 
 static sl_code put_fixed(sli_query *query, sli_node *parent, const char *key,
                          const sli_query_with *with, sl_error *err);
-static bool has_stream(sli_query *query, sli_node *node);
 
 static sl_code resolve_name(sli_query *query, sli_node *parent, const char *key, sl_error *err)
 {
     sli_node *node = sli_node_at(parent, key);
     const char *name = sli_node_text(node, "table_name");
     sli_query_with *with = find_with(query, name);
-    if (with != NULL && with->select != NULL && !has_stream(query, with->select)) {
+    if (with != NULL && with->select != NULL && !sli_query_has_stream(query, with->select)) {
         return put_fixed(query, parent, key, with, err);
     }
     if (with != NULL) {
@@ -165,7 +164,7 @@ static bool look_for_stream(void *ctx, sli_node *node)
     return !s->found;
 }
 
-static bool has_stream(sli_query *query, sli_node *node)
+bool sli_query_has_stream(sli_query *query, sli_node *node)
 {
     search s = {.query = query};
     sli_node_walk(node, look_for_stream, &s);
@@ -185,7 +184,7 @@ static void stand_in(sli_node *parent, const char *key, const char *name, const 
 
 bool sli_query_is_fixed(void *ctx, sli_node *subquery)
 {
-    return !has_stream(ctx, sli_node_at(subquery, "subquery"));
+    return !sli_query_has_stream(ctx, sli_node_at(subquery, "subquery"));
 }
 
 typedef struct adding {
@@ -269,7 +268,7 @@ static sl_code resolve_subquery(sli_query *query, sli_node *parent, const char *
 {
     sli_node *node = sli_node_at(parent, key);
     sli_node *select = sli_node_at(sli_node_at(node, "subquery"), "node");
-    if (!has_stream(query, select)) {
+    if (!sli_query_has_stream(query, select)) {
         return add_fixed(query, select, err);
     }
     sli_relation made = {0};

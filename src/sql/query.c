@@ -1,6 +1,7 @@
 // One SELECT of a script to operators: what it is, checked by DuckDB as a whole, and which way it
 // goes.
 #include "sql/query_int.h"
+#include "sql/select.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -474,7 +475,9 @@ static sl_code plan_resolved(sli_query *query, sli_relation *out, sl_error *err)
     if (n == 0) {
         return sli_query_refuse(
             query, sli_node_at(query->tree.select, "from_table"), err,
-            "it reads no stream: static tables alone would give their rows once");
+            "it reads no stream: static tables alone would give their rows once, and a job goes "
+            "on. "
+            "Join them with a stream; a view over them (CREATE VIEW) is a static table for that");
     }
     if (n_by_epoch(query) > 0) {
         return n_by_epoch(query) == n
@@ -639,14 +642,67 @@ static sl_code check_key(const sli_query *query, const sli_relation *made, sl_er
     return sli_query_at(query, changing->lost_at, rc, err);
 }
 
+// ---------------------------------------------------------------- views over static tables alone
+
+/// The static tables that the tree names, into `names`; 0: it names something else, or nothing.
+static int32_t static_names(sli_query *query, sli_named *names)
+{
+    int32_t n = sli_query_has_stream(query, query->tree.select) ? 0 : query->shape->n_from;
+    for (int32_t i = 0; i < n; i++) {
+        const sli_relation *found = query->env->find(query->env->ctx, query->shape->from[i].name);
+        if (found == NULL || found->table == NULL) {
+            return 0; // who plans it tells
+        }
+        names[i] =
+            (sli_named){query->shape->from[i].name, sli_relation_schema(found), found->table, 0};
+    }
+    return n;
+}
+
+/// All of SQL may stand in a view over static tables: it is computed once, when the job starts, and
+/// is a static table. *done false: it is no such view.
+static sl_code plan_static(sli_query *query, const char *text, sli_relation *out, bool *done,
+                           sl_error *err)
+{
+    sli_named names[SLI_MAX_FROM];
+    sli_db_where where = {-1};
+    sli_select *select = NULL;
+    sl_code rc = sli_tree_shape(&query->tree, query->dbs, query->shape, &where, err);
+    SL_TRY(rc == SL_OK ? rc : sli_query_at(query, where.at, rc, err));
+    int32_t n = static_names(query, names);
+    *done = n > 0;
+    if (n == 0) {
+        return SL_OK;
+    }
+    if (sli_query_asks_time(query)) {
+        return sli_query_refuse(query, query->tree.select, err,
+                                "a view over static tables is computed once, when the job starts, "
+                                "and now() is the time of an epoch: ask for it where the view is "
+                                "joined");
+    }
+    sli_relation made = {0};
+    SL_TRY(sli_select_find(query->env->sql, text, names, n, SLI_BY_ONCE, query->env->place, &select,
+                           err));
+    rc = sli_sql_static_of(query->env->sql, query->uid == NULL ? "" : query->uid, select,
+                           &made.table, err);
+    SL_TRY(rc == SL_OK ? rc : sli_query_at(query, -1, rc, err));
+    *out = made;
+    return SL_OK;
+}
+
 sl_code sli_sql_plan(const sli_plan_env *env, const char *select, sli_relation *out, sl_error *err)
 {
     sli_query *query = NULL;
     SL_TRY(plan_new(&query, env, NULL, err));
     sli_db_where where = {-1};
+    bool done = false;
     sl_code rc = sli_shared_new(&query->shared, err);
     rc = rc != SL_OK ? rc : sli_tree_parse(&query->tree, query->dbs, select, &where, err);
-    rc = rc != SL_OK ? sli_query_at(query, where.at, rc, err) : plan_tree(query, out, err);
+    rc = rc != SL_OK ? sli_query_at(query, where.at, rc, err) : SL_OK;
+    if (rc == SL_OK && env->is_view) {
+        rc = plan_static(query, select, out, &done, err);
+    }
+    rc = rc != SL_OK || done ? rc : plan_tree(query, out, err);
     rc = rc != SL_OK ? rc : check_key(query, out, err);
     sli_shared_free(query->shared);
     plan_reset(query);

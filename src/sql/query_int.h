@@ -221,6 +221,8 @@ sl_code sli_window_over(sli_query *query, const sli_node *call, const char *colu
 /// Says that `column` is no event time, and how it becomes one.
 sl_code sli_query_no_time(sli_query *query, const sli_node *at, const sli_relation *stream,
                           const char *column, sl_error *err);
+/// Whether something below `node` is a stream, or may be one: a name of WITH, a table function.
+bool sli_query_has_stream(sli_query *query, sli_node *node);
 /// Takes what WITH names out of the tree, for FROM to find.
 sl_code sli_query_take_with(sli_query *query, sl_error *err);
 /// Finds the tables of FROM; puts names in the place of subqueries and window words.

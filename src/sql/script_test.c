@@ -183,6 +183,35 @@ SL_TEST(rows_that_change_go_by_key, "")
                   "this SELECT has one row, which changes");
 }
 
+#define REF                                                                                        \
+    "CREATE TABLE ref (k STRING, label STRING, weight BIGINT) WITH ('connector' = 'file', "        \
+    "'path' = '" SLT_SOURCE_DIR "/tests/sql_golden/ref.csv', 'format' = 'csv', 'static' = "        \
+    "'true'); "
+
+SL_TEST(a_view_over_static_tables_is_one, "")
+{
+    check_graph(IN OUT REF "CREATE VIEW v AS SELECT weight, count(*) AS n FROM ref GROUP BY weight "
+                           "ORDER BY n LIMIT 2; CREATE VIEW w AS SELECT n FROM v UNION SELECT 1 "
+                           "FROM ref; INSERT INTO o SELECT k, n FROM b JOIN w ON b.v = w.n",
+                (const char *const[]){"insert-o sql(b.time)",
+                                      "table=\"w\" url=\"view:w\" content=", " by_row :", NULL});
+    check_mistake(IN OUT REF "INSERT INTO o SELECT k, weight FROM ref",
+                  "static tables alone would give their rows once, and a job goes on");
+    check_mistake(IN OUT REF "CREATE VIEW v AS SELECT k, weight FROM ref; INSERT INTO o SELECT k, "
+                             "weight FROM v",
+                  "static tables alone would give their rows once");
+    check_mistake(IN OUT REF "CREATE VIEW v AS SELECT k, now() AS t FROM ref; INSERT INTO o SELECT "
+                             "k, v FROM b",
+                  "a view over static tables is computed once, when the job starts");
+    check_mistake(IN OUT REF
+                  "CREATE VIEW v AS SELECT kk FROM ref; INSERT INTO o SELECT k, v FROM b",
+                  "there is no column \"kk\"");
+    check_mistake(IN OUT REF
+                  "CREATE VIEW v AS SELECT 1 // (weight - 10) AS x FROM ref; INSERT INTO "
+                  "o SELECT k, v FROM b",
+                  "division by zero");
+}
+
 #define COUNTS "SELECT n, count(*) AS c FROM (SELECT k, count(*) AS n FROM b GROUP BY k) GROUP BY n"
 
 SL_TEST(rows_that_go_are_told_to_their_sink, "")

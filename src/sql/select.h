@@ -142,6 +142,12 @@ void sli_statics_free(sli_sql *sql); ///< table.c
 /// (whole.c). Blocks: disk. Fails: SL_E_DATA with file and byte; SL_E_IO.
 sl_code sli_sql_check_whole(sli_sql *sql, const char *quoted, sl_error *err);
 
+/// Makes a static table, called `name`, of what a SELECT over static tables alone gives (table.c).
+/// Thread: driver, no task is out. Fails: as sli_dbs_run, and as sli_sql_static for too large a
+/// one.
+sl_code sli_sql_static_of(sli_sql *sql, const char *name, const sli_select *select,
+                          const sli_static **out, sl_error *err);
+
 // ---------------------------------------------------------------- the operator (epoch.c)
 
 /// As sli_sql_epoch, of an open graph.

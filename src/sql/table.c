@@ -356,6 +356,14 @@ static sl_code read_table(sli_sql *sql, const char *text, sli_static *table, sl_
                            : by_duckdb(sql, by, &url, table, err);
 }
 
+static void add_table(sli_sql *sql, sli_static *made)
+{
+    const char *schema = sl_schema_text(made->schema);
+    made->content = sli_mix64(made->content ^ sli_hash64(schema, strlen(schema)));
+    made->next = sql->statics;
+    sql->statics = made;
+}
+
 sl_code sli_sql_static(sli_sql *sql, const char *url, const sli_static **out, sl_error *err)
 {
     for (const sli_static *known = sql->statics; known != NULL; known = known->next) {
@@ -376,10 +384,52 @@ sl_code sli_sql_static(sli_sql *sql, const char *url, const sli_static **out, sl
         free_table(made);
         return rc;
     }
-    const char *schema = sl_schema_text(made->schema);
-    made->content = sli_mix64(made->content ^ sli_hash64(schema, strlen(schema)));
-    made->next = sql->statics;
-    sql->statics = made;
+    add_table(sql, made);
+    *out = made;
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- tables of tables
+
+/// Batches as DuckDB gives them, under the names that the SELECT has for its columns.
+static sl_code keep_named(void *ctx, sl_batch *batch, sl_error *err)
+{
+    sli_static *table = ctx;
+    sl_batch *named = NULL;
+    SL_TRY(sli_batch_rename(batch, table->schema, &named, err));
+    sl_code rc = keep_rows(table, named, err);
+    sl_batch_unref(named);
+    return rc;
+}
+
+static sl_code run_once(const sli_select *select, sli_static *table, sl_error *err)
+{
+    sli_dbs_rows rows[SLI_MAX_FROM];
+    for (int32_t i = 0; i < select->n_tables; i++) {
+        const sli_select_table *of = &select->tables[i];
+        rows[i] = (sli_dbs_rows){of->table, of->fixed->batches, of->fixed->n};
+    }
+    sl_code rc = sli_dbs_run(select->sql->dbs, select->number, rows, select->n_tables, 0, NULL, 0,
+                             keep_named, table, err);
+    return sli_plain_failure(rc, err);
+}
+
+sl_code sli_sql_static_of(sli_sql *sql, const char *name, const sli_select *select,
+                          const sli_static **out, sl_error *err)
+{
+    sli_static *made = sl_arena_alloc_zero(sql->arena, sizeof *made);
+    char *url = sl_arena_printf(sql->arena, "view:%s", name);
+    if (made == NULL || url == NULL) {
+        return sl_error_nomem(err, sizeof *made, "a static table");
+    }
+    *made = (sli_static){
+        .url = url, .most_bytes = sql->table_bytes, .schema = sl_schema_ref(select->schema)};
+    sl_code rc = run_once(select, made, err);
+    if (rc != SL_OK) {
+        free_table(made);
+        return rc;
+    }
+    add_table(sql, made);
     *out = made;
     return SL_OK;
 }

@@ -105,7 +105,10 @@ static void put_script(void)
                  "s STRING, ts TIMESTAMP, ok BOOLEAN, WATERMARK FOR ts AS ts) "
                  "WITH ('connector' = 'stdin', 'format' = 'json');\n"
                  "CREATE TABLE ref (k STRING, label STRING, weight BIGINT) WITH ('connector' = "
-                 "'file', 'path' = 'ref.csv', 'format' = 'csv', 'static' = 'true');\n");
+                 "'file', 'path' = 'ref.csv', 'format' = 'csv', 'static' = 'true');\n"
+                 "CREATE VIEW heavy AS WITH w AS (SELECT coalesce(weight, 0) AS weight, label FROM "
+                 "ref) SELECT weight, count(*) AS n, max(label) AS label FROM w GROUP BY weight "
+                 "UNION ALL SELECT 1, 7, 'one' FROM ref LIMIT 4;\n");
     for (int32_t i = 0; i < n_cases; i++) {
         sli_str_printf(&script, "CREATE TABLE o%d (", i);
         put_columns(cases[i].types);

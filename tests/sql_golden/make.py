@@ -27,6 +27,8 @@ def load(db):
                 db.execute(f"INSERT INTO t VALUES ({', '.join('?' * len(names))})", [row[n] for n in names])
     db.execute(f"INSERT INTO ref FROM read_csv('{HERE}/ref.csv', header=false, nullstr='', "
                "columns={'k': 'VARCHAR', 'label': 'VARCHAR', 'weight': 'BIGINT'})")
+    db.execute("CREATE VIEW heavy AS WITH w AS (SELECT coalesce(weight, 0) AS weight, label FROM ref) SELECT weight, count(*) "
+               "AS n, max(label) AS label FROM w GROUP BY weight UNION ALL SELECT 1, 7, 'one' FROM ref LIMIT 4")
 
 
 def cases():
