@@ -104,13 +104,6 @@ static void put(sl_builder *b, int32_t column, const char *text)
 static sl_code list_rows(sl_checkpoint *checkpoint, sl_builder *b, bool for_people, sl_error *err)
 {
     sl_checkpoint_point at = sl_checkpoint_at(checkpoint);
-    if (at.store != NULL) {
-        return sl_error_set(err, SL_E_UNSUPPORTED,
-                            "state lies in files of the store %s (state.store=%s), which are not "
-                            "read from outside; sluice.groups and the other tables of the log can "
-                            "be asked",
-                            at.store, at.store);
-    }
     for (int32_t i = 0; i < sl_checkpoint_tables(checkpoint); i++) {
         sl_checkpoint_table table = sl_checkpoint_table_at(checkpoint, i);
         int64_t keys = 0;

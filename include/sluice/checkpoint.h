@@ -24,9 +24,7 @@ typedef struct sl_checkpoint_point {
     int64_t committed; ///< the newest that is on record as committed in every sink
     int64_t epoch;     ///< the last of the group; 0: none
     int64_t time_us;   ///< its batch time
-    /// NULL; or the store ("rocksdb") in whose files the state lies, which are not read from
-    /// outside: then only what the log tells can be asked.
-    const char *store;
+    const char *store; ///< NULL; or the store ("rocksdb") in whose files the state lies
 } sl_checkpoint_point;
 
 /// Lives until the next refresh.
@@ -39,14 +37,16 @@ typedef struct sl_checkpoint_table {
 
 /// Looks into a directory, as sl_checkpoint_refresh. Settings, name and value, NULL-ended, or NULL:
 /// `memory` (what reading and SQL may hold, from 32MiB; 512MiB), `spill_dir` (where a SELECT puts
-/// what does not fit; TMPDIR), `modules`. Fails: as sl_checkpoint_refresh; SL_E_CONFIG.
+/// what does not fit, and a copy of a store's files lies that are elsewhere; TMPDIR), `modules`.
+/// Fails: as sl_checkpoint_refresh; SL_E_CONFIG.
 SL_API SL_MUST_USE sl_code sl_checkpoint_open(sl_checkpoint **out, const char *dir,
                                               const char *const *settings, sl_error *err);
 /// Accepts NULL.
 SL_API void sl_checkpoint_close(SL_TAKES sl_checkpoint *checkpoint);
 /// Moves on to what is newest now. Fails: SL_E_NOT_FOUND (no checkpoint), SL_E_CORRUPT with file
-/// and offset, SL_E_INCOMPATIBLE (of a newer format), SL_E_UNSUPPORTED (snapshots that lie
-/// elsewhere); the tables are as before then.
+/// and offset, SL_E_INCOMPATIBLE (of a newer format), SL_E_IO and SL_E_TIMEOUT (snapshots that lie
+/// elsewhere, and that place does not answer), SL_E_UNSUPPORTED (a module is missing: of the store
+/// that keeps the state, or for that place); the tables are as before then.
 SL_API SL_MUST_USE sl_code sl_checkpoint_refresh(sl_checkpoint *checkpoint, sl_error *err);
 SL_API sl_checkpoint_point sl_checkpoint_at(const sl_checkpoint *checkpoint);
 SL_API int32_t sl_checkpoint_tables(const sl_checkpoint *checkpoint);

@@ -9,6 +9,7 @@ static const int64_t least_memory = 32 << 20, default_memory = 512 << 20;
 struct sl_checkpoint {
     sl_env *env;
     char *dir, *modules, *spill_dir;
+    int32_t n_looks; ///< each has scratch of its own: the old one is kept until there is a new one
     int64_t memory_bytes;
     sli_budget *budget; ///< half of it, for reading; the other half is DuckDB's
     sli_look *look;
@@ -129,6 +130,29 @@ void sl_checkpoint_close(sl_checkpoint *self)
     sl_free(self);
 }
 
+static sl_code open_look(sl_checkpoint *self, sli_budget *budget, sli_look **out, sl_error *err)
+{
+    sli_str scratch = {.tag = SLI_TAG_API};
+    sl_code rc = SL_E_NOT_FOUND;
+    int64_t seen = -1, group = 0;
+    int n = 0; // a driver may have removed what was named: then it has gone on
+    for (; n < MOST_TRIES && rc == SL_E_NOT_FOUND && group > seen; n++) {
+        seen = group;
+        sli_str_clear(&scratch);
+        sli_str_printf(&scratch, "%s-files-%d", self->spill_dir, ++self->n_looks);
+        sli_look_conf conf = {self->env, self->dir, self->modules, scratch.data, budget};
+        rc = sli_str_check(&scratch, "a directory's name", err);
+        rc = rc == SL_OK ? sli_look_open(out, &conf, &group, err) : rc;
+    }
+    sli_str_reset(&scratch);
+    return n < MOST_TRIES
+               ? rc
+               : sl_error_wrap(err, rc,
+                               "the job removed what was read %d times: ask again, or let it make "
+                               "fewer snapshots (snapshot.groups)",
+                               n);
+}
+
 /// The old one is kept until there is a new one, but its memory is not counted twice. The engine,
 /// if there is one, has no tables yet.
 static sl_code look_again(sl_checkpoint *self, sl_error *err)
@@ -138,19 +162,7 @@ static sl_code look_again(sl_checkpoint *self, sl_error *err)
     if (budget == NULL) {
         return sl_error_nomem(err, 64, "a budget");
     }
-    sl_code rc = SL_E_NOT_FOUND;
-    int64_t seen = -1, group = 0;
-    int n = 0; // a driver may have removed what was named: then it has gone on
-    for (; n < MOST_TRIES && rc == SL_E_NOT_FOUND && group > seen; n++) {
-        seen = group;
-        rc = sli_look_open(&look, self->env, self->dir, budget, &group, err);
-    }
-    if (n == MOST_TRIES) {
-        rc = sl_error_wrap(err, rc,
-                           "the job removed what was read %d times: ask again, or let it make "
-                           "fewer snapshots (snapshot.groups)",
-                           n);
-    }
+    sl_code rc = open_look(self, budget, &look, err);
     if (rc != SL_OK) {
         sli_budget_free(budget);
         return rc;
@@ -293,18 +305,7 @@ static sl_code ask_once(sl_checkpoint *self, const char *select, telling *t, sl_
                                                .push = tell_rows,
                                                .ctx = t},
                                 &where, err);
-    if (rc == SL_OK) {
-        return begin(t, err);
-    }
-    rc = sli_sql_where(select, where.at, rc, err);
-    if (rc != SL_E_INVALID || self->look->store == NULL || err == NULL) {
-        return rc;
-    }
-    sl_error why = *err; // the table that is missing may be one of those
-    return sl_error_set(err, SL_E_UNSUPPORTED,
-                        "state lies in files of the store %s (state.store=%s), which are not read "
-                        "from outside: %s",
-                        self->look->store, self->look->store, why.text);
+    return rc == SL_OK ? begin(t, err) : sli_sql_where(select, where.at, rc, err);
 }
 
 sl_code sl_checkpoint_select(sl_checkpoint *self, const char *select, const sl_rows_to *to,

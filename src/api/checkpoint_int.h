@@ -36,10 +36,11 @@ struct sli_look {
     sl_env *env;
     sl_arena *arena;
     sli_ckpt_view *view;
-    const char *dir;
+    const char *dir, *modules;
     sli_budget *budget;
-    int64_t counted;   ///< bytes of deltas that are kept
-    const char *store; ///< on disk, whose files are the snapshot; NULL: none
+    int64_t counted;       ///< bytes of deltas that are kept
+    const char *store;     ///< on disk, whose files are the snapshot; NULL: none
+    sli_kept_files *files; ///< those
     sl_checkpoint_point point;
     sli_look_delta *deltas;
     int32_t n_deltas;
@@ -47,10 +48,17 @@ struct sli_look {
     int32_t n_tables, capacity;
 };
 
-/// *group gets the newest that is sealed, also of a look that failed; 0: not known. Fails: as
-/// sli_ckpt_view_open; SL_E_NOT_FOUND, a driver has removed what was about to be read.
-sl_code sli_look_open(sli_look **out, sl_env *env, const char *dir, sli_budget *budget,
-                      int64_t *group, sl_error *err);
+typedef struct sli_look_conf {
+    sl_env *env;
+    const char *dir, *modules;
+    const char
+        *scratch; ///< a directory, made when it is needed and removed: see sli_ckpt_view_conf
+    sli_budget *budget;
+} sli_look_conf;
+/// `conf`'s texts but `scratch` outlive the look. *group gets the newest that is sealed, also of a
+/// look that failed; 0: not known. Fails: as sli_ckpt_view_open and sli_kept_files_open;
+/// SL_E_NOT_FOUND, a driver has removed what was about to be read.
+sl_code sli_look_open(sli_look **out, const sli_look_conf *conf, int64_t *group, sl_error *err);
 void sli_look_close(SL_TAKES sli_look *look); ///< accepts NULL
 
 /// Passes over a table's rows, for sli_dbs_reader; `ctx` is the table.

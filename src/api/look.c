@@ -104,6 +104,23 @@ static sl_code state_table(sli_look *look, sl_text uid, sli_look_table **out, sl
     return SL_OK;
 }
 
+/// Now keys and values are told apart. Takes the schemas.
+static sl_code learn_columns(sli_look_table *table, SL_TAKES const sl_schema *keys,
+                             SL_TAKES const sl_schema *values, const char *kind, sl_error *err)
+{
+    sli_table_info *info = &table->lies.info;
+    sli_state_scan *scan = NULL;
+    info->keys = keys;
+    info->values = values;
+    info->kind = kind;
+    SL_TRY(sli_state_scan_open(&scan, &table->lies, err)); // knows the columns
+    sl_schema_unref(table->told.columns);
+    table->told.columns = sl_schema_ref(sli_state_scan_schema(scan));
+    table->told.kind = kind;
+    sli_state_scan_close(scan);
+    return SL_OK;
+}
+
 // ---------------------------------------------------------------- a snapshot's parts
 
 /// "UID/part-07.arrow"
@@ -170,6 +187,51 @@ static sl_code take_parts(sli_look *look, sl_error *err)
     return SL_OK;
 }
 
+// ---------------------------------------------------------------- a store's files
+
+/// A table of the files: keys and values are told apart.
+static sl_code take_file_table(sli_look *look, int32_t i, sl_error *err)
+{
+    sli_table_info found = sli_kept_files_table(look->files, i);
+    sli_look_table *table = NULL;
+    SL_TRY(state_table(look, sli_text_of(found.uid), &table, err));
+    table->lies.files = look->files;
+    table->lies.file_table = i;
+    return learn_columns(table, sl_schema_ref(found.keys), sl_schema_ref(found.values), found.kind,
+                         err);
+}
+
+static sl_code open_files(sli_look *look, sl_error *err)
+{
+    sli_str name = {.tag = SLI_TAG_API}, dir = {.tag = SLI_TAG_API};
+    sli_str_printf(&name, "state.%s", look->store);
+    sl_code rc = sli_str_check(&name, "a directory's name", err);
+    if (rc == SL_OK) {
+        rc = sli_ckpt_view_files(look->view, name.data, &dir, err);
+    }
+    if (rc == SL_OK) {
+        sli_state_env env = {.env = look->env,
+                             .budget = look->budget,
+                             .dir = dir.data,
+                             .modules = look->modules,
+                             .memory_bytes = sli_budget_limit(look->budget) / 8};
+        rc = sli_kept_files_open(&look->files, look->store, &env, err);
+        rc = rc == SL_OK ? SL_OK : sli_ckpt_view_or_gone(look->view, rc, err);
+    }
+    sli_str_reset(&name);
+    sli_str_reset(&dir);
+    return rc;
+}
+
+static sl_code take_files(sli_look *look, sl_error *err)
+{
+    SL_TRY(look->files != NULL ? SL_OK : open_files(look, err));
+    for (int32_t i = 0; i < sli_kept_files_tables(look->files); i++) {
+        SL_TRY(take_file_table(look, i, err));
+    }
+    return SL_OK;
+}
+
 // ---------------------------------------------------------------- deltas
 
 static sl_code parse_text(const sli_look *look, sl_text text, const sl_schema **out, sl_error *err)
@@ -182,22 +244,20 @@ static sl_code parse_text(const sli_look *look, sl_text text, const sl_schema **
     return SL_OK;
 }
 
-/// What a delta tells of a table: now keys and values are told apart.
+/// What a delta tells of a table.
 static sl_code learn(sli_look *look, sli_look_table *table, const sli_state_head *head,
                      sl_error *err)
 {
-    sli_table_info *info = &table->lies.info;
-    sli_state_scan *scan = NULL;
-    SL_TRY(parse_text(look, head->keys, &info->keys, err));
-    SL_TRY(parse_text(look, head->values, &info->values, err));
-    info->kind = copy_text(look, head->kind);
-    SL_TRY(info->kind == NULL ? sl_error_nomem(err, head->kind.size, "a table's kind") : SL_OK);
-    SL_TRY(sli_state_scan_open(&scan, &table->lies, err)); // knows the columns
-    sl_schema_unref(table->told.columns);
-    table->told.columns = sl_schema_ref(sli_state_scan_schema(scan));
-    table->told.kind = info->kind;
-    sli_state_scan_close(scan);
-    return SL_OK;
+    const sl_schema *keys = NULL, *values = NULL;
+    const char *kind = copy_text(look, head->kind);
+    SL_TRY(kind == NULL ? sl_error_nomem(err, head->kind.size, "a table's kind") : SL_OK);
+    SL_TRY(parse_text(look, head->keys, &keys, err));
+    sl_code rc = parse_text(look, head->values, &values, err);
+    if (rc != SL_OK) {
+        sl_schema_unref(keys);
+        return rc;
+    }
+    return learn_columns(table, keys, values, kind, err);
 }
 
 typedef struct heads {
@@ -294,7 +354,7 @@ static sl_code take_meta(sli_look *look, sl_error *err)
     look->point.time_us = sli_get_i64(&r);
     sl_code rc = SL_OK;
     if (!r.bad && format == 2) {
-        look->store = look->point.store = sli_get_text(&r, look->arena);
+        look->store = sli_get_text(&r, look->arena);
     } else if (r.bad || format != 1) {
         rc = sl_error_set(err, r.bad ? SL_E_CORRUPT : SL_E_INCOMPATIBLE,
                           "snapshot %lld: its section 'meta' has format %u, this program reads 1 "
@@ -338,7 +398,7 @@ static sl_code take_tables(sli_look *look, sl_error *err)
     look->point = (sl_checkpoint_point){
         .job = info->name, .group = info->last_sealed, .committed = info->last_committed};
     SL_TRY(take_meta(look, err));
-    SL_TRY(look->store != NULL ? SL_OK : take_parts(look, err));
+    SL_TRY(look->store != NULL ? take_files(look, err) : take_parts(look, err));
     SL_TRY(take_log(look, err));
     SL_TRY(add_log_tables(look, err));
     qsort(look->tables, (size_t)look->n_tables, sizeof(sli_look_table *), by_name);
@@ -366,9 +426,10 @@ static void forget_tables(sli_look *look)
 
 /// The log takes longer to be read than a fast job needs for two snapshots, and then deltas after
 /// ours are gone. Ours is held, so all is told as of that one's group, which is a little older.
-static sl_code take_all(sli_look *look, sl_error *err)
+static sl_code take_all(sli_look *look, const char *scratch, sl_error *err)
 {
-    SL_TRY(sli_ckpt_view_open(&look->view, look->env, look->dir, err));
+    sli_ckpt_view_conf conf = {look->env, look->dir, look->modules, scratch};
+    SL_TRY(sli_ckpt_view_open(&look->view, &conf, err));
     sl_code rc = take_tables(look, err);
     if (rc == SL_E_NOT_FOUND && look->n_deltas > 0 && sli_ckpt_view_snapshot(look->view) > 0) {
         forget_tables(look);
@@ -379,19 +440,19 @@ static sl_code take_all(sli_look *look, sl_error *err)
     return rc;
 }
 
-sl_code sli_look_open(sli_look **out, sl_env *env, const char *dir, sli_budget *budget,
-                      int64_t *group, sl_error *err)
+sl_code sli_look_open(sli_look **out, const sli_look_conf *conf, int64_t *group, sl_error *err)
 {
     sli_look *look = sl_alloc_zero(SLI_TAG_API, sizeof *look);
     if (look == NULL) {
         return sl_error_nomem(err, sizeof *look, "a checkpoint's tables");
     }
-    look->env = env;
-    look->dir = dir;
-    look->budget = budget;
+    look->env = conf->env;
+    look->dir = conf->dir;
+    look->modules = conf->modules;
+    look->budget = conf->budget;
     look->arena = sl_arena_new(SLI_TAG_API);
     sl_code rc = look->arena == NULL ? sl_error_nomem(err, 4096, "a checkpoint's tables")
-                                     : take_all(look, err);
+                                     : take_all(look, conf->scratch, err);
     *group = look->point.group;
     if (rc != SL_OK) {
         sli_look_close(look);
@@ -407,6 +468,7 @@ void sli_look_close(sli_look *look)
         return;
     }
     forget_tables(look);
+    sli_kept_files_close(look->files);
     sli_ckpt_view_close(look->view);
     sl_arena_free(look->arena);
     sl_free(look->tables);
@@ -446,14 +508,6 @@ typedef struct passing {
     bool ended; ///< of a table that comes at once
 } passing;
 
-static sl_code refuse_store(const sli_look_table *table, sl_error *err)
-{
-    return sl_error_set(err, SL_E_UNSUPPORTED,
-                        "state of %s lies in files of the store %s (state.store=%s), which are not "
-                        "read from outside",
-                        table->told.name, table->of->store, table->of->store);
-}
-
 static sl_code open_pass(passing *pass, sl_error *err)
 {
     const sli_look_table *table = pass->table;
@@ -462,8 +516,7 @@ static sl_code open_pass(passing *pass, sl_error *err)
                    ? SL_OK
                    : sli_letters_open(&pass->letters, table->of, err);
     }
-    return table->of->store != NULL ? refuse_store(table, err)
-                                    : sli_state_scan_open(&pass->scan, &table->lies, err);
+    return sli_state_scan_open(&pass->scan, &table->lies, err);
 }
 
 sl_code sli_look_begin(void *ctx, void **out, sl_error *err)

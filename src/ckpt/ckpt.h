@@ -253,10 +253,17 @@ sl_code sli_ckpt_inspect(sl_env *env, const char *dir, sli_ckpt_info *out, sl_er
 /// opens another view. Thread: one at a time.
 typedef struct sli_ckpt_view sli_ckpt_view;
 
+typedef struct sli_ckpt_view_conf {
+    sl_env *env;
+    const char *dir;
+    const char *modules; ///< see sli_module_load; may be NULL
+    const char *scratch; ///< a directory for copies, made when it is needed and removed at the end
+} sli_ckpt_view_conf;
 /// As of the newest group that is sealed. Tries again as long as a driver goes on meanwhile, at
-/// most 100 times. Fails: SL_E_NOT_FOUND (no checkpoint), SL_E_CORRUPT with file and offset,
-/// SL_E_INCOMPATIBLE, SL_E_UNSUPPORTED (its snapshots lie elsewhere).
-sl_code sli_ckpt_view_open(sli_ckpt_view **out, sl_env *env, const char *dir, sl_error *err);
+/// most 100 times. Snapshots elsewhere are read there, and asked for 10 seconds. Fails:
+/// SL_E_NOT_FOUND (no checkpoint), SL_E_CORRUPT with file and offset, SL_E_INCOMPATIBLE; where its
+/// snapshots lie elsewhere as that file system does.
+sl_code sli_ckpt_view_open(sli_ckpt_view **out, const sli_ckpt_view_conf *conf, sl_error *err);
 void sli_ckpt_view_close(SL_TAKES sli_ckpt_view *view); ///< accepts NULL
 /// Now it is as of the group of its snapshot, which ended with `epoch`, and needs no delta: for who
 /// finds that a driver has removed one. There is a snapshot.
@@ -278,5 +285,12 @@ sl_code sli_ckpt_view_read(const sli_ckpt_view *view, const char *name, sli_buff
 /// The first bytes of a section, at most `most`, which nothing has checked; appended.
 sl_code sli_ckpt_view_peek(const sli_ckpt_view *view, int64_t i, size_t most, sli_str *out,
                            sl_error *err);
+/// A directory with the sections NAME/FILE as files: appended to `out`. Those of a snapshot here
+/// are not copied, and only the names of files that somebody has open may go; others are brought
+/// into `scratch`, all bytes checked.
+sl_code sli_ckpt_view_files(sli_ckpt_view *view, const char *name, sli_str *out, sl_error *err);
+/// What a failure with such files means: SL_E_NOT_FOUND when a driver has removed the snapshot
+/// meanwhile, else `rc`.
+sl_code sli_ckpt_view_or_gone(const sli_ckpt_view *view, sl_code rc, sl_error *err);
 /// As sli_ckpt_get.
 sl_code sli_ckpt_view_get(sli_ckpt_view *view, const char *path, sli_buffer **out, sl_error *err);

@@ -363,10 +363,6 @@ sl_code sli_section_check(const sli_section *s, const char *path, const sli_buff
 /// The bytes of a section, checked. Fails: SL_E_NOT_FOUND; SL_E_CORRUPT with file and offset.
 sl_code sli_section_read(sl_env *env, const char *home, int64_t group, const sli_section *s,
                          sli_buffer **out, sl_error *err);
-/// What a listed file that is not there means: SL_E_CORRUPT, or SL_E_NOT_FOUND when the whole
-/// snapshot has gone.
-sl_code sli_section_missing(sl_env *env, const char *home, int64_t group, const sli_section *s,
-                            sl_error *err);
 /// Whether the log has SEALED for every group after `group`, so that nothing is missing between.
 bool sli_chain_reaches_back(const sli_chain *chain, int64_t group);
 

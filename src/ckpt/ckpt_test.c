@@ -706,13 +706,14 @@ SL_TEST(ckpt_view_is_of_one_group_while_a_driver_goes_on, "")
     sli_buffer *bytes = NULL;
     int64_t n, size;
     assert_int_equal(sli_world_boot(b.world, NULL, &other, NULL), SL_OK);
-    assert_int_equal(sli_ckpt_view_open(&view, other, "ck", &err), SL_E_NOT_FOUND);
+    sli_ckpt_view_conf conf = {.env = other, .dir = "ck", .scratch = "scratch"};
+    assert_int_equal(sli_ckpt_view_open(&view, &conf, &err), SL_E_NOT_FOUND);
     sli_ckpt *ckpt = open_begun(b.env, "ck");
     seal(ckpt, 1);
     seal(ckpt, 2);
     assert_int_equal(snapshot(ckpt, 2, "state", NULL), SL_OK);
     seal(ckpt, 3);
-    assert_int_equal(sli_ckpt_view_open(&view, other, "ck", &err), SL_OK); // the lock is held
+    assert_int_equal(sli_ckpt_view_open(&view, &conf, &err), SL_OK); // the lock is held
     seal(ckpt, 4);
     const sli_frame *frames = sli_ckpt_view_frames(view, &n);
     assert_int_equal(frames[n - 1].number, 3);
@@ -751,7 +752,7 @@ SL_TEST(ckpt_view_is_of_one_group_while_a_driver_goes_on, "")
     assert_int_equal(sli_ckpt_view_info(view)->last_epoch, 2);
     sli_ckpt_view_close(view);
     flip_section(&b, "ck/snap/000000004/uid-1/part-00");
-    assert_int_equal(sli_ckpt_view_open(&view, other, "ck", &err), SL_OK);
+    assert_int_equal(sli_ckpt_view_open(&view, &conf, &err), SL_OK);
     assert_int_equal(sli_ckpt_view_snapshot(view), 4);
     assert_int_equal(sli_ckpt_view_read(view, "uid-1/part-00", &bytes, &err), SL_E_CORRUPT);
     assert_non_null(strstr(err.text, "uid-1/part-00: offsets 0 to 6 do not fit their hash"));

@@ -236,6 +236,54 @@ sl_code sli_place_sections(const sli_place *place, const char *job_id, int64_t g
     return rc;
 }
 
+// ---------------------------------------------------------------- a section's bytes
+
+static const char *file_path(const sli_place *place, const sli_section *s, sli_ckpt_path *out)
+{
+    return sli_ckpt_path_of(out, place->dir, "files/%.*s", (int)s->file.size, s->file.data);
+}
+
+sl_code sli_place_front(const sli_place *place, const sli_section *s, char *out, size_t most,
+                        size_t *n, sl_error *err)
+{
+    sli_ckpt_path path;
+    return place->fs->ops->read(place->fs, file_path(place, s, &path), 0, out, most, n, err);
+}
+
+static sl_code fill(const sli_place *place, const char *path, sli_buffer *buffer, sl_error *err)
+{
+    const sli_fs_ops *ops = place->fs->ops;
+    sli_fs_reader *reader = NULL;
+    size_t n = 0, size = (size_t)sli_buffer_size(buffer);
+    SL_TRY(ops->reader_open(place->fs, path, 0, &reader, err));
+    sl_code rc =
+        size == 0 ? SL_OK : ops->reader_next(reader, sli_buffer_data(buffer), size, &n, err);
+    if (rc == SL_OK && n != size) {
+        rc = sl_error_set(err, SL_E_CORRUPT, "%s: ends at offset %zu, it had %zu bytes", path, n,
+                          size);
+    }
+    ops->reader_close(&reader);
+    return rc;
+}
+
+sl_code sli_place_section(const sli_place *place, const sli_section *s, sli_buffer **out,
+                          sl_error *err)
+{
+    sli_ckpt_path path;
+    sli_buffer *buffer = sli_buffer_new(s->size);
+    if (buffer == NULL) {
+        return sl_error_nomem(err, (size_t)s->size, "a snapshot's section");
+    }
+    sl_code rc = fill(place, file_path(place, s, &path), buffer, err);
+    rc = rc == SL_OK ? sli_section_check(s, path.text, buffer, err) : rc;
+    if (rc != SL_OK) {
+        sli_buffer_unref(buffer);
+        return rc;
+    }
+    *out = buffer;
+    return SL_OK;
+}
+
 // ---------------------------------------------------------------- one snapshot
 
 sl_code sli_place_remove(const sli_ckpt *ckpt, int64_t group, sl_error *err)

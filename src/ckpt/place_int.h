@@ -29,6 +29,17 @@ sl_code sli_place_list(const sli_place *place, const char *dir, sl_arena *arena,
 sl_code sli_place_read(const sli_place *place, const char *path, sli_str *out, sl_error *err);
 /// A whole file; one of that name goes first. Not for names that count.
 sl_code sli_place_write(const sli_place *place, const char *path, sl_bytes content, sl_error *err);
+/// Up to `most` bytes of a file, of its first ones.
+sl_code sli_place_front(const sli_place *place, const sli_section *s, char *out, size_t most,
+                        size_t *n, sl_error *err);
+/// The bytes of a section, checked. Fails: SL_E_NOT_FOUND; SL_E_CORRUPT with file and offset.
+sl_code sli_place_section(const sli_place *place, const sli_section *s, sli_buffer **out,
+                          sl_error *err);
+/// Sections that begin with `prefix` (NULL: all) as files below `home`, each byte compared with its
+/// hash on the way. `log` may be NULL. (place_take.c)
+sl_code sli_place_bring(const sli_place *place, sl_env *env, sli_log *log, int64_t group,
+                        const sli_sections *list, const char *prefix, const char *home,
+                        sl_error *err);
 /// The list of a snapshot. Fails: SL_E_NOT_FOUND, SL_E_CORRUPT.
 sl_code sli_place_sections(const sli_place *place, const char *job_id, int64_t group,
                            sl_arena *arena, sli_sections *out, sl_error *err);

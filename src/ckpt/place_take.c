@@ -1,15 +1,16 @@
 /// place_take.c — bringing a snapshot from elsewhere into this generation's scratch, where it lies
-/// as one that was made here; every byte is compared with its hash on the way.
+/// as one that was made here, or some of its files for who looks; every byte is compared with its
+/// hash on the way.
 #include "ckpt/place_int.h"
 
 enum { PIECE = 1 << 20, TELL_EVERY_US = 10000000 };
 
 typedef struct taking {
-    sli_ckpt *ckpt;
+    sl_env *env;
+    sli_log *log; ///< may be NULL
     const sli_place *place;
     sl_arena *arena;
     const char *home; ///< the snapshot's directory here
-    sli_sections list;
     int64_t group, bytes, all_bytes, told_us;
     char *piece;
 } taking;
@@ -17,10 +18,10 @@ typedef struct taking {
 /// Large state takes minutes: who waits is told.
 static void tell(taking *t)
 {
-    int64_t now = sli_env_mono_us(t->ckpt->env);
+    int64_t now = sli_env_mono_us(t->env);
     if (now - t->told_us >= TELL_EVERY_US) {
         t->told_us = now;
-        SLI_LOG(t->ckpt->log, SLI_INFO, "ckpt",
+        SLI_LOG(t->log, SLI_INFO, "ckpt",
                 "snapshot %" PRId64 " comes from %s: %" PRId64 " of %" PRId64 " bytes", t->group,
                 t->place->shown, t->bytes, t->all_bytes);
     }
@@ -59,7 +60,7 @@ static sl_code take_file(taking *t, const sli_section *s, const char *from, cons
     sli_file *out = NULL;
     int64_t size = 0;
     char hash[33] = "";
-    sl_code rc = sli_file_open(t->ckpt->env, to, SLI_REPLACE, &out, err);
+    sl_code rc = sli_file_open(t->env, to, SLI_REPLACE, &out, err);
     if (rc == SL_OK) {
         rc = ops->reader_open(t->place->fs, from, 0, &in, err);
     }
@@ -89,7 +90,7 @@ static sl_code take_section(taking *t, const sli_section *s, sl_error *err)
     if (slash != NULL) {
         const char *dir = sli_path_dir(t->arena, to);
         SL_TRY(dir == NULL ? sl_error_nomem(err, strlen(to), "a path")
-                           : sli_env_mkdirs(t->ckpt->env, dir, err));
+                           : sli_env_mkdirs(t->env, dir, err));
     }
     sl_error why = SL_ERROR_INIT;
     sl_code rc = take_file(t, s, from, to, &why);
@@ -102,31 +103,66 @@ static sl_code take_section(taking *t, const sli_section *s, sl_error *err)
     return rc;
 }
 
+static bool is_wanted(const sli_section *s, const char *prefix)
+{
+    return prefix == NULL ||
+           (s->name.size >= strlen(prefix) && memcmp(s->name.data, prefix, strlen(prefix)) == 0);
+}
+
+static sl_code take_all(taking *t, const sli_sections *list, const char *prefix, sl_error *err)
+{
+    for (int64_t i = 0; i < list->n; i++) {
+        t->all_bytes += is_wanted(&list->items[i], prefix) ? list->items[i].size : 0;
+    }
+    SL_TRY(sli_env_mkdirs(t->env, t->home, err));
+    for (int64_t i = 0; i < list->n; i++) {
+        SL_TRY(is_wanted(&list->items[i], prefix) ? take_section(t, &list->items[i], err) : SL_OK);
+    }
+    return SL_OK;
+}
+
+sl_code sli_place_bring(const sli_place *place, sl_env *env, sli_log *log, int64_t group,
+                        const sli_sections *list, const char *prefix, const char *home,
+                        sl_error *err)
+{
+    taking t = {.env = env,
+                .log = log,
+                .place = place,
+                .arena = sl_arena_new(SLI_TAG_CKPT),
+                .home = home,
+                .group = group,
+                .told_us = sli_env_mono_us(env),
+                .piece = sl_alloc(SLI_TAG_CKPT, PIECE)};
+    sl_code rc = t.arena == NULL || t.piece == NULL ? sl_error_nomem(err, PIECE, "a snapshot")
+                                                    : take_all(&t, list, prefix, err);
+    sl_free(t.piece);
+    sl_arena_free(t.arena);
+    return rc;
+}
+
+// ---------------------------------------------------------------- for a new life
+
 /// The list becomes SECTIONS.json: it says the same, and where the files came from.
-static sl_code keep_list(taking *t, sl_error *err)
+static sl_code keep_list(const sli_ckpt *ckpt, const sli_sections *list, const char *home,
+                         sl_error *err)
 {
     sli_file *file = NULL;
-    const char *path = sl_arena_printf(t->arena, "%s/SECTIONS.json", t->home);
-    if (path == NULL) {
-        return sl_error_nomem(err, strlen(t->home), "a path");
-    }
-    SL_TRY(sli_file_open(t->ckpt->env, path, SLI_REPLACE, &file, err));
-    sl_code rc = sli_file_write(file, t->list.bytes, t->list.size, err);
+    sli_ckpt_path path;
+    SL_TRY(sli_file_open(ckpt->env, sli_ckpt_path_of(&path, home, "SECTIONS.json"), SLI_REPLACE,
+                         &file, err));
+    sl_code rc = sli_file_write(file, list->bytes, list->size, err);
     sli_file_close(&file);
     return rc;
 }
 
-static sl_code take_all(taking *t, sl_error *err)
+static sl_code take(sli_ckpt *ckpt, int64_t group, const char *home, sl_arena *arena, sl_error *err)
 {
-    SL_TRY(sli_place_sections(t->place, t->ckpt->job_id, t->group, t->arena, &t->list, err));
-    for (int64_t i = 0; i < t->list.n; i++) {
-        t->all_bytes += t->list.items[i].size;
-    }
-    SL_TRY(sli_env_mkdirs(t->ckpt->env, t->home, err));
-    for (int64_t i = 0; i < t->list.n; i++) {
-        SL_TRY(take_section(t, &t->list.items[i], err));
-    }
-    return keep_list(t, err);
+    sli_sections list = {0};
+    SL_TRY(sli_place_sections(ckpt->place, ckpt->job_id, group, arena, &list, err));
+    sl_code rc = sli_place_bring(ckpt->place, ckpt->env, ckpt->log, group, &list, NULL, home, err);
+    rc = rc == SL_OK ? keep_list(ckpt, &list, home, err) : rc;
+    sl_free(list.bytes);
+    return rc;
 }
 
 sl_code sli_place_take(sli_ckpt *ckpt, int64_t group, sl_error *err)
@@ -137,18 +173,10 @@ sl_code sli_place_take(sli_ckpt *ckpt, int64_t group, sl_error *err)
     }
     sli_ckpt_path_of(&home, ckpt->dir, "work/%06" PRId64 "/snap/%09" PRId64, ckpt->generation,
                      group);
-    taking t = {.ckpt = ckpt,
-                .place = ckpt->place,
-                .arena = sl_arena_new(SLI_TAG_CKPT),
-                .home = home.text,
-                .group = group,
-                .told_us = sli_env_mono_us(ckpt->env),
-                .piece = sl_alloc(SLI_TAG_CKPT, PIECE)};
-    sl_code rc = t.arena == NULL || t.piece == NULL ? sl_error_nomem(err, PIECE, "a snapshot")
-                                                    : take_all(&t, err);
-    sl_free(t.list.bytes);
-    sl_free(t.piece);
-    sl_arena_free(t.arena);
+    sl_arena *arena = sl_arena_new(SLI_TAG_CKPT);
+    sl_code rc = arena == NULL ? sl_error_nomem(err, 4096, "a snapshot's sections")
+                               : take(ckpt, group, home.text, arena, err);
+    sl_arena_free(arena);
     if (rc != SL_OK) {
         sl_code gone = sli_ckpt_clean(ckpt, home.text, true);
         return sl_error_wrap(err, gone == SL_OK ? rc : gone, "from %s", ckpt->place->shown);

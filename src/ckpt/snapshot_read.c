@@ -169,8 +169,8 @@ sl_code sli_section_read(sl_env *env, const char *home, int64_t group, const sli
 
 /// A listed file that is not there: damage, unless the whole snapshot is being removed by another
 /// driver, which takes its name away first.
-sl_code sli_section_missing(sl_env *env, const char *home, int64_t group, const sli_section *s,
-                            sl_error *err)
+static sl_code section_missing(sl_env *env, const char *home, int64_t group, const sli_section *s,
+                               sl_error *err)
 {
     sli_ckpt_path path;
     sli_stat stat;
@@ -190,7 +190,7 @@ static sl_code section_check(sl_env *env, const char *home, int64_t group, const
     int64_t size = 0;
     sl_code rc = sli_file_open(env, section_path(&path, home, group, s), SLI_READ, &file, err);
     if (rc != SL_OK) {
-        return rc == SL_E_NOT_FOUND ? sli_section_missing(env, home, group, s, err) : rc;
+        return rc == SL_E_NOT_FOUND ? section_missing(env, home, group, s, err) : rc;
     }
     rc = sli_file_hash(file, &size, hash, err);
     sli_file_close(&file);

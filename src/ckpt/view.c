@@ -5,8 +5,9 @@
 /// again, as often as there is a newer group each time.
 ///
 /// The snapshot's files are opened before anything else is done, and a delta when it is first read:
-/// a driver may take their names away then, not what they hold.
-#include "ckpt/ckpt_int.h"
+/// a driver may take their names away then, not what they hold. Those of a snapshot elsewhere are
+/// read where they are, when they are needed.
+#include "ckpt/place_int.h"
 
 #include "base/str.h"
 
@@ -22,8 +23,11 @@ typedef struct held_delta {
 
 struct sli_ckpt_view {
     sl_env *env;
-    char *dir; ///< in the arena
+    char *dir, *scratch; ///< in the arena
     sli_ckpt_path home;
+    sli_place *place; ///< where snapshots lie; NULL: in DIR/snap
+    bool is_there;    ///< and this one does
+    bool has_scratch;
     sl_arena *arena;
     sli_ckpt_info info;
     sli_chain chain;
@@ -42,13 +46,36 @@ static const char *section_path(const sli_ckpt_view *view, const sli_section *s,
                             (int)s->name.size, s->name.data);
 }
 
+sl_code sli_ckpt_view_or_gone(const sli_ckpt_view *view, sl_code rc, sl_error *err)
+{
+    sli_ckpt_path path;
+    sli_stat stat;
+    sli_fs_entry entry;
+    sl_error why = SL_ERROR_INIT;
+    const char *list = view->is_there
+                           ? sli_ckpt_path_of(&path, view->place->dir, "%09" PRId64, view->snapshot)
+                           : sli_ckpt_path_of(&path, view->home.text, "%09" PRId64 "/SECTIONS.json",
+                                              view->snapshot);
+    sl_code there = view->is_there ? view->place->fs->ops->stat(view->place->fs, list, &entry, &why)
+                                   : sli_env_stat(view->env, list, &stat, &why);
+    if (there == SL_E_NOT_FOUND && err != NULL) {
+        *err = why;
+    }
+    return there == SL_E_NOT_FOUND ? there : rc;
+}
+
 /// What is not there is damage, unless a driver has removed the whole snapshot.
 static sl_code or_missing(const sli_ckpt_view *view, const sli_section *s, sl_code rc,
                           sl_error *err)
 {
-    return rc == SL_E_NOT_FOUND
-               ? sli_section_missing(view->env, view->home.text, view->snapshot, s, err)
-               : rc;
+    sli_ckpt_path path;
+    if (rc != SL_E_NOT_FOUND || sli_ckpt_view_or_gone(view, SL_OK, err) != SL_OK) {
+        return rc;
+    }
+    return view->is_there ? sl_error_set(err, SL_E_CORRUPT, "%s/files/%.*s: is missing (offset 0)",
+                                         view->place->dir, (int)s->file.size, s->file.data)
+                          : sl_error_set(err, SL_E_CORRUPT, "%s: is missing (offset 0)",
+                                         section_path(view, s, &path));
 }
 
 /// A section that is missing is damage of who reads it, and of nobody else.
@@ -109,27 +136,36 @@ static void let_go(sli_ckpt_view *view)
 
 // ---------------------------------------------------------------- opening
 
-static sl_code refuse_elsewhere(const char *dir, const char *url, sl_error *err)
+/// Secrets are not on record: a place that asks for one tells so.
+static sl_code open_place(sli_ckpt_view *view, const char *url, const char *modules, sl_error *err)
 {
-    return sl_error_set(err, SL_E_UNSUPPORTED,
-                        "%s: snapshots of this job lie at %s, and state is read from snapshots "
-                        "inside the checkpoint directory alone",
-                        dir, url);
+    sli_place_conf conf = {.env = view->env, .url = url, .modules = modules, .patience = "10s"};
+    sl_code rc = sli_place_open(&view->place, &conf, err);
+    return rc == SL_OK ? sli_place_of_job(view->place, view->info.job_id, err)
+                       : sl_error_wrap(err, rc, "%s", view->dir);
+}
+
+static sl_code read_list(sli_ckpt_view *view, sl_error *err)
+{
+    return view->is_there ? sli_place_sections(view->place, view->info.job_id, view->snapshot,
+                                               view->arena, &view->list, err)
+                          : sli_sections_read(&view->list, view->env, view->home.text,
+                                              view->info.job_id, view->snapshot, view->arena, err);
 }
 
 static sl_code newest_snapshot(sli_ckpt_view *view, sl_error *err)
 {
     sli_known *known;
     int64_t n;
-    SL_TRY(sli_snapshots_known(view->env, view->dir, NULL, view->arena, &known, &n, err));
+    SL_TRY(sli_snapshots_known(view->env, view->dir, view->place, view->arena, &known, &n, err));
     view->snapshot = n == 0 ? 0 : known[0].group;
     sli_ckpt_path_of(&view->home, view->dir, "snap");
     if (n == 0) {
         return SL_OK;
     }
-    SL_TRY(sli_sections_read(&view->list, view->env, view->home.text, view->info.job_id,
-                             view->snapshot, view->arena, err));
-    return hold_sections(view, err);
+    view->is_there = !known[0].is_here;
+    SL_TRY(read_list(view, err));
+    return view->is_there ? SL_OK : hold_sections(view, err);
 }
 
 static void tell_totals(sli_ckpt_view *view)
@@ -142,7 +178,7 @@ static void tell_totals(sli_ckpt_view *view)
     view->info.newest_snapshot = view->snapshot;
 }
 
-static sl_code look(sli_ckpt_view *view, sl_error *err)
+static sl_code look(sli_ckpt_view *view, const char *modules, sl_error *err)
 {
     sli_manifest manifest;
     SL_TRY(sli_manifest_read(view->env, view->dir, view->arena, &manifest, err));
@@ -150,9 +186,8 @@ static sl_code look(sli_ckpt_view *view, sl_error *err)
     (void)snprintf(view->info.name, sizeof view->info.name, "%s", manifest.name);
     view->info.format = manifest.format;
     view->info.graph_hash = manifest.graph_hash;
-    if (manifest.snapshots[0] != '\0') {
-        return refuse_elsewhere(view->dir, manifest.snapshots, err);
-    }
+    SL_TRY(manifest.snapshots[0] == '\0' ? SL_OK
+                                         : open_place(view, manifest.snapshots, modules, err));
     SL_TRY(newest_snapshot(view, err));
     SL_TRY(
         sli_chain_read(&view->chain, view->env, view->dir, manifest.job_id, INT64_MAX, false, err));
@@ -169,18 +204,19 @@ static sl_code look(sli_ckpt_view *view, sl_error *err)
 }
 
 /// *newest gets the newest group that was seen, also of one that failed.
-static sl_code open_once(sli_ckpt_view **out, sl_env *env, const char *dir, int64_t *newest,
+static sl_code open_once(sli_ckpt_view **out, const sli_ckpt_view_conf *conf, int64_t *newest,
                          sl_error *err)
 {
     sli_ckpt_view *view = sl_alloc_zero(SLI_TAG_CKPT, sizeof *view);
     if (view == NULL) {
         return sl_error_nomem(err, sizeof *view, "looking into a checkpoint");
     }
-    view->env = env;
+    view->env = conf->env;
     view->arena = sl_arena_new(SLI_TAG_CKPT);
-    view->dir = view->arena == NULL ? NULL : sl_arena_strdup(view->arena, dir);
-    sl_code rc = view->dir == NULL ? sl_error_nomem(err, 4096, "looking into a checkpoint")
-                                   : look(view, err);
+    view->dir = view->arena == NULL ? NULL : sl_arena_strdup(view->arena, conf->dir);
+    view->scratch = view->dir == NULL ? NULL : sl_arena_strdup(view->arena, conf->scratch);
+    sl_code rc = view->scratch == NULL ? sl_error_nomem(err, 4096, "looking into a checkpoint")
+                                       : look(view, conf->modules, err);
     *newest = view->snapshot > view->chain.last_sealed ? view->snapshot : view->chain.last_sealed;
     if (rc != SL_OK) {
         sli_ckpt_view_close(view);
@@ -190,13 +226,13 @@ static sl_code open_once(sli_ckpt_view **out, sl_env *env, const char *dir, int6
     return SL_OK;
 }
 
-sl_code sli_ckpt_view_open(sli_ckpt_view **out, sl_env *env, const char *dir, sl_error *err)
+sl_code sli_ckpt_view_open(sli_ckpt_view **out, const sli_ckpt_view_conf *conf, sl_error *err)
 {
     // A running driver removes and renames meanwhile, so an answer may be of things that went while
     // they were read. While it goes on, another try finds what is newer; when nothing moves any
     // more, what was told is true.
     enum { STILL = 4, MOST = 100 };
-    if (strlen(dir) >= SLI_CKPT_DIR_BYTES) {
+    if (strlen(conf->dir) >= SLI_CKPT_DIR_BYTES) {
         return sl_error_set(err, SL_E_INVALID, "a checkpoint directory's name has at most %d bytes",
                             SLI_CKPT_DIR_BYTES - 1);
     }
@@ -204,7 +240,7 @@ sl_code sli_ckpt_view_open(sli_ckpt_view **out, sl_env *env, const char *dir, sl
     int64_t newest = 0, seen = -1;
     int still = 0, n = 0;
     for (; n < MOST && still < STILL && (rc == SL_E_CORRUPT || rc == SL_E_NOT_FOUND); n++) {
-        rc = open_once(out, env, dir, &newest, err);
+        rc = open_once(out, conf, &newest, err);
         still = newest == seen ? still + 1 : 1;
         seen = newest;
     }
@@ -215,10 +251,21 @@ sl_code sli_ckpt_view_open(sli_ckpt_view **out, sl_env *env, const char *dir, sl
                                     n);
 }
 
+static void remove_scratch(const sli_ckpt_view *view)
+{
+    sli_fs *fs = NULL;
+    if (view->has_scratch && sli_fs_open_local(&fs, view->env, NULL) == SL_OK) {
+        (void)!fs->ops->remove(fs, view->scratch, NULL); // copies: what stays is in TMPDIR
+        fs->ops->close(fs);
+    }
+}
+
 void sli_ckpt_view_close(sli_ckpt_view *view)
 {
     if (view != NULL) {
         let_go(view);
+        remove_scratch(view);
+        sli_place_close(view->place);
         sl_free(view->list.bytes);
         if (view->chain.arena != NULL) {
             sli_chain_reset(&view->chain);
@@ -300,6 +347,9 @@ static sl_code open_section(const sli_ckpt_view *view, int64_t i, const char *pa
 static sl_code read_section(const sli_ckpt_view *view, int64_t i, sli_buffer **out, sl_error *err)
 {
     const sli_section *s = &view->list.items[i];
+    if (view->is_there) {
+        return or_missing(view, s, sli_place_section(view->place, s, out, err), err);
+    }
     sli_ckpt_path path;
     sli_file *file = NULL;
     sli_buffer *bytes = NULL;
@@ -330,23 +380,48 @@ sl_code sli_ckpt_view_read(const sli_ckpt_view *view, const char *name, sli_buff
     return SL_OK;
 }
 
-sl_code sli_ckpt_view_peek(const sli_ckpt_view *view, int64_t i, size_t most, sli_str *out,
-                           sl_error *err)
+static sl_code read_front(const sli_ckpt_view *view, int64_t i, char *out, size_t most, size_t *n,
+                          sl_error *err)
 {
+    const sli_section *s = &view->list.items[i];
     sli_ckpt_path path;
     sli_file *file = NULL;
     bool ours = false;
-    size_t n = 0;
-    sli_str_reserve(out, most);
-    SL_TRY(sli_str_check(out, "the front of a section", err));
-    SL_TRY(
-        open_section(view, i, section_path(view, &view->list.items[i], &path), &file, &ours, err));
-    sl_code rc = sli_file_read_at(file, 0, out->data + out->size, most, &n, err);
+    if (view->is_there) {
+        return or_missing(view, s, sli_place_front(view->place, s, out, most, n, err), err);
+    }
+    SL_TRY(open_section(view, i, section_path(view, s, &path), &file, &ours, err));
+    sl_code rc = sli_file_read_at(file, 0, out, most, n, err);
     if (ours) {
         sli_file_close(&file);
     }
-    out->size += rc == SL_OK ? n : 0;
     return rc;
+}
+
+sl_code sli_ckpt_view_peek(const sli_ckpt_view *view, int64_t i, size_t most, sli_str *out,
+                           sl_error *err)
+{
+    size_t n = 0;
+    sli_str_reserve(out, most);
+    SL_TRY(sli_str_check(out, "the front of a section", err));
+    SL_TRY(read_front(view, i, out->data + out->size, most, &n, err));
+    out->size += n;
+    return SL_OK;
+}
+
+sl_code sli_ckpt_view_files(sli_ckpt_view *view, const char *name, sli_str *out, sl_error *err)
+{
+    sli_ckpt_path prefix;
+    if (!view->is_there) {
+        sli_str_printf(out, "%s/%09" PRId64 "/%s", view->home.text, view->snapshot, name);
+        return sli_str_check(out, "a directory's name", err);
+    }
+    (void)snprintf(prefix.text, sizeof prefix.text, "%s/", name);
+    view->has_scratch = true;
+    SL_TRY(sli_place_bring(view->place, view->env, NULL, view->snapshot, &view->list, prefix.text,
+                           view->scratch, err));
+    sli_str_printf(out, "%s/%s", view->scratch, name);
+    return sli_str_check(out, "a directory's name", err);
 }
 
 sl_code sli_ckpt_view_get(sli_ckpt_view *view, const char *path, sli_buffer **out, sl_error *err)

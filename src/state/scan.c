@@ -1,5 +1,6 @@
-// A table's rows for who has a checkpoint's bytes and no graph: parts of a snapshot as they are, or
-// put together with the deltas after it, a 16th of the table at a time.
+// A table's rows for who has a checkpoint's bytes and no graph: parts of a snapshot, or rows of a
+// store's files, as they are; or put together with the deltas after them, a 16th of the table at a
+// time.
 #include "state/state_int.h"
 
 enum { SLOTS_PER_PART = SLI_SLOTS / SLI_SNAPSHOT_PARTS };
@@ -13,7 +14,8 @@ struct sli_state_scan {
     sli_ipc_stream *stream;
     int64_t at;
     int64_t counted; ///< bytes in the budget
-    // A part with changes.
+    // A part with changes, or of files.
+    bool from_files; ///< slots come from the files; else from `store`
     sli_store *store;
     sli_table *table;
     int32_t slot; ///< of the part, the next one
@@ -115,6 +117,7 @@ static void end_part(sli_state_scan *scan)
         sli_budget_release(scan->lies->budget, scan->counted);
     }
     scan->store = NULL;
+    scan->from_files = false;
     scan->stream = NULL;
     scan->bytes = NULL;
     scan->counted = 0;
@@ -194,6 +197,24 @@ static sl_code apply_deltas(sli_state_scan *scan, int32_t part, sl_error *err)
     return SL_OK;
 }
 
+static sl_code load_row(void *ctx, int32_t slot, sl_bytes key, sl_bytes value, sl_error *err)
+{
+    const sli_state_scan *scan = ctx;
+    const sli_state_row row = {slot, key, value};
+    return scan->store->ops->load(scan->store, scan->table, &row, 1, err);
+}
+
+/// Slot by slot, so that what does not fit is found before all of it is here.
+static sl_code load_files(sli_state_scan *scan, int32_t part, sl_error *err)
+{
+    for (int32_t slot = part * SLOTS_PER_PART; slot < (part + 1) * SLOTS_PER_PART; slot++) {
+        SL_TRY(sli_kept_files_dump(scan->lies->files, scan->lies->file_table, slot, slot + 1,
+                                   load_row, scan, err));
+        SL_TRY(check_memory(scan, err));
+    }
+    return SL_OK;
+}
+
 static sl_code open_merged(sli_state_scan *scan, sli_buffer *bytes, int32_t part, sl_error *err)
 {
     const sli_table_info *info = &scan->lies->info;
@@ -204,6 +225,7 @@ static sl_code open_merged(sli_state_scan *scan, sli_buffer *bytes, int32_t part
         SL_TRY(sli_state_restore_part(scan->store, scan->table, info, bytes, err));
         SL_TRY(check_memory(scan, err));
     }
+    SL_TRY(scan->lies->files == NULL ? SL_OK : load_files(scan, part, err));
     SL_TRY(apply_deltas(scan, part, err));
     scan->slot = part * SLOTS_PER_PART;
     return SL_OK;
@@ -217,13 +239,15 @@ static sl_code put_row(void *ctx, int32_t slot, sl_bytes key, sl_bytes value, sl
     return sli_row_get(value, scan->builder, scan->n_keys, scan->n_values, err);
 }
 
-static sl_code next_merged(sli_state_scan *scan, sl_batch **out, sl_error *err)
+static sl_code next_slots(sli_state_scan *scan, sl_batch **out, sl_error *err)
 {
     while (scan->slot < scan->part * SLOTS_PER_PART &&
            sl_builder_rows(scan->builder, 0) < SLI_BATCH_ROWS) {
-        SL_TRY(scan->store->ops->dump(scan->store, scan->table, scan->slot, scan->slot + 1, put_row,
-                                      scan, err));
-        scan->slot++;
+        int32_t slot = scan->slot++;
+        SL_TRY(scan->from_files ? sli_kept_files_dump(scan->lies->files, scan->lies->file_table,
+                                                      slot, slot + 1, put_row, scan, err)
+                                : scan->store->ops->dump(scan->store, scan->table, slot, slot + 1,
+                                                         put_row, scan, err));
     }
     return sli_builder_flush(scan->builder, out, err);
 }
@@ -272,6 +296,11 @@ static sl_code open_part(sli_state_scan *scan, sl_error *err)
 {
     sli_buffer *bytes = NULL;
     int32_t part = scan->part++;
+    if (scan->lies->files != NULL) {
+        scan->slot = part * SLOTS_PER_PART;
+        scan->from_files = scan->lies->n_deltas == 0;
+        return scan->from_files ? SL_OK : open_merged(scan, NULL, part, err);
+    }
     SL_TRY(scan->lies->part(scan->lies->ctx, part, &bytes, err));
     sl_code rc = bytes == NULL ? SL_OK : count(scan, sli_buffer_size(bytes), err);
     if (rc == SL_OK && scan->builder != NULL) {
@@ -289,8 +318,8 @@ sl_code sli_state_scan_next(sli_state_scan *scan, sl_batch **out, sl_error *err)
     for (;;) {
         if (scan->stream != NULL) {
             SL_TRY(next_plain(scan, out, err));
-        } else if (scan->store != NULL) {
-            SL_TRY(next_merged(scan, out, err));
+        } else if (scan->store != NULL || scan->from_files) {
+            SL_TRY(next_slots(scan, out, err));
         }
         if (*out != NULL) {
             return SL_OK;

@@ -150,6 +150,11 @@ typedef struct sli_store_ops {
     /// leaves those files as they are. Tables that are not declared are dropped. After a failure
     /// the store can only be closed. Fails: SL_E_CORRUPT, SL_E_INCOMPATIBLE as `apply`.
     sl_code (*restore)(sli_store *self, const char *dir, sl_error *err);
+    /// Opens what checkpoint left in env->dir to be read where it lies: nothing there is changed,
+    /// and its names may go once it is open. Its tables are those that the files tell of; `dump`
+    /// and `keys` work, and `close`, which removes nothing. Fails: SL_E_CORRUPT,
+    /// SL_E_INCOMPATIBLE, SL_E_IO; as sli_module_load.
+    sl_code (*look)(sli_store **out, const sli_state_env *env, sl_error *err);
 } sli_store_ops;
 
 struct sli_store {
@@ -211,14 +216,30 @@ sl_code sli_state_part_head(sl_bytes front, sl_schema **out, sl_text *kind, sl_e
 /// Columns without the first, the slot, of which users know nothing.
 sl_code sli_state_without_slot(const sl_schema *part, sl_schema **out, sl_error *err);
 
+/// A store's files, read where they lie.
+typedef struct sli_kept_files sli_kept_files;
+/// Of the store of that name, in env->dir. Fails: as sli_store_ops.look; SL_E_INCOMPATIBLE: there
+/// is no such store here.
+sl_code sli_kept_files_open(sli_kept_files **out, const char *store, const sli_state_env *env,
+                            sl_error *err);
+void sli_kept_files_close(SL_TAKES sli_kept_files *files); ///< accepts NULL
+int32_t sli_kept_files_tables(const sli_kept_files *files);
+/// Texts and columns live as long as `files`. n_placing -1.
+sli_table_info sli_kept_files_table(const sli_kept_files *files, int32_t i);
+/// Rows of slots [from, to), in order.
+sl_code sli_kept_files_dump(const sli_kept_files *files, int32_t i, int32_t from, int32_t to,
+                            sli_state_fn each, void *ctx, sl_error *err);
+
 /// Where the bytes of one table are.
 typedef struct sli_state_lies {
     /// With changes after the snapshot: the table, n_placing -1. NULL `keys`: there are none, parts
     /// are read as they are.
     sli_table_info info;
     const sl_schema *columns; ///< of the rows, without the slot; NULL: as `info` has them
-    /// Bytes of part `part`; *out NULL: it has no keys.
+    /// Bytes of part `part`; *out NULL: it has no keys. NULL: a store's files have the rows.
     sl_code (*part)(void *ctx, int32_t part, sli_buffer **out, sl_error *err);
+    const sli_kept_files *files;
+    int32_t file_table; ///< its number in them
     sl_code (*delta)(void *ctx, int32_t i, sli_buffer **out, sl_error *err);
     int32_t n_deltas; ///< in order
     void *ctx;

@@ -500,63 +500,131 @@ SL_TEST(a_newer_format_is_told, "ERRORS-2")
     SL_CHECK_HAS(slt_err(&p), "MANIFEST.json");
 }
 
-SL_TEST(snapshots_elsewhere_are_refused_with_their_place, "")
+/// Counts of words in three runs, so that there are snapshots and a delta behind the last; `more`
+/// are settings.
+static void run_counts(const char *dir, const char *const more[4])
 {
     slt_program p;
-    const char *dir = slt_temp_dir();
-    assert_int_equal(mkdir(slt_path(dir, "in"), 0700), 0);
-    slt_put(slt_path(dir, "in"), "a.txt", "a b\n");
-    const char *const argv[] = {slt_built("examples/running_count"),
-                                "--interval",
-                                "20ms",
-                                "--checkpoint",
-                                "state",
-                                "--max-epochs",
-                                "2",
-                                "--conf",
-                                "checkpoint.snapshots=file:far",
-                                NULL};
-    assert_int_equal(slt_run(&p, dir, argv), OK);
-    assert_int_equal(STATE(&p, dir, "state"), JOB);
-    SL_CHECK_HAS(slt_err(&p), "snapshots of this job lie at ");
-    SL_CHECK_HAS(slt_err(&p), "far");
+    (void)mkdir(slt_path(dir, "in"), 0700);
+    const char *argv[20] = {slt_built("examples/running_count"),
+                            "--interval",
+                            "20ms",
+                            "--checkpoint",
+                            "state",
+                            "--max-epochs",
+                            "2",
+                            "--conf",
+                            "snapshot.groups=1"};
+    for (int i = 0; i < 4 && more[i] != NULL; i++) {
+        argv[9 + 2 * i] = "--conf";
+        argv[10 + 2 * i] = more[i];
+    }
+    for (int i = 0; i < 3; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "%c.txt", 'a' + i);
+        slt_put(slt_path(dir, "in"), name, i == 2 ? "a c\n" : "a b\n");
+        if (slt_run(&p, dir, argv) != OK) {
+            fail_msg("%s", slt_err(&p));
+        }
+    }
 }
 
-SL_TEST(state_in_files_of_rocksdb_is_refused_by_name, "")
+static void check_counts(const char *dir)
 {
+    slt_program p;
+    check_rows(dir, "SELECT * FROM counts ORDER BY word", "word,n\na,3\nb,2\nc,1\n");
+    assert_int_equal(STATE(&p, dir, "state", "--csv"), OK);
+    SL_CHECK_HAS(slt_out(&p), "counts,updateStateByKey,3,\"word string, n int64\",");
+}
+
+/// The names of all files below a directory, with size and time of change.
+static void list_files(const char *dir, const char *of, char *out, size_t room)
+{
+    slt_program p;
+    const char *const argv[] = {"find", of, "-type", "f", "-printf", "%p %s %T@\n", NULL};
+    assert_int_equal(slt_run(&p, dir, argv), OK);
+    (void)snprintf(out, room, "%s", slt_out(&p));
+}
+
+SL_TEST(snapshots_elsewhere_are_read_where_they_are, "")
+{
+    slt_program p;
+    needs_duckdb();
+    const char *dir = slt_temp_dir();
+    run_counts(dir, (const char *const[4]){"checkpoint.snapshots=file:far"});
+    assert_false(has_snapshot(dir));
+    check_counts(dir);
+    // What is gone there is told with its name; what does not need it can be asked.
+    const char *const argv[] = {"sh", "-c", "rm far/*/files/*", NULL};
+    assert_int_equal(slt_run(&p, dir, argv), OK);
+    assert_int_equal(STATE(&p, dir, "state", "SELECT * FROM counts"), CHECKPOINT);
+    SL_CHECK_HAS(slt_err(&p), "is missing (offset 0)");
+    SL_CHECK_HAS(slt_err(&p), "far/");
+}
+
+SL_TEST(state_in_files_of_rocksdb_is_a_table, "")
+{
+    static char before[16384], after[16384];
     slt_program p;
     if (!SLT_ROCKSDB) {
         slt_not_here("a build without RocksDB");
     }
     needs_duckdb();
     const char *dir = slt_temp_dir();
-    assert_int_equal(mkdir(slt_path(dir, "in"), 0700), 0);
-    slt_put(slt_path(dir, "in"), "a.txt", "a b\n");
-    const char *argv[] = {slt_built("examples/running_count"),
-                          "--interval",
-                          "20ms",
-                          "--checkpoint",
-                          "state",
-                          "--max-epochs",
-                          "2",
-                          "--conf",
-                          "state.store=rocksdb",
-                          "--conf",
-                          "snapshot.groups=100",
-                          NULL};
-    assert_int_equal(slt_run(&p, dir, argv), OK);
-    check_rows(dir, "SELECT * FROM counts ORDER BY word", "word,n\na,1\nb,1\n"); // from deltas
-    argv[10] = "snapshot.groups=1";
-    slt_put(slt_path(dir, "in"), "b.txt", "a b\n");
-    assert_int_equal(slt_run(&p, dir, argv), OK);
-    slt_put(slt_path(dir, "in"), "c.txt", "a b\n");
-    assert_int_equal(slt_run(&p, dir, argv), OK);
+    run_counts(dir, (const char *const[4]){"state.store=rocksdb"});
     assert_true(has_snapshot(dir));
-    assert_int_equal(STATE(&p, dir, "state"), JOB);
-    SL_CHECK_HAS(slt_err(&p), "files of the store rocksdb");
-    assert_int_equal(STATE(&p, dir, "state", "SELECT * FROM counts"), JOB);
-    SL_CHECK_HAS(slt_err(&p), "files of the store rocksdb");
-    check_rows(dir, "SELECT count(*) > 0 AS has FROM sluice.groups", "has\ntrue\n");
+    list_files(dir, "state", before, sizeof before);
+    check_counts(dir);
+    list_files(dir, "state", after, sizeof after);
+    SL_CHECK_TEXT(after, before); // nothing was changed, or added, by asking
+    // The files are put again, so they are read again; now into deltas behind the snapshot's files.
+    slt_put(slt_path(dir, "in"), "d.txt", "b d\n");
+    run_counts(dir, (const char *const[4]){"state.store=rocksdb", "snapshot.groups=100"});
+    check_rows(dir, "SELECT * FROM counts ORDER BY word", "word,n\na,6\nb,5\nc,2\nd,1\n");
+    assert_int_equal(
+        STATE(&p, dir, "state", "SELECT sum(n) FROM counts", "--csv", "--memory=32MiB"), OK);
+}
+
+SL_TEST(files_of_rocksdb_elsewhere_are_a_table, "")
+{
+    if (!SLT_ROCKSDB) {
+        slt_not_here("a build without RocksDB");
+    }
+    needs_duckdb();
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    run_counts(dir, (const char *const[4]){"state.store=rocksdb", "checkpoint.snapshots=file:far"});
+    check_counts(dir);
+    const char *const argv[] = {"sh", "-c", "ls -d ${TMPDIR:-/tmp}/sluice-state-*-files", NULL};
+    assert_int_not_equal(slt_run(&p, dir, argv), OK); // the copies are gone
+}
+
+// The job removes what a SELECT reads of RocksDB's files while it is read.
+SL_TEST(files_of_rocksdb_are_read_while_the_job_goes_on, "")
+{
+    if (!SLT_ROCKSDB) {
+        slt_not_here("a build without RocksDB");
+    }
+    needs_duckdb();
+    char copy[256];
+    const char *dir = slt_temp_dir();
+    (void)snprintf(copy, sizeof copy, "%s", dir);
+    slt_compile_job(dir, "job", fast_job);
+    const char *const argv[] = {
+        slt_built("bin/sluice"), "run",   "job.so", "--interval",        "5ms",
+        "--checkpoint",          "state", "--conf", "snapshot.groups=1", "--conf",
+        "state.store=rocksdb",   NULL};
+    slt_program job = slt_start(dir, argv);
+    slt_await(&job, dir, has_group, copy);
+    int64_t before = -1;
+    for (int i = 0; i < 10; i++) {
+        int64_t total =
+            ask(dir, "SELECT sum(a.n) AS n FROM counted0 a JOIN counted3 b USING (k, n)");
+        assert_true(total >= before);
+        before = total;
+    }
+    slt_signal(&job, SIGTERM);
+    assert_int_equal(slt_wait(&job), OK);
 }
 
 // ---------------------------------------------------------------- memory

@@ -265,7 +265,8 @@ static sl_code open_dir(sli_disk *disk, const char *dir, sl_error *err)
     return sli_disk_open_engine(disk, err);
 }
 
-static sl_code disk_open(sli_store **out, const sli_state_env *env, sl_error *err)
+/// Without files yet.
+static sl_code new_disk(sli_disk **out, const sli_state_env *env, sl_error *err)
 {
     sli_disk *disk = sl_alloc_zero(SLI_TAG_STATE, sizeof *disk);
     if (disk == NULL) {
@@ -277,9 +278,32 @@ static sl_code disk_open(sli_store **out, const sli_state_env *env, sl_error *er
         env->memory_bytes > SLI_DISK_LEAST_BYTES ? env->memory_bytes : SLI_DISK_LEAST_BYTES;
     sli_core_init(&disk->core, &sli_store_rocksdb, &sli_disk_base, env->budget, disk->memory_bytes);
     sl_code rc = load_module(disk, env->modules, err);
-    if (rc == SL_OK) {
-        rc = open_dir(disk, env->dir, err);
+    if (rc != SL_OK) {
+        disk_close(&disk->core.head);
+        return rc;
     }
+    *out = disk;
+    return SL_OK;
+}
+
+static sl_code disk_open(sli_store **out, const sli_state_env *env, sl_error *err)
+{
+    sli_disk *disk = NULL;
+    SL_TRY(new_disk(&disk, env, err));
+    sl_code rc = open_dir(disk, env->dir, err);
+    if (rc != SL_OK) {
+        disk_close(&disk->core.head);
+        return rc;
+    }
+    *out = &disk->core.head;
+    return SL_OK;
+}
+
+static sl_code disk_look(sli_store **out, const sli_state_env *env, sl_error *err)
+{
+    sli_disk *disk = NULL;
+    SL_TRY(new_disk(&disk, env, err));
+    sl_code rc = sli_disk_look(disk, env->dir, err);
     if (rc != SL_OK) {
         disk_close(&disk->core.head);
         return rc;
@@ -326,4 +350,5 @@ const sli_store_ops sli_store_rocksdb = {
     .fetch = sli_core_fetch,
     .checkpoint = sli_disk_checkpoint,
     .restore = sli_disk_restore,
+    .look = disk_look,
 };

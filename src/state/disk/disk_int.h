@@ -63,3 +63,5 @@ sl_code sli_disk_each(sli_core *core, sli_table *table, int32_t from, int32_t to
 sl_code sli_disk_open_engine(sli_disk *disk, sl_error *err);
 sl_code sli_disk_checkpoint(sli_store *self, const char *dir, sl_error *err);
 sl_code sli_disk_restore(sli_store *self, const char *dir, sl_error *err);
+/// Opens what checkpoint left in `dir` as it lies there, and adds the tables that it tells of.
+sl_code sli_disk_look(sli_disk *disk, const char *dir, sl_error *err);

@@ -97,8 +97,28 @@ static sl_code drop_table(sli_disk *disk, uint16_t number, sl_error *err)
     return rc;
 }
 
+/// What the files tell of a table; bytes point into their list.
+typedef struct listed {
+    uint16_t number;
+    int64_t n_keys;
+    sl_bytes uid, kind, keys, values;
+} listed;
+typedef sl_code (*listed_fn)(sli_disk *disk, const listed *table, sl_error *err);
+
 /// One table of the files: the job's with its uid takes it, else it goes.
-static sl_code take_table(sli_disk *disk, sli_reader *r, sl_error *err)
+static sl_code take_table(sli_disk *disk, const listed *found, sl_error *err)
+{
+    sli_table *table = sli_state_table_find(&disk->core, found->uid);
+    if (table == NULL) {
+        return drop_table(disk, found->number, err);
+    }
+    SL_TRY(sli_state_table_check(table, found->kind, found->keys, found->values, err));
+    ((disk_table *)table)->number = found->number;
+    table->n_keys = found->n_keys;
+    return SL_OK;
+}
+
+static sl_code get_listed(sli_reader *r, listed *out, sl_error *err)
 {
     uint64_t number = sli_get_varint(r);
     int64_t n_keys = sli_get_i64(r);
@@ -108,17 +128,11 @@ static sl_code take_table(sli_disk *disk, sli_reader *r, sl_error *err)
         return sl_error_set(err, SL_E_CORRUPT,
                             "the list of tables in the state's files is damaged");
     }
-    sli_table *table = sli_state_table_find(&disk->core, uid);
-    if (table == NULL) {
-        return drop_table(disk, (uint16_t)number, err);
-    }
-    SL_TRY(sli_state_table_check(table, kind, keys, values, err));
-    ((disk_table *)table)->number = (uint16_t)number;
-    table->n_keys = n_keys;
+    *out = (listed){(uint16_t)number, n_keys, uid, kind, keys, values};
     return SL_OK;
 }
 
-static sl_code take_tables(sli_disk *disk, sl_bytes row, sl_error *err)
+static sl_code each_listed(sli_disk *disk, sl_bytes row, listed_fn each, sl_error *err)
 {
     sli_reader r = sli_reader_of(row);
     uint8_t format = sli_get_u8(&r);
@@ -131,19 +145,20 @@ static sl_code take_tables(sli_disk *disk, sl_bytes row, sl_error *err)
     }
     disk->next_age = sli_get_u64(&r);
     for (uint64_t n = sli_get_varint(&r); n > 0 && !r.bad; n--) {
-        SL_TRY(take_table(disk, &r, err));
+        listed table = {0};
+        SL_TRY(get_listed(&r, &table, err));
+        SL_TRY(each(disk, &table, err));
     }
-    number_new_tables(disk);
     return sli_reader_done(&r, "the list of tables in the state's files", err);
 }
 
-static sl_code read_tables(sli_disk *disk, sl_error *err)
+static sl_code read_tables(sli_disk *disk, listed_fn each, sl_error *err)
 {
     void *held = NULL;
     sl_bytes row = {NULL, 0};
     SL_TRY(disk->ops->get(disk->kv, (sl_bytes){own_key, sizeof own_key}, &row, &held, err));
     sl_code rc = held != NULL
-                     ? take_tables(disk, row, err)
+                     ? each_listed(disk, row, each, err)
                      : sl_error_set(err, SL_E_CORRUPT, "the state's files have no list of tables");
     disk->ops->release(held);
     return rc;
@@ -221,5 +236,59 @@ sl_code sli_disk_restore(sli_store *self, const char *dir, sl_error *err)
     SL_TRY(sli_env_mkdirs(disk->env, disk->dir, err));
     SL_TRY(sli_env_list(disk->env, dir, clone_file, &c, err));
     SL_TRY(open_engine(disk, err));
-    return read_tables(disk, err);
+    SL_TRY(read_tables(disk, take_table, err));
+    number_new_tables(disk);
+    return SL_OK;
+}
+
+// ---------------------------------------------------------------- reading a checkpoint where it is
+
+/// As text, ended.
+static sl_code text_of(sli_str *out, sl_bytes bytes, sl_error *err)
+{
+    sli_str_clear(out);
+    sli_str_add(out, bytes.data, bytes.size);
+    return sli_str_check(out, "a table of the state's files", err);
+}
+
+static sl_code parse_columns(sli_str *text, sl_bytes bytes, sl_schema **out, sl_error *err)
+{
+    SL_TRY(text_of(text, bytes, err));
+    return sl_schema_parse(out, text->data, err);
+}
+
+/// The store keeps copies of the names, and references to the columns.
+static sl_code add_table(sli_disk *disk, const listed *found, sl_error *err)
+{
+    sli_table *table = NULL;
+    sl_schema *keys = NULL, *values = NULL;
+    sli_str uid = {.tag = SLI_TAG_STATE}, text = {.tag = SLI_TAG_STATE};
+    sl_code rc = parse_columns(&text, found->keys, &keys, err);
+    rc = rc == SL_OK ? parse_columns(&text, found->values, &values, err) : rc;
+    rc = rc == SL_OK ? text_of(&text, found->kind, err) : rc;
+    rc = rc == SL_OK ? text_of(&uid, found->uid, err) : rc;
+    if (rc == SL_OK) {
+        sli_table_info info = {uid.data, text.data, keys, values, -1};
+        rc = sli_core_table(&disk->core.head, &info, &table, err);
+    }
+    if (rc == SL_OK) {
+        ((disk_table *)table)->number = found->number;
+        table->n_keys = found->n_keys;
+    }
+    sli_str_reset(&uid);
+    sli_str_reset(&text);
+    sl_schema_unref(keys);
+    sl_schema_unref(values);
+    return rc;
+}
+
+sl_code sli_disk_look(sli_disk *disk, const char *dir, sl_error *err)
+{
+    sli_kv_conf conf = {.struct_size = sizeof conf,
+                        .dir = dir,
+                        .cache_bytes = disk->memory_bytes,
+                        .write_bytes = SLI_DISK_LEAST_BYTES,
+                        .read_only = true};
+    SL_TRY(disk->ops->open(&disk->kv, &conf, err));
+    return read_tables(disk, add_table, err);
 }

@@ -8,7 +8,7 @@
 
 #include "sluice/error.h"
 
-enum { SLI_KV_ABI = 1 };
+enum { SLI_KV_ABI = 2 };
 
 typedef struct sli_kv sli_kv;
 
@@ -17,6 +17,9 @@ typedef struct sli_kv_conf {
     const char *dir;     ///< its own; what is there is opened, else made
     int64_t cache_bytes; ///< of blocks that were read, their indexes and filters
     int64_t write_bytes; ///< of changes that are not yet in files
+    /// What `checkpoint` made is read in place: nothing in `dir` is changed, and its names are not
+    /// needed once it is open. Of the calls below only get, get_many, scan and close.
+    bool read_only;
 } sli_kv_conf;
 
 /// Bytes live for the call. What it returns ends the scan, unless it is SL_OK.

@@ -153,8 +153,12 @@ static sl_code kv_open(sli_kv **out, const sli_kv_conf *conf, sl_error *err)
     set_options(kv, conf);
     const char *name = "default";
     const rocksdb_options_t *options = kv->options;
-    kv->db =
-        rocksdb_open_column_families(kv->options, conf->dir, 1, &name, &options, &kv->rows, &why);
+    // All files stay open (max_open_files is -1), so their names may go. Read only, RocksDB writes
+    // no log of its own and takes no lock.
+    kv->db = conf->read_only ? rocksdb_open_for_read_only_column_families(
+                                   kv->options, conf->dir, 1, &name, &options, &kv->rows, 0, &why)
+                             : rocksdb_open_column_families(kv->options, conf->dir, 1, &name,
+                                                            &options, &kv->rows, &why);
     sl_code rc = verdict(why, conf->dir, err);
     if (rc != SL_OK) {
         kv_close(kv);
