@@ -39,6 +39,7 @@ struct sli_dbs {
     int64_t memory_bytes;
     char *spill_dir;        ///< NULL: nowhere
     _Atomic bool may_spill; ///< `spill_dir` was made, or can't be
+    sli_file *spill_lock;   ///< of who set may_spill
     bool reads_files;       ///< each instance may
     sli_dbs_watch *watch;
     step *steps;
@@ -134,7 +135,7 @@ static void give_back_after(sli_dbs *dbs, instance *i, sl_code rc)
 static void let_spill(sli_dbs *dbs)
 {
     if (dbs->spill_dir != NULL && !atomic_exchange(&dbs->may_spill, true)) {
-        (void)!sli_env_mkdirs(dbs->env, dbs->spill_dir, NULL);
+        sli_dbs_spill_begin(dbs->env, dbs->spill_dir, &dbs->spill_lock);
     }
 }
 
@@ -231,8 +232,8 @@ void sli_dbs_free(sli_dbs *dbs)
         sl_free(dbs->queries[i].sql);
         sli_dbs_form_reset(&dbs->queries[i].form);
     }
-    if (atomic_load(&dbs->may_spill)) { // the engine has removed what it put there
-        (void)!sli_env_remove_dir(dbs->env, dbs->spill_dir, NULL);
+    if (atomic_load(&dbs->may_spill)) {
+        sli_dbs_spill_end(dbs->env, dbs->spill_dir, &dbs->spill_lock);
     }
     sl_free(dbs->steps);
     sl_free(dbs->queries);

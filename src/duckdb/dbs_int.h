@@ -39,6 +39,15 @@ sl_code sli_dbs_arrays_init(sli_dbs_arrays *out, const sli_dbs_rows *rows, int32
                             sl_error *err);
 void sli_dbs_arrays_reset(sli_dbs_arrays *arrays);
 
+// ---------------------------------------------------------------- dbs_spill.c
+
+/// Makes a directory to spill into and locks it; then, where its name is PREFIX-PID-ADDRESS,
+/// removes those beside it that a process which has ended left. Nothing that fails here is a
+/// failure of the job: the engine tells when there is no place.
+void sli_dbs_spill_begin(sl_env *env, const char *dir, sli_file **lock);
+/// Removes it, and unlocks.
+void sli_dbs_spill_end(sl_env *env, const char *dir, sli_file **lock);
+
 // ---------------------------------------------------------------- dbs_watch.c
 
 /// Who looks whether queries that run are told to stop.

@@ -344,6 +344,69 @@ SL_TEST(duck_beyond_its_memory_it_spills, "")
     assert_true(is_empty_dir(in_dir("of")));
 }
 
+static void put_file(const char *dir, const char *name)
+{
+    char path[800];
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs("pid 1\n", file) > 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void put_dir(const char *name, bool has_lock)
+{
+    char path[700];
+    (void)snprintf(path, sizeof path, "%s/%s", in_dir("left"), name);
+    assert_int_equal(mkdir(path, 0700), 0);
+    (void)snprintf(path, sizeof path, "%s/%s/0", in_dir("left"), name);
+    assert_int_equal(mkdir(path, 0700), 0);
+    put_file(path, "duckdb_temp_storage_S32K-0.tmp");
+    (void)snprintf(path, sizeof path, "%s/%s", in_dir("left"), name);
+    if (has_lock) {
+        put_file(path, "lock");
+    }
+}
+
+static bool is_there(const char *name)
+{
+    char path[700];
+    (void)snprintf(path, sizeof path, "%s/%s", in_dir("left"), name);
+    return access(path, F_OK) == 0;
+}
+
+// What a process that was killed had spilt goes when another spills beside it, and nothing else.
+SL_TEST(duck_what_a_killed_process_spilt_goes, "")
+{
+    slt_duck d;
+    sl_env *env = NULL;
+    sli_file *lock = NULL;
+    char path[700];
+    assert_int_equal(mkdir(in_dir("left"), 0700), 0);
+    put_dir("sql-77-55d0", true);   // killed
+    put_dir("sql-1-55d1", true);    // its number is another process's now
+    put_dir("sql-78-55d0", true);   // lives: its lock is held
+    put_dir("sql-79-55d0", false);  // about to be locked, or somebody else's
+    put_dir("other-77-55d0", true); // not ours
+    put_dir("sql-notes", true);
+    assert_int_equal(sli_env_posix(&env, NULL), SL_OK);
+    (void)snprintf(path, sizeof path, "%s/sql-78-55d0/lock", in_dir("left"));
+    assert_int_equal(sli_env_lock_file(env, path, NULL, &lock, NULL), SL_OK);
+    slt_duck_start_with(&d, 30 << 20, in_dir("left/sql-80-55d0"));
+    SL_CHECK_TEXT(slt_duck_ask(&d, large), large_result);
+    assert_true(is_there("sql-80-55d0"));
+    assert_false(is_there("sql-77-55d0"));
+    assert_false(is_there("sql-1-55d1"));
+    assert_true(is_there("sql-78-55d0/0"));
+    assert_true(is_there("sql-79-55d0/0"));
+    assert_true(is_there("other-77-55d0/0"));
+    assert_true(is_there("sql-notes/0"));
+    slt_duck_end(&d);
+    assert_false(is_there("sql-80-55d0"));
+    sli_file_close(&lock);
+    sli_env_free(env);
+}
+
 SL_TEST(duck_a_full_disk_is_told, "")
 {
     slt_duck d;
