@@ -238,7 +238,7 @@ static sl_code open_engine(sl_checkpoint *self, sl_error *err)
                               .memory_bytes = self->memory_bytes / 2,
                               .spill_dir = self->spill_dir};
     drop_engine(self);
-    return sli_dbs_new(&self->dbs, self->env, self->modules, &conf, err);
+    return sli_dbs_new(&self->dbs, self->env, self->modules, "SQL", &conf, err);
 }
 
 static sl_code declare_all(sl_checkpoint *self, sl_error *err)

@@ -164,17 +164,18 @@ static sl_code lease(sli_dbs *dbs, instance **out, sl_error *err)
 
 // ---------------------------------------------------------------- of a job
 
-static sl_code load_module(sli_dbs *dbs, sl_env *env, const char *modules, sl_error *err)
+static sl_code load_module(sli_dbs *dbs, sl_env *env, const char *modules, const char *why,
+                           sl_error *err)
 {
-    static const sli_module_want want = {"sql_duckdb", SLI_DB_ABI, "SQL", "libsluice-sql", "go"};
+    const sli_module_want want = {"sql_duckdb", SLI_DB_ABI, why, "libsluice-sql", "go"};
     const sli_module *module = NULL;
     SL_TRY(sli_module_load(env, modules, &want, &module, err));
     dbs->ops = module->table;
     return SL_OK;
 }
 
-sl_code sli_dbs_new(sli_dbs **out, sl_env *env, const char *modules, const sli_db_conf *conf,
-                    sl_error *err)
+sl_code sli_dbs_new(sli_dbs **out, sl_env *env, const char *modules, const char *why,
+                    const sli_db_conf *conf, sl_error *err)
 {
     sli_dbs *dbs = sl_alloc_zero(SLI_TAG_SQL, sizeof *dbs);
     if (dbs == NULL) {
@@ -185,7 +186,7 @@ sl_code sli_dbs_new(sli_dbs **out, sl_env *env, const char *modules, const sli_d
     dbs->env = env;
     dbs->memory_bytes = conf->memory_bytes;
     dbs->reads_files = conf->reads_files;
-    sl_code rc = load_module(dbs, env, modules, err);
+    sl_code rc = load_module(dbs, env, modules, why, err);
     rc = rc == SL_OK ? sli_dbs_watch_new(&dbs->watch, env, dbs->ops, err) : rc;
     if (rc == SL_OK && conf->spill_dir != NULL) {
         dbs->spill_dir = sl_strdup(SLI_TAG_SQL, conf->spill_dir);

@@ -169,8 +169,9 @@ typedef struct sli_dbs sli_dbs;
 /// takes what the simulated world has, and opens the first instance. `conf->spill_dir` is made,
 /// with its parents, before the first run, and removed at the end. `conf->attach` has no meaning.
 /// Fails: as sli_module_load.
-sl_code sli_dbs_new(sli_dbs **out, sl_env *env, const char *modules, const sli_db_conf *conf,
-                    sl_error *err);
+/// `why`: what needs the module, for the text that says that it is missing ("SQL").
+sl_code sli_dbs_new(sli_dbs **out, sl_env *env, const char *modules, const char *why,
+                    const sli_db_conf *conf, sl_error *err);
 void sli_dbs_free(SL_TAKES sli_dbs *dbs); ///< accepts NULL; after all leases
 const sli_db_ops *sli_dbs_ops(const sli_dbs *dbs);
 /// What the first instance says; as the calls of sli_db_ops.

@@ -22,7 +22,8 @@ void slt_duck_start_with(slt_duck *d, int64_t memory_bytes, const char *spill_di
     assert_int_equal(sli_env_posix(&d->env, NULL), SL_OK);
     const sli_db_conf conf = {
         .struct_size = sizeof conf, .memory_bytes = memory_bytes, .spill_dir = spill_dir};
-    slt_duck_ok(d, sli_dbs_new(&d->dbs, d->env, SLT_BUILD_DIR "/lib/sluice", &conf, &d->err));
+    slt_duck_ok(d,
+                sli_dbs_new(&d->dbs, d->env, SLT_BUILD_DIR "/lib/sluice", "SQL", &conf, &d->err));
 }
 
 void slt_duck_start(slt_duck *d)

@@ -191,7 +191,8 @@ static const sli_db_ops *start_reading(slt_duck *d)
     assert_int_equal(sli_env_posix(&d->env, NULL), SL_OK);
     const sli_db_conf conf = {
         .struct_size = sizeof conf, .memory_bytes = 64 << 20, .reads_files = true};
-    slt_duck_ok(d, sli_dbs_new(&d->dbs, d->env, SLT_BUILD_DIR "/lib/sluice", &conf, &d->err));
+    slt_duck_ok(d,
+                sli_dbs_new(&d->dbs, d->env, SLT_BUILD_DIR "/lib/sluice", "SQL", &conf, &d->err));
     return sli_dbs_ops(d->dbs);
 }
 
@@ -440,7 +441,7 @@ SL_TEST(duck_without_its_module_it_says_what_to_install, "")
     sl_error err = SL_ERROR_INIT;
     assert_int_equal(sli_env_posix(&env, NULL), SL_OK);
     const sli_db_conf conf = {.struct_size = sizeof conf, .memory_bytes = 64 << 20};
-    assert_int_equal(sli_dbs_new(&dbs, env, slt_temp_dir(), &conf, &err), SL_E_NOT_FOUND);
+    assert_int_equal(sli_dbs_new(&dbs, env, slt_temp_dir(), "SQL", &conf, &err), SL_E_NOT_FOUND);
     assert_non_null(strstr(err.text, "SQL needs the module sql_duckdb.so"));
     assert_non_null(strstr(err.text, "libsluice-sql"));
     sli_env_free(env);

@@ -38,7 +38,7 @@ static sl_code new_sql(const sli_sql *like, const sli_db_conf *conf, sli_sql **o
     sql->arena = sl_arena_new(SLI_TAG_STREAM);
     sl_code rc = sql->arena == NULL
                      ? sl_error_nomem(err, 4096, "SQL")
-                     : sli_dbs_new(&sql->dbs, sql->env, sql->source_env.modules, conf, err);
+                     : sli_dbs_new(&sql->dbs, sql->env, sql->source_env.modules, "SQL", conf, err);
     if (rc != SL_OK) {
         free_sql(sql);
         return rc;

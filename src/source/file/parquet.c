@@ -61,7 +61,7 @@ sl_code sli_parquet_new(sli_parquet **out, const sl_conf *conf, const sl_schema 
     self->schema = schema;
     self->spill_dir = env->spill_dir;
     self->is_here = is_here && !sli_env_is_simulated(env->env);
-    sl_code rc = sli_dbs_new(&self->dbs, env->env, env->modules, &db, err);
+    sl_code rc = sli_dbs_new(&self->dbs, env->env, env->modules, "format=parquet", &db, err);
     if (rc != SL_OK) {
         sl_free(self);
         return sl_error_wrap(err, rc, "format parquet");
