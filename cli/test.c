@@ -200,13 +200,49 @@ static void compare(trial *t, const char *where, const texts *wanted, const text
     }
 }
 
-static sl_code compare_rows(trial *t, const char *where, const cli_node *expected,
+static bool has_column(const sl_schema *columns, const char *name)
+{
+    for (int32_t i = 0; i < sl_schema_columns(columns); i++) {
+        if (strcmp(sl_schema_field(columns, i)->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// A null and a column that is left out are the same, so a misspelt column with null would expect
+/// nothing.
+static sl_code check_columns(const trial *t, const char *sink, const cli_node *rows, sl_error *err)
+{
+    sl_schema *columns = NULL;
+    const char *text = sl_test_columns(t->test, sink);
+    sl_code rc = SL_OK;
+    if (text == NULL) {
+        return SL_OK; // the job's own mistake is told
+    }
+    SL_TRY(sl_schema_parse(&columns, text, err));
+    for (int i = 0; rc == SL_OK && i < rows->n; i++) {
+        const cli_node *row = rows->items[i];
+        for (int k = 0; rc == SL_OK && k < row->n; k++) {
+            if (!has_column(columns, row->items[k]->key)) {
+                rc =
+                    sl_error_set(err, SL_E_INVALID, "line %d: %s has no column '%.60s', it has: %s",
+                                 row->line, sink, row->items[k]->key, text);
+            }
+        }
+    }
+    sl_schema_unref(columns);
+    return rc;
+}
+
+static sl_code compare_rows(trial *t, const char *where, const char *sink, const cli_node *expected,
                             const cli_node *got, sl_error *err)
 {
     cli_node *rows = NULL;
     texts a = {0}, b = {0};
     SL_TRY(cli_rows_read(expected, &rows, err));
-    sl_code rc = canonical(rows, &a, err);
+    sl_code rc = check_columns(t, sink, rows, err);
+    rc = rc == SL_OK ? canonical(rows, &a, err) : rc;
     rc = rc == SL_OK ? canonical(got, &b, err) : rc;
     if (rc == SL_OK) {
         compare(t, where, &a, &b);
@@ -278,8 +314,8 @@ static sl_code check_epoch(trial *t, const cli_node *sink, const cli_node *got, 
     const cli_node *epochs = cli_node_find(sink, "epochs");
     const cli_node nothing = {.kind = CLI_LIST, .line = sink->line};
     (void)snprintf(where, sizeof where, "%s, epoch %d", sink->key, epoch);
-    return compare_rows(t, where, epoch <= epochs->n ? epochs->items[epoch - 1] : &nothing, got,
-                        err);
+    return compare_rows(t, where, sink->key,
+                        epoch <= epochs->n ? epochs->items[epoch - 1] : &nothing, got, err);
 }
 
 static sl_code check_whole(trial *t, const cli_node *sink, cli_node *got, sl_error *err)
@@ -289,7 +325,7 @@ static sl_code check_whole(trial *t, const cli_node *sink, cli_node *got, sl_err
     if (key != NULL) {
         keep_last(got, key);
     }
-    return compare_rows(t, sink->key, rows != NULL ? rows : sink, got, err);
+    return compare_rows(t, sink->key, sink->key, rows != NULL ? rows : sink, got, err);
 }
 
 /// Runs the epochs; `got` has a list of rows for each expected sink.
@@ -494,8 +530,9 @@ static sl_code run_cases(const cli_node *file, const char *path, score *to, sl_e
     }
     for (int i = 0; i < cases->n; i++) {
         trial t = {.file = file, .of = cases->items[i], .path = path, .n = ++to->n};
-        SL_TRY(run_case(&t, err));
-        to->n_failed += t.differs;
+        sl_code rc = run_case(&t, err);
+        to->n_failed += t.differs || rc != SL_OK;
+        SL_TRY(rc);
         if (!t.differs) {
             printf("ok %d - %s\n", t.n, text_of(t.of, "name"));
         }

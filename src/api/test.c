@@ -607,6 +607,17 @@ const char *sl_test_rows(sl_test *test, const char *name)
     return was_empty(test, name, epoch) ? "" : NULL;
 }
 
+const char *sl_test_columns(sl_test *test, const char *name)
+{
+    char url[256];
+    if (test->context == NULL || sli_context_engine(test->context) == NULL) {
+        return NULL;
+    }
+    (void)snprintf(url, sizeof url, "collect:%s", name);
+    const sl_schema *columns = sli_engine_columns(sli_context_engine(test->context), url);
+    return columns == NULL ? NULL : sl_schema_text(columns);
+}
+
 sl_code sl_test_accumulated(sl_test *test, const char *name, sl_accumulated *out, sl_error *err)
 {
     return test->context == NULL ? sl_error_set(err, SL_E_STATE, "the test's job could not be made")

@@ -127,6 +127,9 @@ static sl_code open_static(sli_script *s, sli_entry *entry, const char *url, sl_
     SL_TRY(sli_script_engine(s, err));
     sl_code rc = sli_sql_static(s->sql, url, &entry->relation.table, err);
     if (rc != SL_OK) {
+        if (rc == SL_E_NOT_FOUND) {
+            rc = err->code = SL_E_CONFIG; // a path of the script: as any mistake of it
+        }
         rc = sl_error_wrap(err, rc, "table '%s'", entry->relation.name);
         return sli_script_wrap(s, entry->at, rc, err);
     }

@@ -269,6 +269,15 @@ static sl_code run_statement(sli_script *s, sl_error *err)
     return refuse(s, first, err);
 }
 
+/// What a call of the statement made stick in the graph is the statement's mistake.
+static sl_code run_placed(sli_script *s, sl_error *err)
+{
+    size_t at = sli_script_token(s)->at;
+    SL_TRY(run_statement(s, err));
+    sl_code rc = sl_graph_check(s->graph, err);
+    return rc == SL_OK ? SL_OK : sli_script_wrap(s, at, rc, err);
+}
+
 static sl_code run_statements(sli_script *s, sl_error *err)
 {
     while (sli_script_token(s)->kind != SLI_LEX_END) {
@@ -276,7 +285,7 @@ static sl_code run_statements(sli_script *s, sl_error *err)
             continue;
         }
         bool was_in_set = s->in_set;
-        SL_TRY(run_statement(s, err));
+        SL_TRY(run_placed(s, err));
         bool opened = s->in_set && !was_in_set; // BEGIN needs no ';'
         if (!opened && !sli_script_ends(s)) {
             const sli_lexeme *token = sli_script_token(s);
@@ -464,6 +473,7 @@ void sl_sql_script(sl_graph *graph, const char *name, const char *script,
     sl_code rc = run_script(graph, name, script, variables, &err);
     if (rc != SL_OK) {
         sli_graph_stick(graph, rc, &err);
+        sli_graph_restick(graph, &err); // what stuck already was this, without its place
     }
 }
 

@@ -404,6 +404,17 @@ bool sli_engine_ran(const sli_engine *engine, const char *url)
     return ran;
 }
 
+const sl_schema *sli_engine_columns(const sli_engine *engine, const char *url)
+{
+    for (int32_t i = 0; i < engine->graph->n_outputs; i++) {
+        const sli_output *output = &engine->graph->outputs[i];
+        if (output->url != NULL && strcmp(output->url, url) == 0) {
+            return output->input->schema;
+        }
+    }
+    return NULL;
+}
+
 int64_t sli_engine_next_epoch_us(const sli_engine *engine)
 {
     return sli_clock_due_us(&engine->clock);

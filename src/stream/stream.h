@@ -201,6 +201,8 @@ void sli_engine_close(SL_TAKES sli_engine *engine);
 int64_t sli_engine_epoch(const sli_engine *engine); ///< the last completed epoch
 /// Whether an output with this URL ran in the last epoch: its stream may have a longer slide.
 bool sli_engine_ran(const sli_engine *engine, const char *url);
+/// Columns of the rows of the output with this URL; NULL: there is none.
+const sl_schema *sli_engine_columns(const sli_engine *engine, const char *url);
 /// Nothing is on its way: every closed group is committed, and the open one (if any) may only close
 /// after the next epoch.
 bool sli_engine_rests(const sli_engine *engine);

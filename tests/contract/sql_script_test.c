@@ -220,6 +220,36 @@ SL_TEST(a_test_that_fails_shows_what_differs, "")
                "");
 }
 
+SL_TEST(a_static_table_that_is_missing_is_a_mistake_of_the_script, "ERRORS-1")
+{
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    slt_put(
+        dir, "job.sql",
+        "CREATE TABLE o (a BIGINT) WITH ('connector' = 'file', 'path' = 'in', 'format' = 'json');\n"
+        "CREATE TABLE c (a BIGINT) WITH ('connector' = 'file', 'path' = 'gone.csv', 'format' = "
+        "'csv', 'static' = 'true');\n"
+        "CREATE TABLE out (a BIGINT) WITH ('connector' = 'print');\n"
+        "INSERT INTO out SELECT o.a FROM o JOIN c ON o.a = c.a;\n");
+    assert_int_equal(SLUICE(&p, dir, "run", "job.sql"), CONFIG);
+    SL_CHECK_HAS(slt_err(&p), "job.sql:2:14: table 'c': ");
+    SL_CHECK_HAS(slt_err(&p), "gone.csv");
+    assert_int_equal(SLUICE(&p, dir, "validate", "job.sql"), CONFIG);
+}
+
+// A null is no value to compare, so its name is looked at.
+SL_TEST(a_column_that_a_sink_has_not_cannot_be_expected, "ERRORS-1")
+{
+    const char *dir = slt_temp_dir();
+    slt_put(dir, "high.sql", high);
+    check_test(dir,
+               "job: high.sql\nvariables: {OUT: out}\ncases:\n"
+               "- name: one\n  input: {lines: [{k: a, v: 10}]}\n"
+               "  expect: {high: [{k: a, v: 10, kk: null}]}\n",
+               CONFIG, "0 passed, 1 failed\n",
+               "high_test.yaml: line 6: high has no column 'kk', it has: k string?, v int64?");
+}
+
 // What came out says a null by leaving the column out; a test may do either, in both forms.
 SL_TEST(a_test_may_expect_nulls, "")
 {
