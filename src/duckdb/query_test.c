@@ -40,6 +40,12 @@ SL_TEST(duck_what_can_not_be_right_is_told_with_its_place, "")
     assert_int_equal(d.where.at, 14);
     slt_duck_refused(&d, "SELECT summ(n) FROM words", SL_E_INVALID);
     SL_CHECK_TEXT(d.err.text, "SQL: there is no function \"summ\"; the nearest is \"sum\"");
+    slt_duck_refused(&d, "SELECT w.wrd FROM words AS w", SL_E_INVALID);
+    SL_CHECK_TEXT(d.err.text, "SQL: \"w\" has no column \"wrd\"; the nearest is \"word\"");
+    slt_duck_refused(&d, "SELECT n::BOOLEEN FROM words", SL_E_INVALID);
+    SL_CHECK_TEXT(d.err.text, "SQL: there is no type \"BOOLEEN\"; the nearest is \"BOOLEAN\"");
+    slt_duck_refused(&d, "SELECT nvl(n, 1) FROM words", SL_E_INVALID);
+    SL_CHECK_TEXT(d.err.text, "SQL: there is no function \"nvl\"; write coalesce(a, b)");
     slt_duck_refused(&d, "SELECT n FROM words WHERE n = = 1", SL_E_INVALID);
     SL_CHECK_TEXT(d.err.text, "SQL: syntax error at or near \"=\"");
     assert_int_equal(d.where.at, 30);

@@ -151,6 +151,17 @@ static sl_code open_source(sli_script *s, sli_entry *entry, const char *url, sl_
     return rc;
 }
 
+static size_t idle_at(const sli_entry *entry)
+{
+    for (int32_t i = 0; i < entry->n_with; i++) {
+        if (strcmp(entry->with[i].key, "idle_after") == 0 ||
+            strcmp(entry->with[i].key, "scan.watermark.idle-timeout") == 0) {
+            return entry->with[i].value_at;
+        }
+    }
+    return entry->with_at;
+}
+
 /// WATERMARK: an event time of its own under the table's name.
 static sl_code add_event_time(sli_script *s, sli_entry *entry, sl_stream **stream, sl_error *err)
 {
@@ -166,6 +177,12 @@ static sl_code add_event_time(sli_script *s, sli_entry *entry, sl_stream **strea
     (void)snprintf(uid, sizeof uid, "%s.time", entry->relation.name);
     sl_stream_uid(*stream, uid);
     if (idle != NULL) {
+        int64_t us = 0;
+        sl_code rc = sli_scan_duration_us(sli_text_of(idle), &us, err);
+        if (rc != SL_OK) {
+            rc = sl_error_wrap(err, rc, "the idle time-out \"%.40s\"", idle);
+            return sli_script_wrap(s, idle_at(entry), rc, err);
+        }
         sl_stream_idle_after(*stream, idle);
     }
     return SL_OK;

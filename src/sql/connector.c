@@ -324,6 +324,21 @@ static const sl_option *find_option(const sl_option *table, const char *name)
     return NULL;
 }
 
+/// An option that nearly is 'format' is told as such, before 'format' is missed.
+static sl_code check_no_typo_of_format(const building *b, sl_error *err)
+{
+    static const char *const names[] = {"format", NULL};
+    for (int32_t i = 0; i < b->entry->n_with; i++) {
+        const sli_with *with = &b->entry->with[i];
+        if (sli_nearest(with->key, names) != NULL && strlen(with->key) > 4) {
+            return sli_script_fail(b->s, with->key_at, err,
+                                   "connector '%s' has no option '%.80s'; did you mean 'format'?",
+                                   b->of->name, with->key);
+        }
+    }
+    return SL_OK;
+}
+
 /// Sets the format, and `format` among the options.
 static sl_code set_format(building *b, bool has_format, sl_error *err)
 {
@@ -333,6 +348,9 @@ static sl_code set_format(building *b, bool has_format, sl_error *err)
                    ? SL_OK
                    : sli_script_fail(b->s, with->key_at, err,
                                      "connector '%s' has no format: leave it out", b->of->name);
+    }
+    if (with == NULL) {
+        SL_TRY(check_no_typo_of_format(b, err));
     }
     if (with == NULL && sl_schema_columns(b->entry->columns) > 1) {
         return sli_script_fail(b->s, b->entry->with_at, err,
@@ -418,7 +436,7 @@ static sl_code unknown_option(const building *b, const pair *p, const sl_option 
     return sli_script_fail(b->s, p->from->key_at, err, "connector '%s'%s%s has no option '%.80s'%s",
                            b->of->name, b->format == NULL ? "" : ", format ",
                            b->format == NULL ? "" : b->format->name, p->from->key,
-                           near[0] != '\0' ? near : "; 'sluice help sql' says where they are");
+                           near[0] != '\0' ? near : "; 'sluice help sql' lists what there is");
 }
 
 static sl_code check_pair(const building *b, const pair *p, const sl_option *const *tables,

@@ -6,6 +6,35 @@
 
 #include "base/str.h"
 
+#include <strings.h>
+
+// ---------------------------------------------------------------- names of columns
+
+int32_t sli_script_column(const sl_schema *columns, const char *name)
+{
+    for (int32_t i = 0; i < sl_schema_columns(columns); i++) {
+        if (strcasecmp(sl_schema_field(columns, i)->name, name) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+sl_code sli_script_no_column(const sli_script *s, const sli_entry *entry, const char *name,
+                             size_t at, const char *before, sl_error *err)
+{
+    int32_t n = sl_schema_columns(entry->columns);
+    const char **names = sl_arena_alloc_zero(s->arena, ((size_t)n + 1) * sizeof *names);
+    if (names == NULL) {
+        return sl_error_nomem(err, (size_t)n * sizeof *names, "names");
+    }
+    for (int32_t i = 0; i < n; i++) {
+        names[i] = sl_schema_field(entry->columns, i)->name;
+    }
+    return sli_script_fail(s, at, err, "%s'%s' has no column '%s'%s", before, entry->relation.name,
+                           name, sli_script_near(s, name, (const char *const *)names));
+}
+
 // ---------------------------------------------------------------- WATERMARK
 
 typedef struct unit {
@@ -97,6 +126,7 @@ static sl_code read_watermark(sli_script *s, sli_entry *entry, size_t at, sl_err
     if (entry->time != NULL) {
         return sli_script_fail(s, at, err, "a table has one WATERMARK");
     }
+    entry->time_at = at;
     SL_TRY(sli_script_want_word(s, "FOR", err));
     SL_TRY(sli_script_want_name(s, "the column of the event time", &entry->time, err));
     SL_TRY(sli_script_want_word(s, "AS", err));
@@ -207,6 +237,13 @@ static sl_code read_element(sli_script *s, sli_entry *entry, bool *is_column, sl
     const sli_lexeme *first = sli_script_token(s);
     int32_t from = s->at;
     *is_column = false;
+    bool lacks_for = sli_lex_is(s->text.data, &first[2], "AS") && first[1].kind == SLI_LEX_WORD;
+    if (sli_lex_is(s->text.data, first, "WATERMARK") && lacks_for) {
+        return sli_script_fail(s, first[1].at, err,
+                               "a watermark is WATERMARK FOR %s AS %s - INTERVAL '10' SECOND: FOR "
+                               "is missing",
+                               sli_script_show(s, &first[1]), sli_script_show(s, &first[1]));
+    }
     if (sli_lex_is(s->text.data, &first[1], "FOR") && sli_script_word(s, "WATERMARK")) {
         return read_watermark(s, entry, first->at, err);
     }
@@ -235,6 +272,12 @@ static sl_code rewrite_types(const sli_script *s, char *text, int32_t from, sl_e
             (sli_lex_is(s->text.data, token, "ARRAY") || sli_lex_is(s->text.data, token, "ROW"))) {
             return sli_script_fail(s, token->at, err,
                                    "a list is written INTEGER[], a row ROW(a INTEGER, b VARCHAR)");
+        }
+        if (sli_lex_is(s->text.data, token, "MAP") &&
+            sli_lex_is_mark(s->text.data, token + 1, "<")) {
+            return sli_script_fail(s, token->at, err,
+                                   "Sluice has no MAP: declare ROW(a INTEGER, b VARCHAR) where the "
+                                   "keys are known, or a list of ROW(key VARCHAR, value VARCHAR)");
         }
     }
     sl_code rc = sli_words_rewrite(s->text.data, s->tokens + from, s->at - from, text, &where, err);
@@ -284,6 +327,10 @@ static sl_code declare(sli_script *s, sli_entry *entry, const char *columns, siz
     sl_schema *schema = NULL;
     SL_TRY(sli_script_engine(s, err));
     sl_code rc = sli_dbs_columns(sli_sql_dbs(s->sql), columns, &schema, &where, err);
+    if (rc == SL_E_UNSUPPORTED) { // a type that rows can't have: the script's mistake
+        rc = SL_E_INVALID;
+        err->code = rc;
+    }
     if (rc != SL_OK) {
         return sli_script_wrap(s, body + (where.at > 0 ? (size_t)where.at : 0), rc, err);
     }
@@ -370,24 +417,29 @@ sl_code sli_script_with(sli_script *s, sli_entry *entry, sl_error *err)
         }
         entry->with[entry->n_with++] = option;
     } while (sli_script_mark(s, ","));
+    const sli_lexeme *next = sli_script_token(s);
+    if (next->kind == SLI_LEX_TEXT) {
+        return sli_script_fail(s, next->at, err, "a comma is missing before option %s",
+                               sli_script_show(s, next));
+    }
     return sli_script_want_mark(s, ")", err);
 }
 
 // ---------------------------------------------------------------- CREATE TABLE
 
-static sl_code check_time(const sli_script *s, const sli_entry *entry, sl_error *err)
+static sl_code check_time(const sli_script *s, sli_entry *entry, sl_error *err)
 {
-    int32_t column = entry->time == NULL ? -1 : sl_schema_find(entry->columns, entry->time);
+    int32_t column = entry->time == NULL ? -1 : sli_script_column(entry->columns, entry->time);
     if (entry->time == NULL) {
         return SL_OK;
     }
     if (column < 0) {
-        return sli_script_fail(s, entry->at, err, "WATERMARK: '%s' has no column '%s'",
-                               entry->relation.name, entry->time);
+        return sli_script_no_column(s, entry, entry->time, entry->time_at, "WATERMARK: ", err);
     }
+    entry->time = sl_schema_field(entry->columns, column)->name; // as the rows have it
     return sl_schema_field(entry->columns, column)->type == SL_TIMESTAMP
                ? SL_OK
-               : sli_script_fail(s, entry->at, err,
+               : sli_script_fail(s, entry->time_at, err,
                                  "WATERMARK: column '%s' must be a TIMESTAMP, and is %s",
                                  entry->time, sli_field_type(s->arena, entry->columns, column));
 }
@@ -401,8 +453,7 @@ static sl_code check_key(const sli_script *s, const sli_entry *entry, sl_error *
             return sl_error_nomem(err, size, "a key");
         }
         if (sl_schema_find(entry->columns, name) < 0) {
-            return sli_script_fail(s, entry->key_at, err, "PRIMARY KEY: '%s' has no column '%s'",
-                                   entry->relation.name, name);
+            return sli_script_no_column(s, entry, name, entry->key_at, "PRIMARY KEY: ", err);
         }
         at += size + strspn(at + size, ", ");
     }

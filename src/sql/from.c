@@ -219,12 +219,30 @@ static sl_code add_fixed(sli_query *query, sli_node *node, sl_error *err)
     return a.rc;
 }
 
+/// A subquery over a stream that FROM does not name, which DuckDB would not find.
+static sl_code check_stream_inside(const adding *a, sli_node *subquery)
+{
+    sli_node *from =
+        sli_node_at(sli_node_at(sli_node_at(subquery, "subquery"), "node"), "from_table");
+    const char *name = sli_node_text(from, "table_name");
+    const sli_relation *relation =
+        !sli_node_is(from, "BASE_TABLE") ? NULL : a->query->env->find(a->query->env->ctx, name);
+    return relation == NULL || relation->stream == NULL || sli_query_find(a->query, name) != NULL
+               ? SL_OK
+               : sli_query_refuse(a->query, subquery, a->err,
+                                  "a subquery in an expression can't be over a stream, as '%.80s' "
+                                  "is: join it, within bounds of time",
+                                  name);
+}
+
 /// Subqueries in expressions, over static tables alone.
 static bool add_in_expression(void *ctx, sli_node *node)
 {
     adding *a = ctx;
-    if (a->rc == SL_OK && sli_node_is(node, "SUBQUERY") && sli_query_is_fixed(a->query, node)) {
-        a->rc = add_fixed(a->query, sli_node_at(node, "subquery"), a->err);
+    if (a->rc == SL_OK && sli_node_is(node, "SUBQUERY")) {
+        a->rc = sli_query_is_fixed(a->query, node)
+                    ? add_fixed(a->query, sli_node_at(node, "subquery"), a->err)
+                    : check_stream_inside(a, node);
     }
     return a->rc == SL_OK;
 }
@@ -332,6 +350,9 @@ static sl_code read_args(sli_query *query, const sli_node *call, window_args *ou
             out->time = sli_node_column_name(out->time_node);
         } else if (strcasecmp(sli_node_text(arg, "alias"), "partition") == 0) {
             out->partition = arg; // as words.c has written it
+        } else if (out->time == NULL && sli_node_is(arg, "COLUMN_REF")) {
+            return sli_query_refuse(query, arg, err, "the time is named by DESCRIPTOR(%.80s)",
+                                    sli_node_column_name(arg));
         } else if (out->n < 3) {
             sl_code rc = sli_interval_us(arg, &out->us[out->n++], err);
             SL_TRY(sli_query_at(query, sli_node_place(arg), rc, err));
@@ -371,6 +392,9 @@ static sl_code check_args(sli_query *query, const sli_node *call, const sli_rela
             return sli_query_refuse(query, call, err, "a window has a length above 0");
         }
     }
+    if (n == 2) {
+        SL_TRY(sli_query_check_slide(query, call, args->us[0], args->us[1], err));
+    }
     return sli_moments_has(stream, args->time)
                ? SL_OK
                : sli_query_no_time(query, args->time_node, stream, args->time, err);
@@ -380,11 +404,34 @@ sl_code sli_query_no_time(sli_query *query, const sli_node *at, const sli_relati
                           const char *column, sl_error *err)
 {
     const char *other = sli_moments_column(stream, 0);
+    const sl_schema *columns = sl_stream_schema(stream->stream);
+    bool is_there = columns == NULL;
+    for (int32_t i = 0; columns != NULL && i < sl_schema_columns(columns); i++) {
+        is_there |= strcasecmp(sl_schema_field(columns, i)->name, column) == 0;
+    }
+    if (!is_there) {
+        return sli_query_refuse(query, at, err, "there is no column '%.80s'%s%.80s", column,
+                                other == NULL ? "" : "; the event time of this stream is ",
+                                other == NULL ? "" : other);
+    }
     return sli_query_refuse(query, at, err,
                             "'%.80s' is not the event time of this stream%s%.80s; say WATERMARK "
                             "FOR %.80s AS %.80s - INTERVAL '5' SECOND in its CREATE TABLE",
                             column, other == NULL ? "" : ", which is ", other == NULL ? "" : other,
                             column, column);
+}
+
+sl_code sli_query_check_slide(const sli_query *query, const sli_node *at, int64_t slide_us,
+                              int64_t size_us, sl_error *err)
+{
+    enum { MOST = 1000 }; // as sl_stream_event_window has it
+    if (size_us % slide_us == 0 && size_us / slide_us <= MOST) {
+        return SL_OK;
+    }
+    return sli_query_refuse(query, at, err,
+                            "the size of a window of HOP, %s, must be a multiple of its slide, %s, "
+                            "at most %d times as much: HOP(..., slide, size)",
+                            sli_duration_of(size_us).text, sli_duration_of(slide_us).text, MOST);
 }
 
 static sl_code set_window(sli_query *query, const sli_node *call, const sli_relation *stream,

@@ -57,6 +57,9 @@ static sl_code read_window(rewriting *r, const sli_query_table *table, const cha
             return sli_query_refuse(r->query, arg, err, "a window has a length above 0");
         }
     }
+    if (n == 2) {
+        SL_TRY(sli_query_check_slide(r->query, r->call, us[0], us[1], err));
+    }
     if (!sli_moments_has(&table->relation, *column)) {
         return sli_query_no_time(r->query, time, &table->relation, *column, err);
     }

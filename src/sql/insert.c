@@ -161,6 +161,17 @@ static bool integer_widens(const sl_field *from, const sl_field *to)
     return a > 0 && b > 0 && (from_unsigned == to_unsigned ? a <= b : from_unsigned && a < b);
 }
 
+/// Whether two types are the same, but for what may be null. Of nested ones lists are known.
+static bool sql_type_is(const sl_field *a, const sl_field *b)
+{
+    if (a->type != b->type || a->type == SL_STRUCT || a->type == SL_OPAQUE) {
+        return false;
+    }
+    return a->type == SL_LIST      ? sql_type_is(&a->children[0], &b->children[0])
+           : a->type == SL_DECIMAL ? a->precision == b->precision && a->scale == b->scale
+                                   : true;
+}
+
 static bool is_float(const sl_field *f)
 {
     return f->type == SL_FLOAT32 || f->type == SL_FLOAT64;
@@ -172,6 +183,10 @@ static bool widens(const sl_field *from, const sl_field *to)
 {
     bool is_unsigned = false;
     int32_t bits = integer_bits(from, &is_unsigned);
+    if (from->type == SL_LIST && to->type == SL_LIST) {
+        const sl_field *a = &from->children[0], *b = &to->children[0];
+        return sql_type_is(a, b) || widens(a, b); // that items may be null loses nothing
+    }
     if (integer_widens(from, to)) {
         return true;
     }
@@ -210,6 +225,7 @@ static sl_code wrong_type(const sli_script *s, const target *t, int32_t i, const
 /// rename and see to it that a key is there.
 typedef struct fitting {
     sli_str query, select;
+    int32_t n; ///< columns so far
     bool casts, selects;
 } fitting;
 
@@ -263,6 +279,53 @@ static void put_kind(const sli_script *s, const target *t, bool changes, fitting
     f->selects = true;
 }
 
+/// Whether the sink's column `c` tells the kind of change.
+static bool is_kind(const target *t, int32_t c)
+{
+    return t->kind != NULL && c == t->kind_at;
+}
+
+/// Which of the SELECT's columns goes into the sink's column `c`; -1: none.
+static int32_t filled_by(const target *t, int32_t c)
+{
+    for (int32_t i = 0; i < t->n; i++) {
+        if (t->columns[i] == c) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/// A database has defaults of its own for columns that it is not given. Everywhere else a row has
+/// all columns of its table, in their order, or it could not be read as such.
+static bool fills_itself(const sli_script *s, const target *t)
+{
+    const sli_connector *of = sli_connector_of(t->sink);
+    return !s->for_test && of->upserts;
+}
+
+/// Whether a column gets nothing from the SELECT.
+static bool leaves_out(const target *t)
+{
+    return t->n + (t->kind != NULL) < sl_schema_columns(t->sink->columns);
+}
+
+/// A column that the INSERT leaves out.
+static sl_code put_null(const sli_script *s, const sl_field *to, fitting *f, sl_error *err)
+{
+    const char *type = sli_sql_type(s->arena, to);
+    if (type[0] == '\0') {
+        return sl_error_set(err, SL_E_INVALID,
+                            "column '%s' can't be left out: its type has no null", to->name);
+    }
+    sli_str_printf(&f->query, "%sCAST(NULL AS %s) AS ", f->n == 0 ? "" : ", ", type);
+    sli_put_sql_name(&f->query, to->name);
+    sli_str_text(&f->select, f->select.size == 0 ? "" : ", ");
+    sli_put_sql_name(&f->select, to->name);
+    f->n++;
+    return SL_OK;
+}
+
 /// One column as the sink has it, appended to both texts.
 static sl_code put_column(const sli_script *s, const target *t, int32_t i, const sl_schema *given,
                           fitting *f, sl_error *err)
@@ -272,7 +335,7 @@ static sl_code put_column(const sli_script *s, const target *t, int32_t i, const
     const char *name = f->casts ? to->name : from->name; // as the query has it, when there is one
     bool same = strcmp(sli_field_type(s->arena, given, i),
                        sli_field_type(s->arena, t->sink->columns, t->columns[i])) == 0;
-    sli_str_text(&f->query, i == 0 ? "" : ", ");
+    sli_str_text(&f->query, f->n == 0 ? "" : ", ");
     sli_str_text(&f->query, same ? "" : "CAST(");
     sli_put_sql_name(&f->query, from->name);
     if (!same) {
@@ -281,7 +344,8 @@ static sl_code put_column(const sli_script *s, const target *t, int32_t i, const
     sli_str_text(&f->query, " AS ");
     sli_put_sql_name(&f->query, to->name);
     sli_str_text(&f->select, f->select.size == 0 ? "" : ", ");
-    f->selects = f->selects || strcmp(name, to->name) != 0;
+    f->selects = f->selects || strcmp(name, to->name) != 0 || (!f->casts && f->n != i);
+    f->n++;
     if (must_be_there(t, to) && (from->nullable || !same)) {
         f->selects = true;
         SL_TRY(put_not_null(s, t, to, name, &f->select, err));
@@ -297,7 +361,7 @@ static sl_code put_column(const sli_script *s, const target *t, int32_t i, const
 static sl_code needs_casts(const sli_script *s, const target *t, const sl_schema *given, bool *out,
                            sl_error *err)
 {
-    *out = false;
+    *out = leaves_out(t) && !fills_itself(s, t);
     for (int32_t i = 0; i < t->n; i++) {
         const sl_field *from = sl_schema_field(given, i);
         const sl_field *to = sl_schema_field(t->sink->columns, t->columns[i]);
@@ -315,18 +379,17 @@ static sl_code fit_with(sli_script *s, const target *t, sli_relation *rows, cons
                         fitting *f, sl_error *err)
 {
     const sl_schema *given = sli_relation_schema(rows);
-    bool told = t->kind == NULL;
     SL_TRY(needs_casts(s, t, given, &f->casts, err));
     sli_str_text(&f->query, "SELECT ");
-    for (int32_t i = 0; i < t->n; i++) {
-        if (!told && t->columns[i] > t->kind_at) {
+    for (int32_t c = 0; c < sl_schema_columns(t->sink->columns); c++) {
+        int32_t i = filled_by(t, c);
+        if (is_kind(t, c)) {
             put_kind(s, t, rows->changes_by != NULL, f);
-            told = true;
+        } else if (i >= 0) {
+            SL_TRY(put_column(s, t, i, given, f, err));
+        } else if (!fills_itself(s, t)) {
+            SL_TRY(put_null(s, sl_schema_field(t->sink->columns, c), f, err));
         }
-        SL_TRY(put_column(s, t, i, given, f, err));
-    }
-    if (!told) {
-        put_kind(s, t, rows->changes_by != NULL, f);
     }
     if (t->marks != NO_MARKS) {
         sli_str_text(&f->query, ", " SLI_CHANGE);
@@ -386,6 +449,20 @@ static sl_code find_kind(sli_script *s, target *t, sl_error *err)
     return SL_OK;
 }
 
+/// Columns that can't be null have to be among those that an INSERT names.
+static sl_code check_left_out(const sli_script *s, const target *t, size_t at, sl_error *err)
+{
+    for (int32_t c = 0; c < sl_schema_columns(t->sink->columns); c++) {
+        const sl_field *to = sl_schema_field(t->sink->columns, c);
+        if (filled_by(t, c) < 0 && !is_kind(t, c) && must_be_there(t, to)) {
+            return sli_script_fail(s, at, err,
+                                   "column '%s' of '%s' can't be null: it has to be among these",
+                                   to->name, t->sink->relation.name);
+        }
+    }
+    return SL_OK;
+}
+
 /// (a, b) behind the sink's name; without it all columns in their order.
 static sl_code read_target(sli_script *s, sli_entry *sink, target *out, sl_error *err)
 {
@@ -408,21 +485,25 @@ static sl_code read_target(sli_script *s, sli_entry *sink, target *out, sl_error
         const char *name = NULL;
         size_t at = sli_script_token(s)->at;
         SL_TRY(sli_script_want_name(s, "a column", &name, err));
-        int32_t column = sl_schema_find(sink->columns, name);
+        int32_t column = sli_script_column(sink->columns, name);
         bool twice = false;
         for (int32_t i = 0; i < out->n; i++) {
             twice = twice || columns[i] == column;
         }
-        if (column < 0 || twice) {
-            return sli_script_fail(s, at, err, "'%s' %s column '%s'", sink->relation.name,
-                                   twice ? "is given twice" : "has no", name);
+        if (column < 0) {
+            return sli_script_no_column(s, sink, name, at, "", err);
+        }
+        if (twice) {
+            return sli_script_fail(s, at, err, "column '%s' is named twice", name);
         }
         if (out->kind != NULL && column == out->kind_at) {
             return sli_script_fail(s, at, err, "'%s' is filled with the kind of change", name);
         }
         columns[out->n++] = column;
     } while (sli_script_mark(s, ","));
-    return sli_script_want_mark(s, ")", err);
+    size_t end = sli_script_token(s)->at;
+    SL_TRY(sli_script_want_mark(s, ")", err));
+    return check_left_out(s, out, end, err);
 }
 
 // ---------------------------------------------------------------- the key of rows that change
@@ -654,8 +735,10 @@ static sl_code check_count(const sli_script *s, const target *t, const sl_schema
     return n == t->n
                ? SL_OK
                : sli_script_fail(s, t->at, err,
-                                 "the SELECT gives %d columns, and '%s' takes %d: %s", n,
-                                 t->sink->relation.name, t->n, sl_schema_text(t->sink->columns));
+                                 "the SELECT gives %d column%s, and '%s' takes %d%s: %s", n,
+                                 n == 1 ? "" : "s", t->sink->relation.name, t->n,
+                                 t->n < sl_schema_columns(t->sink->columns) ? " of these" : "",
+                                 sl_schema_text(t->sink->columns));
 }
 
 static sl_code write_to(sli_script *s, target *t, sli_relation *rows, const char *uid,

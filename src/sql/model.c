@@ -114,10 +114,11 @@ static sl_code find_provider(const sli_script *s, const sli_entry *entry, const 
             return SL_OK;
         }
     }
-    return sli_script_fail(s, provider->value_at, err,
-                           "there is no provider '%s' of models%s: xgboost or onnx (models that "
-                           "learn from a stream are made in C: sl_model_open)",
-                           provider->value, sli_script_near(s, provider->value, known));
+    return sli_script_fail(
+        s, provider->value_at, err,
+        "there is no provider '%s' of models%s; xgboost and onnx are there (models that "
+        "learn from a stream are made in C: sl_model_open)",
+        provider->value, sli_script_near(s, provider->value, known));
 }
 
 /// `sluice test` runs in a world without the files of this one: a model that the test does not

@@ -218,6 +218,9 @@ int32_t sli_query_statics(const sli_query *query, sli_relation *out);
 /// is seen of it. Fails: it has such columns already.
 sl_code sli_window_over(sli_query *query, const sli_node *call, const char *column,
                         sli_relation *stream, sl_schema **seen, sl_error *err);
+/// A HOP has windows of equal steps: its size is a multiple of the slide, at most 1,000 times.
+sl_code sli_query_check_slide(const sli_query *query, const sli_node *at, int64_t slide_us,
+                              int64_t size_us, sl_error *err);
 /// Says that `column` is no event time, and how it becomes one.
 sl_code sli_query_no_time(sli_query *query, const sli_node *at, const sli_relation *stream,
                           const char *column, sl_error *err);

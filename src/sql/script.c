@@ -440,6 +440,8 @@ sl_code sli_script_new(sli_script **out, sl_graph *graph, const char *name, sl_e
 
 sl_code sli_script_run(sli_script *s, const char *text, const char *const *pairs, sl_error *err)
 {
+    static const char mark[] = "\xef\xbb\xbf"; // of UTF-8, which some editors put before a text
+    text += strncmp(text, mark, sizeof mark - 1) == 0 ? sizeof mark - 1 : 0;
     s->origins.text = s->written.text = sl_arena_strdup(s->arena, text);
     if (s->origins.text == NULL) {
         return sl_error_nomem(err, strlen(text), "a script");

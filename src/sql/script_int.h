@@ -33,6 +33,7 @@ typedef struct sli_entry {
     size_t with_at;    ///< of WITH, or of the name without one
     const char *delay; ///< of WATERMARK: "10s"; NULL: none
     const char *time;  ///< its column, as declared
+    size_t time_at;    ///< of WATERMARK
     const char *key;   ///< of PRIMARY KEY: "a, b"; NULL: none
     size_t key_at;
 } sli_entry;
@@ -56,6 +57,14 @@ typedef struct sli_script {
     struct sli_typed *typed; ///< a session's last statement; NULL: this is a script
     sl_error trouble;        ///< why a relation that was asked for could not be made
 } sli_script;
+
+// ---------------------------------------------------------------- columns (create.c)
+
+/// The column of that name, read without case as SQL reads names; -1: none.
+int32_t sli_script_column(const sl_schema *columns, const char *name);
+/// Says that a table has no such column, and which is the nearest. `before` stands in front.
+sl_code sli_script_no_column(const sli_script *s, const sli_entry *entry, const char *name,
+                             size_t at, const char *before, sl_error *err);
 
 // ---------------------------------------------------------------- telling (script.c)
 

@@ -75,8 +75,8 @@ SL_TEST(statements_that_are_wrong_are_told_with_line_and_column, "")
                                                      "its source gives"},
         {"CREATE TABLE b (k STRING METADATA)", "METADATA: name what is wanted in WITH"},
         {"CREATE TABLE b (k STRING PRIMARY KEY)", "write the key behind the columns"},
-        {"CREATE TABLE b (ts TIMESTAMP, WATERMARK FOR tx AS tx)", "WATERMARK: 'b' has no "
-                                                                  "column 'tx'"},
+        {"CREATE TABLE b (ts TIMESTAMP, WATERMARK FOR tx AS tx)",
+         "job.sql:1:31: WATERMARK: 'b' has no column 'tx'; did you mean 'ts'?"},
         {"CREATE TABLE b (t STRING, WATERMARK FOR t AS t)", "column 't' must be a "
                                                             "TIMESTAMP"},
         {"CREATE TABLE b (t TIMESTAMP, WATERMARK FOR t AS u) WITH", "the same column, less a time"},
@@ -93,14 +93,72 @@ SL_TEST(statements_that_are_wrong_are_told_with_line_and_column, "")
         {IN OUT "INSERT INTO o SELECT k, v FROM bb", "job.sql:3:32: "},
         {IN OUT "INSERT INTO o SELECT k, vv FROM b", "job.sql:3:25: "},
         {IN OUT "INSERT INTO o SELECT k, v FRM b", "job.sql:3:"},
-        {IN OUT "INSERT INTO o SELECT k FROM b",
-         "job.sql:3:15: the SELECT gives 1 columns, and 'o' "
-         "takes 2"},
+        {IN OUT "INSERT INTO o SELECT k FROM b", "job.sql:3:15: the SELECT gives 1 column, and 'o' "
+                                                 "takes 2: k string?, v int64?"},
+        {IN OUT "INSERT INTO o (v) SELECT v, v FROM b",
+         "the SELECT gives 2 columns, and 'o' takes 1 of these: k"},
         {IN OUT "INSERT INTO o SELECT v, v FROM b",
          "column 1, 'v', of the SELECT is int64, and 'k' "
          "of 'o' is string"},
-        {IN OUT "INSERT INTO o (k, k) SELECT k, k FROM b", "is given twice"},
+        {IN OUT "INSERT INTO o (k, K) SELECT k, k FROM b", "column 'K' is named twice"},
         {IN OUT "INSERT INTO o (x) SELECT k FROM b", "job.sql:3:16: 'o' has no column 'x'"},
+        {IN
+         "CREATE TABLE o (item STRING, n BIGINT NOT NULL) WITH ('connector' = 'console'); INSERT "
+         "INTO o (itm) SELECT k FROM b",
+         "'o' has no column 'itm'; did you mean 'item'?"},
+        {IN
+         "CREATE TABLE o (item STRING, n BIGINT NOT NULL) WITH ('connector' = 'console'); INSERT "
+         "INTO o (item) SELECT k FROM b",
+         "job.sql:2:100: column 'n' of 'o' can't be null: it has to be among these"},
+        {IN OUT "INSERT INTO o SELECT x.k, x.vv FROM b AS x",
+         "job.sql:3:27: SQL: \"x\" has no column \"vv\"; the nearest is \"v\""},
+        {IN OUT "INSERT INTO o SELECT DATE_FORMAT(ts, 'yyyy'), v FROM b", "write strftime(ts, "},
+        {IN OUT "INSERT INTO o SELECT k, length(v) FROM b",
+         "explicit type casts; there is length(VARCHAR) -> BIGINT,length(BIT)"},
+        {IN OUT
+         "INSERT INTO o SELECT k, sum(v) FROM TABLE(TUMBEL(TABLE b, DESCRIPTOR(ts), INTERVAL "
+         "'1' HOUR)) GROUP BY window_start, window_end, k",
+         "job.sql:3:43: there is no function 'TUMBEL' of tables; did you mean 'TUMBLE'?"},
+        {IN OUT "INSERT INTO o SELECT k, sum(v) FROM TABLE(TUMBLE(TABLE b, ts, INTERVAL '1' HOUR)) "
+                "GROUP BY window_start, window_end, k",
+         "job.sql:3:59: the time is named by DESCRIPTOR(ts)"},
+        {IN OUT
+         "INSERT INTO o SELECT k, sum(v) FROM TABLE(TUMBLE(TABLE b, DESCRIPTOR(tss), INTERVAL "
+         "'1' HOUR)) GROUP BY window_start, window_end, k",
+         "there is no column 'tss'; the event time of this stream is ts"},
+        {IN OUT
+         "INSERT INTO o SELECT k, sum(v) FROM TABLE(HOP(TABLE b, DESCRIPTOR(ts), INTERVAL '7' "
+         "SECOND, INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, k",
+         "job.sql:3:43: the size of a window of HOP, 1m, must be a multiple of its slide, 7s"},
+        {IN OUT
+         "INSERT INTO o SELECT k, sum(v) FROM b GROUP BY HOP(ts, INTERVAL '1' MINUTE, INTERVAL "
+         "'30' SECOND), k",
+         "the size of a window of HOP, 30s, must be a multiple of its slide, 1m"},
+        {IN OUT "INSERT INTO o SELECT k, sum(v) FROM TABLE(SESSION(TABLE b PARTITION BY k, v, "
+                "DESCRIPTOR(ts), INTERVAL '7' SECOND)) GROUP BY window_start, window_end, k, v",
+         "several keys stand in brackets: PARTITION BY (a, b)"},
+        {IN OUT
+         "CREATE TABLE c (k STRING) WITH ('connector' = 'file', 'path' = 'c', 'format' = "
+         "'json'); INSERT INTO o SELECT k, v FROM b WHERE EXISTS (SELECT 1 FROM c WHERE c.k = "
+         "b.k)",
+         "a subquery in an expression can't be over a stream, as 'c' is: join it"},
+        {"CREATE TABLE b (k STRIN)", "there is no type \"STRIN\"; the nearest is \"STRING\""},
+        {"CREATE TABLE b (k BIGNT)", "the nearest is \"BIGINT\""},
+        {"CREATE TABLE b (k MAP<STRING, INT>)", "Sluice has no MAP: declare ROW("},
+        {"CREATE TABLE b (t TIMESTAMP, WATERMARK t AS t)",
+         "job.sql:1:40: a watermark is WATERMARK FOR "
+         "t AS t - INTERVAL '10' SECOND: FOR is "
+         "missing"},
+        {"CREATE TABLE b (k STRING) WITH ('connector' = 'file' 'path' = 'x')",
+         "job.sql:1:54: a comma is missing before option 'path'"},
+        {"CREATE TABLE b (k STRING, v BIGINT) WITH ('connector' = 'file', 'path' = 'x', 'fromat' = "
+         "'csv');" OUT "INSERT INTO o SELECT k, v FROM b",
+         "has no option 'fromat'; did you mean 'format'?"},
+        {"CREATE TABLE b (t TIMESTAMP, WATERMARK FOR t AS t) WITH ('connector' = 'file', 'path' = "
+         "'x', "
+         "'format' = 'csv', 'idle_after' = 'long');" OUT
+         "INSERT INTO o (k) SELECT t::STRING FROM b",
+         "job.sql:1:127: the idle time-out \"long\": not a duration"},
         {IN OUT "INSERT INTO o VALUES (1, 2)", "a stream has no rows of its own"},
         {IN OUT "INSERT OVERWRITE o SELECT k, v FROM b", "what was written stays"},
         {IN OUT "INSERT INTO o", "a SELECT is expected here"},
@@ -148,7 +206,24 @@ SL_TEST(columns_become_those_of_the_sink, "")
     check_graph(IN "CREATE TABLE o (name STRING, n DOUBLE, day TIMESTAMP) WITH ('connector' = "
                    "'console'); INSERT INTO o (day, name, n) SELECT ts::DATE, k, v::INTEGER FROM b",
                 (const char *const[]){"insert-o.casts sql(insert-o)",
-                                      ": day timestamp?, name string?, n float64?\n", NULL});
+                                      ": name string?, n float64?, day timestamp?\n", NULL});
+    check_graph(
+        IN OUT "INSERT INTO o (V, K) SELECT v, k FROM b", // in the order of the table
+        (const char *const[]){"insert-o.columns select(insert-o) expressions=\"k, v\"", NULL});
+    check_graph(IN OUT "INSERT INTO o (v) SELECT v FROM b", // the others are null
+                (const char *const[]){"CAST(NULL AS VARCHAR) AS k, v AS v",
+                                      ": k string?, v int64?\n", NULL});
+    check_graph(
+        IN "CREATE TABLE o (k STRING, v BIGINT) WITH ('connector' = 'sqlite', 'path' = 'x.db', "
+           "'table' = 't'); INSERT INTO o (v) SELECT v FROM b", // a database's own default
+        (const char *const[]){"insert-o select(b.time) expressions=\"v\" : v int64?\n", NULL});
+    check_graph(
+        IN "CREATE TABLE o (k STRING, vs BIGINT[]) WITH ('connector' = 'console'); INSERT INTO "
+           "o SELECT k, list(v::SMALLINT) FROM TABLE(TUMBLE(TABLE b, DESCRIPTOR(ts), INTERVAL "
+           "'1' HOUR)) GROUP BY window_start, window_end, k",
+        (const char *const[]){": k string?, vs list<int64?>?\n", NULL});
+    check_graph("\xef\xbb\xbf" IN OUT "INSERT INTO o SELECT k, v FROM b",
+                (const char *const[]){"save(insert-o)", NULL});
     check_graph(
         IN "CREATE TABLE o (name STRING) WITH ('connector' = 'console'); INSERT INTO o "
            "SELECT k FROM b",

@@ -1,6 +1,9 @@
 // Flink SQL's words in DuckDB's, in place.
 #include "sql/words.h"
 
+#include "base/str.h"
+
+#include <stdio.h>
 #include <string.h>
 
 typedef struct words {
@@ -125,6 +128,10 @@ static sl_code rewrite_partition(const words *w, const window_call *window, int3
     if (strcmp(window->name, "SESSION") != 0) {
         return wrong(w, i, "only SESSION is partitioned: GROUP BY has the keys of other windows");
     }
+    if (is_name(w, i + 2) && is_mark(w, i + 3, ",") && is_name(w, i + 4) &&
+        !is_mark(w, i + 5, "(")) {
+        return wrong(w, i + 2, "several keys stand in brackets: PARTITION BY (a, b)");
+    }
     char *before = place(w, i) - 1; // of the same statement: the table's name stands in front
     if (*before != ' ' && *before != '\n' && *before != '\t') {
         return wrong(w, i, "a blank is needed before PARTITION BY");
@@ -220,6 +227,26 @@ static void rewrite_type(const words *w, int32_t i)
     }
 }
 
+/// TABLE( NAME( TABLE ...: NAME is no window.
+static sl_code unknown_window(const words *w, int32_t i)
+{
+    const char *names[sizeof windows / sizeof windows[0] + 1] = {NULL};
+    char name[64];
+    for (size_t k = 0; k < sizeof windows / sizeof windows[0]; k++) {
+        names[k] = windows[k].name;
+    }
+    (void)snprintf(name, sizeof name, "%.*s", (int)w->tokens[i].size, w->source + w->tokens[i].at);
+    for (char *c = name; *c != '\0'; c++) {
+        *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
+    }
+    const char *near = sli_nearest(name, names);
+    *w->where = w->tokens[i].at;
+    return sl_error_set(w->err, SL_E_INVALID, "there is no function '%s' of tables%s%s%s", name,
+                        near == NULL ? ": TUMBLE, HOP, SESSION, EPOCH and ML_PREDICT are"
+                                     : "; did you mean '",
+                        near == NULL ? "" : near, near == NULL ? "" : "'?");
+}
+
 static sl_code rewrite_at(const words *w, int32_t i)
 {
     const window_call *window = window_at(w, i);
@@ -232,6 +259,10 @@ static sl_code rewrite_at(const words *w, int32_t i)
     }
     if (is(w, i, "TABLE") && is_mark(w, i + 1, "(") && window_at(w, i + 2) != NULL) {
         return rewrite_table(w, i);
+    }
+    if (is(w, i, "TABLE") && is_mark(w, i + 1, "(") && is_name(w, i + 2) &&
+        is_mark(w, i + 3, "(") && is(w, i + 4, "TABLE")) {
+        return unknown_window(w, i + 2);
     }
     return window == NULL ? SL_OK : rewrite_window(w, window, i);
 }

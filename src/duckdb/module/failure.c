@@ -293,6 +293,100 @@ static void plain(char *message)
     *end = '\0';
 }
 
+/// Types as scripts write them: DuckDB's own list for what is near has a few of them alone.
+static const char *const types[] = {
+    "BIGINT",  "BLOB",    "BOOLEAN",  "BYTES",   "DATE",      "DECIMAL",  "DOUBLE",  "FLOAT",
+    "INTEGER", "JSON",    "SMALLINT", "STRING",  "TIMESTAMP", "TINYINT",  "UBIGINT", "UINTEGER",
+    "UUID",    "VARCHAR", "STRUCT",   "HUGEINT", "USMALLINT", "UTINYINT", "TIME"};
+
+static void tell_type(const char *name, char *out, size_t size)
+{
+    const char *best = types[0];
+    for (size_t i = 1; i < sizeof types / sizeof *types; i++) {
+        best = distance(name, types[i]) < distance(name, best) ? types[i] : best;
+    }
+    bool is_near = (size_t)distance(name, best) * 2 <= strlen(name);
+    (void)snprintf(out, size, "there is no type \"%s\"%s%s%s", name,
+                   is_near ? "; the nearest is \"" : "", is_near ? best : "", is_near ? "\"" : "");
+}
+
+/// Functions that users of Flink and Spark know by another name than DuckDB's.
+static const struct other_name {
+    const char *name, *ours;
+} other_names[] = {
+    {"date_format", "strftime(ts, '%Y-%m-%d')"},
+    {"from_unixtime", "to_timestamp(seconds)"},
+    {"unix_timestamp", "epoch(ts)"},
+    {"to_date", "CAST(x AS DATE), or strptime(x, '%Y-%m-%d')::DATE"},
+    {"to_timestamp_ltz", "epoch_ms(milliseconds)"},
+    {"timestampdiff", "date_diff('second', a, b)"},
+    {"timestampadd", "ts + INTERVAL '1' SECOND"},
+    {"char_length", "length(x)"},
+    {"nvl", "coalesce(a, b)"},
+    {"json_value", "json_extract_string(x, '$.a')"},
+    {"get_json_object", "json_extract_string(x, '$.a')"},
+    {"split_index", "split_part(x, ',', n + 1)"},
+    {"collect", "list(x)"},
+    {"collect_list", "list(x)"},
+    {"percentile_approx", "approx_quantile(x, 0.5)"},
+    {"percentile", "approx_quantile(x, 0.5)"},
+    {"median_approx", "approx_quantile(x, 0.5)"},
+    {"is_alpha", "regexp_full_match(x, '[A-Za-z]*')"},
+    {"is_digit", "regexp_full_match(x, '[0-9]*')"},
+    {"rlike", "regexp_matches(x, '...')"},
+    {"rand", "hash(id)"},
+    {"size", "len(x)"},
+    {"cardinality", "len(x)"},
+    {"tumble", "TUMBLE(ts, INTERVAL '1' MINUTE) in GROUP BY"},
+    {"hop", "HOP(ts, INTERVAL '1' MINUTE, INTERVAL '5' MINUTE) in GROUP BY"},
+};
+
+static const char *ours_for(const char *name)
+{
+    for (size_t i = 0; i < sizeof other_names / sizeof *other_names; i++) {
+        if (strcasecmp(name, other_names[i].name) == 0) {
+            return other_names[i].ours;
+        }
+    }
+    return NULL;
+}
+
+/// The column of all tables that is nearest to a name, when one is near: under which table an alias
+/// stands is not told.
+static const char *nearest_column(const sli_db *self, const char *name)
+{
+    const char *best = NULL;
+    int32_t best_distance = (int32_t)strlen(name) / 2 + 1;
+    for (const duck_table *t = self->tables; t != NULL; t = t->next) {
+        for (int32_t c = 0; c < t->n_columns; c++) {
+            int32_t d = distance(name, t->columns[c].name);
+            best = d < best_distance ? t->columns[c].name : best;
+            best_distance = least(d, best_distance);
+        }
+    }
+    return best;
+}
+
+/// `Values list "b" does not have a column named "pric"`: the one kind of a missing column of which
+/// the members of the object say nothing. False: it is something else.
+static bool tell_qualified(const sli_db *self, const char *message, char *out, size_t size)
+{
+    static const char lacks[] = " does not have a column named \"";
+    const char *table = strchr(message, '"'), *at = strstr(message, lacks);
+    const char *end = at == NULL ? NULL : strchr(at + sizeof lacks - 1, '"');
+    if (table == NULL || end == NULL || at <= table) {
+        return false;
+    }
+    char name[NAME_BYTES];
+    (void)snprintf(name, sizeof name, "%.*s", (int)(end - at) - (int)sizeof lacks + 1,
+                   at + sizeof lacks - 1);
+    const char *near = nearest_column(self, name);
+    (void)snprintf(out, size, "%.*s has no column \"%s\"%s%s%s", (int)(at - table), table, name,
+                   near == NULL ? "" : "; the nearest is \"", near == NULL ? "" : near,
+                   near == NULL ? "" : "\"");
+    return true;
+}
+
 /// What is wrong, in `out`.
 static void tell(const sli_db *self, const char *text, char *message, char *out, size_t size)
 {
@@ -302,10 +396,27 @@ static void tell(const sli_db *self, const char *text, char *message, char *out,
     bool named = duck_json_text(text, "name", name, sizeof name);
     (void)duck_json_text(text, "type", type, sizeof type);
     (void)duck_json_text(text, "candidates", near, sizeof near);
+    bool is_call = strcmp(subtype, "NO_MATCHING_FUNCTION") == 0;
+    char *next = is_call ? NULL : strchr(near, ','); // several, the nearest first
+    if (next != NULL) {
+        *next = '\0';
+    }
     bool is_column = strcmp(subtype, "COLUMN_NOT_FOUND") == 0;
     bool is_missing = strcmp(subtype, "MISSING_ENTRY") == 0;
     if (named && is_missing && strcmp(type, "Table") == 0) {
         tell_table(self, name, out, size);
+        return;
+    }
+    if (named && is_missing && strcmp(type, "Type") == 0) {
+        tell_type(name, out, size);
+        return;
+    }
+    if (tell_qualified(self, message, out, size)) {
+        return;
+    }
+    const char *ours = is_missing && strstr(type, "Function") != NULL ? ours_for(name) : NULL;
+    if (ours != NULL) {
+        (void)snprintf(out, size, "there is no function \"%s\"; write %s", name, ours);
         return;
     }
     const char *between = *near == '\0' ? "" : "; the nearest is ",
@@ -320,6 +431,10 @@ static void tell(const sli_db *self, const char *text, char *message, char *out,
     if (denied != NULL) {
         *denied = '\0';
         (void)snprintf(out, size, "a SELECT over tables reaches no file: %s", message);
+        return;
+    }
+    if (is_call && *near != '\0') {
+        (void)snprintf(out, size, "%s; there is %s", message, near);
         return;
     }
     (void)snprintf(out, size, "%s%s%s%s%s", message, between, mark, near, mark);

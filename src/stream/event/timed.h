@@ -145,7 +145,7 @@ typedef struct sli_timed_ops {
     void (*put_args)(const sli_timed *self, sli_str *out); ///< all but lateness and mode
     /// The mode has been set: the table may be another one now. NULL: it is not.
     sl_code (*shape)(sli_timed *self, sl_error *err);
-    bool has_modes; ///< sl_stream_output_mode
+    bool has_modes;     ///< sl_stream_output_mode
     bool keeps_to_next; ///< asks for sli_timed_next_watermark
 } sli_timed_ops;
 
