@@ -21,6 +21,8 @@ int cli_version(int argc, char **argv);
 int cli_fail(const char *name, const sl_error *err);
 /// Prints "sluice NAME: what" with a hint at the help; EXIT_USAGE.
 int cli_usage(const char *name, const char *what);
+/// The same of an argument that is none of the command's.
+int cli_unexpected(const char *name, const char *argument);
 /// Opens a job built as a shared object. *entry lives as long as the process. Prints nothing.
 sl_code cli_load(const char *path, const sl_job_entry **entry, sl_error *err);
 

@@ -46,6 +46,53 @@ static int usage(FILE *to)
     return to == stdout ? 0 : EXIT_USAGE;
 }
 
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+/// The command with a name near to this one; NULL: none.
+static const struct command *near_command(const char *name)
+{
+    const struct command *near = NULL;
+    size_t least = strlen(name) / 2 + 1;
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        size_t distance = cli_distance(name, commands[i].name);
+        near = distance < least ? &commands[i] : near;
+        least = distance < least ? distance : least;
+    }
+    return near;
+}
+
+/// A command's line of the table: its arguments, and behind two blanks what it does.
+static int command_usage(const struct command *command)
+{
+    const char *text = command->text;
+    size_t size = text[0] == ' ' ? 0 : strcspn(text, " ");
+    while (text[size] == ' ' && text[size + 1] != ' ') {
+        size += 1 + strcspn(text + size + 1, " ");
+    }
+    printf("usage: sluice %s%s%.*s\n\n%s\n", command->name, size == 0 ? "" : " ", (int)size, text,
+           text + size + strspn(text + size, " "));
+    if (strcmp(command->name, "run") == 0) {
+        fputs(
+            "\n'sluice run JOB --help' lists every setting; `sluice help sql` says how a script is "
+            "written.\n",
+            stdout);
+    }
+    return 0;
+}
+
+static bool asks_for_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 int cli_help(int argc, char **argv)
 {
     char *text = NULL;
@@ -58,8 +105,17 @@ int cli_help(int argc, char **argv)
         char *words[] = {argv[1], flag, NULL};
         return strcmp(argv[1], "state") == 0 ? cli_state(2, words) : cli_shell(2, words);
     }
+    if (asks_for_help(argv[1])) {
+        return command_usage(find_command("help"));
+    }
+    const struct command *command = find_command(argv[1]);
+    if (command != NULL) {
+        char flag[] = "--help";
+        char *words[] = {argv[1], flag, NULL};
+        return strcmp(argv[1], "dead") == 0 ? cli_dead(2, words) : command_usage(command);
+    }
     if (sl_help_text(argv[1], 100, &text, &err) != SL_OK) {
-        fprintf(stderr, "sluice help: %s, state, shell\n", err.text);
+        fprintf(stderr, "sluice help: %s, and the commands\n", err.text);
         return EXIT_USAGE;
     }
     fputs(text, stdout);
@@ -106,9 +162,16 @@ int cli_fail(const char *name, const sl_error *err)
     }
 }
 
+int cli_unexpected(const char *name, const char *argument)
+{
+    char what[300];
+    (void)snprintf(what, sizeof what, "unexpected argument '%.200s'", argument);
+    return cli_usage(name, what);
+}
+
 int cli_usage(const char *name, const char *what)
 {
-    fprintf(stderr, "sluice %s: %s\nTry 'sluice help'.\n", name, what);
+    fprintf(stderr, "sluice %s: %s\nTry 'sluice help %s'.\n", name, what, name);
     return EXIT_USAGE;
 }
 
@@ -118,16 +181,24 @@ int main(int argc, char **argv)
         return usage(stderr);
     }
     const char *name = argv[1];
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+    if (asks_for_help(name)) {
         return usage(stdout);
     }
     if (strcmp(name, "--version") == 0) {
         return cli_version(0, NULL);
     }
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (strcmp(commands[i].name, name) == 0) {
-            return commands[i].run(argc - 1, argv + 1);
-        }
+    const struct command *command = find_command(name);
+    if (command != NULL) {
+        bool has_own = command->run == cli_dead || command->run == cli_state ||
+                       command->run == cli_shell || command->run == cli_help;
+        return argc == 3 && asks_for_help(argv[2]) && !has_own ? command_usage(command)
+                                                               : command->run(argc - 1, argv + 1);
+    }
+    command = near_command(name);
+    if (command != NULL) {
+        fprintf(stderr, "sluice: unknown command '%s'; did you mean '%s'?\nTry 'sluice help'.\n",
+                name, command->name);
+        return EXIT_USAGE;
     }
     fprintf(stderr, "sluice: unknown command '%s'\n", name);
     return usage(stderr);

@@ -1,4 +1,6 @@
 // sluice run JOB.so ..., sluice run JOB.sql ...: what sl_main does for a program that is a job.
+#include <stdio.h>
+
 #include "cli.h"
 
 /// The job's name and build function, and the arguments without those that are the script's.
@@ -27,8 +29,13 @@ int cli_run(int argc, char **argv)
     }
     argc--;
     argv++;
-    int status = load(&argc, argv, &name, &build, &err) != SL_OK ? cli_fail("run", &err)
-                                                                 : sl_main(argc, argv, name, build);
+    char program[300]; // as the hint at --help names it
+    (void)snprintf(program, sizeof program, "sluice run %.250s", argv[0]);
+    int status = load(&argc, argv, &name, &build, &err) != SL_OK ? cli_fail("run", &err) : 0;
+    if (status == 0) {
+        argv[0] = program;
+        status = sl_main(argc, argv, name, build);
+    }
     cli_sql_end();
     return status;
 }

@@ -15,7 +15,7 @@ static int tell(const char *command, tell_fn about, int argc, char **argv)
         if (strcmp(argv[i], "--json") == 0) {
             json = true;
         } else if (argv[i][0] == '-' || dir != NULL) {
-            return cli_usage(command, "unexpected argument");
+            return cli_unexpected(command, argv[i]);
         } else {
             dir = argv[i];
         }

@@ -27,6 +27,10 @@ int cli_validate(int argc, char **argv)
         cli_sql_end();
         return status;
     }
+    if (argc > 1 && argv[0][0] != '-') {
+        cli_sql_end();
+        return cli_unexpected("validate", argv[1]);
+    }
     if (argc != 1 || argv[0][0] == '-') {
         cli_sql_end();
         return cli_usage("validate",

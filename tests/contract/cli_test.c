@@ -55,14 +55,36 @@ SL_TEST(wrong_usage_is_told_on_standard_error_with_exit_code_2, "")
     SL_CHECK_HAS(slt_err(&p), "usage: sluice COMMAND");
     assert_string_equal(slt_out(&p), "");
     assert_int_equal(SLUICE(&p, dir, "rum"), USAGE);
-    SL_CHECK_HAS(slt_err(&p), "unknown command 'rum'");
+    SL_CHECK_HAS(slt_err(&p), "unknown command 'rum'; did you mean 'run'?");
+    assert_int_equal(SLUICE(&p, dir, "frobnicate"), USAGE);
+    SL_CHECK_HAS(slt_err(&p), "unknown command 'frobnicate'\nusage: sluice COMMAND");
     assert_int_equal(SLUICE(&p, dir, "run"), USAGE);
     assert_int_equal(SLUICE(&p, dir, "status"), USAGE);
     assert_int_equal(SLUICE(&p, dir, "status", "a", "b"), USAGE);
+    SL_CHECK_HAS(slt_err(&p), "unexpected argument 'b'\nTry 'sluice help status'.");
+    assert_int_equal(SLUICE(&p, dir, "validate", "a.sql", "--sett"), USAGE);
+    SL_CHECK_HAS(slt_err(&p), "unexpected argument '--sett'");
     assert_int_equal(SLUICE(&p, dir, "dead"), USAGE);
     assert_int_equal(SLUICE(&p, dir, "validate"), USAGE);
     assert_int_equal(SLUICE(&p, dir, "help", "nothing"), USAGE);
     SL_CHECK_HAS(slt_err(&p), "options, sources, sinks, formats");
+}
+
+/// Each command tells its own usage on standard output, asked in either way.
+SL_TEST(every_command_has_its_help, "")
+{
+    static const char *const commands[] = {"run",  "new",   "validate", "test",   "status",
+                                           "dead", "state", "shell",    "version"};
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        slt_program p;
+        char first[64];
+        (void)snprintf(first, sizeof first, "usage: sluice %s", commands[i]);
+        assert_int_equal(SLUICE(&p, slt_temp_dir(), commands[i], "--help"), OK);
+        SL_CHECK_HAS(slt_out(&p), first);
+        assert_string_equal(slt_err(&p), "");
+        assert_int_equal(SLUICE(&p, slt_temp_dir(), "help", commands[i]), OK);
+        SL_CHECK_HAS(slt_out(&p), first);
+    }
 }
 
 /// Every option, source and sink that the program's help names has its place in docs/ref.
