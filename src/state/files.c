@@ -76,7 +76,11 @@ int32_t sli_kept_files_tables(const sli_kept_files *files)
 sli_table_info sli_kept_files_table(const sli_kept_files *files, int32_t i)
 {
     const sli_table *table = files->tables[i];
-    return (sli_table_info){table->uid, table->kind, table->keys, table->values, -1};
+    return (sli_table_info){.uid = table->uid,
+                            .kind = table->kind,
+                            .keys = table->keys,
+                            .values = table->values,
+                            .n_placing = -1};
 }
 
 sl_code sli_kept_files_dump(const sli_kept_files *files, int32_t i, int32_t from, int32_t to,

@@ -268,7 +268,8 @@ static sl_code add_table(sli_disk *disk, const listed *found, sl_error *err)
     rc = rc == SL_OK ? text_of(&text, found->kind, err) : rc;
     rc = rc == SL_OK ? text_of(&uid, found->uid, err) : rc;
     if (rc == SL_OK) {
-        sli_table_info info = {uid.data, text.data, keys, values, -1};
+        sli_table_info info = {
+            .uid = uid.data, .kind = text.data, .keys = keys, .values = values, .n_placing = -1};
         rc = sli_core_table(&disk->core.head, &info, &table, err);
     }
     if (rc == SL_OK) {
