@@ -19,25 +19,32 @@
 
 enum { EXAMPLE_PORT = 9999, HTTP_PORT = 9980 };
 
-/// The port that the example connects to, as its text says. Another test run may have it: waits.
-static int listen_at(uint16_t port)
+/// -1: somebody has it. Two may bind a port at the same time, and one of them then listen.
+static int try_to_listen_at(uint16_t port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
     assert_true(fd >= 0);
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes), 0);
     struct sockaddr_in at = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int rc = -1;
-    for (int i = 0; i < SLT_DEADLINE_S * 10 && rc != 0; i++) {
-        rc = bind(fd, (struct sockaddr *)&at, sizeof at);
-        if (rc != 0) {
-            (void)poll(NULL, 0, 100); // nobody tells when a port becomes free
-        }
+    if (bind(fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fd, 1) == 0) {
+        return fd;
     }
-    if (rc != 0) {
+    (void)close(fd);
+    return -1;
+}
+
+/// The port that the example connects to, as its text says. Another test may have it: waits.
+static int listen_at(uint16_t port)
+{
+    int fd = try_to_listen_at(port);
+    for (int i = 0; i < SLT_DEADLINE_S * 10 && fd < 0; i++) {
+        (void)poll(NULL, 0, 100); // nobody tells when a port becomes free
+        fd = try_to_listen_at(port);
+    }
+    if (fd < 0) {
         fail_msg("port %d stays in use: the example connects to it", (int)port);
     }
-    assert_int_equal(listen(fd, 1), 0);
     return fd;
 }
 

@@ -322,8 +322,12 @@ void slt_agent_line(slt_agent *agent, const char *line);
 
 // ---------------------------------------------------------------- call sites
 
+enum { SLT_MOST_SITES = 64 };
+
 /// Merges a world's call sites into the program's table.
 void slt_sites_add(const sli_world *world);
+/// How often each was called, by its place among sli_world_sites.
+void slt_sites_calls(int64_t calls[SLT_MOST_SITES]);
 /// Prints the table; false, naming them, when a site was never called, or never crashed at though
 /// that can be.
 bool slt_sites_tell(char *missing, size_t size);

@@ -4,11 +4,10 @@
 
 #include <stdio.h>
 
-enum { MOST_SITES = 64 };
-
 static sli_site *table(int32_t **n)
 {
-    static sli_site sites[MOST_SITES]; // the program's one table: tests add, the last one prints
+    static sli_site
+        sites[SLT_MOST_SITES]; // the program's one table: tests add, the last one prints
     static int32_t n_sites;
     *n = &n_sites;
     return sites;
@@ -20,7 +19,7 @@ void slt_sites_add(const sli_world *world)
     sli_site *sites = table(&n);
     const sli_site *more = NULL;
     int32_t n_more = sli_world_sites(world, &more);
-    SL_ASSERT(n_more <= MOST_SITES, "more call sites than the table has room for");
+    SL_ASSERT(n_more <= SLT_MOST_SITES, "more call sites than the table has room for");
     *n = n_more;
     for (int32_t i = 0; i < n_more; i++) {
         sites[i].name = more[i].name;
@@ -28,6 +27,15 @@ void slt_sites_add(const sli_world *world)
         sites[i].calls += more[i].calls;
         sites[i].crashes += more[i].crashes;
         sites[i].failures += more[i].failures;
+    }
+}
+
+void slt_sites_calls(int64_t calls[SLT_MOST_SITES])
+{
+    int32_t *n = NULL;
+    const sli_site *sites = table(&n);
+    for (int32_t i = 0; i < SLT_MOST_SITES; i++) {
+        calls[i] = i < *n ? sites[i].calls : 0;
     }
 }
 
