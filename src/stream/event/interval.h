@@ -1,7 +1,8 @@
 /// interval.h — joins within a bound of time: what their definition resolves to, and what the work
-/// of a task is made of. Files: node_interval_join.c definition · interval_run.c the work ·
+/// of a task is made of. Files: node_interval_join.c definition · interval_run.c a task's steps ·
 /// interval_rows.c the epoch's rows by key and time · interval_cell.c which cells of the table they
-/// ask for · interval_entry.c rows as the table has them · interval_out.c rows of the stream.
+/// ask for · interval_look.c those cells, many at a time · interval_put.c what is changed of them ·
+/// interval_entry.c rows as the table has them · interval_out.c rows of the stream.
 ///
 /// The table has the rows that can still find a match, filed by key, side and *bucket* of time: a
 /// cell. A bucket is so wide that the bound reaches into two of them at most, so what a row can

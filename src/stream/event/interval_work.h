@@ -94,7 +94,7 @@ sl_code sli_join_grow_few(void *list, int32_t n, int32_t *capacity, size_t size,
 sl_code sli_join_note_due(sli_joining *j, sl_error *err);
 /// NULL: it is not due, or nobody asked for that (inner joins).
 sli_due_place *sli_join_due(const sli_joining *j, sl_bytes key);
-/// Notes a change of an entry, whose value is what joining.values has from `value_at` on.
+/// Notes a change of an entry, whose value is what `values` has from `value_at` on.
 sl_code sli_join_change(sli_joining *j, const sli_join_entry *e, sli_state_act act, size_t value_at,
                         sl_error *err);
 /// Hands over what waits. No value that was found before may be looked at afterwards.
