@@ -124,9 +124,9 @@ static void check_epochs(int kind, uint64_t times, int32_t a_epoch)
 SL_TEST(due_keys_are_listed_by_time_and_bytes, "")
 {
     for (int kind = 0; kind < 4; kind++) {
-        check_epochs(kind, 3, 300);
-        check_epochs(kind, 1000, 300);
-        check_epochs(kind, 100000, 40);
+        check_epochs(kind, 3, 100);
+        check_epochs(kind, 1000, 60);
+        check_epochs(kind, 100000, 20);
     }
 }
 
