@@ -271,6 +271,64 @@ static sl_code out_tree(sli_aggregate *a, sli_tree *out, const char *name)
     return SL_OK;
 }
 
+/// SQL's name of an integer type that Sluice's aggregations compute as int64; NULL: it is another.
+static const char *narrow_type(const sl_field *field)
+{
+    switch (field->type) {
+    case SL_INT8:
+        return "TINYINT";
+    case SL_INT16:
+        return "SMALLINT";
+    case SL_INT32:
+        return "INTEGER";
+    case SL_UINT8:
+        return "UTINYINT";
+    case SL_UINT16:
+        return "USMALLINT";
+    case SL_UINT32:
+        return "UINTEGER";
+    default:
+        return NULL;
+    }
+}
+
+/// A cast of a column, under the column's alias.
+static sli_node *cast_of(const sli_node *column, const char *type)
+{
+    sli_node *cast = sli_node_parse(
+        "{'class':'CAST','type':'OPERATOR_CAST','alias':'','query_location':0,'child':null,"
+        "'cast_type':{'id':'','type_info':null},'try_cast':false}");
+    sli_node *child = sli_node_copy(column);
+    if (cast == NULL || child == NULL) {
+        json_object_put(cast);
+        json_object_put(child);
+        return NULL;
+    }
+    sli_node_set_text(sli_node_at(cast, "cast_type"), "id", type);
+    sli_node_set(cast, "child", sli_node_named(child, ""));
+    return sli_node_named(cast, sli_node_text(column, "alias"));
+}
+
+/// max(v) of an INTEGER is one, as SQL has it, and so are the other aggregates that give one of
+/// their values.
+static sl_code narrow(sli_aggregate *a, sli_tree *tree)
+{
+    sli_node *list = sli_node_at(tree->select, "select_list");
+    for (int32_t i = 0; i < sl_schema_columns(a->query->result); i++) {
+        const char *type = narrow_type(sl_schema_field(a->query->result, i));
+        sli_node *item = json_object_array_get_idx(list, (size_t)i);
+        if (type == NULL || strncmp(sli_node_column_name(item), "_r", 2) != 0) {
+            continue;
+        }
+        sli_node *cast = cast_of(item, type);
+        if (cast == NULL) {
+            return sl_error_nomem(a->err, 1024, "the plan of a query");
+        }
+        json_object_array_put_idx(list, (size_t)i, cast);
+    }
+    return SL_OK;
+}
+
 // ---------------------------------------------------------------- what running results change by
 
 static bool look_for_result(void *ctx, sli_node *node)
@@ -352,6 +410,7 @@ sl_code sli_aggregate_out(sli_aggregate *a, sli_relation *out)
     sli_tree tree = {0};
     sl_code rc = out_tree(a, &tree, name);
     rc = rc != SL_OK || a->changing == NULL ? rc : tell_results(a, &tree, name);
+    rc = rc != SL_OK ? rc : narrow(a, &tree);
     sl_stream *made = NULL;
     if (rc == SL_OK && a->changing != NULL && a->changing->leaves) {
         sli_tree_reset(&tree);

@@ -222,6 +222,13 @@ SL_TEST(columns_become_those_of_the_sink, "")
            "o SELECT k, list(v::SMALLINT) FROM TABLE(TUMBLE(TABLE b, DESCRIPTOR(ts), INTERVAL "
            "'1' HOUR)) GROUP BY window_start, window_end, k",
         (const char *const[]){": k string?, vs list<int64?>?\n", NULL});
+    check_graph(
+        "CREATE TABLE b (k STRING, v INT, w SMALLINT) WITH ('connector' = 'file', 'path' = 'in', "
+        "'format' = 'json'); CREATE TABLE o (k STRING, v INT, w SMALLINT, n BIGINT, PRIMARY KEY "
+        "(k) NOT ENFORCED) WITH ('connector' = 'sqlite', 'path' = 'x.db', 'table' = 't'); "
+        "CREATE VIEW tops AS SELECT k, max(v) AS v, min(w) AS w, sum(v) AS n FROM b GROUP BY k; "
+        "INSERT INTO o SELECT * FROM tops", // max of an INTEGER is one
+        (const char *const[]){": k string?, v int32?, w int16?, n int64?\n", NULL});
     check_graph("\xef\xbb\xbf" IN OUT "INSERT INTO o SELECT k, v FROM b",
                 (const char *const[]){"save(insert-o)", NULL});
     check_graph(
