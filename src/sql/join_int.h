@@ -9,7 +9,6 @@ enum { SLI_MAX_JOIN_KEYS = 32, SLI_MAX_JOIN_COLUMNS = 1024, SLI_MAX_JOIN_CONDITI
 /// A condition of one side alone.
 typedef struct sli_join_asked {
     const sli_node *node;
-    bool tries; ///< it may fail: such rows stay, to be asked again behind the join
     bool marks; ///< rows for which it is not true stay, and match none
 } sli_join_asked;
 

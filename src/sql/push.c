@@ -1,8 +1,8 @@
 // Conditions of one side go below the join: rows that they leave out are not kept until they could
 // meet another, nor are columns that nothing else asks for.
 //
-//     FROM auction A JOIN person P ON A.seller = P.id AND ... WHERE A.category = 10 AND P.state =
-//     'OR'
+//     FROM auction A JOIN person P ON A.seller = P.id AND ...
+//     WHERE A.category = 10 AND P.state = 'OR'
 //
 //     left    SELECT id, seller, ts FROM auction WHERE category = 10
 //     right   SELECT id, name, ts FROM person WHERE state = 'OR'
@@ -13,14 +13,16 @@
 //     | a side that is kept whole | rows that say no match none  | below, if the other is not    |
 //     | the other one             | below                        | behind the join: it sees null |
 //
-// What can't be computed of a row (a cast of a text that is no number) is an error of a pair that
-// has been found, and stays so: a condition that may fail lets through below what it fails for, and
-// is asked again behind the join. A divisor that may be zero can't be tried like that, so such a
-// condition stays behind; as does one that asks for the present, which is another one when the pair
-// is found. Only ON of an outer join has no place behind: there a row for which a condition fails
-// is in error itself.
+// What can't be computed (a cast of a text that is no number, a division by zero) is an error of a
+// pair that has been found, and stays so: of JOIN only those conditions go below of which it is
+// known that they can't fail. (DuckDB's TRY would let the others through, to be asked again behind;
+// in 1.5.6 it gives wrong results for rows that share a vector with one that fails.) In an outer
+// join nothing more fails below: of a side that is kept whole every row comes out, so WHERE is
+// computed of each; ON has no place behind, and is asked of every row.
+//
+// What asks for the present stays behind, where it is the time at which a pair is found; what has a
+// subquery, too.
 #include "sql/join_int.h"
-#include "sql/select.h"
 
 #include <strings.h>
 
@@ -31,7 +33,6 @@ enum { OF_LEFT = 1, OF_RIGHT = 2, OF_OTHER = 4 };
 typedef struct owners {
     const sli_join *j;
     int32_t of; ///< of the flags above
-    bool calls; ///< a function of the program
 } owners;
 
 static bool look_for_owner(void *ctx, sli_node *node)
@@ -46,7 +47,6 @@ static bool look_for_owner(void *ctx, sli_node *node)
     if (sli_node_is(node, "SUBQUERY") || strcasecmp(name, "sluice_time") == 0) {
         o->of |= OF_OTHER;
     }
-    o->calls |= name[0] != '\0' && sli_sql_callable_of(o->j->query->env->sql, name) != NULL;
     return true;
 }
 
@@ -243,18 +243,6 @@ static kind kind_of(const sli_join *j, const sli_node *node)
     return kind_of_call(j, node);
 }
 
-/// In a copy, which divide.c would change.
-static bool may_divide_by_zero(const sli_node *node)
-{
-    sli_tree copy = {.select = sli_node_copy(node)};
-    bool changed = true;
-    if (copy.select != NULL) {
-        (void)!sli_tree_divide(&copy, &changed, NULL);
-    }
-    json_object_put(copy.select);
-    return changed;
-}
-
 // ---------------------------------------------------------------- where it is asked
 
 static sl_code add(sli_join *j, int32_t s, const sli_join_asked *asked, const sli_node *node)
@@ -282,12 +270,8 @@ sl_code sli_join_push(sli_join *j, const sli_node *node, bool is_on, bool *stays
         *stays = false;
         return add(j, s, &(sli_join_asked){.node = node, .marks = is_on && j->keeps[s]}, node);
     }
-    bool is_safe = compare(kind_of(j, node), BOOLS);
-    if (!is_safe && (o.calls || may_divide_by_zero(node))) {
-        return SL_OK;
-    }
-    *stays = !is_safe;
-    return add(j, s, &(sli_join_asked){.node = node, .tries = !is_safe}, node);
+    *stays = !compare(kind_of(j, node), BOOLS);
+    return *stays ? SL_OK : add(j, s, &(sli_join_asked){.node = node}, node);
 }
 
 // ---------------------------------------------------------------- a side's own query
@@ -341,24 +325,6 @@ static sli_node *over(const char *type, sli_node *one, sli_node *two)
     return node;
 }
 
-/// TRY(coalesce(condition, false)) IS DISTINCT FROM false: not only what it is true for, also what
-/// it fails for.
-static sli_node *tried(sli_node *condition)
-{
-    sli_node *node =
-        sli_node_parse("{'class':'COMPARISON','type':'COMPARE_DISTINCT_FROM','alias':'',"
-                       "'query_location':0,'left':null,'right':null}");
-    sli_node *left = over("OPERATOR_TRY", over("OPERATOR_COALESCE", condition, truth("f")), NULL);
-    if (node == NULL || left == NULL) {
-        json_object_put(node);
-        json_object_put(left);
-        return NULL;
-    }
-    sli_node_set(node, "left", left);
-    sli_node_set(node, "right", truth("f"));
-    return node;
-}
-
 /// As it is asked of the side's rows.
 static sli_node *asked(sli_join *j, const sli_join_asked *a)
 {
@@ -372,7 +338,7 @@ static sli_node *asked(sli_join *j, const sli_join_asked *a)
     sli_node_replace_own(holder, of_stream, j);
     sli_node *made = json_object_get(json_object_array_get_idx(holder, 0));
     json_object_put(holder);
-    return a->tries ? tried(made) : made;
+    return made;
 }
 
 sli_node *sli_join_asked_of(sli_join *j, int32_t s, bool marks)
