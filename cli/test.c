@@ -82,6 +82,45 @@ static int epochs_of(const cli_node *tables)
     return most;
 }
 
+// ---------------------------------------------------------------- columns
+
+static bool has_column(const sl_schema *columns, const char *name)
+{
+    for (int32_t i = 0; i < sl_schema_columns(columns); i++) {
+        if (strcmp(sl_schema_field(columns, i)->name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// A null and a column that is left out are the same, so a misspelt column would give, or expect,
+/// a null where a value was meant.
+static sl_code check_columns(const trial *t, const char *table, const cli_node *rows, sl_error *err)
+{
+    sl_schema *columns = NULL;
+    const char *text = sl_test_columns(t->test, table);
+    sl_code rc = SL_OK;
+    if (text == NULL) {
+        return SL_OK; // the job's own mistake is told
+    }
+    SL_TRY(sl_schema_parse(&columns, text, err));
+    for (int i = 0; rc == SL_OK && i < rows->n; i++) {
+        const cli_node *row = rows->items[i];
+        for (int k = 0; rc == SL_OK && k < row->n; k++) {
+            if (!has_column(columns, row->items[k]->key)) {
+                rc =
+                    sl_error_set(err, SL_E_INVALID, "line %d: %s has no column '%.60s', it has: %s",
+                                 row->line, table, row->items[k]->key, text);
+            }
+        }
+    }
+    sl_schema_unref(columns);
+    return rc;
+}
+
+// ---------------------------------------------------------------- what goes in
+
 static sl_code push_rows(const trial *t, const cli_node *table, int epoch, sl_error *err)
 {
     const cli_node *given = rows_in(table, epoch);
@@ -91,16 +130,17 @@ static sl_code push_rows(const trial *t, const cli_node *table, int epoch, sl_er
         return SL_OK;
     }
     SL_TRY(cli_rows_read(given, &rows, err));
-    for (int i = 0; i < rows->n; i++) {
+    sl_code rc = check_columns(t, table->key, rows, err);
+    for (int i = 0; rc == SL_OK && i < rows->n; i++) {
         cli_row_json(rows->items[i], &lines);
     }
-    if (rows->n > 0 && !lines.failed) {
+    if (rc == SL_OK && rows->n > 0 && !lines.failed) {
         sl_test_push(t->test, table->key, lines.data, 1);
     }
-    bool failed = lines.failed;
+    rc = lines.failed ? sl_error_set(err, SL_E_NOMEM, "no memory for rows") : rc;
     cli_node_free(rows);
     free(lines.data);
-    return failed ? sl_error_set(err, SL_E_NOMEM, "no memory for rows") : SL_OK;
+    return rc;
 }
 
 // ---------------------------------------------------------------- what comes out
@@ -198,41 +238,6 @@ static void compare(trial *t, const char *where, const texts *wanted, const text
         i += order <= 0;
         k += order >= 0;
     }
-}
-
-static bool has_column(const sl_schema *columns, const char *name)
-{
-    for (int32_t i = 0; i < sl_schema_columns(columns); i++) {
-        if (strcmp(sl_schema_field(columns, i)->name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/// A null and a column that is left out are the same, so a misspelt column with null would expect
-/// nothing.
-static sl_code check_columns(const trial *t, const char *sink, const cli_node *rows, sl_error *err)
-{
-    sl_schema *columns = NULL;
-    const char *text = sl_test_columns(t->test, sink);
-    sl_code rc = SL_OK;
-    if (text == NULL) {
-        return SL_OK; // the job's own mistake is told
-    }
-    SL_TRY(sl_schema_parse(&columns, text, err));
-    for (int i = 0; rc == SL_OK && i < rows->n; i++) {
-        const cli_node *row = rows->items[i];
-        for (int k = 0; rc == SL_OK && k < row->n; k++) {
-            if (!has_column(columns, row->items[k]->key)) {
-                rc =
-                    sl_error_set(err, SL_E_INVALID, "line %d: %s has no column '%.60s', it has: %s",
-                                 row->line, sink, row->items[k]->key, text);
-            }
-        }
-    }
-    sl_schema_unref(columns);
-    return rc;
 }
 
 static sl_code compare_rows(trial *t, const char *where, const char *sink, const cli_node *expected,

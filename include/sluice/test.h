@@ -73,8 +73,8 @@ SL_API const char *sl_test_read(sl_test *test, const char *path);
 /// Rows that reached the sink "collect:NAME" in the epoch just run, as JSON lines; NULL when that
 /// output did not run in this epoch (its slide is longer).
 SL_API const char *sl_test_rows(sl_test *test, const char *name);
-/// Columns of the rows that reach the sink "collect:NAME", as the text of a schema; NULL: there is
-/// none, or the job could not be made.
+/// Columns of the rows that reach the sink "collect:NAME", or that the queue NAME takes, as the
+/// text of a schema; NULL: there is neither, or the job could not be made.
 SL_API const char *sl_test_columns(sl_test *test, const char *name);
 /// As sl_context_accumulated.
 SL_API SL_MUST_USE sl_code sl_test_accumulated(sl_test *test, const char *name, sl_accumulated *out,

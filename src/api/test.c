@@ -615,6 +615,8 @@ const char *sl_test_columns(sl_test *test, const char *name)
     }
     (void)snprintf(url, sizeof url, "collect:%s", name);
     const sl_schema *columns = sli_engine_columns(sli_context_engine(test->context), url);
+    columns =
+        columns != NULL ? columns : sli_graph_queue_schema(sl_context_graph(test->context), name);
     return columns == NULL ? NULL : sl_schema_text(columns);
 }
 

@@ -51,8 +51,9 @@ typedef struct sli_format_ops {
     const char *name; ///< "text", "csv", "json", "arrow", "fixed", "bytes", "avro", "parquet"
     const sl_option *options; ///< includes schema where the format needs one
     /// Reads what the options name outside of them (a file with a schema) into the conf: once,
-    /// before any other call, by who opens a source or sink (sli_format_prepare). NULL: there is
-    /// nothing outside. Blocks: disk. Fails: SL_E_CONFIG; as sli_env_read_file.
+    /// before any other call, by who opens a source or sink (sli_format_prepare), and says which
+    /// settings can't be together. NULL: there is nothing of either. Blocks: disk. Fails:
+    /// SL_E_CONFIG; as sli_env_read_file.
     sl_code (*prepare)(sl_conf *conf, sl_env *env, sl_error *err);
     /// The rows' schema for these options. The caller owns a reference. text: "line string" (the
     /// column's name is an option), csv and json: option `schema`, which only reading needs, so

@@ -237,6 +237,21 @@ SL_TEST(a_static_table_that_is_missing_is_a_mistake_of_the_script, "ERRORS-1")
     assert_int_equal(SLUICE(&p, dir, "validate", "job.sql"), CONFIG);
 }
 
+// Before there is a file.
+SL_TEST(settings_of_a_format_are_checked_with_the_script, "ERRORS-1")
+{
+    slt_program p;
+    const char *dir = slt_temp_dir();
+    slt_put(dir, "job.sql",
+            "CREATE TABLE i (a BIGINT, b BIGINT) WITH ('connector' = 'file', 'path' = 'in', "
+            "'format' = 'csv', 'csv.field-delimiter' = '||');\n"
+            "CREATE TABLE out (a BIGINT) WITH ('connector' = 'print');\n"
+            "INSERT INTO out SELECT a FROM i;\n");
+    assert_int_equal(SLUICE(&p, dir, "validate", "job.sql"), CONFIG);
+    SL_CHECK_HAS(slt_err(&p), "job.sql:1:");
+    SL_CHECK_HAS(slt_err(&p), "'||' is not one ASCII character");
+}
+
 // A null is no value to compare, so its name is looked at.
 SL_TEST(a_column_that_a_sink_has_not_cannot_be_expected, "ERRORS-1")
 {
@@ -248,6 +263,19 @@ SL_TEST(a_column_that_a_sink_has_not_cannot_be_expected, "ERRORS-1")
                "  expect: {high: [{k: a, v: 10, kk: null}]}\n",
                CONFIG, "0 passed, 1 failed\n",
                "high_test.yaml: line 6: high has no column 'kk', it has: k string?, v int64?");
+}
+
+// It would come as a row of nulls.
+SL_TEST(a_column_that_a_table_has_not_cannot_be_given, "ERRORS-1")
+{
+    const char *dir = slt_temp_dir();
+    slt_put(dir, "high.sql", high);
+    check_test(dir,
+               "job: high.sql\nvariables: {OUT: out}\ncases:\n"
+               "- name: one\n  input: {lines: [{kk: a, v: 10}]}\n"
+               "  expect: {high: [{v: 10}]}\n",
+               CONFIG, "0 passed, 1 failed\n",
+               "high_test.yaml: line 5: lines has no column 'kk', it has: k string?, v int64?");
 }
 
 // What came out says a null by leaving the column out; a test may do either, in both forms.

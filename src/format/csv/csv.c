@@ -86,6 +86,14 @@ static sl_code csv_schema(const sl_conf *conf, sl_schema **out, sl_error *err)
     return sli_schema_option(conf, "csv", out, err);
 }
 
+/// Settings that can't be are told when the source or sink is opened, not at its first file.
+static sl_code csv_prepare(sl_conf *conf, sl_env *env, sl_error *err)
+{
+    sli_csv_dialect dialect;
+    (void)env;
+    return sli_csv_dialect_read(&dialect, conf, err);
+}
+
 static sl_code csv_values_check(const sl_conf *conf, sl_error *err)
 {
     return sl_conf_bool(conf, "header")
@@ -102,6 +110,7 @@ const sli_format_ops sli_format_csv = {
     .name = "csv",
     .options = sli_csv_options,
     .schema = csv_schema,
+    .prepare = csv_prepare,
     .decoder_new = sli_csv_decoder_new,
     .decode = sli_csv_decode,
     .stream = sli_csv_stream,
