@@ -193,6 +193,14 @@ static sl_code using_columns(sli_join *j)
     return SL_OK;
 }
 
+/// Whether equal values are equal keys: an INTEGER and a BIGINT are, once the one is widened.
+static bool is_comparable(const sl_field *a, const sl_field *b)
+{
+    bool integers = (a->type == SL_INT32 || a->type == SL_INT64) &&
+                    (b->type == SL_INT32 || b->type == SL_INT64);
+    return integers || (a->type == b->type && a->scale == b->scale);
+}
+
 sl_code sli_join_check(sli_join *j)
 {
     const sli_node *at = sli_node_at(j->node, "condition");
@@ -215,7 +223,7 @@ sl_code sli_join_check(sli_join *j)
     for (int32_t k = 0; k < j->n_keys; k++) {
         const sl_field *a = sl_schema_field(j->sides[0].table->seen, j->keys[k][0]);
         const sl_field *b = sl_schema_field(j->sides[1].table->seen, j->keys[k][1]);
-        if (a->type != b->type || a->scale != b->scale) {
+        if (!is_comparable(a, b)) {
             return sli_query_refuse(
                 j->query, at, j->err,
                 "'%.60s' and '%.60s' are of two types; CAST one of them in a view before "

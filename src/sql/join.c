@@ -222,13 +222,23 @@ static void put_mark(const sli_join *j, int32_t s, bool marks_nulls, sli_str *ou
     sli_str_printf(out, " then %d else 0 end as _n", s + 1);
 }
 
+/// A key, as wide as that of the other side.
+static void put_key(const sli_join *j, int32_t s, int32_t k, sli_str *out)
+{
+    const sl_field *own = sl_schema_field(j->sides[s].table->seen, j->keys[k][s]);
+    const sl_field *other = sl_schema_field(j->sides[!s].table->seen, j->keys[k][!s]);
+    bool widens = own->type == SL_INT32 && other->type == SL_INT64;
+    sli_str_printf(out, widens ? "cast(\"%s\" as int64)" : "\"%s\"", own->name);
+    sli_str_printf(out, " as _k%d", k);
+}
+
 /// The side's columns under the names they have in the join.
 static void put_columns(sli_join *j, int32_t s, join_marks marks, sli_str *out)
 {
     const sli_join_side *at = &j->sides[s];
     for (int32_t k = 0; k < j->n_keys; k++) {
-        sli_str_printf(out, "%s\"%s\" as _k%d", k == 0 ? "" : ", ",
-                       sl_schema_field(at->table->seen, j->keys[k][s])->name, k);
+        sli_str_text(out, k == 0 ? "" : ", ");
+        put_key(j, s, k, out);
     }
     if (marks.any) {
         put_mark(j, s, marks.nulls, out);

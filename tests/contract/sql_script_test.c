@@ -237,6 +237,38 @@ SL_TEST(a_static_table_that_is_missing_is_a_mistake_of_the_script, "ERRORS-1")
     assert_int_equal(SLUICE(&p, dir, "validate", "job.sql"), CONFIG);
 }
 
+SL_TEST(an_integer_is_joined_with_a_bigint, "")
+{
+#define KEYED(name, type)                                                                          \
+    "CREATE TABLE " name " (ts TIMESTAMP, k " type ", " name "v STRING, WATERMARK FOR ts AS ts - " \
+    "INTERVAL '1' SECOND) WITH ('connector' = 'file', 'path' = '" name "', 'format' = 'csv');\n"
+    const char *dir = slt_temp_dir();
+    slt_put(dir, "high.sql",
+            KEYED("a", "INTEGER") KEYED("b", "BIGINT") "CREATE TABLE o (k INTEGER, av STRING, bv "
+                                                       "STRING) WITH ('connector' = 'print');\n"
+                                                       "CREATE TABLE p (k BIGINT, av STRING, bv "
+                                                       "STRING) WITH ('connector' = 'print');\n"
+                                                       "INSERT INTO o SELECT a.k, av, bv FROM a "
+                                                       "LEFT JOIN b ON a.k = b.k AND b.ts BETWEEN "
+                                                       "a.ts - INTERVAL '5' SECOND AND a.ts;\n"
+                                                       "INSERT INTO p SELECT k, av, bv FROM b JOIN "
+                                                       "a USING (k) WHERE b.ts BETWEEN a.ts - "
+                                                       "INTERVAL '5' SECOND AND a.ts;\n");
+    check_test(
+        dir,
+        "job: high.sql\ncases:\n- name: keys\n  input:\n"
+        "    a: {epochs: [[{ts: 2026-01-01 00:00:02, k: -1, av: x},\n"
+        "      {ts: 2026-01-01 00:00:02, k: 1, av: y}, {ts: 2026-01-01 00:00:02, av: z}],\n"
+        "      [{ts: 2026-01-01 00:10:00, k: 9, av: late}]]}\n"
+        "    b: {epochs: [[{ts: 2026-01-01 00:00:01, k: -1, bv: X},\n"
+        "      {ts: 2026-01-01 00:00:01, k: 4294967297, bv: Y}, {ts: 2026-01-01 00:00:01}],\n"
+        "      [{ts: 2026-01-01 00:10:00, k: 8, bv: late}]]}\n"
+        "  expect:\n    o: [{k: -1, av: x, bv: X}, {k: 1, av: y}, {av: z}]\n"
+        "    p: [{k: -1, av: x, bv: X}]\n",
+        0, "ok 1 - keys\n1 passed, 0 failed\n", "");
+#undef KEYED
+}
+
 // Before there is a file.
 SL_TEST(settings_of_a_format_are_checked_with_the_script, "ERRORS-1")
 {
