@@ -207,7 +207,8 @@ sl_code sli_join_check(sli_join *j)
     if (j->n_keys == 0) {
         return sli_query_refuse(
             j->query, at, j->err,
-            "a join of two streams needs columns that are equal: ON a.id = b.id AND ...");
+            "a join of two streams needs columns that are equal: ON a.id = b.id AND ...; an "
+            "expression becomes a column in a view or a subquery before the join");
     }
     if (!j->has_lower || !j->has_upper) {
         return sli_query_refuse(
