@@ -43,6 +43,11 @@ const char *sli_sql_type(sl_arena *arena, const sl_field *f)
         char *text = sl_arena_printf(arena, "DECIMAL(%d,%d)", f->precision, f->scale);
         return text == NULL ? "" : text;
     }
+    if (f->type == SL_LIST) {
+        const char *item = sli_sql_type(arena, &f->children[0]);
+        char *text = item[0] == '\0' ? NULL : sl_arena_printf(arena, "%s[]", item);
+        return text == NULL ? "" : text;
+    }
     return names[f->type] == NULL ? "" : names[f->type];
 }
 

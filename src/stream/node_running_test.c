@@ -206,7 +206,9 @@ SL_TEST(running_keys_that_leave_are_those_of_many, "")
     for (int i = 0; i < KEYS; i++) {
         sli_str_printf(&rows, "%sk%d 1", i == 0 ? "" : "|", i);
         sli_str_printf(&less, "%sk%d %d", i == 0 ? "" : "|", i, i % 3 == 0 ? 1 : -1);
-        sli_str_printf(&due, i % 3 == 0 ? "k%d 2\n" : "", i);
+        if (i % 3 == 0) {
+            sli_str_printf(&due, "k%d 2\n", i);
+        }
     }
     push(&j, rows.data);
     slt_epoch_begin(j.host);

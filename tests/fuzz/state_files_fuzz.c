@@ -21,7 +21,8 @@ static void open_world(world *w)
     SL_ASSERT(sl_schema_parse(&w->keys, "k int64", NULL) == SL_OK &&
                   sl_schema_parse(&w->values, "n int64, t string?, l list<int64>", NULL) == SL_OK,
               "schemas");
-    w->info = (sli_table_info){"counts", "updateStateByKey", w->keys, w->values, 0};
+    w->info = (sli_table_info){
+        .uid = "counts", .kind = "updateStateByKey", .keys = w->keys, .values = w->values};
     const sli_state_env env = {0};
     SL_ASSERT(sli_store_memory.open(&w->store, &env, NULL) == SL_OK, "a store");
     SL_ASSERT(sli_store_memory.table(w->store, &w->info, &w->table, NULL) == SL_OK, "a table");
