@@ -117,13 +117,15 @@ typedef enum marks {
     TOLD,         ///< as the text of a column: '+U', '-D'
 } marks;
 
+enum { BEFORE_ALL = -1 };
+
 typedef struct target {
     const sli_entry *sink;
     const int32_t *columns; ///< of the sink, those that the SELECT's fill, in its order
     int32_t n;
     size_t at;        ///< of the SELECT
     const char *kind; ///< the column that tells what happens to a row; NULL: none
-    int32_t kind_at;  ///< before which of the sink's columns it stands; -1: the first
+    int32_t kind_at;  ///< which of the sink's columns it is; BEFORE_ALL: none, it stands first
     marks marks;
 } target;
 
@@ -279,7 +281,7 @@ static void put_kind(const sli_script *s, const target *t, bool changes, fitting
     f->selects = true;
 }
 
-/// Whether the sink's column `c` tells the kind of change.
+/// Whether the kind of change is told in column `c`.
 static bool is_kind(const target *t, int32_t c)
 {
     return t->kind != NULL && c == t->kind_at;
@@ -307,7 +309,8 @@ static bool fills_itself(const sli_script *s, const target *t)
 /// Whether a column gets nothing from the SELECT.
 static bool leaves_out(const target *t)
 {
-    return t->n + (t->kind != NULL) < sl_schema_columns(t->sink->columns);
+    bool has_kind = t->kind != NULL && t->kind_at != BEFORE_ALL;
+    return t->n + has_kind < sl_schema_columns(t->sink->columns);
 }
 
 /// A column that the INSERT leaves out.
@@ -381,6 +384,9 @@ static sl_code fit_with(sli_script *s, const target *t, sli_relation *rows, cons
     const sl_schema *given = sli_relation_schema(rows);
     SL_TRY(needs_casts(s, t, given, &f->casts, err));
     sli_str_text(&f->query, "SELECT ");
+    if (is_kind(t, BEFORE_ALL)) {
+        put_kind(s, t, rows->changes_by != NULL, f);
+    }
     for (int32_t c = 0; c < sl_schema_columns(t->sink->columns); c++) {
         int32_t i = filled_by(t, c);
         if (is_kind(t, c)) {
@@ -635,11 +641,11 @@ static sl_code choose_marks(const sli_script *s, target *t, const char *mode, co
     if (replaces && sli_connector_deletes(of)) {
         t->marks = s->for_test ? TOLD : DELETES;
         t->kind = s->for_test ? SLI_CHANGE : NULL;
-        t->kind_at = -1;
+        t->kind_at = BEFORE_ALL;
         return SL_OK;
     }
     if (t->kind != NULL || of->sink == &sli_sink_console) {
-        t->kind_at = t->kind == NULL ? -1 : t->kind_at;
+        t->kind_at = t->kind == NULL ? BEFORE_ALL : t->kind_at;
         t->kind = t->kind == NULL ? "kind" : t->kind;
         t->marks = TOLD;
         return SL_OK;

@@ -8,7 +8,7 @@
 
 #define FLIGHTS SLT_SOURCE_DIR "/examples/flights"
 
-enum { OK = 0, JOB = 1 };
+enum { OK = 0, JOB = 1, CONFIG = 3 };
 
 static int run(slt_program *program, const char *dir, const char *const *argv)
 {
@@ -78,7 +78,7 @@ SL_TEST(flights_without_weather_say_what_is_missing, "ERRORS-1")
     slt_program p;
     const char *dir = a_directory_with_garbage();
     assert_int_equal(remove(slt_path(dir, "raw/weather.csv")), 0);
-    assert_int_equal(RUN(&p, dir, slt_built("bin/sluice"), "run", FLIGHTS "/delays.sql"), JOB);
+    assert_int_equal(RUN(&p, dir, slt_built("bin/sluice"), "run", FLIGHTS "/delays.sql"), CONFIG);
     SL_CHECK_HAS(slt_err(&p), "table 'weather'");
     SL_CHECK_HAS(slt_err(&p), "raw/weather.csv: stat: No such file or directory");
     assert_int_equal(RUN(&p, dir, slt_built("examples/arrival"), "--checkpoint", "state"), JOB);

@@ -11,6 +11,7 @@ sl_code sli_event_restore(sl_graph *graph, sli_runtime *runtime, sl_error *err)
         SL_TRY(sl_error_wrap(err, sli_track_restore(time, err), "event time %s", time->node->uid));
         if (sli_env_bug(runtime->env, "lifted-watermark-forgotten")) {
             time->lanes.watermark_us = SLI_NO_TIME;
+            time->lanes.promised_us = time->promised_us = SLI_NO_TIME; // it holds the same
         }
     }
     for (sli_timed *op = graph->timed; op != NULL; op = op->next) {
