@@ -17,7 +17,7 @@ typedef struct slt_program {
     char out[400], err[400]; ///< paths of what it wrote; empty files at the start
 } slt_program;
 
-enum { SLT_DEADLINE_S = 60 };
+enum { SLT_DEADLINE_S = SLT_SLOW_BUILD ? 240 : 60 };
 
 /// Starts `argv` (NULL-ended; a name without '/' is looked up in PATH) in `dir`.
 slt_program slt_start(const char *dir, const char *const *argv);
