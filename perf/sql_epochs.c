@@ -10,7 +10,6 @@
 //     sql_epochs [-e EPOCHS] [-c] DIR        -c: with a checkpoint; DIR on the disk to be measured
 #include "bench.h"
 
-#include <stdatomic.h>
 #include <unistd.h>
 
 enum { N_KEYS = 2000, ROWS = 20000, PATH_BYTES = 512, MAX_EPOCHS = 100000, BLOCK = 100 };
@@ -22,8 +21,6 @@ typedef struct note {
 typedef struct watch {
     note notes[MAX_EPOCHS / BLOCK + 1]; ///< at the end of each hundredth epoch with rows
     int64_t rows, n_epochs;             ///< epochs with rows
-    _Atomic int64_t rows_ended; ///< the listener's thread releases it with the notes, the program's
-                                ///< acquires it
 } watch;
 
 static char home[PATH_BYTES]; // a build function has no argument for it
@@ -67,7 +64,6 @@ static void ended(void *ctx, const sl_batch_info *batch)
     if (w->n_epochs % BLOCK == 0 && w->n_epochs < MAX_EPOCHS) {
         w->notes[w->n_epochs / BLOCK] = (note){limit_process_cpu_ns(), resident_bytes(), w->rows};
     }
-    atomic_store_explicit(&w->rows_ended, w->rows, memory_order_release);
 }
 
 static const sl_listener listener = {
@@ -110,15 +106,12 @@ static void run(watch *w, bool checkpoint)
     bench_check(sl_context_new(&context, "sql-epochs", build, settings, &err), &err, "context");
     bench_check(sl_context_add_listener(context, &listener, w, &err), &err, "listener");
     bench_check(sl_context_start_stepped(context, &err), &err, "start");
-    while (atomic_load_explicit(&w->rows_ended, memory_order_acquire) < n_rows) {
-        if (!bench_step(context)) {
-            limit_die("the job ended");
-        }
+    while (bench_step(context)) { // it ends by itself: the source has so many rows
     }
-    bench_check(sl_context_stop(context, true, &err), &err, "stop"); // what it wrote is committed
-    while (bench_step(context)) {
+    sl_context_free(context); // the listener has been told of all
+    if (w->rows != n_rows) {
+        limit_die("the job ended after %lld rows", (long long)w->rows);
     }
-    sl_context_free(context);
 }
 
 int main(int argc, char **argv)
